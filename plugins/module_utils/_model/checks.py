@@ -1,0 +1,133 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Checks of single values: each returns the canonical value or raises ModelError naming the option."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+
+from .._errors import ModelError
+
+IPAddress = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+IPNetwork = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+
+ANY = "%any"
+
+_NETWORK_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_PHASE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
+_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+_NFT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+_PRINTABLE_ASCII = re.compile(r"[ -~]{1,255}")
+# PEM files are copied, never parsed by a shell; this keeps them printable in messages.
+_PATH = re.compile(r"/[!-~ ]{1,1023}")
+
+
+def _match(pattern: re.Pattern[str], option: str, value: object, legal: str) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise ModelError(option, value, "is not a legal value", legal)
+    return value
+
+
+def network_name(option: str, value: object) -> str:
+    return _match(_NETWORK_NAME, option, value, "1 to 32 of a-z, 0-9 and '-', not starting with '-'")
+
+
+def phase_name(option: str, value: object) -> str:
+    return _match(_PHASE_NAME, option, value, "1 to 64 of A-Z, a-z, 0-9, '_' and '-'")
+
+
+def interface_name(option: str, value: object) -> str:
+    return _match(_INTERFACE, option, value, "1 to 15 of A-Z, a-z, 0-9, '_', '.' and '-'")
+
+
+def file_path(option: str, value: object) -> str:
+    return _match(_PATH, option, value, "an absolute path of printable ASCII characters")
+
+
+def description(option: str, value: object) -> str:
+    """Free text for people: one line of printable characters, any language."""
+    if not isinstance(value, str) or len(value) > 255 or not value.isprintable():
+        raise ModelError(option, value, "is not a legal value", "one line of up to 255 characters")
+    return value
+
+
+def one_of(option: str, value: object, choices: t.Sequence[str]) -> str:
+    if value not in choices:
+        raise ModelError(option, value, "is not a legal value", ", ".join(choices))
+    return str(value)
+
+
+def number(option: str, value: object, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ModelError(option, value, "is not a legal value", f"a whole number {low} to {high}")
+    return value
+
+
+def ip_address(option: str, value: object) -> IPAddress:
+    try:
+        return ipaddress.ip_address(str(value))
+    except ValueError:
+        raise ModelError(
+            option, value, "is not an address", "an IPv4 or IPv6 address such as 192.0.2.1"
+        ) from None
+
+
+def ip_network(option: str, value: object) -> IPNetwork:
+    """A network in CIDR form. Host bits are refused: charon would drop them without a word."""
+    text = str(value)
+    try:
+        if "/" not in text or not text.rsplit("/", 1)[1].isdigit():
+            raise ValueError("a prefix length is missing")
+        return ipaddress.ip_network(text, strict=True)
+    except ValueError as error:
+        legal = "a network in CIDR form with no host bits set, such as 10.1.0.0/24 or fd00:1::/64"
+        if "host bits" in str(error):
+            legal = f"{ipaddress.ip_network(text, strict=False)}, or another network in CIDR form"
+        raise ModelError(option, value, "is not a network", legal) from None
+
+
+def host(option: str, value: object) -> str:
+    """An address in canonical form or a fully qualified domain name (RFC 1123), as charon resolves."""
+    text = str(value)
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        pass
+    labels = text.rstrip(".").split(".")
+    numeric = all(label.isdigit() for label in labels)
+    if numeric or len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise ModelError(
+            option, value, "is neither an address nor a host name", "an IPv4 or IPv6 address, or a FQDN"
+        )
+    return text
+
+
+def identity(option: str, value: object) -> str:
+    """An identification payload's value as strongSwan writes it (RFC 7296 section 3.5)."""
+    text = _match(
+        _PRINTABLE_ASCII,
+        option,
+        value,
+        "an address, FQDN, e-mail address or distinguished name of up to 255 printable ASCII characters",
+    )
+    if text != text.strip():
+        raise ModelError(option, value, "has blanks at an end", "the identity without them")
+    return text
+
+
+def foreign_chain(option: str, value: object) -> tuple[str, str, str]:
+    """``family table chain`` of an nftables base chain, split in three."""
+    legal = "'family table chain', such as 'inet filter input', with family inet, ip or ip6"
+    parts = str(value).split()
+    if len(parts) != 3 or parts[0] not in ("inet", "ip", "ip6"):
+        raise ModelError(option, value, "does not name a chain", legal)
+    if not all(_NFT_NAME.fullmatch(part) for part in parts[1:]):
+        raise ModelError(option, value, "does not name a chain", legal)
+    return parts[0], parts[1], parts[2]

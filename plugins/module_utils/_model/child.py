@@ -1,0 +1,187 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The Child SA configuration, Phase 2 to operators (RFC 7296 section 1.3.1)."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+from dataclasses import dataclass, fields
+
+from .._errors import ModelError
+from . import checks, lifetime
+from .checks import IPNetwork
+from .options import Options, field_values, list_of, plain
+from .proposal import DEFAULT_AH, DEFAULT_ESP, Proposal, Use
+
+MODES = ("tunnel", "transport")
+PROTOCOLS = ("esp", "ah")
+STATES = ("present", "disabled")
+
+
+@dataclass(frozen=True)
+class ChildSa:
+    """What the options of ``ipsec_phase2`` say, checked as far as it can be without its phase 1."""
+
+    name: str
+    phase1: str
+    network: str
+    description: str = ""
+    mode: str = "tunnel"
+    local_network: tuple[IPNetwork, ...] = ()
+    remote_network: tuple[IPNetwork, ...] = ()
+    protocol: str = "esp"
+    lifetime: int = 1
+    lifetime_unit: str = "hours"
+    encryption: tuple[Proposal, ...] = ()
+    state: str = "present"
+
+    @classmethod
+    def from_options(cls, options: Options, versions: frozenset[int]) -> ChildSa:
+        """``versions`` are the IKE versions of the phase 1. Raises ModelError naming the object."""
+        name = checks.phase_name("name", options.get("name"))
+        try:
+            use = Use.AH if options.get("protocol") == "ah" else Use.ESP
+            convert = {**_CONVERT, "encryption": proposals(use, versions)}
+            child = cls(**{**field_values(cls, options, convert)})
+            child = child._with_default_proposals()
+            _check_lifetime(child)
+            _check_selectors(child, versions)
+            return child
+        except ModelError as error:
+            raise error.within(f"phase 2 {name}") from None
+
+    def to_options(self) -> dict[str, t.Any]:
+        return {item.name: plain(getattr(self, item.name)) for item in fields(self)}
+
+    @property
+    def use(self) -> Use:
+        return Use.AH if self.protocol == "ah" else Use.ESP
+
+    @property
+    def enabled(self) -> bool:
+        return self.state == "present"
+
+    @property
+    def lifetime_seconds(self) -> int:
+        """0 stands for forever."""
+        if self.lifetime_unit == lifetime.FOREVER:
+            return 0
+        return lifetime.in_seconds("lifetime", self.lifetime, self.lifetime_unit)
+
+    @property
+    def selector_pairs(self) -> tuple[tuple[IPNetwork, IPNetwork], ...]:
+        """Each (local, remote) pair of one IP version that this child carries."""
+        return tuple(
+            (local, remote)
+            for local in self.local_network
+            for remote in self.remote_network
+            if local.version == remote.version
+        )
+
+    def _with_default_proposals(self) -> ChildSa:
+        if self.encryption:
+            return self
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values["encryption"] = DEFAULT_AH if self.protocol == "ah" else DEFAULT_ESP
+        return ChildSa(**values)
+
+
+def proposals(use: Use, versions: frozenset[int]) -> t.Callable[[str, t.Any], tuple[Proposal, ...]]:
+    """A converter of the ``encryption`` option: a list of suboptions, or of ready proposals."""
+
+    def convert(option: str, value: t.Any) -> tuple[Proposal, ...]:
+        if not value:
+            raise ModelError(option, value, "is empty", "at least one entry, or leave the option out")
+        built = []
+        for index, item in enumerate(value):
+            try:
+                # None is how Ansible hands over a suboption that was not given.
+                given = {key: entry for key, entry in item.items() if entry is not None}
+                built.append(Proposal.build(given, use, versions))
+            except ModelError as error:
+                raise error.at(f"{option}[{index}]") from None
+        if len(set(built)) != len(built):
+            raise ModelError(option, "encryption", "names the same combination twice", "each one once")
+        return tuple(built)
+
+    return convert
+
+
+def _check_lifetime(child: ChildSa) -> None:
+    if child.lifetime_unit != lifetime.FOREVER:
+        lifetime.lifetime_seconds("lifetime", child.lifetime, child.lifetime_unit)
+
+
+def _check_selectors(child: ChildSa, versions: frozenset[int]) -> None:
+    for option in ("local_network", "remote_network"):
+        networks = getattr(child, option)
+        if child.mode == "transport":
+            _check_transport(option, networks)
+        elif not networks:
+            raise ModelError(option, [], "is missing for mode tunnel", "a list of networks in CIDR form")
+        if 1 in versions and len(networks) > 1:
+            raise ModelError(
+                option,
+                plain(networks),
+                "holds several networks, of which IKEv1 negotiates only the first",
+                "one network per phase 2, or key_exchange ikev2 in the phase 1",
+            )
+        _check_disjoint(option, networks)
+    if child.local_network and child.remote_network and not child.selector_pairs:
+        raise ModelError(
+            "remote_network",
+            plain(child.remote_network),
+            "shares no IP version with local_network",
+            "IPv4 networks on both sides, IPv6 networks on both sides, or both",
+        )
+
+
+def _check_transport(option: str, networks: tuple[IPNetwork, ...]) -> None:
+    # RFC 7296 section 2.23.1 and charon: in transport mode the selectors are the two peers.
+    if any(network.prefixlen != network.max_prefixlen for network in networks):
+        raise ModelError(
+            option,
+            plain(networks),
+            "can't be used in mode transport, which protects the two gateways themselves",
+            "nothing, host addresses (/32 or /128), or mode tunnel",
+        )
+
+
+def _check_disjoint(option: str, networks: tuple[IPNetwork, ...]) -> None:
+    for index, first in enumerate(networks):
+        for second in networks[index + 1 :]:
+            if overlap(first, second):
+                raise ModelError(
+                    option, plain(networks), f"names {first} and {second}, which overlap", "disjoint networks"
+                )
+
+
+def overlap(first: IPNetwork, second: IPNetwork) -> bool:
+    """Whether two networks, of any IP version, share an address."""
+    if isinstance(first, ipaddress.IPv4Network) and isinstance(second, ipaddress.IPv4Network):
+        return first.overlaps(second)
+    if isinstance(first, ipaddress.IPv6Network) and isinstance(second, ipaddress.IPv6Network):
+        return first.overlaps(second)
+    return False
+
+
+def _lifetime_unit(option: str, value: t.Any) -> str:
+    return checks.one_of(option, value, (*lifetime.UNITS, lifetime.FOREVER))
+
+
+_CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
+    "phase1": checks.phase_name,
+    "network": checks.network_name,
+    "description": checks.description,
+    "mode": lambda option, value: checks.one_of(option, value, MODES),
+    "local_network": list_of(checks.ip_network),
+    "remote_network": list_of(checks.ip_network),
+    "protocol": lambda option, value: checks.one_of(option, value, PROTOCOLS),
+    "lifetime_unit": _lifetime_unit,
+    "state": lambda option, value: checks.one_of(option, value, STATES),
+}

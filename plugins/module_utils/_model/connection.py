@@ -1,0 +1,243 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The IKE SA configuration, Phase 1 to operators (RFC 7296 section 1.2)."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+from dataclasses import dataclass, fields, replace
+
+from .._errors import ModelError
+from . import checks, lifetime
+from .checks import ANY
+from .child import ChildSa, proposals
+from .options import Options, field_values, plain
+from .proposal import DEFAULT_IKE, Proposal, Use
+from .secret import MASK, Secret
+
+KEY_EXCHANGES = {"auto": frozenset({1, 2}), "ikev1": frozenset({1}), "ikev2": frozenset({2})}
+AUTHENTICATIONS = ("psk", "pubkey")
+NEGOTIATION_MODES = ("main", "aggressive")
+BEHAVIORS = ("responder_only", "on_demand", "start")
+DPD_ACTIONS = ("clear", "hold", "restart", "none")
+STATES = ("present", "disabled")
+CREDENTIALS = ("certificate", "private_key", "ca")
+
+# Names that the collection itself uses in the daemon.
+RESERVED_PREFIX = "tunnelwright-"
+
+
+@dataclass(frozen=True)
+class IkeConnection:
+    """What the options of ``ipsec_phase1`` say, checked, with the Child SAs (Phase 2) it carries."""
+
+    name: str
+    network: str
+    remote_gateway: str
+    description: str = ""
+    key_exchange: str = "ikev2"
+    local_address: t.Optional[str] = None
+    encryption: tuple[Proposal, ...] = DEFAULT_IKE
+    lifetime: int = 3
+    lifetime_unit: str = "hours"
+    authentication: str = "psk"
+    psk: t.Optional[Secret] = None
+    certificate: t.Optional[str] = None
+    private_key: t.Optional[str] = None
+    ca: t.Optional[str] = None
+    negotiation_mode: str = "main"
+    identifier: t.Optional[str] = None
+    peer_identifier: t.Optional[str] = None
+    connection_behavior: str = "on_demand"
+    force_udp_encapsulation: bool = False
+    keying_tries: int = 3
+    rekey: bool = True
+    reauth: bool = False
+    mobike: bool = False
+    margintime: int = 9
+    margintime_unit: str = "minutes"
+    dpd_action: str = "restart"
+    dpd_delay: int = 30
+    dpd_failures: int = 5
+    state: str = "present"
+    children: tuple[ChildSa, ...] = ()
+
+    @classmethod
+    def from_options(cls, options: Options, kept: t.Optional[IkeConnection] = None) -> IkeConnection:
+        """``kept`` is the phase 1 as it stands: its children stay, and its PSK where none is given.
+
+        Raises ModelError naming the phase 1 and the option.
+        """
+        name = _name(options.get("name"))
+        try:
+            versions = KEY_EXCHANGES[_key_exchange("key_exchange", options.get("key_exchange"))]
+            convert = {**_CONVERT, "encryption": proposals(Use.IKE, versions)}
+            connection = cls(**field_values(cls, options, convert))
+            if kept is not None:
+                psk = connection.psk or kept.psk
+                connection = replace(connection, children=kept.children, psk=psk)
+            connection._check()
+            return connection
+        except ModelError as error:
+            raise error.within(f"phase 1 {name}") from None
+
+    def to_options(self) -> dict[str, t.Any]:
+        """Every option but the PSK, and without the children."""
+        return {
+            item.name: plain(getattr(self, item.name))
+            for item in fields(self)
+            if item.name not in ("psk", "children")
+        }
+
+    @property
+    def versions(self) -> frozenset[int]:
+        """The IKE versions that may be negotiated; ``auto`` initiates 2 and answers both."""
+        return KEY_EXCHANGES[self.key_exchange]
+
+    @property
+    def enabled(self) -> bool:
+        return self.state == "present"
+
+    @property
+    def peer_address(self) -> t.Optional[checks.IPAddress]:
+        """The peer's address, None where it is a name or may be any."""
+        try:
+            return ipaddress.ip_address(self.remote_gateway)
+        except ValueError:
+            return None
+
+    @property
+    def peer_identity(self) -> str:
+        """The identity that the peer must prove; the gateway itself where none was given."""
+        return self.peer_identifier or self.remote_gateway
+
+    @property
+    def lifetime_seconds(self) -> int:
+        return lifetime.in_seconds("lifetime", self.lifetime, self.lifetime_unit)
+
+    @property
+    def margin_seconds(self) -> int:
+        return lifetime.in_seconds("margintime", self.margintime, self.margintime_unit)
+
+    def child(self, name: str) -> t.Optional[ChildSa]:
+        return next((child for child in self.children if child.name == name), None)
+
+    def with_child(self, child: ChildSa) -> IkeConnection:
+        """The connection with a child added, or put in the place of the one with its name."""
+        kept = [child if item.name == child.name else item for item in self.children]
+        if self.child(child.name) is None:
+            kept.append(child)
+        connection = replace(self, children=tuple(kept))
+        connection._check_child(child)
+        return connection
+
+    def without_child(self, name: str) -> IkeConnection:
+        return replace(self, children=tuple(item for item in self.children if item.name != name))
+
+    def _check(self) -> None:
+        lifetime.lifetime_seconds("lifetime", self.lifetime, self.lifetime_unit)
+        if self.rekey or self.reauth:
+            lifetime.check_margin("lifetime", self.lifetime_seconds, self.margin_seconds)
+        self._check_authentication()
+        self._check_initiator()
+        if self.negotiation_mode == "aggressive" and self.versions != {1}:
+            raise ModelError(
+                "negotiation_mode", "aggressive", "exists in IKEv1 only", "main, or key_exchange ikev1"
+            )
+        for child in self.children:
+            self._check_child(child)
+
+    def _check_authentication(self) -> None:
+        if self.authentication == "psk":
+            if self.psk is None:
+                raise ModelError("psk", None, "is missing for authentication psk", "a pre-shared key")
+            for option in CREDENTIALS:
+                if getattr(self, option) is not None:
+                    raise ModelError(
+                        option, getattr(self, option), "has no use with authentication psk", "nothing"
+                    )
+            return
+        for option in CREDENTIALS:
+            if getattr(self, option) is None:
+                raise ModelError(
+                    option, None, "is missing for authentication pubkey", "the path of a PEM file on the host"
+                )
+
+    def _check_initiator(self) -> None:
+        if self.remote_gateway == ANY and self.connection_behavior != "responder_only":
+            raise ModelError(
+                "connection_behavior",
+                self.connection_behavior,
+                "can't be used with remote_gateway %any: there is nobody to call",
+                "responder_only, or the address of the peer",
+            )
+
+    def _check_child(self, child: ChildSa) -> None:
+        try:
+            if child.lifetime_seconds and self.rekey:
+                lifetime.check_margin("lifetime", child.lifetime_seconds, self.margin_seconds)
+            if child.protocol == "ah" and self.force_udp_encapsulation:
+                raise ModelError(
+                    "protocol",
+                    "ah",
+                    f"can't be encapsulated in UDP, which phase 1 {self.name} forces",
+                    "esp, or force_udp_encapsulation: false",
+                )
+            # A change of the phase 1's key_exchange may make legal children illegal.
+            ChildSa.from_options(child.to_options(), self.versions)
+        except ModelError as error:
+            raise error.within(f"phase 2 {child.name} of phase 1 {self.name}") from None
+
+
+def _name(value: object) -> str:
+    name = checks.phase_name("name", value)
+    if name.startswith(RESERVED_PREFIX):
+        raise ModelError("name", name, "is reserved for the collection", f"no leading {RESERVED_PREFIX}")
+    return name
+
+
+def _key_exchange(option: str, value: t.Any) -> str:
+    return checks.one_of(option, "ikev2" if value is None else value, tuple(KEY_EXCHANGES))
+
+
+def _gateway(option: str, value: t.Any) -> str:
+    return ANY if value == ANY else checks.host(option, value)
+
+
+def _psk(option: str, value: t.Any) -> Secret:
+    secret = value if isinstance(value, Secret) else Secret(str(value).encode("utf-8"))
+    if not secret.reveal():
+        raise ModelError(option, MASK, "is empty", "20 random characters or more")
+    return secret
+
+
+def _address(option: str, value: t.Any) -> str:
+    return str(checks.ip_address(option, value))
+
+
+_CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
+    "network": checks.network_name,
+    "remote_gateway": _gateway,
+    "description": checks.description,
+    "key_exchange": _key_exchange,
+    "local_address": _address,
+    "authentication": lambda option, value: checks.one_of(option, value, AUTHENTICATIONS),
+    "psk": _psk,
+    "certificate": checks.file_path,
+    "private_key": checks.file_path,
+    "ca": checks.file_path,
+    "negotiation_mode": lambda option, value: checks.one_of(option, value, NEGOTIATION_MODES),
+    "identifier": checks.identity,
+    "peer_identifier": checks.identity,
+    "connection_behavior": lambda option, value: checks.one_of(option, value, BEHAVIORS),
+    "keying_tries": lambda option, value: checks.number(option, value, 0, 1000),
+    "dpd_action": lambda option, value: checks.one_of(option, value, DPD_ACTIONS),
+    "dpd_delay": lambda option, value: checks.number(option, value, 1, 86400),
+    "dpd_failures": lambda option, value: checks.number(option, value, 1, 100),
+    "state": lambda option, value: checks.one_of(option, value, STATES),
+}

@@ -1,0 +1,57 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Lifetimes: the operator's number and unit, and what charon gets, in plain seconds.
+
+charon's own units stop at days and misread octal or wide numbers without a word, so everything is
+sent as decimal seconds. With L the lifetime, M the margin and a fuzz of 100 %, ipsec.conf(5) gives
+``rekey = L - M`` with a random ``0..M`` taken off, which is what these functions write.
+"""
+
+from __future__ import annotations
+
+from .._errors import ModelError
+from .checks import number, one_of
+
+UNITS = {
+    "seconds": 1,
+    "minutes": 60,
+    "hours": 3600,
+    "days": 86400,
+    "years": 365 * 86400,
+}
+FOREVER = "forever"
+
+SHORTEST = 60
+# charon schedules with 32-bit signed seconds.
+LONGEST = 2**31 - 1
+
+
+def in_seconds(option: str, value: object, unit: object) -> int:
+    """Seconds of ``value`` ``unit``; ``option`` is named in the error, its unit as ``<option>_unit``."""
+    factor = UNITS[one_of(f"{option}_unit", unit, tuple(UNITS))]
+    return number(option, value, 0, LONGEST // factor) * factor
+
+
+def lifetime_seconds(option: str, value: object, unit: object) -> int:
+    """Like ``in_seconds`` with the limits of a lifetime: 60 seconds to 68 years."""
+    seconds = in_seconds(option, value, unit)
+    if seconds < SHORTEST:
+        raise ModelError(
+            option, value, f"makes {seconds} seconds", f"at least {SHORTEST} seconds in all"
+        )
+    return seconds
+
+
+def check_margin(option: str, lifetime: int, margin: int) -> None:
+    """Refuse a margin that leaves no time: with the fuzz, up to twice the margin goes off."""
+    if margin * 2 >= lifetime:
+        raise ModelError(
+            option,
+            lifetime,
+            f"seconds is too short for a margintime of {margin} seconds, of which up to twice is used",
+            f"more than {margin * 2} seconds, or a shorter margintime of the phase 1",
+        )

@@ -1,0 +1,190 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The VPN network: an interface with the router's address, forwarding, and its own nftables table."""
+
+from __future__ import annotations
+
+import hashlib
+import typing as t
+from dataclasses import dataclass, fields
+
+from .._errors import ModelError
+from . import checks
+from .checks import IPAddress, IPNetwork
+from .options import Options, field_values, list_of, plain
+
+LAYER2_TYPES = ("none", "vlan")
+ADDRESS_TYPES = ("static", "none")
+DATAPLANES = ("auto", "kernel", "userspace")
+POWER_STATES = ("started", "stopped")
+
+# Linux takes 68 bytes as the least MTU of IPv4 (RFC 791) and 1280 of IPv6 (RFC 8200 section 5).
+LEAST_MTU = {4: 68, 6: 1280}
+
+
+@dataclass(frozen=True)
+class ForeignChain:
+    """An nftables base chain of somebody else, into which the rules of a network are hooked too."""
+
+    family: str
+    table: str
+    chain: str
+
+    @classmethod
+    def parse(cls, option: str, value: object) -> ForeignChain:
+        return cls(*checks.foreign_chain(option, value))
+
+    def __str__(self) -> str:
+        return f"{self.family} {self.table} {self.chain}"
+
+    def to_options(self) -> str:
+        return str(self)
+
+
+@dataclass(frozen=True)
+class VpnNetwork:
+    """What the options of ``vpn_network`` say, checked. ``state`` is the power state to hold."""
+
+    name: str
+    description: str = ""
+    layer2_type: str = "none"
+    layer2_id: t.Optional[int] = None
+    ip_address_type: str = "static"
+    ip_address: t.Optional[IPAddress] = None
+    network_address: t.Optional[IPNetwork] = None
+    interface_network: t.Optional[str] = None
+    interface: t.Optional[str] = None
+    mtu: t.Optional[int] = None
+    firewall_chains: tuple[ForeignChain, ...] = ()
+    ike_interfaces: tuple[str, ...] = ()
+    dataplane: str = "auto"
+    state: str = "started"
+
+    @classmethod
+    def from_options(cls, options: Options) -> VpnNetwork:
+        """Raises ModelError naming the network and the option."""
+        name = checks.network_name("name", options.get("name"))
+        try:
+            network = cls(**field_values(cls, options, _CONVERT))
+            _check_layer2(network)
+            _check_address(network)
+            _check_mtu(network)
+            return network
+        except ModelError as error:
+            raise error.within(f"network {name}") from None
+
+    def to_options(self) -> dict[str, t.Any]:
+        return {item.name: plain(getattr(self, item.name)) for item in fields(self)}
+
+    @property
+    def attached(self) -> bool:
+        """The address goes to an interface that exists already; nothing is made."""
+        return self.layer2_type == "none" and self.interface_network is not None
+
+    @property
+    def device(self) -> str:
+        """The interface that carries the router address (15 characters at most)."""
+        if self.attached and self.interface_network:
+            return self.interface_network
+        return self.interface or derived_interface(self.name)
+
+    @property
+    def started(self) -> bool:
+        return self.state == "started"
+
+    @property
+    def router(self) -> str:
+        """The router address with its prefix length (``10.1.0.1/24``), empty when there is none."""
+        if self.ip_address is None or self.network_address is None:
+            return ""
+        return f"{self.ip_address}/{self.network_address.prefixlen}"
+
+
+def derived_interface(name: str) -> str:
+    """``vpn-<name>``, shortened with a digest where that is longer than an interface name may be."""
+    plain_name = f"vpn-{name}"
+    if len(plain_name) <= 15:
+        return plain_name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:4]
+    return f"{plain_name[:10]}-{digest}"
+
+
+def _check_layer2(network: VpnNetwork) -> None:
+    if network.layer2_type == "vlan":
+        if network.layer2_id is None:
+            raise ModelError("layer2_id", None, "is missing for layer2_type vlan", "1 to 4094")
+        if network.interface_network is None:
+            raise ModelError(
+                "interface_network", None, "is missing for layer2_type vlan", "the interface that carries the tag"
+            )
+    elif network.layer2_id is not None:
+        raise ModelError(
+            "layer2_id", network.layer2_id, "has no use with layer2_type none", "nothing, or layer2_type vlan"
+        )
+    for option in ("interface", "mtu"):
+        value = getattr(network, option)
+        if network.attached and value is not None:
+            raise ModelError(
+                option,
+                value,
+                f"can't be set on {network.interface_network}, which is not ours",
+                "nothing, or no interface_network",
+            )
+
+
+def _check_address(network: VpnNetwork) -> None:
+    if network.ip_address_type == "none":
+        if network.ip_address is not None:
+            raise ModelError(
+                "ip_address", str(network.ip_address), "has no use with ip_address_type none", "nothing"
+            )
+        return
+    for option in ("ip_address", "network_address"):
+        if getattr(network, option) is None:
+            raise ModelError(option, None, "is missing for ip_address_type static", f"the {option}")
+    if network.ip_address is not None and network.network_address is not None:
+        _check_host_address(network.ip_address, network.network_address)
+
+
+def _check_host_address(address: IPAddress, network: IPNetwork) -> None:
+    # A /31 (RFC 3021) and a /32 have no broadcast address; IPv6 has none at all, but its all-zeros
+    # address is the subnet-router anycast address (RFC 4291 section 2.6.1).
+    reserved: tuple[IPAddress, ...] = ()
+    if network.prefixlen < network.max_prefixlen - 1:
+        reserved = (network.network_address,)
+        if network.version == 4:
+            reserved += (network.broadcast_address,)
+    if address not in network or address in reserved:
+        raise ModelError(
+            "ip_address",
+            str(address),
+            f"is not a host address of network_address {network}",
+            f"an address inside {network}",
+        )
+
+
+def _check_mtu(network: VpnNetwork) -> None:
+    if network.mtu is None:
+        return
+    version = network.network_address.version if network.network_address else 4
+    checks.number("mtu", network.mtu, LEAST_MTU[version], 65535)
+
+
+_CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
+    "description": checks.description,
+    "layer2_type": lambda option, value: checks.one_of(option, value, LAYER2_TYPES),
+    "layer2_id": lambda option, value: checks.number(option, value, 1, 4094),
+    "ip_address_type": lambda option, value: checks.one_of(option, value, ADDRESS_TYPES),
+    "ip_address": checks.ip_address,
+    "network_address": checks.ip_network,
+    "interface_network": checks.interface_name,
+    "interface": checks.interface_name,
+    "firewall_chains": list_of(ForeignChain.parse),
+    "ike_interfaces": list_of(checks.interface_name),
+    "dataplane": lambda option, value: checks.one_of(option, value, DATAPLANES),
+    "state": lambda option, value: checks.one_of(option, value, POWER_STATES),
+}

@@ -1,0 +1,62 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Between the options of a task and the fields of a model, which bear the same names."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+from dataclasses import MISSING, fields
+
+from .secret import Secret
+
+Options = t.Mapping[str, t.Any]
+Convert = t.Callable[[str, t.Any], t.Any]
+
+
+def field_values(model: type, options: Options, convert: t.Mapping[str, Convert]) -> dict[str, t.Any]:
+    """Arguments for the dataclass ``model``: each option given, converted by the function of its name.
+
+    An option that is None or absent is left out, so that the default of the dataclass holds.
+    """
+    values = {}
+    for item in fields(model):
+        value = options.get(item.name)
+        if value is None:
+            continue
+        checker = convert.get(item.name)
+        values[item.name] = checker(item.name, value) if checker else value
+    return values
+
+
+def list_of(check: Convert) -> Convert:
+    """A checker of lists, element by element; the option is named with its index."""
+
+    def convert(option: str, value: t.Any) -> tuple[t.Any, ...]:
+        return tuple(check(f"{option}[{index}]", item) for index, item in enumerate(value))
+
+    return convert
+
+
+def defaults(model: type) -> dict[str, t.Any]:
+    """The default of each field of a dataclass that has one."""
+    return {item.name: item.default for item in fields(model) if item.default is not MISSING}
+
+
+def plain(value: t.Any) -> t.Any:
+    """A field's value as JSON can hold it, in the form that the option takes."""
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Secret):
+        return str(value)
+    if value is None or isinstance(value, (str, int, bool)):
+        return value
+    if isinstance(value, (ipaddress.IPv4Address, ipaddress.IPv6Address)):
+        return str(value)
+    if isinstance(value, (ipaddress.IPv4Network, ipaddress.IPv6Network)):
+        return str(value)
+    return value.to_options()

@@ -1,0 +1,92 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The IPsec settings of a network. What becomes of each in strongSwan is said where it is rendered."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field, fields
+
+from .._errors import ModelError
+from . import checks
+from .options import Options, field_values, plain
+from .secret import MASK
+
+MODES = ("normal", "advanced")
+UNIQUE_IDS = ("yes", "no", "never")
+STRICT_CRL = ("yes", "ifuri", "no")
+
+CONF_TEXTS = ("swanctl_conf", "strongswan_conf")
+
+# The greatest TCP MSS that fits a packet of 65535 bytes with IPv4 and TCP headers, and the least
+# that IPv4 hosts must take (RFC 9293 section 3.7.1).
+LEAST_MSS, GREATEST_MSS = 536, 65495
+
+
+@dataclass(frozen=True)
+class IpsecSettings:
+    """What the options of ``ipsec_settings`` say, checked; the defaults hold where it was never run.
+
+    ``swanctl_conf`` and ``strongswan_conf`` may hold secrets, so ``repr`` leaves them out.
+    """
+
+    network: str
+    configuration_mode: str = "normal"
+    unique_ids: str = "yes"
+    ipcomp: bool = False
+    exclude_my_network: bool = True
+    cisco_extensions: bool = False
+    unencrypted_main_mode: bool = False
+    mss_clamp: int = 0
+    strict_crl: str = "no"
+    make_before_break: bool = False
+    swanctl_conf: t.Optional[str] = field(default=None, repr=False)
+    strongswan_conf: t.Optional[str] = field(default=None, repr=False)
+
+    @classmethod
+    def from_options(cls, options: Options) -> IpsecSettings:
+        """Raises ModelError naming the network and the option."""
+        name = checks.network_name("network", options.get("network"))
+        try:
+            settings = cls(**field_values(cls, options, _CONVERT))
+            _check_mode(settings)
+            return settings
+        except ModelError as error:
+            raise error.within(f"IPsec settings of network {name}") from None
+
+    def to_options(self) -> dict[str, t.Any]:
+        """Everything but the conf texts, which live in files of their own and may hold secrets."""
+        return {
+            item.name: plain(getattr(self, item.name))
+            for item in fields(self)
+            if item.name not in CONF_TEXTS
+        }
+
+
+def _check_mode(settings: IpsecSettings) -> None:
+    for option in CONF_TEXTS:
+        if getattr(settings, option) and settings.configuration_mode != "advanced":
+            raise ModelError(
+                option, MASK, "has no use in configuration_mode normal", "nothing, or configuration_mode advanced"
+            )
+
+
+def _mss(option: str, value: object) -> int:
+    if value == 0 and not isinstance(value, bool):
+        return 0
+    try:
+        return checks.number(option, value, LEAST_MSS, GREATEST_MSS)
+    except ModelError as error:
+        raise ModelError(option, value, error.why, f"0 (off), or {LEAST_MSS} to {GREATEST_MSS}") from None
+
+
+_CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
+    "configuration_mode": lambda option, value: checks.one_of(option, value, MODES),
+    "unique_ids": lambda option, value: checks.one_of(option, value, UNIQUE_IDS),
+    "mss_clamp": _mss,
+    "strict_crl": lambda option, value: checks.one_of(option, value, STRICT_CRL),
+}
