@@ -141,7 +141,7 @@ class IkeConnection:
 
     def _check(self) -> None:
         lifetime.lifetime_seconds("lifetime", self.lifetime, self.lifetime_unit)
-        if self.rekey or self.reauth:
+        if self.rekey:
             lifetime.check_margin("lifetime", self.lifetime_seconds, self.margin_seconds)
         self._check_authentication()
         self._check_initiator()

@@ -1,0 +1,185 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""All that the collection owns on one host, and the rules that hold between its objects.
+
+Every module is an edit of this model: the state before and the state after it are both rendered,
+and what differs is what the module has to do.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field, replace
+
+from .._errors import ModelError
+from .child import ChildSa, overlap
+from .connection import IkeConnection
+from .network import VpnNetwork
+from .settings import IpsecSettings
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Networks, their settings and connections by name. A connection's name is unique on the host."""
+
+    networks: t.Mapping[str, VpnNetwork] = field(default_factory=dict)
+    settings: t.Mapping[str, IpsecSettings] = field(default_factory=dict)
+    connections: t.Mapping[str, IkeConnection] = field(default_factory=dict)
+
+    def settings_of(self, network: str) -> IpsecSettings:
+        """The settings of a network, the defaults where none were made."""
+        return self.settings.get(network) or IpsecSettings(network)
+
+    def connections_of(self, network: str) -> tuple[IkeConnection, ...]:
+        return tuple(item for item in self.connections.values() if item.network == network)
+
+    def powered(self, connection: IkeConnection) -> bool:
+        """Whether the connection is to be loaded: enabled, in a network that is switched on."""
+        network = self.networks.get(connection.network)
+        return connection.enabled and network is not None and network.started
+
+    def with_network(self, network: VpnNetwork) -> Gateway:
+        for other in self.networks.values():
+            if other.name == network.name:
+                continue
+            _check_devices(network, other)
+            _check_dataplanes(network, other)
+        return replace(self, networks={**self.networks, network.name: network})
+
+    def without_network(self, name: str, *, force: bool) -> Gateway:
+        """Refuses a network that still has phase 1 objects, unless they are to go with it."""
+        carried = sorted(item.name for item in self.connections_of(name))
+        if carried and not force:
+            raise ModelError(
+                "state",
+                "absent",
+                f"would orphan its phase 1 objects {', '.join(carried)}",
+                "remove these first, or force: true to remove them with the network",
+                f"network {name}",
+            )
+        return Gateway(
+            _without(self.networks, name),
+            _without(self.settings, name),
+            {key: item for key, item in self.connections.items() if item.network != name},
+        )
+
+    def with_settings(self, settings: IpsecSettings) -> Gateway:
+        self._require_network(settings.network, f"IPsec settings of network {settings.network}")
+        return replace(self, settings={**self.settings, settings.network: settings})
+
+    def with_connection(self, connection: IkeConnection) -> Gateway:
+        subject = f"phase 1 {connection.name}"
+        self._require_network(connection.network, subject)
+        known = self.connections.get(connection.name)
+        if known is not None and known.network != connection.network:
+            raise ModelError(
+                "name",
+                connection.name,
+                f"is taken by a phase 1 of network {known.network}",
+                "a name that is unique on the host",
+                subject,
+            )
+        for other in self.connections.values():
+            if other.name != connection.name:
+                _check_distinct(connection, other)
+        return replace(self, connections={**self.connections, connection.name: connection})
+
+    def without_connection(self, name: str) -> Gateway:
+        return replace(self, connections=_without(self.connections, name))
+
+    def with_child(self, child: ChildSa) -> Gateway:
+        connection = self.connection_of_child(child.phase1, child.network, f"phase 2 {child.name}")
+        for other in self.connections.values():
+            for item in other.children:
+                if (other.name, item.name) != (connection.name, child.name):
+                    _check_no_overlap(child, item)
+        return self.with_connection(connection.with_child(child))
+
+    def connection_of_child(self, phase1: str, network: str, subject: str) -> IkeConnection:
+        """The phase 1 named by a phase 2; the error lists those that exist."""
+        connection = self.connections.get(phase1)
+        if connection is None or connection.network != network:
+            known = sorted(item.name for item in self.connections_of(network))
+            raise ModelError(
+                "phase1",
+                phase1,
+                f"does not exist in network {network}",
+                ", ".join(known) or "none yet: make one with ipsec_phase1",
+                subject,
+            )
+        return connection
+
+    def _require_network(self, name: str, subject: str) -> None:
+        if name not in self.networks:
+            known = ", ".join(sorted(self.networks))
+            raise ModelError(
+                "network",
+                name,
+                "does not exist on this host",
+                known or "none yet: make one with vpn_network",
+                subject,
+            )
+
+
+def _without(items: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:
+    return {key: item for key, item in items.items() if key != name}
+
+
+def _check_devices(network: VpnNetwork, other: VpnNetwork) -> None:
+    if not network.attached and not other.attached and network.device == other.device:
+        raise ModelError(
+            "interface",
+            network.device,
+            f"is the interface of network {other.name} already",
+            "another name",
+            f"network {network.name}",
+        )
+
+
+def _check_dataplanes(network: VpnNetwork, other: VpnNetwork) -> None:
+    # One daemon serves all networks, and kernel-libipsec takes all of its SAs.
+    chosen = {network.dataplane, other.dataplane}
+    if chosen == {"kernel", "userspace"}:
+        raise ModelError(
+            "dataplane",
+            network.dataplane,
+            f"contradicts network {other.name}, which is served by the same daemon",
+            f"{other.dataplane}, or auto",
+            f"network {network.name}",
+        )
+
+
+def _check_distinct(connection: IkeConnection, other: IkeConnection) -> None:
+    """Two configurations alike to the responder: it would always take the first of them."""
+
+    def seen(item: IkeConnection) -> tuple[object, ...]:
+        return item.local_address, item.remote_gateway, item.identifier, item.peer_identity
+
+    if connection.enabled and other.enabled and seen(connection) == seen(other):
+        raise ModelError(
+            "remote_gateway",
+            connection.remote_gateway,
+            f"with the same identities is the peer of phase 1 {other.name} already",
+            "another peer, identifier or peer_identifier, or a further phase 2 of that phase 1",
+            f"phase 1 {connection.name}",
+        )
+
+
+def _check_no_overlap(child: ChildSa, other: ChildSa) -> None:
+    if not child.enabled or not other.enabled:
+        return
+    for local, remote in child.selector_pairs:
+        for other_local, other_remote in other.selector_pairs:
+            if overlap(local, other_local) and overlap(remote, other_remote):
+                raise ModelError(
+                    "remote_network",
+                    str(remote),
+                    f"with local_network {local} overlaps {other_local} to {other_remote} of phase 2 "
+                    f"{other.name} of phase 1 {other.phase1}",
+                    "networks that no other tunnel carries",
+                    f"phase 2 {child.name} of phase 1 {child.phase1}",
+                )
