@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Checks of single values: each returns the canonical value or raises ModelError naming the option."""
+"""Checks of single values: each returns the canonical value or raises ModelError."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def _match(pattern: re.Pattern[str], option: str, value: object, legal: str) -> 
 
 
 def network_name(option: str, value: object) -> str:
-    return _match(_NETWORK_NAME, option, value, "1 to 32 of a-z, 0-9 and '-', not starting with '-'")
+    return _match(
+        _NETWORK_NAME, option, value, "1 to 32 of a-z, 0-9 and '-', not starting with '-'"
+    )
 
 
 def phase_name(option: str, value: object) -> str:
@@ -94,7 +96,7 @@ def ip_network(option: str, value: object) -> IPNetwork:
 
 
 def host(option: str, value: object) -> str:
-    """An address in canonical form or a fully qualified domain name (RFC 1123), as charon resolves."""
+    """An address in canonical form, or a fully qualified domain name (RFC 1123)."""
     text = str(value)
     try:
         return str(ipaddress.ip_address(text))
@@ -104,7 +106,10 @@ def host(option: str, value: object) -> str:
     numeric = all(label.isdigit() for label in labels)
     if numeric or len(text) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise ModelError(
-            option, value, "is neither an address nor a host name", "an IPv4 or IPv6 address, or a FQDN"
+            option,
+            value,
+            "is neither an address nor a host name",
+            "an IPv4 or IPv6 address, or a FQDN",
         )
     return text
 
@@ -115,7 +120,7 @@ def identity(option: str, value: object) -> str:
         _PRINTABLE_ASCII,
         option,
         value,
-        "an address, FQDN, e-mail address or distinguished name of up to 255 printable ASCII characters",
+        "an address, FQDN, e-mail address or distinguished name of at most 255 ASCII characters",
     )
     if text != text.strip():
         raise ModelError(option, value, "has blanks at an end", "the identity without them")

@@ -96,7 +96,9 @@ def proposals(use: Use, versions: frozenset[int]) -> t.Callable[[str, t.Any], tu
 
     def convert(option: str, value: t.Any) -> tuple[Proposal, ...]:
         if not value:
-            raise ModelError(option, value, "is empty", "at least one entry, or leave the option out")
+            raise ModelError(
+                option, value, "is empty", "at least one entry, or leave the option out"
+            )
         built = []
         for index, item in enumerate(value):
             try:
@@ -106,7 +108,9 @@ def proposals(use: Use, versions: frozenset[int]) -> t.Callable[[str, t.Any], tu
             except ModelError as error:
                 raise error.at(f"{option}[{index}]") from None
         if len(set(built)) != len(built):
-            raise ModelError(option, "encryption", "names the same combination twice", "each one once")
+            raise ModelError(
+                option, "encryption", "names the same combination twice", "each one once"
+            )
         return tuple(built)
 
     return convert
@@ -123,7 +127,9 @@ def _check_selectors(child: ChildSa, versions: frozenset[int]) -> None:
         if child.mode == "transport":
             _check_transport(option, networks)
         elif not networks:
-            raise ModelError(option, [], "is missing for mode tunnel", "a list of networks in CIDR form")
+            raise ModelError(
+                option, [], "is missing for mode tunnel", "a list of networks in CIDR form"
+            )
         if 1 in versions and len(networks) > 1:
             raise ModelError(
                 option,
@@ -157,7 +163,10 @@ def _check_disjoint(option: str, networks: tuple[IPNetwork, ...]) -> None:
         for second in networks[index + 1 :]:
             if overlap(first, second):
                 raise ModelError(
-                    option, plain(networks), f"names {first} and {second}, which overlap", "disjoint networks"
+                    option,
+                    plain(networks),
+                    f"names {first} and {second}, which overlap",
+                    "disjoint networks",
                 )
 
 

@@ -34,25 +34,25 @@ RESERVED_PREFIX = "tunnelwright-"
 
 @dataclass(frozen=True)
 class IkeConnection:
-    """What the options of ``ipsec_phase1`` say, checked, with the Child SAs (Phase 2) it carries."""
+    """What the options of ``ipsec_phase1`` say, checked, with its Child SAs (Phase 2)."""
 
     name: str
     network: str
     remote_gateway: str
     description: str = ""
     key_exchange: str = "ikev2"
-    local_address: t.Optional[str] = None
+    local_address: str | None = None
     encryption: tuple[Proposal, ...] = DEFAULT_IKE
     lifetime: int = 3
     lifetime_unit: str = "hours"
     authentication: str = "psk"
-    psk: t.Optional[Secret] = None
-    certificate: t.Optional[str] = None
-    private_key: t.Optional[str] = None
-    ca: t.Optional[str] = None
+    psk: Secret | None = None
+    certificate: str | None = None
+    private_key: str | None = None
+    ca: str | None = None
     negotiation_mode: str = "main"
-    identifier: t.Optional[str] = None
-    peer_identifier: t.Optional[str] = None
+    identifier: str | None = None
+    peer_identifier: str | None = None
     connection_behavior: str = "on_demand"
     force_udp_encapsulation: bool = False
     keying_tries: int = 3
@@ -68,7 +68,7 @@ class IkeConnection:
     children: tuple[ChildSa, ...] = ()
 
     @classmethod
-    def from_options(cls, options: Options, kept: t.Optional[IkeConnection] = None) -> IkeConnection:
+    def from_options(cls, options: Options, kept: IkeConnection | None = None) -> IkeConnection:
         """``kept`` is the phase 1 as it stands: its children stay, and its PSK where none is given.
 
         Raises ModelError naming the phase 1 and the option.
@@ -104,7 +104,7 @@ class IkeConnection:
         return self.state == "present"
 
     @property
-    def peer_address(self) -> t.Optional[checks.IPAddress]:
+    def peer_address(self) -> checks.IPAddress | None:
         """The peer's address, None where it is a name or may be any."""
         try:
             return ipaddress.ip_address(self.remote_gateway)
@@ -124,7 +124,7 @@ class IkeConnection:
     def margin_seconds(self) -> int:
         return lifetime.in_seconds("margintime", self.margintime, self.margintime_unit)
 
-    def child(self, name: str) -> t.Optional[ChildSa]:
+    def child(self, name: str) -> ChildSa | None:
         return next((child for child in self.children if child.name == name), None)
 
     def with_child(self, child: ChildSa) -> IkeConnection:
@@ -147,7 +147,10 @@ class IkeConnection:
         self._check_initiator()
         if self.negotiation_mode == "aggressive" and self.versions != {1}:
             raise ModelError(
-                "negotiation_mode", "aggressive", "exists in IKEv1 only", "main, or key_exchange ikev1"
+                "negotiation_mode",
+                "aggressive",
+                "exists in IKEv1 only",
+                "main, or key_exchange ikev1",
             )
         for child in self.children:
             self._check_child(child)
@@ -155,17 +158,25 @@ class IkeConnection:
     def _check_authentication(self) -> None:
         if self.authentication == "psk":
             if self.psk is None:
-                raise ModelError("psk", None, "is missing for authentication psk", "a pre-shared key")
+                raise ModelError(
+                    "psk", None, "is missing for authentication psk", "a pre-shared key"
+                )
             for option in CREDENTIALS:
                 if getattr(self, option) is not None:
                     raise ModelError(
-                        option, getattr(self, option), "has no use with authentication psk", "nothing"
+                        option,
+                        getattr(self, option),
+                        "has no use with authentication psk",
+                        "nothing",
                     )
             return
         for option in CREDENTIALS:
             if getattr(self, option) is None:
                 raise ModelError(
-                    option, None, "is missing for authentication pubkey", "the path of a PEM file on the host"
+                    option,
+                    None,
+                    "is missing for authentication pubkey",
+                    "the path of a PEM file on the host",
                 )
 
     def _check_initiator(self) -> None:
@@ -197,7 +208,9 @@ class IkeConnection:
 def _name(value: object) -> str:
     name = checks.phase_name("name", value)
     if name.startswith(RESERVED_PREFIX):
-        raise ModelError("name", name, "is reserved for the collection", f"no leading {RESERVED_PREFIX}")
+        raise ModelError(
+            "name", name, "is reserved for the collection", f"no leading {RESERVED_PREFIX}"
+        )
     return name
 
 

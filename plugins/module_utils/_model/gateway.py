@@ -24,7 +24,7 @@ from .settings import IpsecSettings
 
 @dataclass(frozen=True)
 class Gateway:
-    """Networks, their settings and connections by name. A connection's name is unique on the host."""
+    """Networks, settings and connections by name; that of a connection is unique on the host."""
 
     networks: t.Mapping[str, VpnNetwork] = field(default_factory=dict)
     settings: t.Mapping[str, IpsecSettings] = field(default_factory=dict)
@@ -178,8 +178,8 @@ def _check_no_overlap(child: ChildSa, other: ChildSa) -> None:
                 raise ModelError(
                     "remote_network",
                     str(remote),
-                    f"with local_network {local} overlaps {other_local} to {other_remote} of phase 2 "
-                    f"{other.name} of phase 1 {other.phase1}",
+                    f"with local_network {local} overlaps {other_local} to {other_remote} of "
+                    f"phase 2 {other.name} of phase 1 {other.phase1}",
                     "networks that no other tunnel carries",
                     f"phase 2 {child.name} of phase 1 {child.phase1}",
                 )

@@ -31,7 +31,7 @@ LONGEST = 2**31 - 1
 
 
 def in_seconds(option: str, value: object, unit: object) -> int:
-    """Seconds of ``value`` ``unit``; ``option`` is named in the error, its unit as ``<option>_unit``."""
+    """Seconds of ``value`` ``unit``; errors name ``option``, or ``<option>_unit``."""
     factor = UNITS[one_of(f"{option}_unit", unit, tuple(UNITS))]
     return number(option, value, 0, LONGEST // factor) * factor
 
@@ -52,6 +52,6 @@ def check_margin(option: str, lifetime: int, margin: int) -> None:
         raise ModelError(
             option,
             lifetime,
-            f"seconds is too short for a margintime of {margin} seconds, of which up to twice is used",
+            f"seconds is too short for a margintime of {margin} seconds, used up to twice",
             f"more than {margin * 2} seconds, or a shorter margintime of the phase 1",
         )

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The VPN network: an interface with the router's address, forwarding, and its own nftables table."""
+"""The VPN network: an interface with the router's address, forwarding, and an nftables table."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ class VpnNetwork:
     name: str
     description: str = ""
     layer2_type: str = "none"
-    layer2_id: t.Optional[int] = None
+    layer2_id: int | None = None
     ip_address_type: str = "static"
-    ip_address: t.Optional[IPAddress] = None
-    network_address: t.Optional[IPNetwork] = None
-    interface_network: t.Optional[str] = None
-    interface: t.Optional[str] = None
-    mtu: t.Optional[int] = None
+    ip_address: IPAddress | None = None
+    network_address: IPNetwork | None = None
+    interface_network: str | None = None
+    interface: str | None = None
+    mtu: int | None = None
     firewall_chains: tuple[ForeignChain, ...] = ()
     ike_interfaces: tuple[str, ...] = ()
     dataplane: str = "auto"
@@ -105,7 +105,7 @@ class VpnNetwork:
 
 
 def derived_interface(name: str) -> str:
-    """``vpn-<name>``, shortened with a digest where that is longer than an interface name may be."""
+    """``vpn-<name>``, shortened with a digest where it is too long for an interface."""
     plain_name = f"vpn-{name}"
     if len(plain_name) <= 15:
         return plain_name
@@ -119,11 +119,17 @@ def _check_layer2(network: VpnNetwork) -> None:
             raise ModelError("layer2_id", None, "is missing for layer2_type vlan", "1 to 4094")
         if network.interface_network is None:
             raise ModelError(
-                "interface_network", None, "is missing for layer2_type vlan", "the interface that carries the tag"
+                "interface_network",
+                None,
+                "is missing for layer2_type vlan",
+                "the interface that carries the tag",
             )
     elif network.layer2_id is not None:
         raise ModelError(
-            "layer2_id", network.layer2_id, "has no use with layer2_type none", "nothing, or layer2_type vlan"
+            "layer2_id",
+            network.layer2_id,
+            "has no use with layer2_type none",
+            "nothing, or layer2_type vlan",
         )
     for option in ("interface", "mtu"):
         value = getattr(network, option)
@@ -140,7 +146,10 @@ def _check_address(network: VpnNetwork) -> None:
     if network.ip_address_type == "none":
         if network.ip_address is not None:
             raise ModelError(
-                "ip_address", str(network.ip_address), "has no use with ip_address_type none", "nothing"
+                "ip_address",
+                str(network.ip_address),
+                "has no use with ip_address_type none",
+                "nothing",
             )
         return
     for option in ("ip_address", "network_address"):

@@ -18,8 +18,10 @@ Options = t.Mapping[str, t.Any]
 Convert = t.Callable[[str, t.Any], t.Any]
 
 
-def field_values(model: type, options: Options, convert: t.Mapping[str, Convert]) -> dict[str, t.Any]:
-    """Arguments for the dataclass ``model``: each option given, converted by the function of its name.
+def field_values(
+    model: type, options: Options, convert: t.Mapping[str, Convert]
+) -> dict[str, t.Any]:
+    """Arguments for the dataclass ``model``: each option given, converted by its function.
 
     An option that is None or absent is left out, so that the default of the dataclass holds.
     """

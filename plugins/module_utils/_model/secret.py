@@ -19,7 +19,7 @@ STRONG_LENGTH = 20
 
 @dataclass(frozen=True)
 class Secret:
-    """Raw bytes of a pre-shared key. ``str`` and ``repr`` are masked; equality compares the bytes."""
+    """Raw bytes of a pre-shared key. ``str`` and ``repr`` are masked; ``==`` compares bytes."""
 
     _data: bytes = field(repr=False)
 

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The IPsec settings of a network. What becomes of each in strongSwan is said where it is rendered."""
+"""The IPsec settings of a network."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LEAST_MSS, GREATEST_MSS = 536, 65495
 
 @dataclass(frozen=True)
 class IpsecSettings:
-    """What the options of ``ipsec_settings`` say, checked; the defaults hold where it was never run.
+    """What the options of ``ipsec_settings`` say, checked; the defaults where it never ran.
 
     ``swanctl_conf`` and ``strongswan_conf`` may hold secrets, so ``repr`` leaves them out.
     """
@@ -44,8 +44,8 @@ class IpsecSettings:
     mss_clamp: int = 0
     strict_crl: str = "no"
     make_before_break: bool = False
-    swanctl_conf: t.Optional[str] = field(default=None, repr=False)
-    strongswan_conf: t.Optional[str] = field(default=None, repr=False)
+    swanctl_conf: str | None = field(default=None, repr=False)
+    strongswan_conf: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_options(cls, options: Options) -> IpsecSettings:
@@ -71,7 +71,10 @@ def _check_mode(settings: IpsecSettings) -> None:
     for option in CONF_TEXTS:
         if getattr(settings, option) and settings.configuration_mode != "advanced":
             raise ModelError(
-                option, MASK, "has no use in configuration_mode normal", "nothing, or configuration_mode advanced"
+                option,
+                MASK,
+                "has no use in configuration_mode normal",
+                "nothing, or configuration_mode advanced",
             )
 
 
@@ -81,7 +84,9 @@ def _mss(option: str, value: object) -> int:
     try:
         return checks.number(option, value, LEAST_MSS, GREATEST_MSS)
     except ModelError as error:
-        raise ModelError(option, value, error.why, f"0 (off), or {LEAST_MSS} to {GREATEST_MSS}") from None
+        raise ModelError(
+            option, value, error.why, f"0 (off), or {LEAST_MSS} to {GREATEST_MSS}"
+        ) from None
 
 
 _CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {

@@ -1,0 +1,117 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Whether charon has loaded what we mean it to: the part of a connection that list-conns shows.
+
+list-conns leaves out proposals, most lifetimes and start actions, so equality here is necessary,
+not sufficient; our own file tells the rest.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._render.settings_file import Section, Value
+
+_VERSIONS = {"0": "IKEv1/2", "1": "IKEv1", "2": "IKEv2"}
+_CHILD_ACTIONS = {
+    "clear": "clear",
+    "none": "none",
+    "trap": "trap",
+    "restart": "start",
+    "start": "start",
+}
+
+View = t.Mapping[str, t.Any]
+
+
+def expected_view(section: Section) -> View:
+    """The visible part of a connection as it was rendered."""
+    children = t.cast(t.Mapping[str, Section], section.get("children", {}))
+    return {
+        "version": _VERSIONS.get(str(section.get("version", "0"))),
+        "local_addrs": _list(section.get("local_addrs", ("%any",))),
+        "remote_addrs": _list(section.get("remote_addrs", ("%any",))),
+        "rekey_time": str(section.get("rekey_time", "")),
+        "dpd_delay": str(section.get("dpd_delay", "")),
+        "dpd_timeout": str(section.get("dpd_timeout", "")),
+        "local_id": _simple_identity(_end(section, "local")),
+        "remote_id": _simple_identity(_end(section, "remote")),
+        "children": {name: _expected_child(child) for name, child in children.items()},
+    }
+
+
+def actual_view(conn: View, expected: View) -> View:
+    """The same part of what list-conns says; what ``expected`` leaves open stays open here."""
+    seen = {
+        "version": conn.get("version"),
+        "local_addrs": _list(conn.get("local_addrs", ())),
+        "remote_addrs": _list(conn.get("remote_addrs", ())),
+        "rekey_time": str(conn.get("rekey_time", "0")),
+        "dpd_delay": str(conn.get("dpd_delay", "0")),
+        "dpd_timeout": str(conn.get("dpd_timeout", "0")),
+        "local_id": conn.get("local-1", {}).get("id"),
+        "remote_id": conn.get("remote-1", {}).get("id"),
+    }
+    view = {key: value if expected[key] else expected[key] for key, value in seen.items()}
+    view["children"] = {
+        name: _actual_child(child, expected["children"].get(name, {}))
+        for name, child in conn.get("children", {}).items()
+    }
+    return view
+
+
+def is_loaded(section: Section, conn: View | None) -> bool:
+    """Whether the daemon has a connection, and it looks as it should."""
+    if conn is None:
+        return False
+    expected = expected_view(section)
+    return actual_view(conn, expected) == expected
+
+
+def _expected_child(child: Section) -> View:
+    mode = str(child.get("mode", "tunnel")).upper()
+    # A shunt's dpd and lifetimes mean nothing.
+    shunt = mode in ("PASS", "DROP")
+    return {
+        "mode": mode,
+        "local-ts": _list(child.get("local_ts", ("dynamic",))),
+        "remote-ts": _list(child.get("remote_ts", ("dynamic",))),
+        "rekey_time": "" if shunt else str(child.get("rekey_time", "")),
+        "dpd_action": "" if shunt else _CHILD_ACTIONS.get(str(child.get("dpd_action", "")), ""),
+    }
+
+
+def _actual_child(child: View, expected: View) -> View:
+    seen = {
+        "mode": child.get("mode"),
+        "local-ts": _list(child.get("local-ts", ())),
+        "remote-ts": _list(child.get("remote-ts", ())),
+        "rekey_time": str(child.get("rekey_time", "0")),
+        "dpd_action": child.get("dpd_action", "clear"),
+    }
+    return {key: value if expected.get(key, True) else expected[key] for key, value in seen.items()}
+
+
+def _list(value: Value | t.Sequence[str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(str(item) for item in value)
+
+
+def _end(section: Section, name: str) -> str:
+    end = section.get(name, {})
+    return str(end.get("id", "")) if isinstance(end, t.Mapping) else ""
+
+
+def _simple_identity(identity: str) -> str:
+    """An identity that charon shows as it was written; others it normalises, so they stay open."""
+    if any(mark in identity for mark in "=@*/") or identity == "%any":
+        return ""
+    kind = identity.split(":", 1)[0]
+    if kind in ("ipv4", "ipv6", "fqdn", "rfc822", "email", "userfqdn", "keyid", "asn1dn", "dns"):
+        return ""
+    return identity

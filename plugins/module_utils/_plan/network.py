@@ -1,0 +1,174 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What to do so that a network's interface, address, rules and unit are as they should be."""
+
+from __future__ import annotations
+
+from .._render.artefacts import File, NetworkParts, unit_name
+from .differences import file_difference, state_difference
+from .observed import NetworkState, Observed
+from .plan import Difference, Plan
+from .steps import (
+    DeleteAddress,
+    DeleteLink,
+    ReloadUnits,
+    RemoveFile,
+    RunScript,
+    Step,
+    SwitchUnit,
+    WriteFile,
+)
+
+
+def plan_network(
+    before: NetworkParts | None, after: NetworkParts | None, observed: Observed
+) -> Plan:
+    """Files first, then the script that the unit runs at boot, then what is left of before."""
+    if after is None:
+        return _plan_removal(before, observed)
+    state = observed.networks.get(after.network.name, NetworkState())
+    files = _plan_files(after, observed)
+    if after.network.started:
+        return files + _plan_on(after, state) + _plan_leftovers(before, after, state)
+    return files + _plan_off(after, state)
+
+
+def _plan_files(after: NetworkParts, observed: Observed) -> Plan:
+    steps: list[Step] = []
+    differences = []
+    for file in after.files:
+        found = observed.files.get(file.path)
+        if found != file:
+            steps.append(WriteFile(file, found))
+            differences.append(file_difference(found, file))
+            if file == after.unit:
+                steps.append(ReloadUnits())
+    return Plan(tuple(steps), tuple(differences))
+
+
+def _plan_on(after: NetworkParts, state: NetworkState) -> Plan:
+    name = after.network.name
+    unit = unit_name(name)
+    steps: list[Step] = []
+    differences: list[Difference] = []
+    lacking = _lacking(after, state)
+    if not state.active:
+        # Starting the unit runs the script.
+        steps.append(SwitchUnit(unit, "start"))
+    elif lacking:
+        steps.append(RunScript(name, after.script.path, "start", "bring up interface and rules"))
+    elif not state.rules_match:
+        steps.append(RunScript(name, after.script.path, "rules", "replace the nftables rules"))
+    if not state.enabled:
+        steps.append(SwitchUnit(unit, "enable"))
+    for what, now, then in lacking:
+        differences.append(state_difference(f"network {name}: {what}", now, then))
+    if not state.rules_match:
+        now = "not as they should be" if state.rules_present else "not loaded"
+        differences.append(state_difference(f"network {name}: nftables rules", now, "loaded"))
+    if not state.active or not state.enabled:
+        now = _unit_words(state)
+        differences.append(state_difference(f"unit {unit}", now, "enabled, active"))
+    return Plan(tuple(steps), tuple(differences))
+
+
+def _lacking(after: NetworkParts, state: NetworkState) -> list[tuple[str, str, str]]:
+    """What the interface lacks, each as what, now and then."""
+    network = after.network
+    lacking = []
+    if not state.device_exists:
+        lacking.append((f"interface {network.device}", "absent", "present, up"))
+    elif not state.device_up:
+        lacking.append((f"interface {network.device}", "down", "up"))
+    elif network.mtu is not None and state.mtu != network.mtu:
+        lacking.append((f"mtu of {network.device}", str(state.mtu), str(network.mtu)))
+    if network.router and network.router not in state.addresses:
+        now = ", ".join(state.addresses) or "none"
+        lacking.append((f"address of {network.device}", now, network.router))
+    for version in after.forwarding:
+        if version not in state.forwarding:
+            lacking.append((f"IPv{version} forwarding", "off", "on"))
+    return lacking
+
+
+def _plan_leftovers(before: NetworkParts | None, after: NetworkParts, state: NetworkState) -> Plan:
+    """Take away what the network had before, and on an interface of ours every other address."""
+    network = after.network
+    steps: list[Step] = []
+    differences = []
+    old = before.network if before is not None and before.network.started else None
+    if old is not None and old.device != network.device:
+        steps += _withdraw(old.device, old.router, ours=not old.attached)
+    stale = []
+    if not network.attached:
+        stale = [address for address in state.addresses if address != network.router]
+    elif old is not None and old.device == network.device and old.router != network.router:
+        stale = [address for address in state.addresses if address == old.router]
+    for address in stale:
+        steps.append(DeleteAddress(address, network.device))
+        header = f"network {network.name}: address of {network.device}"
+        differences.append(state_difference(header, address, "absent"))
+    return Plan(tuple(steps), tuple(differences))
+
+
+def _plan_off(after: NetworkParts, state: NetworkState) -> Plan:
+    network = after.network
+    unit = unit_name(network.name)
+    steps: list[Step] = []
+    if state.active:
+        steps.append(SwitchUnit(unit, "stop"))
+    elif state.rules_present:
+        steps.append(RunScript(network.name, after.script.path, "stop", "withdraw the rules"))
+    if state.enabled:
+        steps.append(SwitchUnit(unit, "disable"))
+    if state.device_exists and (not network.attached or network.router in state.addresses):
+        steps += _withdraw(network.device, network.router, ours=not network.attached)
+    differences: tuple[Difference, ...] = ()
+    if steps:
+        header = f"network {network.name}: power"
+        differences = (state_difference(header, _unit_words(state), "disabled, inactive"),)
+    return Plan(tuple(steps), differences)
+
+
+def _plan_removal(before: NetworkParts | None, observed: Observed) -> Plan:
+    if before is None:
+        return Plan()
+    state = observed.networks.get(before.network.name, NetworkState())
+    plan = _plan_off(before, state)
+    steps: list[Step] = []
+    differences = []
+    for file in before.files:
+        found = observed.files.get(file.path)
+        if found is not None:
+            steps.append(RemoveFile(found))
+            differences.append(file_difference(found, None))
+    if before.unit.path in observed.files:
+        steps.append(ReloadUnits())
+    return plan + Plan(tuple(steps), tuple(differences))
+
+
+def plan_record(before: File | None, after: File | None, observed: Observed) -> Plan:
+    """The record, which goes last: without it the next run starts from scratch."""
+    path = (after or before or File("", b"")).path
+    found = observed.files.get(path)
+    if after is None:
+        steps: tuple[Step, ...] = (RemoveFile(found),) if found is not None else ()
+    else:
+        steps = (WriteFile(after, found),) if found != after else ()
+    return Plan(steps, (file_difference(found, after),) if steps else ())
+
+
+def _withdraw(device: str, router: str, *, ours: bool) -> list[Step]:
+    if ours:
+        return [DeleteLink(device)]
+    return [DeleteAddress(router, device)] if router else []
+
+
+def _unit_words(state: NetworkState) -> str:
+    enabled = "enabled" if state.enabled else "disabled"
+    active = "active" if state.active else "inactive"
+    return f"{enabled}, {active}"

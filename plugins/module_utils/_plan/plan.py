@@ -1,0 +1,75 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The plan: one object that check mode shows, diff prints and apply executes."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .steps import Step
+
+# From harmless to worst. `pending`: loaded, in force only when the SA is negotiated anew.
+IMPACTS = ("none", "pending", "child", "ike")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One object before and after, as text with every secret masked."""
+
+    header: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Ordered steps, what they change, and what becomes of SAs that are up."""
+
+    steps: tuple[Step, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    impact: str = "none"
+    warnings: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do: Ansible's ``changed``."""
+        return bool(self.steps)
+
+    def __add__(self, other: Plan) -> Plan:
+        """Both plans, this one first."""
+        return Plan(
+            self.steps + other.steps,
+            self.differences + other.differences,
+            worst(self.impact, other.impact),
+            self.warnings + other.warnings,
+        )
+
+    @property
+    def actions(self) -> list[str]:
+        return [str(step) for step in self.steps]
+
+    @property
+    def diff(self) -> list[dict[str, str]]:
+        """In the form that Ansible prints with ``--diff``."""
+        return [
+            {
+                "before_header": item.header,
+                "after_header": item.header,
+                "before": item.before,
+                "after": item.after,
+            }
+            for item in self.differences
+        ]
+
+
+def worst(*impacts: str) -> str:
+    return max(impacts, key=IMPACTS.index, default="none")
+
+
+def joined(plans: t.Iterable[Plan]) -> Plan:
+    """The plans one after the other."""
+    return sum(plans, Plan())

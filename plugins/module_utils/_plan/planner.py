@@ -1,0 +1,117 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""From the models before and after an edit, and the host as found, to the plan."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .._render.artefacts import Artefacts
+from .._render.strongswan_conf import LIBIPSEC
+from .differences import file_difference
+from .network import plan_network, plan_record
+from .observed import Observed
+from .plan import Plan, joined
+from .steps import ReloadSettings, RemoveFile, RestartDaemon, Step, WriteFile
+from .swanctl import plan_swanctl
+
+_T = t.TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose drift a module repairs besides what its own edit changes.
+
+    ``networks`` by name, ``swanctl`` by path of the file, ``daemon`` for the daemon-wide settings.
+    A module that edits one tunnel must not touch, or report, the state of another.
+    """
+
+    networks: frozenset[str] = frozenset()
+    swanctl: frozenset[str] = frozenset()
+    daemon: bool = False
+
+
+def touched(before: Artefacts, after: Artefacts, scope: Scope) -> Scope:
+    """The scope together with all that the edit changes."""
+    return Scope(
+        scope.networks | _changed(before.networks, after.networks),
+        scope.swanctl | _changed(before.swanctl, after.swanctl),
+        scope.daemon or before.daemon != after.daemon,
+    )
+
+
+def make_plan(before: Artefacts, after: Artefacts, observed: Observed, scope: Scope) -> Plan:
+    """``scope`` is what ``touched`` gave. Networks come up before tunnels and go after them."""
+    staying = [name for name in sorted(scope.networks) if name in after.networks]
+    going = [name for name in sorted(scope.networks) if name not in after.networks]
+    tunnels = joined(
+        plan_swanctl(before.swanctl.get(path), after.swanctl.get(path), observed)
+        for path in sorted(scope.swanctl)
+        if path in before.swanctl or path in after.swanctl
+    )
+    return (
+        joined(
+            plan_network(before.networks.get(name), after.networks[name], observed)
+            for name in staying
+        )
+        + (_plan_daemon(before, after, observed) if scope.daemon else Plan())
+        + tunnels
+        + joined(plan_network(before.networks.get(name), None, observed) for name in going)
+        + joined(
+            plan_record(before.records.get(name), after.records.get(name), observed)
+            for name in sorted(scope.networks | _changed(before.records, after.records))
+        )
+    )
+
+
+def _plan_daemon(before: Artefacts, after: Artefacts, observed: Observed) -> Plan:
+    steps: list[Step] = []
+    differences = []
+    for path in sorted({*before.daemon, *after.daemon}):
+        wanted, found = after.daemon.get(path), observed.files.get(path)
+        if wanted is not None and found != wanted:
+            steps.append(WriteFile(wanted, found))
+            differences.append(file_difference(found, wanted))
+        elif wanted is None and found is not None:
+            steps.append(RemoveFile(found))
+            differences.append(file_difference(found, None))
+    why = _restart_reason(before, after, observed)
+    if why:
+        steps.append(RestartDaemon(why))
+    elif steps:
+        steps.append(ReloadSettings())
+    impact = "ike" if why and observed.daemon.established else "none"
+    return Plan(tuple(steps), tuple(differences), impact)
+
+
+def _restart_reason(before: Artefacts, after: Artefacts, observed: Observed) -> str:
+    """Plugins are loaded when the daemon starts, and at no other time."""
+    loaded = LIBIPSEC in observed.daemon.plugins
+    if after.userspace and not loaded:
+        return f"the plugin {LIBIPSEC} must be loaded for the userspace data plane"
+    if before.userspace and not after.userspace and loaded:
+        return f"the plugin {LIBIPSEC} is no longer wanted"
+    return ""
+
+
+def _changed(before: t.Mapping[str, _T], after: t.Mapping[str, _T]) -> frozenset[str]:
+    return frozenset(key for key in {*before, *after} if before.get(key) != after.get(key))
+
+
+def files_in(before: Artefacts, after: Artefacts, scope: Scope) -> frozenset[str]:
+    """The paths that the planner will ask about."""
+    paths = {*before.daemon, *after.daemon} if scope.daemon else set()
+    for side in (before, after):
+        for name in scope.networks:
+            if name in side.networks:
+                paths |= {file.path for file in side.networks[name].files}
+        paths |= {file.path for file in side.records.values()}
+        for path in scope.swanctl:
+            if path in side.swanctl:
+                paths |= {path, *(file.path for file in side.swanctl[path].extra_files)}
+    return frozenset(paths)

@@ -1,0 +1,253 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The steps that a plan is made of. Each says what it does, and which step takes it back.
+
+A step is data: ``str(step)`` is the line shown under ``actions``, in check mode and in the real run
+alike, and ``_host.apply`` is what carries it out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .._render.artefacts import File, SharedSecret
+from .._render.settings_file import Section
+
+
+@dataclass(frozen=True)
+class Step:
+    """Base of all steps."""
+
+    def undo(self) -> Step | None:
+        """The step that restores what was before; None where nothing has to be taken back."""
+        return None
+
+
+@dataclass(frozen=True)
+class WriteFile(Step):
+    """Put a file in place atomically. ``before`` is what it held, None where it was not there."""
+
+    file: File
+    before: File | None = None
+
+    def __str__(self) -> str:
+        return f"write {self.file.path}"
+
+    def undo(self) -> Step:
+        if self.before is None:
+            return RemoveFile(self.file)
+        return WriteFile(self.before)
+
+
+@dataclass(frozen=True)
+class RemoveFile(Step):
+    """``file`` is the file as it was found, so that it can be restored."""
+
+    file: File
+
+    def __str__(self) -> str:
+        return f"remove {self.file.path}"
+
+    def undo(self) -> Step:
+        return WriteFile(self.file)
+
+
+@dataclass(frozen=True)
+class LoadConnection(Step):
+    """vici ``load-conn`` of one connection; ``before`` is what our file had loaded, if anything."""
+
+    name: str
+    section: Section = field(repr=False)
+    before: Section | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return f"load connection {self.name}"
+
+    def undo(self) -> Step:
+        if self.before is None:
+            return UnloadConnection(self.name)
+        return LoadConnection(self.name, self.before)
+
+
+@dataclass(frozen=True)
+class UnloadConnection(Step):
+    """vici ``unload-conn``; established SAs stay, so that a Terminate step goes with it."""
+
+    name: str
+    before: Section | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return f"unload connection {self.name}"
+
+    def undo(self) -> Step | None:
+        return LoadConnection(self.name, self.before) if self.before is not None else None
+
+
+@dataclass(frozen=True)
+class LoadSecret(Step):
+    """vici ``load-shared``; replaces in place the secret that has its id."""
+
+    shared: SharedSecret
+    before: SharedSecret | None = None
+
+    def __str__(self) -> str:
+        return f"load secret {self.shared.id}"
+
+    def undo(self) -> Step:
+        return LoadSecret(self.before) if self.before else UnloadSecret(self.shared.id)
+
+
+@dataclass(frozen=True)
+class UnloadSecret(Step):
+    id: str
+    before: SharedSecret | None = None
+
+    def __str__(self) -> str:
+        return f"unload secret {self.id}"
+
+    def undo(self) -> Step | None:
+        return LoadSecret(self.before) if self.before else None
+
+
+@dataclass(frozen=True)
+class LoadKey(Step):
+    """vici ``load-key``: make a private key known to the daemon."""
+
+    name: str
+    data: bytes = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"load private key of {self.name}"
+
+
+@dataclass(frozen=True)
+class UnloadKey(Step):
+    """vici ``unload-key``, unless another file in swanctl's directory holds the same key."""
+
+    name: str
+    data: bytes = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"unload private key of {self.name}"
+
+
+@dataclass(frozen=True)
+class TerminateConnection(Step):
+    """Close every IKE SA of a connection."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"close the IKE SA of {self.name}"
+
+
+@dataclass(frozen=True)
+class TerminateChild(Step):
+    """Close the Child SAs of one phase 2, and take away a trap that it left."""
+
+    connection: str
+    child: str
+
+    def __str__(self) -> str:
+        return f"close the Child SA {self.connection}/{self.child}"
+
+
+@dataclass(frozen=True)
+class UninstallTrap(Step):
+    """vici ``uninstall``: take away a trap policy whose child is gone from the configuration."""
+
+    connection: str
+    child: str
+
+    def __str__(self) -> str:
+        return f"uninstall the trap of {self.connection}/{self.child}"
+
+
+@dataclass(frozen=True)
+class ReloadSettings(Step):
+    """vici ``reload-settings``: strongswan.conf is read again, no SA is touched."""
+
+    def __str__(self) -> str:
+        return "reload the settings of the IKE daemon"
+
+    def undo(self) -> Step:
+        return self
+
+
+@dataclass(frozen=True)
+class RestartDaemon(Step):
+    """The one step that interrupts every tunnel of the host; ``why`` is shown with it."""
+
+    why: str
+
+    def __str__(self) -> str:
+        return f"restart the IKE daemon: {self.why}"
+
+    def undo(self) -> Step:
+        return RestartDaemon("to return to the last good settings")
+
+
+@dataclass(frozen=True)
+class RunScript(Step):
+    """Run a network's script (``start``, ``rules``, ``stop``), as its unit does at boot."""
+
+    network: str
+    path: str
+    verb: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.what} of network {self.network}"
+
+    def undo(self) -> Step:
+        # Run again after the files were restored; undoing happens in reverse order.
+        return self
+
+
+@dataclass(frozen=True)
+class DeleteLink(Step):
+    """Remove an interface that the collection made."""
+
+    device: str
+
+    def __str__(self) -> str:
+        return f"delete interface {self.device}"
+
+
+@dataclass(frozen=True)
+class DeleteAddress(Step):
+    address: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"delete address {self.address} from {self.device}"
+
+
+@dataclass(frozen=True)
+class ReloadUnits(Step):
+    """systemd ``daemon-reload``, after a unit file came, changed or went."""
+
+    def __str__(self) -> str:
+        return "reload systemd's unit files"
+
+    def undo(self) -> Step:
+        return self
+
+
+@dataclass(frozen=True)
+class SwitchUnit(Step):
+    """``systemctl enable|disable|start|stop`` of a network's unit."""
+
+    unit: str
+    verb: str
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.unit}"
+
+    def undo(self) -> Step:
+        opposite = {"enable": "disable", "disable": "enable", "start": "stop", "stop": "start"}
+        return SwitchUnit(self.unit, opposite[self.verb])

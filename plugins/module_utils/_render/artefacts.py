@@ -1,0 +1,356 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What the host is to hold for a Gateway: every file, loaded connection, secret, rule and unit.
+
+The planner compares two of these renderings, before and after an edit of the Gateway, with what the
+host holds. Nothing here knows how any of it gets there.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from .._model.checks import ANY, IPAddress
+from .._model.connection import IkeConnection
+from .._model.gateway import Gateway
+from .._model.network import VpnNetwork
+from .._model.secret import Secret
+from . import network_files, nft
+from .connection import bypass_section, connection_section, credential_file, secret_owners
+from .records import conf_text, connection_text, network_record, secret_id, secrets_section
+from .settings_file import Section, Value, parse, render, secret_bytes, split_list
+from .strongswan_conf import daemon_text
+
+RECORD_DIR = "/etc/tunnelwright"
+SWANCTL_DIR = "/etc/swanctl"
+CONF_DIR = f"{SWANCTL_DIR}/conf.d"
+DAEMON_FILE = "/etc/strongswan.d/tunnelwright.conf"
+UNIT_DIR = "/etc/systemd/system"
+
+PRIVATE = 0o600
+PUBLIC = 0o644
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of ours. ``data`` is its whole content; a PRIVATE one is shown masked."""
+
+    path: str
+    data: bytes = field(repr=False)
+    mode: int = PUBLIC
+
+
+@dataclass(frozen=True)
+class SharedSecret:
+    """A secret of the daemon: kind as ``load-shared`` has it, identities it is for."""
+
+    id: str
+    kind: str
+    owners: tuple[str, ...]
+    secret: Secret
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """PEM contents of a phase 1 with ``authentication: pubkey``."""
+
+    certificate: bytes
+    private_key: bytes = field(repr=False)
+    ca: bytes
+
+
+@dataclass(frozen=True)
+class SwanctlFile:
+    """A file under conf.d together with what the daemon is to have loaded of it.
+
+    ``owned`` names the connections that are in the file, be they to be loaded or not.
+    """
+
+    file: File
+    owned: tuple[str, ...]
+    connections: t.Mapping[str, Section] = field(default_factory=dict)
+    secrets: tuple[SharedSecret, ...] = ()
+    extra_files: tuple[File, ...] = ()
+    private_key: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class NetworkParts:
+    """A network's files and what is to be live of it while it is switched on."""
+
+    network: VpnNetwork
+    script: File
+    rules: File
+    unit: File
+    forwarding: tuple[int, ...] = ()
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        return self.rules, self.script, self.unit
+
+
+@dataclass(frozen=True)
+class Artefacts:
+    """Everything for one Gateway, each part under the key by which the planner finds it."""
+
+    networks: t.Mapping[str, NetworkParts]
+    records: t.Mapping[str, File]
+    swanctl: t.Mapping[str, SwanctlFile]
+    daemon: t.Mapping[str, File]
+    userspace: bool
+
+
+def artefacts(
+    gateway: Gateway, *, userspace: bool, credentials: t.Mapping[str, Credentials]
+) -> Artefacts:
+    """``credentials`` by name of the phase 1, for those with ``authentication: pubkey``."""
+    swanctl = {}
+    for connection in gateway.connections.values():
+        parts = _connection_file(gateway, connection, credentials, userspace=userspace)
+        swanctl[parts.file.path] = parts
+    for name in gateway.networks:
+        for parts in (
+            *_bypass_file(gateway, name, userspace=userspace),
+            *_advanced_file(gateway, name),
+        ):
+            swanctl[parts.file.path] = parts
+    records = {
+        name: File(
+            f"{RECORD_DIR}/{name}.json",
+            network_record(network, gateway.settings_of(name)).encode(),
+        )
+        for name, network in gateway.networks.items()
+    }
+    return Artefacts(
+        {name: _network_parts(gateway, name, userspace=userspace) for name in gateway.networks},
+        records,
+        swanctl,
+        _daemon_files(gateway, userspace=userspace),
+        userspace and bool(gateway.networks),
+    )
+
+
+def connection_path(name: str) -> str:
+    return f"{CONF_DIR}/tunnelwright.phase1.{name}.conf"
+
+
+def bypass_path(network: str) -> str:
+    return f"{CONF_DIR}/tunnelwright.bypass.{network}.conf"
+
+
+def advanced_path(network: str) -> str:
+    return f"{CONF_DIR}/tunnelwright.advanced.{network}.conf"
+
+
+def advanced_daemon_path(network: str) -> str:
+    return f"/etc/strongswan.d/tunnelwright.advanced.{network}.conf"
+
+
+def credential_paths(connection: IkeConnection) -> dict[str, str]:
+    """Where the copies lie that charon and swanctl read, by option."""
+    name = credential_file(connection)
+    return {
+        "certificate": f"{SWANCTL_DIR}/x509/{name}",
+        "private_key": f"{SWANCTL_DIR}/private/{name}",
+        "ca": f"{SWANCTL_DIR}/x509ca/{name}",
+    }
+
+
+def _connection_file(
+    gateway: Gateway,
+    connection: IkeConnection,
+    credentials: t.Mapping[str, Credentials],
+    *,
+    userspace: bool,
+) -> SwanctlFile:
+    settings = gateway.settings_of(connection.network)
+    section = connection_section(connection, settings, userspace=userspace)
+    body: dict[str, Value] = {"connections": {connection.name: section}}
+    secrets: tuple[SharedSecret, ...] = ()
+    if connection.authentication == "psk" and connection.psk is not None:
+        owners = secret_owners(connection)
+        body["secrets"] = secrets_section(connection.name, owners, connection.psk)
+        secrets = (SharedSecret(secret_id(connection.name), "IKE", owners, connection.psk),)
+    loaded = gateway.powered(connection)
+    text = connection_text(connection, body, loaded=loaded)
+    file = File(connection_path(connection.name), text.encode(), PRIVATE)
+    pem = credentials.get(connection.name) if connection.authentication == "pubkey" else None
+    extra = _credential_files(connection, pem) if pem else ()
+    if not loaded:
+        return SwanctlFile(file, (connection.name,), extra_files=extra)
+    if pem:
+        section = _with_contents(section, pem)
+    return SwanctlFile(
+        file,
+        (connection.name,),
+        {connection.name: section},
+        secrets,
+        extra,
+        pem.private_key if pem else None,
+    )
+
+
+def _credential_files(connection: IkeConnection, pem: Credentials) -> tuple[File, ...]:
+    paths = credential_paths(connection)
+    return (
+        File(paths["certificate"], pem.certificate),
+        File(paths["private_key"], pem.private_key, PRIVATE),
+        File(paths["ca"], pem.ca),
+    )
+
+
+def _with_contents(section: Section, pem: Credentials) -> Section:
+    """The section as vici takes it: contents in the place of file names."""
+    local = {**t.cast(Section, section["local"]), "certs": (pem.certificate,)}
+    remote = {**t.cast(Section, section["remote"]), "cacerts": (pem.ca,)}
+    return t.cast(Section, {**section, "local": local, "remote": remote})
+
+
+def _bypass_file(gateway: Gateway, name: str, *, userspace: bool) -> tuple[SwanctlFile, ...]:
+    network = gateway.networks[name]
+    wanted = gateway.settings_of(name).exclude_my_network and network.network_address is not None
+    # kernel-libipsec handles no shunts; its routes leave the connected network alone anyway.
+    if not wanted or userspace or not network.started:
+        return ()
+    body = {f"tunnelwright-bypass-{name}": bypass_section((str(network.network_address),))}
+    text = conf_text(render({"connections": body}))
+    file = File(bypass_path(name), text.encode(), PRIVATE)
+    return (SwanctlFile(file, tuple(body), body),)
+
+
+def _advanced_file(gateway: Gateway, name: str) -> tuple[SwanctlFile, ...]:
+    text = gateway.settings_of(name).swanctl_conf
+    if not text or not gateway.networks[name].started:
+        return ()
+    return (advanced_parts(name, text),)
+
+
+def advanced_parts(network: str, text: str) -> SwanctlFile:
+    """``swanctl_conf`` taken apart; raises SyntaxFault where it can't be parsed."""
+    body = parse(text, unique=True)
+    connections = t.cast(t.Mapping[str, Section], body.get("connections", {}))
+    secrets = t.cast(t.Mapping[str, Section], body.get("secrets", {}))
+    return SwanctlFile(
+        File(advanced_path(network), conf_text(text).encode(), PRIVATE),
+        tuple(connections),
+        {key: _for_vici(section) for key, section in connections.items()},
+        tuple(_shared(key, section) for key, section in secrets.items()),
+    )
+
+
+# The keys whose values swanctl splits into lists (load_conns.c).
+_LISTS = frozenset(
+    {
+        "local_addrs",
+        "remote_addrs",
+        "proposals",
+        "esp_proposals",
+        "ah_proposals",
+        "local_ts",
+        "remote_ts",
+        "vips",
+        "pools",
+        "groups",
+        "cert_policy",
+    }
+)
+
+
+def _for_vici(section: Section) -> Section:
+    message: dict[str, Value] = {}
+    for key, value in section.items():
+        if isinstance(value, t.Mapping):
+            message[key] = _for_vici(value)
+        elif key in _LISTS and isinstance(value, str):
+            message[key] = split_list(value)
+        else:
+            message[key] = value
+    return message
+
+
+def _shared(key: str, section: Section) -> SharedSecret:
+    kind = next(
+        (prefix for prefix in ("ike", "eap", "xauth", "ntlm", "ppk") if key.startswith(prefix)), ""
+    )
+    owners = tuple(str(value) for name, value in section.items() if name.startswith("id"))
+    return SharedSecret(
+        key, kind.upper(), owners, Secret(secret_bytes(str(section.get("secret", ""))))
+    )
+
+
+def _daemon_files(gateway: Gateway, *, userspace: bool) -> dict[str, File]:
+    files = {}
+    if gateway.networks:
+        text = daemon_text(gateway, userspace=userspace)
+        files[DAEMON_FILE] = File(DAEMON_FILE, text.encode())
+    for name in gateway.networks:
+        text_of_network = gateway.settings_of(name).strongswan_conf
+        if text_of_network:
+            path = advanced_daemon_path(name)
+            files[path] = File(path, conf_text(text_of_network).encode(), PRIVATE)
+    return files
+
+
+def _network_parts(gateway: Gateway, name: str, *, userspace: bool) -> NetworkParts:
+    network = gateway.networks[name]
+    rules = network_rules(gateway, name, userspace=userspace)
+    versions = sorted({network.network_address.version} if network.network_address else set())
+    versions = sorted({*versions, *(tunnel.local.version for tunnel in rules.tunnels)})
+    return NetworkParts(
+        network,
+        File(
+            f"{RECORD_DIR}/{name}.sh",
+            network_files.script(network, rules).encode(),
+            0o755,
+        ),
+        File(f"{RECORD_DIR}/{name}.nft", nft.render(nft.table(rules)).encode()),
+        File(f"{UNIT_DIR}/{unit_name(name)}", network_files.unit(network).encode()),
+        tuple(versions),
+    )
+
+
+def unit_name(network: str) -> str:
+    return f"tunnelwright-{network}.service"
+
+
+def network_rules(gateway: Gateway, name: str, *, userspace: bool) -> nft.NetworkRules:
+    """What the nftables rules of a network depend on: its tunnels, peers and settings."""
+    network = gateway.networks[name]
+    settings = gateway.settings_of(name)
+    connections = [item for item in gateway.connections_of(name) if item.enabled]
+    return nft.NetworkRules(
+        network=name,
+        ike_interfaces=network.ike_interfaces,
+        peers=_peers(connections),
+        own=network.network_address,
+        tunnels=tuple(
+            nft.Tunnel(f"{connection.name}/{child.name}", local, remote)
+            for connection in connections
+            for child in connection.children
+            if child.enabled and child.mode == "tunnel"
+            for local, remote in child.selector_pairs
+        ),
+        mss=settings.mss_clamp,
+        ipcomp=settings.ipcomp,
+        userspace=userspace,
+        chains=network.firewall_chains,
+    )
+
+
+def _peers(connections: t.Sequence[IkeConnection]) -> tuple[IPAddress, ...] | None:
+    """The addresses to which the IKE rules can be narrowed; None where they may be any.
+
+    A mobile peer (RFC 4555) and one behind a name or ``%any`` can't be told beforehand.
+    """
+    addresses = []
+    for connection in connections:
+        address = connection.peer_address
+        if address is None or connection.mobike or connection.remote_gateway == ANY:
+            return None
+        addresses.append(address)
+    return tuple(sorted(set(addresses), key=lambda item: (item.version, int(item)))) or None
