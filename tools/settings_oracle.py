@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compare plugins/module_utils/_render/settings_file.py with the parser of a real swanctl.
+
+    .venv/bin/python tools/settings_oracle.py [--swanctl COMMAND] [--rounds N] [--seed N]
+
+Needs swanctl (Debian package strongswan-swanctl) but no daemon: this script is the vici server that
+swanctl talks to, over a socket in a temporary directory, and notes what it is told to load. Where
+AppArmor keeps swanctl from reading temporary files, give it a copy of swanctl (dpkg-deb -x).
+
+- What ``render`` writes, for hostile values and random sections, must arrive unchanged.
+- What ``parse`` makes of random texts, many of them broken, must be what swanctl makes of them.
+  Texts that only ``parse`` refuses are counted by reason: these must be the refusals that its
+  documentation lists.
+
+Ends with status 1 and the text at the first difference. A hundred rounds take about ten seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import os
+import random
+import re
+import shlex
+import socket
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import (
+    Section,
+    canonical,
+    parse,
+    render,
+    secret_text,
+    split_list,
+)
+from vici.protocol import FiniteStream, Message, Packet, Transport
+
+LIST_KEYS = ["proposals", "esp_proposals", "local_ts", "remote_ts", "local_addrs", "groups"]
+KEYS = [*LIST_KEYS, "id", "k", "K-1", "x_y", "a@b", "+", "/", "0", "includes", "x" * 127]
+SECTIONS = ["local", "remote-1", "children", "net", "secrets", "s" * 40]
+SIGNS = list("ab 'x\"\\{}=#,;:.%$`()|&<>!\t\r\n\x01\x0b\x7f\x85\u00a0\u2028é\U0001f511\ufeff")
+HOSTILE = [
+    "",
+    " a ",
+    'x"\n}\n}\nevil {\n}\n',
+    '"; k = v',
+    "a }\nb { k = v",
+    "ends in \\",
+    "\\n\\",
+    "{}",
+    "# a",
+    "$(reboot) `reboot` %s %n",
+    "include /etc/passwd",
+    "0xdeadbeef",
+    "0sYWJj",
+    "a,b, 'c,d'",
+    "é" * 30_000,
+]
+STATEMENTS = [
+    *(
+        "k = v\n",
+        "k=v\r\n",
+        "id = a \t b # c\n",
+        "id=#c\n",
+        "k =\n",
+        "0\n# c\n=\tv\n",
+        "k = a = b\n",
+    ),
+    *(
+        "proposals = a , 'b,c',,d\n",
+        'groups = "\'a" b\n',
+        'id = a"b"c\n',
+        'k = "a\\\nb\\x\\n\nc"\n',
+    ),
+    *("net { k = v }\n", "net\n{\nk=w\nx_y = 1}", "local { }", "# c } {\n", " \t# c\n", "\n"),
+]
+NOISE = [
+    *("{", "}", "=", "#", '"', "\\", "'", ":", ".", ",", "%", " ", "\t", "\n", "\r", "\0", "é"),
+    *("include x\n", "k {}\n", "a.b = c\n", "net : local {}\n", "a,b\n", "a = 1 }\nd {\n", "x"),
+]
+Loaded = dict[str, Any]
+
+
+class Swanctl:
+    """Runs swanctl on a text and returns what it would load into charon."""
+
+    def __init__(self, command: list[str], directory: Path) -> None:
+        self._command = command
+        self._file = directory / "swanctl.conf"
+        self._socket = directory / "vici"
+        self._requests: list[tuple[str, Loaded]] = []
+        # An empty one, so that the host's own does not matter.
+        strongswan_conf = directory / "strongswan.conf"
+        strongswan_conf.touch()
+        self._environment = {**os.environ, "STRONGSWAN_CONF": str(strongswan_conf)}
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self._socket))
+        self._listener.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def load(self, text: str) -> dict[str, list[Loaded]]:
+        """The load requests for ``text``, by command."""
+        self._file.write_bytes(text.encode())
+        self._requests.clear()
+        options = ["--noprompt", "--file", str(self._file), "--uri", f"unix://{self._socket}"]
+        subprocess.run(
+            [*self._command, "--load-all", *options],
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
+        loaded = collections.defaultdict(list)
+        for command, message in self._requests:
+            loaded[command].append(message)
+        return loaded
+
+    def _serve(self) -> None:
+        while True:
+            connection, _address = self._listener.accept()
+            transport = Transport(connection)
+            try:
+                while True:
+                    self._answer(transport, transport.receive())
+            except OSError:
+                connection.close()
+
+    def _answer(self, transport: Transport, packet: bytes) -> None:
+        if packet[0] != Packet.CMD_REQUEST:
+            transport.send(bytes([Packet.EVENT_CONFIRM]))
+            return
+        name, body = packet[2 : 2 + packet[1]], packet[2 + packet[1] :]
+        reply = {}
+        if name.startswith(b"load-"):
+            self._requests.append((name.decode(), Message.deserialize(FiniteStream(body))))
+            reply = {"success": "yes"}
+        transport.send(bytes([Packet.CMD_RESPONSE]) + Message.serialize(reply))
+
+
+def expected(section: Section) -> Loaded:
+    """``section`` as vici carries it: bytes, and lists where swanctl makes lists."""
+    message: Loaded = {}
+    for name, value in canonical(section).items():
+        if not isinstance(value, str):
+            message[name] = expected(value)
+        elif name in LIST_KEYS:
+            message[name] = [item.encode() for item in split_list(value)]
+        else:
+            message[name] = value.encode()
+    return message
+
+
+def connections(section: Section) -> list[Loaded]:
+    found = section.get("connections", {})
+    if isinstance(found, (str, tuple)):
+        return []
+    return [{name: expected(c)} for name, c in found.items() if not isinstance(c, (str, tuple))]
+
+
+def random_section(dice: random.Random, depth: int = 0) -> Section:
+    section: dict[str, Any] = {}
+    for key in dice.sample(KEYS, dice.randrange(5)):
+        section[key] = random_value(dice)
+    if depth < 3:
+        for name in dice.sample(SECTIONS, dice.randrange(3)):
+            section[name] = random_section(dice, depth + 1)
+    return section
+
+
+def random_value(dice: random.Random) -> str:
+    return "".join(dice.choices(SIGNS, k=dice.choice([1, 2, 5, 20, 200])))
+
+
+def random_text(dice: random.Random) -> str:
+    """A few correct statements, with something at any place in them that may break them."""
+    body = "".join(dice.choices(STATEMENTS, k=dice.randrange(1, 8)))
+    for _time in range(dice.randrange(3)):
+        at = dice.randrange(len(body) + 1)
+        body = body[:at] + dice.choice(NOISE) + body[at:]
+    return f"connections {{\nc {{\n{body}\n}}\n}}\n"
+
+
+def check_render(swanctl: Swanctl, sections: dict[str, Section], secrets: dict[str, bytes]) -> None:
+    """Raises ``SystemExit`` when something else than ``sections`` and ``secrets`` arrives."""
+    written = {name: {"secret": secret_text(data)} for name, data in secrets.items()}
+    text = render({"connections": sections, "secrets": written})
+    loaded = swanctl.load(text)
+    if loaded["load-conn"] != connections({"connections": sections}):
+        raise SystemExit(f"render: swanctl reads other connections from:\n{text[:9999]}")
+    if [message["data"] for message in loaded["load-shared"]] != list(secrets.values()):
+        raise SystemExit(f"render: swanctl reads other secrets from:\n{text[:9999]}")
+
+
+def check_parse(swanctl: Swanctl, text: str) -> str:
+    """What came of ``text``; raises ``SystemExit`` when ``parse`` and swanctl differ on it."""
+    loaded = swanctl.load(text)["load-conn"]
+    try:
+        section = parse(text)
+    except SyntaxFault as fault:
+        why = re.sub(r"\S+ is already in line \d+", "a name is there twice", fault.why)
+        return f"only parse refuses: {why}" if loaded else "both refuse"
+    if loaded != connections(section):
+        raise SystemExit(f"parse: {connections(section)}\nswanctl: {loaded}\nof: {text!r}")
+    return "both read the same"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Compare our settings grammar with swanctl's.")
+    parser.add_argument("--swanctl", default="swanctl", type=shlex.split, metavar="COMMAND")
+    parser.add_argument("--rounds", default=100, type=int)
+    parser.add_argument("--seed", default=random.randrange(10**6), type=int)
+    options = parser.parse_args()
+    dice = random.Random(options.seed)
+    print(f"seed {options.seed}")
+    with tempfile.TemporaryDirectory() as directory:
+        swanctl = Swanctl(options.swanctl, Path(directory))
+        # The longest name that swanctl still looks up.
+        hostile = {f"{i:x>127}": {"k": value, "end": "1"} for i, value in enumerate(HOSTILE)}
+        check_render(
+            swanctl, hostile, {f"ike-{i}": v.encode() for i, v in enumerate(HOSTILE, 1) if v}
+        )
+        for _round in range(options.rounds):
+            sections = {name: random_section(dice) for name in ("a", "b-1", "c" * 64)}
+            check_render(swanctl, sections, {"ike-x": dice.randbytes(dice.randrange(1, 99))})
+        print(f"render: {len(HOSTILE)} hostile values and {options.rounds} files arrive unchanged")
+        outcomes = collections.Counter(
+            check_parse(swanctl, random_text(dice)) for _round in range(options.rounds)
+        )
+    for outcome, count in outcomes.most_common():
+        print(f"parse: {count} texts: {outcome}")
+
+
+if __name__ == "__main__":
+    main()
