@@ -12,9 +12,11 @@ any network asks for it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from .._model.gateway import Gateway
 from .records import MANAGED
-from .settings_file import Section, render
+from .settings_file import Section, parse, render
 
 LIBIPSEC = "kernel-libipsec"
 
@@ -57,3 +59,11 @@ def aggressive_responder(gateway: Gateway) -> bool:
         item.negotiation_mode == "aggressive" and item.authentication == "psk" and item.enabled
         for item in gateway.connections.values()
     )
+
+
+def reads_userspace(text: str) -> bool:
+    """Whether a drop-in of ours, read back, loads the plugin of the userspace data plane."""
+    section: object = parse(text)
+    for key in ("charon", "plugins", LIBIPSEC, "load"):
+        section = section.get(key) if isinstance(section, Mapping) else None
+    return section == "yes"

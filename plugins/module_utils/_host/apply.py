@@ -1,0 +1,178 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Carry out a plan: each step in turn, and on a failure all of them back."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._errors import HostError
+from .._plan import steps
+from .._plan.plan import Plan
+from .._render.artefacts import SWANCTL_DIR
+from .._render.settings_file import Section
+from .host import Host
+
+# A connection of this name exists for the moment of a trial only.
+TRIAL = "tunnelwright-trial"
+
+
+def apply(host: Host, plan: Plan) -> None:
+    """Raises HostError after the steps that were done have been taken back, and says so."""
+    done: list[steps.Step] = []
+    for step in plan.steps:
+        try:
+            _EFFECTS[type(step)](host, step)
+        except HostError as error:
+            left = _take_back(host, done)
+            raise HostError(error.operation, f"{error.detail}; {left}") from error
+        done.append(step)
+
+
+def try_out(host: Host, plan: Plan) -> None:
+    """Let the daemon judge every connection of the plan, before anything is touched.
+
+    Loads it under a throw-away name with nothing that would start, trap or close, and unloads it.
+    """
+    for step in plan.steps:
+        if isinstance(step, steps.LoadConnection):
+            try:
+                host.vici.load_conn(TRIAL, trial_section(step.section))
+            except HostError as error:
+                operation = f"try connection {step.name} in the IKE daemon"
+                raise HostError(operation, f"{error.detail}; nothing was changed") from error
+            finally:
+                host.vici.unload_conn(TRIAL)
+
+
+def trial_section(section: Section) -> Section:
+    """The connection without any action of its children."""
+    quiet = {"start_action": "none", "close_action": "none", "dpd_action": "clear"}
+    children = t.cast(t.Mapping[str, Section], section.get("children", {}))
+    return {**section, "children": {name: {**item, **quiet} for name, item in children.items()}}
+
+
+def _take_back(host: Host, done: list[steps.Step]) -> str:
+    if not done:
+        return "nothing was changed"
+    failures = []
+    for step in reversed(done):
+        back = step.undo()
+        try:
+            if back is not None:
+                _EFFECTS[type(back)](host, back)
+        except HostError as error:
+            failures.append(str(error))
+    if failures:
+        return f"taking back what had been done failed too: {'; '.join(failures)}"
+    return "what had been done was taken back"
+
+
+def _write(host: Host, step: steps.WriteFile) -> None:
+    host.files.write(step.file)
+
+
+def _remove(host: Host, step: steps.RemoveFile) -> None:
+    host.files.remove(step.file.path)
+
+
+def _load_connection(host: Host, step: steps.LoadConnection) -> None:
+    host.vici.load_conn(step.name, step.section)
+
+
+def _unload_connection(host: Host, step: steps.UnloadConnection) -> None:
+    host.vici.unload_conn(step.name)
+
+
+def _load_secret(host: Host, step: steps.LoadSecret) -> None:
+    shared = step.shared
+    host.vici.load_shared(shared.id, shared.owners, shared.secret.reveal(), kind=shared.kind)
+
+
+def _unload_secret(host: Host, step: steps.UnloadSecret) -> None:
+    host.vici.unload_shared(step.id)
+
+
+def _load_key(host: Host, step: steps.LoadKey) -> None:
+    host.vici.load_key(step.data)
+
+
+def _unload_key(host: Host, step: steps.UnloadKey) -> None:
+    # Loading is the way to learn the id of a key; it changes nothing where the key is known.
+    key = host.vici.load_key(step.data)
+    holders = [
+        path
+        for path in host.files.find(f"{SWANCTL_DIR}/private/*")
+        for file in [host.files.read(path)]
+        if file is not None and file.data == step.data
+    ]
+    if len(holders) < 2:
+        host.vici.unload_key(key)
+
+
+def _terminate(host: Host, step: steps.TerminateConnection) -> None:
+    host.vici.terminate_ike(step.name)
+
+
+def _terminate_child(host: Host, step: steps.TerminateChild) -> None:
+    host.vici.terminate_child(step.connection, step.child)
+
+
+def _uninstall(host: Host, step: steps.UninstallTrap) -> None:
+    host.vici.uninstall(step.connection, step.child)
+
+
+def _reload_settings(host: Host, _step: steps.ReloadSettings) -> None:
+    host.vici.reload_settings()
+
+
+def _restart(host: Host, _step: steps.RestartDaemon) -> None:
+    host.restart_daemon()
+
+
+def _run_script(host: Host, step: steps.RunScript) -> None:
+    status, output, errors = host.run(["/bin/sh", step.path, step.verb], "")
+    if status != 0:
+        raise HostError(str(step), (errors or output).strip() or f"exit status {status}")
+
+
+def _delete_link(host: Host, step: steps.DeleteLink) -> None:
+    host.link.delete(step.device)
+
+
+def _delete_address(host: Host, step: steps.DeleteAddress) -> None:
+    host.link.delete_address(step.device, step.address)
+
+
+def _reload_units(host: Host, _step: steps.ReloadUnits) -> None:
+    host.systemd.daemon_reload()
+
+
+def _switch_unit(host: Host, step: steps.SwitchUnit) -> None:
+    getattr(host.systemd, step.verb)(step.unit)
+
+
+_EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], None]] = {
+    steps.WriteFile: _write,
+    steps.RemoveFile: _remove,
+    steps.LoadConnection: _load_connection,
+    steps.UnloadConnection: _unload_connection,
+    steps.LoadSecret: _load_secret,
+    steps.UnloadSecret: _unload_secret,
+    steps.LoadKey: _load_key,
+    steps.UnloadKey: _unload_key,
+    steps.TerminateConnection: _terminate,
+    steps.TerminateChild: _terminate_child,
+    steps.UninstallTrap: _uninstall,
+    steps.ReloadSettings: _reload_settings,
+    steps.RestartDaemon: _restart,
+    steps.RunScript: _run_script,
+    steps.DeleteLink: _delete_link,
+    steps.DeleteAddress: _delete_address,
+    steps.ReloadUnits: _reload_units,
+    steps.SwitchUnit: _switch_unit,
+}

@@ -1,0 +1,56 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The machine: every adapter under one roof, so that what has effects is passed around as one."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from .files import Files
+from .link import Link
+from .nft import Nft
+from .systemd import Systemd
+from .vici import Vici
+
+Run = t.Callable[[t.List[str], str], t.Tuple[int, str, str]]
+
+DAEMON_UNIT = "strongswan.service"
+
+
+class Host:
+    """``run`` executes an argument vector with a text on standard input: (status, output, errors).
+
+    The session with the IKE daemon is opened at its first use and closed by ``with``.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.files = Files()
+        self.nft = Nft(run)
+        self.link = Link(run)
+        self.systemd = Systemd(run)
+        self._exit = contextlib.ExitStack()
+        self._vici: Vici | None = None
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._exit.close()
+
+    @property
+    def vici(self) -> Vici:
+        if self._vici is None:
+            self._vici = self._exit.enter_context(Vici())
+        return self._vici
+
+    def restart_daemon(self) -> None:
+        """Restart charon; returns when it answers again, with everything loaded from its files."""
+        self._exit.close()
+        self._vici = None
+        self.systemd.restart(DAEMON_UNIT)

@@ -1,0 +1,42 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What a module does, as far as it needs no host: an edit of the Gateway."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from .._model.gateway import Gateway
+from .._plan.observed import Observed
+from .._plan.planner import Scope
+
+Params = t.Mapping[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """The Gateway as the options want it, and what the module answers for.
+
+    ``result`` is returned under the name of the object, without secrets.
+    """
+
+    gateway: Gateway
+    scope: Scope
+    result: t.Mapping[str, t.Any]
+    warnings: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class View:
+    """All that is known when the host is asked whether it can do what is wanted."""
+
+    current: Gateway
+    edit: Edit
+    params: Params
+    observed: Observed
+    userspace: bool

@@ -1,0 +1,90 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""One run of a module, the same for all four: read, edit, plan, try out, apply, answer.
+
+The only place that knows AnsibleModule, and the only one that turns an exception into a failure.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .._errors import TunnelwrightError
+from .._host.apply import apply, try_out
+from .._host.dataplane import uses_userspace, was_userspace
+from .._host.host import Host
+from .._host.observe import observe
+from .._host.state import given_credentials, installed_credentials, read_gateway
+from .._model.gateway import Gateway
+from .._plan.plan import Plan
+from .._plan.planner import make_plan, touched
+from .._render.artefacts import Artefacts, artefacts
+from .edit import Edit, View
+from .resource import Resource
+
+
+def run(resource: Resource) -> None:
+    """The ``main`` of a module."""
+    module = AnsibleModule(**resource.spec.arguments())
+    try:
+        with Host(_runner(module)) as host:
+            edit, plan, warnings = _run(resource, host, module.params)
+            if not module.check_mode:
+                apply(host, plan)
+    except TunnelwrightError as error:
+        module.fail_json(msg=str(error))
+    for warning in (*edit.warnings, *warnings, *plan.warnings):
+        module.warn(warning)
+    result: dict[str, t.Any] = {
+        "changed": bool(plan),
+        resource.key: edit.result,
+        "actions": plan.actions,
+        "impact": plan.impact,
+    }
+    if module._diff:
+        result["diff"] = plan.diff
+    module.exit_json(**result)
+
+
+def _run(
+    resource: Resource, host: Host, params: t.Mapping[str, t.Any]
+) -> tuple[Edit, Plan, list[str]]:
+    """Everything up to the plan; nothing is changed yet."""
+    current = read_gateway(host.files)
+    edit = resource.edit(current, params)
+    before = _rendered(host, current, current, was_userspace(host))
+    userspace = uses_userspace(host, edit.gateway, before.userspace)
+    after = _rendered(host, current, edit.gateway, userspace)
+    scope = touched(before, after, edit.scope)
+    observed = observe(host, before, after, scope)
+    warnings = resource.check_host(host, View(current, edit, params, observed, userspace))
+    plan = make_plan(before, after, observed, scope)
+    try_out(host, plan)
+    return edit, plan, warnings
+
+
+def _rendered(host: Host, current: Gateway, gateway: Gateway, userspace: bool) -> Artefacts:
+    """With the certificates that are installed, or for a phase 1 that is edited, those given."""
+    credentials = installed_credentials(host.files, gateway)
+    for name, connection in gateway.connections.items():
+        if name in credentials and connection != current.connections.get(name):
+            credentials[name] = given_credentials(host.files, connection)
+    return artefacts(gateway, userspace=userspace, credentials=credentials)
+
+
+def _runner(module: AnsibleModule) -> t.Callable[[list[str], str], tuple[int, str, str]]:
+    def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
+        status, output, errors = module.run_command(argv, data=stdin, environ_update=_PLAIN)
+        return int(status), str(output), str(errors)
+
+    return execute
+
+
+# Messages of the tools in English, whatever the host speaks.
+_PLAIN = {"LC_ALL": "C", "LANG": "C"}

@@ -1,0 +1,114 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The module vpn_network."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from .._errors import ModelError
+from .._host.host import Host
+from .._model import checks
+from .._model.gateway import Gateway
+from .._model.network import VpnNetwork
+from .._plan.planner import Scope
+from .._render.artefacts import advanced_path, bypass_path
+from .edit import Edit, Params, View
+from .spec import VPN_NETWORK, Spec
+
+# Without any of these, a task on a network that exists only switches it.
+_DEFINING = ("ip_address", "network_address", "interface_network", "interface", "layer2_id", "mtu")
+
+
+class NetworkResource:
+    spec: t.ClassVar[Spec] = VPN_NETWORK
+    key: t.ClassVar[str] = "vpn_network"
+
+    def edit(self, current: Gateway, params: Params) -> Edit:
+        name = checks.network_name("name", params["name"])
+        scope = Scope(
+            frozenset({name}), frozenset({bypass_path(name), advanced_path(name)}), daemon=True
+        )
+        if params["state"] == "absent":
+            gateway = current
+            if name in current.networks:
+                gateway = current.without_network(name, force=params["force"])
+            return Edit(gateway, scope, {"name": name, "state": "absent"})
+        network = _wanted(current.networks.get(name), params)
+        return Edit(current.with_network(network), scope, _result(network))
+
+    def check_host(self, host: Host, view: View) -> list[str]:
+        network = view.edit.gateway.networks.get(view.params["name"])
+        if network is None or not network.started:
+            return []
+        subject = f"network {network.name}"
+        try:
+            _check_interfaces(host, network)
+            return _check_firewall(host, network)
+        except ModelError as error:
+            raise error.within(subject) from None
+
+
+def _wanted(known: VpnNetwork | None, params: Params) -> VpnNetwork:
+    state = params["state"]
+    if state == "present":
+        state = known.state if known else "started"
+    only_power = all(params[option] is None for option in _DEFINING)
+    if known is not None and only_power and params["ip_address_type"] == known.ip_address_type:
+        return replace(known, state=state)
+    return VpnNetwork.from_options({**params, "state": state})
+
+
+def _result(network: VpnNetwork) -> dict[str, t.Any]:
+    return {**network.to_options(), "interface": network.device}
+
+
+def _check_interfaces(host: Host, network: VpnNetwork) -> None:
+    existing = host.link.names()
+    parent = network.interface_network
+    if parent is not None and parent not in existing:
+        raise ModelError(
+            "interface_network", parent, "does not exist on this host", ", ".join(existing)
+        )
+    for index, name in enumerate(network.ike_interfaces):
+        if name not in existing:
+            raise ModelError(
+                f"ike_interfaces[{index}]",
+                name,
+                "does not exist on this host",
+                ", ".join(existing),
+            )
+    link = host.link.get(network.device)
+    if not network.attached and link is not None and link.owner != network.name:
+        raise ModelError(
+            "interface",
+            network.device,
+            "exists on this host and was not made for this network",
+            "another name, or interface_network to attach the network to it",
+        )
+
+
+def _check_firewall(host: Host, network: VpnNetwork) -> list[str]:
+    """Listed chains must exist; those that drop and are not listed are warned about by name."""
+    chains = host.nft.foreign_chains()
+    names = {str(chain): chain for chain in chains}
+    for index, listed in enumerate(network.firewall_chains):
+        if str(listed) not in names:
+            raise ModelError(
+                f"firewall_chains[{index}]",
+                str(listed),
+                "is not a base chain on this host",
+                ", ".join(sorted(names)) or "none: this host has no other nftables base chain",
+            )
+    listed_names = {str(listed) for listed in network.firewall_chains}
+    return [
+        f"network {network.name}: chain '{chain}' drops packets by default and is not in "
+        "firewall_chains: an accept in another table does not override its drop"
+        for chain in chains
+        if chain.drops and chain.hook in ("input", "forward") and str(chain) not in listed_names
+    ]

@@ -1,0 +1,95 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The module ipsec_phase1."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from .._errors import ModelError
+from .._host.host import Host
+from .._model import checks
+from .._model.connection import IkeConnection
+from .._model.gateway import Gateway
+from .._model.proposal import Use
+from .._plan.planner import Scope
+from .._render.artefacts import connection_path
+from .edit import Edit, Params, View
+from .policy import check_capabilities, check_foreign, weak_crypto
+from .spec import IPSEC_PHASE1, Spec
+
+
+class Phase1Resource:
+    spec: t.ClassVar[Spec] = IPSEC_PHASE1
+    key: t.ClassVar[str] = "ipsec_phase1"
+
+    def edit(self, current: Gateway, params: Params) -> Edit:
+        name = checks.phase_name("name", params["name"])
+        scope = Scope(swanctl=frozenset({connection_path(name)}))
+        known = _known(current, name, params["network"])
+        if params["state"] == "absent":
+            return Edit(
+                current.without_connection(name),
+                scope,
+                {"name": name, "network": params["network"], "state": "absent"},
+            )
+        connection = _wanted(known, params)
+        gateway = current.with_connection(connection)
+        warnings = _warnings(connection, params) if connection.enabled else ()
+        return Edit(gateway, scope, connection.to_options(), warnings)
+
+    def check_host(self, host: Host, view: View) -> list[str]:
+        connection = view.edit.gateway.connections.get(view.params["name"])
+        if connection is None or not view.edit.gateway.powered(connection):
+            return []
+        subject = f"phase 1 {connection.name}"
+        check_capabilities(host, subject, connection.encryption, Use.IKE)
+        if connection.key_exchange == "ikev1" and not host.speaks_ikev1():
+            raise ModelError(
+                "key_exchange", "ikev1", "is not built into the IKE daemon", "ikev2", subject
+            )
+        check_foreign(connection, view.current, view.observed)
+        return []
+
+
+def _known(current: Gateway, name: str, network: str) -> IkeConnection | None:
+    known = current.connections.get(name)
+    if known is not None and known.network != network:
+        raise ModelError(
+            "network",
+            network,
+            "does not have this phase 1",
+            f"{known.network}, or another name",
+            f"phase 1 {name}",
+        )
+    return known
+
+
+def _wanted(known: IkeConnection | None, params: Params) -> IkeConnection:
+    if known is not None and params["state"] == "disabled" and params["remote_gateway"] is None:
+        return replace(known, state="disabled")
+    if params["remote_gateway"] is None:
+        raise ModelError(
+            "remote_gateway",
+            None,
+            "is missing for a new phase 1",
+            "an address, a FQDN or %any",
+            f"phase 1 {params['name']}",
+        )
+    return IkeConnection.from_options(params, known)
+
+
+def _warnings(connection: IkeConnection, params: Params) -> tuple[str, ...]:
+    subject = f"phase 1 {connection.name}"
+    weak = [reason for item in connection.encryption for reason in item.weaknesses(Use.IKE)]
+    if connection.negotiation_mode == "aggressive" and connection.authentication == "psk":
+        weak.append("aggressive mode with a PSK")
+    warnings = weak_crypto(subject, weak, params["weak_crypto"])
+    if connection.psk is not None and connection.psk.short:
+        warnings.append(f"{subject}: the psk has fewer than 20 characters")
+    return tuple(warnings)

@@ -1,0 +1,74 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The module ipsec_phase2."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from .._errors import ModelError
+from .._host.host import Host
+from .._model import checks
+from .._model.child import ChildSa
+from .._model.connection import IkeConnection
+from .._model.gateway import Gateway
+from .._plan.planner import Scope
+from .._render.artefacts import connection_path
+from .edit import Edit, Params, View
+from .policy import check_capabilities, weak_crypto
+from .spec import IPSEC_PHASE2, Spec
+
+
+class Phase2Resource:
+    spec: t.ClassVar[Spec] = IPSEC_PHASE2
+    key: t.ClassVar[str] = "ipsec_phase2"
+
+    def edit(self, current: Gateway, params: Params) -> Edit:
+        name = checks.phase_name("name", params["name"])
+        phase1, network = params["phase1"], params["network"]
+        if params["state"] == "absent":
+            return _absent(current, name, phase1, network)
+        connection = current.connection_of_child(phase1, network, f"phase 2 {name}")
+        child = _wanted(connection, params)
+        scope = Scope(swanctl=frozenset({connection_path(phase1)}))
+        weak = [reason for item in child.encryption for reason in item.weaknesses(child.use)]
+        warnings: list[str] = []
+        if child.enabled:
+            warnings = weak_crypto(f"phase 2 {name}", weak, params["weak_crypto"])
+        return Edit(current.with_child(child), scope, child.to_options(), tuple(warnings))
+
+    def check_host(self, host: Host, view: View) -> list[str]:
+        connection = view.edit.gateway.connections.get(view.params["phase1"])
+        child = connection.child(view.params["name"]) if connection else None
+        if connection is None or child is None or not child.enabled:
+            return []
+        if view.edit.gateway.powered(connection):
+            subject = f"phase 2 {child.name} of phase 1 {connection.name}"
+            check_capabilities(host, subject, child.encryption, child.use)
+        return []
+
+
+def _absent(current: Gateway, name: str, phase1: str, network: str) -> Edit:
+    result = {"name": name, "phase1": phase1, "network": network, "state": "absent"}
+    connection = current.connections.get(phase1)
+    if connection is None or connection.network != network:
+        # Without its phase 1 there is no phase 2 either.
+        return Edit(current, Scope(), result)
+    gateway = current.with_connection(connection.without_child(name))
+    return Edit(gateway, Scope(swanctl=frozenset({connection_path(phase1)})), result)
+
+
+def _wanted(connection: IkeConnection, params: Params) -> ChildSa:
+    known = connection.child(params["name"])
+    silent = params["local_network"] is None and params["remote_network"] is None
+    if known is not None and params["state"] == "disabled" and silent:
+        return replace(known, state="disabled")
+    try:
+        return ChildSa.from_options(params, connection.versions)
+    except ModelError as error:
+        raise error.within(f"phase 2 {params['name']} of phase 1 {connection.name}") from None
