@@ -1,0 +1,400 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+import traceback
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import vici as adapter
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici import Vici
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
+    ChildState,
+    IkeState,
+    PolicyState,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_vici import (
+    EVENT,
+    OK,
+    RESPONSE,
+    UNKNOWN,
+    ScriptedVici,
+    encoded,
+    failed,
+    packet,
+)
+
+SECRET = b"correct\x00horse\xffbattery"
+
+
+@pytest.fixture(name="charon")
+def _charon() -> t.Iterator[ScriptedVici]:
+    with ScriptedVici() as charon:
+        yield charon
+
+
+@pytest.fixture(name="vici")
+def _vici(charon: ScriptedVici) -> t.Iterator[Vici]:
+    # Long enough for a busy machine: only the tests of a daemon that hangs wait for it.
+    with Vici(charon.connect, timeout=20) as vici:
+        yield vici
+
+
+def sa(uniqueid: str = "1", state: str = "ESTABLISHED", **children: tuple[str, str]) -> t.Any:
+    """One entry of list-sa; ``children``: name = (uniqueid, state)."""
+    return {
+        "uniqueid": uniqueid,
+        "version": "2",
+        "state": state,
+        "child-sas": {
+            f"{name}-{child}": {
+                "name": name,
+                "uniqueid": child,
+                "state": child_state,
+                "mode": "TUNNEL",
+                "local-ts": ["10.1.0.0/24"],
+                "remote-ts": ["10.2.0.0/24", "10.3.0.0/24"],
+            }
+            for name, (child, child_state) in children.items()
+        },
+    }
+
+
+def expect_sas(charon: ScriptedVici, name: str, *sas: t.Any) -> None:
+    charon.expect("list-sas", {"ike": name}, events=("list-sa", [{name: item} for item in sas]))
+
+
+class TestDaemon:
+    def test_version(self, charon: ScriptedVici, vici: Vici) -> None:
+        charon.expect("version", reply={"daemon": "charon-systemd", "version": "6.0.1"})
+        assert vici.version() == {"daemon": "charon-systemd", "version": "6.0.1"}
+
+    def test_plugins(self, charon: ScriptedVici, vici: Vici) -> None:
+        charon.expect("stats", reply={"uptime": {"running": "1 s"}, "plugins": ["aes", "vici"]})
+        assert vici.plugins() == {"aes", "vici"}
+
+    @pytest.mark.parametrize("kind", ["dh", "ke"])
+    def test_key_exchange_has_one_name(self, charon: ScriptedVici, vici: Vici, kind: str) -> None:
+        charon.expect(
+            "get-algorithms",
+            reply={"encryption": {"AES_CBC": "openssl"}, kind: {"MODP_2048": "openssl"}},
+        )
+        assert vici.algorithms() == {"encryption": {"AES_CBC"}, "ke": {"MODP_2048"}}
+
+    def test_reload_settings(self, charon: ScriptedVici, vici: Vici) -> None:
+        charon.expect("reload-settings", reply=OK)
+        vici.reload_settings()
+
+    def test_pid_is_that_of_the_listener(self, vici: Vici) -> None:
+        assert vici.pid == os.getpid()
+
+
+class TestLists:
+    def test_connections_are_decoded_to_the_bottom(self, charon: ScriptedVici, vici: Vici) -> None:
+        first = {"version": "IKEv2", "children": {"net": {"local-ts": ["10.1.0.0/24"]}}}
+        second = {"version": "IKEv1", "local-1": {"id": b"caf\xe9"}}
+        charon.expect("list-conns", events=("list-conn", [{"site-b": first}, {"site-c": second}]))
+        assert vici.connections() == {
+            "site-b": {"version": "IKEv2", "children": {"net": {"local-ts": ("10.1.0.0/24",)}}},
+            "site-c": {"version": "IKEv1", "local-1": {"id": "caf\\xe9"}},
+        }
+
+    def test_one_connection(self, charon: ScriptedVici, vici: Vici) -> None:
+        charon.expect("list-conns", {"ike": "site-b"}, events=("list-conn", []))
+        assert vici.connections("site-b") == {}
+
+    @pytest.mark.parametrize(
+        ("command", "key", "method"),
+        [
+            ("get-conns", "conns", Vici.connection_names),
+            ("get-shared", "keys", Vici.secrets),
+            ("get-keys", "keys", Vici.keys),
+        ],
+    )
+    def test_names(
+        self,
+        charon: ScriptedVici,
+        vici: Vici,
+        command: str,
+        key: str,
+        method: t.Callable[[Vici], frozenset[str]],
+    ) -> None:
+        charon.expect(command, reply={key: ["a", "b"]})
+        charon.expect(command, reply={key: []})
+        assert method(vici) == {"a", "b"}
+        assert method(vici) == frozenset()
+
+    def test_sas(self, charon: ScriptedVici, vici: Vici) -> None:
+        charon.expect("list-sas", events=("list-sa", [{"site-b": sa(net=("7", "INSTALLED"))}]))
+        child = ChildState(
+            "net", "7", "INSTALLED", "TUNNEL", ("10.1.0.0/24",), ("10.2.0.0/24", "10.3.0.0/24")
+        )
+        assert vici.sas() == (IkeState("site-b", "1", "ESTABLISHED", "2", (child,)),)
+
+    def test_policies(self, charon: ScriptedVici, vici: Vici) -> None:
+        asked = {"trap": "yes", "pass": "yes", "drop": "yes"}
+        trap = {"child": "net", "ike": "site-b", "mode": "TUNNEL", "local-ts": ["10.1.0.0/24"]}
+        shunt = {"child": "lan", "mode": "PASS"}
+        charon.expect(
+            "list-policies", asked, events=("list-policy", [{"site-b/net": trap}, {"lan": shunt}])
+        )
+        charon.expect("list-policies", {**asked, "ike": "site-c"}, events=("list-policy", []))
+        assert vici.policies() == (
+            PolicyState("site-b", "net", "TUNNEL"),
+            PolicyState("", "lan", "PASS"),
+        )
+        assert vici.policies("site-c") == ()
+
+
+class TestLoad:
+    def test_connection(self, charon: ScriptedVici, vici: Vici) -> None:
+        section = {"version": "2", "proposals": ("aes256-sha256-modp2048", "aes128-sha1-modp1024")}
+        sent = {"site-b": {**section, "proposals": [*section["proposals"]]}}
+        charon.expect("load-conn", sent, reply=OK)
+        vici.load_conn("site-b", section)
+
+    def test_refused_connection(self, charon: ScriptedVici, vici: Vici) -> None:
+        text = "invalid value for: proposals, config discarded"
+        charon.expect("load-conn", {"site-b": {"proposals": ["x"]}}, reply=failed(text))
+        charon.expect("version", reply={"version": "5.9.8"})
+        with pytest.raises(HostError) as raised:
+            vici.load_conn("site-b", {"proposals": ("x",)})
+        assert str(raised.value) == f"load connection site-b: {text}"
+        # A refusal does not end the session.
+        assert vici.version() == {"version": "5.9.8"}
+
+    def test_secret(self, charon: ScriptedVici, vici: Vici) -> None:
+        sent = {"id": "p1", "type": "IKE", "data": SECRET, "owners": ["gw-b.example", "192.0.2.2"]}
+        charon.expect("load-shared", sent, reply=OK)
+        charon.expect("unload-shared", {"id": "p1"}, reply=OK)
+        vici.load_shared("p1", ("gw-b.example", "192.0.2.2"), SECRET)
+        vici.unload_shared("p1")
+
+    @pytest.mark.parametrize(("ca", "flag"), [(True, "CA"), (False, "NONE")])
+    def test_certificate(self, charon: ScriptedVici, vici: Vici, ca: bool, flag: str) -> None:
+        charon.expect("load-cert", {"type": "X509", "flag": flag, "data": b"PEM"}, reply=OK)
+        vici.load_cert(b"PEM", ca=ca)
+
+    def test_key(self, charon: ScriptedVici, vici: Vici) -> None:
+        charon.expect("load-key", {"type": "any", "data": b"PEM"}, reply={**OK, "id": "0a0b"})
+        assert vici.load_key(b"PEM") == "0a0b"
+
+    @pytest.mark.parametrize(
+        ("method", "command", "argument", "listing", "key"),
+        [
+            (Vici.unload_conn, "unload-conn", "name", "get-conns", "conns"),
+            (Vici.unload_key, "unload-key", "id", "get-keys", "keys"),
+        ],
+    )
+    def test_unload(
+        self,
+        charon: ScriptedVici,
+        vici: Vici,
+        method: t.Callable[[Vici, str], bool],
+        command: str,
+        argument: str,
+        listing: str,
+        key: str,
+    ) -> None:
+        charon.expect(command, {argument: "x"}, reply=OK)
+        assert method(vici, "x") is True
+        charon.expect(command, {argument: "x"}, reply=failed("not found"))
+        charon.expect(listing, reply={key: ["another"]})
+        assert method(vici, "x") is False
+        charon.expect(command, {argument: "x"}, reply=failed("not today"))
+        charon.expect(listing, reply={key: ["x"]})
+        with pytest.raises(HostError, match=r"^unload (connection|private key) x: not today$"):
+            method(vici, "x")
+
+    def test_uninstall(self, charon: ScriptedVici, vici: Vici) -> None:
+        listing = {"trap": "yes", "pass": "yes", "drop": "yes", "ike": "site-b"}
+        asked = {"child": "net", "ike": "site-b"}
+        policy = {"ike": "site-b", "mode": "TUNNEL"}
+        charon.expect("uninstall", asked, reply=OK)
+        assert vici.uninstall("site-b", "net") is True
+        charon.expect("uninstall", asked, reply=failed("policy 'net' not found"))
+        charon.expect(
+            "list-policies", listing, events=("list-policy", [{"x": {**policy, "child": "other"}}])
+        )
+        assert vici.uninstall("site-b", "net") is False
+        charon.expect("uninstall", asked, reply=failed("not today"))
+        charon.expect(
+            "list-policies", listing, events=("list-policy", [{"x": {**policy, "child": "net"}}])
+        )
+        with pytest.raises(HostError, match=r"^uninstall the policy of site-b/net: not today$"):
+            vici.uninstall("site-b", "net")
+
+
+class TestTerminateIke:
+    ASKED: t.ClassVar = {"ike-id": "1", "force": "yes", "timeout": "2500"}
+
+    def test_nothing_there(self, charon: ScriptedVici, vici: Vici) -> None:
+        expect_sas(charon, "site-b")
+        vici.terminate_ike("site-b")
+
+    def test_each_of_them(self, charon: ScriptedVici, vici: Vici) -> None:
+        expect_sas(charon, "site-b", sa("1"), sa("2", "CONNECTING"))
+        charon.expect("terminate", self.ASKED, reply=OK)
+        charon.expect("terminate", {**self.ASKED, "ike-id": "2"}, reply=OK)
+        vici.terminate_ike("site-b", timeout=2.5)
+
+    def test_peer_is_dead(self, charon: ScriptedVici, vici: Vici) -> None:
+        """charon gives up the SA and says that it failed; another one may be there already."""
+        expect_sas(charon, "site-b", sa("1"))
+        charon.expect("terminate", self.ASKED, reply=failed("terminating SA failed"))
+        expect_sas(charon, "site-b", sa("2"))
+        vici.terminate_ike("site-b", timeout=2.5)
+
+    def test_it_stays(self, charon: ScriptedVici, vici: Vici) -> None:
+        expect_sas(charon, "site-b", sa("1"))
+        charon.expect("terminate", self.ASKED, reply=failed("terminating SA failed"))
+        expect_sas(charon, "site-b", sa("1", "DELETING"))
+        with pytest.raises(HostError, match=r"^close the IKE SA of site-b: terminating SA failed$"):
+            vici.terminate_ike("site-b", timeout=2.5)
+
+
+class TestTerminateChild:
+    ASKED: t.ClassVar = {"child-id": "7", "timeout": "5000"}
+
+    def test_only_the_one_named(self, charon: ScriptedVici, vici: Vici) -> None:
+        expect_sas(
+            charon, "site-b", sa("1", net=("7", "INSTALLED"), other=("8", "INSTALLED")), sa("2")
+        )
+        charon.expect("terminate", self.ASKED, reply=OK)
+        assert vici.terminate_child("site-b", "net") is False
+
+    def test_deleted_ones_go_by_themselves(self, charon: ScriptedVici, vici: Vici) -> None:
+        expect_sas(charon, "site-b", sa("1", net=("7", "DELETED")))
+        assert vici.terminate_child("site-b", "net") is False
+
+    @pytest.mark.parametrize("left", [sa("1"), sa("1", net=("7", "DELETED"))])
+    def test_gone_meanwhile(self, charon: ScriptedVici, vici: Vici, left: t.Any) -> None:
+        expect_sas(charon, "site-b", sa("1", net=("7", "INSTALLED")))
+        charon.expect("terminate", self.ASKED, reply=failed("no matching SAs to terminate found"))
+        expect_sas(charon, "site-b", left)
+        assert vici.terminate_child("site-b", "net") is False
+
+    def test_peer_is_dead(self, charon: ScriptedVici, vici: Vici) -> None:
+        expect_sas(charon, "site-b", sa("1"), sa("2", net=("7", "INSTALLED")))
+        charon.expect("terminate", self.ASKED, reply=failed("terminating SA failed"))
+        expect_sas(charon, "site-b", sa("1"), sa("2", net=("7", "DELETING")))
+        charon.expect("terminate", {"ike-id": "2", "force": "yes", "timeout": "5000"}, reply=OK)
+        assert vici.terminate_child("site-b", "net") is True
+
+
+class TestSecrecy:
+    """What was sent never shows, whatever goes wrong."""
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"reply": failed("shared key data missing")},
+            {"answer": packet(RESPONSE, b"\xff")[:-1], "close": True},
+            {"answer": packet(RESPONSE, encoded({"success": "no"}))},
+        ],
+    )
+    def test_in_no_error(self, charon: ScriptedVici, vici: Vici, answer: t.Any) -> None:
+        sent = {"id": "p1", "type": "IKE", "data": SECRET, "owners": []}
+        charon.expect("load-shared", sent, **answer)
+        with pytest.raises(HostError) as raised:
+            vici.load_shared("p1", (), SECRET)
+        shown = traceback.format_exception(raised.type, raised.value, raised.tb)
+        assert "battery" not in "".join(shown)
+        assert raised.value.operation == "load secret p1"
+
+    def test_too_long(self, vici: Vici) -> None:
+        with pytest.raises(HostError, match=r"^load secret p1: data: longer than 65535 bytes$"):
+            vici.load_shared("p1", (), bytes(65536))
+
+    def test_refused_type_is_a_defect_of_ours(self, vici: Vici) -> None:
+        with pytest.raises(TypeError, match=r"^site-b\.mobike: vici carries .*, not bool$"):
+            vici.load_conn("site-b", {"mobike": True})
+
+
+class TestBrokenDaemon:
+    HALF: t.ClassVar = packet(RESPONSE, encoded({"version": "6.0.1"}))[:9]
+
+    def quick(self, charon: ScriptedVici) -> Vici:
+        return Vici(charon.connect, timeout=0.3)
+
+    @pytest.mark.parametrize("answer", [b"", HALF[:2], HALF])
+    @pytest.mark.parametrize("close", [True, False])
+    def test_hangs_or_breaks_off(self, charon: ScriptedVici, answer: bytes, close: bool) -> None:
+        reason = "broke off: Connection closed" if close else "did not answer in time"
+        charon.expect("version", answer=answer, close=close)
+        started = time.monotonic()
+        with self.quick(charon) as vici, pytest.raises(HostError) as raised:
+            vici.version()
+        assert str(raised.value).endswith(reason)
+        assert time.monotonic() - started < 5
+
+    def test_hangs_amid_events(self, charon: ScriptedVici) -> None:
+        event = packet(EVENT, b"\x09list-conn" + encoded({"a": {}}))
+        charon.expect("list-conns", answer=event + event[:8])
+        with self.quick(charon) as vici, pytest.raises(HostError, match="not answer in time"):
+            vici.connections()
+
+    def test_deadline_is_for_the_whole_command(self) -> None:
+        """A daemon that says a little now and then does not keep us."""
+        ours, theirs = socket.socketpair()
+
+        def dribble() -> None:
+            with theirs, contextlib.suppress(OSError):
+                for byte in packet(RESPONSE, bytes(200)):
+                    theirs.sendall(bytes([byte]))
+                    time.sleep(0.05)
+
+        thread = threading.Thread(target=dribble)
+        thread.start()
+        started = time.monotonic()
+        with Vici(lambda: ours, timeout=0.5) as vici, pytest.raises(HostError, match="in time"):
+            vici.version()
+        assert 0.4 < time.monotonic() - started < 5
+        thread.join()
+
+    def test_terminate_may_take_as_long_as_it_was_told(self, charon: ScriptedVici) -> None:
+        expect_sas(charon, "site-b", sa("1"))
+        charon.expect("terminate", {"ike-id": "1", "force": "yes", "timeout": "600"}, answer=b"")
+        with self.quick(charon) as vici:
+            started = time.monotonic()
+            with pytest.raises(HostError, match="not answer in time"):
+                vici.terminate_ike("site-b", timeout=0.6)
+        assert 0.8 < time.monotonic() - started < 5
+
+    def test_session_is_over_afterwards(self, charon: ScriptedVici) -> None:
+        charon.expect("version", answer=b"")
+        with self.quick(charon) as vici:
+            with pytest.raises(HostError, match="not answer in time"):
+                vici.version()
+            with pytest.raises(HostError, match="session with the IKE daemon is over"):
+                vici.connection_names()
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            packet(UNKNOWN),
+            packet(RESPONSE, encoded({"success": "no"})),
+            packet(RESPONSE, encoded({"success": "no", "errmsg": b"\xff"})),
+            packet(RESPONSE, b"\x02"),
+            packet(RESPONSE, b"\x03"),
+            packet(RESPONSE, b"\x03\x01\xff\x00\x00"),
+        ],
+    )
+    def test_nonsense(self, charon: ScriptedVici, answer: bytes) -> None:
+        charon.expect("version", answer=answer)
+        with self.quick(charon) as vici, pytest.raises(HostError, match="makes no sense: "):
+            vici.version()
+
+
+def test_library_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter, "vici", None)
+    with pytest.raises(HostError, match=r"Python library vici .* pip install vici"):
+        Vici(lambda: pytest.fail("connects without the library"))
