@@ -1,0 +1,332 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""One entry of the option ``encryption``: a proposal with one algorithm of each kind.
+
+RFC 7296 section 3.3; ``proposals``, ``esp_proposals`` and ``ah_proposals`` in swanctl.conf. charon
+takes a keyword that it knows without a look at the rest: what it would drop, reinterpret or never
+negotiate is refused here.
+"""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from dataclasses import dataclass, fields
+
+from .._errors import ModelError
+from . import checks
+from .algorithms import (
+    DEFAULT_DH_GROUP,
+    DEFAULT_ENCRYPTION,
+    DEFAULT_HASH,
+    DH,
+    DH_GROUPS,
+    ENCRYPTION_NAMES,
+    ENCRYPTIONS,
+    HASH_NAMES,
+    HASHES,
+    PRF_NAMES,
+    DhGroup,
+    Encryption,
+    Hash,
+    IkeVersions,
+)
+
+_Given = t.Mapping[str, object]
+_Negotiable = t.TypeVar("_Negotiable", Encryption, Hash)
+
+
+class Use(enum.Enum):
+    """What a proposal protects: the IKE SA (phase 1), or a Child SA by ESP or AH (phase 2)."""
+
+    IKE = "an IKE SA"
+    ESP = "ESP"
+    AH = "AH"
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """An algorithm that the running daemon must have.
+
+    ``kind`` and ``name`` are the section of ``get-algorithms`` and the name in it, ``option`` and
+    ``value`` what the user wrote, ``package`` the Debian package that brings it.
+    """
+
+    kind: str
+    name: str
+    option: str
+    value: str | int
+    package: str
+
+    def __str__(self) -> str:
+        return f"{self.option} {self.value} ({self.name}): package {self.package}"
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A combination of algorithms with its defaults filled in, so that equal ones are equal.
+
+    ``algorithm`` and ``key_length`` (bits) are None for AH, ``hash`` for AEAD algorithms, ``prf``
+    outside IKE, ``dh_group`` for a Child SA without PFS. ``build`` and ``parse`` check; the
+    constructor does not.
+    """
+
+    algorithm: str | None
+    key_length: int | None
+    hash: str | None
+    dh_group: int | None
+    prf: str | None
+
+    @classmethod
+    def build(cls, options: _Given, use: Use, versions: IkeVersions) -> Proposal:
+        """The proposal that suboptions describe; ``versions`` are the IKE versions it must suit.
+
+        Raises ModelError naming the suboption.
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        _check_known(given)
+        encryption = _encryption(given, use, versions)
+        hash_name = _hash(given, encryption, use, versions)
+        return cls(
+            algorithm=encryption.name if encryption else None,
+            key_length=_key_length(given, encryption) if encryption else None,
+            hash=hash_name,
+            dh_group=_dh_group(given, use),
+            prf=_prf(given, hash_name, use, versions),
+        )
+
+    @classmethod
+    def parse(cls, keyword: str, use: Use) -> Proposal:
+        """The inverse of ``keyword``. Raises ModelError for any other text."""
+        options: dict[str, object] = {}
+        for word in keyword.split("-"):
+            meaning = _MEANING.get(word, {})
+            if not meaning or meaning.keys() & options.keys():
+                why = "repeats a kind of algorithm" if meaning else "holds an unknown keyword"
+                raise ModelError("proposal", keyword, f"{why}: {word!r}", "one keyword of each")
+            options.update(meaning)
+        # Whatever IKEv1 can negotiate, IKEv2 can too.
+        proposal = cls.build(options, use, frozenset({2}))
+        if proposal.keyword() != keyword:
+            why = f"is not how a proposal for {use.value} is written"
+            raise ModelError("proposal", keyword, why, proposal.keyword())
+        return proposal
+
+    def keyword(self) -> str:
+        """As strongSwan writes it: ``aes256-sha256-modp2048``, ``aes256gcm16-prfsha256-ecp256``.
+
+        Without a PRF of its own charon takes the hash as PRF too.
+        """
+        words = []
+        if self.algorithm is not None:
+            words.append(ENCRYPTIONS[self.algorithm].keyword.format(self.key_length))
+        if self.hash is not None:
+            words.append(self.hash)
+        if self.prf is not None and self.prf != self.hash:
+            words.append(f"prf{self.prf}")
+        if self.dh_group is not None:
+            words.append(DH[self.dh_group].keyword)
+        return "-".join(words)
+
+    def to_options(self) -> dict[str, str | int]:
+        """The suboptions that build this proposal."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def weaknesses(self) -> tuple[str, ...]:
+        """The algorithms that do not protect any more: ``("3des", "sha1", "DH group 2")``."""
+        rows: list[Encryption | Hash | DhGroup] = []
+        if self.algorithm is not None:
+            rows.append(ENCRYPTIONS[self.algorithm])
+        rows.extend(HASHES[name] for name in (self.hash, self.prf) if name is not None)
+        if self.dh_group is not None:
+            rows.append(DH[self.dh_group])
+        return tuple(dict.fromkeys(row.label for row in rows if row.weak))
+
+    def requirements(self, use: Use, *, userspace: bool = False) -> tuple[Requirement, ...]:
+        """What the daemon needs for it.
+
+        ESP and AH are the kernel's work, whatever the plugins of charon can do; only PFS is not.
+        ``userspace`` is for kernel-libipsec, where charon itself encrypts.
+        """
+        needs = []
+        if use is Use.IKE or userspace:
+            if self.algorithm is not None:
+                row = ENCRYPTIONS[self.algorithm]
+                needs.append(Requirement(row.kind, row.charon, "algorithm", row.name, row.package))
+            if self.hash is not None:
+                integrity = HASHES[self.hash]
+                name, package = integrity.integrity, integrity.package
+                needs.append(Requirement("integrity", name, "hash", self.hash, package))
+        if self.prf is not None:
+            prf = HASHES[self.prf]
+            needs.append(Requirement("prf", prf.prf, "prf", self.prf, prf.package))
+        if self.dh_group is not None:
+            group = DH[self.dh_group]
+            needs.append(Requirement("ke", group.charon, "dh_group", group.number, group.package))
+        return tuple(needs)
+
+
+def missing(
+    proposals: t.Iterable[Proposal],
+    use: Use,
+    supported: t.Mapping[str, t.Collection[str]],
+    *,
+    userspace: bool = False,
+) -> tuple[Requirement, ...]:
+    """What proposals need that ``supported``, the daemon's ``get-algorithms``, does not list.
+
+    Key exchange may be called ``ke`` as by strongSwan 6, or ``dh`` as before.
+    """
+    known = {"ke": supported.get("dh", ()), **supported}
+    lacking = (
+        need
+        for proposal in proposals
+        for need in proposal.requirements(use, userspace=userspace)
+        if need.name not in known.get(need.kind, ())
+    )
+    return tuple(dict.fromkeys(lacking))
+
+
+# The rules
+
+
+def _check_known(given: _Given) -> None:
+    names = [item.name for item in fields(Proposal)]
+    for name, value in given.items():
+        if name not in names:
+            raise ModelError(name, value, "is not a suboption of encryption", ", ".join(names))
+
+
+def _encryption(given: _Given, use: Use, versions: IkeVersions) -> Encryption | None:
+    if use is Use.AH:
+        for option in ("algorithm", "key_length"):
+            if option in given:
+                raise ModelError(
+                    option,
+                    given[option],
+                    "is given, but AH does not encrypt",
+                    f"leave {option} out, or protocol esp",
+                )
+        return None
+    value = given.get("algorithm", DEFAULT_ENCRYPTION)
+    row = ENCRYPTIONS[checks.one_of("algorithm", value, ENCRYPTION_NAMES)]
+    return _usable("algorithm", row, ENCRYPTIONS.values(), use, versions)
+
+
+def _key_length(given: _Given, encryption: Encryption) -> int:
+    value = given.get("key_length", encryption.default_key_length)
+    # Neither 128.0 nor True may pass for a number of bits.
+    if type(value) is int and value in encryption.key_lengths:
+        return value
+    legal = ", ".join(str(length) for length in encryption.key_lengths)
+    raise ModelError(
+        "key_length",
+        value,
+        f"is not a key length of {encryption.name}",
+        legal if len(encryption.key_lengths) > 1 else f"{legal}, or leave key_length out",
+    )
+
+
+def _hash(
+    given: _Given, encryption: Encryption | None, use: Use, versions: IkeVersions
+) -> str | None:
+    if encryption is not None and encryption.aead:
+        if "hash" in given:
+            # charon would drop it without a word in ESP, and make it the PRF in IKE.
+            raise ModelError(
+                "hash",
+                given["hash"],
+                f"can't go with {encryption.name}: "
+                "AEAD algorithms authenticate themselves; leave hash out",
+                "no hash, and prf for the pseudo-random function" if use is Use.IKE else "no hash",
+            )
+        return None
+    row = HASHES[checks.one_of("hash", given.get("hash", DEFAULT_HASH), HASH_NAMES)]
+    return _usable("hash", row, HASHES.values(), use, versions).name
+
+
+def _dh_group(given: _Given, use: Use) -> int | None:
+    """An IKE SA needs a group; in a Child SA it is PFS, which is optional."""
+    value = given.get("dh_group", DEFAULT_DH_GROUP if use is Use.IKE else None)
+    if value is None or (type(value) is int and value in DH):
+        return value
+    raise ModelError(
+        "dh_group",
+        value,
+        "is not a DH group number",
+        ", ".join(str(number) for number in DH_GROUPS),
+    )
+
+
+def _prf(given: _Given, hash_name: str | None, use: Use, versions: IkeVersions) -> str | None:
+    if use is not Use.IKE:
+        if "prf" in given:
+            raise ModelError(
+                "prf",
+                given["prf"],
+                "is for phase 1 only: a Child SA derives its keys with the PRF of the IKE SA",
+                "leave prf out",
+            )
+        return None
+    name = checks.one_of("prf", given.get("prf", hash_name or DEFAULT_HASH), PRF_NAMES)
+    if hash_name is not None and name != hash_name and 1 in versions:
+        raise ModelError(
+            "prf",
+            name,
+            f"differs from hash {hash_name}: "
+            + _limit(versions, "derives keys with the hash of the proposal"),
+            f"{hash_name}, or leave prf out; any with key_exchange ikev2",
+        )
+    return name
+
+
+def _versions(row: Encryption | Hash, use: Use) -> IkeVersions:
+    return row.ike if use is Use.IKE else row.child
+
+
+def _usable(
+    option: str, row: _Negotiable, rows: t.Iterable[_Negotiable], use: Use, versions: IkeVersions
+) -> _Negotiable:
+    """The row, if each of the versions can negotiate it for this use."""
+    negotiable = _versions(row, use)
+    if versions <= negotiable:
+        return row
+    legal = ", ".join(item.name for item in rows if versions <= _versions(item, use))
+    if not negotiable:
+        raise ModelError(option, row.name, "is for phase 2 only", legal)
+    raise ModelError(
+        option,
+        row.name,
+        "can't be used: " + _limit(versions, f"can't negotiate it for {use.value}"),
+        f"{legal}; with key_exchange ikev2 in phase 1 also {row.name}",
+    )
+
+
+def _limit(versions: IkeVersions, limit: str) -> str:
+    """A limit of IKEv1, with the reason why it holds here."""
+    if 2 in versions:
+        return f"key_exchange auto also answers IKEv1, which {limit}"
+    return f"IKEv1 {limit}"
+
+
+# What each keyword says, as suboptions.
+_MEANING: t.Mapping[str, _Given] = {
+    **{
+        row.keyword.format(length): {"algorithm": row.name, "key_length": length}
+        for row in ENCRYPTIONS.values()
+        for length in row.key_lengths
+    },
+    **{name: {"hash": name} for name in HASH_NAMES},
+    **{f"prf{name}": {"prf": name} for name in PRF_NAMES},
+    **{row.keyword: {"dh_group": row.number} for row in DH.values()},
+}
+
+# What the option ``encryption`` means where it is not given.
+DEFAULT_IKE = (Proposal("aes", 256, DEFAULT_HASH, DEFAULT_DH_GROUP, DEFAULT_HASH),)
+DEFAULT_ESP = (Proposal("aes", 256, DEFAULT_HASH, DEFAULT_DH_GROUP, None),)
+DEFAULT_AH = (Proposal(None, None, DEFAULT_HASH, DEFAULT_DH_GROUP, None),)
