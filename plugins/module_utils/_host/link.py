@@ -1,0 +1,119 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Interfaces, addresses and what the kernel can do, through iproute2."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import HostError
+from .command import Run, json_output, last_words, output
+
+_FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
+
+# An ESP state between documentation addresses (RFC 5737), in a namespace that ends with it.
+_TRY_ESP = [
+    *("unshare", "--net", "ip", "xfrm", "state", "add", "src", "192.0.2.1", "dst", "192.0.2.2"),
+    *("proto", "esp", "spi", "0x1001", "mode", "tunnel"),
+    *("auth", "hmac(sha256)", f"0x{'00' * 32}", "enc", "cbc(aes)", f"0x{'00' * 16}"),
+]
+
+
+@dataclass(frozen=True)
+class LinkState:
+    """An interface as it is. ``kind`` is ``bridge``, ``vlan``, ``veth``, ..., empty for hardware.
+
+    ``addresses`` (``10.1.0.1/24``) are the permanent ones, link-local addresses left out.
+    ``parent`` and ``vlan_id`` are those of a VLAN.
+    """
+
+    kind: str
+    mtu: int
+    up: bool
+    addresses: tuple[str, ...]
+    alias: str = ""
+    parent: str = ""
+    vlan_id: int | None = None
+
+
+class Link:
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def get(self, device: str) -> LinkState | None:
+        """None where there is no such interface."""
+        argv = ["ip", "-j", "-d", "address", "show"]
+        for item in json_output(self._run, "list the interfaces", argv):
+            if item.get("ifname") == device:
+                return _link_state(item)
+        return None
+
+    def names(self) -> tuple[str, ...]:
+        """Every interface of the host."""
+        listed = json_output(self._run, "list the interfaces", ["ip", "-j", "link", "show"])
+        return tuple(item["ifname"] for item in listed)
+
+    def delete(self, device: str) -> None:
+        output(self._run, f"delete interface {device}", ["ip", "link", "delete", "dev", device])
+
+    def delete_address(self, device: str, address: str) -> None:
+        """``address`` with its prefix length."""
+        argv = ["ip", "address", "delete", address, "dev", device]
+        output(self._run, f"delete address {address} from {device}", argv)
+
+    def forwarding(self, version: int) -> bool:
+        """Whether the kernel forwards IPv4 or IPv6 at all; False where it lacks the protocol."""
+        return self._proc(_FORWARDING[version]) == "1"
+
+    def kernel_has_esp(self) -> bool:
+        """Found out by trying; on the way the kernel may load its module."""
+        status, _printed, errors = self._run(list(_TRY_ESP), "")
+        if errors.startswith("unshare:"):
+            raise HostError("try ESP in a network namespace", last_words(errors, status))
+        return status == 0
+
+    def ra_default_route_interfaces(self) -> tuple[str, ...]:
+        """Interfaces whose IPv6 default route the kernel learned from a router advertisement.
+
+        They lose it as soon as IPv6 forwarding is on, unless their accept_ra is 2.
+        """
+        argv = ["ip", "-j", "-6", "route", "show", "default"]
+        routes = json_output(self._run, "list the IPv6 default routes", argv)
+        hops = (hop for route in routes for hop in (route, *route.get("nexthops", ())))
+        learned = {hop["dev"] for hop in hops if "dev" in hop and hop.get("protocol", "ra") == "ra"}
+        return tuple(
+            device
+            for device in sorted(learned)
+            if self._proc(f"/proc/sys/net/ipv6/conf/{device}/accept_ra") == "1"
+        )
+
+    def _proc(self, path: str) -> str:
+        status, printed, _errors = self._run(["cat", path], "")
+        return printed.strip() if status == 0 else ""
+
+
+def _link_state(item: dict[str, t.Any]) -> LinkState:
+    info = item.get("linkinfo", {})
+    vlan = info.get("info_kind") == "vlan"
+    return LinkState(
+        kind=info.get("info_kind", ""),
+        mtu=item["mtu"],
+        up="UP" in item["flags"],
+        addresses=tuple(
+            f"{address['local']}/{address['prefixlen']}"
+            for address in item.get("addr_info", ())
+            if "local" in address and not address.get("dynamic") and not _link_local(address)
+        ),
+        alias=item.get("ifalias", ""),
+        parent=item.get("link", "") if vlan else "",
+        vlan_id=info.get("info_data", {}).get("id") if vlan else None,
+    )
+
+
+def _link_local(address: dict[str, t.Any]) -> bool:
+    return address["family"] == "inet6" and address.get("scope") == "link"

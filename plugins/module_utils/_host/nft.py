@@ -1,0 +1,161 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""nftables as the kernel has it, read through ``nft -j``. Nothing here changes the host's rules."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import HostError
+from .command import Run, json_output
+
+# What `nft -s -j list` holds: {"table": {...}}, {"chain": {...}}, {"rule": {...}}, in that order.
+Ruleset = tuple[dict[str, t.Any], ...]
+
+OWN_TABLES = "tunnelwright-"
+
+# The text comes by standard input, so that nothing of it is ever a shell's to read.
+_TRIAL = ["unshare", "--net", "sh", "-c", "nft -f - && nft -s -j list ruleset"]
+
+_IPTABLES_TABLES = ("raw", "mangle", "nat", "filter", "security")
+_IPTABLES_CHAINS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
+
+
+@dataclass(frozen=True)
+class BaseChain:
+    """A base chain of somebody else. It ``drops`` if what none of its rules takes is dropped."""
+
+    family: str
+    table: str
+    chain: str
+    hook: str
+    policy: str
+    drops: bool
+
+    def __str__(self) -> str:
+        return f"{self.family} {self.table} {self.chain}"
+
+    @property
+    def iptables(self) -> bool:
+        """Whether iptables-nft takes it for its own: it can't show a table that holds our rules."""
+        return (
+            self.family in ("ip", "ip6")
+            and self.table in _IPTABLES_TABLES
+            and self.chain in _IPTABLES_CHAINS
+        )
+
+
+class Nft:
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def table(self, name: str) -> Ruleset | None:
+        """The live table ``inet <name>``; None where there is none."""
+        tables = self._list("tables", "inet")
+        if not any(entry["table"]["name"] == name for entry in tables if "table" in entry):
+            return None
+        return self._list("table", "inet", name)
+
+    def expected(self, text: str) -> Ruleset:
+        """What the kernel makes of a text for ``nft -f``, seen in a network namespace of its own.
+
+        Raises HostError where nft refuses the text.
+        """
+        listed = json_output(self._run, "try the nftables rules", list(_TRIAL), text)
+        return normalised(listed)
+
+    def hooked(self, prefix: str) -> dict[str, Ruleset]:
+        """The rules whose comment begins with ``prefix``, by chain (``inet filter input``)."""
+        found: dict[str, Ruleset] = {}
+        for rule in _of_kind(self._list("ruleset"), "rule"):
+            if rule.get("comment", "").startswith(prefix):
+                chain = f"{rule['family']} {rule['table']} {rule['chain']}"
+                found[chain] = (*found.get(chain, ()), {"rule": rule})
+        return found
+
+    def foreign_chains(self) -> tuple[BaseChain, ...]:
+        """Every base chain in a table that is not of this collection."""
+        ruleset = self._list("ruleset")
+        return tuple(
+            BaseChain(
+                chain["family"],
+                chain["table"],
+                chain["name"],
+                chain["hook"],
+                chain["policy"],
+                chain["policy"] == "drop" or _ends_in_drop(ruleset, chain),
+            )
+            for chain in _of_kind(ruleset, "chain")
+            if "hook" in chain and "policy" in chain and not chain["table"].startswith(OWN_TABLES)
+        )
+
+    def _list(self, *what: str) -> Ruleset:
+        argv = ["nft", "-s", "-t", "-j", "list", *what]
+        return normalised(json_output(self._run, f"list nftables {' '.join(what)}", argv))
+
+
+def rules_in(ruleset: Ruleset, family: str, table: str, chain: str) -> Ruleset:
+    """The entries of the rules of one chain."""
+    place = (family, table, chain)
+    return tuple(
+        {"rule": rule}
+        for rule in _of_kind(ruleset, "rule")
+        if (rule["family"], rule["table"], rule["chain"]) == place
+    )
+
+
+def table_in(ruleset: Ruleset, name: str) -> Ruleset:
+    """The entries of the table ``inet <name>``, as ``Nft.table`` returns them."""
+    return tuple(
+        entry
+        for entry in ruleset
+        for kind, item in entry.items()
+        if item["family"] == "inet" and (item["name"] if kind == "table" else item["table"]) == name
+    )
+
+
+def normalised(listed: t.Any) -> Ruleset:
+    """nft's JSON without what differs between two equal rulesets: version, handles, counts."""
+    try:
+        return tuple(
+            {kind: _plain(item) for kind, item in entry.items()}
+            for entry in listed["nftables"]
+            if "metainfo" not in entry
+        )
+    except (KeyError, TypeError, AttributeError):
+        raise HostError("list nftables", f"unknown form of output: {str(listed)[:200]}") from None
+
+
+def _plain(item: t.Any) -> t.Any:
+    if isinstance(item, dict):
+        return {
+            key: None if key == "counter" else _plain(value)
+            for key, value in item.items()
+            if key != "handle"
+        }
+    if isinstance(item, list):
+        return [_plain(element) for element in item]
+    return item
+
+
+def _of_kind(ruleset: Ruleset, kind: str) -> t.Iterator[dict[str, t.Any]]:
+    return (entry[kind] for entry in ruleset if kind in entry)
+
+
+def _ends_in_drop(ruleset: Ruleset, chain: dict[str, t.Any]) -> bool:
+    """Whether the last rule drops whatever reaches it, itself or in the chain that it goes to."""
+    rules = rules_in(ruleset, chain["family"], chain["table"], chain["name"])
+    statements = rules[-1]["rule"]["expr"] if rules else []
+    acts = [item for item in statements if not {"counter", "log"} & item.keys()]
+    if len(acts) != 1:
+        return False
+    if {"drop", "reject"} & acts[0].keys():
+        return True
+    goes_to = acts[0].get("jump") or acts[0].get("goto")
+    # nft refuses chains that jump in circles, so this ends.
+    return bool(goes_to) and _ends_in_drop(ruleset, {**chain, "name": goes_to["target"]})

@@ -1,0 +1,57 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Units, through systemctl."""
+
+from __future__ import annotations
+
+from .._errors import HostError
+from .command import Run, last_words, output
+
+
+class Systemd:
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def is_enabled(self, unit: str) -> bool:
+        """False as well where there is no such unit."""
+        return self._show(unit, "UnitFileState") in ("enabled", "enabled-runtime")
+
+    def is_active(self, unit: str) -> bool:
+        return self._show(unit, "ActiveState") in ("active", "reloading")
+
+    def daemon_reload(self) -> None:
+        output(self._run, "reload systemd's unit files", ["systemctl", "daemon-reload"])
+
+    def enable(self, unit: str) -> None:
+        self._do("enable", unit)
+
+    def disable(self, unit: str) -> None:
+        self._do("disable", unit)
+
+    def start(self, unit: str) -> None:
+        self._do("start", unit)
+
+    def stop(self, unit: str) -> None:
+        self._do("stop", unit)
+
+    def restart(self, unit: str) -> None:
+        self._do("restart", unit)
+
+    def _do(self, verb: str, unit: str) -> None:
+        status, _printed, errors = self._run(["systemctl", "--quiet", verb, unit], "")
+        if status != 0:
+            raise HostError(f"{verb} {unit}", self._journal(unit) or last_words(errors, status))
+
+    def _show(self, unit: str, what: str) -> str:
+        argv = ["systemctl", "show", "--property", what, "--value", unit]
+        return output(self._run, f"look at {unit}", argv).strip()
+
+    def _journal(self, unit: str) -> str:
+        """What the unit said last, where systemctl only points at the journal."""
+        argv = ["journalctl", "--unit", unit, "--lines", "10", "--output", "cat", "--no-pager"]
+        _status, printed, _errors = self._run(argv, "")
+        return printed.strip()

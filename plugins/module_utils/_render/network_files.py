@@ -1,0 +1,265 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The script that brings a network up, and the systemd unit that runs it at boot.
+
+The module runs the same script, so that a task and a reboot end in the same state. Whatever comes
+from an option reaches the shell quoted, or inside of a here-document that expands nothing.
+"""
+
+from __future__ import annotations
+
+import shlex
+import typing as t
+
+from .._model.network import ForeignChain, VpnNetwork
+from . import nft
+from .records import MANAGED
+
+DIRECTORY = "/etc/tunnelwright"
+
+# How long `start` waits at boot for an interface that somebody else makes.
+WAIT_SECONDS = 30
+
+
+def alias(network: VpnNetwork) -> str:
+    """The ifalias by which an interface is known to be made for this network."""
+    return f"VPN network {network.name} (tunnelwright)"
+
+
+def script(network: VpnNetwork, rules: nft.NetworkRules, directory: str = DIRECTORY) -> str:
+    """POSIX sh with the verbs ``start``, ``rules`` and ``stop``, each of which may be repeated.
+
+    ``directory`` is where the network's ``<name>.nft`` lies.
+    """
+    parts = (
+        _head(network, directory),
+        _link(network),
+        _forwarding(network, rules),
+        _rules(rules),
+        _VERBS,
+    )
+    return "\n".join(parts)
+
+
+def unit(network: VpnNetwork, directory: str = DIRECTORY) -> str:
+    """The service. It follows nftables.service, whose start, reload and stop flush every table."""
+    command = f"/bin/sh {directory}/{network.name}.sh"
+    return f"""{MANAGED}
+[Unit]
+Description=VPN network {network.name}: interface, address and nftables rules
+After=network.target nftables.service
+Before=strongswan.service
+PartOf=nftables.service
+ReloadPropagatedFrom=nftables.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart={command} start
+ExecReload={command} rules
+ExecStop={command} stop
+
+[Install]
+WantedBy=multi-user.target nftables.service
+"""
+
+
+def _head(network: VpnNetwork, directory: str) -> str:
+    return f"""#!/bin/sh
+{MANAGED}
+# start: interface, address, forwarding and rules. rules: the nftables rules alone.
+# stop: withdraws the rules; the interface stays, for the hosts on it and for the next start.
+set -eu
+
+table={shlex.quote(nft.table_name(network.name))}
+rules_file={shlex.quote(f"{directory}/{network.name}.nft")}
+device={shlex.quote(network.device)}
+alias={shlex.quote(alias(network))}
+
+fail() {{
+    echo "$table: $1" >&2
+    exit 1
+}}
+
+exists() {{
+    ip link show dev "$1" >/dev/null 2>&1
+}}
+
+wait_for() {{
+    seconds=0
+    until exists "$1"; do
+        [ "$seconds" -lt {WAIT_SECONDS} ] || fail "interface $1 does not exist"
+        seconds=$((seconds + 1))
+        sleep 1
+    done
+}}
+"""
+
+
+def _link(network: VpnNetwork) -> str:
+    """The function ``link``: the interface, up, with the router address."""
+    if network.attached:
+        lines = ['wait_for "$device"']
+    elif network.layer2_type == "vlan":
+        lines = _vlan(network)
+    else:
+        lines = _made("type bridge", "*' bridge forward_delay '*")
+    if network.mtu is not None:
+        lines.append(f'ip link set dev "$device" mtu {network.mtu}')
+    lines.append('ip link set dev "$device" up')
+    if network.router:
+        # Duplicate address detection would hold the address back until there is a carrier.
+        nodad = " nodad" if ":" in network.router else ""
+        address = shlex.quote(network.router)
+        lines.append(f'ip address replace {address} dev "$device"{nodad}')
+    return _function("link", lines)
+
+
+def _vlan(network: VpnNetwork) -> list[str]:
+    tag = network.layer2_id
+    return [
+        f"parent={shlex.quote(network.interface_network or '')}",
+        'wait_for "$parent"',
+        "# A VLAN can't be up while its parent is down.",
+        'ip link set dev "$parent" up',
+        *_made(
+            f'link "$parent" type vlan id {tag}',
+            f'*" $device@$parent: "*" vlan protocol 802.1Q id {tag} "*',
+        ),
+    ]
+
+
+def _made(kind: str, pattern: str) -> list[str]:
+    """Make an interface of our own, unless one that matches ``pattern`` is there."""
+    return [
+        'now=$(ip -d -o link show dev "$device" 2>/dev/null) || now=',
+        "# An interface is ours by its alias.",
+        "case $now in",
+        "'' | *\"alias $alias\"*) ;;",
+        '*) fail "interface $device exists, and was not made for this network" ;;',
+        "esac",
+        "case $now in",
+        f"{pattern}) ;;",
+        "*)",
+        "    # Of another kind: this is how the network was before it was changed.",
+        '    [ -z "$now" ] || ip link delete dev "$device"',
+        f'    ip link add name "$device" {kind}',
+        '    ip link set dev "$device" alias "$alias"',
+        "    ;;",
+        "esac",
+    ]
+
+
+def _forwarding(network: VpnNetwork, rules: nft.NetworkRules) -> str:
+    """The function ``forwarding``. What is on stays untouched: writing resets other settings."""
+    networks = [tunnel.local for tunnel in rules.tunnels]
+    if network.network_address is not None:
+        networks.append(network.network_address)
+    versions = {item.version for item in networks}
+    lines = [
+        f'[ "$(cat {_FORWARDING[version]})" = 1 ] || echo 1 >{_FORWARDING[version]}'
+        for version in sorted(versions)
+    ]
+    return _function("forwarding", lines or [":"])
+
+
+_FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
+
+
+def _rules(rules: nft.NetworkRules) -> str:
+    """The functions ``accepts`` and ``hooks``."""
+    return "\n".join((_accepts(rules), _HOOKED, _function("hooks", _hooks(rules.chains))))
+
+
+def _accepts(rules: nft.NetworkRules) -> str:
+    """The shell function that prints our rules for a hook and family.
+
+    They come last one first: each is inserted at the top of the chain, above the one before.
+    """
+    lines = []
+    for family in sorted({chain.family for chain in rules.chains}):
+        for hook in nft.HOOKS:
+            accepts = nft.hook_rules(rules, hook, family)
+            lines += [f"    '{hook} {family}')", "        cat <<'RULES'"]
+            lines += [str(rule) for rule in reversed(accepts)]
+            lines += ["RULES", "        ;;"]
+    body = "".join(f"{line}\n" for line in lines)
+    return f"""# accepts HOOK FAMILY: our rules for such a chain, last one first.
+accepts() {{
+    case "$1 $2" in
+{body}    *) echo "$table: warning: no rules for a chain at hook $1" >&2 ;;
+    esac
+}}
+"""
+
+
+def _hooks(chains: t.Sequence[ForeignChain]) -> list[str]:
+    lines = ["ruleset=$(nft -a -t list ruleset)", "changes=$("]
+    # Whatever chain they are in: one that is listed no longer is left clean.
+    lines.append("    unhook")
+    lines += [f"    hook {shlex.join(str(chain).split())}" for chain in chains]
+    lines += [")", "printf '%s\\n' \"$changes\" | nft -f -"]
+    return lines
+
+
+_HOOKED = r"""# unhook: the commands that delete our rules from the chains of others.
+unhook() {
+    printf '%s\n' "$ruleset" | awk -v ours="comment \"$table: " '
+        $1 == "table" { table = $2 " " $3 }
+        $1 == "chain" { chain = table " " $2 }
+        index($0, ours) && $(NF - 1) == "handle" { print "delete rule", chain, "handle", $NF }
+    '
+}
+
+# hook FAMILY TABLE CHAIN: the commands that put our rules at the top of the chain.
+hook() {
+    hook=$(printf '%s\n' "$ruleset" | awk -v table="$1 $2" -v chain="$3" '
+        $1 == "table" { wanted = 0; in_table = ($2 " " $3 == table) }
+        $1 == "chain" { wanted = in_table && $2 == chain }
+        wanted && $1 == "type" && $3 == "hook" { print $4 }
+    ')
+    if [ -z "$hook" ]; then
+        echo "$table: warning: there is no base chain $*, so no rules were put into it" >&2
+    else
+        accepts "$hook" "$1" | sed "s/^/insert rule $1 $2 $3 /"
+    fi
+}
+"""
+
+
+def _function(name: str, lines: t.Sequence[str]) -> str:
+    body = "".join(f"    {line}\n" for line in lines)
+    return f"{name}() {{\n{body}}}\n"
+
+
+_VERBS = """case "${1-}" in
+start)
+    link
+    # Before forwarding, so that nothing leaves in clear in between.
+    nft -f "$rules_file"
+    forwarding
+    hooks
+    ;;
+rules)
+    nft -f "$rules_file"
+    hooks
+    ;;
+stop)
+    ruleset=$(nft -a -t list ruleset)
+    {
+        # Named first, it is there to be deleted: nft 1.0.6 has no "destroy".
+        echo "table inet $table"
+        echo "delete table inet $table"
+        unhook
+    } | nft -f -
+    ;;
+*)
+    echo "usage: $0 start | rules | stop" >&2
+    exit 2
+    ;;
+esac
+"""

@@ -1,0 +1,331 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Network namespaces of this machine's kernel, in which the real nft, ip and sh do their work.
+
+Every namespace is thrown away after its test; nothing of the machine itself is changed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import Link
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import Nft, Ruleset
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import (
+    ForeignChain,
+    VpnNetwork,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import network_files, nft
+
+_numbers = itertools.count()
+_SHORT = 0.5
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    lacking = [program for program in ("ip", "nft", "unshare") if not shutil.which(program)]
+    if lacking or os.geteuid() != 0:
+        why = f"{', '.join(lacking)} missing" if lacking else "this is not root"
+        pytest.exit(f"tests in network namespaces need root, iproute2 and nftables: {why}", 2)
+
+
+class Namespace:
+    """A network namespace, and programs run in it."""
+
+    def __init__(self) -> None:
+        self.name = f"tw-{os.getpid()}-{next(_numbers)}"
+        subprocess.run(["ip", "netns", "add", self.name], check=True)
+        self.sh("ip link set lo up")
+
+    def close(self) -> None:
+        subprocess.run(["ip", "netns", "delete", self.name], check=True)
+
+    def run(self, argv: list[str], stdin: str = "") -> tuple[int, str, str]:
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.name, *argv],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    def sh(self, script: str) -> str:
+        """Lines of sh that must all succeed; what they printed."""
+        status, output, errors = self.run(["sh", "-euc", script])
+        assert status == 0, f"{script}\n{output}{errors}"
+        return output
+
+    def nft(self, text: str) -> None:
+        status, _output, errors = self.run(["nft", "-f", "-"], text)
+        assert status == 0, errors
+
+    def ruleset(self) -> t.Any:
+        """Everything that nft lists, without handles and counts."""
+        return Nft(self.run)._list("ruleset")
+
+    def links(self) -> t.Any:
+        return json.loads(self.sh("ip -j -d address show"))
+
+    def python(self, code: str, *arguments: object) -> subprocess.Popen[str]:
+        argv = ["ip", "netns", "exec", self.name, sys.executable, "-ISc", code]
+        return subprocess.Popen(
+            [*argv, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+@pytest.fixture
+def namespace() -> t.Iterator[t.Callable[[], Namespace]]:
+    """Makes namespaces, as many as the test asks for."""
+    made: list[Namespace] = []
+
+    def make() -> Namespace:
+        made.append(Namespace())
+        return made[-1]
+
+    yield make
+    for item in made:
+        item.close()
+
+
+_ECHO = """
+import socket, sys
+address, port = sys.argv[1], int(sys.argv[2])
+family = socket.AF_INET6 if ":" in address else socket.AF_INET
+with socket.socket(family, socket.SOCK_DGRAM) as server:
+    server.bind((address, port))
+    print("ready", flush=True)
+    data, peer = server.recvfrom(100)
+    server.sendto(peer[0].encode(), peer)
+"""
+
+_ASK = """
+import socket, sys
+source, port, target, target_port, patience = sys.argv[1:]
+family = socket.AF_INET6 if ":" in target else socket.AF_INET
+with socket.socket(family, socket.SOCK_DGRAM) as client:
+    client.bind((source, int(port)))
+    client.settimeout(float(patience))
+    try:
+        client.sendto(b"?", (target, int(target_port)))
+        print(client.recv(100).decode())
+    except OSError as error:
+        print(type(error).__name__)
+"""
+
+_LISTEN = """
+import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+with socket.create_server((sys.argv[1], 7), family=family) as server:
+    print("ready", flush=True)
+    client = server.accept()[0]
+    print(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG), flush=True)
+    client.recv(1)
+"""
+
+_CONNECT = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 7), timeout=5) as client:
+    print(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG))
+"""
+
+
+def ask(
+    client: Namespace,
+    source: str,
+    server: Namespace,
+    target: str,
+    port: int = 9,
+    source_port: int = 0,
+) -> str:
+    """Send a datagram and return the source that the receiver saw, or the kind of failure."""
+    echo = server.python(_ECHO, target, port)
+    try:
+        assert echo.stdout is not None
+        assert echo.stdout.readline() == "ready\n", echo.communicate()
+        asking = client.python(_ASK, source, source_port, target, port, _SHORT)
+        answer, errors = asking.communicate(timeout=10)
+        assert not errors, errors
+        return answer.strip()
+    finally:
+        echo.kill()
+        echo.communicate()
+
+
+def segment_sizes(client: Namespace, server: Namespace, target: str) -> tuple[int, int]:
+    """The greatest TCP segment that client and server may send on a new connection."""
+    listening = server.python(_LISTEN, target)
+    try:
+        assert listening.stdout is not None
+        assert listening.stdout.readline() == "ready\n", listening.communicate()
+        mine, errors = client.python(_CONNECT, target).communicate(timeout=10)
+        assert not errors, errors
+        return int(mine), int(listening.stdout.readline())
+    finally:
+        listening.kill()
+        listening.communicate()
+
+
+LAN4, LAN6 = ipaddress.ip_network("10.1.0.0/24"), ipaddress.ip_network("fd00:1::/64")
+FAR4, FAR6 = ipaddress.ip_network("10.2.0.0/24"), ipaddress.ip_network("fd00:2::/64")
+TUNNELS = (nft.Tunnel("site-b/lan4", LAN4, FAR4), nft.Tunnel("site-b/lan6", LAN6, FAR6))
+
+
+def network(**options: t.Any) -> VpnNetwork:
+    values = {"name": "lan", "ip_address": "10.1.0.1", "network_address": str(LAN4)}
+    return VpnNetwork.from_options({**values, **options})
+
+
+def rules(**options: t.Any) -> nft.NetworkRules:
+    values: dict[str, t.Any] = {"own": LAN4, "tunnels": TUNNELS, "userspace": True}
+    return nft.NetworkRules("lan", **{**values, **options})
+
+
+@dataclass(frozen=True)
+class Installed:
+    """The files of a network, as the module would leave them."""
+
+    where: Namespace
+    directory: Path
+    network: VpnNetwork
+
+    def write(self, wanted: nft.NetworkRules) -> None:
+        name = self.network.name
+        text = network_files.script(self.network, wanted, str(self.directory))
+        (self.directory / f"{name}.sh").write_text(text)
+        (self.directory / f"{name}.nft").write_text(nft.render(nft.table(wanted)))
+
+    def run(self, verb: str) -> tuple[int, str, str]:
+        return self.where.run(["sh", str(self.directory / f"{self.network.name}.sh"), verb])
+
+    def __call__(self, verb: str) -> str:
+        """Run a verb, which must succeed; what it said."""
+        status, output, errors = self.run(verb)
+        assert (status, output) == (0, ""), f"{verb}: {status} {output}{errors}"
+        return errors
+
+    def live(self) -> Ruleset | None:
+        return Nft(self.where.run).table(nft.table_name(self.network.name))
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> t.Callable[..., Installed]:
+    def make(where: Namespace, of: VpnNetwork, wanted: nft.NetworkRules) -> Installed:
+        made = Installed(where, tmp_path, of)
+        made.write(wanted)
+        return made
+
+    return make
+
+
+@dataclass(frozen=True)
+class Site:
+    """A LAN host, its gateway and the far site, which has hosts and a gateway in one namespace.
+
+    Two links lead to the far site: ``wan0`` is the internet, and ``ipsec0`` what kernel-libipsec
+    would put into the tunnel, so that it is seen here which of them a packet takes.
+    """
+
+    host: Namespace
+    gateway: Namespace
+    far: Namespace
+
+    def through(self, device: str) -> None:
+        """Make both sides send to one another over ``ipsec0`` or ``wan0``."""
+        near = {"wan0": ("192.0.2.2", "2001:db8::2"), "ipsec0": ("198.51.100.2", "2001:db8:1::2")}
+        far = {"wan0": ("192.0.2.1", "2001:db8::1"), "ipsec0": ("198.51.100.1", "2001:db8:1::1")}
+        for place, networks, hops in (
+            (self.gateway, (FAR4, FAR6), near[device]),
+            (self.far, (LAN4, LAN6), far[device]),
+        ):
+            for target, hop in zip(networks, hops):
+                version = f"-{target.version}"
+                place.sh(f"ip {version} route replace {target} via {hop} dev {device}")
+
+
+@pytest.fixture
+def site(namespace: t.Callable[[], Namespace]) -> Site:
+    """The site before the collection came: the LAN's port hangs in the air as ``port0``."""
+    made = Site(namespace(), namespace(), namespace())
+    host, far = made.host.name, made.far.name
+    made.gateway.sh(
+        f"""
+        ip link add port0 type veth peer name eth0 netns {host}
+        ip link add wan0 type veth peer name wan0 netns {far}
+        ip link add ipsec0 type veth peer name ipsec0 netns {far}
+        ip address add 192.0.2.1/24 dev wan0
+        ip address add 198.51.100.1/24 dev ipsec0
+        ip address add 2001:db8::1/64 dev wan0 nodad
+        ip address add 2001:db8:1::1/64 dev ipsec0 nodad
+        for device in port0 wan0 ipsec0; do ip link set $device up; done
+        """
+    )
+    made.far.sh(
+        """
+        ip address add 192.0.2.2/24 dev wan0
+        ip address add 198.51.100.2/24 dev ipsec0
+        ip address add 2001:db8::2/64 dev wan0 nodad
+        ip address add 2001:db8:1::2/64 dev ipsec0 nodad
+        ip address add 10.2.0.10/32 dev lo
+        ip address add fd00:2::10/128 dev lo nodad
+        for device in wan0 ipsec0; do ip link set $device up; done
+        """
+    )
+    made.host.sh(
+        """
+        ip address add 10.1.0.10/24 dev eth0
+        ip address add fd00:1::10/64 dev eth0 nodad
+        ip link set eth0 up
+        ip route add default via 10.1.0.1
+        ip -6 route add default via fd00:1::1
+        """
+    )
+    made.through("ipsec0")
+    return made
+
+
+@pytest.fixture
+def gateway(site: Site, install: t.Callable[..., Installed]) -> t.Callable[..., Installed]:
+    """Starts the network on the site's gateway; arguments are those of ``rules``."""
+
+    def start(**options: t.Any) -> Installed:
+        made = install(site.gateway, network(), rules(**options))
+        said = made("start")
+        assert said == ""
+        site.gateway.sh(
+            """
+            ip link set port0 master vpn-lan
+            ip address replace fd00:1::1/64 dev vpn-lan nodad
+            """
+        )
+        return made
+
+    return start
+
+
+def chain(text: str) -> ForeignChain:
+    return ForeignChain.parse("firewall_chains", text)
+
+
+@pytest.fixture(scope="session")
+def has_esp() -> bool:
+    def run(argv: list[str], stdin: str) -> tuple[int, str, str]:
+        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    return Link(run).kernel_has_esp()
