@@ -1,0 +1,443 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The settings grammar. What strongSwan makes of a text was captured from swanctl 5.9.8 and 6.0.1,
+which agree on every case here; ``tools/settings_oracle.py`` compares again."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import (
+    Section,
+    canonical,
+    parse,
+    render,
+    secret_bytes,
+    secret_text,
+    split_list,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+HOSTILE = [
+    "",
+    " ",
+    " leading",
+    "trailing ",
+    "two  blanks",
+    "\t",
+    "a\nb",
+    "a\r\nb",
+    "x\n}\nevil {\nk = v",
+    '"; k = v',
+    'a" }\nevil { k = "v',
+    "\\",
+    '\\"',
+    "ends in \\",
+    "\\n is not a newline",
+    "{",
+    "}",
+    "{}",
+    "a } b",
+    "# no comment",
+    "a#b",
+    "$(reboot)",
+    "`reboot`",
+    "%s%n%d",
+    "'single'",
+    "a = b",
+    "include /etc/passwd",
+    "0xdeadbeef",
+    "0sYWJj",
+    "ü \u2028 \u00a0 \U0001f511 \ufeff",
+    "\x01\x0b\x0c\x7f\x85",
+    "a,b",
+    "a, b",
+    "x " * 30_000,
+]
+
+
+def test_the_written_form() -> None:
+    section: Section = {
+        "connections": {
+            "site-b": {
+                "version": "2",
+                "proposals": ("aes256-sha256-modp2048", "aes128gcm16-prfsha256-ecp256"),
+                "remote": {"id": "C=CH, O=strongSwan"},
+                "children": {},
+            }
+        },
+        "note": 'say "hi"\n\t\\o/',
+    }
+    assert (
+        render(section)
+        == r"""connections {
+    site-b {
+        version = 2
+        proposals = aes256-sha256-modp2048, aes128gcm16-prfsha256-ecp256
+        remote {
+            id = "C=CH, O=strongSwan"
+        }
+        children {
+        }
+    }
+}
+note = "say \"hi\"\n\t\\o/"
+"""
+    )
+
+
+def test_indent_is_the_depth_of_the_surrounding_sections() -> None:
+    body = render({"a": {"k": "v"}}, indent=2)
+    assert body == "        a {\n            k = v\n        }\n"
+    assert parse(f"x {{\n    y {{\n{body}    }}\n}}\n") == {"x": {"y": {"a": {"k": "v"}}}}
+
+
+def test_nothing_is_rendered_as_no_text() -> None:
+    assert render({}) == ""
+    assert parse("") == {}
+
+
+@pytest.mark.parametrize(
+    "value", ["replace", "10.0.0.0/24", "fd00::/64", "gw.example.org", "a@b", "0sYWJj", "a, b, c-d"]
+)
+def test_ordinary_values_are_not_quoted(value: str) -> None:
+    assert render({"k": value}) == f"k = {value}\n"
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_hostile_values_are_data(value: str) -> None:
+    section = {"connections": {"a": {"before": "1", "k": value, "after": "2"}}}
+    assert parse(render(section), unique=True) == section
+
+
+@pytest.mark.parametrize("value", [v for v in HOSTILE if v not in ("a, b", "0xdeadbeef", "0sYWJj")])
+def test_hostile_values_are_one_quoted_line(value: str) -> None:
+    text = render({"k": value})
+    assert text.startswith('k = "')
+    assert text.endswith('"\n')
+    assert text.count("\n") == 1
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\ud800", "a\udcffb"])
+def test_characters_without_a_written_form_are_refused(value: str) -> None:
+    with pytest.raises(ValueError, match="secret: ") as error:
+        render({"secret": value})
+    assert value not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a.b", "a b", "a\tb", "a\n", "\n", 'a"b', "a'b", "a=b", "{", "a}", "a#b", "a:b", "a,b"),
+        *("", "%any", "include", "ä", "a;b", "$a", "a\\b", "x" * 128),
+    ],
+)
+def test_names_that_cannot_be_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="cannot be a name"):
+        render({name: "v"})
+    with pytest.raises(ValueError, match="cannot be a name"):
+        render({"a": {name: {}}})
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "id-1", "a_b", "0", "a@b", "a+b", "/x/y", "includes", "x" * 127]
+)
+def test_other_names_round_trip(name: str) -> None:
+    section = {name: {name: "v"}}
+    assert parse(render(section)) == section
+
+
+@pytest.mark.parametrize(
+    "items",
+    [("",), ("a,b",), (" a",), ("a ",), ("a", "", "b"), (",",), ("'a'",), ('"a', 'b"'), ('"a"',)],
+)
+def test_list_elements_that_would_not_come_back_are_refused(items: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="proposals: a list element"):
+        render({"proposals": items})
+
+
+@pytest.mark.parametrize(
+    "items", [(), ("a",), ("a", "b"), ("\ta", 'b"c', "d e", "#", "x\ny", "'z")]
+)
+def test_lists_come_back(items: tuple[str, ...]) -> None:
+    parsed = parse(render({"k": items}))
+    assert parsed == canonical({"k": items}) == {"k": ", ".join(items)}
+    assert split_list(", ".join(items)) == items
+
+
+@pytest.mark.parametrize(
+    ("value", "items"),
+    [
+        ("", ()),
+        (",", ()),
+        ("a,b", ("a", "b")),
+        (" a , b ", ("a", "b")),
+        ("a,,b", ("a", "b")),
+        (", , a, ,b,  ", ("a", "b")),
+        ("a b", ("a b",)),
+        ("\ta", ("\ta",)),
+        ("a\t,b", ("a\t", "b")),
+        ("a;b", ("a;b",)),
+        ("'a,b', c", ("a,b", "c")),
+        ('"a,b", c', ("a,b", "c")),
+        ("' a '", (" a ",)),
+        ("'a", ("'a",)),
+        ("x,'y", ("x", "'y")),
+        ("'a, b'c'", ("a, b", "c'")),
+        ("'a'b,c", ("a", "b", "c")),
+        ("a 'b,c' d", ("a 'b", "c' d")),
+        ("''", ("",)),
+        ("a,''", ("a", "")),
+    ],
+)
+def test_split_list_splits_as_swanctl_does(value: str, items: tuple[str, ...]) -> None:
+    assert split_list(value) == items
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("k=v", "v"),
+        ("k = a   b\t\tc  ", "a b c"),
+        ('k = ab"cd"ef', "ab cd ef"),
+        ('k = "a" "b"', "a b"),
+        ('k = "a"b', "a b"),
+        ('k = ""', ""),
+        ('k = "" ""', " "),
+        ("k = a#b", "a"),
+        ('k = "a"#b', "a"),
+        ('k = "a#b" # c', "a#b"),
+        ("k = a; m = b", "a; m = b"),
+        ("k = \\n $(x) 'y' :,.&|<>", "\\n $(x) 'y' :,.&|<>"),
+        ("k\n\n# why\n= v", "v"),
+        ("k = v\r\n", "v"),
+        ('k = "a\r\nb"\r\n', "a\nb"),
+        ('k = "a\nb"', "a\nb"),
+        ('k = "a\\\nb"', "ab"),
+        ('k = "a\\\r\nb"', "ab"),
+        (r'k = "\n\r\t\"\\"', '\n\r\t"\\'),
+        (r"""k = "\x41\a\0\é\$\'\{" """, "x41a0é$'{"),
+        ("k = é\u2028b\u00a0c", "é\u2028b\u00a0c"),
+        ("k = a\x0bb", "a\x0bb"),
+    ],
+)
+def test_values_read_as_strongswan_reads_them(text: str, value: str) -> None:
+    assert parse(text) == {"k": value}
+
+
+@pytest.mark.parametrize(
+    ("text", "section"),
+    [
+        ("# nothing\n\n   # but comments", {}),
+        ("a{}", {"a": {}}),
+        ("a\n# why\n{ b { k = v } }# end", {"a": {"b": {"k": "v"}}}),
+        ("a { k = v } b { k = w }", {"a": {"k": "v"}, "b": {"k": "w"}}),
+        ("k =", {}),
+        ("k =\nm = 1", {"m": "1"}),
+        ("k = 1\nk =", {}),
+        ("k =\nk = 1", {"k": "1"}),
+        ("a { k = }", {"a": {}}),
+    ],
+)
+def test_sections_read_as_strongswan_reads_them(text: str, section: Section) -> None:
+    assert parse(text) == section
+
+
+TWICE = "k = 1\nc {\n  x = 1\n  y = 2\n}\nk = 2\nc {\n  y = 3\n  z = 4\n}\n"
+
+
+def test_doubles_merge_key_by_key_and_the_last_value_wins() -> None:
+    parsed = parse(TWICE)
+    assert parsed == {"k": "2", "c": {"x": "1", "y": "3", "z": "4"}}
+    assert list(parsed) == ["k", "c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (TWICE, "line 6: k is already in line 1"),
+        ("a {\n}\na {\n}", "line 3: a is already in line 1"),
+        ("a { b {\nk = 1\nm = 2\nk =\n} }", "line 4: a.b.k is already in line 2"),
+    ],
+)
+def test_doubles_are_faults_when_each_must_be_unique(text: str, fault: str) -> None:
+    with pytest.raises(SyntaxFault) as error:
+        parse(text, unique=True)
+    assert str(error.value) == fault
+
+
+def test_the_same_name_in_two_places_is_unique() -> None:
+    assert parse("a { k = 1 }\nb { k = 1 }\nk = 1", unique=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "why"),
+    [
+        ("a {\n b {\n }\n", 1, "section a is not closed"),
+        ("a {\n b {\n", 2, "section b is not closed"),
+        ("a {\n}\n}\n", 3, "} closes no section"),
+        ("k = {}", 1, "{ in a value must be quoted"),
+        ("a {\nk = x{y\n}", 2, "{ in a value must be quoted"),
+        ('a = 1\nk = "b\n\nc', 2, "a quote that is not closed"),
+        ('k = "b\\"', 1, "a quote that is not closed"),
+        ('k = "b\\', 1, "a quote that is not closed"),
+        ('k = a"b', 1, "a quote that is not closed"),
+        ("a = 1\nbare\n", 2, "a name must be followed by = (a value) or { (a section)"),
+        ("a {\n bare }", 2, "a name must be followed by = (a value) or { (a section)"),
+        ("foo bar = x", 1, "a name must be followed by = (a value) or { (a section)"),
+        ("a,b = x", 1, "a name must be followed by = (a value) or { (a section)"),
+        ('k = v\na "b" = x', 2, "a name must be followed by = (a value) or { (a section)"),
+        ("k\n=\nv", 3, "a name must be followed by = (a value) or { (a section)"),
+        ("\n= x", 2, "= where a name must stand"),
+        ("{ k = v }", 1, "{ where a name must stand"),
+        ('"a" = x', 1, '" where a name must stand'),
+        (".a = x", 1, ". where a name must stand"),
+        ("a.b = x", 1, "a name must not hold a dot: write a section within a section"),
+        ("a : b {\n}", 1, "a section must not inherit (a : b): this text must be complete"),
+        ("a:b { }", 1, "a section must not inherit (a : b): this text must be complete"),
+        ("a {\n  include x.conf\n}", 2, "include is not possible here: this text must be complete"),
+        ("include /etc/*.conf", 1, "include is not possible here: this text must be complete"),
+        ('include "x.conf"', 1, "include is not possible here: this text must be complete"),
+        ("include { k = v }", 1, "include is not possible here: this text must be complete"),
+        ("include = x", 1, "include is not possible here: this text must be complete"),
+        ("\ufeffa { }", 1, "a byte order mark"),
+        ("a {\nk = a\rb }", 2, "a carriage return that ends no line"),
+        ("# c\rk = v", 1, "a carriage return that ends no line"),
+        ('k = "a\rb"', 1, "a carriage return that ends no line"),
+        ('a\n{ k = "x\0y" }', 2, "a NUL"),
+        ("k = v\nk { }", 2, "k is already in line 1: it cannot be both a value and a section"),
+        ("a {\nk { }\nk = v\n}", 3, "a.k is already in line 2: it cannot be both"),
+        ("a\n%x { }", 1, "a name must be followed by"),
+        ("%x { }", 1, "a name is 1 to 127 characters of"),
+        ("k = 1\né = 2", 2, "a name is 1 to 127 characters of"),
+        ("x" * 128 + " { }", 1, "a name is 1 to 127 characters of"),
+    ],
+)
+def test_faults_name_the_line_and_the_reason(text: str, line: int, why: str) -> None:
+    with pytest.raises(SyntaxFault) as error:
+        parse(text)
+    assert error.value.line == line
+    assert error.value.why.startswith(why)
+
+
+def test_nesting_ends_at_a_hundred() -> None:
+    section: Section = {"k": "v"}
+    for _depth in range(100):
+        section = {"a": section}
+    assert parse(render(section)) == section
+    with pytest.raises(ValueError, match="a: sections are nested more than 100 deep"):
+        render({"a": section})
+    with pytest.raises(SyntaxFault, match="line 101: sections are nested more than 100 deep"):
+        parse("a {\n" * 5000)
+
+
+@pytest.mark.parametrize("text", ['s = "hush\n', "s = a\nhush\n", "s = hush{x", 's = "x"\n"hush"'])
+def test_faults_do_not_repeat_what_may_be_a_secret(text: str) -> None:
+    with pytest.raises(SyntaxFault) as error:
+        parse(text)
+    assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["#" * 40 + "\nx", "a " + "#" * 40, 'k = "' + "\\x" * 40])
+def test_broken_texts_are_refused_in_linear_time(text: str) -> None:
+    """A regex that can split these in more than one way would not end here."""
+    with pytest.raises(SyntaxFault):
+        parse(text)
+
+
+text_values = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+grammar_values = st.text(st.sampled_from(list("ab'\"\\{}=#,;:.$ \t\r\nné\u2028")))
+values = text_values | grammar_values
+names = st.text(st.sampled_from("ABCabcxyz0189_-+/@"), min_size=1, max_size=12) | st.sampled_from(
+    ["connections", "children", "secrets", "includes"]
+)
+items = st.lists(st.sampled_from(["a", "10.0.0.0/8", "b c", "x#", 'q"', "%any"]), max_size=4)
+sections = st.recursive(
+    st.dictionaries(names, values | items.map(tuple), max_size=5),
+    lambda inner: st.dictionaries(names, values | inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(sections)
+def test_what_is_rendered_is_parsed_again(section: Section) -> None:
+    assert parse(render(section), unique=True) == canonical(section)
+
+
+@given(sections)
+def test_the_canonical_form_is_stable(section: Section) -> None:
+    assert canonical(canonical(section)) == canonical(section)
+    assert render(canonical(section)) == render(section)
+
+
+@given(values, values)
+def test_values_never_make_keys_or_sections(first: str, second: str) -> None:
+    parsed = parse(render({"s": {"a": first}, "k": second}), unique=True)
+    assert parsed == {"s": {"a": first}, "k": second}
+
+
+@given(st.lists(values).map(tuple))
+def test_a_list_is_refused_or_comes_back(items: tuple[str, ...]) -> None:
+    try:
+        parsed = parse(render({"k": items}))["k"]
+    except ValueError:
+        return
+    assert isinstance(parsed, str)
+    assert split_list(parsed) == items
+
+
+pieces = st.sampled_from([*'ab"\\{}=#:., \t\r\n', "k = v\n", "a {\n", "include ", '"x"', "\r\n"])
+
+
+@given(st.lists(pieces).map("".join))
+def test_any_text_is_parsed_or_refused_as_a_fault(text: str) -> None:
+    try:
+        section = parse(text)
+    except SyntaxFault as caught:
+        fault = caught
+    else:
+        assert parse(render(section)) == section
+        return
+    assert 1 <= fault.line <= text.count("\n") + 1
+
+
+@given(st.binary())
+def test_secrets_come_back(data: bytes) -> None:
+    text = secret_text(data)
+    assert text == "0s" + base64.b64encode(data).decode()
+    assert secret_bytes(text) == data
+    assert parse(render({"secret": text})) == {"secret": text}
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("", b""),
+        ("hush", b"hush"),
+        ("hüsh 0x", "hüsh 0x".encode()),
+        ("0", b"0"),
+        ("0s", b""),
+        ("0sYWI=", b"ab"),
+        ("0SYWI=", b"ab"),
+        ("0x", b""),
+        ("0x6162", b"ab"),
+        ("0XaB", b"\xab"),
+        ("0xabc", b"\x0a\xbc"),
+        ("0x61:62", b"ab"),
+        ("0x1:62", b"\x01b"),
+    ],
+)
+def test_secrets_are_decoded_as_swanctl_does(text: str, data: bytes) -> None:
+    assert secret_bytes(text) == data
+
+
+@pytest.mark.parametrize("text", ["0xzz", "0x6 1", "0x::", "0x0x61", "0s!!", "0sYWI", "0sYWI=\n"])
+def test_secrets_that_swanctl_would_garble_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="must be") as error:
+        secret_bytes(text)
+    assert text[2:] not in str(error.value)
