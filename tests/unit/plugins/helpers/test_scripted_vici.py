@@ -63,6 +63,6 @@ def test_events_that_nobody_registered_for() -> None:
 
 
 def test_fault_wins_over_what_it_caused(script: ScriptedVici) -> None:
-    with pytest.raises(AssertionError, match="expected:  unload-conn"), script:
-        with contextlib.closing(script.connect()) as sock:
-            Session(sock).request("version")
+    fault = pytest.raises(AssertionError, match="expected:  unload-conn")
+    with fault, script, contextlib.closing(script.connect()) as sock:
+        Session(sock).request("version")
