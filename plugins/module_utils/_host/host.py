@@ -9,15 +9,14 @@
 from __future__ import annotations
 
 import contextlib
-import typing as t
 
+from .command import Run
+from .daemon import has_ikev1
 from .files import Files
 from .link import Link
 from .nft import Nft
 from .systemd import Systemd
 from .vici import Vici
-
-Run = t.Callable[[t.List[str], str], t.Tuple[int, str, str]]
 
 DAEMON_UNIT = "strongswan.service"
 
@@ -48,6 +47,10 @@ class Host:
         if self._vici is None:
             self._vici = self._exit.enter_context(Vici())
         return self._vici
+
+    def speaks_ikev1(self) -> bool:
+        """Whether IKEv1 is built into the daemon that runs; True where that can't be told."""
+        return has_ikev1(self.vici.pid)
 
     def restart_daemon(self) -> None:
         """Restart charon; returns when it answers again, with everything loaded from its files."""

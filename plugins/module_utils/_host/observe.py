@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import HostError
+from .._model.network import VpnNetwork
 from .._plan.observed import DaemonState, NetworkState, Observed
 from .._plan.planner import Scope, files_in
 from .._render import nft
 from .._render.artefacts import Artefacts, File, NetworkParts, unit_name
-from .._render.network_files import hook_prefix
 from .host import Host
+from .link import LinkState
+from .nft import Nft, rules_in, table_in
 
 
 def observe(host: Host, before: Artefacts, after: Artefacts, scope: Scope) -> Observed:
@@ -40,7 +41,7 @@ def _files(host: Host, paths: t.Iterable[str]) -> dict[str, File]:
 
 def daemon_state(host: Host) -> DaemonState:
     vici = host.vici
-    established = {}
+    established: dict[str, frozenset[str]] = {}
     for sa in vici.sas():
         if sa.up:
             installed = {child.name for child in sa.children if child.up}
@@ -59,9 +60,9 @@ def _network(host: Host, parts: NetworkParts) -> NetworkState:
     network = parts.network
     link = host.link.get(network.device)
     unit = unit_name(network.name)
-    present, match = _rules(host, parts)
+    present, match = _rules(host.nft, parts)
     return NetworkState(
-        link is not None,
+        link is not None and _fits(link, network),
         link is not None and link.up,
         link.mtu if link else None,
         link.addresses if link else (),
@@ -71,3 +72,34 @@ def _network(host: Host, parts: NetworkParts) -> NetworkState:
         host.systemd.is_enabled(unit),
         host.systemd.is_active(unit),
     )
+
+
+def _fits(link: LinkState, network: VpnNetwork) -> bool:
+    """Whether an interface is of the kind that the network makes."""
+    if network.layer2_type == "vlan":
+        vlan = (link.kind, link.parent, link.vlan_id)
+        return vlan == ("vlan", network.interface_network, network.layer2_id)
+    return network.attached or link.kind == "bridge"
+
+
+def _rules(adapter: Nft, parts: NetworkParts) -> tuple[bool, bool]:
+    """Whether rules of the network are live, and whether they are those that are wanted.
+
+    What is wanted is loaded in an empty network namespace, because nft lists rules otherwise than
+    they were written, each release in its way.
+    """
+    name = parts.network.name
+    table = nft.table_name(name)
+    live = adapter.table(table)
+    hooked = adapter.hooked(nft.comment_prefix(name))
+    hooks = {str(chain): chain.hook for chain in adapter.foreign_chains()}
+    listed = [chain for chain in parts.ruleset.chains if str(chain) in hooks]
+    text = parts.rules.data.decode() + "".join(
+        nft.stand_in(parts.ruleset, chain, hooks[str(chain)]) for chain in listed
+    )
+    wanted = adapter.expected(text)
+    wanted_hooks = {
+        str(chain): rules_in(wanted, chain.family, chain.table, chain.chain) for chain in listed
+    }
+    same_hooks = hooked == {chain: rules for chain, rules in wanted_hooks.items() if rules}
+    return live is not None or bool(hooked), live == table_in(wanted, table) and same_hooks

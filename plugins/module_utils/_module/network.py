@@ -18,6 +18,7 @@ from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
 from .._plan.planner import Scope
 from .._render.artefacts import advanced_path, bypass_path
+from .._render.network_files import alias
 from .edit import Edit, Params, View
 from .spec import VPN_NETWORK, Spec
 
@@ -49,7 +50,7 @@ class NetworkResource:
         subject = f"network {network.name}"
         try:
             _check_interfaces(host, network)
-            return _check_firewall(host, network)
+            return _check_firewall(host, network) + _ways_out(host, network, view)
         except ModelError as error:
             raise error.within(subject) from None
 
@@ -84,7 +85,7 @@ def _check_interfaces(host: Host, network: VpnNetwork) -> None:
                 ", ".join(existing),
             )
     link = host.link.get(network.device)
-    if not network.attached and link is not None and link.owner != network.name:
+    if not network.attached and link is not None and link.alias != alias(network):
         raise ModelError(
             "interface",
             network.device,
@@ -97,18 +98,46 @@ def _check_firewall(host: Host, network: VpnNetwork) -> list[str]:
     """Listed chains must exist; those that drop and are not listed are warned about by name."""
     chains = host.nft.foreign_chains()
     names = {str(chain): chain for chain in chains}
-    for index, listed in enumerate(network.firewall_chains):
-        if str(listed) not in names:
+    for index, wanted in enumerate(network.firewall_chains):
+        if str(wanted) not in names:
             raise ModelError(
                 f"firewall_chains[{index}]",
-                str(listed),
+                str(wanted),
                 "is not a base chain on this host",
                 ", ".join(sorted(names)) or "none: this host has no other nftables base chain",
             )
     listed_names = {str(listed) for listed in network.firewall_chains}
-    return [
-        f"network {network.name}: chain '{chain}' drops packets by default and is not in "
-        "firewall_chains: an accept in another table does not override its drop"
-        for chain in chains
-        if chain.drops and chain.hook in ("input", "forward") and str(chain) not in listed_names
-    ]
+    warnings = []
+    for chain in chains:
+        listed = str(chain) in listed_names
+        if chain.drops and not listed and chain.hook in ("input", "forward"):
+            warnings.append(
+                f"network {network.name}: chain '{chain}' drops packets by default and is not in "
+                "firewall_chains: an accept in another table does not override its drop"
+            )
+        if chain.iptables and listed:
+            warnings.append(
+                f"network {network.name}: chain '{chain}' belongs to iptables, which can't show a "
+                "table with rules of nft any more, though both are in force"
+            )
+    return warnings
+
+
+def _ways_out(host: Host, network: VpnNetwork, view: View) -> list[str]:
+    """What the operator should know of this host, though nothing is wrong with the options."""
+    warnings = []
+    if view.userspace:
+        warnings.append(
+            f"network {network.name}: the data plane is kernel-libipsec in user space, because "
+            + ("dataplane is userspace" if network.dataplane == "userspace" else _NO_ESP)
+        )
+    at_risk = host.link.ra_default_route_interfaces()
+    if network.network_address and network.network_address.version == 6 and at_risk:
+        warnings.append(
+            f"network {network.name}: with IPv6 forwarding on, {', '.join(at_risk)} will lose the "
+            "default route learned from router advertisements, unless its accept_ra is 2"
+        )
+    return warnings
+
+
+_NO_ESP = "the kernel of this host refuses ESP: slower, and ESP in tunnel mode only"

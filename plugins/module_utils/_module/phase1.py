@@ -48,7 +48,9 @@ class Phase1Resource:
         if connection is None or not view.edit.gateway.powered(connection):
             return []
         subject = f"phase 1 {connection.name}"
-        check_capabilities(host, subject, connection.encryption, Use.IKE)
+        check_capabilities(
+            host, subject, connection.encryption, Use.IKE, userspace=view.userspace
+        )
         if connection.key_exchange == "ikev1" and not host.speaks_ikev1():
             raise ModelError(
                 "key_exchange", "ikev1", "is not built into the IKE daemon", "ikev2", subject
@@ -86,7 +88,7 @@ def _wanted(known: IkeConnection | None, params: Params) -> IkeConnection:
 
 def _warnings(connection: IkeConnection, params: Params) -> tuple[str, ...]:
     subject = f"phase 1 {connection.name}"
-    weak = [reason for item in connection.encryption for reason in item.weaknesses(Use.IKE)]
+    weak = [reason for item in connection.encryption for reason in item.weaknesses()]
     if connection.negotiation_mode == "aggressive" and connection.authentication == "psk":
         weak.append("aggressive mode with a PSK")
     warnings = weak_crypto(subject, weak, params["weak_crypto"])

@@ -36,7 +36,7 @@ class Phase2Resource:
         connection = current.connection_of_child(phase1, network, f"phase 2 {name}")
         child = _wanted(connection, params)
         scope = Scope(swanctl=frozenset({connection_path(phase1)}))
-        weak = [reason for item in child.encryption for reason in item.weaknesses(child.use)]
+        weak = [reason for item in child.encryption for reason in item.weaknesses()]
         warnings: list[str] = []
         if child.enabled:
             warnings = weak_crypto(f"phase 2 {name}", weak, params["weak_crypto"])
@@ -49,7 +49,9 @@ class Phase2Resource:
             return []
         if view.edit.gateway.powered(connection):
             subject = f"phase 2 {child.name} of phase 1 {connection.name}"
-            check_capabilities(host, subject, child.encryption, child.use)
+            check_capabilities(
+                host, subject, child.encryption, child.use, userspace=view.userspace
+            )
         return []
 
 

@@ -34,15 +34,14 @@ def weak_crypto(subject: str, weak: t.Sequence[str], policy: str) -> list[str]:
     return [f"{subject}: weak cryptography: {found}"]
 
 
-def check_capabilities(host: Host, subject: str, proposals: t.Sequence[Proposal], use: Use) -> None:
+def check_capabilities(
+    host: Host, subject: str, proposals: t.Sequence[Proposal], use: Use, *, userspace: bool
+) -> None:
     """charon accepts any keyword it knows; whether a plugin implements it shows at initiation."""
-    lacking = missing(proposals, use, host.vici.algorithms())
+    lacking = missing(proposals, use, host.vici.algorithms(), userspace=userspace)
     if lacking:
-        raise HostError(
-            subject,
-            "the IKE daemon can't do "
-            + "; ".join(f"{item.name}: install {item.package}" for item in lacking),
-        )
+        detail = "; ".join(str(item) for item in lacking)
+        raise HostError(subject, f"the IKE daemon lacks what the encryption needs: {detail}")
 
 
 def check_foreign(connection: IkeConnection, current: Gateway, observed: Observed) -> None:

@@ -57,7 +57,7 @@ def _shared(gateway: Gateway, settings: IpsecSettings) -> tuple[str, ...]:
         others = [name for name in asking(gateway, option) if name != settings.network]
         if others and not getattr(settings, option):
             warnings.append(
-                f"{option} is daemon-wide and stays on, because network {', '.join(others)} asks for it"
+                f"{option} is daemon-wide and stays on: network {', '.join(others)} asks for it"
             )
     return tuple(warnings)
 

@@ -32,9 +32,10 @@ def plan_network(
         return _plan_removal(before, observed)
     state = observed.networks.get(after.network.name, NetworkState())
     files = _plan_files(after, observed)
+    moved = _plan_move(before, after)
     if after.network.started:
-        return files + _plan_on(after, state) + _plan_leftovers(before, after, state)
-    return files + _plan_off(after, state)
+        return files + _plan_on(after, state) + _plan_stale(before, after, state) + moved
+    return files + _plan_off(after, state) + moved
 
 
 def _plan_files(after: NetworkParts, observed: Observed) -> Plan:
@@ -95,24 +96,28 @@ def _lacking(after: NetworkParts, state: NetworkState) -> list[tuple[str, str, s
     return lacking
 
 
-def _plan_leftovers(before: NetworkParts | None, after: NetworkParts, state: NetworkState) -> Plan:
-    """Take away what the network had before, and on an interface of ours every other address."""
+def _plan_move(before: NetworkParts | None, after: NetworkParts) -> Plan:
+    """Take away the interface, or the address on one, that the network had before."""
+    old = before.network if before is not None else None
+    if old is None or not old.started or old.device == after.network.device:
+        return Plan()
+    header = f"network {old.name}: interface {old.device}"
+    difference = state_difference(header, "in use", "given up")
+    return Plan(tuple(_withdraw(old.device, old.router, ours=not old.attached)), (difference,))
+
+
+def _plan_stale(before: NetworkParts | None, after: NetworkParts, state: NetworkState) -> Plan:
+    """An interface of ours keeps no other address; one of others loses the one it had from us."""
     network = after.network
-    steps: list[Step] = []
-    differences = []
-    old = before.network if before is not None and before.network.started else None
-    if old is not None and old.device != network.device:
-        steps += _withdraw(old.device, old.router, ours=not old.attached)
-    stale = []
-    if not network.attached:
-        stale = [address for address in state.addresses if address != network.router]
-    elif old is not None and old.device == network.device and old.router != network.router:
-        stale = [address for address in state.addresses if address == old.router]
-    for address in stale:
-        steps.append(DeleteAddress(address, network.device))
-        header = f"network {network.name}: address of {network.device}"
-        differences.append(state_difference(header, address, "absent"))
-    return Plan(tuple(steps), tuple(differences))
+    stale = [address for address in state.addresses if address != network.router]
+    if network.attached:
+        ours = before.network.router if before is not None else ""
+        stale = [address for address in stale if address == ours]
+    header = f"network {network.name}: address of {network.device}"
+    return Plan(
+        tuple(DeleteAddress(address, network.device) for address in stale),
+        tuple(state_difference(header, address, "absent") for address in stale),
+    )
 
 
 def _plan_off(after: NetworkParts, state: NetworkState) -> Plan:

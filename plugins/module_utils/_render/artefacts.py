@@ -87,6 +87,7 @@ class NetworkParts:
     script: File
     rules: File
     unit: File
+    ruleset: nft.NetworkRules
     forwarding: tuple[int, ...] = ()
 
     @property
@@ -310,6 +311,7 @@ def _network_parts(gateway: Gateway, name: str, *, userspace: bool) -> NetworkPa
         ),
         File(f"{RECORD_DIR}/{name}.nft", nft.render(nft.table(rules)).encode()),
         File(f"{UNIT_DIR}/{unit_name(name)}", network_files.unit(network).encode()),
+        rules,
         tuple(versions),
     )
 

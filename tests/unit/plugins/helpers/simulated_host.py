@@ -1,0 +1,170 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What becomes of an observed host when the steps of a plan are carried out on it."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
+    DaemonState,
+    NetworkState,
+    Observed,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+    Artefacts,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
+    LIBIPSEC,
+)
+
+VERSIONS = {"0": "IKEv1/2", "1": "IKEv1", "2": "IKEv2"}
+ACTIONS = {"clear": "clear", "trap": "trap", "restart": "start"}
+
+
+def listed(section: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """A connection as charon's list-conns shows it after it was loaded."""
+    conn: dict[str, t.Any] = {
+        "version": VERSIONS[section.get("version", "0")],
+        "local_addrs": section.get("local_addrs", ("%any",)),
+        "remote_addrs": section["remote_addrs"],
+        "unique": "UNIQUE_REPLACE",
+        "children": {},
+    }
+    for key in ("rekey_time", "dpd_delay", "dpd_timeout"):
+        if section.get(key, "0") != "0":
+            conn[key] = section[key]
+    for end in ("local", "remote"):
+        conn[f"{end}-1"] = {"class": "pre-shared key"}
+        if "id" in section.get(end, {}):
+            conn[f"{end}-1"]["id"] = section[end]["id"]
+    for name, child in section["children"].items():
+        conn["children"][name] = {
+            "mode": child["mode"].upper(),
+            "rekey_time": child.get("rekey_time", "3600"),
+            "dpd_action": ACTIONS[child.get("dpd_action", "clear")],
+            "local-ts": child.get("local_ts", ("dynamic",)),
+            "remote-ts": child.get("remote_ts", ("dynamic",)),
+        }
+    return conn
+
+
+def carried_out(plan: Plan, host: Observed, wanted: Artefacts) -> Observed:
+    """``wanted`` is what the networks' scripts bring up."""
+    for step in plan.steps:
+        host = _carry_out(step, host, wanted)
+    return host
+
+
+def _carry_out(step: steps.Step, host: Observed, wanted: Artefacts) -> Observed:
+    daemon = host.daemon
+    if isinstance(step, steps.WriteFile):
+        return replace(host, files={**host.files, step.file.path: step.file})
+    if isinstance(step, steps.RemoveFile):
+        assert step.file.path in host.files
+        return replace(host, files=_without(host.files, step.file.path))
+    if isinstance(step, steps.LoadConnection):
+        loaded = {**daemon.connections, step.name: listed(step.section)}
+        return replace(host, daemon=replace(daemon, connections=loaded))
+    if isinstance(step, steps.UnloadConnection):
+        assert step.name in daemon.connections
+        loaded = _without(daemon.connections, step.name)
+        return replace(host, daemon=replace(daemon, connections=loaded))
+    if isinstance(step, steps.LoadSecret):
+        return replace(host, daemon=replace(daemon, secrets=daemon.secrets | {step.shared.id}))
+    if isinstance(step, steps.UnloadSecret):
+        return replace(host, daemon=replace(daemon, secrets=daemon.secrets - {step.id}))
+    if isinstance(step, steps.TerminateConnection):
+        up = _without(daemon.established, step.name)
+        return replace(host, daemon=replace(daemon, established=up))
+    if isinstance(step, steps.TerminateChild):
+        left = daemon.established[step.connection] - {step.child}
+        up = {**daemon.established, step.connection: left}
+        return replace(host, daemon=replace(daemon, established=up))
+    if isinstance(step, steps.UninstallTrap):
+        traps = daemon.traps - {(step.connection, step.child)}
+        return replace(host, daemon=replace(daemon, traps=traps))
+    if isinstance(step, steps.RestartDaemon):
+        return replace(host, daemon=_restarted(daemon, wanted))
+    return _network_step(step, host, wanted)
+
+
+def _restarted(daemon: DaemonState, wanted: Artefacts) -> DaemonState:
+    plugins = daemon.plugins - {LIBIPSEC} | ({LIBIPSEC} if wanted.userspace else set())
+    return replace(daemon, plugins=frozenset(plugins), established={})
+
+
+def _network_step(step: steps.Step, host: Observed, wanted: Artefacts) -> Observed:
+    if isinstance(step, steps.SwitchUnit):
+        name = step.unit[len("tunnelwright-") : -len(".service")]
+        state = host.networks.get(name, NetworkState())
+        if step.verb in ("enable", "disable"):
+            return _with(host, name, replace(state, enabled=step.verb == "enable"))
+        if step.verb == "stop":
+            state = replace(state, active=False, rules_present=False, rules_match=False)
+            return _with(host, name, state)
+        return _with(host, name, _started(replace(state, active=True), name, wanted))
+    if isinstance(step, steps.RunScript):
+        state = host.networks.get(step.network, NetworkState())
+        if step.verb == "stop":
+            return _with(host, step.network, replace(state, rules_present=False, rules_match=False))
+        return _with(host, step.network, _started(state, step.network, wanted))
+    if isinstance(step, steps.DeleteLink):
+        return replace(
+            host,
+            networks={
+                name: replace(state, device_exists=False, device_up=False, addresses=())
+                if _device(name, wanted) in (None, step.device)
+                else state
+                for name, state in host.networks.items()
+            },
+        )
+    if isinstance(step, steps.DeleteAddress):
+        return replace(
+            host,
+            networks={
+                name: replace(
+                    state, addresses=tuple(a for a in state.addresses if a != step.address)
+                )
+                if _device(name, wanted) in (None, step.device)
+                else state
+                for name, state in host.networks.items()
+            },
+        )
+    assert isinstance(step, (steps.ReloadSettings, steps.ReloadUnits)), step
+    return host
+
+
+def _started(state: NetworkState, name: str, wanted: Artefacts) -> NetworkState:
+    parts = wanted.networks[name]
+    router = (parts.network.router,) if parts.network.router else ()
+    return replace(
+        state,
+        device_exists=True,
+        device_up=True,
+        mtu=parts.network.mtu or state.mtu or 1500,
+        addresses=tuple(dict.fromkeys((*state.addresses, *router))),
+        forwarding=state.forwarding | frozenset(parts.forwarding),
+        rules_present=True,
+        rules_match=True,
+    )
+
+
+def _device(name: str, wanted: Artefacts) -> str | None:
+    parts = wanted.networks.get(name)
+    return parts.network.device if parts else None
+
+
+def _with(host: Observed, name: str, state: NetworkState) -> Observed:
+    return replace(host, networks={**host.networks, name: state})
+
+
+def _without(items: t.Mapping[str, t.Any], key: str) -> dict[str, t.Any]:
+    return {name: item for name, item in items.items() if name != key}
+
+

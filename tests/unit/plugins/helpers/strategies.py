@@ -1,0 +1,130 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Models at random: whole gateways whose objects fit each other."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.child import ChildSa
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import (
+    KEY_EXCHANGES,
+    IkeConnection,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.settings import (
+    IpsecSettings,
+)
+from hypothesis import strategies as st
+
+PHASE_NAMES = ("site-b", "site_c", "D", "0")
+CHILD_NAMES = ("lan", "lan6", "dmz")
+
+texts = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp")), max_size=20).filter(
+    str.isprintable
+)
+psks = st.text(min_size=1, max_size=40).filter(lambda text: text.encode("utf-8", "ignore") != b"")
+switches = st.booleans()
+
+
+@st.composite
+def networks(draw: t.Any, index: int) -> VpnNetwork:
+    attached = draw(switches)
+    version = draw(st.sampled_from((4, 6)))
+    prefix = f"10.{index}.0" if version == 4 else f"fd00:{index}::"
+    own = {"mtu": draw(st.none() | st.integers(1280, 9000))}
+    return VpnNetwork.from_options(
+        {
+            "name": f"net{index}",
+            "description": draw(texts),
+            "ip_address": f"{prefix}.1" if version == 4 else f"{prefix}1",
+            "network_address": f"{prefix}.0/24" if version == 4 else f"{prefix}/64",
+            "firewall_chains": draw(st.sampled_from(([], ["inet filter input"]))),
+            "ike_interfaces": draw(st.sampled_from(([], ["eth0"], ["eth0", "eth1"]))),
+            "state": draw(st.sampled_from(("started", "started", "stopped"))),
+            **({"interface_network": f"eth{index}"} if attached else own),
+        }
+    )
+
+
+@st.composite
+def settings(draw: t.Any, network: str) -> IpsecSettings:
+    options = {
+        "network": network,
+        "unique_ids": draw(st.sampled_from(("yes", "no", "never"))),
+        "mss_clamp": draw(st.sampled_from((0, 1300))),
+        "strict_crl": draw(st.sampled_from(("yes", "ifuri", "no"))),
+    }
+    for switch in ("ipcomp", "exclude_my_network", "cisco_extensions", "make_before_break"):
+        options[switch] = draw(switches)
+    return IpsecSettings.from_options(options)
+
+
+@st.composite
+def children(draw: t.Any, name: str, index: int, connection: IkeConnection) -> ChildSa:
+    unit = draw(st.sampled_from(("hours", "days", "forever")))
+    return ChildSa.from_options(
+        {
+            "name": name,
+            "phase1": connection.name,
+            "network": connection.network,
+            "description": draw(texts),
+            "local_network": [f"10.{index}.0.0/24"],
+            "remote_network": [f"172.16.{index}.0/24"],
+            "lifetime": draw(st.integers(1, 24)),
+            "lifetime_unit": unit,
+            "encryption": draw(st.sampled_from((None, [{"algorithm": "aes", "key_length": 128}]))),
+            "state": draw(st.sampled_from(("present", "present", "disabled"))),
+        },
+        connection.versions,
+    )
+
+
+@st.composite
+def connections(draw: t.Any, name: str, network: str, index: int) -> IkeConnection:
+    return IkeConnection.from_options(
+        {
+            "name": name,
+            "network": network,
+            "description": draw(texts),
+            "remote_gateway": draw(st.sampled_from((f"192.0.2.{index}", f"2001:db8::{index}"))),
+            "key_exchange": draw(st.sampled_from(tuple(KEY_EXCHANGES))),
+            "psk": draw(psks),
+            "identifier": draw(st.sampled_from((None, "gw@example.org", 'quo"te{}#$(x)'))),
+            "connection_behavior": draw(
+                st.sampled_from(("responder_only", "on_demand", "start"))
+            ),
+            "dpd_action": draw(st.sampled_from(("clear", "hold", "restart", "none"))),
+            "dpd_failures": draw(st.integers(1, 9)),
+            "rekey": draw(switches),
+            "mobike": draw(switches),
+            "state": draw(st.sampled_from(("present", "present", "disabled"))),
+        }
+    )
+
+
+@st.composite
+def gateways(draw: t.Any) -> Gateway:
+    """Two networks at most, with their settings, connections and children."""
+    gateway = Gateway()
+    for index in range(1, 1 + draw(st.integers(0, 2))):
+        gateway = gateway.with_network(draw(networks(index)))
+        if draw(switches):
+            gateway = gateway.with_settings(draw(settings(f"net{index}")))
+    names = draw(st.lists(st.sampled_from(PHASE_NAMES), unique=True)) if gateway.networks else []
+    for index, name in enumerate(names, 1):
+        network = draw(st.sampled_from(sorted(gateway.networks)))
+        connection = draw(connections(name, network, index))
+        gateway = gateway.with_connection(connection)
+        for child_index, child in enumerate(draw(st.lists(st.sampled_from(CHILD_NAMES), unique=True))):
+            # A lifetime may be too short for the margin; then this child is not to be.
+            try:
+                number = index * 10 + child_index
+                gateway = gateway.with_child(draw(children(child, number, connection)))
+            except ModelError:
+                continue
+    return gateway
