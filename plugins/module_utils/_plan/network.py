@@ -35,7 +35,7 @@ def plan_network(
     moved = _plan_move(before, after)
     if after.network.started:
         return files + _plan_on(after, state) + _plan_stale(before, after, state) + moved
-    return files + _plan_off(after, state) + moved
+    return files + _plan_off(before, after, state) + moved
 
 
 def _plan_files(after: NetworkParts, observed: Observed) -> Plan:
@@ -120,7 +120,7 @@ def _plan_stale(before: NetworkParts | None, after: NetworkParts, state: Network
     )
 
 
-def _plan_off(after: NetworkParts, state: NetworkState) -> Plan:
+def _plan_off(before: NetworkParts | None, after: NetworkParts, state: NetworkState) -> Plan:
     network = after.network
     unit = unit_name(network.name)
     steps: list[Step] = []
@@ -130,8 +130,12 @@ def _plan_off(after: NetworkParts, state: NetworkState) -> Plan:
         steps.append(RunScript(network.name, after.script.path, "stop", "withdraw the rules"))
     if state.enabled:
         steps.append(SwitchUnit(unit, "disable"))
-    if state.device_exists and (not network.attached or network.router in state.addresses):
-        steps += _withdraw(network.device, network.router, ours=not network.attached)
+    if state.device_exists and not network.attached:
+        steps.append(DeleteLink(network.device))
+    elif network.attached:
+        ours = {network.router, before.network.router if before is not None else ""}
+        there = [address for address in state.addresses if address in ours]
+        steps += [DeleteAddress(address, network.device) for address in there]
     differences: tuple[Difference, ...] = ()
     if steps:
         header = f"network {network.name}: power"
@@ -143,7 +147,7 @@ def _plan_removal(before: NetworkParts | None, observed: Observed) -> Plan:
     if before is None:
         return Plan()
     state = observed.networks.get(before.network.name, NetworkState())
-    plan = _plan_off(before, state)
+    plan = _plan_off(before, before, state)
     steps: list[Step] = []
     differences = []
     for file in before.files:
