@@ -1,0 +1,32 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What every module needs on the managed host, and where it leaves its state there."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options: {}
+requirements:
+  - strongSwan 5.9.8 or later with vici (Debian packages C(charon-systemd) and
+    C(strongswan-swanctl))
+  - nftables 1.0.6 or later and iproute2
+  - systemd
+  - The Python library vici for the Python of the managed host. No Debian release packages it; the
+    role P(tunnelwright.ipsec.gateway#role) brings it along with everything else that is needed
+    here.
+notes:
+  - The module must run as root (C(become=true)).
+  - Files on the managed host are the only state. After a reboot, after a restart of the IKE daemon
+    and after C(swanctl --load-all) the host does what the modules last made it do.
+  - The module is declarative. An option that is left out takes its default, also where the object
+    exists already with another value; the few exceptions are named with the options.
+  - Connections, secrets, nftables tables, interfaces and files that were not made by this
+    collection are never changed.
+  - When a step fails, those before it are taken back in reverse order.
+"""

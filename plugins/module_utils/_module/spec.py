@@ -1,0 +1,201 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What the options of each module are called and what type they have.
+
+Choices and defaults come from the models. What is legal beyond a type and a choice is the models'
+to say: their errors name the object and what would be legal.
+"""
+
+from __future__ import annotations
+
+import copy
+import typing as t
+from dataclasses import dataclass
+
+from .._model import child, connection, lifetime, network, settings
+from .._model.algorithms import DH_GROUPS, ENCRYPTION_NAMES, HASH_NAMES, PRF_NAMES
+from .._model.options import defaults
+
+WEAK_CRYPTO = ("allow", "warn", "refuse")
+APPLY = ("graceful",)
+
+ArgumentSpec = dict[str, dict[str, t.Any]]
+RequiredIf = tuple[str, str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The options of one module as AnsibleModule takes them."""
+
+    argument_spec: ArgumentSpec
+    required_if: tuple[RequiredIf, ...] = ()
+
+    def arguments(self) -> dict[str, t.Any]:
+        """Keyword arguments for AnsibleModule, free to be changed."""
+        return {
+            "argument_spec": copy.deepcopy(self.argument_spec),
+            "required_if": list(self.required_if),
+            "supports_check_mode": True,
+        }
+
+
+_TEXT: dict[str, t.Any] = {"type": "str"}
+_TEXTS: dict[str, t.Any] = {"type": "list", "elements": "str"}
+_PATH: dict[str, t.Any] = {"type": "path"}
+_NUMBER: dict[str, t.Any] = {"type": "int"}
+_SWITCH: dict[str, t.Any] = {"type": "bool"}
+_NAME: dict[str, t.Any] = {"type": "str", "required": True}
+_SECRET: dict[str, t.Any] = {"type": "str", "no_log": True}
+
+
+def _choice(choices: t.Iterable[str], *more: str) -> dict[str, t.Any]:
+    return {"type": "str", "choices": [*choices, *more]}
+
+
+# Said where Ansible would take the "key" in the name of an option for that of a secret.
+def _not_secret(option: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {**option, "no_log": False}
+
+
+def _with_defaults(model: type, options: ArgumentSpec) -> ArgumentSpec:
+    """Each option with the default of the field of its name, unless that means "not given"."""
+    known = {key: value for key, value in defaults(model).items() if _says_something(value)}
+    return {
+        name: {**option, "default": known[name]} if name in known else dict(option)
+        for name, option in options.items()
+    }
+
+
+def _says_something(default: object) -> bool:
+    return isinstance(default, (bool, int)) or (isinstance(default, str) and default != "")
+
+
+# No defaults: what a missing suboption means depends on the algorithm and on the phase.
+_ENCRYPTION: dict[str, t.Any] = {
+    "type": "list",
+    "elements": "dict",
+    "options": {
+        "algorithm": _choice(ENCRYPTION_NAMES),
+        "key_length": _not_secret(_NUMBER),
+        "hash": _choice(HASH_NAMES),
+        "dh_group": {"type": "int", "choices": list(DH_GROUPS)},
+        "prf": _choice(PRF_NAMES),
+    },
+}
+
+_POLICY: ArgumentSpec = {
+    "weak_crypto": {**_choice(WEAK_CRYPTO), "default": "warn"},
+    "apply": {**_choice(APPLY), "default": "graceful"},
+}
+
+VPN_NETWORK = Spec(
+    _with_defaults(
+        network.VpnNetwork,
+        {
+            "name": _NAME,
+            "description": _TEXT,
+            "layer2_type": _choice(network.LAYER2_TYPES),
+            "layer2_id": _NUMBER,
+            "ip_address_type": _choice(network.ADDRESS_TYPES),
+            "ip_address": _TEXT,
+            "network_address": _TEXT,
+            "interface_network": _TEXT,
+            "interface": _TEXT,
+            "mtu": _NUMBER,
+            "firewall_chains": _TEXTS,
+            "ike_interfaces": _TEXTS,
+            "dataplane": _choice(network.DATAPLANES),
+            "state": _choice(network.POWER_STATES, "present", "absent"),
+            "force": {"type": "bool", "default": False},
+        },
+    )
+)
+
+IPSEC_SETTINGS = Spec(
+    _with_defaults(
+        settings.IpsecSettings,
+        {
+            "network": _NAME,
+            "configuration_mode": _choice(settings.MODES),
+            # AnsibleModule turns a YAML boolean into the one choice that it can stand for.
+            "unique_ids": _choice(settings.UNIQUE_IDS),
+            "ipcomp": _SWITCH,
+            "exclude_my_network": _SWITCH,
+            "cisco_extensions": _SWITCH,
+            "unencrypted_main_mode": _SWITCH,
+            "mss_clamp": _NUMBER,
+            "strict_crl": _choice(settings.STRICT_CRL),
+            "make_before_break": _SWITCH,
+            "swanctl_conf": _SECRET,
+            "strongswan_conf": _SECRET,
+        },
+    )
+)
+
+IPSEC_PHASE1 = Spec(
+    {
+        **_with_defaults(
+            connection.IkeConnection,
+            {
+                "name": _NAME,
+                "network": _NAME,
+                "description": _TEXT,
+                "key_exchange": _choice(connection.KEY_EXCHANGES),
+                "remote_gateway": _TEXT,
+                "local_address": _TEXT,
+                "encryption": _ENCRYPTION,
+                "lifetime": _NUMBER,
+                "lifetime_unit": _choice(lifetime.UNITS),
+                "authentication": _choice(connection.AUTHENTICATIONS),
+                "psk": _SECRET,
+                "certificate": _PATH,
+                "private_key": _PATH,
+                "ca": _PATH,
+                "negotiation_mode": _choice(connection.NEGOTIATION_MODES),
+                "identifier": _TEXT,
+                "peer_identifier": _TEXT,
+                "connection_behavior": _choice(connection.BEHAVIORS),
+                "force_udp_encapsulation": _SWITCH,
+                "keying_tries": _not_secret(_NUMBER),
+                "rekey": _SWITCH,
+                "reauth": _SWITCH,
+                "mobike": _SWITCH,
+                "margintime": _NUMBER,
+                "margintime_unit": _choice(lifetime.UNITS),
+                "dpd_action": _choice(connection.DPD_ACTIONS),
+                "dpd_delay": _NUMBER,
+                "dpd_failures": _NUMBER,
+                "state": _choice(connection.STATES, "absent"),
+            },
+        ),
+        **_POLICY,
+    },
+    required_if=(("state", "present", ("remote_gateway",)),),
+)
+
+IPSEC_PHASE2 = Spec(
+    {
+        **_with_defaults(
+            child.ChildSa,
+            {
+                "name": _NAME,
+                "network": _NAME,
+                "phase1": _NAME,
+                "description": _TEXT,
+                "mode": _choice(child.MODES),
+                "local_network": _TEXTS,
+                "remote_network": _TEXTS,
+                "protocol": _choice(child.PROTOCOLS),
+                "lifetime": _NUMBER,
+                "lifetime_unit": _choice(lifetime.UNITS, lifetime.FOREVER),
+                "encryption": _ENCRYPTION,
+                "state": _choice(child.STATES, "absent"),
+            },
+        ),
+        **_POLICY,
+    }
+)

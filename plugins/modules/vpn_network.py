@@ -1,0 +1,319 @@
+#!/usr/bin/python
+
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vpn_network
+short_description: Manage the VPN networks of an IPsec gateway
+version_added: 0.1.0
+description:
+  - A VPN network is the local end of site-to-site tunnels on a Linux gateway. It consists of an
+    interface that carries the router address, of IP forwarding, of an nftables table of its own
+    with the rules that IPsec needs, and of a systemd unit that brings all of it back after a
+    reboot.
+  - It is the first of the objects that make a tunnel. The daemon is then tuned with
+    M(tunnelwright.ipsec.ipsec_settings) where the defaults do not fit, each peer is described with
+    M(tunnelwright.ipsec.ipsec_phase1), and the networks that the tunnel carries with
+    M(tunnelwright.ipsec.ipsec_phase2).
+  - The network's nftables table is called C(inet tunnelwright-NAME) and holds, each with a comment
+    that names it, rules that accept incoming IKE (UDP 500), NAT traversal (UDP 4500), ESP and AH,
+    from the peers of the network where their addresses are known. It keeps traffic that enters a
+    tunnel from being masqueraded by another table, and it drops traffic between the networks of a
+    phase 2 that would leave in clear while the tunnel is down.
+options:
+  name:
+    description:
+      - Name of the network. 1 to 32 of the characters C(a-z), C(0-9) and C(-), not starting with
+        C(-).
+    type: str
+    required: true
+  description:
+    description:
+      - Free text for people, one line of up to 255 characters.
+    type: str
+  layer2_type:
+    description:
+      - V(none) makes an isolated network on a bridge of its own, or attaches the network to an
+        existing interface when O(interface_network) is given.
+      - V(vlan) makes a VLAN interface with the tag O(layer2_id) on O(interface_network).
+    type: str
+    choices:
+      - none
+      - vlan
+    default: none
+  layer2_id:
+    description:
+      - VLAN tag, V(1) to V(4094). Required with, and only with, O(layer2_type=vlan).
+    type: int
+  ip_address_type:
+    description:
+      - V(static) gives the network the router address O(ip_address).
+      - V(none) sets no address. The network then only has its interface and its rules.
+    type: str
+    choices:
+      - static
+      - none
+    default: static
+  ip_address:
+    description:
+      - The VPN router address, IPv4 or IPv6, which hosts of the local network use as their gateway
+        to the peers. Required with O(ip_address_type=static).
+      - It must be a host address inside O(network_address), which supplies the prefix length.
+      - A gateway without an address inside the local network of a phase 2 cannot itself send
+        traffic through the tunnel.
+    type: str
+  network_address:
+    description:
+      - The local network range, in CIDR form with no host bits set, for example V(10.1.0.0/24) or
+        V(fd00:1::/64). Required with O(ip_address_type=static).
+      - A network has one range. For IPv4 and IPv6 make two networks; one phase 2 may still carry
+        both.
+    type: str
+  interface_network:
+    description:
+      - Left out, the network is separate and other networks are reached by routing (layer 3) only.
+        This is the recommended way.
+      - The name of an interface or bridge that exists attaches the network to it (layer 2). The
+        router address is added to that interface, which is otherwise left as it is.
+      - With O(layer2_type=vlan) this is the interface that carries the tagged frames.
+    type: str
+  interface:
+    description:
+      - Name of the interface that is made, 15 characters at most.
+      - Defaults to C(vpn-) and O(name), shortened with a digest where that is too long.
+      - Cannot be given when the network is attached to an existing interface.
+    type: str
+  mtu:
+    description:
+      - MTU of the interface that is made. Left out, the kernel's default holds.
+      - To keep TCP from sending packets too big for a tunnel, use
+        O(tunnelwright.ipsec.ipsec_settings#module:mss_clamp) rather.
+    type: int
+  firewall_chains:
+    description:
+      - Base chains of other nftables tables into which the accepting rules of the network are
+        hooked too, each written as C(family table chain), for example V(inet filter input).
+      - In nftables an accept in one table does not override a drop in another. A host whose own
+        firewall drops by default needs its input and forward chains listed here. The module warns
+        of such a chain by name when it is not listed.
+      - The hooked rules bear a comment that names the network. Other rules of these chains are not
+        touched.
+    type: list
+    elements: str
+  ike_interfaces:
+    description:
+      - Names of the WAN interfaces on which IKE, ESP and AH are accepted. Left out, all interfaces.
+    type: list
+    elements: str
+  dataplane:
+    description:
+      - What encrypts the packets.
+      - V(auto) finds out, by trying, whether the kernel can do ESP, and uses strongSwan's own
+        plugin C(kernel-libipsec) with a warning where it cannot, as in many containers.
+      - V(kernel) insists on the kernel, which is what a production gateway should have.
+      - V(userspace) insists on C(kernel-libipsec). It carries ESP in tunnel mode in UDP only. It
+        knows no AH, no transport mode and no IPComp, and traffic does not bring a tunnel up, so
+        that O(tunnelwright.ipsec.ipsec_phase1#module:connection_behavior=on_demand) has no effect
+        with it.
+      - One IKE daemon serves all networks of a host, so that they cannot differ in this.
+    type: str
+    choices:
+      - auto
+      - kernel
+      - userspace
+    default: auto
+  state:
+    description:
+      - V(started) makes sure that the network exists as described and is switched on (Power On).
+      - V(stopped) makes sure that it exists as described and is switched off (Power Off). Its
+        interface, its rules and its connections are not in the system, and what is configured stays
+        in the files.
+      - V(present) makes sure that it exists as described and leaves the power as it is. A new
+        network is switched on.
+      - V(absent) removes the network with everything that the collection made for it.
+      - The power state survives a reboot as it was left.
+      - Where the network exists and nothing but O(name) and O(state) is given, only its power state
+        is changed, and every other option keeps its value.
+    type: str
+    choices:
+      - started
+      - stopped
+      - present
+      - absent
+    default: started
+  force:
+    description:
+      - With O(state=absent), remove the phase 1 and phase 2 objects of the network with it. Without
+        it the module fails and lists them.
+    type: bool
+    default: false
+seealso:
+  - module: tunnelwright.ipsec.ipsec_settings
+  - module: tunnelwright.ipsec.ipsec_phase1
+  - module: tunnelwright.ipsec.ipsec_phase2
+extends_documentation_fragment:
+  - tunnelwright.ipsec._attributes
+  - tunnelwright.ipsec._host
+author:
+  - The tunnelwright.ipsec authors (@tunnelwright)
+"""
+
+EXAMPLES = r"""
+- name: A separate network, reached from other networks by routing
+  tunnelwright.ipsec.vpn_network:
+    name: site-a
+    description: Office network behind this gateway
+    ip_address: 10.1.0.1
+    network_address: 10.1.0.0/24
+
+- name: The same for IPv6
+  tunnelwright.ipsec.vpn_network:
+    name: site-a-v6
+    ip_address: fd00:1::1
+    network_address: fd00:1::/64
+
+- name: The local network is an existing bridge
+  tunnelwright.ipsec.vpn_network:
+    name: office
+    interface_network: br-lan
+    ip_address: 192.168.10.1
+    network_address: 192.168.10.0/24
+
+- name: The local network is VLAN 120 on eth1
+  tunnelwright.ipsec.vpn_network:
+    name: plant
+    layer2_type: vlan
+    layer2_id: 120
+    interface_network: eth1
+    interface: plant
+    mtu: 1500
+    ip_address: 10.120.0.1
+    network_address: 10.120.0.0/22
+
+- name: A gateway whose own firewall drops by default, with IPsec on its WAN interface only
+  tunnelwright.ipsec.vpn_network:
+    name: site-a
+    ip_address: 10.1.0.1
+    network_address: 10.1.0.0/24
+    ike_interfaces:
+      - eth0
+    firewall_chains:
+      - inet filter input
+      - inet filter forward
+
+- name: Power off, and stay off over reboots
+  tunnelwright.ipsec.vpn_network:
+    name: site-a
+    state: stopped
+
+- name: Power on
+  tunnelwright.ipsec.vpn_network:
+    name: site-a
+    state: started
+
+- name: Remove the network and every phase 1 and phase 2 of it
+  tunnelwright.ipsec.vpn_network:
+    name: site-a
+    state: absent
+    force: true
+"""
+
+RETURN = r"""
+vpn_network:
+  description:
+    - The network as it is configured after the module has run, or would be in check mode, under the
+      names of the options. Its C(interface) is the one that carries the address, also where the
+      name was derived.
+    - With O(state=absent), the name and the state alone.
+  returned: success
+  type: dict
+  sample:
+    name: site-a
+    description: Office network behind this gateway
+    layer2_type: none
+    layer2_id: null
+    ip_address_type: static
+    ip_address: 10.1.0.1
+    network_address: 10.1.0.0/24
+    interface_network: null
+    interface: vpn-site-a
+    mtu: null
+    firewall_chains: []
+    ike_interfaces:
+      - eth0
+    dataplane: auto
+    state: started
+actions:
+  description:
+    - What was done, step by step and in order, or in check mode what would be done. Empty when
+      there was nothing to do.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - write /etc/tunnelwright/site-a.nft
+    - write /etc/tunnelwright/site-a.sh
+    - write /etc/systemd/system/tunnelwright-site-a.service
+    - reload systemd's unit files
+    - start tunnelwright-site-a.service
+    - enable tunnelwright-site-a.service
+impact:
+  description:
+    - What the change does to the SAs that are up.
+    - V(none) leaves them alone, or there are none.
+    - V(pending) leaves them as they are. The new values are loaded, and are used when the SA is
+      negotiated anew.
+    - V(child) interrupts the traffic of a phase 2, whose SA is closed or made anew.
+    - V(ike) interrupts the whole tunnel, with every phase 2 in it.
+  returned: success
+  type: str
+  choices:
+    - none
+    - pending
+    - child
+    - ike
+  sample: none
+diff:
+  description:
+    - The managed configuration before and after, a file or a live object each. Every secret is
+      masked.
+  returned: when diff mode is on
+  type: list
+  elements: dict
+  contains:
+    before_header:
+      description: The file, or the live object.
+      returned: always
+      type: str
+      sample: 'network site-a: address of vpn-site-a'
+    after_header:
+      description: The same.
+      returned: always
+      type: str
+      sample: 'network site-a: address of vpn-site-a'
+    before:
+      description: What it was. Empty where there was nothing.
+      returned: always
+      type: str
+      sample: ''
+    after:
+      description: What it is then. Empty where there is nothing left.
+      returned: always
+      type: str
+      sample: "10.1.0.1/24\n"
+"""
+
+from ..module_utils._module.flow import run
+from ..module_utils._module.network import NetworkResource
+
+
+def main() -> None:
+    run(NetworkResource())
+
+
+if __name__ == "__main__":
+    main()
