@@ -171,9 +171,14 @@ class Vici:
             return False
         return True
 
-    def load_shared(self, id: str, owners: t.Sequence[str], data: bytes) -> None:
-        """Load the PSK ``data``, raw, or replace the one that has this id; no owners: any peer."""
-        message = {"id": id, "type": "IKE", "data": data, "owners": tuple(owners)}
+    def load_shared(
+        self, id: str, owners: t.Sequence[str], data: bytes, *, kind: str = "IKE"
+    ) -> None:
+        """Load the secret ``data``, raw, or replace the one that has this id; no owners: any peer.
+
+        ``kind`` is that of swanctl.conf: IKE for a PSK, EAP, XAUTH, NTLM or PPK.
+        """
+        message = {"id": id, "type": kind, "data": data, "owners": tuple(owners)}
         self._request(f"load secret {id}", "load-shared", message)
 
     def unload_shared(self, id: str) -> None:
