@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Report, as JSON, which vici the running interpreter has, and where an administrator's would go.
+"""Report, as JSON, which vici the running interpreter has.
 
 Run on the controller and on the target: equal digests mean that nothing has to be delivered.
 """
@@ -14,37 +14,25 @@ import importlib.metadata
 import importlib.util
 import json
 import pathlib
-import sysconfig
 
-# (path, directory below the site directory) of each file that makes up the library.
-files: list[tuple[pathlib.Path, str]] = []
 version = ""
+# Where each file is, by the name that it is to have below a site directory.
+files: dict[str, str] = {}
+digest = hashlib.sha256()
 
 spec = importlib.util.find_spec("vici")
 if spec is not None and spec.origin:
-    sources = sorted(pathlib.Path(spec.origin).parent.glob("*.py"))
-    files = [(source, "vici") for source in sources]
+    for source in sorted(pathlib.Path(spec.origin).parent.glob("*.py")):
+        files[f"vici/{source.name}"] = str(source)
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
     try:
         record = importlib.metadata.distribution("vici")
         version = record.version
-        # What pip and importlib.metadata read the version from.
-        paths = [path for path in record.files or () if path.name == "METADATA"]
-        files += [(pathlib.Path(str(path.locate())), "vici.dist-info") for path in paths]
+        for path in record.files or ():
+            if path.name == "METADATA":
+                files["vici.dist-info/METADATA"] = str(path.locate())
     except importlib.metadata.PackageNotFoundError:
-        pass  # the sources without their record
+        pass  # the sources without a record: the version stays unknown
 
-digest = hashlib.sha256(version.encode())
-for path, directory in files:
-    if directory == "vici":
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-
-print(
-    json.dumps(
-        {
-            "version": version,
-            "files": [{"path": str(path), "directory": directory} for path, directory in files],
-            "digest": digest.hexdigest(),
-            "site_directory": sysconfig.get_path("purelib"),
-        }
-    )
-)
+digest.update(version.encode())
+print(json.dumps({"version": version, "digest": digest.hexdigest(), "files": files}))
