@@ -47,6 +47,15 @@ class Namespace:
         self.name = f"tw-{os.getpid()}-{next(_numbers)}"
         subprocess.run(["ip", "netns", "add", self.name], check=True)
         self.sh("ip link set lo up")
+        # A new namespace takes after the machine, which may forward. Addresses are to be usable
+        # at once, without duplicate address detection.
+        self.sh(
+            """
+            echo 0 >/proc/sys/net/ipv4/ip_forward
+            echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
+            for set in all default; do echo 0 >/proc/sys/net/ipv6/conf/$set/accept_dad; done
+            """
+        )
 
     def close(self) -> None:
         subprocess.run(["ip", "netns", "delete", self.name], check=True)
@@ -140,7 +149,7 @@ with socket.create_server((sys.argv[1], 7), family=family) as server:
 
 _CONNECT = """
 import socket, sys
-with socket.create_connection((sys.argv[1], 7), timeout=5) as client:
+with socket.create_connection((sys.argv[2], 7), 5, (sys.argv[1], 0)) as client:
     print(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG))
 """
 
@@ -167,13 +176,15 @@ def ask(
         echo.communicate()
 
 
-def segment_sizes(client: Namespace, server: Namespace, target: str) -> tuple[int, int]:
+def segment_sizes(
+    client: Namespace, source: str, server: Namespace, target: str
+) -> tuple[int, int]:
     """The greatest TCP segment that client and server may send on a new connection."""
     listening = server.python(_LISTEN, target)
     try:
         assert listening.stdout is not None
         assert listening.stdout.readline() == "ready\n", listening.communicate()
-        mine, errors = client.python(_CONNECT, target).communicate(timeout=10)
+        mine, errors = client.python(_CONNECT, source, target).communicate(timeout=10)
         assert not errors, errors
         return int(mine), int(listening.stdout.readline())
     finally:

@@ -84,8 +84,13 @@ class Link:
         """
         argv = ["ip", "-j", "-6", "route", "show", "default"]
         routes = json_output(self._run, "list the IPv6 default routes", argv)
-        hops = (hop for route in routes for hop in (route, *route.get("nexthops", ())))
-        learned = {hop["dev"] for hop in hops if "dev" in hop and hop.get("protocol", "ra") == "ra"}
+        learned = {
+            hop["dev"]
+            for route in routes
+            if route.get("protocol") == "ra"
+            for hop in (route, *route.get("nexthops", ()))
+            if "dev" in hop
+        }
         return tuple(
             device
             for device in sorted(learned)

@@ -262,18 +262,15 @@ def _protected(rules: NetworkRules, *, inwards: bool) -> str:
 def _apart_from_own(rules: NetworkRules, tunnel: Tunnel, *, inwards: bool) -> str:
     """A match that leaves out what lies in the remote network by its number only."""
     remote = tunnel.remote
-    aside = [
-        item
-        for item in _LINK_SCOPE[remote.version]
-        if overlap(item, remote) and item.prefixlen > remote.prefixlen
-    ]
-    own = rules.own
-    # A set can't hold an own network that overlaps one which is left out already.
-    if own and overlap(own, remote) and not any(overlap(own, item) for item in aside):
-        aside.insert(0, own)
+    within = (*_LINK_SCOPE[remote.version], tunnel.local)
+    aside = [item for item in within if overlap(item, remote) and item.prefixlen > remote.prefixlen]
+    if rules.own is not None and overlap(rules.own, remote):
+        aside.append(rules.own)
     if not aside:
         return ""
-    return f" {_IP[remote.version]} {'saddr' if inwards else 'daddr'} != {_set(aside)}"
+    # Collapsed, because a set can't hold networks that overlap.
+    elements = _set(ipaddress.collapse_addresses(t.cast(t.Any, aside)))
+    return f" {_IP[remote.version]} {'saddr' if inwards else 'daddr'} != {elements}"
 
 
 def _nat_exemptions(rules: NetworkRules) -> tuple[Rule, ...]:

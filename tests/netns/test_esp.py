@@ -1,0 +1,176 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The same with ESP of the kernel itself, between static SAs. Skipped where it has none."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+import pytest
+
+from .conftest import FAR4, FAR6, LAN4, LAN6, Installed, Site, ask, chain, nft, segment_sizes
+
+Start = t.Callable[..., Installed]
+
+HOST, FAR, ROUTER = "10.1.0.10", "10.2.0.10", "10.1.0.1"
+OUTER = ("192.0.2.1", "192.0.2.2")
+BOTH_VERSIONS = pytest.mark.parametrize(
+    ("host", "far"), [(HOST, FAR), ("fd00:1::10", "fd00:2::10")]
+)
+PEERS = (ipaddress.ip_address(OUTER[1]),)
+
+_CRYPTO = f"auth 'hmac(sha256)' 0x{'11' * 32} enc 'cbc(aes)' 0x{'22' * 16} flag af-unspec"
+
+
+@pytest.fixture(autouse=True)
+def _needs_esp(has_esp: bool) -> None:
+    if not has_esp:
+        pytest.skip("this kernel has no ESP")
+
+
+def connect(site: Site, *, ipcomp: bool = False) -> None:
+    """SAs and policies for LAN4 to FAR4 and LAN6 to FAR6 on both gateways."""
+    site.through("wan0")
+    near = ((LAN4, FAR4), (LAN6, FAR6))
+    far = tuple((remote, local) for local, remote in near)
+    for place, ends, selectors in ((site.gateway, OUTER, near), (site.far, OUTER[::-1], far)):
+        place.sh("ip xfrm state flush; ip xfrm policy flush")
+        mode = "transport" if ipcomp else "tunnel"
+        for number, (source, target) in enumerate((OUTER, OUTER[::-1])):
+            sa = f"ip xfrm state add src {source} dst {target} reqid 1"
+            place.sh(f"{sa} proto esp spi {0x1000 + number} mode {mode} {_CRYPTO}")
+            if ipcomp:
+                kind = "mode tunnel comp deflate 0x00 flag af-unspec"
+                place.sh(f"{sa} proto comp spi {0x2000 + number} {kind}")
+        for local, remote in selectors:
+            place.sh(_policy("out", local, remote, ends, ipcomp=ipcomp))
+            for direction in ("in", "fwd"):
+                place.sh(_policy(direction, remote, local, ends[::-1], ipcomp=ipcomp))
+
+
+def _policy(
+    direction: str, source: object, target: object, ends: tuple[str, ...], *, ipcomp: bool
+) -> str:
+    outer = f"tmpl src {ends[0]} dst {ends[1]} reqid 1"
+    # A packet that was not worth compressing has no IPComp header to check.
+    level = "" if direction == "out" else "level use"
+    protection = (
+        f"{outer} proto comp mode tunnel {level} {outer} proto esp mode transport"
+        if ipcomp
+        else f"{outer} proto esp mode tunnel"
+    )
+    return f"ip xfrm policy add src {source} dst {target} dir {direction} {protection}"
+
+
+def protected(site: Site) -> int:
+    """Packets that ESP SAs of the gateway carried, in both directions."""
+    words = site.gateway.sh("ip -s xfrm state list proto esp").replace("(", " ").split()
+    return sum(
+        int(words[place - 1].removesuffix(")"))
+        for place, word in enumerate(words)
+        if word == "packets)" or word == "packets),"
+    )
+
+
+@pytest.fixture
+def start(site: Site, gateway: Start) -> Start:
+    def begin(*, ipcomp: bool = False, **options: t.Any) -> Installed:
+        connect(site, ipcomp=ipcomp)
+        return gateway(userspace=False, peers=PEERS, ipcomp=ipcomp, **options)
+
+    return begin
+
+
+@BOTH_VERSIONS
+def test_traffic_passes_both_ways_in_esp(site: Site, start: Start, host: str, far: str) -> None:
+    start()
+    before = protected(site)
+    assert ask(site.host, host, site.far, far) == host
+    assert ask(site.far, far, site.host, host) == far
+    assert protected(site) == before + 4
+
+
+@BOTH_VERSIONS
+def test_masquerade_of_another_table_does_not_reach_the_tunnel(
+    site: Site, start: Start, host: str, far: str
+) -> None:
+    site.gateway.nft(
+        "table inet nat { chain p { type nat hook postrouting priority srcnat; masquerade; }; }"
+    )
+    installed = start()
+    assert ask(site.host, host, site.far, far) == host
+    assert ask(site.far, far, site.host, host) == far
+    installed("stop")
+    assert ask(site.host, host, site.far, far) != host
+
+
+@BOTH_VERSIONS
+def test_nothing_leaves_in_clear(site: Site, start: Start, host: str, far: str) -> None:
+    installed = start()
+    router = ROUTER if host == HOST else "fd00:1::1"
+    assert ask(site.gateway, router, site.far, far) == router
+    for place in (site.gateway, site.far):
+        place.sh("ip xfrm state flush; ip xfrm policy flush")
+    assert ask(site.host, host, site.far, far) == "TimeoutError"
+    assert ask(site.gateway, router, site.far, far) == "PermissionError"
+    installed("stop")
+    assert ask(site.host, host, site.far, far) == host
+    assert ask(site.gateway, router, site.far, far) == router
+
+
+def test_esp_of_selectors_that_cover_the_gateways_is_no_leak(site: Site, start: Start) -> None:
+    everything = ipaddress.ip_network("0.0.0.0/0")
+    start(tunnels=(nft.Tunnel("a/all", everything, everything),))
+    assert ask(site.host, HOST, site.far, FAR) == HOST
+
+
+@BOTH_VERSIONS
+@pytest.mark.parametrize("ipcomp", [False, True])
+def test_chains_that_drop_by_default_let_the_tunnel_through(
+    site: Site, start: Start, host: str, far: str, ipcomp: bool
+) -> None:
+    site.gateway.nft(
+        """
+        table inet firewall {
+            chain input { type filter hook input priority 0; policy drop;
+                icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept; }
+            chain forward { type filter hook forward priority 0; policy drop; }
+            chain output { type filter hook output priority 0; policy drop;
+                icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept; }
+        }
+        """
+    )
+    hooks = ("input", "forward", "output")
+    chains = [chain(f"inet firewall {hook}") for hook in hooks]
+    installed = start(ipcomp=ipcomp, chains=tuple(chains))
+    assert ask(site.host, host, site.far, far) == host
+    assert ask(site.far, far, site.host, host) == far
+    assert ask(site.far, "192.0.2.2", site.host, HOST) == "TimeoutError"
+    installed("stop")
+    assert ask(site.host, host, site.far, far) == "TimeoutError"
+
+
+def test_ipcomp_packets_need_their_rule(site: Site, start: Start) -> None:
+    site.gateway.nft(
+        "table ip fw { chain input { type filter hook input priority 0; policy drop; }; }"
+    )
+    installed = start(ipcomp=True, chains=(chain("ip fw input"),))
+    assert ask(site.host, HOST, site.far, FAR) == HOST
+    site.gateway.sh(
+        "nft -a list chain ip fw input | sed -n 's/.*IPComp.* handle /delete rule ip fw input"
+        " handle /p' | nft -f -"
+    )
+    assert ask(site.host, HOST, site.far, FAR) == "TimeoutError"
+    installed("rules")
+    assert ask(site.host, HOST, site.far, FAR) == HOST
+
+
+def test_mss_is_lowered_in_both_directions_in_tunnels_only(site: Site, start: Start) -> None:
+    start(mss=1000)
+    for host, far in ((HOST, FAR), ("fd00:1::10", "fd00:2::10")):
+        assert segment_sizes(site.host, host, site.far, far) == (988, 988)
+        assert segment_sizes(site.far, far, site.host, host) == (988, 988)
+    assert min(segment_sizes(site.host, HOST, site.far, "192.0.2.2")) > 1400

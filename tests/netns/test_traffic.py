@@ -1,0 +1,146 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What becomes of real packets. A device named ipsec0 stands for the tunnel of kernel-libipsec."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+import pytest
+
+from .conftest import LAN4, TUNNELS, Installed, Site, ask, nft, segment_sizes
+
+Start = t.Callable[..., Installed]
+
+HOST, FAR, ROUTER = "10.1.0.10", "10.2.0.10", "10.1.0.1"
+HOST6, FAR6 = "fd00:1::10", "fd00:2::10"
+BOTH_VERSIONS = pytest.mark.parametrize(("host", "far"), [(HOST, FAR), (HOST6, FAR6)])
+
+MASQUERADE = """
+    table inet nat { chain post { type nat hook postrouting priority srcnat; masquerade; }; }
+"""
+
+
+def drops(installed: Installed) -> int:
+    """Packets that the anti-leak rules dropped."""
+    listed = installed.where.sh("nft list table inet tunnelwright-lan")
+    counts = [line.split() for line in listed.splitlines() if " drop " in line]
+    return sum(int(words[words.index("packets") + 1]) for words in counts)
+
+
+@BOTH_VERSIONS
+def test_traffic_passes_both_ways(site: Site, gateway: Start, host: str, far: str) -> None:
+    gateway()
+    assert ask(site.host, host, site.far, far) == host
+    assert ask(site.far, far, site.host, host) == far
+
+
+@BOTH_VERSIONS
+def test_masquerade_of_another_table_does_not_reach_the_tunnel(
+    site: Site, gateway: Start, host: str, far: str
+) -> None:
+    site.gateway.nft(MASQUERADE)
+    installed = gateway()
+    assert ask(site.host, host, site.far, far) == host
+    assert ask(site.far, far, site.host, host) == far
+    installed("stop")
+    assert ask(site.host, host, site.far, far) != host
+    assert ask(site.far, far, site.host, host) != far
+
+
+def test_masquerade_still_holds_for_everything_else(site: Site, gateway: Start) -> None:
+    site.gateway.nft(MASQUERADE)
+    gateway()
+    assert ask(site.host, HOST, site.far, "192.0.2.2") == "192.0.2.1"
+
+
+def test_masquerade_of_the_remote_network_everything(site: Site, gateway: Start) -> None:
+    site.gateway.nft(MASQUERADE)
+    gateway(tunnels=(nft.Tunnel("a/all", LAN4, ipaddress.ip_network("0.0.0.0/0")),))
+    assert ask(site.host, HOST, site.far, FAR) == HOST
+
+
+@BOTH_VERSIONS
+def test_nothing_leaves_in_clear(site: Site, gateway: Start, host: str, far: str) -> None:
+    installed = gateway()
+    site.through("wan0")
+    assert ask(site.host, host, site.far, far) == "TimeoutError"
+    assert drops(installed) == 1
+    installed("stop")
+    assert ask(site.host, host, site.far, far) == host
+
+
+def test_what_is_for_no_tunnel_may_leave_in_clear(site: Site, gateway: Start) -> None:
+    installed = gateway()
+    site.through("wan0")
+    assert ask(site.host, HOST, site.far, "192.0.2.2") == HOST
+    assert ask(site.gateway, "192.0.2.1", site.far, FAR) == "192.0.2.1"
+    assert drops(installed) == 0
+
+
+def test_the_gateway_itself_leaks_nothing(site: Site, gateway: Start) -> None:
+    installed = gateway()
+    assert ask(site.gateway, ROUTER, site.far, FAR) == ROUTER
+    site.through("wan0")
+    assert ask(site.gateway, ROUTER, site.far, FAR) == "PermissionError"
+    assert drops(installed) == 1
+    installed("stop")
+    assert ask(site.gateway, ROUTER, site.far, FAR) == ROUTER
+
+
+@pytest.mark.parametrize("port", [500, 4500])
+def test_ike_is_no_leak(site: Site, gateway: Start, port: int) -> None:
+    """Selectors that cover the gateways themselves must not cut off what makes the tunnel."""
+    everything = ipaddress.ip_network("0.0.0.0/0")
+    installed = gateway(tunnels=(nft.Tunnel("a/all", everything, everything),))
+    source = ("192.0.2.1", site.far, "192.0.2.2", port)
+    assert ask(site.gateway, *source, source_port=port) == "192.0.2.1"
+    assert drops(installed) == 0
+    assert ask(site.gateway, *source) == "PermissionError"
+
+
+def test_local_traffic_is_no_leak_when_the_remote_network_is_everything(
+    site: Site, gateway: Start
+) -> None:
+    installed = gateway(
+        tunnels=(
+            nft.Tunnel("a/4", LAN4, ipaddress.ip_network("0.0.0.0/0")),
+            nft.Tunnel("a/6", TUNNELS[1].local, ipaddress.ip_network("::/0")),
+        )
+    )
+    assert ask(site.host, HOST, site.gateway, ROUTER) == HOST
+    assert ask(site.gateway, ROUTER, site.host, HOST) == ROUTER
+    assert ask(site.gateway, ROUTER, site.gateway, ROUTER) == ROUTER
+    assert ask(site.gateway, ROUTER, site.gateway, "192.0.2.1") == ROUTER
+    # Neighbour discovery from and to a global address, with nothing learned before.
+    site.host.sh("ip -6 neighbour flush dev eth0")
+    site.gateway.sh("ip -6 neighbour flush dev vpn-lan")
+    site.host.sh("ip link set eth0 addrgenmode none; ip -6 address flush dev eth0 scope link")
+    assert ask(site.host, HOST6, site.gateway, "fd00:1::1") == HOST6
+    assert drops(installed) == 0
+
+
+def test_mss_is_lowered_in_both_directions_in_tunnels_only(site: Site, gateway: Start) -> None:
+    installed = gateway(mss=1000)
+    timestamps = 12
+    for host, far in ((HOST, FAR), (HOST6, FAR6)):
+        assert segment_sizes(site.host, host, site.far, far) == (1000 - timestamps,) * 2
+        assert segment_sizes(site.far, far, site.host, host) == (1000 - timestamps,) * 2
+    assert min(segment_sizes(site.host, HOST, site.far, "192.0.2.2")) > 1400
+    installed.write(nft.NetworkRules("lan", tunnels=TUNNELS, own=LAN4, userspace=True))
+    installed("rules")
+    assert min(segment_sizes(site.host, HOST, site.far, FAR)) > 1400
+
+
+def test_mss_is_never_raised(site: Site, gateway: Start) -> None:
+    gateway(mss=9000)
+    sizes = segment_sizes(site.host, HOST, site.far, FAR)
+    assert 1400 < max(sizes) <= 1460
+
+
+def test_mss_of_other_traffic_through_the_tunnel_device_stays(site: Site, gateway: Start) -> None:
+    gateway(mss=1000, tunnels=(nft.Tunnel("a/b", LAN4, ipaddress.ip_network("10.9.0.0/24")),))
+    assert min(segment_sizes(site.host, HOST, site.far, FAR)) > 1400
