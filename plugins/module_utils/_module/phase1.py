@@ -56,7 +56,15 @@ class Phase1Resource:
                 "key_exchange", "ikev1", "is not built into the IKE daemon", "ikev2", subject
             )
         check_foreign(connection, view.current, view.observed)
+        if view.userspace and connection.connection_behavior == "on_demand":
+            return [f"{subject}: {_NO_DEMAND}"]
         return []
+
+
+_NO_DEMAND = (
+    "connection_behavior on_demand brings nothing up here, because traffic wakes no tunnel in the "
+    "userspace data plane: use start, or let the peer connect"
+)
 
 
 def _known(current: Gateway, name: str, network: str) -> IkeConnection | None:

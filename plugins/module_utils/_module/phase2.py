@@ -49,6 +49,8 @@ class Phase2Resource:
             return []
         if view.edit.gateway.powered(connection):
             subject = f"phase 2 {child.name} of phase 1 {connection.name}"
+            if view.userspace:
+                _check_userspace(child, subject)
             check_capabilities(
                 host, subject, child.encryption, child.use, userspace=view.userspace
             )
@@ -74,3 +76,19 @@ def _wanted(connection: IkeConnection, params: Params) -> ChildSa:
         return ChildSa.from_options(params, connection.versions)
     except ModelError as error:
         raise error.within(f"phase 2 {params['name']} of phase 1 {connection.name}") from None
+
+
+def _check_userspace(child: ChildSa, subject: str) -> None:
+    """kernel-libipsec does nothing but ESP in tunnel mode."""
+    for option, value, legal in (
+        ("protocol", child.protocol, "esp"),
+        ("mode", child.mode, "tunnel"),
+    ):
+        if value != legal:
+            raise ModelError(
+                option,
+                value,
+                "is impossible in the userspace data plane of this host",
+                f"{legal}, or a kernel that can do ESP and AH",
+                subject,
+            )

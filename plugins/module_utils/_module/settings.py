@@ -42,6 +42,8 @@ class SettingsResource:
         return Edit(gateway, scope, _result(settings), _shared(gateway, settings))
 
     def check_host(self, host: Host, view: View) -> list[str]:
+        if view.userspace and view.params["ipcomp"]:
+            return ["ipcomp has no effect in the userspace data plane of this host"]
         return []
 
 
