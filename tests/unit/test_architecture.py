@@ -1,0 +1,246 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The borders that docs/architecture.md draws: who may import whom, and what stands only where."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGINS = ROOT / "plugins"
+SOURCES = sorted(PLUGINS.rglob("*.py"))
+PRIVATE_NOTE = (
+    "# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice."
+)
+
+# Each room, and the other rooms that it may import from.
+ROOMS: dict[str, set[str]] = {
+    "_errors": set(),
+    "_model": {"_errors"},
+    "_render": {"_errors", "_model"},
+    "_plan": {"_errors", "_model", "_render"},
+    "_host": {"_errors", "_model", "_render", "_plan"},
+    "_module": {"_errors", "_model", "_render", "_plan", "_host"},
+    "modules": {"_module"},
+    "doc_fragments": set(),
+}
+PURE = ("_errors", "_model", "_render", "_plan")
+
+# What the pure core may use of the standard library: nothing that reaches out of the process.
+PURE_LIBRARY = {
+    "base64",
+    "collections",
+    "dataclasses",
+    "enum",
+    "hashlib",
+    "ipaddress",
+    "json",
+    "re",
+    "shlex",
+    "typing",
+}
+IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
+
+# Third-party packages, and the files that may import them.
+THIRD_PARTY = {
+    "ansible": {"_module/flow.py"},
+    "vici": {"_host/vici.py"},
+}
+
+LONGEST_FUNCTION = 60
+LONGEST_FILE = 400
+
+
+class Import(t.NamedTuple):
+    """``room`` is ours, and empty for a package of others, whose first name is ``package``."""
+
+    room: str
+    package: str
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(PLUGINS).parts
+    return parts[1].removesuffix(".py") if parts[0] == "module_utils" else parts[0]
+
+
+def place_of(path: Path) -> str:
+    """``_host/vici.py``."""
+    return path.relative_to(PLUGINS).as_posix().removeprefix("module_utils/")
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(path: Path, tree: ast.Module) -> t.Iterator[Import]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield _absolute(name.name.split("."))
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield _absolute((node.module or "").split("."))
+        elif isinstance(node, ast.ImportFrom):
+            package = path.relative_to(PLUGINS).with_suffix("").parts[: -node.level]
+            target = [*package, *(node.module or "").split(".")]
+            # `from . import x` names its modules, not itself.
+            names = [name.name for name in node.names] if not node.module else []
+            for name in names or [""]:
+                yield _ours([part for part in [*target, name] if part])
+
+
+def _absolute(parts: list[str]) -> Import:
+    if parts[:3] == ["ansible_collections", "tunnelwright", "ipsec"]:
+        return _ours(parts[4:])
+    return Import("", parts[0])
+
+
+def _ours(parts: list[str]) -> Import:
+    return Import(parts[1] if parts[0] == "module_utils" else parts[0], "")
+
+
+def functions(tree: ast.Module) -> t.Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+
+
+every_source = pytest.mark.parametrize("path", SOURCES, ids=place_of)
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert {room_of(path) for path in SOURCES} == ROOMS.keys()
+
+
+@every_source
+def test_imports_keep_to_the_rooms(path: Path) -> None:
+    room = room_of(path)
+    wrong = {
+        item.room
+        for item in imports(path, tree_of(path))
+        if item.room and item.room not in {room, *ROOMS[room]}
+    }
+    assert not wrong, f"{room} must not import from {wrong}"
+
+
+@every_source
+def test_third_party_packages_stay_in_their_place(path: Path) -> None:
+    for item in imports(path, tree_of(path)):
+        if item.package in THIRD_PARTY:
+            assert place_of(path) in THIRD_PARTY[item.package], item.package
+        elif item.package and hasattr(sys, "stdlib_module_names"):
+            assert item.package in sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if room_of(path) in PURE], ids=place_of)
+def test_pure_core_reaches_nothing(path: Path) -> None:
+    tree = tree_of(path)
+    used = {item.package for item in imports(path, tree) if item.package} - {"__future__"}
+    assert used <= PURE_LIBRARY
+    called = {node.func.id for node in _calls(tree) if isinstance(node.func, ast.Name)}
+    assert not called & IMPURE_CALLS
+
+
+def _calls(tree: ast.Module) -> t.Iterator[ast.Call]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+
+
+def test_pure_core_runs_under_bare_python() -> None:
+    """No site-packages, no collection loader: the packages are there by their folders alone."""
+    names = [
+        ".".join(path.relative_to(PLUGINS).with_suffix("").parts)
+        for path in SOURCES
+        if room_of(path) in PURE
+    ]
+    script = (
+        "import importlib, json, sys\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "for name in json.loads(sys.argv[2]): importlib.import_module(name)\n"
+        "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))\n"
+    )
+    argv = [sys.executable, "-S", "-I", "-B", "-c", script, str(PLUGINS), json.dumps(names)]
+    run = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert not {"ansible", "vici", "socket", "subprocess"} & set(json.loads(run.stdout))
+
+
+@every_source
+def test_only_the_flow_ends_a_module(path: Path) -> None:
+    if place_of(path) == "_module/flow.py":
+        return
+    ends = {"fail_json", "exit_json", "warn", "AnsibleModule"}
+    named = {node.attr for node in ast.walk(tree_of(path)) if isinstance(node, ast.Attribute)}
+    assert not named & ends
+
+
+@every_source
+def test_functions_and_files_stay_short(path: Path) -> None:
+    tree = tree_of(path)
+    long = {
+        node.name: (node.end_lineno or 0) - node.lineno + 1
+        for node in functions(tree)
+        if (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
+    }
+    assert not long
+    # The documentation of a module is as long as it needs to be.
+    if room_of(path) not in ("modules", "doc_fragments"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+
+
+@every_source
+def test_no_statement_that_python_may_skip(path: Path) -> None:
+    assert not [node.lineno for node in ast.walk(tree_of(path)) if isinstance(node, ast.Assert)]
+
+
+@every_source
+def test_a_switch_is_named_where_it_is_thrown(path: Path) -> None:
+    """A bare True among the arguments of a call says nothing."""
+    bare = [
+        node.lineno
+        for node in _calls(tree_of(path))
+        for argument in node.args
+        if isinstance(argument, ast.Constant)
+        and isinstance(argument.value, bool)
+        # The default of a look-up is named by what is looked up.
+        and ast.unparse(node.func).rpartition(".")[2] not in ("get", "getattr")
+    ]
+    assert not bare
+
+
+def test_modules_are_alike() -> None:
+    """Documentation, and a main that runs one resource: what a module does is found elsewhere."""
+    for path in (PLUGINS / "modules").glob("*.py"):
+        (main,) = functions(tree_of(path))
+        assert main.name == "main"
+        (statement,) = main.body
+        assert ast.unparse(statement).startswith("run(")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_every_file_names_its_licence(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    head = [line for line in lines[:6] if line and not line.startswith("#!")][:3]
+    assert head == [
+        "# Copyright (c) the tunnelwright.ipsec authors",
+        "# GNU General Public License v3.0+ "
+        "(see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)",
+        "# SPDX-License-Identifier: GPL-3.0-or-later",
+    ]
+    if path.is_relative_to(PLUGINS) and room_of(path) != "modules":
+        assert lines[4] == PRIVATE_NOTE
+
+
+def test_plugins_are_namespace_packages() -> None:
+    assert not list(PLUGINS.rglob("__init__.py"))
