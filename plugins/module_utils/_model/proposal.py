@@ -164,7 +164,8 @@ class Proposal:
                 needs.append(Requirement("integrity", name, "hash", self.hash, package))
         if self.prf is not None:
             prf = HASHES[self.prf]
-            needs.append(Requirement("prf", prf.prf, "prf", self.prf, prf.package))
+            option = "hash" if self.prf == self.hash else "prf"
+            needs.append(Requirement("prf", prf.prf, option, self.prf, prf.package))
         if self.dh_group is not None:
             group = DH[self.dh_group]
             needs.append(Requirement("ke", group.charon, "dh_group", group.number, group.package))
