@@ -95,13 +95,13 @@ def hashes() -> str:
         )
         for row in HASHES.values()
     )
-    head = ("`hash`, `prf`", "phase 1", "phase 2, ESP and AH", "keyword", "package", "weak")
+    head = ("`hash`, `prf`", "phase 1", "phase 2, ESP and AH", "strongSwan", "package", "weak")
     return _section("Hashes and pseudo-random functions", head, rows)
 
 
 def groups() -> str:
     rows = ((str(row.number), f"`{row.keyword}`", row.package, row.weak) for row in DH.values())
-    return _section("Diffie-Hellman groups", ("`dh_group`", "keyword", "package", "weak"), rows)
+    return _section("Diffie-Hellman groups", ("`dh_group`", "strongSwan", "package", "weak"), rows)
 
 
 def _versions(versions: IkeVersions) -> str:
