@@ -25,16 +25,23 @@ from .steps import (
 
 
 def plan_network(
-    before: NetworkParts | None, after: NetworkParts | None, observed: Observed
+    before: NetworkParts | None,
+    after: NetworkParts | None,
+    observed: Observed,
+    guests: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Files first, then the script that the unit runs at boot, then what is left of before."""
+    """Files first, then the script that the unit runs at boot, then what is left of before.
+
+    ``guests`` are the router addresses that other networks have on the interface of ``after``.
+    """
     if after is None:
         return _plan_removal(before, observed)
     state = observed.networks.get(after.network.name, NetworkState())
     files = _plan_files(after, observed)
     moved = _plan_move(before, after)
     if after.network.started:
-        return files + _plan_on(after, state) + _plan_stale(before, after, state) + moved
+        stale = _plan_stale(before, after, state, guests)
+        return files + _plan_on(after, state) + stale + moved
     return files + _plan_off(before, after, state) + moved
 
 
@@ -106,10 +113,12 @@ def _plan_move(before: NetworkParts | None, after: NetworkParts) -> Plan:
     return Plan(tuple(_withdraw(old.device, old.router, ours=not old.attached)), (difference,))
 
 
-def _plan_stale(before: NetworkParts | None, after: NetworkParts, state: NetworkState) -> Plan:
+def _plan_stale(
+    before: NetworkParts | None, after: NetworkParts, state: NetworkState, guests: frozenset[str]
+) -> Plan:
     """An interface of ours keeps no other address; one of others loses the one it had from us."""
     network = after.network
-    stale = [address for address in state.addresses if address != network.router]
+    stale = [item for item in state.addresses if item not in {network.router, *guests}]
     if network.attached:
         ours = before.network.router if before is not None else ""
         stale = [address for address in stale if address == ours]

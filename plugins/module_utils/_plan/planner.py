@@ -56,7 +56,9 @@ def make_plan(before: Artefacts, after: Artefacts, observed: Observed, scope: Sc
     )
     return (
         joined(
-            plan_network(before.networks.get(name), after.networks[name], observed)
+            plan_network(
+                before.networks.get(name), after.networks[name], observed, _guests(after, name)
+            )
             for name in staying
         )
         + (_plan_daemon(before, after, observed) if scope.daemon else Plan())
@@ -66,6 +68,16 @@ def make_plan(before: Artefacts, after: Artefacts, observed: Observed, scope: Sc
             plan_record(before.records.get(name), after.records.get(name), observed)
             for name in sorted(scope.networks | _changed(before.records, after.records))
         )
+    )
+
+
+def _guests(after: Artefacts, name: str) -> frozenset[str]:
+    """The router addresses that other networks have on the interface of network ``name``."""
+    device = after.networks[name].network.device
+    return frozenset(
+        other.network.router
+        for key, other in after.networks.items()
+        if key != name and other.network.device == device
     )
 
 

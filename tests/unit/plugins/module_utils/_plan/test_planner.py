@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
@@ -188,3 +189,26 @@ def test_every_step_says_what_it_does_and_can_be_taken_back(gateway):
     assert host.files == FOREIGN.files
     assert host.daemon.connections == FOREIGN.daemon.connections
     assert host.daemon.secrets == FOREIGN.daemon.secrets
+
+
+def test_networks_on_one_interface_leave_each_other_their_addresses():
+    lan = VpnNetwork.from_options(
+        {"name": "lan", "ip_address": "10.1.0.1", "network_address": "10.1.0.0/24"}
+    )
+    lan6 = VpnNetwork.from_options(
+        {
+            "name": "lan6",
+            "interface_network": lan.device,
+            "ip_address": "fd00:1::1",
+            "network_address": "fd00:1::/64",
+        }
+    )
+    wanted = rendered(Gateway().with_network(lan).with_network(lan6))
+    host = brought_to(rendered(Gateway()), wanted, FOREIGN)
+    both = {
+        name: replace(state, addresses=(lan.router, lan6.router))
+        for name, state in host.networks.items()
+    }
+    assert not make_plan(
+        wanted, wanted, replace(host, networks=both), everything(wanted, wanted)
+    ).steps
