@@ -17,12 +17,10 @@ class ModelError(TunnelwrightError):
     """The user must change an option: a value, or a combination of values, is not legal.
 
     Raised before anything on the host is touched. ``option`` is the option's path as the user
-    writes it (``encryption[0].hash``), ``why`` a sentence fragment, ``legal`` what would be accepted.
+    writes it (``encryption[0].hash``), ``why`` goes on the sentence, ``legal`` is what would do.
     """
 
-    def __init__(
-        self, option: str, value: object, why: str, legal: str, subject: str = ""
-    ) -> None:
+    def __init__(self, option: str, value: object, why: str, legal: str, subject: str = "") -> None:
         super().__init__(option, value, why, legal, subject)
         self.option = option
         self.value = value
@@ -35,7 +33,7 @@ class ModelError(TunnelwrightError):
         return f"{where}{self.option}: {self.value!r} {self.why}; legal: {self.legal}"
 
     def at(self, prefix: str) -> ModelError:
-        """The same error seen from outside: ``hash`` at ``encryption[0]`` is ``encryption[0].hash``."""
+        """The same error seen from outside: ``hash`` becomes ``encryption[0].hash``."""
         path = f"{prefix}.{self.option}" if self.option else prefix
         return ModelError(path, self.value, self.why, self.legal, self.subject)
 
