@@ -1,0 +1,144 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The text of script and unit. What the script does to a host is tested in tests/netns."""
+
+from __future__ import annotations
+
+import configparser
+import shlex
+import subprocess
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import (
+    ForeignChain,
+    VpnNetwork,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import network_files, nft
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+INTERFACES = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}", fullmatch=True)
+NAMES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,31}", fullmatch=True)
+
+
+def network(**options: t.Any) -> VpnNetwork:
+    values = {"name": "lan", "ip_address": "10.1.0.1", "network_address": "10.1.0.0/24"}
+    return VpnNetwork.from_options({**values, **options})
+
+
+def script(of: VpnNetwork, *chains: ForeignChain, **options: t.Any) -> str:
+    return network_files.script(of, nft.NetworkRules(of.name, chains=chains, **options))
+
+
+def commands(text: str) -> list[list[str]]:
+    """The words of each line of the script that runs ip."""
+    lines = (line.strip() for line in text.splitlines())
+    return [shlex.split(line) for line in lines if line.startswith("ip ")]
+
+
+@given(NAMES, INTERFACES, INTERFACES, st.sampled_from(("none", "vlan")), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_whatever_the_names_sh_can_read_it(
+    name: str, device: str, parent: str, layer2: str, attached: bool
+) -> None:
+    options = {"name": name}
+    if layer2 == "vlan":
+        options.update(layer2_type="vlan", layer2_id=7, interface_network=parent, interface=device)
+    elif attached:
+        options.update(interface_network=parent)
+    else:
+        options.update(interface=device)
+    text = script(network(**options), ForeignChain("inet", "fw", "input"))
+    subprocess.run(["sh", "-n"], input=text, text=True, check=True)
+
+
+def test_bridge() -> None:
+    assert commands(script(network(mtu=1400))) == [
+        shlex.split(line)
+        for line in (
+            'ip link show dev "$1" >/dev/null 2>&1',
+            'ip link add name "$device" type bridge',
+            'ip link set dev "$device" alias "$alias"',
+            'ip link set dev "$device" mtu 1400',
+            'ip link set dev "$device" up',
+            'ip address replace 10.1.0.1/24 dev "$device"',
+        )
+    ]
+
+
+def test_vlan() -> None:
+    text = script(network(layer2_type="vlan", layer2_id=7, interface_network="eth0"))
+    assert 'ip link add name "$device" link "$parent" type vlan id 7' in text
+    assert "    parent=eth0\n" in text
+    assert '*" $device@$parent: "*" vlan protocol 802.1Q id 7 "*) ;;' in text
+
+
+def test_attached_interface_is_neither_made_nor_deleted() -> None:
+    text = script(network(interface_network="br0"))
+    assert "device=br0\n" in text
+    assert "ip link add" not in text
+    assert "ip link delete" not in text
+    assert 'wait_for "$device"' in text
+
+
+def test_ipv6_address_waits_for_no_duplicate_address_detection() -> None:
+    text = script(network(ip_address="fd00::1", network_address="fd00::/64"))
+    assert 'ip address replace fd00::1/64 dev "$device" nodad' in text
+
+
+def test_network_without_address() -> None:
+    text = script(network(ip_address_type="none", ip_address=None, network_address=None))
+    assert "ip address" not in text
+    assert "/proc/sys" not in text
+
+
+def test_only_listed_chains_are_hooked() -> None:
+    chains = (ForeignChain("inet", "fw", "input"), ForeignChain("ip", "filter", "FORWARD"))
+    lines = [line.strip() for line in script(network(), *chains).splitlines()]
+    assert [line for line in lines if line.startswith("hook ") and "{" not in line] == [
+        "hook inet fw input",
+        "hook ip filter FORWARD",
+    ]
+    assert "'input ip6')" not in lines
+
+
+def test_rules_of_a_hook_stand_last_one_first() -> None:
+    text = script(network(), ForeignChain("inet", "fw", "input"))
+    body = text.split("'input inet')\n        cat <<'RULES'\n")[1].split("RULES\n")[0]
+    rules = nft.hook_rules(nft.NetworkRules("lan"), "input")
+    assert body.splitlines() == [str(rule) for rule in reversed(rules)]
+
+
+def test_description_reaches_neither_script_nor_unit() -> None:
+    of = network(description="$(reboot) %n `id`")
+    assert "reboot" not in script(of) + network_files.unit(of)
+
+
+def test_directory_is_quoted() -> None:
+    text = network_files.script(network(), nft.NetworkRules("lan"), "/tmp/a b")
+    assert "rules_file='/tmp/a b/lan.nft'\n" in text
+
+
+@pytest.mark.parametrize("name", ["lan", "a-1"])
+def test_unit_follows_nftables_in_all_that_it_does(name: str) -> None:
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str
+    unit.read_string(network_files.unit(network(name=name)))
+    assert dict(unit["Unit"]) == {
+        "Description": f"VPN network {name}: interface, address and nftables rules",
+        "After": "network.target nftables.service",
+        "Before": "strongswan.service",
+        "PartOf": "nftables.service",
+        "ReloadPropagatedFrom": "nftables.service",
+    }
+    assert dict(unit["Service"]) == {
+        "Type": "oneshot",
+        "RemainAfterExit": "yes",
+        "ExecStart": f"/bin/sh /etc/tunnelwright/{name}.sh start",
+        "ExecReload": f"/bin/sh /etc/tunnelwright/{name}.sh rules",
+        "ExecStop": f"/bin/sh /etc/tunnelwright/{name}.sh stop",
+    }
+    assert unit["Install"]["WantedBy"] == "multi-user.target nftables.service"

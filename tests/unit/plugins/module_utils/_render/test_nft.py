@@ -1,0 +1,288 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The text of the rules. That nft takes it, and what it does to packets, tests/netns shows."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import ForeignChain
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
+from hypothesis import given
+from hypothesis import strategies as st
+
+LAN, FAR = ipaddress.ip_network("10.1.0.0/24"), ipaddress.ip_network("10.2.0.0/24")
+LAN6, FAR6 = ipaddress.ip_network("fd00:1::/64"), ipaddress.ip_network("fd00:2::/64")
+ALL = ipaddress.ip_network("0.0.0.0/0")
+PEERS = tuple(map(ipaddress.ip_address, ("192.0.2.1", "192.0.2.2", "2001:db8::1")))
+
+NETWORK_NAMES = st.from_regex(r"[a-z0-9][a-z0-9-]{0,31}", fullmatch=True)
+PHASE_NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
+INTERFACES = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}", fullmatch=True)
+
+
+def networks(version: int) -> st.SearchStrategy[nft.IPNetwork]:
+    return st.builds(
+        lambda address, length: ipaddress.ip_network((address, length), strict=False),
+        st.ip_addresses(v=version),
+        st.integers(0, 32 if version == 4 else 128),
+    )
+
+
+LABELS = st.builds("{}/{}".format, PHASE_NAMES, PHASE_NAMES)
+TUNNELS = st.sampled_from((4, 6)).flatmap(
+    lambda version: st.builds(nft.Tunnel, LABELS, networks(version), networks(version))
+)
+CHAINS = st.builds(ForeignChain, st.sampled_from(("inet", "ip", "ip6")), PHASE_NAMES, PHASE_NAMES)
+RULES = st.builds(
+    nft.NetworkRules,
+    NETWORK_NAMES,
+    st.lists(INTERFACES, max_size=2).map(tuple),
+    st.none() | st.lists(st.ip_addresses(), max_size=3).map(tuple),
+    st.none() | networks(4) | networks(6),
+    st.lists(TUNNELS, max_size=3).map(tuple),
+    st.integers(0, 65495),
+    st.booleans(),
+    st.booleans(),
+    st.lists(CHAINS, max_size=2).map(tuple),
+)
+
+
+def expressions(rules: nft.NetworkRules, chain: str) -> list[str]:
+    found = [item.rules for item in nft.table(rules).chains if item.name == chain]
+    return [str(rule) for rule in found[0]] if found else []
+
+
+@given(RULES)
+def test_what_is_rendered_is_parsed(rules: nft.NetworkRules) -> None:
+    table = nft.table(rules)
+    assert nft.parse(nft.render(table)) == table
+
+
+@given(RULES)
+def test_comments_fit_and_hold_nothing_that_nft_would_read(rules: nft.NetworkRules) -> None:
+    made = [rule for chain in nft.table(rules).chains for rule in chain.rules]
+    made += [rule for hook in nft.HOOKS for rule in nft.hook_rules(rules, hook)]
+    for rule in made:
+        assert len(rule.comment) <= nft.LONGEST_COMMENT
+        assert re.fullmatch(r"[A-Za-z0-9_ /:~-]+", rule.comment)
+
+
+@given(RULES)
+def test_one_transaction_touches_the_own_table_only(rules: nft.NetworkRules) -> None:
+    name = f"tunnelwright-{rules.network}"
+    lines = [line for line in nft.render(nft.table(rules)).splitlines() if not line.startswith("#")]
+    assert lines[:3] == [f"table inet {name}", f"delete table inet {name}", f"table inet {name} {{"]
+    assert lines[-1] == "}"
+    assert all(line.startswith("\t") for line in lines[3:-1])
+
+
+@given(RULES, st.sampled_from(("ip", "ip6")), st.sampled_from(nft.HOOKS))
+def test_a_chain_of_one_ip_version_gets_its_rules_only(
+    rules: nft.NetworkRules, family: str, hook: str
+) -> None:
+    other = r"\bip6 |icmpv6" if family == "ip" else r"\bip |icmp "
+    for rule in nft.hook_rules(rules, hook, family):
+        assert not re.search(other, rule.expression)
+
+
+def test_long_labels_stay_distinct() -> None:
+    labels = [f"{'a' * 64}/{'b' * 63}{last}" for last in "cd"]
+    rules = nft.NetworkRules("n", tunnels=tuple(nft.Tunnel(label, LAN, FAR) for label in labels))
+    comments = {chain.rules[0].comment for chain in (nft.table(rules),) for chain in chain.chains}
+    assert len(comments) > 1
+    leaks = next(chain for chain in nft.table(rules).chains if chain.name == "no_leak_forward")
+    first, second = (rule.comment for rule in leaks.rules)
+    assert first != second
+
+
+def test_auto_rules_are_named() -> None:
+    comments = [rule.comment for rule in nft.table(nft.NetworkRules("n")).chains[0].rules]
+    assert comments == ["IKE", "NAT traversal", "ESP", "AH", "path MTU", "path MTU"]
+
+
+def test_auto_rules_are_narrowed_to_interfaces_and_peers() -> None:
+    rules = nft.NetworkRules("n", ike_interfaces=("eth0", "eth1"), peers=PEERS)
+    assert expressions(rules, "allow_input")[:2] == [
+        'iifname { "eth0", "eth1" } ip saddr { 192.0.2.1, 192.0.2.2 } fib daddr type local'
+        ' udp dport 500 counter accept comment "IKE"',
+        'iifname { "eth0", "eth1" } ip6 saddr { 2001:db8::1 } fib daddr type local'
+        ' udp dport 500 counter accept comment "IKE"',
+    ]
+
+
+def test_no_peers_let_nobody_in() -> None:
+    assert nft.table(nft.NetworkRules("n", peers=())).chains == ()
+    assert nft.hook_rules(nft.NetworkRules("n", peers=()), "input") == ()
+
+
+def test_peers_of_one_ip_version_open_nothing_for_the_other() -> None:
+    text = "\n".join(expressions(nft.NetworkRules("n", peers=PEERS[:1]), "allow_input"))
+    assert "ip saddr { 192.0.2.1 }" in text
+    assert "ip6" not in text
+    assert "icmpv6" not in text
+
+
+@pytest.mark.parametrize(
+    ("ipcomp", "userspace", "wanted"), [(True, False, 1), (False, False, 0), (True, True, 0)]
+)
+def test_ipcomp_has_its_rule_where_the_kernel_does_it(
+    ipcomp: bool, userspace: bool, wanted: t.Any
+) -> None:
+    rules = nft.NetworkRules("n", ipcomp=ipcomp, userspace=userspace)
+    found = [line for line in expressions(rules, "allow_input") if '"IPComp"' in line]
+    assert len(found) == wanted
+    assert all("meta ipsec exists meta l4proto { 4, 41 }" in line for line in found)
+
+
+def test_nat_exemption_goes_both_ways() -> None:
+    rules = nft.NetworkRules("n", tunnels=(nft.Tunnel("a/b", LAN6, FAR6),))
+    assert expressions(rules, "nat_exemption") == [
+        'ip6 saddr fd00:1::/64 ip6 daddr fd00:2::/64 snat ip6 to ip6 saddr comment "a/b"',
+        'ip6 saddr fd00:2::/64 ip6 daddr fd00:1::/64 snat ip6 to ip6 saddr comment "a/b"',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("userspace", "clear"), [(False, "rt ipsec missing"), (True, 'oifname != "ipsec0"')]
+)
+def test_leaks_are_dropped_and_counted(userspace: bool, clear: str) -> None:
+    tunnel = nft.Tunnel("a/b", LAN, FAR)
+    rules = nft.NetworkRules("n", tunnels=(tunnel,), userspace=userspace)
+    drop = f'ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24 {clear} counter drop comment "a/b"'
+    assert expressions(rules, "no_leak_forward") == [drop]
+    output = expressions(rules, "no_leak_output")
+    assert output[-1] == drop
+    assert [line.split(" accept")[0] for line in output[:-1]] == [
+        'oifname "lo"',
+        "udp sport { 500, 4500 }",
+        "meta l4proto { 50, 51 }",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("own", "local", "remote", "aside"),
+    [
+        (None, LAN, FAR, ""),
+        (LAN, LAN, FAR, ""),
+        (LAN6, LAN, FAR, ""),
+        (LAN, LAN, "10.0.0.0/8", "{ 10.1.0.0/24 }"),
+        (None, LAN, "10.0.0.0/8", "{ 10.1.0.0/24 }"),
+        ("10.1.0.0/16", LAN, "10.0.0.0/8", "{ 10.1.0.0/16 }"),
+        ("10.7.0.0/24", LAN, "10.0.0.0/8", "{ 10.1.0.0/24, 10.7.0.0/24 }"),
+        (None, ALL, ALL, "{ 169.254.0.0/16, 224.0.0.0/4, 255.255.255.255/32 }"),
+        (
+            LAN,
+            LAN,
+            ALL,
+            "{ 10.1.0.0/24, 169.254.0.0/16, 224.0.0.0/4, 255.255.255.255/32 }",
+        ),
+        # Whoever writes a link-scope network as remote network means it.
+        (None, LAN, "169.254.10.0/30", ""),
+        (None, LAN, "224.0.0.0/4", ""),
+        (LAN6, LAN6, "::/0", "{ fd00:1::/64, fe80::/10, ff00::/8 }"),
+        ("fe80::/64", LAN6, "::/0", "{ fd00:1::/64, fe80::/10, ff00::/8 }"),
+    ],
+)
+def test_what_is_local_is_left_out_of_the_remote_network(
+    own: t.Any, local: t.Any, remote: t.Any, aside: str
+) -> None:
+    own, local, remote = (item and ipaddress.ip_network(item) for item in (own, local, remote))
+    rules = nft.NetworkRules("n", own=own, tunnels=(nft.Tunnel("a/b", local, remote),))
+    ip = "ip" if local.version == 4 else "ip6"
+    selector = f"{ip} saddr {local} {ip} daddr {remote}"
+    match = f" {ip} daddr != {aside}" if aside else ""
+    assert expressions(rules, "no_leak_forward")[0].startswith(
+        f"{selector}{match} rt ipsec missing"
+    )
+    assert expressions(rules, "nat_exemption")[0].startswith(f"{selector}{match} snat")
+
+
+def test_mss_is_clamped_for_both_directions_in_tunnels() -> None:
+    tunnels = (nft.Tunnel("a/b", LAN, FAR),)
+    syn = 'tcp flags & (syn | rst) == syn tcp option maxseg size set 1300 comment "a/b"'
+    out, back = (
+        "ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24",
+        "ip saddr 10.2.0.0/24 ip daddr 10.1.0.0/24",
+    )
+    assert expressions(nft.NetworkRules("n", tunnels=tunnels, mss=1300), "clamp_mss") == [
+        f"{out} rt ipsec exists {syn}",
+        f"{back} meta ipsec exists {syn}",
+    ]
+    assert expressions(
+        nft.NetworkRules("n", tunnels=tunnels, mss=1300, userspace=True), "clamp_mss"
+    ) == [f'{out} oifname "ipsec0" {syn}', f'{back} iifname "ipsec0" {syn}']
+    assert expressions(nft.NetworkRules("n", tunnels=tunnels), "clamp_mss") == []
+
+
+def test_forward_hook_accepts_protected_traffic_only() -> None:
+    rules = nft.NetworkRules("n", tunnels=(nft.Tunnel("a/b", LAN, FAR),))
+    assert [str(rule) for rule in nft.hook_rules(rules, "forward")] == [
+        "ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24 rt ipsec exists counter accept"
+        ' comment "tunnelwright-n: a/b"',
+        "ip saddr 10.2.0.0/24 ip daddr 10.1.0.0/24 meta ipsec exists counter accept"
+        ' comment "tunnelwright-n: a/b"',
+    ]
+
+
+def test_output_hook_names_the_peer_as_destination() -> None:
+    rules = nft.NetworkRules("n", ike_interfaces=("eth0",), peers=PEERS[:1])
+    found = [str(rule) for rule in nft.hook_rules(rules, "output", "ip")]
+    assert found[0] == (
+        'oifname { "eth0" }'
+        + ' ip daddr { 192.0.2.1 } udp sport 500 counter accept comment "tunnelwright-n: IKE"'
+    )
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize("hook", ["prerouting", "postrouting", "ingress"])
+def test_other_hooks_get_nothing(hook: str) -> None:
+    rules = nft.NetworkRules("n", tunnels=(nft.Tunnel("a/b", LAN, FAR),))
+    assert nft.hook_rules(rules, hook) == ()
+
+
+def test_stand_in_holds_the_rules_of_the_hook() -> None:
+    chain = ForeignChain("ip", "fw", "in_all")
+    rules = nft.NetworkRules("n", peers=PEERS[:1])
+    lines = nft.stand_in(rules, chain, "input").splitlines()
+    assert lines[:3] == [
+        "table ip fw {",
+        "\tchain in_all {",
+        "\t\ttype filter hook input priority filter; policy accept;",
+    ]
+    assert lines[3:-2] == [f"\t\t{rule}" for rule in nft.hook_rules(rules, "input", "ip")]
+
+
+GOOD = nft.render(nft.table(nft.NetworkRules("n"))).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("number", "replacement"),
+    [
+        (1, "# mine"),
+        (2, "table inet other"),
+        (3, "flush ruleset"),
+        (4, "table ip tunnelwright-n {"),
+        (5, "\tset s {"),
+        (6, "\t\tcounter accept"),
+        (7, "\t\tudp dport 500 accept"),
+        (len(GOOD) - 1, '\t\tudp dport 22 accept comment "x"'),
+        (len(GOOD), "} flush ruleset"),
+    ],
+)
+def test_a_text_that_is_not_of_ours_is_refused(number: int, replacement: str) -> None:
+    lines = [*GOOD[: number - 1], replacement, *GOOD[number:]]
+    with pytest.raises(SyntaxFault):
+        nft.parse("\n".join(lines))
+
+
+@pytest.mark.parametrize("text", ["", "\n" * 9, "table inet x {\n}\n"])
+def test_a_text_without_the_frame_is_refused(text: str) -> None:
+    with pytest.raises(SyntaxFault):
+        nft.parse(text)
