@@ -70,8 +70,8 @@ options:
     description:
       - The local network range, in CIDR form with no host bits set, for example V(10.1.0.0/24) or
         V(fd00:1::/64). Required with O(ip_address_type=static).
-      - A network has one range. For IPv4 and IPv6 make two networks; one phase 2 may still carry
-        both.
+      - A network has one range. For IPv4 and IPv6 make two networks, the second one attached to the
+        interface of the first. One phase 2 may still carry both.
     type: str
   interface_network:
     description:
@@ -101,7 +101,8 @@ options:
         firewall drops by default needs its input and forward chains listed here. The module warns
         of such a chain by name when it is not listed.
       - The hooked rules bear a comment that names the network. Other rules of these chains are not
-        touched.
+        touched. In a chain that iptables manages they work, but iptables itself cannot show such a
+        table any more, of which the module warns.
     type: list
     elements: str
   ike_interfaces:
@@ -151,6 +152,13 @@ options:
         it the module fails and lists them.
     type: bool
     default: false
+notes:
+  - IP forwarding is switched on for the IP versions that the network and its tunnels carry. It is a
+    setting of the whole host, and stays on when the network goes. With IPv6 forwarding on, Linux
+    drops a default route learned from router advertisements unless C(accept_ra) of that interface
+    is 2. The module warns where this is the case.
+  - The nftables table survives a start, a restart and a reload of C(nftables.service). A ruleset
+    that was flushed by hand is restored by the next run of the module.
 seealso:
   - module: tunnelwright.ipsec.ipsec_settings
   - module: tunnelwright.ipsec.ipsec_phase1
@@ -170,9 +178,10 @@ EXAMPLES = r"""
     ip_address: 10.1.0.1
     network_address: 10.1.0.0/24
 
-- name: The same for IPv6
+- name: The IPv6 range of the same network, on the interface that was made above
   tunnelwright.ipsec.vpn_network:
     name: site-a-v6
+    interface_network: vpn-site-a
     ip_address: fd00:1::1
     network_address: fd00:1::/64
 

@@ -1,0 +1,146 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The documentation of the modules as data, and tasks written in it carried out on the model."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import typing as t
+from pathlib import Path
+
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.network import (
+    NetworkResource,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.phase1 import (
+    Phase1Resource,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.phase2 import (
+    Phase2Resource,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.settings import (
+    SettingsResource,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Edit
+    from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.resource import (
+        Resource,
+    )
+
+ROOT = Path(__file__).resolve().parents[4]
+COLLECTION = "tunnelwright.ipsec"
+PLUGINS = f"ansible_collections.{COLLECTION}.plugins"
+
+RESOURCES: dict[str, Resource] = {
+    resource.key: resource
+    for resource in (NetworkResource(), SettingsResource(), Phase1Resource(), Phase2Resource())
+}
+
+Document = dict[str, t.Any]
+
+
+def documentation(module: str) -> Document:
+    """DOCUMENTATION of a module with its fragments, as ansible-doc puts them together."""
+    document = yaml.safe_load(_module(module).DOCUMENTATION)
+    for name in document["extends_documentation_fragment"]:
+        for key, entries in _fragment(name).items():
+            if isinstance(entries, dict):
+                document[key] = {**entries, **document.get(key, {})}
+            else:
+                document[key] = [*document.get(key, []), *entries]
+    return document
+
+
+def examples(module: str) -> list[Document]:
+    return yaml.safe_load(_module(module).EXAMPLES)
+
+
+def returned(module: str) -> Document:
+    return yaml.safe_load(_module(module).RETURN)
+
+
+def _module(name: str) -> t.Any:
+    return importlib.import_module(f"{PLUGINS}.modules.{name}")
+
+
+def _fragment(name: str) -> Document:
+    """``namespace.collection.file`` or ``namespace.collection.file.attribute``."""
+    file, _dot, attribute = name[len(COLLECTION) + 1 :].partition(".")
+    fragment = importlib.import_module(f"{PLUGINS}.doc_fragments.{file}").ModuleDocFragment
+    return yaml.safe_load(getattr(fragment, attribute.upper() or "DOCUMENTATION"))
+
+
+def validated(module: str, options: Document) -> Document:
+    """The parameters that AnsibleModule makes of the options; fails as it would."""
+    spec = RESOURCES[module].spec
+    validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
+    result = validator.validate(options)
+    assert not result.error_messages, result.error_messages
+    return result.validated_parameters
+
+
+def carry_out(task: Document, gateway: Gateway) -> Edit:
+    """What the one module of ours in a task makes of the Gateway. Raises ModelError."""
+    ((name, options),) = ((key, task[key]) for key in task if key.startswith(f"{COLLECTION}."))
+    module = name[len(COLLECTION) + 1 :]
+    return RESOURCES[module].edit(gateway, validated(module, options))
+
+
+def told(tasks: t.Iterable[Document], gateway: Gateway, *, keep: bool = False) -> Gateway:
+    """The Gateway after the tasks, one after the other; ``keep`` skips those that take away."""
+    for task in tasks:
+        if not (keep and _takes_away(task)):
+            gateway = carry_out(task, gateway).gateway
+    return gateway
+
+
+def _takes_away(task: Document) -> bool:
+    states = [options.get("state") for options in task.values() if isinstance(options, dict)]
+    return bool({"absent", "stopped", "disabled"} & set(states))
+
+
+_BLOCK = re.compile(r"^```ya?ml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def task_lists(text: str) -> list[list[Document]]:
+    """The YAML blocks of a Markdown text that hold plays or tasks of ours, each as its tasks."""
+    found = []
+    for block in _BLOCK.findall(text):
+        content = yaml.safe_load(block)
+        entries = content if isinstance(content, list) else []
+        tasks = [task for entry in entries for task in _tasks(entry) if _is_ours(task)]
+        if tasks:
+            found.append(tasks)
+    return found
+
+
+def _tasks(entry: Document) -> list[Document]:
+    """The tasks of a play, of its roles too; or the entry, if it is a task itself."""
+    if "hosts" not in entry:
+        return [entry]
+    roles = [role for role in entry.get("roles", ()) if role["role"] == f"{COLLECTION}.gateway"]
+    from_roles = [task for role in roles for task in _role_tasks(role.get("vars", {}))]
+    return from_roles + entry.get("tasks", [])
+
+
+def _role_tasks(variables: Document) -> list[Document]:
+    """What roles/gateway/tasks/configure.yml makes of its variables."""
+    tasks = [{"vpn_network": entry} for entry in variables.get("gateway_networks", ())]
+    tasks += [{"ipsec_settings": entry} for entry in variables.get("gateway_settings", ())]
+    peers = variables.get("gateway_phase1", ())
+    for peer in peers:
+        tasks.append({"ipsec_phase1": {key: peer[key] for key in peer if key != "phase2"}})
+    for peer in peers:
+        owner = {"phase1": peer["name"], "network": peer["network"]}
+        tasks += [{"ipsec_phase2": {**owner, **entry}} for entry in peer.get("phase2", ())]
+    return [{f"{COLLECTION}.{name}": task[name] for name in task} for task in tasks]
+
+
+def _is_ours(task: Document) -> bool:
+    return any(key[len(COLLECTION) + 1 :] in RESOURCES for key in task)

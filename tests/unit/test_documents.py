@@ -1,0 +1,119 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What users are shown is true: examples are carried out on the model, results compared."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+import yaml
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import IMPACTS
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import (
+    COLLECTION,
+    RESOURCES,
+    ROOT,
+    carry_out,
+    documentation,
+    examples,
+    returned,
+    task_lists,
+    told,
+)
+
+MODULES = tuple(RESOURCES)
+PAGES = sorted(
+    page
+    for pattern in ("*.md", "docs/**/*.md", "roles/*/*.md", "examples/*.md")
+    for page in ROOT.glob(pattern)
+)
+
+every_module = pytest.mark.parametrize("module", MODULES)
+
+
+def before(module: str) -> Gateway:
+    """The examples of one module stand on what those of the modules before it have made."""
+    gateway = Gateway()
+    for name in MODULES[: MODULES.index(module)]:
+        gateway = told(examples(name), gateway, keep=True)
+    return gateway
+
+
+@every_module
+def test_examples_are_legal_one_after_the_other(module: str) -> None:
+    for task in examples(module):
+        assert set(task) == {"name", f"{COLLECTION}.{module}"}
+    told(examples(module), before(module))
+
+
+@every_module
+def test_examples_show_every_state(module: str) -> None:
+    choices = RESOURCES[module].spec.argument_spec.get("state", {}).get("choices", [])
+    shown = {task[f"{COLLECTION}.{module}"].get("state") for task in examples(module)}
+    # `present` and `started` are what an example without a state does.
+    assert {*choices} - {"present", "started"} <= shown
+
+
+@every_module
+def test_result_is_as_documented(module: str) -> None:
+    sample = returned(module)[module]["sample"]
+    options = {**sample, "psk": "x" * 20} if module == "ipsec_phase1" else sample
+    edit = carry_out({f"{COLLECTION}.{module}": options}, before(module))
+    assert edit.result == sample
+
+
+@every_module
+def test_absent_objects_are_returned_as_documented(module: str) -> None:
+    for task in examples(module):
+        options = task[f"{COLLECTION}.{module}"]
+        if options.get("state") == "absent":
+            named = {key: options[key] for key in ("name", "phase1", "network") if key in options}
+            result = carry_out(task, told(examples(module), before(module), keep=True)).result
+            assert result == {**named, "state": "absent"}
+
+
+@every_module
+def test_every_returned_value_is_documented(module: str) -> None:
+    document = returned(module)
+    assert set(document) == {module, "actions", "impact", "diff"}
+    assert document["impact"]["choices"] == list(IMPACTS)
+    assert document["impact"]["sample"] in IMPACTS
+    assert all("sample" in value or "contains" in value for value in document.values())
+
+
+def test_shared_values_are_described_alike() -> None:
+    for key in ("actions", "impact", "diff"):
+        texts = {str(returned(module)[key]["description"]) for module in MODULES}
+        assert len(texts) == 1, key
+
+
+@every_module
+def test_documentation_names_its_neighbours(module: str) -> None:
+    named = {entry["module"] for entry in documentation(module)["seealso"] if "module" in entry}
+    assert named
+    assert named <= {f"{COLLECTION}.{other}" for other in MODULES} - {f"{COLLECTION}.{module}"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tasks_in_pages_are_legal(page: t.Any) -> None:
+    """The blocks of a page are one story that begins on an empty host."""
+    gateway = Gateway()
+    for tasks in task_lists(page.read_text(encoding="utf-8")):
+        gateway = told(tasks, gateway)
+
+
+@pytest.mark.parametrize("name", ["README.md", "roles/gateway/README.md"])
+def test_readme_shows_a_whole_tunnel(name: str) -> None:
+    blocks = task_lists((ROOT / name).read_text(encoding="utf-8"))
+    gateway = told([task for tasks in blocks for task in tasks], Gateway())
+    assert any(connection.children for connection in gateway.connections.values())
+
+
+def test_action_group_holds_every_module() -> None:
+    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
+    assert set(runtime["action_groups"]["ipsec"]) == set(MODULES)
+    found = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
+    assert found == set(MODULES)
