@@ -28,7 +28,7 @@ def apply(host: Host, plan: Plan) -> None:
         try:
             _EFFECTS[type(step)](host, step)
         except HostError as error:
-            left = _take_back(host, done)
+            left = _take_back(host, done, step)
             raise HostError(error.operation, f"{error.detail}; {left}") from error
         done.append(step)
 
@@ -56,15 +56,17 @@ def trial_section(section: Section) -> Section:
     return {**section, "children": {name: {**item, **quiet} for name, item in children.items()}}
 
 
-def _take_back(host: Host, done: list[steps.Step]) -> str:
-    if not done:
+def _take_back(host: Host, done: list[steps.Step], failed: steps.Step) -> str:
+    """In reverse; what reads files, the step that failed included, once more after all of them."""
+    if not done and not isinstance(failed, steps.Refresh):
         return "nothing was changed"
+    backs = [step.undo() for step in reversed(done)]
+    restores = [back for back in backs if back and not isinstance(back, steps.Refresh)]
+    refreshes = [step for step in (*done, failed) if isinstance(step, steps.Refresh)]
     failures = []
-    for step in reversed(done):
-        back = step.undo()
+    for back in (*restores, *refreshes):
         try:
-            if back is not None:
-                _EFFECTS[type(back)](host, back)
+            _EFFECTS[type(back)](host, back)
         except HostError as error:
             failures.append(str(error))
     if failures:
@@ -135,6 +137,9 @@ def _restart(host: Host, _step: steps.RestartDaemon) -> None:
 
 
 def _run_script(host: Host, step: steps.RunScript) -> None:
+    if host.files.read(step.path) is None:
+        # Taken back to where the network was not there.
+        return
     status, output, errors = host.run(["/bin/sh", step.path, step.verb], "")
     if status != 0:
         raise HostError(str(step), (errors or output).strip() or f"exit status {status}")

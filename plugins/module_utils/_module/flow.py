@@ -15,7 +15,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors import TunnelwrightError
+from .._errors import ModelError, TunnelwrightError
 from .._host.apply import apply, try_out
 from .._host.dataplane import uses_userspace, was_userspace
 from .._host.host import Host
@@ -37,6 +37,8 @@ def run(resource: Resource) -> None:
             edit, plan, warnings = _run(resource, host, module.params)
             if not module.check_mode:
                 apply(host, plan)
+    except ModelError as error:
+        module.fail_json(msg=str(error.within(resource.key)))
     except TunnelwrightError as error:
         module.fail_json(msg=str(error))
     for warning in (*edit.warnings, *warnings, *plan.warnings):

@@ -48,9 +48,7 @@ class Phase1Resource:
         if connection is None or not view.edit.gateway.powered(connection):
             return []
         subject = f"phase 1 {connection.name}"
-        check_capabilities(
-            host, subject, connection.encryption, Use.IKE, userspace=view.userspace
-        )
+        check_capabilities(host, subject, connection.encryption, Use.IKE, userspace=view.userspace)
         if connection.key_exchange == "ikev1" and not host.speaks_ikev1():
             raise ModelError(
                 "key_exchange", "ikev1", "is not built into the IKE daemon", "ikev2", subject

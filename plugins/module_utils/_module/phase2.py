@@ -51,9 +51,7 @@ class Phase2Resource:
             subject = f"phase 2 {child.name} of phase 1 {connection.name}"
             if view.userspace:
                 _check_userspace(child, subject)
-            check_capabilities(
-                host, subject, child.encryption, child.use, userspace=view.userspace
-            )
+            check_capabilities(host, subject, child.encryption, child.use, userspace=view.userspace)
         return []
 
 

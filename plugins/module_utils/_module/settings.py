@@ -12,11 +12,13 @@ import typing as t
 
 from .._errors import ModelError, SyntaxFault
 from .._host.host import Host
+from .._model.connection import RESERVED_PREFIX
 from .._model.gateway import Gateway
 from .._model.secret import MASK
 from .._model.settings import CONF_TEXTS, IpsecSettings
 from .._plan.planner import Scope
 from .._render.artefacts import advanced_parts, advanced_path, bypass_path
+from .._render.records import secret_id
 from .._render.settings_file import parse
 from .._render.strongswan_conf import DAEMON_WIDE, asking
 from .edit import Edit, Params, View
@@ -80,12 +82,13 @@ def _check_texts(settings: IpsecSettings, gateway: Gateway) -> None:
                 "swanctl_conf", name, "is not a section that can be loaded", ", ".join(_SECTIONS)
             )
     parts = advanced_parts(settings.network, settings.swanctl_conf)
-    for name in parts.owned:
-        if name in gateway.connections:
+    phase1 = {*gateway.connections, *map(secret_id, gateway.connections)}
+    for name in (*parts.owned, *(shared.id for shared in parts.secrets)):
+        if name in phase1 or name.startswith(RESERVED_PREFIX):
             raise ModelError(
                 "swanctl_conf",
                 name,
-                "is the name of a phase 1 already, with which charon would merge it",
+                "is the name of something that this collection makes, with which it would merge",
                 "another name",
             )
 

@@ -40,8 +40,8 @@ def plan_network(
     files = _plan_files(after, observed)
     moved = _plan_move(before, after)
     if after.network.started:
-        stale = _plan_stale(before, after, state, guests)
-        return files + _plan_on(after, state) + stale + moved
+        on = _plan_on(after, state, drifted=after.rules == observed.files.get(after.rules.path))
+        return files + on + _plan_stale(before, after, state, guests) + moved
     return files + _plan_off(before, after, state) + moved
 
 
@@ -58,7 +58,8 @@ def _plan_files(after: NetworkParts, observed: Observed) -> Plan:
     return Plan(tuple(steps), tuple(differences))
 
 
-def _plan_on(after: NetworkParts, state: NetworkState) -> Plan:
+def _plan_on(after: NetworkParts, state: NetworkState, *, drifted: bool) -> Plan:
+    """``drifted``: rules that do not match were changed by somebody else, not by this edit."""
     name = after.network.name
     unit = unit_name(name)
     steps: list[Step] = []
@@ -75,7 +76,7 @@ def _plan_on(after: NetworkParts, state: NetworkState) -> Plan:
         steps.append(SwitchUnit(unit, "enable"))
     for what, now, then in lacking:
         differences.append(state_difference(f"network {name}: {what}", now, then))
-    if not state.rules_match:
+    if not state.rules_match and drifted:
         now = "not as they should be" if state.rules_present else "not loaded"
         differences.append(state_difference(f"network {name}: nftables rules", now, "loaded"))
     if not state.active or not state.enabled:

@@ -28,6 +28,14 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Refresh(Step):
+    """Has files read again, and is taken back by doing so once more when they are restored."""
+
+    def undo(self) -> Step:
+        return self
+
+
+@dataclass(frozen=True)
 class WriteFile(Step):
     """Put a file in place atomically. ``before`` is what it held, None where it was not there."""
 
@@ -168,18 +176,15 @@ class UninstallTrap(Step):
 
 
 @dataclass(frozen=True)
-class ReloadSettings(Step):
+class ReloadSettings(Refresh):
     """vici ``reload-settings``: strongswan.conf is read again, no SA is touched."""
 
     def __str__(self) -> str:
         return "reload the settings of the IKE daemon"
 
-    def undo(self) -> Step:
-        return self
-
 
 @dataclass(frozen=True)
-class RestartDaemon(Step):
+class RestartDaemon(Refresh):
     """The one step that interrupts every tunnel of the host; ``why`` is shown with it."""
 
     why: str
@@ -187,12 +192,9 @@ class RestartDaemon(Step):
     def __str__(self) -> str:
         return f"restart the IKE daemon: {self.why}"
 
-    def undo(self) -> Step:
-        return RestartDaemon("to return to the last good settings")
-
 
 @dataclass(frozen=True)
-class RunScript(Step):
+class RunScript(Refresh):
     """Run a network's script (``start``, ``rules``, ``stop``), as its unit does at boot."""
 
     network: str
@@ -202,10 +204,6 @@ class RunScript(Step):
 
     def __str__(self) -> str:
         return f"{self.what} of network {self.network}"
-
-    def undo(self) -> Step:
-        # Run again after the files were restored; undoing happens in reverse order.
-        return self
 
 
 @dataclass(frozen=True)
@@ -228,14 +226,11 @@ class DeleteAddress(Step):
 
 
 @dataclass(frozen=True)
-class ReloadUnits(Step):
+class ReloadUnits(Refresh):
     """systemd ``daemon-reload``, after a unit file came, changed or went."""
 
     def __str__(self) -> str:
         return "reload systemd's unit files"
-
-    def undo(self) -> Step:
-        return self
 
 
 @dataclass(frozen=True)
