@@ -4,31 +4,22 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What phase 1 and phase 2 have in common. The option `encryption` begins differently in each."""
+"""What phase 1 and phase 2 have in common."""
 
 from __future__ import annotations
 
-_PHASE1_ENCRYPTION = r"""
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
 options:
   encryption:
     description:
-      - The algorithms that protect the IKE SA, as a list of combinations in order of preference
-        (C(proposals)). The peer picks the first one that it takes too.
+      - The algorithms, as a list of combinations in order of preference. The peer picks the first
+        one that it takes too.
+      - In a phase 1 they protect the IKE SA (C(proposals)), in a phase 2 the packets
+        (C(esp_proposals) or C(ah_proposals)).
       - Left out, one combination of AES with 256 bits, SHA-256 and group 14, which almost every
-        peer takes.
-"""
-
-_PHASE2_ENCRYPTION = r"""
-options:
-  encryption:
-    description:
-      - The algorithms that protect the packets, as a list of combinations in order of preference
-        (C(esp_proposals) or C(ah_proposals)). The peer picks the first one that it takes too.
-      - Left out, one combination of AES with 256 bits, SHA-256 and PFS with group 14. With
-        O(protocol=ah) the same without AES.
-"""
-
-_SUBOPTIONS = r"""
+        peer takes. In a phase 2 the group is PFS, and with the protocol AH there is no AES.
     type: list
     elements: dict
     suboptions:
@@ -118,12 +109,6 @@ _SUBOPTIONS = r"""
           - sha512
           - aesxcbc
           - aescmac
-"""
-
-
-class ModuleDocFragment:
-    DOCUMENTATION = r"""
-options:
   weak_crypto:
     description:
       - What to do with cryptography that does not protect any more. V(allow) takes it silently,
@@ -150,7 +135,3 @@ options:
       - graceful
     default: graceful
 """
-
-    PHASE1 = _PHASE1_ENCRYPTION + _SUBOPTIONS
-
-    PHASE2 = _PHASE2_ENCRYPTION + _SUBOPTIONS

@@ -290,7 +290,6 @@ extends_documentation_fragment:
   - tunnelwright.ipsec._attributes
   - tunnelwright.ipsec._host
   - tunnelwright.ipsec._phase
-  - tunnelwright.ipsec._phase.phase1
 author:
   - The tunnelwright.ipsec authors (@tunnelwright)
 """

@@ -138,7 +138,6 @@ extends_documentation_fragment:
   - tunnelwright.ipsec._attributes
   - tunnelwright.ipsec._host
   - tunnelwright.ipsec._phase
-  - tunnelwright.ipsec._phase.phase2
 author:
   - The tunnelwright.ipsec authors (@tunnelwright)
 """
