@@ -48,9 +48,10 @@ else:
         struct.error,
     )
 
-# Longer than charon needs for anything asked of it here: list-sas may have to wait for an IKE SA
-# that is busy resolving a name.
+# Longer than charon needs for anything that involves neither a peer nor a name server.
 ANSWER_TIMEOUT = 30.0
+# How long a name server that is out of reach keeps charon busy, with three in resolv.conf(5).
+LOOKUP_TIMEOUT = 30.0
 # How long a peer may take to confirm a delete, about two retransmissions.
 DELETE_TIMEOUT = 5.0
 
@@ -158,8 +159,12 @@ class Vici:
     # Load and unload
 
     def load_conn(self, name: str, section: Message) -> None:
-        """Load or replace one connection; what its start_action asks for is begun, not awaited."""
-        self._request(f"load connection {name}", "load-conn", {name: section})
+        """Load or replace one connection; what its start_action asks for is begun, not awaited.
+
+        Yet charon looks up the peer's name before it answers, once per action of each child.
+        """
+        waits = LOOKUP_TIMEOUT * _actions(section)
+        self._request(f"load connection {name}", "load-conn", {name: section}, waits=waits)
 
     def unload_conn(self, name: str) -> bool:
         """Whether there was such a connection. Its established SAs stay."""
@@ -258,7 +263,8 @@ class Vici:
         except _Refused:
             for left in self.sas(sa.name):
                 if any(item.uniqueid == child.uniqueid and not item.gone for item in left.children):
-                    self._terminate_ike(left, timeout)
+                    # At once: its delete would have to queue behind the unanswered one.
+                    self._terminate_ike(left, 0)
                     return False
         return True
 
@@ -320,6 +326,12 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"the IKE daemon broke off: {error.strerror or error}"
     return f"the IKE daemon gave an answer that makes no sense: {error}"
+
+
+def _actions(section: Message) -> int:
+    """How many actions the children of a connection have at its start: ``trap|start`` are two."""
+    children = section.get("children", {}).values()
+    return sum(len(child.get("start_action", "").split("|")) for child in children)
 
 
 def _milliseconds(seconds: float) -> str:

@@ -1,0 +1,26 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici import Vici
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_vici import (
+    ScriptedVici,
+)
+
+
+@pytest.fixture(name="charon")
+def _charon() -> t.Iterator[ScriptedVici]:
+    with ScriptedVici() as charon:
+        yield charon
+
+
+@pytest.fixture(name="vici")
+def _vici(charon: ScriptedVici) -> t.Iterator[Vici]:
+    # Long enough for a busy machine: only the tests of a daemon that hangs wait for it.
+    with Vici(charon.connect, timeout=20) as vici:
+        yield vici

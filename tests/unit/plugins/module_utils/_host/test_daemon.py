@@ -1,0 +1,45 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.daemon import speaks_ikev1
+
+LIBRARY = "/usr/lib/ipsec/libcharon.so.0.0.0"
+LIBC = "7f2c-7f2d r-xp 00028000 08:01 3153962            /usr/lib/libc.so.6\n"
+MAPPED = f"7f3c-7f3d r-xp 00028000 08:01 3153973            {LIBRARY}"
+BOTH = b"\x7fELF\0ike_init_create\0main_mode_create\0"
+IKEV2_ONLY = b"\x7fELF\0ike_init_create\0sa_main_mode_create_x\0"
+STRIPPED = b"\x7fELF\0"
+
+
+def process(proc: Path, maps: str, library: bytes | None) -> None:
+    """What /proc shows of process 7, in a mount namespace of its own."""
+    root = proc / "7" / "root"
+    (root / "usr/lib/ipsec").mkdir(parents=True)
+    (proc / "7" / "maps").write_text(maps)
+    if library is not None:
+        (root / LIBRARY[1:]).write_bytes(library)
+
+
+@pytest.mark.parametrize("maps", [LIBC + MAPPED + "\n" + LIBC, f"{MAPPED} (deleted)\n"])
+@pytest.mark.parametrize(
+    ("library", "answer"), [(BOTH, True), (IKEV2_ONLY, False), (STRIPPED, True), (None, True)]
+)
+def test_library(tmp_path: Path, maps: str, library: bytes | None, answer: bool) -> None:
+    process(tmp_path, maps, library)
+    assert speaks_ikev1(7, tmp_path) is answer
+
+
+def test_other_process(tmp_path: Path) -> None:
+    process(tmp_path, LIBC, IKEV2_ONLY)
+    assert speaks_ikev1(7, tmp_path) is True
+
+
+@pytest.mark.parametrize("pid", [0, 8])
+def test_no_such_process(tmp_path: Path, pid: int) -> None:
+    assert speaks_ikev1(pid, tmp_path) is True
