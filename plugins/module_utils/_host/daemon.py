@@ -24,8 +24,8 @@ _IKEV2 = b"\0ike_init_create\0"
 def speaks_ikev1(pid: int, proc: Path = PROC) -> bool:
     """Whether the daemon ``pid`` was built with IKEv1; True where this cannot be told.
 
-    It is a choice of ``configure``; from strongSwan 6.1 on, IKEv1 is left out unless asked for. vici
-    doesn't tell, so the library that the process has mapped is looked at.
+    A choice of ``configure``, and no longer its default from strongSwan 6.1 on. vici doesn't tell
+    which was taken, so the library that the process has mapped is looked at.
     """
     try:
         found = _LIBCHARON.search((proc / str(pid) / "maps").read_text())
