@@ -1,6 +1,6 @@
 # The commands of a developer. `make help` lists them.
 
-.PHONY: help venv unit types lock
+.PHONY: help venv demo demo-down unit types lock
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
@@ -12,6 +12,12 @@ venv: .venv/.complete ## make .venv with the pinned tools
 
 .venv/.complete: requirements.txt requirements-dev.txt constraints.txt tools/venv
 	@tools/venv
+
+demo: venv ## two gateways in containers, a tunnel between them, and proof that it works
+	@tools/demo
+
+demo-down: ## remove what `make demo` made
+	@tools/demo down
 
 unit: venv ## unit tests of the pure core and of the adapters
 	@$(BIN)/pytest -q
