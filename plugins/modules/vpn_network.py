@@ -64,7 +64,8 @@ options:
         to the peers. Required with O(ip_address_type=static).
       - It must be a host address inside O(network_address), which supplies the prefix length.
       - A gateway without an address inside the local network of a phase 2 cannot itself send
-        traffic through the tunnel.
+        traffic through the tunnel, and with the userspace data plane the tunnel does not come up at
+        all.
     type: str
   network_address:
     description:
