@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 
 from .command import Run
-from .daemon import has_ikev1
+from .daemon import speaks_ikev1
 from .files import Files
 from .link import Link
 from .nft import Nft
@@ -50,7 +50,7 @@ class Host:
 
     def speaks_ikev1(self) -> bool:
         """Whether IKEv1 is built into the daemon that runs; True where that can't be told."""
-        return has_ikev1(self.vici.pid)
+        return speaks_ikev1(self.vici.pid)
 
     def restart_daemon(self) -> None:
         """Restart charon; returns when it answers again, with everything loaded from its files."""
