@@ -1,30 +1,71 @@
 # The commands of a developer. `make help` lists them.
 
-.PHONY: help venv demo demo-down unit types lock
+.PHONY: help demo demo-down test unit netns types lint sanity galaxy molecule image venv format lock clean
 .DEFAULT_GOAL := help
 
-BIN := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+COPY := .cache/tree/ansible_collections/tunnelwright/ipsec
+
+# One scenario and one step:  make molecule SCENARIO=default STEP=converge
+STEP ?= test
+SCENARIO ?=
 
 help: ## this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
+
+demo: venv ## two gateways and their tunnel, from nothing, with proof
+	@tools/demo
+
+demo-down: ## remove what `make demo` has started
+	@tools/demo down
+
+test: venv ## everything below
+	@tools/stages unit netns types lint sanity galaxy molecule
+
+unit: venv ## unit tests: no host, no root
+	@pytest -q
+
+netns: venv ## rules and packets in network namespaces of this machine (root)
+	@pytest -q tests/netns
+
+types: venv ## mypy, strict
+	@mypy plugins/module_utils
+	@MYPYPATH=tools mypy --python-version 3.11 --scripts-are-modules tools/testbed tools/demo
+
+lint: venv ## Python, YAML, playbooks, changelog and module documentation
+	@ruff check --quiet --output-format concise
+	@ruff format --check --quiet
+	@yamllint --strict .
+	@ansible-lint --quiet
+	@antsibull-changelog lint
+	@tools/collection-copy
+	@cd $(COPY) && antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
+
+sanity: venv ## ansible-test sanity
+	@tools/sanity
+
+galaxy: venv ## build the collection and check it as Galaxy does on upload
+	@tools/galaxy-check
+
+molecule: venv image ## Molecule; one step of one scenario: SCENARIO=default STEP=converge
+	@eval "$$(tools/testbed env)" && molecule --base-config molecule/config.yml \
+	    $(STEP) $(if $(SCENARIO),--scenario-name $(SCENARIO),--all)
+
+image: ## build the images of the test hosts, where missing or out of date
+	@tools/testbed image
 
 venv: .venv/.complete ## make .venv with the pinned tools
 
-.venv/.complete: requirements.txt requirements-dev.txt constraints.txt tools/venv
+.venv/.complete: requirements.txt requirements-dev.txt constraints.txt
 	@tools/venv
 
-demo: venv ## two gateways in containers, a tunnel between them, and proof that it works
-	@tools/demo
-
-demo-down: ## remove what `make demo` made
-	@tools/demo down
-
-unit: venv ## unit tests of the pure core and of the adapters
-	@$(BIN)/pytest -q
-
-types: venv ## mypy, strict
-	@$(BIN)/mypy plugins/module_utils
+format: venv ## format the Python code
+	@ruff check --quiet --fix; ruff format --quiet
 
 lock: venv ## write the versions that are installed now into constraints.txt
 	@{ echo '# The dependencies of requirements*.txt, all pinned. Made by `make lock`, on Python 3.11.'; \
-	   $(BIN)/pip freeze --disable-pip-version-check | sort -f; } > constraints.txt
+	   pip freeze --disable-pip-version-check | sort -f; } > constraints.txt
+
+clean: demo-down ## remove images, caches and .venv
+	@tools/testbed clean
+	@rm -rf .venv .cache
