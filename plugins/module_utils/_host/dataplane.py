@@ -27,14 +27,14 @@ def was_userspace(host: Host) -> bool:
     return file is not None and reads_userspace(file.data.decode("utf-8", "replace"))
 
 
-def uses_userspace(host: Host, gateway: Gateway, before: bool) -> bool:
+def uses_userspace(host: Host, gateway: Gateway, *, before: bool) -> bool:
     """What the networks ask for together; `auto` leaves it to the kernel's answer.
 
     ``before`` is what the last run chose. Raises ModelError, or HostError naming the package.
     """
     if not gateway.networks:
         return False
-    userspace = _choose(host, gateway, before)
+    userspace = _choose(host, gateway, before=before)
     if userspace and not os.path.exists(PLUGIN):
         raise HostError(
             "use the userspace data plane",
@@ -43,7 +43,7 @@ def uses_userspace(host: Host, gateway: Gateway, before: bool) -> bool:
     return userspace
 
 
-def _choose(host: Host, gateway: Gateway, before: bool) -> bool:
+def _choose(host: Host, gateway: Gateway, *, before: bool) -> bool:
     asked = {network.dataplane: network for network in gateway.networks.values()}
     if "userspace" in asked:
         return True

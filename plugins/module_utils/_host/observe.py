@@ -52,7 +52,11 @@ def daemon_state(host: Host) -> DaemonState:
         vici.connections(),
         vici.secrets(),
         established,
-        frozenset((policy.ike, policy.child) for policy in vici.policies()),
+        frozenset(
+            (policy.ike, policy.child)
+            for policy in vici.policies()
+            if policy.mode not in ("PASS", "DROP")
+        ),
     )
 
 

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .._model.gateway import Gateway
 from .._plan.observed import Observed
@@ -22,13 +22,16 @@ Params = t.Mapping[str, t.Any]
 class Edit:
     """The Gateway as the options want it, and what the module answers for.
 
-    ``result`` is returned under the name of the object, without secrets.
+    ``result`` is returned under the name of the object, without secrets. ``certified`` is the
+    phase 1 whose certificates come from the files that its options name, which may be new ones;
+    every other keeps the copies that it has.
     """
 
     gateway: Gateway
     scope: Scope
     result: t.Mapping[str, t.Any]
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
+    certified: str = ""
 
 
 @dataclass(frozen=True)

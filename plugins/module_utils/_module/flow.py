@@ -21,10 +21,9 @@ from .._host.dataplane import uses_userspace, was_userspace
 from .._host.host import Host
 from .._host.observe import observe
 from .._host.state import given_credentials, installed_credentials, read_gateway
-from .._model.gateway import Gateway
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, touched
-from .._render.artefacts import Artefacts, artefacts
+from .._render.artefacts import Credentials, artefacts
 from .edit import Edit, View
 from .resource import Resource
 
@@ -60,9 +59,13 @@ def _run(
     """Everything up to the plan; nothing is changed yet."""
     current = read_gateway(host.files)
     edit = resource.edit(current, params)
-    before = _rendered(host, current, current, was_userspace(host))
-    userspace = uses_userspace(host, edit.gateway, before.userspace)
-    after = _rendered(host, current, edit.gateway, userspace)
+    before = artefacts(
+        current,
+        userspace=was_userspace(host),
+        credentials=installed_credentials(host.files, current),
+    )
+    userspace = uses_userspace(host, edit.gateway, before=before.userspace)
+    after = artefacts(edit.gateway, userspace=userspace, credentials=_credentials(host, edit))
     scope = touched(before, after, edit.scope)
     observed = observe(host, before, after, scope)
     warnings = resource.check_host(host, View(current, edit, params, observed, userspace))
@@ -71,13 +74,12 @@ def _run(
     return edit, plan, warnings
 
 
-def _rendered(host: Host, current: Gateway, gateway: Gateway, userspace: bool) -> Artefacts:
-    """With the certificates that are installed, or for a phase 1 that is edited, those given."""
-    credentials = installed_credentials(host.files, gateway)
-    for name, connection in gateway.connections.items():
-        if name in credentials and connection != current.connections.get(name):
-            credentials[name] = given_credentials(host.files, connection)
-    return artefacts(gateway, userspace=userspace, credentials=credentials)
+def _credentials(host: Host, edit: Edit) -> dict[str, Credentials]:
+    credentials = installed_credentials(host.files, edit.gateway)
+    if edit.certified:
+        connection = edit.gateway.connections[edit.certified]
+        credentials[connection.name] = given_credentials(host.files, connection)
+    return credentials
 
 
 def _runner(module: AnsibleModule) -> t.Callable[[list[str], str], tuple[int, str, str]]:

@@ -22,8 +22,8 @@ from .._render.network_files import alias
 from .edit import Edit, Params, View
 from .spec import VPN_NETWORK, Spec
 
-# Without any of these, a task on a network that exists only switches it.
-_DEFINING = ("ip_address", "network_address", "interface_network", "interface", "layer2_id", "mtu")
+# What a task must leave out to do nothing but switch a network that exists.
+_POWER_ALONE = ("name", "state", "force")
 
 
 class NetworkResource:
@@ -59,10 +59,19 @@ def _wanted(known: VpnNetwork | None, params: Params) -> VpnNetwork:
     state = params["state"]
     if state == "present":
         state = known.state if known else "started"
-    only_power = all(params[option] is None for option in _DEFINING)
-    if known is not None and only_power and params["ip_address_type"] == known.ip_address_type:
+    if known is not None and _says_nothing(params):
         return replace(known, state=state)
     return VpnNetwork.from_options({**params, "state": state})
+
+
+def _says_nothing(params: Params) -> bool:
+    """Whether every option but the power state is left out, or at its default."""
+    standard = VPN_NETWORK.argument_spec
+    return all(
+        value is None or value == standard[option].get("default")
+        for option, value in params.items()
+        if option not in _POWER_ALONE
+    )
 
 
 def _result(network: VpnNetwork) -> dict[str, t.Any]:

@@ -41,7 +41,9 @@ class Phase1Resource:
         connection = _wanted(known, params)
         gateway = current.with_connection(connection)
         warnings = _warnings(connection, params) if connection.enabled else ()
-        return Edit(gateway, scope, connection.to_options(), warnings)
+        # A task that only switches a phase 1 off does not name its files.
+        certified = name if params["certificate"] is not None else ""
+        return Edit(gateway, scope, connection.to_options(), warnings, certified)
 
     def check_host(self, host: Host, view: View) -> list[str]:
         connection = view.edit.gateway.connections.get(view.params["name"])
@@ -94,10 +96,12 @@ def _wanted(known: IkeConnection | None, params: Params) -> IkeConnection:
 
 def _warnings(connection: IkeConnection, params: Params) -> tuple[str, ...]:
     subject = f"phase 1 {connection.name}"
+    policy = params["weak_crypto"]
     weak = [reason for item in connection.encryption for reason in item.weaknesses()]
+    warnings = weak_crypto(subject, "encryption", weak, policy)
     if connection.negotiation_mode == "aggressive" and connection.authentication == "psk":
-        weak.append("aggressive mode with a PSK")
-    warnings = weak_crypto(subject, weak, params["weak_crypto"])
+        weak = ["aggressive mode with a PSK"]
+        warnings += weak_crypto(subject, "negotiation_mode", weak, policy)
     if connection.psk is not None and connection.psk.short:
         warnings.append(f"{subject}: the psk has fewer than 20 characters")
     return tuple(warnings)

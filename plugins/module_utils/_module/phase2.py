@@ -39,7 +39,7 @@ class Phase2Resource:
         weak = [reason for item in child.encryption for reason in item.weaknesses()]
         warnings: list[str] = []
         if child.enabled:
-            warnings = weak_crypto(f"phase 2 {name}", weak, params["weak_crypto"])
+            warnings = weak_crypto(f"phase 2 {name}", "encryption", weak, params["weak_crypto"])
         return Edit(current.with_child(child), scope, child.to_options(), tuple(warnings))
 
     def check_host(self, host: Host, view: View) -> list[str]:

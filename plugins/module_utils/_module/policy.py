@@ -22,14 +22,14 @@ from .._render.connection import connection_section
 from .._render.settings_file import Section
 
 
-def weak_crypto(subject: str, weak: t.Sequence[str], policy: str) -> list[str]:
+def weak_crypto(subject: str, option: str, weak: t.Sequence[str], policy: str) -> list[str]:
     """Warnings, none, or a refusal, as the option ``weak_crypto`` says."""
     found = ", ".join(dict.fromkeys(weak))
     if not found or policy == "allow":
         return []
     if policy == "refuse":
         raise ModelError(
-            "encryption", found, "is weak, and weak_crypto is refuse", "strong algorithms", subject
+            option, found, "is weak, and weak_crypto is refuse", "strong cryptography", subject
         )
     return [f"{subject}: weak cryptography: {found}"]
 
@@ -50,7 +50,7 @@ def check_foreign(connection: IkeConnection, current: Gateway, observed: Observe
         return
     subject = f"phase 1 {connection.name}"
     settings = current.settings_of(connection.network)
-    section = connection_section(connection, settings, userspace=False)
+    section = connection_section(connection, settings)
     for name, conn in observed.daemon.connections.items():
         if name in current.connections:
             continue

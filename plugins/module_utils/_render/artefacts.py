@@ -112,7 +112,7 @@ def artefacts(
     """``credentials`` by name of the phase 1, for those with ``authentication: pubkey``."""
     swanctl = {}
     for connection in gateway.connections.values():
-        parts = _connection_file(gateway, connection, credentials, userspace=userspace)
+        parts = _connection_file(gateway, connection, credentials)
         swanctl[parts.file.path] = parts
     for name in gateway.networks:
         for parts in (
@@ -166,11 +166,9 @@ def _connection_file(
     gateway: Gateway,
     connection: IkeConnection,
     credentials: t.Mapping[str, Credentials],
-    *,
-    userspace: bool,
 ) -> SwanctlFile:
     settings = gateway.settings_of(connection.network)
-    section = connection_section(connection, settings, userspace=userspace)
+    section = connection_section(connection, settings)
     body: dict[str, Value] = {"connections": {connection.name: section}}
     secrets: tuple[SharedSecret, ...] = ()
     if connection.authentication == "psk" and connection.psk is not None:

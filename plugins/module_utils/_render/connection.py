@@ -23,13 +23,13 @@ _VERSION = {"auto": "0", "ikev1": "1", "ikev2": "2"}
 _UNIQUE = {"yes": "replace", "no": "no", "never": "never"}
 _REVOCATION = {"yes": "strict", "ifuri": "ifuri", "no": "relaxed"}
 # A pure `start` is never tried again after a reject or a delete by the peer; the trap heals that.
+# `close_action = start` would too, but with `unique = replace` on both sides two SAs that meet
+# replace each other without end.
 _START_ACTION = {"responder_only": "none", "on_demand": "trap", "start": "trap|start"}
 _DPD_ACTION = {"clear": "clear", "hold": "trap", "restart": "restart", "none": "clear"}
 
 
-def connection_section(
-    connection: IkeConnection, settings: IpsecSettings, *, userspace: bool
-) -> Section:
+def connection_section(connection: IkeConnection, settings: IpsecSettings) -> Section:
     """``connections.<name>``, with its enabled children."""
     section: dict[str, Value] = {
         "version": _VERSION[connection.key_exchange],
@@ -48,16 +48,14 @@ def connection_section(
     section["local"] = _local(connection)
     section["remote"] = _remote(connection, settings)
     section["children"] = {
-        child.name: child_section(child, connection, settings, userspace=userspace)
+        child.name: child_section(child, connection, settings)
         for child in connection.children
         if child.enabled
     }
     return section
 
 
-def child_section(
-    child: ChildSa, connection: IkeConnection, settings: IpsecSettings, *, userspace: bool
-) -> Section:
+def child_section(child: ChildSa, connection: IkeConnection, settings: IpsecSettings) -> Section:
     """``connections.<name>.children.<child>``."""
     section: dict[str, Value] = {"mode": child.mode}
     # Without a selector charon takes `dynamic`, the addresses of the two peers.
@@ -69,9 +67,6 @@ def child_section(
     section.update(_child_times(child, connection))
     section["start_action"] = _START_ACTION[connection.connection_behavior]
     section["dpd_action"] = _dpd_action(connection)
-    if userspace and connection.connection_behavior == "start":
-        # kernel-libipsec raises no acquire, so a trap can't bring the tunnel back.
-        section["close_action"] = "start"
     section["ipcomp"] = _yes_no(settings.ipcomp)
     return section
 
