@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import typing as t
 
 import pytest
@@ -40,10 +41,10 @@ def connect(site: Site, *, ipcomp: bool = False) -> None:
         place.sh("ip xfrm state flush; ip xfrm policy flush")
         mode = "transport" if ipcomp else "tunnel"
         for number, (source, target) in enumerate((OUTER, OUTER[::-1])):
-            sa = f"ip xfrm state add src {source} dst {target} reqid 1"
-            place.sh(f"{sa} proto esp spi {0x1000 + number} mode {mode} {_CRYPTO}")
+            sa = f"ip xfrm state add src {source} dst {target}"
+            place.sh(f"{sa} proto esp spi {0x1000 + number} reqid 1 mode {mode} {_CRYPTO}")
             if ipcomp:
-                kind = "mode tunnel comp deflate 0x00 flag af-unspec"
+                kind = "reqid 1 mode tunnel comp deflate flag af-unspec"
                 place.sh(f"{sa} proto comp spi {0x2000 + number} {kind}")
         for local, remote in selectors:
             place.sh(_policy("out", local, remote, ends, ipcomp=ipcomp))
@@ -54,25 +55,21 @@ def connect(site: Site, *, ipcomp: bool = False) -> None:
 def _policy(
     direction: str, source: object, target: object, ends: tuple[str, ...], *, ipcomp: bool
 ) -> str:
-    outer = f"tmpl src {ends[0]} dst {ends[1]} reqid 1"
+    outer = f"tmpl src {ends[0]} dst {ends[1]}"
     # A packet that was not worth compressing has no IPComp header to check.
     level = "" if direction == "out" else "level use"
     protection = (
-        f"{outer} proto comp mode tunnel {level} {outer} proto esp mode transport"
+        f"{outer} proto comp reqid 1 mode tunnel {level} {outer} proto esp reqid 1 mode transport"
         if ipcomp
-        else f"{outer} proto esp mode tunnel"
+        else f"{outer} proto esp reqid 1 mode tunnel"
     )
     return f"ip xfrm policy add src {source} dst {target} dir {direction} {protection}"
 
 
 def protected(site: Site) -> int:
     """Packets that ESP SAs of the gateway carried, in both directions."""
-    words = site.gateway.sh("ip -s xfrm state list proto esp").replace("(", " ").split()
-    return sum(
-        int(words[place - 1].removesuffix(")"))
-        for place, word in enumerate(words)
-        if word == "packets)" or word == "packets),"
-    )
+    listed = site.gateway.sh("ip -s xfrm state list proto esp")
+    return sum(map(int, re.findall(r"lifetime current:\s+\d+\(bytes\), (\d+)\(packets\)", listed)))
 
 
 @pytest.fixture
