@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import typing as t
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from .._errors import ModelError
 from . import checks, lifetime
@@ -44,16 +44,19 @@ class ChildSa:
     def from_options(cls, options: Options, versions: frozenset[int]) -> ChildSa:
         """``versions`` are the IKE versions of the phase 1. Raises ModelError naming the object."""
         name = checks.phase_name("name", options.get("name"))
+        phase1 = checks.phase_name("phase1", options.get("phase1"))
         try:
             use = Use.AH if options.get("protocol") == "ah" else Use.ESP
             convert = {**_CONVERT, "encryption": proposals(use, versions)}
-            child = cls(**{**field_values(cls, options, convert)})
-            child = child._with_default_proposals()
+            child = cls(**field_values(cls, options, convert))
+            if not child.encryption:
+                default = DEFAULT_AH if use is Use.AH else DEFAULT_ESP
+                child = replace(child, encryption=default)
             _check_lifetime(child)
             _check_selectors(child, versions)
             return child
         except ModelError as error:
-            raise error.within(f"phase 2 {name}") from None
+            raise error.within(f"phase 2 {name} of phase 1 {phase1}") from None
 
     def to_options(self) -> dict[str, t.Any]:
         return {item.name: plain(getattr(self, item.name)) for item in fields(self)}
@@ -83,34 +86,25 @@ class ChildSa:
             if local.version == remote.version
         )
 
-    def _with_default_proposals(self) -> ChildSa:
-        if self.encryption:
-            return self
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        values["encryption"] = DEFAULT_AH if self.protocol == "ah" else DEFAULT_ESP
-        return ChildSa(**values)
-
 
 def proposals(use: Use, versions: frozenset[int]) -> t.Callable[[str, t.Any], tuple[Proposal, ...]]:
-    """A converter of the ``encryption`` option: a list of suboptions, or of ready proposals."""
+    """A converter of the ``encryption`` option, a list of suboptions."""
 
     def convert(option: str, value: t.Any) -> tuple[Proposal, ...]:
         if not value:
             raise ModelError(
                 option, value, "is empty", "at least one entry, or leave the option out"
             )
-        built = []
+        built: list[Proposal] = []
         for index, item in enumerate(value):
+            place = f"{option}[{index}]"
             try:
-                # None is how Ansible hands over a suboption that was not given.
-                given = {key: entry for key, entry in item.items() if entry is not None}
-                built.append(Proposal.build(given, use, versions))
+                proposal = Proposal.build(item, use, versions)
             except ModelError as error:
-                raise error.at(f"{option}[{index}]") from None
-        if len(set(built)) != len(built):
-            raise ModelError(
-                option, "encryption", "names the same combination twice", "each one once"
-            )
+                raise error.at(place) from None
+            if proposal in built:
+                raise ModelError(place, proposal.keyword(), "is there already", "each one once")
+            built.append(proposal)
         return tuple(built)
 
     return convert

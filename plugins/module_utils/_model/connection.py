@@ -79,8 +79,9 @@ class IkeConnection:
             convert = {**_CONVERT, "encryption": proposals(Use.IKE, versions)}
             connection = cls(**field_values(cls, options, convert))
             if kept is not None:
-                psk = connection.psk or kept.psk
-                connection = replace(connection, children=kept.children, psk=psk)
+                connection = replace(connection, children=kept.children)
+                if connection.authentication == "psk" and connection.psk is None:
+                    connection = replace(connection, psk=kept.psk)
             connection._check()
             return connection
         except ModelError as error:
@@ -142,7 +143,7 @@ class IkeConnection:
     def _check(self) -> None:
         lifetime.lifetime_seconds("lifetime", self.lifetime, self.lifetime_unit)
         if self.rekey:
-            lifetime.check_margin("lifetime", self.lifetime_seconds, self.margin_seconds)
+            self._check_margin()
         self._check_authentication()
         self._check_initiator()
         if self.negotiation_mode == "aggressive" and self.versions != {1}:
@@ -155,28 +156,33 @@ class IkeConnection:
         for child in self.children:
             self._check_child(child)
 
+    def _check_margin(self) -> None:
+        if self.margin_seconds == 0:
+            raise ModelError(
+                "margintime",
+                self.margintime,
+                "leaves no time to negotiate what replaces an SA",
+                "1 second or more, or rekey: false",
+            )
+        lifetime.check_margin("lifetime", self.lifetime_seconds, self.margin_seconds)
+
     def _check_authentication(self) -> None:
-        if self.authentication == "psk":
-            if self.psk is None:
-                raise ModelError(
-                    "psk", None, "is missing for authentication psk", "a pre-shared key"
-                )
-            for option in CREDENTIALS:
-                if getattr(self, option) is not None:
-                    raise ModelError(
-                        option,
-                        getattr(self, option),
-                        "has no use with authentication psk",
-                        "nothing",
-                    )
-            return
-        for option in CREDENTIALS:
-            if getattr(self, option) is None:
+        given = {option: getattr(self, option) for option in ("psk", *CREDENTIALS)}
+        needed = ("psk",) if self.authentication == "psk" else CREDENTIALS
+        for option, value in given.items():
+            if option in needed and value is None:
                 raise ModelError(
                     option,
                     None,
-                    "is missing for authentication pubkey",
-                    "the path of a PEM file on the host",
+                    f"is missing for authentication {self.authentication}",
+                    "a pre-shared key" if option == "psk" else "the path of a PEM file on the host",
+                )
+            if option not in needed and value is not None:
+                raise ModelError(
+                    option,
+                    MASK if option == "psk" else value,
+                    f"has no use with authentication {self.authentication}",
+                    "nothing",
                 )
 
     def _check_initiator(self) -> None:
@@ -223,7 +229,12 @@ def _gateway(option: str, value: t.Any) -> str:
 
 
 def _psk(option: str, value: t.Any) -> Secret:
-    secret = value if isinstance(value, Secret) else Secret(str(value).encode("utf-8"))
+    if isinstance(value, Secret):
+        return value
+    try:
+        secret = Secret(str(value).encode("utf-8"))
+    except UnicodeEncodeError:
+        raise ModelError(option, MASK, "is not UTF-8 text", "any characters of Unicode") from None
     if not secret.reveal():
         raise ModelError(option, MASK, "is empty", "20 random characters or more")
     return secret

@@ -86,18 +86,20 @@ class Gateway:
         for other in self.connections.values():
             if other.name != connection.name:
                 _check_distinct(connection, other)
+        for child in connection.children:
+            self._check_carried_once(child, connection)
         return replace(self, connections={**self.connections, connection.name: connection})
 
     def without_connection(self, name: str) -> Gateway:
         return replace(self, connections=_without(self.connections, name))
 
     def with_child(self, child: ChildSa) -> Gateway:
-        connection = self.connection_of_child(child.phase1, child.network, f"phase 2 {child.name}")
-        for other in self.connections.values():
-            for item in other.children:
-                if (other.name, item.name) != (connection.name, child.name):
-                    _check_no_overlap(child, item)
-        return self.with_connection(connection.with_child(child))
+        subject = f"phase 2 {child.name} of phase 1 {child.phase1}"
+        connection = self.connection_of_child(child.phase1, child.network, subject)
+        connection = connection.with_child(child)
+        # First, so that an error is about this child rather than one that it collides with.
+        self._check_carried_once(child, connection)
+        return self.with_connection(connection)
 
     def connection_of_child(self, phase1: str, network: str, subject: str) -> IkeConnection:
         """The phase 1 named by a phase 2; the error lists those that exist."""
@@ -112,6 +114,14 @@ class Gateway:
                 subject,
             )
         return connection
+
+    def _check_carried_once(self, child: ChildSa, connection: IkeConnection) -> None:
+        """No two tunnels carry the same; a phase 1 that is disabled carries nothing."""
+        for other in {**self.connections, connection.name: connection}.values():
+            if other.name == connection.name or (other.enabled and connection.enabled):
+                for item in other.children:
+                    if (other.name, item.name) != (connection.name, child.name):
+                        _check_no_overlap(child, item)
 
     def _require_network(self, name: str, subject: str) -> None:
         if name not in self.networks:

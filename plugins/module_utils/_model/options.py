@@ -12,8 +12,6 @@ import ipaddress
 import typing as t
 from dataclasses import MISSING, fields
 
-from .secret import Secret
-
 Options = t.Mapping[str, t.Any]
 Convert = t.Callable[[str, t.Any], t.Any]
 
@@ -53,8 +51,6 @@ def plain(value: t.Any) -> t.Any:
     """A field's value as JSON can hold it, in the form that the option takes."""
     if isinstance(value, tuple):
         return [plain(item) for item in value]
-    if isinstance(value, Secret):
-        return str(value)
     if value is None or isinstance(value, (str, int, bool)):
         return value
     if isinstance(value, (ipaddress.IPv4Address, ipaddress.IPv6Address)):

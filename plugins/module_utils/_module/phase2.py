@@ -33,13 +33,14 @@ class Phase2Resource:
         phase1, network = params["phase1"], params["network"]
         if params["state"] == "absent":
             return _absent(current, name, phase1, network)
-        connection = current.connection_of_child(phase1, network, f"phase 2 {name}")
+        subject = f"phase 2 {name} of phase 1 {phase1}"
+        connection = current.connection_of_child(phase1, network, subject)
         child = _wanted(connection, params)
         scope = Scope(swanctl=frozenset({connection_path(phase1)}))
         weak = [reason for item in child.encryption for reason in item.weaknesses()]
         warnings: list[str] = []
         if child.enabled:
-            warnings = weak_crypto(f"phase 2 {name}", "encryption", weak, params["weak_crypto"])
+            warnings = weak_crypto(subject, "encryption", weak, params["weak_crypto"])
         return Edit(current.with_child(child), scope, child.to_options(), tuple(warnings))
 
     def check_host(self, host: Host, view: View) -> list[str]:
@@ -70,10 +71,7 @@ def _wanted(connection: IkeConnection, params: Params) -> ChildSa:
     silent = params["local_network"] is None and params["remote_network"] is None
     if known is not None and params["state"] == "disabled" and silent:
         return replace(known, state="disabled")
-    try:
-        return ChildSa.from_options(params, connection.versions)
-    except ModelError as error:
-        raise error.within(f"phase 2 {params['name']} of phase 1 {connection.name}") from None
+    return ChildSa.from_options(params, connection.versions)
 
 
 def _check_userspace(child: ChildSa, subject: str) -> None:

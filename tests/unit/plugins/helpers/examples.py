@@ -1,0 +1,88 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The models that tests begin with: one network, one peer, one tunnel."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.child import ChildSa
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import (
+    IkeConnection,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.settings import (
+    IpsecSettings,
+)
+
+PSK = "correct horse battery staple"
+
+NETWORK = {"name": "lan", "ip_address": "10.1.0.1", "network_address": "10.1.0.0/24"}
+PHASE1 = {"name": "site-b", "network": "lan", "remote_gateway": "192.0.2.2", "psk": PSK}
+PHASE2 = {
+    "name": "net",
+    "phase1": "site-b",
+    "network": "lan",
+    "local_network": ["10.1.0.0/24"],
+    "remote_network": ["10.2.0.0/24"],
+}
+PUBKEY = {
+    "authentication": "pubkey",
+    "psk": None,
+    "certificate": "/etc/ssl/gw.pem",
+    "private_key": "/etc/ssl/gw.key",
+    "ca": "/etc/ssl/ca.pem",
+}
+
+
+def network(**options: t.Any) -> VpnNetwork:
+    return VpnNetwork.from_options({**NETWORK, **options})
+
+
+def settings(**options: t.Any) -> IpsecSettings:
+    return IpsecSettings.from_options({"network": "lan", **options})
+
+
+def connection(*children: ChildSa, **options: t.Any) -> IkeConnection:
+    made = IkeConnection.from_options({**PHASE1, **options})
+    for item in children:
+        made = made.with_child(item)
+    return made
+
+
+def child(*versions: int, **options: t.Any) -> ChildSa:
+    """``versions`` are the IKE versions of its phase 1, IKEv2 if none are given."""
+    return ChildSa.from_options({**PHASE2, **options}, frozenset(versions or (2,)))
+
+
+def gateway(*parts: VpnNetwork | IpsecSettings | IkeConnection) -> Gateway:
+    """A gateway of these; with the network ``lan`` if none is given."""
+    made = Gateway()
+    if not any(isinstance(part, VpnNetwork) for part in parts):
+        made = made.with_network(network())
+    for part in parts:
+        if isinstance(part, VpnNetwork):
+            made = made.with_network(part)
+        elif isinstance(part, IpsecSettings):
+            made = made.with_settings(part)
+        else:
+            made = made.with_connection(part)
+    return made
+
+
+@contextlib.contextmanager
+def refused(option: str, subject: str, *words: str) -> t.Iterator[None]:
+    """What is inside raises ModelError for this option of this object, with these words in it."""
+    with pytest.raises(ModelError) as raised:
+        yield
+    assert raised.value.option == option
+    assert raised.value.subject == subject
+    assert raised.value.legal
+    for word in words:
+        assert word in str(raised.value)
