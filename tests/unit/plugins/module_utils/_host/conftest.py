@@ -8,6 +8,9 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici import Vici
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_run import (
+    ScriptedRun,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_vici import (
     ScriptedVici,
 )
@@ -24,3 +27,10 @@ def _vici(charon: ScriptedVici) -> t.Iterator[Vici]:
     # Long enough for a busy machine: only the tests of a daemon that hangs wait for it.
     with Vici(charon.connect, timeout=20) as vici:
         yield vici
+
+
+@pytest.fixture(name="run")
+def _run() -> t.Iterator[ScriptedRun]:
+    run = ScriptedRun()
+    yield run
+    run.done()

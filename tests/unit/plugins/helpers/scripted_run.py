@@ -1,0 +1,34 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A host whose programs answer by a script: what is asked must be the next that is expected."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+
+class ScriptedRun:
+    """A ``Run``. ``expect`` in order; leftovers and surprises fail the test."""
+
+    def __init__(self) -> None:
+        self._script: list[tuple[str, tuple[int, str, str]]] = []
+        self.stdin: list[str] = []
+
+    def expect(self, command: str, output: t.Any = "", status: int = 0, errors: str = "") -> None:
+        """``output`` is printed as it is, or as JSON if it is not a text."""
+        printed = output if isinstance(output, str) else json.dumps(output)
+        self._script.append((command, (status, printed, errors)))
+
+    def __call__(self, argv: list[str], stdin: str) -> tuple[int, str, str]:
+        command = " ".join(argv)
+        assert self._script, f"nothing more was expected: {command}"
+        expected, answer = self._script.pop(0)
+        assert command == expected
+        self.stdin.append(stdin)
+        return answer
+
+    def done(self) -> None:
+        assert not self._script, f"never asked: {self._script[0][0]}"

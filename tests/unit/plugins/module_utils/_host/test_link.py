@@ -1,0 +1,125 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import Link, LinkState
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_run import (
+    ScriptedRun,
+)
+
+SHOW = "ip -j -d address show"
+ROUTES = "ip -j -6 route show default"
+TRY_ESP = (
+    "unshare --net ip xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 0x1001 mode tunnel"
+    f" auth hmac(sha256) 0x{'00' * 32} enc cbc(aes) 0x{'00' * 16}"
+)
+
+
+def inet(local: str, length: int, **more: t.Any) -> dict[str, t.Any]:
+    family = "inet6" if ":" in local else "inet"
+    return {"family": family, "local": local, "prefixlen": length, "scope": "global", **more}
+
+
+ETH0 = {
+    "ifname": "eth0",
+    "flags": ["BROADCAST", "UP", "LOWER_UP"],
+    "mtu": 1500,
+    "addr_info": [
+        inet("192.0.2.1", 24),
+        inet("192.0.2.9", 24, dynamic=True),
+        inet("2001:db8::1", 64),
+        inet("fe80::1", 64, scope="link"),
+        {},
+    ],
+}
+VLAN = {
+    "ifname": "vpn-lan",
+    "link": "eth0",
+    "flags": ["BROADCAST"],
+    "mtu": 1400,
+    "ifalias": "VPN network lan (tunnelwright)",
+    "linkinfo": {"info_kind": "vlan", "info_data": {"protocol": "802.1Q", "id": 7}},
+}
+VETH = {"ifname": "v0", "link": "v1", "flags": [], "mtu": 1500, "linkinfo": {"info_kind": "veth"}}
+
+
+@pytest.mark.parametrize(
+    ("device", "state"),
+    [
+        ("eth0", LinkState("", 1500, True, ("192.0.2.1/24", "2001:db8::1/64"))),
+        (
+            "vpn-lan",
+            LinkState("vlan", 1400, False, (), "VPN network lan (tunnelwright)", "eth0", 7),
+        ),
+        ("v0", LinkState("veth", 1500, False, ())),
+        ("eth", None),
+    ],
+)
+def test_get(run: ScriptedRun, device: str, state: LinkState | None) -> None:
+    # Old releases leave an empty object for each interface that they filtered out.
+    run.expect(SHOW, [{}, ETH0, VLAN, VETH])
+    assert Link(run).get(device) == state
+
+
+def test_names(run: ScriptedRun) -> None:
+    run.expect("ip -j link show", [{"ifname": "lo"}, {"ifname": "eth0"}])
+    assert Link(run).names() == ("lo", "eth0")
+
+
+@pytest.mark.parametrize(
+    ("version", "path"),
+    [(4, "/proc/sys/net/ipv4/ip_forward"), (6, "/proc/sys/net/ipv6/conf/all/forwarding")],
+)
+def test_forwarding(run: ScriptedRun, version: int, path: str) -> None:
+    for printed, status, wanted in (("1\n", 0, True), ("0\n", 0, False), ("", 1, False)):
+        run.expect(f"cat {path}", printed, status)
+        assert Link(run).forwarding(version) is wanted
+
+
+@pytest.mark.parametrize(
+    ("status", "errors", "wanted"), [(0, "", True), (2, "Error: Requested type not found.", False)]
+)
+def test_esp_is_there_if_it_can_be_added(
+    run: ScriptedRun, status: int, errors: str, wanted: bool
+) -> None:
+    run.expect(TRY_ESP, "", status, errors)
+    assert Link(run).kernel_has_esp() is wanted
+
+
+def test_a_host_where_nothing_can_be_tried_is_an_error(run: ScriptedRun) -> None:
+    run.expect(TRY_ESP, "", 1, "unshare: unshare failed: Operation not permitted\n")
+    with pytest.raises(HostError, match="unshare failed"):
+        Link(run).kernel_has_esp()
+
+
+def test_default_routes_from_router_advertisements(run: ScriptedRun) -> None:
+    run.expect(
+        ROUTES,
+        [
+            {"dst": "default", "dev": "eth0", "protocol": "ra"},
+            {"dst": "default", "dev": "eth1"},
+            {"dst": "default", "dev": "eth2", "protocol": "static"},
+            {"dst": "default", "protocol": "ra", "nexthops": [{"dev": "eth3"}, {"dev": "eth4"}]},
+        ],
+    )
+    for device, accept in (("eth0", "1"), ("eth3", "2"), ("eth4", "1")):
+        run.expect(f"cat /proc/sys/net/ipv6/conf/{device}/accept_ra", f"{accept}\n")
+    assert Link(run).ra_default_route_interfaces() == ("eth0", "eth4")
+
+
+def test_no_default_routes(run: ScriptedRun) -> None:
+    run.expect(ROUTES, "")
+    assert Link(run).ra_default_route_interfaces() == ()
+
+
+def test_deletions(run: ScriptedRun) -> None:
+    run.expect("ip link delete dev vpn-lan")
+    run.expect("ip address delete 10.1.0.1/24 dev eth0")
+    Link(run).delete("vpn-lan")
+    Link(run).delete_address("eth0", "10.1.0.1/24")

@@ -1,0 +1,79 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import Systemd
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_run import (
+    ScriptedRun,
+)
+
+UNIT = "tunnelwright-lan.service"
+SHOW = "systemctl show --property"
+JOURNAL = f"journalctl --unit {UNIT} --lines 10 --output cat --no-pager"
+
+
+@pytest.mark.parametrize(
+    ("state", "enabled"),
+    [
+        ("enabled", True),
+        ("enabled-runtime", True),
+        ("disabled", False),
+        ("masked", False),
+        ("", False),
+    ],
+)
+def test_is_enabled(run: ScriptedRun, state: str, enabled: bool) -> None:
+    run.expect(f"{SHOW} UnitFileState --value {UNIT}", f"{state}\n")
+    assert Systemd(run).is_enabled(UNIT) is enabled
+
+
+@pytest.mark.parametrize(
+    ("state", "active"),
+    [
+        ("active", True),
+        ("reloading", True),
+        ("activating", False),
+        ("failed", False),
+        ("inactive", False),
+    ],
+)
+def test_is_active(run: ScriptedRun, state: str, active: bool) -> None:
+    run.expect(f"{SHOW} ActiveState --value {UNIT}", f"{state}\n")
+    assert Systemd(run).is_active(UNIT) is active
+
+
+@pytest.mark.parametrize("verb", ["enable", "disable", "start", "stop", "restart"])
+def test_verbs(run: ScriptedRun, verb: str) -> None:
+    run.expect(f"systemctl --quiet {verb} {UNIT}")
+    getattr(Systemd(run), verb)(UNIT)
+
+
+def test_daemon_reload(run: ScriptedRun) -> None:
+    run.expect("systemctl daemon-reload")
+    Systemd(run).daemon_reload()
+
+
+def test_failure_quotes_the_journal(run: ScriptedRun) -> None:
+    run.expect(f"systemctl --quiet start {UNIT}", "", 1, "See journalctl -xe for details.\n")
+    run.expect(JOURNAL, "tunnelwright-lan: interface late0 does not exist\n")
+    with pytest.raises(HostError) as raised:
+        Systemd(run).start(UNIT)
+    assert raised.value.operation == f"start {UNIT}"
+    assert raised.value.detail == "tunnelwright-lan: interface late0 does not exist"
+
+
+def test_failure_without_a_journal_quotes_systemctl(run: ScriptedRun) -> None:
+    run.expect(f"systemctl --quiet enable {UNIT}", "", 1, f"Unit {UNIT} could not be found.\n")
+    run.expect(JOURNAL, "", 1)
+    with pytest.raises(HostError, match="could not be found"):
+        Systemd(run).enable(UNIT)
+
+
+def test_systemd_that_does_not_answer_is_an_error(run: ScriptedRun) -> None:
+    run.expect(f"{SHOW} ActiveState --value {UNIT}", "", 1, "Failed to connect to bus\n")
+    with pytest.raises(HostError, match="Failed to connect to bus"):
+        Systemd(run).is_active(UNIT)
