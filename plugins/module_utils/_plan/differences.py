@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from .._model.secret import MASK
-from .._render.artefacts import PRIVATE, File
+from .._render.artefacts import KEY_DIR, PRIVATE, File
 from .._render.records import masked
 from .plan import Difference
 
@@ -17,10 +17,12 @@ from .plan import Difference
 def file_difference(before: File | None, after: File | None) -> Difference:
     """A file that comes, changes or goes. A secret that changes shows as masked on both sides."""
     path = (after or before or File("", b"")).path
-    texts = [_shown(before), _shown(after)]
-    if before and after and texts[0] == texts[1]:
-        texts = [f"{texts[0]}{_hidden(before)}", f"{texts[1]}{_hidden(after, 'another ')}"]
-    return Difference(path, *texts)
+    now, then = _shown(before), _shown(after)
+    if before and after and now == then:
+        hidden = "" if before.data == after.data else ", another hidden content"
+        now += f"(mode {before.mode:04o})\n"
+        then += f"(mode {after.mode:04o}{hidden})\n"
+    return Difference(path, now, then)
 
 
 def state_difference(header: str, before: str, after: str) -> Difference:
@@ -32,13 +34,9 @@ def _shown(file: File | None) -> str:
     if file is None:
         return ""
     text = file.data.decode("utf-8", "replace")
-    if file.mode != PRIVATE:
-        return text
+    # By its path in the first place: a file that was found may have any mode.
     if file.path.endswith(".conf"):
         return masked(text)
-    return f"{MASK}\n"
-
-
-def _hidden(file: File, other: str = "") -> str:
-    """What tells two files apart that look the same: their modes, or what is masked in them."""
-    return f"(mode {file.mode:04o}, {other}hidden content)\n"
+    if file.mode == PRIVATE or file.path.startswith(f"{KEY_DIR}/"):
+        return f"{MASK}\n"
+    return text

@@ -13,9 +13,9 @@ host holds. Nothing here knows how any of it gets there.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from .._model.checks import ANY, IPAddress
+from .._model.checks import IPAddress
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
@@ -29,6 +29,7 @@ from .strongswan_conf import daemon_text
 RECORD_DIR = "/etc/tunnelwright"
 SWANCTL_DIR = "/etc/swanctl"
 CONF_DIR = f"{SWANCTL_DIR}/conf.d"
+KEY_DIR = f"{SWANCTL_DIR}/private"
 DAEMON_FILE = "/etc/strongswan.d/tunnelwright.conf"
 UNIT_DIR = "/etc/systemd/system"
 
@@ -38,7 +39,7 @@ PUBLIC = 0o644
 
 @dataclass(frozen=True)
 class File:
-    """A file of ours. ``data`` is its whole content; a PRIVATE one is shown masked."""
+    """A file of ours. ``data`` is its whole content."""
 
     path: str
     data: bytes = field(repr=False)
@@ -157,7 +158,7 @@ def credential_paths(connection: IkeConnection) -> dict[str, str]:
     name = credential_file(connection)
     return {
         "certificate": f"{SWANCTL_DIR}/x509/{name}",
-        "private_key": f"{SWANCTL_DIR}/private/{name}",
+        "private_key": f"{KEY_DIR}/{name}",
         "ca": f"{SWANCTL_DIR}/x509ca/{name}",
     }
 
@@ -224,9 +225,13 @@ def _bypass_file(gateway: Gateway, name: str, *, userspace: bool) -> tuple[Swanc
 
 def _advanced_file(gateway: Gateway, name: str) -> tuple[SwanctlFile, ...]:
     text = gateway.settings_of(name).swanctl_conf
-    if not text or not gateway.networks[name].started:
+    if not text:
         return ()
-    return (advanced_parts(name, text),)
+    parts = advanced_parts(name, text)
+    if gateway.networks[name].started:
+        return (parts,)
+    file = replace(parts.file, data=conf_text(text, loaded=False).encode())
+    return (SwanctlFile(file, parts.owned),)
 
 
 def advanced_parts(network: str, text: str) -> SwanctlFile:
@@ -298,8 +303,9 @@ def _daemon_files(gateway: Gateway, *, userspace: bool) -> dict[str, File]:
 def _network_parts(gateway: Gateway, name: str, *, userspace: bool) -> NetworkParts:
     network = gateway.networks[name]
     rules = network_rules(gateway, name, userspace=userspace)
-    versions = sorted({network.network_address.version} if network.network_address else set())
-    versions = sorted({*versions, *(tunnel.local.version for tunnel in rules.tunnels)})
+    versions = {tunnel.local.version for tunnel in rules.tunnels}
+    if network.network_address is not None:
+        versions.add(network.network_address.version)
     return NetworkParts(
         network,
         File(
@@ -310,7 +316,7 @@ def _network_parts(gateway: Gateway, name: str, *, userspace: bool) -> NetworkPa
         File(f"{RECORD_DIR}/{name}.nft", nft.render(nft.table(rules)).encode()),
         File(f"{UNIT_DIR}/{unit_name(name)}", network_files.unit(network).encode()),
         rules,
-        tuple(versions),
+        tuple(sorted(versions)),
     )
 
 
@@ -326,7 +332,8 @@ def network_rules(gateway: Gateway, name: str, *, userspace: bool) -> nft.Networ
     return nft.NetworkRules(
         network=name,
         ike_interfaces=network.ike_interfaces,
-        peers=_peers(connections),
+        # Those of a conf text are not known.
+        peers=None if settings.swanctl_conf else _peers(connections),
         own=network.network_address,
         tunnels=tuple(
             nft.Tunnel(f"{connection.name}/{child.name}", local, remote)
@@ -350,7 +357,7 @@ def _peers(connections: t.Sequence[IkeConnection]) -> tuple[IPAddress, ...] | No
     addresses = []
     for connection in connections:
         address = connection.peer_address
-        if address is None or connection.mobike or connection.remote_gateway == ANY:
+        if address is None or connection.mobike:
             return None
         addresses.append(address)
     return tuple(sorted(set(addresses), key=lambda item: (item.version, int(item)))) or None

@@ -94,6 +94,9 @@ def secret_owners(connection: IkeConnection) -> tuple[str, ...]:
         owners.append(connection.peer_identity)
     elif connection.identifier:
         owners.append(connection.identifier)
+    elif 2 in connection.versions:
+        # IKEv2 would look for the key of `%any`, and not find one that is for an address.
+        return ()
     # IKEv1 Main Mode must find the key before any identity was sent (RFC 2409 section 5.4).
     if 1 in connection.versions and connection.remote_gateway not in (ANY, *owners):
         owners.append(connection.remote_gateway)

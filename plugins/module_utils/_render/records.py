@@ -20,16 +20,22 @@ import typing as t
 
 from .._errors import ModelError, SyntaxFault, TunnelwrightError
 from .._model.child import ChildSa
-from .._model.connection import KEY_EXCHANGES, IkeConnection
+from .._model.connection import IkeConnection
 from .._model.network import VpnNetwork
 from .._model.secret import MASK, Secret
 from .._model.settings import IpsecSettings
-from .settings_file import Section, parse, render, secret_bytes, secret_text
+from .settings_file import Section, Value, parse, render, secret_bytes, secret_text
 
 MANAGED = "# Managed by the Ansible collection tunnelwright.ipsec: its next run replaces this file."
 _RECORD = "# record "
 _OFF = "#off "
-_PSK = re.compile(r"^(\s*secret = ).*$", re.MULTILINE)
+# The comments that we begin a file with.
+_HEAD = re.compile(f"(?:{re.escape(MANAGED)}\n|{_RECORD}.*\n)*")
+
+# Keys of strongswan.conf(5) whose values are not to be shown; the URI of a database holds a
+# password too. In the section `secrets` of swanctl.conf(5), only identities and file names are to.
+_HIDDEN = re.compile(r"secret|password|passphrase|preshared|^psk|^pin\b|database")
+_OF_SECRETS = ("secret", "id", "file", "handle", "slot", "module", "pin")
 
 
 class RecordFault(TunnelwrightError):
@@ -55,7 +61,7 @@ def read_network(path: str, text: str) -> tuple[VpnNetwork, t.Mapping[str, t.Any
     try:
         record = json.loads(text)
         return VpnNetwork.from_options(record["vpn_network"]), record["ipsec_settings"]
-    except (ValueError, KeyError, TypeError, ModelError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, ModelError) as error:
         raise RecordFault(path, _why(error)) from None
 
 
@@ -65,34 +71,34 @@ def connection_text(connection: IkeConnection, body: Section, *, loaded: bool) -
     options["children"] = [child.to_options() for child in connection.children]
     record = json.dumps(options, sort_keys=True)
     text = render(body)
-    if not loaded:
-        text = "".join(f"{_OFF}{line}" for line in text.splitlines(keepends=True))
-    return f"{MANAGED}\n{_RECORD}{record}\n{text}"
+    return f"{MANAGED}\n{_RECORD}{record}\n{text if loaded else _switched_off(text)}"
 
 
 def read_connection(path: str, text: str) -> IkeConnection:
     """The inverse of ``connection_text``."""
     try:
-        options = json.loads(_record_line(text))
+        head, body = _parted(text)
+        options = json.loads(_record_line(head))
         children = options.pop("children")
-        options["psk"] = _psk(text)
+        options["psk"] = _psk(body)
         connection = IkeConnection.from_options(options)
         for item in children:
-            versions = KEY_EXCHANGES[connection.key_exchange]
-            connection = connection.with_child(ChildSa.from_options(item, versions))
+            child = ChildSa.from_options(item, connection.versions)
+            connection = connection.with_child(child)
         return connection
     except (ValueError, KeyError, TypeError, AttributeError, TunnelwrightError) as error:
         raise RecordFault(path, _why(error)) from None
 
 
-def conf_text(text: str) -> str:
+def conf_text(text: str, *, loaded: bool = True) -> str:
     """A conf text of ``configuration_mode: advanced`` as it is installed."""
-    return f"{MANAGED}\n{text}" + ("" if text.endswith("\n") else "\n")
+    text = text if text.endswith("\n") else f"{text}\n"
+    return f"{MANAGED}\n{text if loaded else _switched_off(text)}"
 
 
 def read_conf(text: str) -> str:
     """The inverse of ``conf_text``, but for a newline added at the end."""
-    return text.split("\n", 1)[1] if text.startswith(MANAGED) else text
+    return _switched_on(text[len(MANAGED) + 1 :] if text.startswith(MANAGED) else text)
 
 
 def secrets_section(name: str, owners: t.Sequence[str], secret: Secret) -> Section:
@@ -108,46 +114,64 @@ def secret_id(name: str) -> str:
 
 
 def masked(text: str) -> str:
-    """A file's text with every secret replaced; one that can't be parsed is hidden whole."""
-    lines = text.splitlines(keepends=True)
-    comments = [line for line in lines if line.startswith("#") and not line.startswith(_OFF)]
-    off = any(line.startswith(_OFF) for line in lines)
+    """A file's text with every secret replaced; one that can't be parsed is hidden whole.
+
+    Comments that are not ours are left out: they may hold secrets of former days.
+    """
+    head, body = _parted(text)
+    on = _switched_on(body)
     try:
-        body = render(_mask(parse(_switched_on(text))))
+        shown = render(_mask(parse(on)))
     except (SyntaxFault, ValueError):
-        return "".join(comments) + f"{MASK}\n"
-    if off:
-        body = "".join(f"{_OFF}{line}" for line in body.splitlines(keepends=True))
-    return "".join(comments) + body
+        return f"{head}{MASK}\n"
+    return head + (shown if on == body else _switched_off(shown))
 
 
-def _mask(section: Section) -> Section:
-    # secret and secret-1 are PSKs and passwords, handle and pin those of tokens (swanctl.conf(5)).
-    hidden = ("secret", "pin", "handle")
+def _mask(section: Section, *, secrets: bool = False) -> Section:
+    """``secrets``: the section is, or stands in, the one of that name."""
     return {
-        key: MASK if key.startswith(hidden) and isinstance(value, str) else _masked_value(value)
+        key: _masked_value(key, value, secrets=secrets or key == "secrets")
         for key, value in section.items()
     }
 
 
-def _masked_value(value: t.Any) -> t.Any:
-    return _mask(value) if isinstance(value, t.Mapping) else value
+def _masked_value(key: str, value: Value, *, secrets: bool) -> Value:
+    if isinstance(value, t.Mapping):
+        return _mask(value, secrets=secrets)
+    if secrets and not key.startswith(_OF_SECRETS):
+        # Perhaps a secret that slipped into the next line.
+        raise ValueError("no key of the section secrets")
+    # The value may hold what should have been the next line.
+    hidden = _HIDDEN.search(f"{key} {value}".lower())
+    return MASK if hidden or (secrets and not key.startswith(("id", "file"))) else value
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Our own comments and the rest."""
+    head = t.cast("re.Match[str]", _HEAD.match(text)).group()
+    return head, text[len(head) :]
+
+
+def _switched_off(text: str) -> str:
+    return re.sub(r"^(?!\Z)", _OFF, text, flags=re.MULTILINE)
 
 
 def _switched_on(text: str) -> str:
-    lines = text.splitlines(keepends=True)
-    return "".join(line[len(_OFF) :] if line.startswith(_OFF) else line for line in lines)
+    """The inverse of ``_switched_off``; a text that is not switched off stays as it is."""
+    if not all(line.startswith(_OFF) for line in text.split("\n") if line):
+        return text
+    return re.sub(f"^{_OFF}", "", text, flags=re.MULTILINE)
 
 
-def _record_line(text: str) -> str:
-    for line in text.splitlines():
+def _record_line(head: str) -> str:
+    for line in head.split("\n"):
         if line.startswith(_RECORD):
             return line[len(_RECORD) :]
     raise ValueError("the line '# record' is missing")
 
 
-def _psk(text: str) -> Secret | None:
-    secrets = parse(_switched_on(text)).get("secrets")
+def _psk(body: str) -> Secret | None:
+    secrets = parse(_switched_on(body)).get("secrets")
     if not isinstance(secrets, t.Mapping):
         return None
     for section in secrets.values():

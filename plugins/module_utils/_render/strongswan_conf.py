@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .._errors import SyntaxFault
 from .._model.gateway import Gateway
 from .records import MANAGED
 from .settings_file import Section, parse, render
@@ -62,8 +63,14 @@ def aggressive_responder(gateway: Gateway) -> bool:
 
 
 def reads_userspace(text: str) -> bool:
-    """Whether a drop-in of ours, read back, loads the plugin of the userspace data plane."""
-    section: object = parse(text)
+    """Whether a drop-in of ours, read back, loads the plugin of the userspace data plane.
+
+    False where it can't be parsed: a spoilt one is written anew.
+    """
+    try:
+        section: object = parse(text)
+    except SyntaxFault:
+        return False
     for key in ("charon", "plugins", LIBIPSEC, "load"):
         section = section.get(key) if isinstance(section, Mapping) else None
     return section == "yes"
