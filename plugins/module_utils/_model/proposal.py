@@ -221,9 +221,8 @@ def _encryption(given: _Given, use: Use, versions: IkeVersions) -> Encryption | 
 
 def _key_length(given: _Given, encryption: Encryption) -> int:
     value = given.get("key_length", encryption.default_key_length)
-    # Neither 128.0 nor True may pass for a number of bits.
-    if type(value) is int and value in encryption.key_lengths:
-        return value
+    if _is_number(value) and value in encryption.key_lengths:
+        return t.cast(int, value)
     legal = ", ".join(str(length) for length in encryption.key_lengths)
     raise ModelError(
         "key_length",
@@ -254,14 +253,21 @@ def _hash(
 def _dh_group(given: _Given, use: Use) -> int | None:
     """An IKE SA needs a group; in a Child SA it is PFS, which is optional."""
     value = given.get("dh_group", DEFAULT_DH_GROUP if use is Use.IKE else None)
-    if value is None or (type(value) is int and value in DH):
-        return value
+    if value is None:
+        return None
+    if _is_number(value) and value in DH:
+        return t.cast(int, value)
     raise ModelError(
         "dh_group",
         value,
         "is not a DH group number",
         ", ".join(str(number) for number in DH_GROUPS),
     )
+
+
+def _is_number(value: object) -> bool:
+    """Neither 128.0 nor True may pass for a number of bits, or of a group."""
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _prf(given: _Given, hash_name: str | None, use: Use, versions: IkeVersions) -> str | None:

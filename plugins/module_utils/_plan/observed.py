@@ -29,7 +29,7 @@ class DaemonState:
     @property
     def release(self) -> int:
         """The first number of the version (5 or 6); 0 where it is not known."""
-        digits = self.version.split(".")[0]
+        digits = self.version.partition(".")[0]
         return int(digits) if digits.isdigit() else 0
 
 
