@@ -222,7 +222,7 @@ def _encryption(given: _Given, use: Use, versions: IkeVersions) -> Encryption | 
 def _key_length(given: _Given, encryption: Encryption) -> int:
     value = given.get("key_length", encryption.default_key_length)
     if _is_number(value) and value in encryption.key_lengths:
-        return t.cast(int, value)
+        return value
     legal = ", ".join(str(length) for length in encryption.key_lengths)
     raise ModelError(
         "key_length",

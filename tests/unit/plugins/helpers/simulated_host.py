@@ -166,5 +166,3 @@ def _with(host: Observed, name: str, state: NetworkState) -> Observed:
 
 def _without(items: t.Mapping[str, t.Any], key: str) -> dict[str, t.Any]:
     return {name: item for name, item in items.items() if name != key}
-
-
