@@ -13,7 +13,7 @@ import typing as t
 from .._errors import HostError
 from .._plan import steps
 from .._plan.plan import Plan
-from .._render.artefacts import SWANCTL_DIR
+from .._render.artefacts import KEY_DIR
 from .._render.settings_file import Section
 from .host import Host
 
@@ -100,19 +100,16 @@ def _unload_secret(host: Host, step: steps.UnloadSecret) -> None:
 
 
 def _load_key(host: Host, step: steps.LoadKey) -> None:
-    host.vici.load_key(step.data)
+    host.vici.load_key(step.file.data)
 
 
 def _unload_key(host: Host, step: steps.UnloadKey) -> None:
     # Loading is the way to learn the id of a key; it changes nothing where the key is known.
-    key = host.vici.load_key(step.data)
-    holders = [
-        path
-        for path in host.files.find(f"{SWANCTL_DIR}/private/*")
-        for file in [host.files.read(path)]
-        if file is not None and file.data == step.data
-    ]
-    if len(holders) < 2:
+    key = host.vici.load_key(step.file.data)
+    others = (
+        host.files.read(path) for path in host.files.find(f"{KEY_DIR}/*") if path != step.file.path
+    )
+    if not any(other is not None and other.data == step.file.data for other in others):
         host.vici.unload_key(key)
 
 

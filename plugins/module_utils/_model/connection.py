@@ -180,7 +180,7 @@ class IkeConnection:
             if option not in needed and value is not None:
                 raise ModelError(
                     option,
-                    MASK if option == "psk" else value,
+                    value,
                     f"has no use with authentication {self.authentication}",
                     "nothing",
                 )

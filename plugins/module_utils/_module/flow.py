@@ -40,7 +40,7 @@ def run(resource: Resource) -> None:
         module.fail_json(msg=str(error.within(resource.key)))
     except TunnelwrightError as error:
         module.fail_json(msg=str(error))
-    for warning in (*edit.warnings, *warnings, *plan.warnings):
+    for warning in (*edit.warnings, *warnings):
         module.warn(warning)
     result: dict[str, t.Any] = {
         "changed": bool(plan),

@@ -7,11 +7,14 @@
 """Whether charon has loaded what we mean it to: the part of a connection that list-conns shows.
 
 list-conns leaves out proposals, most lifetimes and start actions, so equality here is necessary,
-not sufficient; our own file tells the rest.
+not sufficient; our own file tells the rest. A conf text may be written in ways that list-conns does
+not repeat; what it would show otherwise stays open.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import re
 import typing as t
 
 from .._render.settings_file import Section, Value
@@ -19,11 +22,15 @@ from .._render.settings_file import Section, Value
 _VERSIONS = {"0": "IKEv1/2", "1": "IKEv1", "2": "IKEv2"}
 _CHILD_ACTIONS = {
     "clear": "clear",
-    "none": "none",
+    "none": "clear",
     "trap": "trap",
+    "route": "trap",
     "restart": "start",
     "start": "start",
 }
+
+_TIME = re.compile(r"(0|[1-9][0-9]*)([smhd]?)")
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 View = t.Mapping[str, t.Any]
 
@@ -35,9 +42,9 @@ def expected_view(section: Section) -> View:
         "version": _VERSIONS.get(str(section.get("version", "0"))),
         "local_addrs": _list(section.get("local_addrs", ("%any",))),
         "remote_addrs": _list(section.get("remote_addrs", ("%any",))),
-        "rekey_time": str(section.get("rekey_time", "")),
-        "dpd_delay": str(section.get("dpd_delay", "")),
-        "dpd_timeout": str(section.get("dpd_timeout", "")),
+        "rekey_time": _seconds(section, "rekey_time"),
+        "dpd_delay": _seconds(section, "dpd_delay"),
+        "dpd_timeout": _seconds(section, "dpd_timeout"),
         "local_id": _simple_identity(_end(section, "local")),
         "remote_id": _simple_identity(_end(section, "remote")),
         "children": {name: _expected_child(child) for name, child in children.items()},
@@ -78,9 +85,9 @@ def _expected_child(child: Section) -> View:
     shunt = mode in ("PASS", "DROP")
     return {
         "mode": mode,
-        "local-ts": _list(child.get("local_ts", ("dynamic",))),
-        "remote-ts": _list(child.get("remote_ts", ("dynamic",))),
-        "rekey_time": "" if shunt else str(child.get("rekey_time", "")),
+        "local-ts": _networks(child.get("local_ts", ("dynamic",))),
+        "remote-ts": _networks(child.get("remote_ts", ("dynamic",))),
+        "rekey_time": "" if shunt else _seconds(child, "rekey_time"),
         "dpd_action": "" if shunt else _CHILD_ACTIONS.get(str(child.get("dpd_action", "")), ""),
     }
 
@@ -94,6 +101,25 @@ def _actual_child(child: View, expected: View) -> View:
         "dpd_action": child.get("dpd_action", "clear"),
     }
     return {key: value if expected.get(key, True) else expected[key] for key, value in seen.items()}
+
+
+def _seconds(section: Section, key: str) -> str:
+    """A time as list-conns shows it; empty where it is left out, or not a decimal number."""
+    match = _TIME.fullmatch(str(section.get(key, "")))
+    return str(int(match[1]) * _SECONDS[match[2]]) if match else ""
+
+
+def _networks(value: Value) -> tuple[str, ...]:
+    """Traffic selectors as list-conns shows them; none if one is more than a plain network."""
+    items = _list(value)
+    return items if all(map(_is_plain, items)) else ()
+
+
+def _is_plain(selector: str) -> bool:
+    try:
+        return selector == "dynamic" or str(ipaddress.ip_network(selector)) == selector
+    except ValueError:
+        return False
 
 
 def _list(value: Value | t.Sequence[str]) -> tuple[str, ...]:

@@ -33,7 +33,6 @@ class Plan:
     steps: tuple[Step, ...] = ()
     differences: tuple[Difference, ...] = ()
     impact: str = "none"
-    warnings: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is anything to do: Ansible's ``changed``."""
@@ -45,7 +44,6 @@ class Plan:
             self.steps + other.steps,
             self.differences + other.differences,
             worst(self.impact, other.impact),
-            self.warnings + other.warnings,
         )
 
     @property

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from .._render.artefacts import Artefacts
 from .._render.strongswan_conf import LIBIPSEC
-from .differences import file_difference
+from .differences import file_difference, state_difference
 from .network import plan_network, plan_record
 from .observed import Observed
 from .plan import Plan, joined
@@ -46,9 +46,13 @@ def touched(before: Artefacts, after: Artefacts, scope: Scope) -> Scope:
 
 
 def make_plan(before: Artefacts, after: Artefacts, observed: Observed, scope: Scope) -> Plan:
-    """``scope`` is what ``touched`` gave. Networks come up before tunnels and go after them."""
+    """``scope`` is what ``touched`` gave. Networks come up before tunnels and go after them.
+
+    A restart of the daemon comes when the files that it loads everything from are in place.
+    """
     staying = [name for name in sorted(scope.networks) if name in after.networks]
     going = [name for name in sorted(scope.networks) if name not in after.networks]
+    why = _restart_reason(before, after, observed) if scope.daemon else ""
     tunnels = joined(
         plan_swanctl(before.swanctl.get(path), after.swanctl.get(path), observed)
         for path in sorted(scope.swanctl)
@@ -61,8 +65,9 @@ def make_plan(before: Artefacts, after: Artefacts, observed: Observed, scope: Sc
             )
             for name in staying
         )
-        + (_plan_daemon(before, after, observed) if scope.daemon else Plan())
+        + (_plan_daemon(before, after, observed, restart=bool(why)) if scope.daemon else Plan())
         + tunnels
+        + (_plan_restart(why, observed) if why else Plan())
         + joined(plan_network(before.networks.get(name), None, observed) for name in going)
         + joined(
             plan_record(before.records.get(name), after.records.get(name), observed)
@@ -81,7 +86,7 @@ def _guests(after: Artefacts, name: str) -> frozenset[str]:
     )
 
 
-def _plan_daemon(before: Artefacts, after: Artefacts, observed: Observed) -> Plan:
+def _plan_daemon(before: Artefacts, after: Artefacts, observed: Observed, *, restart: bool) -> Plan:
     steps: list[Step] = []
     differences = []
     for path in sorted({*before.daemon, *after.daemon}):
@@ -92,13 +97,18 @@ def _plan_daemon(before: Artefacts, after: Artefacts, observed: Observed) -> Pla
         elif wanted is None and found is not None:
             steps.append(RemoveFile(found))
             differences.append(file_difference(found, None))
-    why = _restart_reason(before, after, observed)
-    if why:
-        steps.append(RestartDaemon(why))
-    elif steps:
+    if steps and not restart:
         steps.append(ReloadSettings())
-    impact = "ike" if why and observed.daemon.established else "none"
-    return Plan(tuple(steps), tuple(differences), impact)
+    return Plan(tuple(steps), tuple(differences))
+
+
+def _plan_restart(why: str, observed: Observed) -> Plan:
+    header = f"plugin {LIBIPSEC} in the IKE daemon"
+    states = ["loaded", "not loaded"]
+    if LIBIPSEC not in observed.daemon.plugins:
+        states.reverse()
+    impact = "ike" if observed.daemon.established else "none"
+    return Plan((RestartDaemon(why),), (state_difference(header, *states),), impact)
 
 
 def _restart_reason(before: Artefacts, after: Artefacts, observed: Observed) -> str:

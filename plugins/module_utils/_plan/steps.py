@@ -125,22 +125,26 @@ class UnloadSecret(Step):
 class LoadKey(Step):
     """vici ``load-key``: make a private key known to the daemon."""
 
-    name: str
-    data: bytes = field(repr=False)
+    file: File
 
     def __str__(self) -> str:
-        return f"load private key of {self.name}"
+        return f"load private key {self.file.path}"
+
+    def undo(self) -> Step:
+        return UnloadKey(self.file)
 
 
 @dataclass(frozen=True)
 class UnloadKey(Step):
     """vici ``unload-key``, unless another file in swanctl's directory holds the same key."""
 
-    name: str
-    data: bytes = field(repr=False)
+    file: File
 
     def __str__(self) -> str:
-        return f"unload private key of {self.name}"
+        return f"unload private key {self.file.path}"
+
+    def undo(self) -> Step:
+        return LoadKey(self.file)
 
 
 @dataclass(frozen=True)

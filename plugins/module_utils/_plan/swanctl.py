@@ -15,12 +15,11 @@ from __future__ import annotations
 import typing as t
 
 from .._render.artefacts import SwanctlFile
-from .._render.records import secret_id
 from .._render.settings_file import Section
 from .differences import file_difference, state_difference
 from .loaded import is_loaded
 from .observed import Observed
-from .plan import Difference, Plan, joined, worst
+from .plan import Difference, Plan, joined
 from .steps import (
     LoadConnection,
     LoadKey,
@@ -36,23 +35,29 @@ from .steps import (
     WriteFile,
 )
 
-# The keys that charon leaves out when it compares a connection with the one it has.
-_BLIND_KEYS = ("dpd_timeout",)
+# What charon leaves out when it compares a connection with the one that it has.
+_NOT_COMPARED = "dpd_timeout"
 
 
 def plan_swanctl(before: SwanctlFile | None, after: SwanctlFile | None, observed: Observed) -> Plan:
     """``before`` and ``after`` are the file as the models before and after the edit render it."""
     old = before or _nothing_of(after)
     new = after or _nothing_of(before)
-    names = dict.fromkeys([*old.owned, *new.owned])
-    connections = joined(
-        _plan_connection(name, old.connections.get(name), new.connections.get(name), observed)
-        for name in names
+    staying = joined(
+        _plan_load(name, old.connections.get(name), section, observed)
+        for name, section in new.connections.items()
+    )
+    # Only what was in the file before is ours to unload.
+    going = joined(
+        _plan_unload(name, old.connections.get(name), observed)
+        for name in old.owned
+        if name not in new.connections
     )
     return (
         _plan_extra_files(old, new, observed)
         + _plan_secrets_in(old, new, observed)
-        + connections
+        + going
+        + staying
         + _plan_secrets_out(old, new, observed)
         + _plan_file(old, new, observed, wanted=after is not None)
     )
@@ -64,22 +69,18 @@ def _nothing_of(parts: SwanctlFile | None) -> SwanctlFile:
     return SwanctlFile(parts.file, ())
 
 
-def _plan_connection(
-    name: str, before: Section | None, after: Section | None, observed: Observed
-) -> Plan:
-    if after is None:
-        return _plan_unload(name, before, observed)
-    daemon = observed.daemon
-    loaded = daemon.connections.get(name)
+def _plan_load(name: str, before: Section | None, after: Section, observed: Observed) -> Plan:
+    loaded = observed.daemon.connections.get(name)
     if before == after and is_loaded(after, loaded):
         return Plan()
     steps: list[Step] = []
     kept = _without_renamed(before, after)
-    if before is not None and loaded is not None and _differs_only_blindly(before, after):
-        steps.append(UnloadConnection(name, before))
+    if loaded is not None and _would_be_dropped(before, after, loaded):
+        steps += [UnloadConnection(name, before), LoadConnection(name, after)]
     elif kept is not None:
-        steps.append(LoadConnection(name, kept, before))
-    steps.append(LoadConnection(name, after, before))
+        steps += [LoadConnection(name, kept, before), LoadConnection(name, after, kept)]
+    else:
+        steps.append(LoadConnection(name, after, before))
     for child in sorted(_children(before).keys() - _children(after).keys()):
         steps += _close_child(name, child, before, observed)
     difference: tuple[Difference, ...] = ()
@@ -132,25 +133,41 @@ def _without_renamed(before: Section | None, after: Section) -> Section | None:
     return {**after, "children": children}
 
 
-def _differs_only_blindly(before: Section, after: Section) -> bool:
-    def without(section: Section) -> Section:
-        return {key: value for key, value in section.items() if key not in _BLIND_KEYS}
+def _would_be_dropped(
+    before: Section | None, after: Section, loaded: t.Mapping[str, t.Any]
+) -> bool:
+    """Whether charon would take ``after`` for what it has loaded, though it differs."""
 
-    return before != after and without(before) == without(after)
+    def compared(section: Section) -> Section:
+        return {**section, "children": {}, _NOT_COMPARED: ""}
+
+    stale = str(loaded.get(_NOT_COMPARED, "0")) != str(after.get(_NOT_COMPARED, "0"))
+    return stale and (before is None or compared(before) == compared(after))
 
 
 def _impact(name: str, before: Section | None, after: Section, observed: Observed) -> str:
-    """What charon does to SAs that are up when it is given ``after``."""
+    """What becomes of SAs that are up when charon is given ``after``.
+
+    It closes and initiates anew the children with a start action that change, all of them if the
+    connection does; 5.x closes the IKE SA with the last of its children (vici_config.c).
+    """
     installed = observed.daemon.established.get(name)
-    if installed is None or before is None or before == after:
+    if installed is None or before is None:
         return "none"
-    starts = any("start" in str(child.get("start_action")) for child in _children(before).values())
-    gone = bool(installed & (_children(before).keys() - _children(after).keys()))
-    changed = {**before, "children": {}} != {**after, "children": {}}
-    if starts and (changed or observed.daemon.release < 6):
-        # charon closes and initiates anew what has a start action; 5.x the whole IKE SA always.
+    old, new = _children(before), _children(after)
+    starting = {child for child in old if "start" in str(old[child].get("start_action"))}
+    if before == after:
+        # Somebody else's changes; what list-conns shows of them does not tell how far they go.
+        loaded = name in observed.daemon.connections
+        return "none" if not loaded else "ike" if starting else "pending"
+    hit = {child for child in installed if old.get(child) != new.get(child)}
+    if {**before, "children": {}} != {**after, "children": {}}:
+        return "ike" if starting else "child" if hit - new.keys() else "pending"
+    if hit & starting and hit == installed and observed.daemon.release < 6:
         return "ike"
-    return worst("child" if starts or gone else "pending")
+    if hit & starting or hit - new.keys():
+        return "child"
+    return "pending" if hit else "none"
 
 
 def _children(section: Section | None) -> t.Mapping[str, Section]:
@@ -175,7 +192,10 @@ def _plan_secrets_in(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> 
             steps.append(LoadSecret(shared, known.get(shared.id)))
             impact = _secret_impact(new, observed)
     if new.private_key and new.private_key != old.private_key:
-        steps.append(LoadKey(new.file.path, new.private_key))
+        if old.private_key:
+            # Before the other is loaded: they may be one key, written in two ways.
+            steps.append(UnloadKey(old.private_key))
+        steps.append(LoadKey(new.private_key))
     return Plan(tuple(steps), tuple(differences), impact)
 
 
@@ -186,15 +206,14 @@ def _secret_impact(new: SwanctlFile, observed: Observed) -> str:
 
 def _plan_secrets_out(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> Plan:
     known = {item.id: item for item in old.secrets}
-    ours = [*known, *(secret_id(name) for name in (*old.owned, *new.owned))]
     wanted = {item.id for item in new.secrets}
     steps: list[Step] = [
         UnloadSecret(name, known.get(name))
-        for name in dict.fromkeys(ours)
+        for name in old.owned_secrets
         if name not in wanted and name in observed.daemon.secrets
     ]
     if old.private_key and not new.private_key:
-        steps.append(UnloadKey(old.file.path, old.private_key))
+        steps.append(UnloadKey(old.private_key))
     return Plan(tuple(steps))
 
 

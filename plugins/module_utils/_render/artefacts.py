@@ -69,15 +69,16 @@ class Credentials:
 class SwanctlFile:
     """A file under conf.d together with what the daemon is to have loaded of it.
 
-    ``owned`` names the connections that are in the file, be they to be loaded or not.
+    ``owned`` and ``owned_secrets`` name what is in the file, be it to be loaded or not.
     """
 
     file: File
     owned: tuple[str, ...]
+    owned_secrets: tuple[str, ...] = ()
     connections: t.Mapping[str, Section] = field(default_factory=dict)
     secrets: tuple[SharedSecret, ...] = ()
     extra_files: tuple[File, ...] = ()
-    private_key: bytes | None = field(default=None, repr=False)
+    private_key: File | None = None
 
 
 @dataclass(frozen=True)
@@ -180,28 +181,30 @@ def _connection_file(
     text = connection_text(connection, body, loaded=loaded)
     file = File(connection_path(connection.name), text.encode(), PRIVATE)
     pem = credentials.get(connection.name) if connection.authentication == "pubkey" else None
-    extra = _credential_files(connection, pem) if pem else ()
-    if not loaded:
-        return SwanctlFile(file, (connection.name,), extra_files=extra)
-    if pem:
-        section = _with_contents(section, pem)
-    return SwanctlFile(
+    pem_files = _credential_files(connection, pem) if pem else {}
+    parts = SwanctlFile(
         file,
         (connection.name,),
-        {connection.name: section},
-        secrets,
-        extra,
-        pem.private_key if pem else None,
+        tuple(shared.id for shared in secrets),
+        extra_files=tuple(pem_files.values()),
+    )
+    if not loaded:
+        return parts
+    return replace(
+        parts,
+        connections={connection.name: _with_contents(section, pem) if pem else section},
+        secrets=secrets,
+        private_key=pem_files.get("private_key"),
     )
 
 
-def _credential_files(connection: IkeConnection, pem: Credentials) -> tuple[File, ...]:
+def _credential_files(connection: IkeConnection, pem: Credentials) -> dict[str, File]:
     paths = credential_paths(connection)
-    return (
-        File(paths["certificate"], pem.certificate),
-        File(paths["private_key"], pem.private_key, PRIVATE),
-        File(paths["ca"], pem.ca),
-    )
+    return {
+        "certificate": File(paths["certificate"], pem.certificate),
+        "private_key": File(paths["private_key"], pem.private_key, PRIVATE),
+        "ca": File(paths["ca"], pem.ca),
+    }
 
 
 def _with_contents(section: Section, pem: Credentials) -> Section:
@@ -220,7 +223,7 @@ def _bypass_file(gateway: Gateway, name: str, *, userspace: bool) -> tuple[Swanc
     body = {f"tunnelwright-bypass-{name}": bypass_section((str(network.network_address),))}
     text = conf_text(render({"connections": body}))
     file = File(bypass_path(name), text.encode(), PRIVATE)
-    return (SwanctlFile(file, tuple(body), body),)
+    return (SwanctlFile(file, tuple(body), connections=body),)
 
 
 def _advanced_file(gateway: Gateway, name: str) -> tuple[SwanctlFile, ...]:
@@ -231,7 +234,7 @@ def _advanced_file(gateway: Gateway, name: str) -> tuple[SwanctlFile, ...]:
     if gateway.networks[name].started:
         return (parts,)
     file = replace(parts.file, data=conf_text(text, loaded=False).encode())
-    return (SwanctlFile(file, parts.owned),)
+    return (SwanctlFile(file, parts.owned, parts.owned_secrets),)
 
 
 def advanced_parts(network: str, text: str) -> SwanctlFile:
@@ -242,6 +245,7 @@ def advanced_parts(network: str, text: str) -> SwanctlFile:
     return SwanctlFile(
         File(advanced_path(network), conf_text(text).encode(), PRIVATE),
         tuple(connections),
+        tuple(secrets),
         {key: _for_vici(section) for key, section in connections.items()},
         tuple(_shared(key, section) for key, section in secrets.items()),
     )

@@ -52,6 +52,7 @@ HOSTS = {"mode": "transport", "local_network": ["192.0.2.1/32"], "remote_network
         ({"lifetime": "1"}, "lifetime", "whole number"),
         ({"lifetime_unit": "weeks"}, "lifetime_unit", "forever"),
         ({"encryption": []}, "encryption", "leave the option out"),
+        ({"encryption": [{}, {"key_length": 256, "hash": "sha256"}]}, "encryption[1]", "once"),
         ({"encryption": [{"prf": "sha256"}]}, "encryption[0].prf", "phase 1 only"),
         ({"encryption": [{}, {"dh_group": 3}]}, "encryption[1].dh_group", "14"),
         ({"protocol": "ah", "encryption": [{"key_length": 128}]}, "encryption[0].key_length", "AH"),

@@ -226,6 +226,10 @@ class TestSelectors:
         made = made.with_child(child(name="other", phase1="site-c", **options))
         assert made.connections["site-c"].child("other")
 
+    def test_no_overlap_with_a_disabled_one(self) -> None:
+        made = gateway(connection(child(state="disabled")))
+        assert made.with_child(child(**self.COLLIDES))
+
     def test_an_edit_is_not_compared_with_what_it_replaces(self) -> None:
         made = gateway(connection(child())).with_child(child(remote_network=["10.0.0.0/8"]))
         (item,) = made.connections["site-b"].children

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model import lifetime
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 
@@ -65,6 +65,8 @@ def test_shortest(seconds: int, fits: bool) -> None:
 
 
 @given(st.integers(1, 2**31), st.integers(0, 2**31))
+@example(1080, 540)
+@example(1081, 540)
 def test_with_a_margin_that_fits_rekeying_never_begins_before_the_start(
     life: int, margin: int
 ) -> None:

@@ -60,6 +60,7 @@ KEY = "/etc/swanctl/private/tunnelwright.site-b.pem"
 TEXT = """connections {
     road {
         remote_addrs = 192.0.2.7, 192.0.2.8
+        proposals = aes128-sha256-modp2048
         local_ts = x
         children {
             net {
@@ -181,7 +182,7 @@ class TestCertificates:
     def test_files(self) -> None:
         parts = made(connection(**PUBKEY)).swanctl[PHASE1]
         assert parts.secrets == ()
-        assert parts.private_key == b"hush"
+        assert parts.private_key == File(KEY, b"hush", PRIVATE)
         assert parts.extra_files == (
             File("/etc/swanctl/x509/tunnelwright.site-b.pem", b"certificate", PUBLIC),
             File(KEY, b"hush", PRIVATE),
@@ -248,6 +249,7 @@ class TestAdvanced:
         assert parts.owned == ("road",)
         assert parts.connections["road"] == {
             "remote_addrs": ("192.0.2.7", "192.0.2.8"),
+            "proposals": ("aes128-sha256-modp2048",),
             "local_ts": ("x",),
             "children": {
                 "net": {

@@ -20,6 +20,8 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     settings,
 )
 
+HOSTS = {"mode": "transport", "local_network": ["192.0.2.1/32"], "remote_network": ["192.0.2.2/32"]}
+
 
 def peers_of(*connections: t.Any) -> list[str] | None:
     rules = rendered.network_rules(gateway(*connections), "lan", userspace=False)
@@ -71,7 +73,7 @@ def test_peers_of_other_networks_do_not_count() -> None:
         ({}, {}, True),
         ({"state": "disabled"}, {}, False),
         ({}, {"state": "disabled"}, False),
-        ({}, {"mode": "transport", "local_network": None, "remote_network": None}, False),
+        ({}, HOSTS, False),
     ],
 )
 def test_tunnels(phase1: t.Any, phase2: t.Any, there: bool) -> None:

@@ -1,0 +1,213 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether what list-conns shows is what was loaded."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.loaded import (
+    expected_view,
+    is_loaded,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+    advanced_parts,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connection import (
+    bypass_section,
+    connection_section,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    child,
+    connection,
+    settings,
+)
+
+# As list-conns of strongSwan 5.9.8 shows the defaults of a phase 1 and its phase 2.
+LISTED: dict[str, t.Any] = {
+    "local_addrs": ["%any"],
+    "remote_addrs": ["192.0.2.2"],
+    "version": "IKEv2",
+    "rekey_time": "10260",
+    "unique": "UNIQUE_REPLACE",
+    "dpd_delay": "30",
+    "local-1": {"class": "pre-shared key"},
+    "remote-1": {"class": "pre-shared key", "id": "192.0.2.2"},
+    "children": {
+        "net": {
+            "mode": "TUNNEL",
+            "rekey_time": "3060",
+            "dpd_action": "start",
+            "local-ts": ["10.1.0.0/24"],
+            "remote-ts": ["10.2.0.0/24"],
+        }
+    },
+}
+NET = LISTED["children"]["net"]
+
+
+def section(**options: t.Any) -> t.Any:
+    return connection_section(connection(child(), **options), settings())
+
+
+def advanced(text: str) -> t.Any:
+    parts = advanced_parts("lan", f"connections {{ x {{ {text} }} }}")
+    return parts.connections["x"]
+
+
+def listed(**changes: t.Any) -> dict[str, t.Any]:
+    return {**LISTED, **changes}
+
+
+def with_child(**changes: t.Any) -> dict[str, t.Any]:
+    return listed(children={"net": {**NET, **changes}})
+
+
+def without(section: dict[str, t.Any], *keys: str) -> dict[str, t.Any]:
+    return {key: value for key, value in section.items() if key not in keys}
+
+
+def test_loaded() -> None:
+    assert is_loaded(section(), LISTED)
+
+
+@pytest.mark.parametrize(
+    "conn",
+    [
+        None,
+        listed(version="IKEv1"),
+        listed(local_addrs=["198.51.100.1"]),
+        listed(remote_addrs=["192.0.2.3"]),
+        listed(remote_addrs=["192.0.2.2", "192.0.2.3"]),
+        listed(rekey_time="10000"),
+        without(LISTED, "rekey_time"),
+        listed(dpd_delay="10"),
+        without(LISTED, "dpd_delay"),
+        listed(**{"remote-1": {"id": "b@example.org"}}),
+        listed(**{"remote-1": {}}),
+        listed(children={}),
+        listed(children={**LISTED["children"], "other": NET}),
+        listed(children={"other": NET}),
+        with_child(mode="TRANSPORT"),
+        with_child(rekey_time="1"),
+        with_child(dpd_action="clear"),
+        with_child(**{"local-ts": ["10.1.0.0/25"]}),
+        with_child(**{"remote-ts": ["10.2.0.0/24", "10.3.0.0/24"]}),
+        with_child(**{"remote-ts": []}),
+    ],
+)
+def test_not_loaded(conn: dict[str, t.Any] | None) -> None:
+    assert not is_loaded(section(), conn)
+
+
+@pytest.mark.parametrize(
+    ("options", "conn"),
+    [
+        ({"key_exchange": "auto"}, listed(version="IKEv1/2", dpd_timeout="180")),
+        ({"key_exchange": "ikev1"}, listed(version="IKEv1", dpd_timeout="180")),
+        ({"identifier": "a.example.org"}, listed(**{"local-1": {"id": "a.example.org"}})),
+        ({"dpd_action": "none"}, without(with_child(dpd_action="clear"), "dpd_delay")),
+        ({"dpd_action": "hold"}, with_child(dpd_action="trap")),
+        ({"reauth": True}, without(listed(reauth_time="10260"), "rekey_time")),
+    ],
+)
+def test_loaded_as_the_options_say(options: dict[str, t.Any], conn: dict[str, t.Any]) -> None:
+    assert is_loaded(section(**options), conn)
+    assert not is_loaded(section(**options), LISTED)
+
+
+@pytest.mark.parametrize(
+    "identity",
+    ["a@example.org", "CN=b, O=Example", "@#c0ffee", "fqdn:b.example.org", "10.0.0.0/8", "%any"],
+)
+def test_an_identity_that_charon_may_show_otherwise_stays_open(identity: str) -> None:
+    made = section(peer_identifier=identity)
+    assert is_loaded(made, listed(**{"remote-1": {"id": "as charon shows it"}}))
+
+
+def test_transport_mode_has_dynamic_selectors() -> None:
+    item = child(mode="transport", local_network=None, remote_network=None)
+    made = connection_section(connection(item), settings())
+    dynamic = {"local-ts": ["dynamic"], "remote-ts": ["dynamic"]}
+    assert is_loaded(made, with_child(mode="TRANSPORT", **dynamic))
+    assert not is_loaded(made, with_child(mode="TRANSPORT"))
+
+
+def test_shunt() -> None:
+    conn = {
+        "local_addrs": ["%any"],
+        "remote_addrs": ["127.0.0.1"],
+        "version": "IKEv1/2",
+        "rekey_time": "14400",
+        "children": {
+            "lan": {
+                "mode": "PASS",
+                "rekey_time": "3600",
+                "dpd_action": "clear",
+                "local-ts": ["10.1.0.0/24"],
+                "remote-ts": ["10.1.0.0/24"],
+            }
+        },
+    }
+    assert is_loaded(bypass_section(("10.1.0.0/24",)), conn)
+    assert not is_loaded(bypass_section(("10.9.0.0/24",)), conn)
+
+
+class TestConfText:
+    """The author of a conf text has more than one way to write a thing."""
+
+    @pytest.mark.parametrize(
+        ("time", "shown"),
+        [("4h", "14400"), ("90m", "5400"), ("1d", "86400"), ("30s", "30"), ("7", "7"), ("0", "0")],
+    )
+    def test_times(self, time: str, shown: str) -> None:
+        made = advanced(f"rekey_time = {time}\n")
+        conn = listed(version="IKEv1/2", remote_addrs=["%any"], children={})
+        assert is_loaded(made, {**conn, "rekey_time": shown})
+        assert not is_loaded(made, {**conn, "rekey_time": "15"})
+
+    @pytest.mark.parametrize("time", ["010", "1y", "1.5h", "-1", ""])
+    def test_times_that_charon_reads_in_its_own_way_stay_open(self, time: str) -> None:
+        assert expected_view(advanced(f"rekey_time = {time}\n"))["rekey_time"] == ""
+
+    @pytest.mark.parametrize(
+        ("action", "shown"),
+        [
+            ("none", "clear"),
+            ("clear", "clear"),
+            ("trap", "trap"),
+            ("route", "trap"),
+            ("start", "start"),
+            ("restart", "start"),
+        ],
+    )
+    def test_actions(self, action: str, shown: str) -> None:
+        view = expected_view(advanced(f"children {{ net {{ dpd_action = {action}\n }} }}"))
+        assert view["children"]["net"]["dpd_action"] == shown
+
+    @pytest.mark.parametrize(
+        ("selectors", "seen"),
+        [
+            ("10.1.0.0/24, fd00::/64", ("10.1.0.0/24", "fd00::/64")),
+            ("dynamic, 10.1.0.0/24", ("dynamic", "10.1.0.0/24")),
+            ("10.1.0.0/24[tcp/80]", ()),
+            ("10.1.0.1", ()),
+            ("10.1.0.1/24", ()),
+            ("10.1.0.0-10.1.0.9, 10.2.0.0/24", ()),
+            ("FD00::/64", ()),
+        ],
+    )
+    def test_selectors(self, selectors: str, seen: tuple[str, ...]) -> None:
+        view = expected_view(advanced(f"children {{ net {{ remote_ts = {selectors}\n }} }}"))
+        assert view["children"]["net"]["remote-ts"] == seen
+        assert view["children"]["net"]["local-ts"] == ("dynamic",)
+
+    def test_what_is_left_out_stays_open(self) -> None:
+        made = advanced("remote_addrs = 192.0.2.2\nchildren { net { remote_ts = 10.2.0.0/24\n } }")
+        conn = with_child(**{"local-ts": ["dynamic"]})
+        assert is_loaded(made, {**conn, "version": "IKEv1/2"})
+        assert not is_loaded(made, conn)
+        assert is_loaded(advanced("version = ikev2\n"), listed(remote_addrs=["%any"], children={}))
