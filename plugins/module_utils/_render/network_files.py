@@ -155,7 +155,7 @@ def _made(kind: str, pattern: str) -> list[str]:
 
 
 def _forwarding(network: VpnNetwork, rules: nft.NetworkRules) -> str:
-    """The function ``forwarding``. What is on stays untouched: writing resets other settings."""
+    """The function ``forwarding``. A container may have it on, and /proc/sys read-only."""
     networks = [tunnel.local for tunnel in rules.tunnels]
     if network.network_address is not None:
         networks.append(network.network_address)
