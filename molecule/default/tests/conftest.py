@@ -1,0 +1,54 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fixtures of the scenario. The files of tests run in the order of their names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from gateway import Gateway, Run, playbook, up, wait_for
+
+NAMES = ("gw-a", "gw-b")
+
+
+@pytest.fixture(scope="session")
+def gateways() -> dict[str, Gateway]:
+    return {name: Gateway(name) for name in NAMES}
+
+
+@pytest.fixture(params=NAMES)
+def near(request: pytest.FixtureRequest, gateways: dict[str, Gateway]) -> Gateway:
+    """Each gateway in turn."""
+    return gateways[request.param]
+
+
+@pytest.fixture
+def far(near: Gateway, gateways: dict[str, Gateway]) -> Gateway:
+    """The peer of ``near``."""
+    return next(gateway for gateway in gateways.values() if gateway is not near)
+
+
+@pytest.fixture
+def tunnel(gateways: dict[str, Gateway]) -> None:
+    """Both phase 2 are up on both ends, whatever the test before has left."""
+    wait_for("the tunnel is up", lambda: up(gateways))
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Callable[..., Run]:
+    """``gateway.playbook``; the run must succeed."""
+
+    def run(name: str, *options: str, **variables: object) -> Run:
+        done = playbook(name, *options, variables=variables, scratch=tmp_path)
+        assert done.status == 0, done.text
+        return done
+
+    return run

@@ -1,0 +1,237 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The gateways of the scenario: what their daemons report, their LAN hosts, the wire, playbooks."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import socket
+import subprocess
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import testinfra
+import vici
+import yaml
+
+SCENARIO = Path(__file__).resolve().parents[1]
+ROOT = SCENARIO.parents[1]
+EXAMPLES = ROOT / "examples"
+INVENTORIES = (EXAMPLES / "inventory.yml", SCENARIO / "inventory.yml")
+TESTBED = ROOT / "tools/testbed"
+
+TUNNEL_SECONDS = 60
+PINGS = 5
+
+_T = TypeVar("_T")
+
+
+def wait_for(what: str, look: Callable[[], _T], seconds: float = TUNNEL_SECONDS) -> _T:
+    """The first result of ``look`` that is true."""
+    deadline = time.monotonic() + seconds
+    while not (result := look()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.2)
+    return result
+
+
+# --- Hosts
+
+
+class Gateway:
+    """``lan4`` and ``lan6`` are the addresses of the host on the LAN, ``wan`` is the gateway's."""
+
+    def __init__(self, name: str) -> None:
+        topology = tomllib.loads((SCENARIO / "testbed.toml").read_text())["hosts"][name]
+        self.name = name
+        self.container = f"tw-{SCENARIO.name}-{name}"
+        self.host = testinfra.get_host(f"podman://{self.container}")
+        self.wan, self.wan6 = topology["ipv4"], topology["ipv6"]
+        self.lan4 = ipaddress.IPv4Interface(topology["lan"]["addr4"])
+        self.lan6 = ipaddress.IPv6Interface(topology["lan"]["addr6"])
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def sh(self, command: str) -> str:
+        """Output of a command line that must succeed."""
+        return str(self.host.check_output(command))
+
+    def on_lan(self, command: str) -> str:
+        """The command line that runs ``command`` on the host on the LAN."""
+        return f"ip netns exec lan {command}"
+
+    def ping(self, address: object, *options: str) -> int:
+        """From the host on the LAN: how many of PINGS were answered."""
+        line = " ".join(("ping -n -q -i 0.2 -W 1 -c", str(PINGS), *options, str(address)))
+        output = self.host.run(self.on_lan(line)).stdout
+        return int(output.split(" received")[0].split()[-1])
+
+    def table(self, name: str = "tunnelwright-lan") -> str:
+        """The nftables table of a network, without counters."""
+        return self.sh(f"nft --stateless list table inet {name}")
+
+    def firewall(self) -> str:
+        """The table of the administrator's firewall, into which rules are hooked."""
+        return self.sh("nft --stateless list table inet filter")
+
+    def restart(self) -> None:
+        subprocess.run([TESTBED, "restart", self.container], check=True, capture_output=True)
+
+    # --- charon
+
+    @contextmanager
+    def charon(self) -> Iterator[vici.Session]:
+        """A session with the IKE daemon, through the file system that its process sees."""
+        pid = subprocess.check_output(
+            ["podman", "inspect", "--format={{.State.Pid}}", self.container], text=True
+        ).strip()
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(f"/proc/{pid}/root/run/charon.vici")
+            yield vici.Session(control)
+
+    def ike_sas(self) -> list[dict[str, Any]]:
+        """Those that are up, each with its ``name``."""
+        with self.charon() as charon:
+            listed = _plain(list(charon.list_sas()))
+        found = [{"name": name, **sa} for item in listed for name, sa in item.items()]
+        return [sa for sa in found if sa["state"] == "ESTABLISHED"]
+
+    def child_sas(self) -> dict[str, dict[str, Any]]:
+        """Those that are up, by name of the phase 2; the one that was made last."""
+        found = [child for sa in self.ike_sas() for child in sa["child-sas"].values()]
+        found.sort(key=lambda child: int(child["uniqueid"]))
+        return {child["name"]: child for child in found if child["state"] == "INSTALLED"}
+
+    def connections(self) -> dict[str, Any]:
+        with self.charon() as charon:
+            listed = _plain(list(charon.list_conns()))
+        return {name: conn for item in listed for name, conn in item.items()}
+
+    def secrets(self) -> list[str]:
+        with self.charon() as charon:
+            return sorted(_plain(charon.get_shared())["keys"])
+
+    def traffic(self) -> dict[str, tuple[int, int]]:
+        """Bytes in and bytes out of each phase 2."""
+        return {
+            name: (int(child["bytes-in"]), int(child["bytes-out"]))
+            for name, child in self.child_sas().items()
+        }
+
+    # --- The wire
+
+    @contextmanager
+    def capture(self, interface: str, arguments: str = "", *, lan: bool = False) -> Iterator[Tap]:
+        """What tcpdump sees on an interface, in ``text`` once the context is left.
+
+        ``lan`` captures on the host on the LAN.
+        """
+        line = f"tcpdump -n -l -A -s 0 --immediate-mode -i {interface} {arguments}"
+        line = self.on_lan(line) if lan else line
+        process = subprocess.Popen(
+            ["podman", "exec", self.container, "sh", "-c", f"echo $$; exec {line}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        assert process.stdout
+        assert process.stderr
+        pid = process.stdout.readline().strip()
+        assert any("listening on" in said for said in process.stderr), f"no tcpdump: {line}"
+        tap = Tap()
+        try:
+            yield tap
+        finally:
+            self.sh(f"kill -INT {pid}")
+            tap.text = process.communicate(timeout=10)[0]
+
+
+@dataclass
+class Tap:
+    text: str = ""
+
+
+def _plain(value: Any) -> Any:
+    """What vici gave, with text in the place of bytes."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def up(gateways: Mapping[str, Gateway]) -> bool:
+    """Whether both phase 2 are up on both ends."""
+    try:
+        return all(gateway.child_sas().keys() == {"ipv4", "ipv6"} for gateway in gateways.values())
+    except OSError:
+        # charon is not there yet.
+        return False
+
+
+# --- Playbooks
+
+
+@dataclass
+class Run:
+    """``results`` of the collection's modules by host, task and item."""
+
+    status: int
+    text: str
+    changed: dict[str, int]
+    results: dict[tuple[str, str, str], dict[str, Any]]
+
+
+def playbook(
+    name: str, *options: str, variables: Mapping[str, Any] | None = None, scratch: Path
+) -> Run:
+    """A playbook of the collection, as a user would run it, with ``variables`` on top."""
+    file = write_variables(variables or {}, scratch)
+    done = subprocess.run(
+        ansible_playbook(name, *options, f"--extra-vars=@{file}"),
+        env={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+    )
+    report = json.loads(done.stdout[done.stdout.index("{\n") :])
+    changed = {host: int(counts["changed"]) for host, counts in report["stats"].items()}
+    return Run(done.returncode, done.stdout + done.stderr, changed, dict(_results(report)))
+
+
+def ansible_playbook(name: str, *options: str) -> list[str]:
+    inventories = [f"--inventory={path}" for path in INVENTORIES]
+    return ["ansible-playbook", *inventories, *options, f"tunnelwright.ipsec.{name}"]
+
+
+def write_variables(variables: Mapping[str, Any], scratch: Path) -> Path:
+    """A file for ``--extra-vars``, for the eyes of its owner only."""
+    file = scratch / "variables.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(variables))
+    return file
+
+
+def _results(report: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
+    for play in report["plays"]:
+        for task in play["tasks"]:
+            for host, result in task["hosts"].items():
+                for item in result.get("results", ()):
+                    if "actions" in item:
+                        yield (host, task["task"]["name"], item["item"]), item
+
+
+def example_variables() -> dict[str, Any]:
+    """The description of both ends in examples/, to be changed and given as ``variables``."""
+    return dict(yaml.safe_load((EXAMPLES / "group_vars/gateways/vpn.yml").read_text()))

@@ -1,0 +1,112 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What charon, nft, ip and systemd report after the playbook."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from gateway import SCENARIO, Gateway
+
+pytestmark = pytest.mark.usefixtures("tunnel")
+
+
+def test_installed(near: Gateway) -> None:
+    for package in ("charon-systemd", "strongswan-swanctl", "libstrongswan-standard-plugins"):
+        assert near.host.package(package).is_installed
+    # The data plane of a kernel without ESP; see tools/testbed for the kernels this may run on.
+    assert near.host.package("libcharon-extra-plugins").is_installed == userspace(near)
+    assert not near.host.package("libstrongswan-extra-plugins").is_installed
+    assert near.sh("python3 -c 'import vici; print(vici.Session.__name__)'") == "Session"
+
+
+def userspace(gateway: Gateway) -> bool:
+    return "ipsec0" in gateway.sh("ip link show")
+
+
+def test_services(near: Gateway) -> None:
+    for unit in ("strongswan", "tunnelwright-lan", "tunnelwright-lan6"):
+        assert near.host.service(unit).is_running
+        assert near.host.service(unit).is_enabled
+
+
+def test_interface(near: Gateway) -> None:
+    router4 = f"{near.lan4.network[1]}/24"
+    router6 = f"{near.lan6.network[1]}/64"
+    assert "state UP" in near.sh("ip -o link show vpn-lan")
+    listed = near.sh("ip -o address show dev vpn-lan scope global")
+    assert re.findall(r"inet6? (\S+)", listed) == [router4, router6]
+    for setting in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
+        assert near.host.sysctl(setting) == 1
+
+
+def test_connection(near: Gateway, far: Gateway) -> None:
+    connection = near.connections()[far.name]
+    assert connection["version"] == "IKEv2"
+    assert connection["local_addrs"] == [near.wan]
+    assert connection["remote_addrs"] == [far.wan]
+    assert connection["remote-1"]["id"] == far.wan
+    assert connection["unique"] == "UNIQUE_REPLACE"
+    selectors = {
+        name: (child["mode"], child["local-ts"], child["remote-ts"])
+        for name, child in connection["children"].items()
+    }
+    assert selectors == {
+        "ipv4": ("TUNNEL", [str(near.lan4.network)], [str(far.lan4.network)]),
+        "ipv6": ("TUNNEL", [str(near.lan6.network)], [str(far.lan6.network)]),
+    }
+
+
+def test_algorithms_in_use(near: Gateway, far: Gateway) -> None:
+    for sa in near.ike_sas():
+        assert sa["name"] == far.name
+        assert (sa["encr-alg"], sa["encr-keysize"]) == ("AES_GCM_16", "256")
+        assert (sa["prf-alg"], sa["dh-group"]) == ("PRF_HMAC_SHA2_384", "ECP_384")
+    for child in near.child_sas().values():
+        assert child["protocol"] == "ESP"
+        assert (child["encr-alg"], child["encr-keysize"]) == ("AES_GCM_16", "256")
+
+
+def test_files(near: Gateway, far: Gateway) -> None:
+    file = near.host.file(f"/etc/swanctl/conf.d/tunnelwright.phase1.{far.name}.conf")
+    assert (file.user, file.group, file.mode) == ("root", "root", 0o600)
+    assert file.content_string.startswith("# Managed by the Ansible collection")
+
+
+def test_rules(near: Gateway, far: Gateway) -> None:
+    table = near.table()
+    for comment in ("IKE", "NAT traversal", "ESP", "AH"):
+        (rule,) = re.findall(rf'(.*) comment "{comment}"\n', table.split("chain nat_exemption")[0])
+        assert rule.strip().startswith(f"ip saddr {far.wan} ")
+        assert rule.endswith(" accept")
+    for local, remote in ((near.lan4, far.lan4), (near.lan6, far.lan6)):
+        pair = rf"saddr {local.network} ip6? daddr {remote.network} .*"
+        assert len(re.findall(f"{pair} drop", table)) == 2, "forwarded, and of the gateway itself"
+        assert len(re.findall(f"{pair} size set 1300", table)) == 1
+        back = rf"saddr {remote.network} ip6? daddr {local.network} .*"
+        assert len(re.findall(f"{back} size set 1300", table)) == 1
+
+
+def test_rules_hooked_into_a_firewall_that_drops(near: Gateway, far: Gateway) -> None:
+    firewall = near.firewall()
+    inputs, forwards = firewall.split("chain forward")[0], firewall.split("chain forward")[1]
+    forwards = forwards.split("chain output")[0]
+    # Above the rules of the administrator.
+    assert "ct state" not in inputs[: inputs.index('comment "tunnelwright-lan: IKE"')]
+    assert "vpn-lan" not in forwards[: forwards.rindex(f"tunnelwright-lan: {far.name}/")]
+    assert forwards.count(f'"tunnelwright-lan: {far.name}/ipv4"') == 2
+    assert forwards.count(f'"tunnelwright-lan: {far.name}/ipv6"') == 2
+
+
+def test_what_others_made_is_untouched(near: Gateway, far: Gateway) -> None:
+    assert near.connections().keys() == {far.name, "handmade"}
+    assert near.secrets() == [f"ike-{far.name}", "ike-handmade"]
+    made = [path for path in (SCENARIO / "files").rglob("*") if path.is_file()]
+    assert len(made) == 3
+    for path in made:
+        there = near.host.file(f"/{path.relative_to(SCENARIO / 'files')}")
+        assert there.content_string == path.read_text()
+    assert "masquerade" in near.sh("nft list table inet nat")
