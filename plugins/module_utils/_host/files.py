@@ -14,7 +14,7 @@ import os
 import tempfile
 
 from .._errors import HostError
-from .._render.artefacts import File
+from .._render.artefacts import RECORD_DIR, File
 
 # Directories that we make are for root to write and for everybody to see.
 _DIRECTORY_MODE = 0o755
@@ -67,9 +67,14 @@ class Files:
 
     def remove(self, path: str) -> None:
         """A file that is gone already is no error."""
+        directory = os.path.dirname(path)
         try:
             os.unlink(self._root + path)
-            _sync_directory(os.path.dirname(self._root + path))
+            _sync_directory(self._root + directory)
+            if directory == RECORD_DIR:
+                # Ours alone, so gone with the last file in it.
+                with contextlib.suppress(OSError):
+                    os.rmdir(self._root + directory)
         except FileNotFoundError:
             pass
         except OSError as error:

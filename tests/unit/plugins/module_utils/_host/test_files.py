@@ -1,0 +1,86 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import Files
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+    PRIVATE,
+    File,
+)
+
+RECORD = "/etc/tunnelwright/lan.json"
+SECRET = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
+
+
+@pytest.fixture(name="files")
+def _files(tmp_path: Path) -> Files:
+    return Files(str(tmp_path))
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o755])
+def test_what_is_written_is_read_back(files: Files, mode: int) -> None:
+    file = File(RECORD, b"\0\xff text", mode)
+    files.write(file)
+    assert files.read(RECORD) == file
+    files.write(File(RECORD, b"new", mode))
+    assert files.read(RECORD) == File(RECORD, b"new", mode)
+
+
+def test_a_secret_is_private_before_it_is_there(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def replace(source: str, _target: str) -> None:
+        seen.append((Path(source).stat().st_mode & 0o777, Path(source).name[0]))
+
+    monkeypatch.setattr("os.replace", replace)
+    files.write(File(SECRET, b"secret", PRIVATE))
+    assert seen == [(0o600, ".")]
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write(File(SECRET, b"old", PRIVATE))
+
+    def replace(_source: str, _target: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", replace)
+    with pytest.raises(HostError, match="No space left"):
+        files.write(File(SECRET, b"new", PRIVATE))
+    assert files.read(SECRET) == File(SECRET, b"old", PRIVATE)
+    assert [path.name for path in (tmp_path / SECRET[1:]).parent.iterdir()] == [
+        "tunnelwright.phase1.site-b.conf"
+    ]
+
+
+def test_what_is_not_there_can_be_read_and_removed(files: Files) -> None:
+    assert files.read(RECORD) is None
+    files.remove(RECORD)
+
+
+def test_our_directory_goes_with_the_last_file(files: Files, tmp_path: Path) -> None:
+    other = "/etc/tunnelwright/lan6.json"
+    for path in (RECORD, other, SECRET):
+        files.write(File(path, b"", PRIVATE))
+    files.remove(RECORD)
+    assert files.read(other) is not None
+    files.remove(other)
+    files.remove(SECRET)
+    assert not (tmp_path / "etc/tunnelwright").exists()
+    # Not ours, though empty.
+    assert (tmp_path / "etc/swanctl/conf.d").exists()
+
+
+def test_find_is_sorted_and_leaves_dotfiles_out(files: Files) -> None:
+    for path in ("/a/b.conf", "/a/a.conf", "/a/.c.conf", "/a/d.txt"):
+        files.write(File(path, b""))
+    assert files.find("/a/*.conf") == ("/a/a.conf", "/a/b.conf")
