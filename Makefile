@@ -36,7 +36,7 @@ lint: venv ## Python, YAML, playbooks, changelog and module documentation
 	@ruff check --quiet --output-format concise
 	@ruff format --check --quiet
 	@yamllint --strict .
-	@ansible-lint --quiet
+	@ansible-lint -q
 	@antsibull-changelog lint
 	@tools/collection-copy
 	@cd $(COPY) && antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
