@@ -1,0 +1,339 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is done for one network to be on, off or gone."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network import (
+    plan_network,
+    plan_record,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
+    NetworkState,
+    Observed,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+    File,
+    NetworkParts,
+    artefacts,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    child,
+    connection,
+    gateway,
+    network,
+)
+
+NFT, SCRIPT = "/etc/tunnelwright/lan.nft", "/etc/tunnelwright/lan.sh"
+UNIT = "/etc/systemd/system/tunnelwright-lan.service"
+SERVICE = "tunnelwright-lan.service"
+WRITES = [f"write {NFT}", f"write {SCRIPT}", f"write {UNIT}", "reload systemd's unit files"]
+REMOVES = [f"remove {NFT}", f"remove {SCRIPT}", f"remove {UNIT}", "reload systemd's unit files"]
+ETH = {"interface_network": "eth1"}
+
+
+def parts(*more: t.Any, **options: t.Any) -> NetworkParts:
+    made: VpnNetwork = network(**options)
+    return artefacts(gateway(made, *more), userspace=False, credentials={}).networks["lan"]
+
+
+ON, OFF = parts(), parts(state="stopped")
+LIVE = NetworkState(
+    device_exists=True,
+    device_up=True,
+    mtu=1500,
+    addresses=("10.1.0.1/24",),
+    forwarding=frozenset({4}),
+    rules_present=True,
+    rules_match=True,
+    enabled=True,
+    active=True,
+)
+DEAD = NetworkState()
+
+
+def holding(made: NetworkParts | None, state: NetworkState = LIVE, **changes: t.Any) -> Observed:
+    files = {file.path: file for file in made.files} if made else {}
+    return Observed(files, {"lan": replace(state, **changes)})
+
+
+def differences(plan: Plan) -> list[tuple[str, str, str]]:
+    return [(item.header, item.before.strip(), item.after.strip()) for item in plan.differences]
+
+
+class TestOn:
+    def test_new(self) -> None:
+        plan = plan_network(None, ON, holding(None, DEAD))
+        assert plan.actions == [*WRITES, f"start {SERVICE}", f"enable {SERVICE}"]
+        assert [item.header for item in plan.differences][:3] == [NFT, SCRIPT, UNIT]
+        assert differences(plan)[3:] == [
+            ("network lan: interface vpn-lan", "absent", "present, up"),
+            ("network lan: address of vpn-lan", "none", "10.1.0.1/24"),
+            ("network lan: IPv4 forwarding", "off", "on"),
+            (f"unit {SERVICE}", "disabled, inactive", "enabled, active"),
+        ]
+        assert plan.impact == "none"
+
+    def test_nothing_to_do(self) -> None:
+        assert plan_network(ON, ON, holding(ON)) == Plan()
+
+    def test_nothing_known_of_it(self) -> None:
+        assert plan_network(None, ON, Observed()).actions == [
+            *WRITES,
+            f"start {SERVICE}",
+            f"enable {SERVICE}",
+        ]
+
+    def test_switched_on(self) -> None:
+        plan = plan_network(OFF, ON, holding(OFF, DEAD))
+        assert plan.actions == [f"start {SERVICE}", f"enable {SERVICE}"]
+
+    @pytest.mark.parametrize(
+        ("changes", "action", "difference"),
+        [
+            (
+                {"device_exists": False},
+                "bring up interface and rules of network lan",
+                ("network lan: interface vpn-lan", "absent", "present, up"),
+            ),
+            (
+                {"device_up": False},
+                "bring up interface and rules of network lan",
+                ("network lan: interface vpn-lan", "down", "up"),
+            ),
+            (
+                {"addresses": ()},
+                "bring up interface and rules of network lan",
+                ("network lan: address of vpn-lan", "none", "10.1.0.1/24"),
+            ),
+            (
+                {"forwarding": frozenset({6})},
+                "bring up interface and rules of network lan",
+                ("network lan: IPv4 forwarding", "off", "on"),
+            ),
+            (
+                {"rules_match": False},
+                "replace the nftables rules of network lan",
+                ("network lan: nftables rules", "not as they should be", "loaded"),
+            ),
+            (
+                {"rules_match": False, "rules_present": False},
+                "replace the nftables rules of network lan",
+                ("network lan: nftables rules", "not loaded", "loaded"),
+            ),
+            (
+                {"enabled": False},
+                f"enable {SERVICE}",
+                (f"unit {SERVICE}", "disabled, active", "enabled, active"),
+            ),
+            (
+                {"active": False},
+                f"start {SERVICE}",
+                (f"unit {SERVICE}", "enabled, inactive", "enabled, active"),
+            ),
+        ],
+    )
+    def test_drift(
+        self, changes: dict[str, t.Any], action: str, difference: tuple[str, str, str]
+    ) -> None:
+        plan = plan_network(ON, ON, holding(ON, **changes))
+        assert plan.actions == [action]
+        assert differences(plan) == [difference]
+
+    def test_one_run_of_the_script_for_all_that_is_lacking(self) -> None:
+        plan = plan_network(ON, ON, holding(ON, device_up=False, addresses=(), rules_match=False))
+        assert plan.actions == ["bring up interface and rules of network lan"]
+        assert len(plan.differences) == 3
+
+    @pytest.mark.parametrize(("mtu", "now"), [(1400, "1500"), (1500, None)])
+    def test_mtu(self, mtu: int, now: str | None) -> None:
+        made = parts(mtu=mtu)
+        plan = plan_network(made, made, holding(made))
+        assert differences(plan) == (
+            [("network lan: mtu of vpn-lan", now, str(mtu))] if now else []
+        )
+
+    def test_any_mtu_will_do_where_none_is_wanted(self) -> None:
+        assert not plan_network(ON, ON, holding(ON, mtu=9000))
+
+    def test_an_edit_of_the_rules(self) -> None:
+        """They differ from what is live; the file says so, and says it once."""
+        after = parts(connection(child()))
+        plan = plan_network(ON, after, holding(ON, rules_match=False))
+        assert plan.actions == [f"write {NFT}", "replace the nftables rules of network lan"]
+        assert [item.header for item in plan.differences] == [NFT]
+
+    @pytest.mark.parametrize("path", [NFT, SCRIPT, UNIT])
+    def test_drift_of_files(self, path: str) -> None:
+        host = holding(ON)
+        host = replace(host, files={**host.files, path: replace(host.files[path], data=b"x")})
+        plan = plan_network(ON, ON, host)
+        again = ["reload systemd's unit files"] if path == UNIT else []
+        assert plan.actions == [f"write {path}", *again]
+        assert [item.header for item in plan.differences] == [path]
+
+
+class TestAddresses:
+    def test_an_interface_of_ours_keeps_no_other(self) -> None:
+        plan = plan_network(ON, ON, holding(ON, addresses=("10.1.0.1/24", "10.9.0.1/24")))
+        assert plan.actions == ["delete address 10.9.0.1/24 from vpn-lan"]
+        assert differences(plan) == [("network lan: address of vpn-lan", "10.9.0.1/24", "absent")]
+
+    def test_but_those_of_networks_that_are_attached_to_it(self) -> None:
+        host = holding(ON, addresses=("10.1.0.1/24", "10.9.0.1/24"))
+        assert not plan_network(ON, ON, host, frozenset({"10.9.0.1/24"}))
+
+    def test_an_interface_of_others_keeps_theirs(self) -> None:
+        made = parts(**ETH)
+        assert not plan_network(made, made, holding(made, addresses=("10.1.0.1/24", "10.9.0.1/24")))
+
+    @pytest.mark.parametrize("options", [{}, ETH])
+    def test_an_edit_takes_away_the_one_before(self, options: dict[str, str]) -> None:
+        before, after = parts(**options), parts(ip_address="10.1.0.2", **options)
+        host = holding(after, addresses=("10.1.0.1/24",))
+        assert plan_network(before, after, host).actions == [
+            "bring up interface and rules of network lan",
+            f"delete address 10.1.0.1/24 from {before.network.device}",
+        ]
+
+    def test_none(self) -> None:
+        none = parts(ip_address_type="none", ip_address=None)
+        plan = plan_network(ON, none, holding(none))
+        assert plan.actions == ["delete address 10.1.0.1/24 from vpn-lan"]
+
+
+class TestMoved:
+    """``observed`` is where the network is going to be."""
+
+    def test_from_an_interface_of_ours(self) -> None:
+        plan = plan_network(ON, parts(interface="lan0"), holding(ON, device_exists=False))
+        assert plan.actions[-1] == "delete interface vpn-lan"
+        assert differences(plan)[-1] == (
+            "network lan: interface vpn-lan",
+            "in use",
+            "given up",
+        )
+
+    def test_from_an_interface_of_others(self) -> None:
+        plan = plan_network(parts(**ETH), ON, holding(parts(**ETH), addresses=()))
+        assert plan.actions[-1] == "delete address 10.1.0.1/24 from eth1"
+        assert "delete interface eth1" not in plan.actions
+
+    def test_without_an_address(self) -> None:
+        none = {"ip_address_type": "none", "ip_address": None}
+        plan = plan_network(parts(**ETH, **none), ON, holding(parts(**ETH)))
+        assert not any("eth1" in action for action in plan.actions)
+
+    @pytest.mark.parametrize(
+        "after", [{"interface": "lan0"}, {"interface": "lan0", "state": "stopped"}]
+    )
+    def test_while_it_was_off(self, after: dict[str, str]) -> None:
+        plan = plan_network(OFF, parts(**after), holding(OFF, DEAD))
+        assert not any(action.startswith("delete") for action in plan.actions)
+
+    def test_and_switched_off(self) -> None:
+        after = parts(interface="lan0", state="stopped")
+        plan = plan_network(ON, after, holding(ON, device_exists=False, addresses=()))
+        assert plan.actions[-3:] == [
+            f"stop {SERVICE}",
+            f"disable {SERVICE}",
+            "delete interface vpn-lan",
+        ]
+
+
+class TestOff:
+    def test_switched_off(self) -> None:
+        plan = plan_network(ON, OFF, holding(ON))
+        assert plan.actions == [
+            f"stop {SERVICE}",
+            f"disable {SERVICE}",
+            "delete interface vpn-lan",
+        ]
+        assert differences(plan) == [
+            ("network lan: power", "enabled, active", "disabled, inactive")
+        ]
+
+    def test_nothing_to_do(self) -> None:
+        assert plan_network(OFF, OFF, holding(OFF, DEAD)) == Plan()
+
+    def test_new(self) -> None:
+        assert plan_network(None, OFF, holding(None, DEAD)).actions == WRITES
+
+    def test_drift(self) -> None:
+        plan = plan_network(OFF, OFF, holding(OFF, active=False, enabled=False, addresses=()))
+        assert plan.actions == [
+            "withdraw the rules of network lan",
+            "delete interface vpn-lan",
+        ]
+
+    def test_attached(self) -> None:
+        on, off = parts(**ETH), parts(**ETH, state="stopped")
+        host = holding(on, addresses=("10.9.0.1/24", "10.1.0.1/24"))
+        assert plan_network(on, off, host).actions == [
+            f"stop {SERVICE}",
+            f"disable {SERVICE}",
+            "delete address 10.1.0.1/24 from eth1",
+        ]
+
+    def test_attached_with_another_address_before(self) -> None:
+        on, off = parts(**ETH), parts(**ETH, state="stopped", ip_address="10.1.0.2")
+        host = holding(off, addresses=("10.1.0.1/24",))
+        assert plan_network(on, off, host).actions[-1] == "delete address 10.1.0.1/24 from eth1"
+
+
+class TestGone:
+    def test_removed(self) -> None:
+        plan = plan_network(ON, None, holding(ON))
+        assert plan.actions == [
+            f"stop {SERVICE}",
+            f"disable {SERVICE}",
+            "delete interface vpn-lan",
+            *REMOVES,
+        ]
+        assert [item.header for item in plan.differences] == [
+            "network lan: power",
+            NFT,
+            SCRIPT,
+            UNIT,
+        ]
+
+    def test_removed_while_off(self) -> None:
+        assert plan_network(OFF, None, holding(OFF, DEAD)).actions == REMOVES
+
+    def test_gone_already(self) -> None:
+        assert plan_network(ON, None, Observed()) == Plan()
+        assert plan_network(None, None, Observed()) == Plan()
+
+
+class TestRecord:
+    RECORD: t.ClassVar = File("/etc/tunnelwright/lan.json", b"{}\n")
+
+    @pytest.mark.parametrize(
+        ("before", "after", "found", "actions"),
+        [
+            (None, RECORD, None, ["write /etc/tunnelwright/lan.json"]),
+            (RECORD, RECORD, RECORD, []),
+            (RECORD, RECORD, None, ["write /etc/tunnelwright/lan.json"]),
+            (RECORD, RECORD, replace(RECORD, mode=0o600), ["write /etc/tunnelwright/lan.json"]),
+            (RECORD, None, RECORD, ["remove /etc/tunnelwright/lan.json"]),
+            (RECORD, None, None, []),
+            (None, None, None, []),
+        ],
+    )
+    def test_plan(
+        self, before: File | None, after: File | None, found: File | None, actions: list[str]
+    ) -> None:
+        files = {found.path: found} if found else {}
+        plan = plan_record(before, after, Observed(files))
+        assert plan.actions == actions
+        assert [item.header for item in plan.differences] == [
+            action.split()[1] for action in actions
+        ]

@@ -1,0 +1,245 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import MASK, Secret
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.differences import (
+    file_difference,
+    state_difference,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import DaemonState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import (
+    IMPACTS,
+    Difference,
+    Plan,
+    joined,
+    worst,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+    PRIVATE,
+    PUBLIC,
+    File,
+    SharedSecret,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+CONF = "/etc/swanctl/conf.d/x.conf"
+KEY = "/etc/swanctl/private/x.pem"
+
+
+def conf(secret: str, mode: int = PRIVATE, path: str = CONF) -> File:
+    text = f"# {secret}\nsecrets {{\n    ike-x {{\n        secret = {secret}\n    }}\n}}\n"
+    return File(path, text.encode(), mode)
+
+
+MASKED = f"secrets {{\n    ike-x {{\n        secret = {MASK}\n    }}\n}}\n"
+
+
+class TestDifferences:
+    @pytest.mark.parametrize(
+        ("before", "after", "expected"),
+        [
+            (None, File("/a", b"x\n"), ("", "x\n")),
+            (File("/a", b"x\n"), None, ("x\n", "")),
+            (File("/a", b"x\n"), File("/a", b"y\n"), ("x\n", "y\n")),
+            (
+                File("/a", b"x\n"),
+                File("/a", b"x\n", 0o755),
+                ("x\n(mode 0644)\n", "x\n(mode 0755)\n"),
+            ),
+            (File("/a", b"\xff\n"), None, ("\ufffd\n", "")),
+            (None, conf("hush"), ("", MASKED)),
+            (
+                conf("hush"),
+                conf("hush2"),
+                (f"{MASKED}(mode 0600)\n", f"{MASKED}(mode 0600, another hidden content)\n"),
+            ),
+            (
+                conf("hush", PUBLIC),
+                conf("hush"),
+                (f"{MASKED}(mode 0644)\n", f"{MASKED}(mode 0600)\n"),
+            ),
+            (conf("hush", PUBLIC), None, (MASKED, "")),
+            (None, File(KEY, b"hush", PRIVATE), ("", f"{MASK}\n")),
+            (File(KEY, b"hush", PUBLIC), None, (f"{MASK}\n", "")),
+            (None, File("/a", b"hush", PRIVATE), ("", f"{MASK}\n")),
+            (
+                File(KEY, b"hush", PRIVATE),
+                File(KEY, b"hush2", PRIVATE),
+                (f"{MASK}\n(mode 0600)\n", f"{MASK}\n(mode 0600, another hidden content)\n"),
+            ),
+        ],
+    )
+    def test_files(
+        self, before: File | None, after: File | None, expected: tuple[str, str]
+    ) -> None:
+        made = file_difference(before, after)
+        assert (made.before, made.after) == expected
+        assert made.header in ("/a", CONF, KEY)
+        assert "hush" not in f"{made}"
+
+    def test_states(self) -> None:
+        assert state_difference("unit x", "off", "on") == Difference("unit x", "off\n", "on\n")
+
+
+class TestPlan:
+    ONE: t.ClassVar = Plan((steps.ReloadUnits(),), (Difference("a", "b", "c"),), "child")
+    TWO: t.ClassVar = Plan((steps.ReloadSettings(),), (Difference("d", "e", "f"),), "pending")
+
+    def test_whether_there_is_anything_to_do(self) -> None:
+        assert not Plan()
+        assert self.ONE
+
+    def test_one_after_the_other(self) -> None:
+        assert (
+            Plan(
+                (steps.ReloadUnits(), steps.ReloadSettings()),
+                (Difference("a", "b", "c"), Difference("d", "e", "f")),
+                "child",
+            )
+            == self.ONE + self.TWO
+        )
+        assert self.TWO + self.ONE != self.ONE + self.TWO
+        assert joined([self.ONE, Plan(), self.TWO]) == self.ONE + self.TWO
+        assert joined([]) == Plan()
+
+    def test_result(self) -> None:
+        assert self.ONE.actions == ["reload systemd's unit files"]
+        assert self.ONE.diff == [
+            {"before_header": "a", "after_header": "a", "before": "b", "after": "c"}
+        ]
+
+    @given(st.lists(st.sampled_from(IMPACTS)))
+    def test_the_worst_impact_counts(self, impacts: list[str]) -> None:
+        assert worst(*impacts) == max(impacts, key=IMPACTS.index, default="none")
+        assert joined(Plan(impact=impact) for impact in impacts).impact == worst(*impacts)
+
+    def test_from_harmless_to_worst(self) -> None:
+        assert IMPACTS == ("none", "pending", "child", "ike")
+
+
+FILE, OLD = File("/a", b"new"), File("/a", b"old")
+SHARED, OLD_SHARED = (SharedSecret("ike-x", "IKE", (), Secret(text)) for text in (b"new", b"old"))
+NEW_SECTION, OLD_SECTION = {"version": "2"}, {"version": "1"}
+
+
+@pytest.mark.parametrize(
+    ("step", "says", "back"),
+    [
+        (steps.WriteFile(FILE), "write /a", steps.RemoveFile(FILE)),
+        (steps.WriteFile(FILE, OLD), "write /a", steps.WriteFile(OLD)),
+        (steps.RemoveFile(OLD), "remove /a", steps.WriteFile(OLD)),
+        (
+            steps.LoadConnection("x", NEW_SECTION),
+            "load connection x",
+            steps.UnloadConnection("x"),
+        ),
+        (
+            steps.LoadConnection("x", NEW_SECTION, OLD_SECTION),
+            "load connection x",
+            steps.LoadConnection("x", OLD_SECTION),
+        ),
+        (
+            steps.UnloadConnection("x", OLD_SECTION),
+            "unload connection x",
+            steps.LoadConnection("x", OLD_SECTION),
+        ),
+        (steps.UnloadConnection("x"), "unload connection x", None),
+        (steps.LoadSecret(SHARED), "load secret ike-x", steps.UnloadSecret("ike-x")),
+        (steps.LoadSecret(SHARED, OLD_SHARED), "load secret ike-x", steps.LoadSecret(OLD_SHARED)),
+        (
+            steps.UnloadSecret("ike-x", OLD_SHARED),
+            "unload secret ike-x",
+            steps.LoadSecret(OLD_SHARED),
+        ),
+        (steps.UnloadSecret("ike-x"), "unload secret ike-x", None),
+        (steps.LoadKey(FILE), "load private key /a", steps.UnloadKey(FILE)),
+        (steps.UnloadKey(FILE), "unload private key /a", steps.LoadKey(FILE)),
+        (steps.TerminateConnection("x"), "close the IKE SA of x", None),
+        (steps.TerminateChild("x", "net"), "close the Child SA x/net", None),
+        (steps.UninstallTrap("x", "net"), "uninstall the trap of x/net", None),
+        (steps.DeleteLink("vpn-lan"), "delete interface vpn-lan", None),
+        (
+            steps.DeleteAddress("10.1.0.1/24", "eth1"),
+            "delete address 10.1.0.1/24 from eth1",
+            None,
+        ),
+        (
+            steps.SwitchUnit("x.service", "start"),
+            "start x.service",
+            steps.SwitchUnit("x.service", "stop"),
+        ),
+        (
+            steps.SwitchUnit("x.service", "stop"),
+            "stop x.service",
+            steps.SwitchUnit("x.service", "start"),
+        ),
+        (
+            steps.SwitchUnit("x.service", "enable"),
+            "enable x.service",
+            steps.SwitchUnit("x.service", "disable"),
+        ),
+        (
+            steps.SwitchUnit("x.service", "disable"),
+            "disable x.service",
+            steps.SwitchUnit("x.service", "enable"),
+        ),
+    ],
+)
+def test_steps(step: steps.Step, says: str, back: steps.Step | None) -> None:
+    assert str(step) == says
+    assert step.undo() == back
+
+
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [
+        (steps.ReloadSettings(), "reload the settings of the IKE daemon"),
+        (steps.RestartDaemon("why"), "restart the IKE daemon: why"),
+        (steps.RunScript("lan", "/a.sh", "rules", "replace"), "replace of network lan"),
+        (steps.ReloadUnits(), "reload systemd's unit files"),
+    ],
+)
+def test_what_reads_files_is_taken_back_by_reading_them_again(step: steps.Step, says: str) -> None:
+    assert isinstance(step, steps.Refresh)
+    assert str(step) == says
+    assert step.undo() == step
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        steps.WriteFile(File("/a", b"hush"), File("/a", b"hush")),
+        steps.RemoveFile(File("/a", b"hush")),
+        steps.LoadSecret(SharedSecret("x", "IKE", (), Secret(b"hush"))),
+        steps.UnloadSecret("x", SharedSecret("x", "IKE", (), Secret(b"hush"))),
+        steps.LoadKey(File("/a", b"hush")),
+        steps.LoadConnection("x", {"local": {"certs": ("hush",)}}, {"a": "hush"}),
+        steps.UnloadConnection("x", {"a": "hush"}),
+    ],
+)
+def test_no_step_shows_what_it_carries(step: steps.Step) -> None:
+    assert "hush" not in f"{step!r} {step}"
+
+
+def test_every_step_is_tested_here() -> None:
+    assert len(_kinds(steps.Step)) == 18
+
+
+def _kinds(kind: type) -> set[type]:
+    below = set().union(*(_kinds(item) for item in kind.__subclasses__()))
+    return below or {kind}
+
+
+@pytest.mark.parametrize(
+    ("version", "release"), [("5.9.8", 5), ("6.0.1", 6), ("10.0", 10), ("", 0), ("unknown", 0)]
+)
+def test_release(version: str, release: int) -> None:
+    assert DaemonState(version=version).release == release

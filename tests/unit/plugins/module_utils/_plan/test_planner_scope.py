@@ -1,0 +1,283 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What one edit answers for, and what it takes for the daemon to follow."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
+    DaemonState,
+    Observed,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import (
+    Scope,
+    files_in,
+    make_plan,
+    touched,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+    Artefacts,
+    File,
+    artefacts,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    child,
+    connection,
+    gateway,
+    network,
+    settings,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated_host import (
+    carried_out,
+)
+
+DAEMON = "/etc/strongswan.d/tunnelwright.conf"
+CONF_D = "/etc/swanctl/conf.d/tunnelwright."
+SITE_B, SITE_C = f"{CONF_D}phase1.site-b.conf", f"{CONF_D}phase1.site-c.conf"
+BYPASS = f"{CONF_D}bypass.lan.conf"
+RELOAD = "reload the settings of the IKE daemon"
+DMZ = {"name": "dmz", "ip_address": "10.9.0.1", "network_address": "10.9.0.0/24"}
+TWO = (
+    network(),
+    network(**DMZ),
+    connection(child()),
+    connection(name="site-c", network="dmz", remote_gateway="192.0.2.3"),
+)
+
+
+def made(*parts: t.Any, userspace: bool = False) -> Artefacts:
+    return artefacts(gateway(*parts), userspace=userspace, credentials={})
+
+
+NOTHING = artefacts(Gateway(), userspace=False, credentials={})
+
+
+def everything(*sides: Artefacts) -> Scope:
+    return Scope(
+        frozenset(name for side in sides for name in side.networks),
+        frozenset(path for side in sides for path in side.swanctl),
+        daemon=True,
+    )
+
+
+def brought_to(wanted: Artefacts, **daemon: t.Any) -> Observed:
+    host = Observed(daemon=DaemonState(**daemon))
+    return carried_out(make_plan(NOTHING, wanted, host, everything(wanted)), host, wanted)
+
+
+def edited(before: Artefacts, after: Artefacts, scope: Scope | None = None) -> Plan:
+    scope = touched(before, after, scope or Scope())
+    return make_plan(before, after, brought_to(before), scope)
+
+
+class TestScope:
+    def test_what_the_edit_changes(self) -> None:
+        before = made(*TWO)
+        after = made(*TWO[:2], connection(child(), mobike=True), TWO[3])
+        assert touched(before, after, Scope()) == Scope(
+            frozenset({"lan"}), frozenset({SITE_B}), daemon=False
+        )
+
+    def test_what_comes_and_goes(self) -> None:
+        before, after = made(TWO[0], TWO[2]), made(TWO[1], TWO[3])
+        assert touched(before, after, Scope()) == Scope(
+            frozenset({"lan", "dmz"}),
+            frozenset({SITE_B, SITE_C, BYPASS, f"{CONF_D}bypass.dmz.conf"}),
+            daemon=False,
+        )
+
+    def test_the_daemon(self) -> None:
+        before, after = made(), made(settings(cisco_extensions=True))
+        assert touched(before, after, Scope()).daemon
+        assert touched(before, before, Scope(daemon=True)).daemon
+        assert not touched(before, before, Scope()).daemon
+
+    def test_what_the_module_answers_for_besides(self) -> None:
+        whole = made(*TWO)
+        own = Scope(frozenset({"dmz"}), frozenset({SITE_C}))
+        assert touched(whole, whole, own) == own
+
+    @pytest.mark.parametrize(
+        ("scope", "actions"),
+        [
+            (Scope(swanctl=frozenset({SITE_B})), ["load connection site-b", f"write {SITE_B}"]),
+            (Scope(swanctl=frozenset({SITE_C})), ["load connection site-c"]),
+            (Scope(frozenset({"dmz"})), ["replace the nftables rules of network dmz"]),
+            (Scope(frozenset({"lan"})), ["write /etc/tunnelwright/lan.nft"]),
+            (Scope(daemon=True), [f"write {DAEMON}", RELOAD]),
+            (Scope(), []),
+            (Scope(frozenset({"gone"}), frozenset({"/gone"})), []),
+        ],
+    )
+    def test_drift_outside_of_it_is_left_alone(self, scope: Scope, actions: list[str]) -> None:
+        whole = made(*TWO)
+        host = brought_to(whole)
+        gone = (SITE_B, DAEMON, "/etc/tunnelwright/lan.nft")
+        drifted = Observed(
+            {path: file for path, file in host.files.items() if path not in gone},
+            {**host.networks, "dmz": replace(host.networks["dmz"], rules_match=False)},
+            DaemonState(secrets=host.daemon.secrets, connections={"admin": {}}),
+        )
+        assert make_plan(whole, whole, drifted, scope).actions == actions
+
+    def test_files(self) -> None:
+        before, after = made(TWO[0], TWO[2]), made(*TWO)
+        records = {"/etc/tunnelwright/lan.json", "/etc/tunnelwright/dmz.json"}
+        assert files_in(before, after, Scope()) == records
+        assert files_in(before, after, Scope(swanctl=frozenset({SITE_B, SITE_C, "/x"}))) == {
+            SITE_B,
+            SITE_C,
+            *records,
+        }
+        assert files_in(before, after, Scope(daemon=True)) == {DAEMON, *records}
+        assert files_in(before, after, Scope(frozenset({"dmz", "x"}))) == {
+            "/etc/tunnelwright/dmz.nft",
+            "/etc/tunnelwright/dmz.sh",
+            "/etc/systemd/system/tunnelwright-dmz.service",
+            *records,
+        }
+
+
+class TestOrder:
+    def test_networks_come_before_their_tunnels(self) -> None:
+        whole = made(TWO[0], TWO[2])
+        actions = make_plan(NOTHING, whole, Observed(), everything(whole)).actions
+        order = [
+            "start tunnelwright-lan.service",
+            f"write {DAEMON}",
+            RELOAD,
+            "load connection tunnelwright-bypass-lan",
+            "load connection site-b",
+            f"write {SITE_B}",
+            "write /etc/tunnelwright/lan.json",
+        ]
+        assert [action for action in actions if action in order] == order
+        assert actions[-1] == order[-1]
+
+    def test_and_go_after_them(self) -> None:
+        whole = made(TWO[0], TWO[2])
+        actions = make_plan(whole, NOTHING, brought_to(whole), everything(whole)).actions
+        order = [
+            f"remove {DAEMON}",
+            RELOAD,
+            "unload connection site-b",
+            f"remove {SITE_B}",
+            "stop tunnelwright-lan.service",
+            "remove /etc/tunnelwright/lan.nft",
+            "remove /etc/tunnelwright/lan.json",
+        ]
+        assert [action for action in actions if action in order] == order
+        assert actions[-1] == order[-1]
+
+    def test_a_record_of_another_network_is_written_when_it_changes(self) -> None:
+        before, after = made(network()), made(network(description="x"))
+        assert edited(before, after).actions == ["write /etc/tunnelwright/lan.json"]
+
+
+class TestDaemon:
+    @pytest.mark.parametrize("option", ["cisco_extensions", "make_before_break"])
+    def test_settings_are_reloaded(self, option: str) -> None:
+        plan = edited(made(), made(settings(**{option: True})))
+        assert plan.actions[:2] == [f"write {DAEMON}", RELOAD]
+        assert plan.impact == "none"
+
+    def test_a_conf_text_of_a_network_comes_and_goes(self) -> None:
+        path = "/etc/strongswan.d/tunnelwright.advanced.lan.conf"
+        text = settings(configuration_mode="advanced", strongswan_conf="charon {\n}\n")
+        assert edited(made(), made(text)).actions[:2] == [f"write {path}", RELOAD]
+        assert edited(made(text), made()).actions[:2] == [f"remove {path}", RELOAD]
+
+    def test_once_for_all_files(self) -> None:
+        text = settings(
+            configuration_mode="advanced", strongswan_conf="charon {\n}\n", cisco_extensions=True
+        )
+        assert edited(made(), made(text)).actions.count(RELOAD) == 1
+
+    def plan(self, before: bool, after: bool, **daemon: t.Any) -> Plan:
+        old, new = made(connection(), userspace=before), made(connection(), userspace=after)
+        host = brought_to(old)
+        host = replace(host, daemon=replace(host.daemon, **daemon))
+        return make_plan(old, new, host, touched(old, new, Scope(daemon=True)))
+
+    LIBIPSEC: t.ClassVar = frozenset({"kernel-libipsec", "aes"})
+
+    @pytest.mark.parametrize(
+        ("before", "after", "plugins", "why"),
+        [
+            (False, True, frozenset(), "must be loaded"),
+            (True, True, frozenset(), "must be loaded"),
+            (True, False, LIBIPSEC, "no longer wanted"),
+        ],
+    )
+    def test_plugins_take_a_restart(
+        self, before: bool, after: bool, plugins: frozenset[str], why: str
+    ) -> None:
+        plan = self.plan(before, after, plugins=plugins)
+        (restart,) = [action for action in plan.actions if action.startswith("restart")]
+        assert "kernel-libipsec" in restart
+        assert why in restart
+        assert RELOAD not in plan.actions
+        states = ["loaded", "not loaded"] if plugins else ["not loaded", "loaded"]
+        assert [f"{state}\n" for state in states] in [
+            [item.before, item.after] for item in plan.differences if "plugin" in item.header
+        ]
+
+    @pytest.mark.parametrize(
+        ("before", "after", "plugins"),
+        [
+            (True, True, LIBIPSEC),
+            (False, False, frozenset()),
+            # Somebody else's.
+            (False, False, LIBIPSEC),
+            (True, False, frozenset()),
+        ],
+    )
+    def test_else_there_is_none(self, before: bool, after: bool, plugins: frozenset[str]) -> None:
+        assert not [
+            action
+            for action in self.plan(before, after, plugins=plugins).actions
+            if action.startswith("restart")
+        ]
+
+    def test_a_restart_finds_every_file_in_place(self) -> None:
+        old, new = made(connection(mobike=True)), made(connection(), userspace=True)
+        host = brought_to(old)
+        actions = make_plan(old, new, host, touched(old, new, Scope())).actions
+        restart = [action.split(":")[0] for action in actions].index("restart the IKE daemon")
+        late = [action for action in actions[restart + 1 :] if "swanctl" in action]
+        assert f"write {SITE_B}" in actions
+        assert not late
+
+    @pytest.mark.parametrize(("up", "impact"), [({}, "none"), ({"x": frozenset()}, "ike")])
+    def test_a_restart_interrupts_every_tunnel(self, up: t.Any, impact: str) -> None:
+        assert self.plan(False, True, established=up).impact == impact
+
+    def test_not_without_asking(self) -> None:
+        """A module that answers for one tunnel restarts nothing."""
+        whole = made(connection(), userspace=True)
+        host = Observed(files={}, daemon=DaemonState())
+        plan = make_plan(whole, whole, host, Scope(swanctl=frozenset({SITE_B})))
+        assert not [action for action in plan.actions if "restart" in action]
+
+
+def test_guests_keep_their_addresses() -> None:
+    guest = network(**DMZ, interface_network="vpn-lan")
+    whole = made(network(), guest)
+    host = brought_to(whole)
+    lan = replace(host.networks["lan"], addresses=("10.1.0.1/24", "10.9.0.1/24", "10.8.0.1/24"))
+    plan = make_plan(whole, whole, replace(host, networks={"lan": lan}), Scope(frozenset({"lan"})))
+    assert plan.actions == ["delete address 10.8.0.1/24 from vpn-lan"]
+
+
+def test_a_foreign_file_is_not_known_here() -> None:
+    whole = made()
+    host = brought_to(whole)
+    files = {**host.files, "/etc/swanctl/conf.d/admin.conf": File("/x", b"x")}
+    assert not make_plan(whole, whole, replace(host, files=files), everything(whole))

@@ -1,0 +1,373 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is done, in which order, for one phase 1 to be in the daemon and in its file."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
+    Observed,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.swanctl import plan_swanctl
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+    PRIVATE,
+    File,
+    advanced_parts,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    PSK,
+    PUBKEY,
+    child,
+    connection,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.planned import (
+    PATH,
+    PEM,
+    edited,
+    holding,
+    parts,
+    up,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated_host import listed
+
+KEY = "/etc/swanctl/private/tunnelwright.site-b.pem"
+WRITE, REMOVE = f"write {PATH}", f"remove {PATH}"
+LOAD, UNLOAD = "load connection site-b", "unload connection site-b"
+LOAD_SECRET, UNLOAD_SECRET = "load secret ike-site-b", "unload secret ike-site-b"
+CLOSE = "close the IKE SA of site-b"
+
+
+DISABLED = parts(connection(child(), state="disabled"))
+ENABLED = parts(connection(child()))
+
+
+class TestOrder:
+    """The daemon first, so that a run that dies is begun anew; secrets before what needs them."""
+
+    def test_new(self) -> None:
+        plan = edited(None, ENABLED)
+        assert plan.actions == [LOAD_SECRET, LOAD, WRITE]
+        assert plan.impact == "none"
+        assert [item.header for item in plan.differences] == [PATH]
+
+    def test_nothing_to_do(self) -> None:
+        assert edited(ENABLED, ENABLED, **up("net")) == Plan()
+
+    def test_removed(self) -> None:
+        plan = edited(ENABLED, None, **up("net"))
+        assert plan.actions == [UNLOAD, CLOSE, UNLOAD_SECRET, REMOVE]
+        assert plan.impact == "ike"
+        assert [item.header for item in plan.differences] == [
+            "connection site-b in the IKE daemon",
+            PATH,
+        ]
+
+    def test_removed_while_down(self) -> None:
+        plan = edited(ENABLED, None)
+        assert plan.actions == [UNLOAD, UNLOAD_SECRET, REMOVE]
+        assert plan.impact == "none"
+
+    def test_disabled(self) -> None:
+        plan = edited(ENABLED, DISABLED, **up("net"))
+        assert plan.actions == [UNLOAD, CLOSE, UNLOAD_SECRET, WRITE]
+        assert plan.impact == "ike"
+
+    def test_enabled(self) -> None:
+        assert edited(DISABLED, ENABLED).actions == [LOAD_SECRET, LOAD, WRITE]
+
+    def test_switched_off_with_its_network(self) -> None:
+        off = parts(connection(child()), power="stopped")
+        assert edited(ENABLED, off).actions == [UNLOAD, UNLOAD_SECRET, WRITE]
+        assert edited(off, ENABLED).actions == [LOAD_SECRET, LOAD, WRITE]
+
+    def test_only_written_where_nothing_is_to_be_loaded(self) -> None:
+        assert edited(None, DISABLED).actions == [WRITE]
+        renamed = parts(connection(child(), state="disabled", description="x"))
+        assert edited(DISABLED, renamed).actions == [WRITE]
+
+    def test_there_is_something_to_plan(self) -> None:
+        with pytest.raises(ValueError, match="neither"):
+            plan_swanctl(None, None, Observed())
+
+
+class TestChange:
+    def test_of_what_the_daemon_does_not_know(self) -> None:
+        changed = parts(connection(child(), description="x"))
+        assert edited(ENABLED, changed, **up("net")).actions == [WRITE]
+        assert edited(ENABLED, changed, **up("net")).impact == "none"
+
+    def test_of_the_psk_alone(self) -> None:
+        changed = parts(connection(child(), psk="another"))
+        plan = edited(ENABLED, changed, **up("net"))
+        assert plan.actions == [LOAD_SECRET, WRITE]
+        assert plan.impact == "pending"
+        assert edited(ENABLED, changed).impact == "none"
+
+    def test_of_the_identity_the_psk_is_for(self) -> None:
+        changed = parts(connection(child(), peer_identifier="b@example.org"))
+        assert edited(ENABLED, changed).actions == [LOAD_SECRET, LOAD, WRITE]
+
+    def test_to_certificates(self) -> None:
+        changed = parts(connection(child(), **PUBKEY))
+        assert edited(ENABLED, changed).actions == [
+            "write /etc/swanctl/x509/tunnelwright.site-b.pem",
+            f"write {KEY}",
+            "write /etc/swanctl/x509ca/tunnelwright.site-b.pem",
+            f"load private key {KEY}",
+            LOAD,
+            UNLOAD_SECRET,
+            WRITE,
+        ]
+        assert edited(changed, ENABLED).actions == [
+            LOAD_SECRET,
+            LOAD,
+            f"unload private key {KEY}",
+            WRITE,
+            "remove /etc/swanctl/x509/tunnelwright.site-b.pem",
+            f"remove {KEY}",
+            "remove /etc/swanctl/x509ca/tunnelwright.site-b.pem",
+        ]
+
+    def test_of_a_certificate(self) -> None:
+        before = parts(connection(child(), **PUBKEY))
+        after = parts(connection(child(), **PUBKEY), replace(PEM, certificate=b"renewed"))
+        assert edited(before, after).actions == [
+            "write /etc/swanctl/x509/tunnelwright.site-b.pem",
+            LOAD,
+        ]
+
+    def test_of_a_private_key(self) -> None:
+        before = parts(connection(child(), **PUBKEY))
+        after = parts(connection(child(), **PUBKEY), replace(PEM, private_key=b"another"))
+        plan = edited(before, after)
+        # Whatever is one key, written in two ways, is loaded in the end.
+        assert plan.actions == [
+            f"write {KEY}",
+            f"unload private key {KEY}",
+            f"load private key {KEY}",
+        ]
+        _write, unload, load = plan.steps
+        assert unload == steps.UnloadKey(File(KEY, b"key", PRIVATE))
+        assert load == steps.LoadKey(File(KEY, b"another", PRIVATE))
+        assert (unload.undo(), load.undo()) == (
+            steps.LoadKey(File(KEY, b"key", PRIVATE)),
+            steps.UnloadKey(File(KEY, b"another", PRIVATE)),
+        )
+
+    def test_of_a_child(self) -> None:
+        changed = parts(connection(child(lifetime=2)))
+        plan = edited(ENABLED, changed, **up("net"))
+        assert plan.actions == [LOAD, WRITE]
+        (load, _write) = plan.steps
+        assert load.undo() == steps.LoadConnection("site-b", ENABLED.connections["site-b"])
+
+
+class TestChildren:
+    DMZ: t.ClassVar = child(name="dmz", remote_network=["10.3.0.0/24"])
+    BOTH: t.ClassVar = parts(connection(child(), DMZ))
+
+    def test_removed_is_closed(self) -> None:
+        plan = edited(self.BOTH, ENABLED, **up("net", "dmz"))
+        assert plan.actions == [LOAD, "close the Child SA site-b/dmz", WRITE]
+        assert plan.impact == "child"
+
+    def test_removed_while_down(self) -> None:
+        plan = edited(self.BOTH, ENABLED, **up("net"))
+        assert plan.actions == [LOAD, WRITE]
+        assert plan.impact == "none"
+
+    def test_disabled_is_removed(self) -> None:
+        disabled = parts(connection(child(), replace(self.DMZ, state="disabled")))
+        assert edited(self.BOTH, disabled, **up("net", "dmz")).actions == [
+            LOAD,
+            "close the Child SA site-b/dmz",
+            WRITE,
+        ]
+
+    def test_renamed_is_loaded_in_two_goes(self) -> None:
+        """charon compares children without their names and would keep the old one."""
+        renamed = parts(connection(child(), replace(self.DMZ, name="dmz2")))
+        plan = edited(self.BOTH, renamed, **up("net", "dmz"))
+        assert plan.actions == [LOAD, LOAD, "close the Child SA site-b/dmz", WRITE]
+        first, second = (step for step in plan.steps if isinstance(step, steps.LoadConnection))
+        assert names(first) == {"net"}
+        assert names(second) == {"net", "dmz2"}
+        # The same in taking back, and in between the name must be gone too.
+        assert [names(step.undo()) for step in (second, first)] == [{"net"}, {"net", "dmz"}]
+
+    def test_the_only_one_renamed(self) -> None:
+        plan = edited(ENABLED, parts(connection(child(name="lan"))), **up("net"))
+        loads = [step for step in plan.steps if isinstance(step, steps.LoadConnection)]
+        assert [names(step) for step in loads] == [set(), {"lan"}]
+
+    @pytest.mark.parametrize(("dpd", "left"), [("hold", True), ("restart", False)])
+    def test_a_trap_that_dpd_left_goes_with_its_child(self, dpd: str, left: bool) -> None:
+        before = parts(connection(child(), self.DMZ, dpd_action=dpd))
+        after = parts(connection(child(), dpd_action=dpd))
+        traps = frozenset({("site-b", "dmz"), ("site-b", "net"), ("other", "dmz")})
+        plan = edited(before, after, traps=traps)
+        uninstall = ["uninstall the trap of site-b/dmz"] if left else []
+        assert plan.actions == [LOAD, *uninstall, WRITE]
+
+    @pytest.mark.parametrize(("dpd", "left"), [("hold", True), ("restart", False)])
+    def test_a_trap_that_dpd_left_goes_with_its_connection(self, dpd: str, left: bool) -> None:
+        before = parts(connection(child(), dpd_action=dpd))
+        traps = frozenset({("site-b", "net"), ("other", "net")})
+        plan = edited(before, None, traps=traps)
+        uninstall = ["uninstall the trap of site-b/net"] if left else []
+        assert plan.actions == [UNLOAD, *uninstall, UNLOAD_SECRET, REMOVE]
+
+    def test_a_trap_without_its_connection_goes(self) -> None:
+        traps = frozenset({("site-b", "net")})
+        plan = plan_swanctl(ENABLED, None, holding(ENABLED, connections={}, traps=traps))
+        assert plan.actions == ["uninstall the trap of site-b/net", UNLOAD_SECRET, REMOVE]
+
+
+def names(step: steps.Step | None) -> set[str]:
+    assert isinstance(step, steps.LoadConnection)
+    return set(t.cast("dict[str, t.Any]", step.section["children"]))
+
+
+class TestDpdTimeout:
+    """The one key of ours that charon leaves out when it compares connections."""
+
+    V1: t.ClassVar = {"key_exchange": "ikev1"}
+
+    def test_alone_is_loaded_anew(self) -> None:
+        before = parts(connection(child(1), **self.V1))
+        after = parts(connection(child(1), **self.V1, dpd_failures=9))
+        plan = edited(before, after)
+        assert plan.actions == [UNLOAD, LOAD, WRITE]
+        unload, load, _write = plan.steps
+        # Taken back in the same two goes.
+        assert load.undo() == steps.UnloadConnection("site-b")
+        assert unload.undo() == steps.LoadConnection("site-b", before.connections["site-b"])
+
+    def test_together_with_a_child_is_loaded_anew(self) -> None:
+        before = parts(connection(child(1), **self.V1))
+        after = parts(connection(child(1), **self.V1, dpd_failures=9, dpd_action="hold"))
+        assert edited(before, after).actions == [UNLOAD, LOAD, WRITE]
+
+    def test_together_with_what_charon_compares_is_loaded_at_once(self) -> None:
+        before = parts(connection(child(1), **self.V1))
+        after = parts(connection(child(1), **self.V1, dpd_delay=9))
+        assert edited(before, after).actions == [LOAD, WRITE]
+
+    def test_drift_is_repaired(self) -> None:
+        before = parts(connection(child(1), **self.V1))
+        conn = {**listed(before.connections["site-b"]), "dpd_timeout": "7"}
+        assert edited(before, before, connections={"site-b": conn}).actions == [UNLOAD, LOAD]
+
+    def test_not_while_it_is_not_loaded(self) -> None:
+        before = parts(connection(child(1), **self.V1))
+        after = parts(connection(child(1), **self.V1, dpd_failures=9))
+        assert edited(before, after, connections={}).actions == [LOAD, WRITE]
+
+
+class TestDrift:
+    @pytest.mark.parametrize(
+        ("daemon", "actions", "header", "now"),
+        [
+            (
+                {"connections": {}},
+                [LOAD],
+                "connection site-b in the IKE daemon",
+                "not loaded",
+            ),
+            (
+                {"connections": {"site-b": {"children": {}}}},
+                [LOAD],
+                "connection site-b in the IKE daemon",
+                "not as it should be",
+            ),
+            (
+                {"secrets": frozenset()},
+                [LOAD_SECRET],
+                "secret ike-site-b in the IKE daemon",
+                "not loaded",
+            ),
+        ],
+    )
+    def test_of_the_daemon(
+        self, daemon: dict[str, t.Any], actions: list[str], header: str, now: str
+    ) -> None:
+        plan = edited(ENABLED, ENABLED, **daemon)
+        assert plan.actions == actions
+        (difference,) = plan.differences
+        assert (difference.header, difference.before, difference.after) == (
+            header,
+            f"{now}\n",
+            "loaded\n",
+        )
+
+    @pytest.mark.parametrize(
+        "found",
+        [None, File(PATH, b"", PRIVATE), replace(ENABLED.file, mode=0o644)],
+    )
+    def test_of_the_file(self, found: File | None) -> None:
+        files = {PATH: found} if found else {}
+        plan = plan_swanctl(ENABLED, ENABLED, replace(holding(ENABLED), files=files))
+        assert plan.actions == [WRITE]
+        assert plan.steps[0] == steps.WriteFile(ENABLED.file, found)
+        assert [item.header for item in plan.differences] == [PATH]
+
+    def test_disabled_but_loaded_is_unloaded(self) -> None:
+        daemon = holding(ENABLED).daemon
+        plan = plan_swanctl(
+            DISABLED,
+            DISABLED,
+            replace(holding(DISABLED), daemon=replace(daemon, **up("net"))),
+        )
+        assert plan.actions == [UNLOAD, CLOSE, UNLOAD_SECRET]
+        assert plan.impact == "ike"
+
+    def test_gone_already(self) -> None:
+        assert plan_swanctl(ENABLED, None, Observed()) == Plan()
+
+    def test_another_phase_1_is_not_looked_at(self) -> None:
+        daemon = {
+            "connections": {"site-b": listed(ENABLED.connections["site-b"]), "site-c": {}},
+            "secrets": frozenset({"ike-site-b", "ike-site-c", "admin"}),
+            "established": {"site-c": frozenset({"net"})},
+            "traps": frozenset({("site-c", "net")}),
+        }
+        assert edited(ENABLED, ENABLED, **daemon) == Plan()
+        assert edited(ENABLED, None, **daemon).actions == [UNLOAD, UNLOAD_SECRET, REMOVE]
+
+
+class TestOfOthers:
+    """What bears the name of a new phase 1, but was not made for it."""
+
+    def test_survives_a_phase_1_that_is_not_loaded(self) -> None:
+        theirs = holding(ENABLED).daemon
+        assert plan_swanctl(None, DISABLED, Observed(daemon=theirs)).actions == [WRITE]
+
+    def test_secrets_of_conf_texts_have_names_of_their_own(self) -> None:
+        before = advanced_parts(
+            "lan", "connections { road { remote_addrs = 192.0.2.7\n children { } } }"
+        )
+        theirs = {"secrets": frozenset({"ike-road"})}
+        plan = edited(before, None, **{**theirs, "connections": {"road": {}}})
+        assert plan.actions == ["unload connection road", f"remove {before.file.path}"]
+
+
+class TestSecrecy:
+    def test_no_secret_shows(self) -> None:
+        for before, after in (
+            (None, ENABLED),
+            (ENABLED, parts(connection(child(), psk="another"))),
+            (ENABLED, None),
+            (ENABLED, parts(connection(child(), **PUBKEY))),
+        ):
+            plan = edited(before, after)
+            shown = f"{plan} {plan.actions} {plan.diff}"
+            assert PSK not in shown
+            assert "Y29ycmVjdC" not in shown
+            assert "another" not in shown.replace("another hidden content", "")
