@@ -44,14 +44,18 @@ class Systemd:
     def _do(self, verb: str, unit: str) -> None:
         status, _printed, errors = self._run(["systemctl", "--quiet", verb, unit], "")
         if status != 0:
-            raise HostError(f"{verb} {unit}", self._journal(unit) or last_words(errors, status))
+            words = last_words(errors, status)
+            if verb not in ("enable", "disable"):
+                # Of a job that failed, systemctl only says where to look.
+                words = f"{words}\n{self._journal(unit)}".strip()
+            raise HostError(f"{verb} {unit}", words)
 
     def _show(self, unit: str, what: str) -> str:
         argv = ["systemctl", "show", "--property", what, "--value", unit]
         return output(self._run, f"look at {unit}", argv).strip()
 
     def _journal(self, unit: str) -> str:
-        """What the unit said last, where systemctl only points at the journal."""
+        """What the unit said last."""
         argv = ["journalctl", "--unit", unit, "--lines", "10", "--output", "cat", "--no-pager"]
         _status, printed, _errors = self._run(argv, "")
         return printed.strip()

@@ -57,20 +57,31 @@ def test_daemon_reload(run: ScriptedRun) -> None:
     Systemd(run).daemon_reload()
 
 
-def test_failure_quotes_the_journal(run: ScriptedRun) -> None:
-    run.expect(f"systemctl --quiet start {UNIT}", "", 1, "See journalctl -xe for details.\n")
+@pytest.mark.parametrize("verb", ["start", "stop", "restart"])
+def test_failed_job_quotes_the_journal(run: ScriptedRun, verb: str) -> None:
+    run.expect(f"systemctl --quiet {verb} {UNIT}", "", 1, "Job failed. See journalctl.\n")
     run.expect(JOURNAL, "tunnelwright-lan: interface late0 does not exist\n")
     with pytest.raises(HostError) as raised:
-        Systemd(run).start(UNIT)
-    assert raised.value.operation == f"start {UNIT}"
-    assert raised.value.detail == "tunnelwright-lan: interface late0 does not exist"
+        getattr(Systemd(run), verb)(UNIT)
+    assert raised.value.operation == f"{verb} {UNIT}"
+    assert raised.value.detail == (
+        "Job failed. See journalctl.\ntunnelwright-lan: interface late0 does not exist"
+    )
 
 
-def test_failure_without_a_journal_quotes_systemctl(run: ScriptedRun) -> None:
-    run.expect(f"systemctl --quiet enable {UNIT}", "", 1, f"Unit {UNIT} could not be found.\n")
+def test_failed_job_without_a_journal(run: ScriptedRun) -> None:
+    run.expect(f"systemctl --quiet start {UNIT}", "", 5, f"Unit {UNIT} not found.\n")
     run.expect(JOURNAL, "", 1)
-    with pytest.raises(HostError, match="could not be found"):
-        Systemd(run).enable(UNIT)
+    with pytest.raises(HostError) as raised:
+        Systemd(run).start(UNIT)
+    assert raised.value.detail == f"Unit {UNIT} not found."
+
+
+@pytest.mark.parametrize("verb", ["enable", "disable"])
+def test_other_failures_quote_systemctl(run: ScriptedRun, verb: str) -> None:
+    run.expect(f"systemctl --quiet {verb} {UNIT}", "", 1, "Unit file does not exist.\n")
+    with pytest.raises(HostError, match="Unit file does not exist"):
+        getattr(Systemd(run), verb)(UNIT)
 
 
 def test_systemd_that_does_not_answer_is_an_error(run: ScriptedRun) -> None:
