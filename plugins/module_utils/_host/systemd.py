@@ -44,11 +44,10 @@ class Systemd:
     def _do(self, verb: str, unit: str) -> None:
         status, _printed, errors = self._run(["systemctl", "--quiet", verb, unit], "")
         if status != 0:
-            words = last_words(errors, status)
             if verb not in ("enable", "disable"):
                 # Of a job that failed, systemctl only says where to look.
-                words = f"{words}\n{self._journal(unit)}".strip()
-            raise HostError(f"{verb} {unit}", words)
+                errors = f"{errors}{self._journal(unit)}"
+            raise HostError(f"{verb} {unit}", last_words(errors, status))
 
     def _show(self, unit: str, what: str) -> str:
         argv = ["systemctl", "show", "--property", what, "--value", unit]
@@ -58,4 +57,4 @@ class Systemd:
         """What the unit said last."""
         argv = ["journalctl", "--unit", unit, "--lines", "10", "--output", "cat", "--no-pager"]
         _status, printed, _errors = self._run(argv, "")
-        return printed.strip()
+        return printed

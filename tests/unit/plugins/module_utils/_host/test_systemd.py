@@ -69,6 +69,14 @@ def test_failed_job_quotes_the_journal(run: ScriptedRun, verb: str) -> None:
     )
 
 
+def test_failed_job_of_which_systemctl_says_nothing(run: ScriptedRun) -> None:
+    run.expect(f"systemctl --quiet start {UNIT}", "", 1)
+    run.expect(JOURNAL, "broken\n")
+    with pytest.raises(HostError) as raised:
+        Systemd(run).start(UNIT)
+    assert raised.value.detail == "broken"
+
+
 def test_failed_job_without_a_journal(run: ScriptedRun) -> None:
     run.expect(f"systemctl --quiet start {UNIT}", "", 5, f"Unit {UNIT} not found.\n")
     run.expect(JOURNAL, "", 1)
