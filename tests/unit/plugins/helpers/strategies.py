@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import typing as t
-
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.child import ChildSa
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import (
@@ -32,7 +30,7 @@ switches = st.booleans()
 
 
 @st.composite
-def networks(draw: t.Any, index: int) -> VpnNetwork:
+def networks(draw: st.DrawFn, index: int) -> VpnNetwork:
     attached = draw(switches)
     version = draw(st.sampled_from((4, 6)))
     prefix = f"10.{index}.0" if version == 4 else f"fd00:{index}::"
@@ -52,7 +50,7 @@ def networks(draw: t.Any, index: int) -> VpnNetwork:
 
 
 @st.composite
-def settings(draw: t.Any, network: str) -> IpsecSettings:
+def settings(draw: st.DrawFn, network: str) -> IpsecSettings:
     options = {
         "network": network,
         "unique_ids": draw(st.sampled_from(("yes", "no", "never"))),
@@ -65,7 +63,7 @@ def settings(draw: t.Any, network: str) -> IpsecSettings:
 
 
 @st.composite
-def children(draw: t.Any, name: str, index: int, connection: IkeConnection) -> ChildSa:
+def children(draw: st.DrawFn, name: str, index: int, connection: IkeConnection) -> ChildSa:
     unit = draw(st.sampled_from(("hours", "days", "forever")))
     return ChildSa.from_options(
         {
@@ -85,7 +83,7 @@ def children(draw: t.Any, name: str, index: int, connection: IkeConnection) -> C
 
 
 @st.composite
-def connections(draw: t.Any, name: str, network: str, index: int) -> IkeConnection:
+def connections(draw: st.DrawFn, name: str, network: str, index: int) -> IkeConnection:
     return IkeConnection.from_options(
         {
             "name": name,
@@ -95,9 +93,7 @@ def connections(draw: t.Any, name: str, network: str, index: int) -> IkeConnecti
             "key_exchange": draw(st.sampled_from(tuple(KEY_EXCHANGES))),
             "psk": draw(psks),
             "identifier": draw(st.sampled_from((None, "gw@example.org", 'quo"te{}#$(x)'))),
-            "connection_behavior": draw(
-                st.sampled_from(("responder_only", "on_demand", "start"))
-            ),
+            "connection_behavior": draw(st.sampled_from(("responder_only", "on_demand", "start"))),
             "dpd_action": draw(st.sampled_from(("clear", "hold", "restart", "none"))),
             "dpd_failures": draw(st.integers(1, 9)),
             "rekey": draw(switches),
@@ -108,7 +104,7 @@ def connections(draw: t.Any, name: str, network: str, index: int) -> IkeConnecti
 
 
 @st.composite
-def gateways(draw: t.Any) -> Gateway:
+def gateways(draw: st.DrawFn) -> Gateway:
     """Two networks at most, with their settings, connections and children."""
     gateway = Gateway()
     for index in range(1, 1 + draw(st.integers(0, 2))):
@@ -120,7 +116,8 @@ def gateways(draw: t.Any) -> Gateway:
         network = draw(st.sampled_from(sorted(gateway.networks)))
         connection = draw(connections(name, network, index))
         gateway = gateway.with_connection(connection)
-        for child_index, child in enumerate(draw(st.lists(st.sampled_from(CHILD_NAMES), unique=True))):
+        names_of_children = draw(st.lists(st.sampled_from(CHILD_NAMES), unique=True))
+        for child_index, child in enumerate(names_of_children):
             # A lifetime may be too short for the margin; then this child is not to be.
             try:
                 number = index * 10 + child_index

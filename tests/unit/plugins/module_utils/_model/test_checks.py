@@ -99,7 +99,14 @@ def test_what_charon_would_take_for_a_host_but_is_none_is_refused(value):
 
 @pytest.mark.parametrize(
     "value",
-    ["10.0.0.0/33", "10.0.0.0/255.0.0.0", "10.0.0.0", "10.0.0.0/8,11.0.0.0/8", " 10.0.0.0/8", "x/8"],
+    [
+        "10.0.0.0/33",
+        "10.0.0.0/255.0.0.0",
+        "10.0.0.0",
+        "10.0.0.0/8,11.0.0.0/8",
+        " 10.0.0.0/8",
+        "x/8",
+    ],
 )
 def test_what_charon_would_misread_as_a_network_is_refused(value):
     with pytest.raises(ModelError):
@@ -113,7 +120,8 @@ def test_host_bits_are_refused_with_the_network_that_was_meant():
 
 
 @pytest.mark.parametrize(
-    "value", ["gw@example.org", "C=DE, O=Example, CN=gw", "192.0.2.1", "@#0a0b", "keyid:abc", "%any"]
+    "value",
+    ["gw@example.org", "C=DE, O=Example, CN=gw", "192.0.2.1", "@#0a0b", "keyid:abc", "%any"],
 )
 def test_identities_of_every_kind(value):
     assert checks.identity("identifier", value) == value
