@@ -48,6 +48,7 @@ class Gateway:
                 continue
             _check_devices(network, other)
             _check_dataplanes(network, other)
+        self._check_guests(network.name, network)
         return replace(self, networks={**self.networks, network.name: network})
 
     def without_network(self, name: str, *, force: bool) -> Gateway:
@@ -61,11 +62,33 @@ class Gateway:
                 "remove these first, or force: true to remove them with the network",
                 f"network {name}",
             )
+        self._check_guests(name, None)
         return Gateway(
             _without(self.networks, name),
             _without(self.settings, name),
             {key: item for key, item in self.connections.items() if item.network != name},
         )
+
+    def _check_guests(self, name: str, after: VpnNetwork | None) -> None:
+        """Refuse to take away an interface that another network is attached to."""
+        before = self.networks.get(name)
+        if before is None or before.attached or not before.started:
+            return
+        if after is not None and after.started and after.device == before.device:
+            return
+        guests = sorted(
+            item.name
+            for item in self.networks.values()
+            if item.started and item.interface_network == before.device
+        )
+        if guests:
+            raise ModelError(
+                "interface",
+                before.device,
+                f"would be taken away from network {', '.join(guests)}",
+                "stop or remove that network first",
+                f"network {name}",
+            )
 
     def with_settings(self, settings: IpsecSettings) -> Gateway:
         self._require_network(settings.network, f"IPsec settings of network {settings.network}")

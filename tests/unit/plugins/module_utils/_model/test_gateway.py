@@ -49,6 +49,23 @@ class TestNetworks:
         device = made.networks["lan"].device
         assert made.with_network(network(**OTHER, interface_network=device))
 
+    @pytest.mark.parametrize("change", [{"state": "stopped"}, {"interface": "lan0"}, None])
+    def test_its_interface_stays_while_another_is_attached(
+        self, change: dict[str, str] | None
+    ) -> None:
+        guest = network(**OTHER, interface_network="vpn-lan")
+        made = gateway(network(), guest)
+
+        def edit(before: Gateway) -> Gateway:
+            if change is None:
+                return before.without_network("lan", force=True)
+            return before.with_network(network(**change))
+
+        with refused("interface", "network lan", "vpn-lan", "network dmz"):
+            edit(made)
+        assert edit(made.with_network(replace(guest, state="stopped")))
+        assert made.with_network(network(description="x"))
+
     @pytest.mark.parametrize(
         ("one", "other", "fits"),
         [
