@@ -30,7 +30,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import network_files, nft
 
 _numbers = itertools.count()
-_SHORT = 0.5
+
+# Seconds to wait for an answer that should come, on a busy machine too; and one that should not.
+_LONG, _SHORT = 10, 0.5
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -149,7 +151,7 @@ with socket.create_server((sys.argv[1], 7), family=family) as server:
 
 _CONNECT = """
 import socket, sys
-with socket.create_connection((sys.argv[2], 7), 5, (sys.argv[1], 0)) as client:
+with socket.create_connection((sys.argv[2], 7), 10, (sys.argv[1], 0)) as client:
     print(client.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG))
 """
 
@@ -161,19 +163,25 @@ def ask(
     target: str,
     port: int = 9,
     source_port: int = 0,
+    patience: float = _LONG,
 ) -> str:
     """Send a datagram and return the source that the receiver saw, or the kind of failure."""
     echo = server.python(_ECHO, target, port)
     try:
         assert echo.stdout is not None
         assert echo.stdout.readline() == "ready\n", echo.communicate()
-        asking = client.python(_ASK, source, source_port, target, port, _SHORT)
-        answer, errors = asking.communicate(timeout=10)
+        asking = client.python(_ASK, source, source_port, target, port, patience)
+        answer, errors = asking.communicate(timeout=2 * _LONG)
         assert not errors, errors
         return answer.strip()
     finally:
         echo.kill()
         echo.communicate()
+
+
+def blocked(client: Namespace, source: str, server: Namespace, target: str, port: int = 9) -> bool:
+    """Whether a datagram is lost on its way, or its answer."""
+    return ask(client, source, server, target, port, patience=_SHORT) == "TimeoutError"
 
 
 def segment_sizes(
@@ -184,7 +192,7 @@ def segment_sizes(
     try:
         assert listening.stdout is not None
         assert listening.stdout.readline() == "ready\n", listening.communicate()
-        mine, errors = client.python(_CONNECT, source, target).communicate(timeout=10)
+        mine, errors = client.python(_CONNECT, source, target).communicate(timeout=2 * _LONG)
         assert not errors, errors
         return int(mine), int(listening.stdout.readline())
     finally:

@@ -12,8 +12,9 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import Link, LinkState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
 
-from .conftest import LAN6, TUNNELS, Installed, Namespace, network, nft, rules
+from .conftest import LAN6, TUNNELS, Installed, Namespace, network, rules
 
 Install = t.Callable[..., Installed]
 
