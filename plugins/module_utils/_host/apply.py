@@ -8,9 +8,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from .._errors import HostError
+from .._model.connection import RESERVED_PREFIX
 from .._plan import steps
 from .._plan.plan import Plan
 from .._render.artefacts import KEY_DIR
@@ -18,7 +20,7 @@ from .._render.settings_file import Section
 from .host import Host
 
 # A connection of this name exists for the moment of a trial only.
-TRIAL = "tunnelwright-trial"
+TRIAL = f"{RESERVED_PREFIX}trial"
 
 
 def apply(host: Host, plan: Plan) -> None:
@@ -43,10 +45,12 @@ def try_out(host: Host, plan: Plan) -> None:
             try:
                 host.vici.load_conn(TRIAL, trial_section(step.section))
             except HostError as error:
+                # One that an earlier run left behind, if any.
+                with contextlib.suppress(HostError):
+                    host.vici.unload_conn(TRIAL)
                 operation = f"try connection {step.name} in the IKE daemon"
                 raise HostError(operation, f"{error.detail}; nothing was changed") from error
-            finally:
-                host.vici.unload_conn(TRIAL)
+            host.vici.unload_conn(TRIAL)
 
 
 def trial_section(section: Section) -> Section:
@@ -143,11 +147,15 @@ def _run_script(host: Host, step: steps.RunScript) -> None:
 
 
 def _delete_link(host: Host, step: steps.DeleteLink) -> None:
-    host.link.delete(step.device)
+    # It may have gone by itself: nobody looked at an interface that a network moves away from.
+    if host.link.get(step.device) is not None:
+        host.link.delete(step.device)
 
 
 def _delete_address(host: Host, step: steps.DeleteAddress) -> None:
-    host.link.delete_address(step.device, step.address)
+    link = host.link.get(step.device)
+    if link is not None and step.address in link.addresses:
+        host.link.delete_address(step.device, step.address)
 
 
 def _reload_units(host: Host, _step: steps.ReloadUnits) -> None:

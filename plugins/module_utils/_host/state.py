@@ -8,11 +8,14 @@
 
 from __future__ import annotations
 
-from .._errors import HostError
-from .._model.connection import IkeConnection
+import typing as t
+
+from .._errors import HostError, ModelError, TunnelwrightError
+from .._model.connection import CREDENTIALS, IkeConnection
 from .._model.gateway import Gateway
 from .._model.settings import IpsecSettings
 from .._render import artefacts, records
+from .._render.advanced import loadable
 from .._render.artefacts import RECORD_DIR, Credentials
 from .files import Files
 
@@ -22,30 +25,42 @@ def read_gateway(files: Files) -> Gateway:
     networks, settings = {}, {}
     for path in files.find(f"{RECORD_DIR}/*.json"):
         network, options = records.read_network(path, _text(files, path))
+        _check_name(path, f"{RECORD_DIR}/{network.name}.json")
         networks[network.name] = network
-        settings[network.name] = _settings(files, network.name, options)
+        settings[network.name] = _settings(files, path, network.name, options)
     connections = {}
     for path in files.find(artefacts.connection_path("*")):
         connection = records.read_connection(path, _text(files, path))
+        _check_name(path, artefacts.connection_path(connection.name))
         connections[connection.name] = connection
     return Gateway(networks, settings, connections)
 
 
+def _check_name(path: str, expected: str) -> None:
+    """A copy of one of our files would be taken for the file itself, by us and by swanctl."""
+    if path != expected:
+        raise records.RecordFault(path, f"holds what belongs in {expected}")
+
+
 def installed_credentials(files: Files, gateway: Gateway) -> dict[str, Credentials]:
-    """The PEM contents of each phase 1 with certificates, as they lie in swanctl's directories."""
-    return {
-        connection.name: _credentials(files, artefacts.credential_paths(connection), connection)
+    """The PEM contents of each phase 1 with certificates, as they lie in swanctl's directories.
+
+    One whose files are not all there is left out: its own module installs them anew.
+    """
+    found = {
+        connection.name: _credentials(files, artefacts.credential_paths(connection))
         for connection in gateway.connections.values()
         if connection.authentication == "pubkey"
+    }
+    return {
+        name: pem for name, pem in found.items() if pem.certificate and pem.private_key and pem.ca
     }
 
 
 def given_credentials(files: Files, connection: IkeConnection) -> Credentials:
     """The PEM contents of the files that the options of a phase 1 name."""
-    paths = {
-        option: str(getattr(connection, option)) for option in ("certificate", "private_key", "ca")
-    }
-    found = _credentials(files, paths, connection)
+    paths = {option: str(getattr(connection, option)) for option in CREDENTIALS}
+    found = _credentials(files, paths)
     for option, path in paths.items():
         if b"-----BEGIN " not in getattr(found, option):
             raise HostError(
@@ -54,7 +69,7 @@ def given_credentials(files: Files, connection: IkeConnection) -> Credentials:
     return found
 
 
-def _credentials(files: Files, paths: dict[str, str], connection: IkeConnection) -> Credentials:
+def _credentials(files: Files, paths: dict[str, str]) -> Credentials:
     contents = {}
     for option, path in paths.items():
         file = files.read(path)
@@ -62,18 +77,23 @@ def _credentials(files: Files, paths: dict[str, str], connection: IkeConnection)
     return Credentials(contents["certificate"], contents["private_key"], contents["ca"])
 
 
-def _settings(files: Files, network: str, options: object) -> IpsecSettings:
+def _settings(
+    files: Files, record: str, network: str, options: t.Mapping[str, t.Any]
+) -> IpsecSettings:
     texts = {
         "swanctl_conf": artefacts.advanced_path(network),
         "strongswan_conf": artefacts.advanced_daemon_path(network),
     }
-    found = {option: files.read(path) for option, path in texts.items()}
-    conf = {option: records.read_conf(file.data.decode()) for option, file in found.items() if file}
-    return IpsecSettings.from_options({**_mapping(options), **conf})
-
-
-def _mapping(options: object) -> dict[str, object]:
-    return dict(options) if isinstance(options, dict) else {}
+    found = {option: _text(files, path) for option, path in texts.items()}
+    conf = {option: records.read_conf(text) for option, text in found.items() if text}
+    try:
+        loadable(conf.get("swanctl_conf", ""))
+    except TunnelwrightError as error:
+        raise records.RecordFault(texts["swanctl_conf"], str(error)) from None
+    try:
+        return IpsecSettings.from_options({**options, "network": network, **conf})
+    except (ModelError, TypeError) as error:
+        raise records.RecordFault(record, str(error)) from None
 
 
 def _text(files: Files, path: str) -> str:

@@ -42,7 +42,8 @@ class Phase1Resource:
         gateway = current.with_connection(connection)
         warnings = _warnings(connection, params) if connection.enabled else ()
         # A task that only switches a phase 1 off does not name its files.
-        certified = name if params["certificate"] is not None else ""
+        pubkey = connection.authentication == "pubkey" and params["certificate"] is not None
+        certified = name if pubkey else ""
         return Edit(gateway, scope, connection.to_options(), warnings, certified)
 
     def check_host(self, host: Host, view: View) -> list[str]:

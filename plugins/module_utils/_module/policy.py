@@ -13,7 +13,7 @@ import typing as t
 from .._errors import HostError, ModelError
 from .._host.host import Host
 from .._model.checks import ANY
-from .._model.connection import IkeConnection
+from .._model.connection import RESERVED_PREFIX, IkeConnection
 from .._model.gateway import Gateway
 from .._model.proposal import Proposal, Use, missing
 from .._plan.loaded import expected_view, is_loaded
@@ -45,24 +45,28 @@ def check_capabilities(
 
 
 def check_foreign(connection: IkeConnection, current: Gateway, observed: Observed) -> None:
-    """Refuse for a new phase 1 the name, or the peer, of a connection that somebody else loaded."""
-    if connection.name in current.connections:
+    """Refuse the name, or the peer, of a connection that somebody else loaded.
+
+    What stands under the name of a phase 1 that was loaded already is that phase 1.
+    """
+    known = current.connections.get(connection.name)
+    if known is not None and current.powered(known):
         return
     subject = f"phase 1 {connection.name}"
     settings = current.settings_of(connection.network)
     section = connection_section(connection, settings)
-    for name, conn in observed.daemon.connections.items():
-        if name in current.connections:
-            continue
-        if name == connection.name and not is_loaded(section, conn):
-            raise ModelError(
-                "name",
-                name,
-                "is a connection of the IKE daemon that this collection did not make",
-                "another name, or remove that connection",
-                subject,
-            )
-        if name != connection.name and _peer(conn) == _peer_of(section):
+    loaded = observed.daemon.connections
+    if connection.name in loaded and not is_loaded(section, loaded[connection.name]):
+        raise ModelError(
+            "name",
+            connection.name,
+            "is a connection of the IKE daemon that this collection did not make",
+            "another name, or remove that connection",
+            subject,
+        )
+    for name in loaded.keys() - {*current.connections, connection.name}:
+        ours = name.startswith(RESERVED_PREFIX)
+        if not ours and _peer(loaded[name]) == _peer_of(section):
             raise ModelError(
                 "remote_gateway",
                 connection.remote_gateway,

@@ -17,12 +17,15 @@ from .._model.gateway import Gateway
 from .._model.secret import MASK
 from .._model.settings import CONF_TEXTS, IpsecSettings
 from .._plan.planner import Scope
-from .._render.artefacts import advanced_parts, advanced_path, bypass_path
+from .._render.advanced import loadable
+from .._render.artefacts import advanced_path, bypass_path
 from .._render.records import secret_id
 from .._render.settings_file import parse
 from .._render.strongswan_conf import DAEMON_WIDE, asking
 from .edit import Edit, Params, View
 from .spec import IPSEC_SETTINGS, Spec
+
+_T = t.TypeVar("_T")
 
 
 class SettingsResource:
@@ -66,35 +69,30 @@ def _shared(gateway: Gateway, settings: IpsecSettings) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-# What vici is given one by one; anything else in a swanctl.conf would be in the file alone.
-_SECTIONS = ("connections", "secrets")
-
-
 def _check_texts(settings: IpsecSettings, gateway: Gateway) -> None:
-    if settings.strongswan_conf:
-        _parsed("strongswan_conf", settings.strongswan_conf)
-    if not settings.swanctl_conf:
-        return
-    sections = _parsed("swanctl_conf", settings.swanctl_conf)
-    for name in sections:
-        if name not in _SECTIONS:
-            raise ModelError(
-                "swanctl_conf", name, "is not a section that can be loaded", ", ".join(_SECTIONS)
-            )
-    parts = advanced_parts(settings.network, settings.swanctl_conf)
-    phase1 = {*gateway.connections, *map(secret_id, gateway.connections)}
-    for name in (*parts.owned, *(shared.id for shared in parts.secrets)):
-        if name in phase1 or name.startswith(RESERVED_PREFIX):
+    taken = {*gateway.connections, *map(secret_id, gateway.connections)}
+    for other in gateway.settings.values():
+        if other.network != settings.network:
+            taken.update(_names(other))
+    for name in _names(settings):
+        if name in taken or name.startswith(RESERVED_PREFIX):
             raise ModelError(
                 "swanctl_conf",
                 name,
                 "is the name of something that this collection makes, with which it would merge",
                 "another name",
             )
+    _parsed("strongswan_conf", parse, settings.strongswan_conf or "")
 
 
-def _parsed(option: str, text: str) -> t.Mapping[str, t.Any]:
+def _names(settings: IpsecSettings) -> tuple[str, ...]:
+    """What a swanctl_conf loads into the daemon, connections and secrets."""
+    connections, secrets = _parsed("swanctl_conf", loadable, settings.swanctl_conf or "")
+    return (*connections, *(shared.id for shared in secrets))
+
+
+def _parsed(option: str, parser: t.Callable[[str], _T], text: str) -> _T:
     try:
-        return parse(text, unique=True)
+        return parser(text)
     except SyntaxFault as error:
         raise ModelError(option, MASK, f"can't be parsed: {error}", "strongSwan's syntax") from None

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .._render.artefacts import File, SharedSecret
+from .._render.advanced import SharedSecret
+from .._render.artefacts import File
 from .._render.settings_file import Section
 
 

@@ -19,11 +19,11 @@ from .._model.checks import IPAddress
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
-from .._model.secret import Secret
 from . import network_files, nft
+from .advanced import SharedSecret, loadable
 from .connection import bypass_section, connection_section, credential_file, secret_owners
 from .records import conf_text, connection_text, network_record, secret_id, secrets_section
-from .settings_file import Section, Value, parse, render, secret_bytes, split_list
+from .settings_file import Section, Value, render
 from .strongswan_conf import daemon_text
 
 RECORD_DIR = "/etc/tunnelwright"
@@ -44,16 +44,6 @@ class File:
     path: str
     data: bytes = field(repr=False)
     mode: int = PUBLIC
-
-
-@dataclass(frozen=True)
-class SharedSecret:
-    """A secret of the daemon: kind as ``load-shared`` has it, identities it is for."""
-
-    id: str
-    kind: str
-    owners: tuple[str, ...]
-    secret: Secret
 
 
 @dataclass(frozen=True)
@@ -238,56 +228,14 @@ def _advanced_file(gateway: Gateway, name: str) -> tuple[SwanctlFile, ...]:
 
 
 def advanced_parts(network: str, text: str) -> SwanctlFile:
-    """``swanctl_conf`` taken apart; raises SyntaxFault where it can't be parsed."""
-    body = parse(text, unique=True)
-    connections = t.cast(t.Mapping[str, Section], body.get("connections", {}))
-    secrets = t.cast(t.Mapping[str, Section], body.get("secrets", {}))
+    """``swanctl_conf`` taken apart. Raises SyntaxFault or ModelError as ``loadable`` does."""
+    connections, secrets = loadable(text)
     return SwanctlFile(
         File(advanced_path(network), conf_text(text).encode(), PRIVATE),
         tuple(connections),
-        tuple(secrets),
-        {key: _for_vici(section) for key, section in connections.items()},
-        tuple(_shared(key, section) for key, section in secrets.items()),
-    )
-
-
-# The keys whose values swanctl splits into lists (load_conns.c).
-_LISTS = frozenset(
-    {
-        "local_addrs",
-        "remote_addrs",
-        "proposals",
-        "esp_proposals",
-        "ah_proposals",
-        "local_ts",
-        "remote_ts",
-        "vips",
-        "pools",
-        "groups",
-        "cert_policy",
-    }
-)
-
-
-def _for_vici(section: Section) -> Section:
-    message: dict[str, Value] = {}
-    for key, value in section.items():
-        if isinstance(value, t.Mapping):
-            message[key] = _for_vici(value)
-        elif key in _LISTS and isinstance(value, str):
-            message[key] = split_list(value)
-        else:
-            message[key] = value
-    return message
-
-
-def _shared(key: str, section: Section) -> SharedSecret:
-    kind = next(
-        (prefix for prefix in ("ike", "eap", "xauth", "ntlm", "ppk") if key.startswith(prefix)), ""
-    )
-    owners = tuple(str(value) for name, value in section.items() if name.startswith("id"))
-    return SharedSecret(
-        key, kind.upper(), owners, Secret(secret_bytes(str(section.get("secret", ""))))
+        tuple(shared.id for shared in secrets),
+        connections,
+        secrets,
     )
 
 

@@ -21,11 +21,13 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan impo
     joined,
     worst,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
+    SharedSecret,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     PRIVATE,
     PUBLIC,
     File,
-    SharedSecret,
 )
 from hypothesis import given
 from hypothesis import strategies as st

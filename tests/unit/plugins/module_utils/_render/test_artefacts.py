@@ -10,11 +10,13 @@ import typing as t
 from dataclasses import replace
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import (
     artefacts as rendered,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
+    SharedSecret,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     PRIVATE,
@@ -22,7 +24,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefac
     Artefacts,
     Credentials,
     File,
-    SharedSecret,
     advanced_parts,
     artefacts,
 )
@@ -261,27 +262,6 @@ class TestAdvanced:
         assert parts.secrets == (
             SharedSecret("eap-carol", "EAP", ("carol", "dave, jr"), Secret(b"hush")),
         )
-
-    @pytest.mark.parametrize(
-        ("key", "kind"),
-        [
-            ("ike", "IKE"),
-            ("ike-1", "IKE"),
-            ("eap2", "EAP"),
-            ("xauth-x", "XAUTH"),
-            ("ntlm-x", "NTLM"),
-            ("ppk-x", "PPK"),
-        ],
-    )
-    def test_kinds_of_secrets(self, key: str, kind: str) -> None:
-        (shared,) = advanced_parts("lan", f"secrets {{ {key} {{ secret = hush\n}} }}").secrets
-        assert shared == SharedSecret(key, kind, (), Secret(b"hush"))
-        assert "hush" not in repr(shared)
-
-    @pytest.mark.parametrize("text", ["a {", "a = b\na = c", "include x"])
-    def test_broken(self, text: str) -> None:
-        with pytest.raises(SyntaxFault):
-            advanced_parts("lan", text)
 
     def options(self, **options: t.Any) -> t.Any:
         return settings(configuration_mode="advanced", **options)

@@ -1,0 +1,112 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What a ``swanctl_conf`` of ``configuration_mode: advanced`` has for the daemon.
+
+swanctl would read much more of such a text. vici is given connections and shared secrets one by
+one, so whatever else is in it is refused rather than left to the next restart.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import ModelError
+from .._model.secret import MASK, Secret
+from .settings_file import Section, Value, parse, secret_bytes, split_list
+
+_SECTIONS = ("connections", "secrets")
+# What swanctl tells the kind of a secret by: the beginning of its name (load_creds.c).
+_KINDS = ("ike", "eap", "xauth", "ntlm", "ppk")
+# The keys whose values swanctl splits into lists (load_conns.c).
+_LISTS = frozenset(
+    {
+        "local_addrs",
+        "remote_addrs",
+        "proposals",
+        "esp_proposals",
+        "ah_proposals",
+        "local_ts",
+        "remote_ts",
+        "vips",
+        "pools",
+        "groups",
+        "cert_policy",
+    }
+)
+
+
+@dataclass(frozen=True)
+class SharedSecret:
+    """A secret of the daemon: kind as ``load-shared`` has it, identities it is for."""
+
+    id: str
+    kind: str
+    owners: tuple[str, ...]
+    secret: Secret
+
+
+def loadable(text: str) -> tuple[dict[str, Section], tuple[SharedSecret, ...]]:
+    """Connections by name, and secrets, as vici takes them.
+
+    Raises SyntaxFault for what can't be parsed, ModelError for what can't be loaded.
+    """
+    body = parse(text, unique=True)
+    for name in body:
+        if name not in _SECTIONS:
+            raise _refused(name, "is not a section that can be loaded", ", ".join(_SECTIONS))
+    connections = _sections("connections", body)
+    for name, section in connections.items():
+        _sections("children", section, f"connections.{name}.")
+    secrets = _sections("secrets", body)
+    return (
+        {name: _for_vici(section) for name, section in connections.items()},
+        tuple(_shared(name, section) for name, section in secrets.items()),
+    )
+
+
+def _refused(value: str, why: str, legal: str) -> ModelError:
+    return ModelError("swanctl_conf", value, why, legal)
+
+
+def _sections(name: str, section: Section, path: str = "") -> t.Mapping[str, Section]:
+    """What is in the section ``name`` of a section; refused if it is more than sections."""
+    found = section.get(name, {})
+    if isinstance(found, t.Mapping):
+        wrong = [key for key, item in found.items() if not isinstance(item, t.Mapping)]
+        if not wrong:
+            return t.cast(t.Mapping[str, Section], found)
+        name = f"{name}.{wrong[0]}"
+    raise _refused(f"{path}{name}", "is a value where a section must stand", "name { ... }")
+
+
+def _for_vici(section: Section) -> Section:
+    message: dict[str, Value] = {}
+    for key, value in section.items():
+        if isinstance(value, t.Mapping):
+            message[key] = _for_vici(value)
+        elif key in _LISTS and isinstance(value, str):
+            message[key] = split_list(value)
+        else:
+            message[key] = value
+    return message
+
+
+def _shared(name: str, section: Section) -> SharedSecret:
+    path = f"secrets.{name}"
+    kind = next((kind for kind in _KINDS if name.startswith(kind)), None)
+    if kind is None:
+        raise _refused(path, "is no kind of secret that can be loaded", f"{', '.join(_KINDS)}, ...")
+    owners = tuple(str(value) for key, value in section.items() if key.startswith("id"))
+    text = section.get("secret")
+    try:
+        data = secret_bytes(text) if isinstance(text, str) else b""
+    except ValueError as error:
+        raise ModelError("swanctl_conf", MASK, f"in {path}: {error}", "another secret") from None
+    if not data:
+        raise _refused(path, "has no secret", "secret = ...")
+    return SharedSecret(name, kind.upper(), owners, Secret(data))
