@@ -19,6 +19,7 @@ from .._model.network import VpnNetwork
 from .._plan.planner import Scope
 from .._render.artefacts import advanced_path, bypass_path
 from .._render.network_files import alias
+from .._render.nft import HOOKS
 from .edit import Edit, Params, View
 from .spec import VPN_NETWORK, Spec
 
@@ -115,11 +116,18 @@ def _check_firewall(host: Host, network: VpnNetwork) -> list[str]:
                 "is not a base chain on this host",
                 ", ".join(sorted(names)) or "none: this host has no other nftables base chain",
             )
+        if names[str(wanted)].hook not in HOOKS:
+            raise ModelError(
+                f"firewall_chains[{index}]",
+                str(wanted),
+                f"is at hook {names[str(wanted)].hook}, where a network has no rules",
+                f"a chain at one of the hooks {', '.join(HOOKS)}",
+            )
     listed_names = {str(listed) for listed in network.firewall_chains}
     warnings = []
     for chain in chains:
         listed = str(chain) in listed_names
-        if chain.drops and not listed and chain.hook in ("input", "forward"):
+        if chain.drops and not listed and chain.hook in HOOKS:
             warnings.append(
                 f"network {network.name}: chain '{chain}' drops packets by default and is not in "
                 "firewall_chains: an accept in another table does not override its drop"
