@@ -22,6 +22,7 @@ ASIDE = {
     *("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/root/.ansible"),
     *("/var/log", "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/mirror"),
 }
+OF_THE_BOOT = ("systemd-", "ldconfig.")
 MERGED = ("/bin/", "/sbin/", "/lib/", "/lib64/")
 
 
@@ -81,7 +82,8 @@ def everything() -> Iterator[tuple[str, str]]:
                 yield f"route {family} {route.strip()}", "there"
     for unit in run("systemctl", "list-units", "--plain", "--no-legend", "--type=service"):
         name, _load, active, *_rest = unit.split()
-        yield f"unit {name}", active
+        if not name.startswith(OF_THE_BOOT):
+            yield f"unit {name}", active
     for path in Path("/proc/sys/net").glob("ipv[46]/**/*forward*"):
         yield f"setting {path}", path.read_text().strip()
 

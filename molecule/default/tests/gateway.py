@@ -82,7 +82,7 @@ class Gateway:
 
     def firewall(self) -> str:
         """The table of the administrator's firewall, into which rules are hooked."""
-        return self.sh("nft --stateless list table inet filter")
+        return self.table("filter")
 
     def restart(self) -> None:
         subprocess.run([TESTBED, "restart", self.container], check=True, capture_output=True)

@@ -18,9 +18,10 @@ STAYS = re.compile(
         (
             # The packages of strongSwan, its service, and what their scripts made of it.
             "unit strongswan.service",
-            "file /etc/(strongswan.d|swanctl|swanctl/conf.d)",
+            "file /etc/(strongswan.d|swanctl|swanctl/conf.d|ld.so.cache)",
+            "changed file .* /etc/strongswan.d/charon/.*",
             "file /etc/systemd/system/(multi-user.target.wants/)?strongswan(-swanctl)?.service",
-            "file /var/lib/systemd/deb-systemd-helper-enabled/.*strongswan.*",
+            "file /var/lib/systemd/deb-systemd-helper-enabled/.*",
             "file /etc/apparmor.d/local/usr.*(lookip|charon-systemd|swanctl)",
             # The library that the modules need.
             "file /usr/local/lib/python3[.][0-9]+/dist-packages/vici([./].*)?",

@@ -1,0 +1,227 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A pre-shared key is in its file and nowhere else, whatever was run, said and logged meanwhile.
+
+The hosts are bare when this begins: the key is installed, replaced, and there when a run fails.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway import (
+    ROOT,
+    Gateway,
+    ansible_playbook,
+    example_variables,
+    up,
+    wait_for,
+    write_variables,
+)
+
+# Of this run alone, so that nothing but this run can have left them anywhere. The last one is put
+# where the others must not be, to see that it would be found.
+OLD, NEW, PLANTED = (secrets.token_hex(16) for _ in range(3))
+
+RUNS = ("first", "check", "change", "failure")
+
+
+def forms(secret: str) -> list[bytes]:
+    """As it is, in hexadecimal, and in base64 with whatever before and after it."""
+    data = secret.encode()
+    found = [data, data.hex().encode(), data.hex().upper().encode()]
+    for before in range(3):
+        encoded = base64.b64encode(b"?" * before + data).rstrip(b"=")
+        # The characters at both ends depend on the neighbours too.
+        found.append(encoded[before + 1 if before else 0 : -1])
+    return found
+
+
+def shows(text: bytes, *secrets_: str) -> bool:
+    return any(form in text for secret in secrets_ for form in forms(secret))
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
+def test_every_form_is_recognised(before: str) -> None:
+    text = f"{before}{PLANTED} and more"
+    assert shows(text.encode(), PLANTED)
+    assert shows(text.encode().hex().encode(), PLANTED)
+    assert shows(base64.b64encode(text.encode()), PLANTED)
+    assert not shows(base64.b64encode(text.encode()), OLD, NEW)
+
+
+# --- Where a secret might show up
+
+
+@contextmanager
+def watched_processes(*secrets_: str) -> Iterator[set[str]]:
+    """The names of processes of this machine, its containers included, that show a secret.
+
+    Looks at arguments and environments many times a second.
+    """
+    seen: set[str] = set()
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.05):
+            for process in Path("/proc").glob("[0-9]*"):
+                try:
+                    arguments = (process / "cmdline").read_bytes()
+                    texts = arguments + (process / "environ").read_bytes()
+                except OSError:
+                    continue
+                if shows(texts, *secrets_):
+                    seen.add(arguments.split(b"\0")[0].decode())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
+
+
+def journal_shows(gateway: Gateway, secret: str) -> bool:
+    return shows(gateway.sh("journalctl --all --output=export").encode(), secret)
+
+
+def files_with(gateway: Gateway, secret: str) -> dict[str, int]:
+    """Every file of the host that shows the secret, with its mode."""
+    roots = ["/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/usr", "/var"]
+    # The patterns come from standard input, so that they are no process's arguments.
+    grep = ["grep", "-rlaF", "--exclude-dir=netns", "--file=-", *roots]
+    search = ["podman", "exec", "-i", gateway.container, *grep]
+    done = subprocess.run(search, input=b"\n".join(forms(secret)), capture_output=True)
+    assert done.returncode < 2, done.stderr
+    return {path: gateway.host.file(path).mode for path in done.stdout.decode().splitlines()}
+
+
+def test_a_planted_secret_is_found(near: Gateway) -> None:
+    assert not journal_shows(near, PLANTED)
+    near.sh(f"echo 'psk is {PLANTED}' | systemd-cat -t planted")
+    near.sh("journalctl --sync")
+    assert journal_shows(near, PLANTED)
+
+    assert not files_with(near, PLANTED).keys() - journals(near)
+    encoded = base64.b64encode(f"secret = {PLANTED}".encode()).decode()
+    near.sh(f"echo {encoded} >/root/planted && chmod 640 /root/planted")
+    assert files_with(near, PLANTED)["/root/planted"] == 0o640
+    near.sh("rm /root/planted")
+
+    with watched_processes(PLANTED) as seen:
+        near.sh(f"sh -c 'sleep 0.3' {PLANTED}")
+    assert "sh" in seen
+
+
+def journals(gateway: Gateway) -> set[str]:
+    return set(gateway.sh("find /run/log/journal /var/log/journal -type f || true").split())
+
+
+# --- The runs
+
+
+@dataclass
+class Story:
+    """All that ansible-playbook said in each run, its log included."""
+
+    said: dict[str, str]
+    statuses: dict[str, int]
+    processes: set[str]
+    controller: Path
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    controller = tmp_path_factory.mktemp("ansible")
+    said, statuses = {}, {}
+    with watched_processes(OLD, NEW) as processes:
+        for name in RUNS:
+            scratch = tmp_path_factory.mktemp(name)
+            options = ["-vvv", "--diff", *(["--check"] if name == "check" else [])]
+            done = subprocess.run(
+                ansible_playbook(
+                    "site", *options, f"--extra-vars=@{write_variables(variables(name), scratch)}"
+                ),
+                env={
+                    **os.environ,
+                    "ANSIBLE_LOG_PATH": str(scratch / "log"),
+                    "ANSIBLE_LOCAL_TEMP": str(controller),
+                },
+                cwd=ROOT,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            said[name] = done.stdout + (scratch / "log").read_text()
+            statuses[name] = done.returncode
+    return Story(said, statuses, processes, controller)
+
+
+def variables(run: str) -> dict[str, Any]:
+    wanted: dict[str, Any] = {
+        "vault_psk_gw_a_gw_b": OLD if run == "first" else NEW,
+        # It copies modules and their arguments into files before they run, as ssh does.
+        "scenario_connection": "containers.podman.podman",
+    }
+    if run == "failure":
+        (phase1,) = example_variables()["gateway_phase1"]
+        wanted["gateway_phase1"] = [{**phase1, "remote_gateway": "999.1.1.1"}]
+    return wanted
+
+
+def test_the_runs_did_what_they_should(story: Story, gateways: dict[str, Gateway]) -> None:
+    assert story.statuses == {"first": 0, "check": 0, "change": 0, "failure": 2}
+    for name in ("first", "check", "change"):
+        assert "load secret ike-gw-a" in story.said[name], name
+    assert "'999.1.1.1'" in story.said["failure"]
+    # The keys of both ends are one: charon starts anew and has nothing but the files.
+    for gateway in gateways.values():
+        gateway.sh("systemctl restart strongswan")
+    wait_for("the tunnel is up", lambda: up(gateways))
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_output_and_log_of_ansible(story: Story, run: str) -> None:
+    assert "Using module file" in story.said[run], "this is not -vvv"
+    assert not shows(story.said[run].encode(), OLD, NEW)
+
+
+def test_arguments_and_environment_of_processes(story: Story) -> None:
+    assert story.processes == set()
+
+
+def test_temporary_files_on_the_controller(story: Story) -> None:
+    left = [path for path in story.controller.rglob("*") if path.is_file()]
+    assert not [path for path in left if shows(path.read_bytes(), OLD, NEW)]
+
+
+@pytest.mark.usefixtures("story")
+def test_journal(near: Gateway) -> None:
+    assert not journal_shows(near, OLD)
+    assert not journal_shows(near, NEW)
+
+
+@pytest.mark.usefixtures("story")
+def test_files(near: Gateway, far: Gateway) -> None:
+    assert files_with(near, OLD) == {}
+    place = f"/etc/swanctl/conf.d/tunnelwright.phase1.{far.name}.conf"
+    assert files_with(near, NEW) == {place: 0o600}
+    assert (near.host.file(place).user, near.host.file(place).group) == ("root", "root")
+
+
+@pytest.mark.usefixtures("story")
+def test_temporary_files_on_the_gateway(near: Gateway) -> None:
+    assert near.sh("find /root/.ansible/tmp /tmp -mindepth 1 -name 'ansible*'") == ""
