@@ -137,6 +137,8 @@ options:
       - V(present) makes sure that it exists as described and leaves the power as it is. A new
         network is switched on.
       - V(absent) removes the network with everything that the collection made for it.
+      - With V(stopped) and V(absent) the interface that was made for the network goes. The module
+        refuses it while another network that is switched on is attached to that interface.
       - The power state survives a reboot as it was left.
       - Where the network exists and nothing but O(name) and O(state) is given, only its power state
         is changed, and every other option keeps its value.
@@ -217,17 +219,17 @@ EXAMPLES = r"""
 
 - name: Power off, and stay off over reboots
   tunnelwright.ipsec.vpn_network:
-    name: site-a
+    name: plant
     state: stopped
 
 - name: Power on
   tunnelwright.ipsec.vpn_network:
-    name: site-a
+    name: plant
     state: started
 
 - name: Remove the network and every phase 1 and phase 2 of it
   tunnelwright.ipsec.vpn_network:
-    name: site-a
+    name: plant
     state: absent
     force: true
 """
