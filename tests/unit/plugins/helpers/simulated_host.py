@@ -32,7 +32,7 @@ def listed(section: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     conn: dict[str, t.Any] = {
         "version": VERSIONS[section.get("version", "0")],
         "local_addrs": section.get("local_addrs", ("%any",)),
-        "remote_addrs": section["remote_addrs"],
+        "remote_addrs": section.get("remote_addrs", ("%any",)),
         "unique": "UNIQUE_REPLACE",
         "children": {},
     }
@@ -43,9 +43,9 @@ def listed(section: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         conn[f"{end}-1"] = {"class": "pre-shared key"}
         if "id" in section.get(end, {}):
             conn[f"{end}-1"]["id"] = section[end]["id"]
-    for name, child in section["children"].items():
+    for name, child in section.get("children", {}).items():
         conn["children"][name] = {
-            "mode": child["mode"].upper(),
+            "mode": child.get("mode", "tunnel").upper(),
             "rekey_time": child.get("rekey_time", "3600"),
             "dpd_action": ACTIONS[child.get("dpd_action", "clear")],
             "local-ts": child.get("local_ts", ("dynamic",)),

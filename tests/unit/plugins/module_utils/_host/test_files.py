@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,79 @@ def test_find_is_sorted_and_leaves_dotfiles_out(files: Files) -> None:
     for path in ("/a/b.conf", "/a/a.conf", "/a/.c.conf", "/a/d.txt"):
         files.write(File(path, b""))
     assert files.find("/a/*.conf") == ("/a/a.conf", "/a/b.conf")
+
+
+def test_a_link_is_replaced_and_its_target_left_alone(files: Files, tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere"
+    target.write_bytes(b"theirs")
+    link = tmp_path / RECORD[1:]
+    link.parent.mkdir(parents=True)
+    link.symlink_to(target)
+    assert files.read(RECORD) == File(RECORD, b"theirs", target.stat().st_mode & 0o7777)
+    files.write(File(RECORD, b"ours", PRIVATE))
+    assert not link.is_symlink()
+    assert target.read_bytes() == b"theirs"
+
+
+def test_a_link_is_removed_and_its_target_left_alone(files: Files, tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere"
+    target.write_bytes(b"theirs")
+    (tmp_path / "a").symlink_to(target)
+    files.remove("/a")
+    assert target.exists()
+    assert not (tmp_path / "a").is_symlink()
+
+
+def test_a_link_that_leads_nowhere_is_no_file(files: Files, tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "nowhere")
+    assert files.read("/a") is None
+    files.write(File("/a", b"ours"))
+    assert files.read("/a") == File("/a", b"ours")
+
+
+def test_a_directory_in_the_way_is_named(files: Files, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for what, act in (
+        ("read", lambda: files.read("/a")),
+        ("write", lambda: files.write(File("/a", b"x"))),
+        ("remove", lambda: files.remove("/a")),
+    ):
+        with pytest.raises(HostError) as raised:
+            act()
+        assert raised.value.operation == f"{what} /a"
+        assert str(tmp_path) not in raised.value.detail
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_file_in_the_way_of_a_directory_is_named(files: Files) -> None:
+    files.write(File("/a", b""))
+    with pytest.raises(HostError, match=r"^write /a/b: "):
+        files.write(File("/a/b", b"x"))
+    with pytest.raises(HostError, match=r"^read /a/b: "):
+        files.read("/a/b")
+
+
+@pytest.mark.parametrize("call", ["os.fsync", "os.fchmod", "tempfile.mkstemp", "os.makedirs"])
+def test_whatever_fails_no_temporary_file_is_left(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    (tmp_path / "d").mkdir()
+
+    def fail(*_arguments: object, **_more: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(call, fail)
+    with pytest.raises(HostError, match=r"^write /d/a: Input/output error$"):
+        files.write(File("/d/a", b"x", PRIVATE))
+    assert list((tmp_path / "d").iterdir()) == []
+
+
+def test_the_mode_is_not_left_to_the_umask(files: Files) -> None:
+    before = os.umask(0o077)
+    try:
+        files.write(File(RECORD, b"", 0o755))
+    finally:
+        os.umask(before)
+    found = files.read(RECORD)
+    assert found is not None
+    assert found.mode == 0o755

@@ -1,0 +1,338 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A whole machine in memory, behind the interface of ``Host``: it does what our files say.
+
+Files are real, below a directory. The script of a network is not executed but read: interface,
+address, forwarding and rules come out of its lines. charon keeps what it is given, shows of it what
+list-conns shows, and loads everything from conf.d when it is restarted.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import replace
+from pathlib import Path
+
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import Files
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
+    ChildState,
+    IkeState,
+    PolicyState,
+    encode,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import loadable
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import File
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
+    reads_userspace,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated_host import listed
+
+ALGORITHMS = {
+    "encryption": {"AES_CBC", "3DES_CBC"},
+    "aead": {"AES_GCM_16"},
+    "integrity": {"HMAC_SHA1_96", "HMAC_SHA2_256_128"},
+    "prf": {"PRF_HMAC_SHA1", "PRF_HMAC_SHA2_256"},
+    "ke": {"MODP_1024", "MODP_2048"},
+}
+
+
+class MemoryHost:
+    """``log`` is what was done to it, in order; what is in ``failing`` fails, once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.log: list[str] = []
+        self.failing: set[str] = set()
+        self.files = LoggedFiles(self, root)
+        self.vici = MemoryVici(self)
+        self.link = MemoryLink(self)
+        self.nft = MemoryNft()
+        self.systemd = MemorySystemd(self)
+
+    def __enter__(self) -> MemoryHost:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def everything(self) -> dict[str, File]:
+        """Every file that is there."""
+        paths = (f"/{path.relative_to(self._root)}" for path in sorted(self._root.rglob("*")))
+        files = (self.files.read(path) for path in paths if (self._root / path[1:]).is_file())
+        return {file.path: file for file in files if file is not None}
+
+    def did(self, what: str) -> None:
+        self.log.append(what)
+        if what in self.failing:
+            self.failing.discard(what)
+            raise HostError(what, "it was not to be")
+
+    def speaks_ikev1(self) -> bool:
+        return self.vici.ikev1
+
+    def restart_daemon(self) -> None:
+        self.did("restart")
+        self.vici.start()
+
+    def run(self, argv: list[str], _stdin: str) -> tuple[int, str, str]:
+        shell, path, verb = argv
+        assert shell == "/bin/sh"
+        try:
+            self.script(path, verb)
+        except HostError as error:
+            return 1, "", str(error)
+        return 0, "", ""
+
+    def script(self, path: str, verb: str) -> None:
+        self.did(f"{path} {verb}")
+        text = self.text(path)
+        if verb == "start":
+            self.link.bring_up(text)
+        (rules,) = re.findall(r"^rules_file=(\S+)$", text, re.MULTILINE)
+        (table,) = re.findall(r"^table=(\S+)$", text, re.MULTILINE)
+        if verb == "stop":
+            self.nft.tables.pop(table, None)
+        else:
+            self.nft.tables[table] = self.text(rules)
+
+    def text(self, path: str) -> str:
+        file = self.files.read(path)
+        if file is None:
+            raise HostError(f"run {path}", "No such file or directory")
+        return file.data.decode()
+
+
+class LoggedFiles(Files):
+    def __init__(self, host: MemoryHost, root: Path) -> None:
+        super().__init__(str(root))
+        self._host = host
+
+    def write(self, file: t.Any) -> None:
+        self._host.did(f"write {file.path}")
+        super().write(file)
+
+    def remove(self, path: str) -> None:
+        self._host.did(f"remove {path}")
+        super().remove(path)
+
+
+class MemoryVici:
+    def __init__(self, host: MemoryHost) -> None:
+        self._host = host
+        self.ikev1 = True
+        self.release = "6.0.1"
+        self.conns: dict[str, t.Any] = {}
+        self.shared: dict[str, tuple[str, tuple[str, ...], bytes]] = {}
+        self.private: dict[str, bytes] = {}
+        self.up: dict[str, set[str]] = {}
+        self.traps: set[tuple[str, str]] = set()
+        self.loaded_plugins = {"aes", "kernel-netlink"}
+
+    def start(self) -> None:
+        """As strongswan.service does, with swanctl --load-all."""
+        self.conns, self.shared, self.up = {}, {}, {}
+        for path in self._host.files.find("/etc/swanctl/conf.d/*.conf"):
+            connections, secrets = loadable(self._host.text(path))
+            self.conns.update(connections)
+            for item in secrets:
+                self.shared[item.id] = item.kind, item.owners, item.secret.reveal()
+        drop_in = self._host.files.read("/etc/strongswan.d/tunnelwright.conf")
+        userspace = drop_in is not None and reads_userspace(drop_in.data.decode())
+        self.loaded_plugins -= {"kernel-libipsec"}
+        self.loaded_plugins |= {"kernel-libipsec"} if userspace else set()
+
+    def version(self) -> dict[str, str]:
+        return {"daemon": "charon-systemd", "version": self.release}
+
+    def plugins(self) -> frozenset[str]:
+        return frozenset(self.loaded_plugins)
+
+    def algorithms(self) -> dict[str, frozenset[str]]:
+        return {kind: frozenset(names) for kind, names in ALGORITHMS.items()}
+
+    def reload_settings(self) -> None:
+        self._host.did("reload settings")
+
+    def connections(self) -> dict[str, t.Any]:
+        return {name: listed(section) for name, section in self.conns.items()}
+
+    def secrets(self) -> frozenset[str]:
+        return frozenset(self.shared)
+
+    def sas(self) -> tuple[IkeState, ...]:
+        return tuple(
+            IkeState(
+                name,
+                "1",
+                "ESTABLISHED",
+                "2",
+                tuple(
+                    ChildState(child, "1", "INSTALLED", "TUNNEL", (), ())
+                    for child in sorted(children)
+                ),
+            )
+            for name, children in self.up.items()
+        )
+
+    def policies(self) -> tuple[PolicyState, ...]:
+        return tuple(PolicyState(ike, child, "TUNNEL") for ike, child in sorted(self.traps))
+
+    def load_conn(self, name: str, section: t.Any) -> None:
+        self._host.did(f"load {name}")
+        assert encode(section)
+        self.conns[name] = section
+
+    def unload_conn(self, name: str) -> bool:
+        self._host.did(f"unload {name}")
+        return self.conns.pop(name, None) is not None
+
+    def load_shared(self, id: str, owners: t.Any, data: bytes, *, kind: str = "IKE") -> None:
+        self._host.did(f"load secret {id}")
+        self.shared[id] = kind, tuple(owners), data
+
+    def unload_shared(self, id: str) -> None:
+        self._host.did(f"unload secret {id}")
+        self.shared.pop(id, None)
+
+    def load_key(self, data: bytes) -> str:
+        self._host.did("load key")
+        name = data.split()[-1].decode()
+        self.private[name] = data
+        return name
+
+    def unload_key(self, id: str) -> bool:
+        self._host.did(f"unload key {id}")
+        return self.private.pop(id, None) is not None
+
+    def terminate_ike(self, name: str) -> None:
+        self._host.did(f"terminate {name}")
+        self.up.pop(name, None)
+
+    def terminate_child(self, ike: str, child: str) -> None:
+        self._host.did(f"terminate {ike}/{child}")
+        self.up[ike].discard(child)
+
+    def uninstall(self, ike: str, child: str) -> None:
+        self._host.did(f"uninstall {ike}/{child}")
+        self.traps.discard((ike, child))
+
+
+class MemoryLink:
+    def __init__(self, host: MemoryHost) -> None:
+        self._host = host
+        self.devices = {"eth0": LinkState("", 1500, True, ("198.51.100.1/24",))}
+        self.forwards: set[int] = set()
+        self.esp = True
+        self.learned: tuple[str, ...] = ()
+
+    def bring_up(self, script: str) -> None:
+        (device,) = re.findall(r"^device=(\S+)$", script, re.MULTILINE)
+        (alias,) = re.findall(r"^alias='(.*)'$", script, re.MULTILINE)
+        made = re.findall(r"^ +ip link add .*(type .*)$", script, re.MULTILINE)
+        state = self.devices.get(device)
+        if state is None:
+            if not made:
+                raise HostError("start", f"interface {device} does not exist")
+            state = LinkState(made[0].split()[1], 1500, True, (), alias)
+        addresses = re.findall(r"ip address replace (\S+) dev", script)
+        mtu = re.findall(r"mtu ([0-9]+)$", script, re.MULTILINE)
+        self.devices[device] = replace(
+            state,
+            up=True,
+            mtu=int(mtu[0]) if mtu else state.mtu,
+            addresses=tuple(dict.fromkeys((*state.addresses, *addresses))),
+        )
+        if "/net/ipv4/ip_forward" in script:
+            self.forwards.add(4)
+        if "/net/ipv6/conf/all/forwarding" in script:
+            self.forwards.add(6)
+
+    def get(self, device: str) -> LinkState | None:
+        return self.devices.get(device)
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.devices)
+
+    def delete(self, device: str) -> None:
+        self._host.did(f"delete {device}")
+        del self.devices[device]
+
+    def delete_address(self, device: str, address: str) -> None:
+        self._host.did(f"delete {address} from {device}")
+        left = tuple(item for item in self.devices[device].addresses if item != address)
+        self.devices[device] = replace(self.devices[device], addresses=left)
+
+    def forwarding(self, version: int) -> bool:
+        return version in self.forwards
+
+    def kernel_has_esp(self) -> bool:
+        return self.esp
+
+    def ra_default_route_interfaces(self) -> tuple[str, ...]:
+        return self.learned
+
+
+class MemoryNft:
+    """A table is its text; there are no chains to hook into but those in ``chains``."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, str] = {}
+        self.chains: tuple[t.Any, ...] = ()
+
+    def table(self, name: str) -> t.Any:
+        return self.expected(self.tables[name]) if name in self.tables else None
+
+    def expected(self, text: str) -> t.Any:
+        (name,) = set(re.findall(r"^table inet (tunnelwright-\S+)", text, re.MULTILINE))
+        return ({"table": {"family": "inet", "name": name, "text": text}},)
+
+    def hooked(self, _prefix: str) -> dict[str, t.Any]:
+        return {}
+
+    def foreign_chains(self) -> tuple[t.Any, ...]:
+        return self.chains
+
+
+class MemorySystemd:
+    def __init__(self, host: MemoryHost) -> None:
+        self._host = host
+        self.enabled: set[str] = set()
+        self.active: set[str] = set()
+
+    def is_enabled(self, unit: str) -> bool:
+        return unit in self.enabled
+
+    def is_active(self, unit: str) -> bool:
+        return unit in self.active
+
+    def daemon_reload(self) -> None:
+        self._host.did("daemon-reload")
+
+    def enable(self, unit: str) -> None:
+        self._host.did(f"enable {unit}")
+        self._exec(unit, "Start")
+        self.enabled.add(unit)
+
+    def disable(self, unit: str) -> None:
+        self._host.did(f"disable {unit}")
+        self.enabled.discard(unit)
+
+    def start(self, unit: str) -> None:
+        self._host.did(f"start {unit}")
+        self._host.script(*self._exec(unit, "Start"))
+        self.active.add(unit)
+
+    def stop(self, unit: str) -> None:
+        self._host.did(f"stop {unit}")
+        self._host.script(*self._exec(unit, "Stop"))
+        self.active.discard(unit)
+
+    def _exec(self, unit: str, what: str) -> tuple[str, str]:
+        text = self._host.text(f"/etc/systemd/system/{unit}")
+        ((path, verb),) = re.findall(rf"^Exec{what}=/bin/sh (\S+) (\S+)$", text, re.MULTILINE)
+        return path, verb

@@ -1,0 +1,328 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plans carried out, and taken back."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import apply as applier
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.apply import (
+    apply,
+    trial_section,
+    try_out,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.observe import daemon_state
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import Observed
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import (
+    Scope,
+    make_plan,
+    touched,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
+    SharedSecret,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+    PRIVATE,
+    File,
+    artefacts,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    child,
+    connection,
+    gateway,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
+    MemoryHost,
+)
+
+FILE, OLD = File("/a", b"new", PRIVATE), File("/a", b"old", PRIVATE)
+KEY = "/etc/swanctl/private/tunnelwright.site-b.pem"
+SECTION = {"version": "2", "children": {"net": {"start_action": "trap|start"}}}
+
+
+@pytest.fixture(name="host")
+def _host(tmp_path: Path) -> t.Any:
+    return MemoryHost(tmp_path)
+
+
+def carry_out(host: t.Any, *what: steps.Step) -> None:
+    apply(host, Plan(what))
+
+
+class TestSteps:
+    def test_every_step_has_an_effect(self) -> None:
+        kinds = {kind for kind in vars(steps).values() if isinstance(kind, type)}
+        leaves = {
+            kind
+            for kind in kinds
+            if issubclass(kind, steps.Step) and kind not in (steps.Step, steps.Refresh)
+        }
+        assert applier._EFFECTS.keys() == leaves
+
+    def test_files(self, host: t.Any) -> None:
+        carry_out(host, steps.WriteFile(OLD), steps.WriteFile(FILE))
+        assert host.files.read("/a") == FILE
+        carry_out(host, steps.RemoveFile(OLD))
+        assert host.files.read("/a") is None
+
+    def test_connections(self, host: t.Any) -> None:
+        carry_out(host, steps.LoadConnection("x", SECTION))
+        assert host.vici.conns == {"x": SECTION}
+        carry_out(host, steps.UnloadConnection("x"))
+        assert host.vici.conns == {}
+
+    def test_secrets(self, host: t.Any) -> None:
+        carry_out(host, steps.LoadSecret(SharedSecret("s", "EAP", ("a", "b"), Secret(b"hush"))))
+        assert host.vici.shared == {"s": ("EAP", ("a", "b"), b"hush")}
+        carry_out(host, steps.UnloadSecret("s"))
+        assert host.vici.shared == {}
+
+    def test_sas(self, host: t.Any) -> None:
+        host.vici.up = {"x": {"net", "dmz"}}
+        host.vici.traps = {("x", "net")}
+        carry_out(host, steps.TerminateChild("x", "net"), steps.UninstallTrap("x", "net"))
+        assert host.vici.up == {"x": {"dmz"}}
+        assert host.vici.traps == set()
+        carry_out(host, steps.TerminateConnection("x"))
+        assert host.vici.up == {}
+
+    def test_daemon(self, host: t.Any) -> None:
+        carry_out(host, steps.ReloadSettings(), steps.RestartDaemon("why"), steps.ReloadUnits())
+        assert host.log == ["reload settings", "restart", "daemon-reload"]
+
+    def test_links(self, host: t.Any) -> None:
+        carry_out(host, steps.DeleteAddress("198.51.100.1/24", "eth0"))
+        assert host.link.devices["eth0"].addresses == ()
+        carry_out(host, steps.DeleteLink("eth0"))
+        assert host.link.devices == {}
+
+    @pytest.mark.parametrize(
+        "step",
+        [
+            steps.DeleteLink("gone"),
+            steps.DeleteAddress("10.1.0.1/24", "gone"),
+            steps.DeleteAddress("10.1.0.1/24", "eth0"),
+        ],
+    )
+    def test_links_that_are_gone_already(self, host: t.Any, step: steps.Step) -> None:
+        carry_out(host, step)
+        assert host.log == []
+
+    def test_script(self, host: t.Any) -> None:
+        calls = []
+        host.files.write(FILE)
+        host.run = lambda argv, stdin: (calls.append((argv, stdin)), (0, "", ""))[1]
+        carry_out(host, steps.RunScript("lan", "/a", "rules", "replace"))
+        assert calls == [(["/bin/sh", "/a", "rules"], "")]
+
+    @pytest.mark.parametrize(
+        ("answer", "detail"),
+        [
+            ((1, "", "no such table\n"), "no such table; "),
+            ((1, "printed\n", ""), "printed; "),
+            ((3, "", ""), "exit status 3; "),
+        ],
+    )
+    def test_script_that_fails(self, host: t.Any, answer: t.Any, detail: str) -> None:
+        host.files.write(FILE)
+        host.run = lambda _argv, _stdin: answer
+        with pytest.raises(HostError) as raised:
+            carry_out(host, steps.RunScript("lan", "/a", "rules", "replace the rules"))
+        assert raised.value.operation == "replace the rules of network lan"
+        assert raised.value.detail.startswith(detail)
+
+
+class TestKeys:
+    PEM: t.ClassVar = File(KEY, b"pem one", PRIVATE)
+
+    def test_loaded(self, host: t.Any) -> None:
+        carry_out(host, steps.LoadKey(self.PEM))
+        assert host.vici.private == {"one": b"pem one"}
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_unloaded(self, host: t.Any, there: bool) -> None:
+        if there:
+            host.files.write(self.PEM)
+        host.files.write(File("/etc/swanctl/private/other.pem", b"pem two", PRIVATE))
+        carry_out(host, steps.LoadKey(self.PEM), steps.UnloadKey(self.PEM))
+        assert host.vici.private == {}
+
+    def test_not_while_somebody_else_uses_it(self, host: t.Any) -> None:
+        host.files.write(self.PEM)
+        host.files.write(File("/etc/swanctl/private/other.pem", b"pem one", PRIVATE))
+        carry_out(host, steps.UnloadKey(self.PEM))
+        assert host.vici.private == {"one": b"pem one"}
+
+
+class TestTakenBack:
+    def test_in_reverse_what_was_done(self, host: t.Any) -> None:
+        host.files.write(OLD)
+        host.log.clear()
+        host.failing = {"load secret s"}
+        with pytest.raises(HostError) as raised:
+            carry_out(
+                host,
+                steps.WriteFile(FILE, OLD),
+                steps.LoadConnection("x", SECTION),
+                steps.LoadSecret(SharedSecret("s", "IKE", (), Secret(b"hush"))),
+                steps.ReloadSettings(),
+            )
+        assert host.log == ["write /a", "load x", "load secret s", "unload x", "write /a"]
+        assert host.files.read("/a") == OLD
+        assert raised.value.operation == "load secret s"
+        assert raised.value.detail == "it was not to be; what had been done was taken back"
+
+    def test_nothing_before_the_first_step(self, host: t.Any) -> None:
+        host.failing = {"load x"}
+        with pytest.raises(HostError, match=r"it was not to be; nothing was changed$"):
+            carry_out(host, steps.LoadConnection("x", SECTION), steps.ReloadSettings())
+        assert host.log == ["load x"]
+
+    def test_what_reads_files_comes_after_them(self, host: t.Any) -> None:
+        host.failing = {"load x"}
+        with pytest.raises(HostError, match=r"was taken back$"):
+            carry_out(
+                host,
+                steps.WriteFile(FILE),
+                steps.ReloadUnits(),
+                steps.WriteFile(File("/b", b"")),
+                steps.ReloadSettings(),
+                steps.LoadConnection("x", SECTION),
+            )
+        assert host.log[-4:] == ["remove /b", "remove /a", "daemon-reload", "reload settings"]
+
+    def test_a_restart_that_fails_is_tried_again_with_the_old_files(self, host: t.Any) -> None:
+        host.failing = {"restart"}
+        with pytest.raises(HostError, match=r"was taken back$"):
+            carry_out(host, steps.WriteFile(FILE), steps.RestartDaemon("why"))
+        assert host.log == ["write /a", "restart", "remove /a", "restart"]
+
+    def test_the_first_failing_step_may_read_files(self, host: t.Any) -> None:
+        host.failing = {"reload settings"}
+        with pytest.raises(HostError, match=r"was taken back$"):
+            carry_out(host, steps.ReloadSettings())
+        assert host.log == ["reload settings", "reload settings"]
+
+    def test_a_script_that_was_not_there_before_is_not_run_again(self, host: t.Any) -> None:
+        host.run = lambda _argv, _stdin: (1, "", "no")
+        with pytest.raises(HostError, match=r"no; what had been done was taken back$"):
+            carry_out(
+                host, steps.WriteFile(FILE), steps.RunScript("lan", "/a", "start", "bring up")
+            )
+
+    def test_when_that_fails_too_it_is_said(self, host: t.Any) -> None:
+        host.failing = {"load secret s", "unload x"}
+        with pytest.raises(HostError) as raised:
+            carry_out(
+                host,
+                steps.WriteFile(FILE),
+                steps.LoadConnection("x", SECTION),
+                steps.LoadSecret(SharedSecret("s", "IKE", (), Secret(b"hush"))),
+            )
+        assert raised.value.detail == (
+            "it was not to be; taking back what had been done failed too: "
+            "unload x: it was not to be"
+        )
+        assert host.files.read("/a") is None
+
+    def test_what_can_not_be_taken_back_is_left(self, host: t.Any) -> None:
+        host.link.devices["vpn-lan"] = LinkState("bridge", 1500, True, ())
+        host.failing = {"load x"}
+        with pytest.raises(HostError, match=r"was taken back$"):
+            carry_out(host, steps.DeleteLink("vpn-lan"), steps.LoadConnection("x", SECTION))
+
+    @pytest.mark.parametrize("edit", ["new", "changed", "gone"])
+    def test_whichever_step_fails_the_host_is_as_before(self, tmp_path: Path, edit: str) -> None:
+        before = gateway(connection(child()))
+        after = {
+            "new": before.with_connection(connection(name="x", remote_gateway="192.0.2.3")),
+            "changed": before.with_connection(connection(child(lifetime=2), psk="another")),
+            "gone": before.without_connection("site-b"),
+        }[edit]
+        count = len(_edit(MemoryHost(tmp_path / "dry"), before, after))
+        assert count >= 3
+        for index in range(count):
+            host: t.Any = MemoryHost(tmp_path / str(index))
+            plan = _edit(host, before, after)
+            state = _state(host)
+            host.failing = {str(plan[index]).replace("connection ", "")}
+            with pytest.raises(HostError):
+                apply(host, Plan(plan))
+            assert _state(host) == state
+
+
+def _edit(host: t.Any, before: Gateway, after: Gateway) -> tuple[steps.Step, ...]:
+    """Bring a host to ``before``; the steps of its tunnels from there to ``after``."""
+    nothing, old, new = (
+        artefacts(item, userspace=False, credentials={}) for item in (Gateway(), before, after)
+    )
+    whole = Scope(frozenset(old.networks), frozenset(old.swanctl), daemon=True)
+    apply(host, make_plan(nothing, old, Observed(), whole))
+    observed = Observed(host.everything(), {}, daemon_state(host))
+    tunnels = Scope(swanctl=touched(old, new, Scope()).swanctl)
+    return make_plan(old, new, observed, tunnels).steps
+
+
+def _state(host: t.Any) -> t.Any:
+    return host.everything(), dict(host.vici.conns), dict(host.vici.shared)
+
+
+class TestTrial:
+    QUIET: t.ClassVar = {"start_action": "none", "close_action": "none", "dpd_action": "clear"}
+
+    def test_section(self) -> None:
+        section = {
+            "version": "2",
+            "children": {
+                "net": {"start_action": "trap|start", "mode": "tunnel"},
+                "dmz": {"dpd_action": "restart", "close_action": "start"},
+            },
+        }
+        assert trial_section(section) == {
+            "version": "2",
+            "children": {"net": {"mode": "tunnel", **self.QUIET}, "dmz": self.QUIET},
+        }
+        assert trial_section({"version": "2"}) == {"version": "2", "children": {}}
+
+    def test_every_connection_is_judged_and_nothing_is_left(self, host: t.Any) -> None:
+        seen = []
+        load = host.vici.load_conn
+        host.vici.load_conn = lambda name, section: (seen.append(section), load(name, section))
+        plan = Plan(
+            (
+                steps.WriteFile(FILE),
+                steps.LoadConnection("x", SECTION),
+                steps.UnloadConnection("y"),
+                steps.LoadConnection("z", {"version": "1"}),
+            )
+        )
+        try_out(host, plan)
+        assert host.log == ["load tunnelwright-trial", "unload tunnelwright-trial"] * 2
+        assert seen == [trial_section(SECTION), trial_section({"version": "1"})]
+        assert host.vici.conns == {}
+        assert host.files.read("/a") is None
+
+    def test_refused(self, host: t.Any) -> None:
+        host.vici.conns["tunnelwright-trial"] = "left by an earlier run"
+        host.failing = {"load tunnelwright-trial"}
+        with pytest.raises(HostError) as raised:
+            try_out(host, Plan((steps.LoadConnection("x", SECTION),)))
+        assert raised.value.operation == "try connection x in the IKE daemon"
+        assert raised.value.detail == "it was not to be; nothing was changed"
+        assert host.vici.conns == {}
+
+    def test_refused_by_a_daemon_that_is_gone(self, host: t.Any) -> None:
+        host.failing = {"load tunnelwright-trial", "unload tunnelwright-trial"}
+        with pytest.raises(HostError, match=r"^try connection x in the IKE daemon: "):
+            try_out(host, Plan((steps.LoadConnection("x", SECTION),)))
