@@ -17,22 +17,30 @@ from .._plan import steps
 from .._plan.plan import Plan
 from .._render.artefacts import KEY_DIR
 from .._render.settings_file import Section
+from .hand_over import hand_over
 from .host import Host
 
 # A connection of this name exists for the moment of a trial only.
 TRIAL = f"{RESERVED_PREFIX}trial"
 
 
-def apply(host: Host, plan: Plan) -> None:
-    """Raises HostError after the steps that were done have been taken back, and says so."""
+def apply(host: Host, plan: Plan) -> list[str]:
+    """What the operator should know of it.
+
+    Raises HostError after the steps that were done have been taken back, and says so.
+    """
+    notes: list[str] = []
     done: list[steps.Step] = []
     for step in plan.steps:
         try:
-            _EFFECTS[type(step)](host, step)
+            note = _EFFECTS[type(step)](host, step)
         except HostError as error:
             left = _take_back(host, done, step)
             raise HostError(error.operation, f"{error.detail}; {left}") from error
         done.append(step)
+        if note:
+            notes.append(note)
+    return notes
 
 
 def try_out(host: Host, plan: Plan) -> None:
@@ -125,6 +133,14 @@ def _terminate_child(host: Host, step: steps.TerminateChild) -> None:
     host.vici.terminate_child(step.connection, step.child)
 
 
+def _initiate(host: Host, step: steps.Initiate) -> None:
+    host.vici.initiate(step.connection, step.child)
+
+
+def _hand_over(host: Host, step: steps.HandOver) -> str | None:
+    return hand_over(host.vici, step.connection, step.children, step.old)
+
+
 def _uninstall(host: Host, step: steps.UninstallTrap) -> None:
     host.vici.uninstall(step.connection, step.child)
 
@@ -166,7 +182,7 @@ def _switch_unit(host: Host, step: steps.SwitchUnit) -> None:
     getattr(host.systemd, step.verb)(step.unit)
 
 
-_EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], None]] = {
+_EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.WriteFile: _write,
     steps.RemoveFile: _remove,
     steps.LoadConnection: _load_connection,
@@ -177,6 +193,8 @@ _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], None]] = {
     steps.UnloadKey: _unload_key,
     steps.TerminateConnection: _terminate,
     steps.TerminateChild: _terminate_child,
+    steps.Initiate: _initiate,
+    steps.HandOver: _hand_over,
     steps.UninstallTrap: _uninstall,
     steps.ReloadSettings: _reload_settings,
     steps.RestartDaemon: _restart,

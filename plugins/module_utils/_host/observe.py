@@ -42,7 +42,9 @@ def _files(host: Host, paths: t.Iterable[str]) -> dict[str, File]:
 def daemon_state(host: Host) -> DaemonState:
     vici = host.vici
     established: dict[str, frozenset[str]] = {}
+    ids: dict[str, frozenset[str]] = {}
     for sa in vici.sas():
+        ids[sa.name] = ids.get(sa.name, frozenset()) | {child.uniqueid for child in sa.children}
         if sa.up:
             installed = {child.name for child in sa.children if child.up}
             established[sa.name] = frozenset(installed) | established.get(sa.name, frozenset())
@@ -57,6 +59,7 @@ def daemon_state(host: Host) -> DaemonState:
             for policy in vici.policies()
             if policy.mode not in ("PASS", "DROP")
         ),
+        ids,
     )
 
 

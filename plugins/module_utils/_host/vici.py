@@ -210,6 +210,15 @@ class Vici:
             return False
         return True
 
+    # Put in force
+
+    def initiate(self, ike: str, child: str) -> None:
+        """Begin to establish a child; whether it succeeds shows in ``sas``."""
+        message = {"ike": ike, "child": child, "timeout": "-1"}
+        with contextlib.suppress(_Refused):
+            # Refused is what is up already, with these very values.
+            self._request(f"initiate {ike}/{child}", "initiate", message)
+
     # Take out of force
 
     def terminate_ike(self, name: str, *, timeout: float = DELETE_TIMEOUT) -> None:
@@ -244,6 +253,13 @@ class Vici:
                 raise
             return False
         return True
+
+    def close(self, sa: IkeState, child: ChildState | None = None) -> None:
+        """Close one IKE SA, or one Child SA of it."""
+        if child is None:
+            self._terminate_ike(sa, DELETE_TIMEOUT)
+        else:
+            self._terminate_child(sa, child, DELETE_TIMEOUT)
 
     def _terminate_ike(self, sa: IkeState, timeout: float) -> None:
         """With ``force``, charon waits for the peer, then does without and says that it failed."""

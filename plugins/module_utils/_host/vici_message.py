@@ -81,6 +81,7 @@ class IkeState:
     state: str
     version: str
     children: tuple[ChildState, ...] = ()
+    tasks: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, name: str, sa: t.Mapping[str, t.Any]) -> IkeState:
@@ -92,7 +93,13 @@ class IkeState:
             state=sa["state"],
             version=sa["version"],
             children=tuple(ChildState.of(child) for child in children),
+            tasks=tuple(sa.get("tasks-queued", ())) + tuple(sa.get("tasks-active", ())),
         )
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being negotiated on it."""
+        return self.state == "CONNECTING" or bool(self.tasks)
 
     @property
     def up(self) -> bool:

@@ -21,6 +21,7 @@ from .._host.dataplane import uses_userspace, was_userspace
 from .._host.host import Host
 from .._host.observe import observe
 from .._host.state import given_credentials, installed_credentials, read_gateway
+from .._plan.exchange import GRACEFUL
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, touched
 from .._render.artefacts import Credentials, artefacts
@@ -34,13 +35,12 @@ def run(resource: Resource) -> None:
     try:
         with Host(_runner(module)) as host:
             edit, plan, warnings = _run(resource, host, module.params)
-            if not module.check_mode:
-                apply(host, plan)
+            notes = [] if module.check_mode else apply(host, plan)
     except ModelError as error:
         module.fail_json(msg=str(error.within(resource.key)))
     except TunnelwrightError as error:
         module.fail_json(msg=str(error))
-    for warning in (*edit.warnings, *warnings):
+    for warning in (*edit.warnings, *warnings, *notes):
         module.warn(warning)
     result: dict[str, t.Any] = {
         "changed": bool(plan),
@@ -69,7 +69,7 @@ def _run(
     scope = touched(before, after, edit.scope)
     observed = observe(host, before, after, scope)
     warnings = resource.check_host(host, View(current, edit, params, observed, userspace))
-    plan = make_plan(before, after, observed, scope)
+    plan = make_plan(before, after, observed, scope, params.get("apply", GRACEFUL))
     try_out(host, plan)
     return edit, plan, warnings
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from .._model import child, connection, lifetime, network, settings
 from .._model.algorithms import DH_GROUPS, ENCRYPTION_NAMES, HASH_NAMES, PRF_NAMES
 from .._model.options import defaults
+from .._plan.exchange import APPLY, GRACEFUL
 
 WEAK_CRYPTO = ("allow", "warn", "refuse")
-APPLY = ("graceful",)
 
 ArgumentSpec = dict[str, dict[str, t.Any]]
 RequiredIf = tuple[str, str, tuple[str, ...]]
@@ -89,7 +89,7 @@ _ENCRYPTION: dict[str, t.Any] = {
 
 _POLICY: ArgumentSpec = {
     "weak_crypto": {**_choice(WEAK_CRYPTO), "default": "warn"},
-    "apply": {**_choice(APPLY), "default": "graceful"},
+    "apply": {**_choice(APPLY), "default": GRACEFUL},
 }
 
 VPN_NETWORK = Spec(

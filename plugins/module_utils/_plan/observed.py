@@ -25,6 +25,8 @@ class DaemonState:
     # Children installed by name of the connection; a connection is listed while its IKE SA is up.
     established: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
     traps: frozenset[tuple[str, str]] = frozenset()
+    # The unique ids of all Child SAs, by name of the connection.
+    child_ids: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def release(self) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from .._render.artefacts import Artefacts
 from .._render.strongswan_conf import LIBIPSEC
 from .differences import file_difference, state_difference
+from .exchange import GRACEFUL
 from .network import plan_network, plan_record
 from .observed import Observed
 from .plan import Plan, joined
@@ -45,16 +46,23 @@ def touched(before: Artefacts, after: Artefacts, scope: Scope) -> Scope:
     )
 
 
-def make_plan(before: Artefacts, after: Artefacts, observed: Observed, scope: Scope) -> Plan:
+def make_plan(
+    before: Artefacts,
+    after: Artefacts,
+    observed: Observed,
+    scope: Scope,
+    apply: str = GRACEFUL,
+) -> Plan:
     """``scope`` is what ``touched`` gave. Networks come up before tunnels and go after them.
 
     A restart of the daemon comes when the files that it loads everything from are in place.
+    ``apply`` says what becomes of SAs that are up: graceful, reestablish or defer.
     """
     staying = [name for name in sorted(scope.networks) if name in after.networks]
     going = [name for name in sorted(scope.networks) if name not in after.networks]
     why = _restart_reason(before, after, observed) if scope.daemon else ""
     tunnels = joined(
-        plan_swanctl(before.swanctl.get(path), after.swanctl.get(path), observed)
+        plan_swanctl(before.swanctl.get(path), after.swanctl.get(path), observed, apply)
         for path in sorted(scope.swanctl)
         if path in before.swanctl or path in after.swanctl
     )

@@ -170,6 +170,34 @@ class TerminateChild(Step):
 
 
 @dataclass(frozen=True)
+class Initiate(Step):
+    """Have a child established, beside one that has its name but other values."""
+
+    connection: str
+    child: str
+
+    def __str__(self) -> str:
+        return f"initiate {self.connection}/{self.child}"
+
+
+@dataclass(frozen=True)
+class HandOver(Step):
+    """Wait until the children carry traffic anew, then close the SAs that they had before.
+
+    ``old`` are the unique ids of the Child SAs of the connection before. Where the peer refuses the
+    new values, the old SAs stay.
+    """
+
+    connection: str
+    children: tuple[str, ...]
+    old: frozenset[str] = field(repr=False)
+
+    def __str__(self) -> str:
+        names = ", ".join(f"{self.connection}/{child}" for child in self.children)
+        return f"hand over to the new SAs of {names}, then close the old ones"
+
+
+@dataclass(frozen=True)
 class UninstallTrap(Step):
     """vici ``uninstall``: take away a trap policy whose child is gone from the configuration."""
 

@@ -17,6 +17,7 @@ import typing as t
 from .._render.artefacts import SwanctlFile
 from .._render.settings_file import Section
 from .differences import file_difference, state_difference
+from .exchange import GRACEFUL, Exchange, children, starting, would_be_dropped
 from .loaded import is_loaded
 from .observed import Observed
 from .plan import Difference, Plan, joined
@@ -26,7 +27,6 @@ from .steps import (
     LoadSecret,
     RemoveFile,
     Step,
-    TerminateChild,
     TerminateConnection,
     UninstallTrap,
     UnloadConnection,
@@ -35,16 +35,18 @@ from .steps import (
     WriteFile,
 )
 
-# What charon leaves out when it compares a connection with the one that it has.
-_NOT_COMPARED = "dpd_timeout"
 
-
-def plan_swanctl(before: SwanctlFile | None, after: SwanctlFile | None, observed: Observed) -> Plan:
+def plan_swanctl(
+    before: SwanctlFile | None,
+    after: SwanctlFile | None,
+    observed: Observed,
+    apply: str = GRACEFUL,
+) -> Plan:
     """``before`` and ``after`` are the file as the models before and after the edit render it."""
     old = before or _nothing_of(after)
     new = after or _nothing_of(before)
     staying = joined(
-        _plan_load(name, old.connections.get(name), section, observed)
+        _plan_load(name, old.connections.get(name), section, observed, apply)
         for name, section in new.connections.items()
     )
     # Only what was in the file before is ours to unload.
@@ -69,25 +71,39 @@ def _nothing_of(parts: SwanctlFile | None) -> SwanctlFile:
     return SwanctlFile(parts.file, ())
 
 
-def _plan_load(name: str, before: Section | None, after: Section, observed: Observed) -> Plan:
-    loaded = observed.daemon.connections.get(name)
-    if before == after and is_loaded(after, loaded):
-        return Plan()
-    steps: list[Step] = []
-    kept = _without_renamed(before, after)
-    if loaded is not None and _would_be_dropped(before, after, loaded):
-        steps += [UnloadConnection(name, before), LoadConnection(name, after)]
-    elif kept is not None:
-        steps += [LoadConnection(name, kept, before), LoadConnection(name, after, kept)]
-    else:
-        steps.append(LoadConnection(name, after, before))
-    for child in sorted(_children(before).keys() - _children(after).keys()):
-        steps += _close_child(name, child, before, observed)
-    difference: tuple[Difference, ...] = ()
+def _plan_load(
+    name: str, before: Section | None, after: Section, observed: Observed, apply: str
+) -> Plan:
+    daemon = observed.daemon
+    loaded = daemon.connections.get(name)
     if before == after:
-        now = "not as it should be" if loaded is not None else "not loaded"
-        difference = (state_difference(f"connection {name} in the IKE daemon", now, "loaded"),)
-    return Plan(tuple(steps), difference, _impact(name, before, after, observed))
+        return _plan_repair(name, after, observed)
+    if before is not None and loaded is not None and name in daemon.established:
+        exchange = Exchange(name, before, after, daemon)
+        return Plan(exchange.steps(apply), impact=exchange.impact(apply))
+    kept = _without_renamed(before, after)
+    if loaded is not None and would_be_dropped(before, after, loaded):
+        return Plan((UnloadConnection(name, before), LoadConnection(name, after)))
+    if kept is not None:
+        return Plan((LoadConnection(name, kept, before), LoadConnection(name, after, kept)))
+    return Plan((LoadConnection(name, after, before),))
+
+
+def _plan_repair(name: str, section: Section, observed: Observed) -> Plan:
+    """A connection that somebody else unloaded, or loaded otherwise."""
+    loaded = observed.daemon.connections.get(name)
+    if is_loaded(section, loaded):
+        return Plan()
+    steps: list[Step] = [LoadConnection(name, section, section)]
+    if loaded is not None and would_be_dropped(section, section, loaded):
+        steps = [UnloadConnection(name, section), LoadConnection(name, section)]
+    now = "not as it should be" if loaded is not None else "not loaded"
+    difference = state_difference(f"connection {name} in the IKE daemon", now, "loaded")
+    impact = "none"
+    if loaded is not None and name in observed.daemon.established:
+        # What list-conns shows of somebody else's change does not tell how far it goes.
+        impact = "ike" if starting(section) else "pending"
+    return Plan(tuple(steps), (difference,), impact)
 
 
 def _plan_unload(name: str, before: Section | None, observed: Observed) -> Plan:
@@ -109,71 +125,19 @@ def _plan_unload(name: str, before: Section | None, observed: Observed) -> Plan:
     return Plan(tuple(steps), difference, impact)
 
 
-def _close_child(name: str, child: str, before: Section | None, observed: Observed) -> list[Step]:
-    steps: list[Step] = []
-    if child in observed.daemon.established.get(name, ()):
-        steps.append(TerminateChild(name, child))
-    if _leaves_trap(before, child) and (name, child) in observed.daemon.traps:
-        steps.append(UninstallTrap(name, child))
-    return steps
-
-
 def _leaves_trap(section: Section | None, child: str) -> bool:
     """``dpd_action = trap`` installs a policy of its own, unknown to unload-conn."""
-    return _children(section).get(child, {}).get("dpd_action") == "trap"
+    return children(section).get(child, {}).get("dpd_action") == "trap"
 
 
 def _without_renamed(before: Section | None, after: Section) -> Section | None:
     """``after`` without its new children, if others went: charon takes a rename for no change."""
-    gone = _children(before).keys() - _children(after).keys()
-    come = _children(after).keys() - _children(before).keys()
+    gone = children(before).keys() - children(after).keys()
+    come = children(after).keys() - children(before).keys()
     if not gone or not come:
         return None
-    children = {name: child for name, child in _children(after).items() if name not in come}
-    return {**after, "children": children}
-
-
-def _would_be_dropped(
-    before: Section | None, after: Section, loaded: t.Mapping[str, t.Any]
-) -> bool:
-    """Whether charon would take ``after`` for what it has loaded, though it differs."""
-
-    def compared(section: Section) -> Section:
-        return {**section, "children": {}, _NOT_COMPARED: ""}
-
-    stale = str(loaded.get(_NOT_COMPARED, "0")) != str(after.get(_NOT_COMPARED, "0"))
-    return stale and (before is None or compared(before) == compared(after))
-
-
-def _impact(name: str, before: Section | None, after: Section, observed: Observed) -> str:
-    """What becomes of SAs that are up when charon is given ``after``.
-
-    It closes and initiates anew the children with a start action that change, all of them if the
-    connection does; 5.x closes the IKE SA with the last of its children (vici_config.c).
-    """
-    installed = observed.daemon.established.get(name)
-    if installed is None or before is None:
-        return "none"
-    old, new = _children(before), _children(after)
-    starting = {child for child in old if "start" in str(old[child].get("start_action"))}
-    if before == after:
-        # Somebody else's changes; what list-conns shows of them does not tell how far they go.
-        loaded = name in observed.daemon.connections
-        return "none" if not loaded else "ike" if starting else "pending"
-    hit = {child for child in installed if old.get(child) != new.get(child)}
-    if {**before, "children": {}} != {**after, "children": {}}:
-        return "ike" if starting else "child" if hit - new.keys() else "pending"
-    if hit & starting and hit == installed and observed.daemon.release < 6:
-        return "ike"
-    if hit & starting or hit - new.keys():
-        return "child"
-    return "pending" if hit else "none"
-
-
-def _children(section: Section | None) -> t.Mapping[str, Section]:
-    if section is None:
-        return {}
-    return t.cast(t.Mapping[str, Section], section.get("children", {}))
+    kept = {name: child for name, child in children(after).items() if name not in come}
+    return {**after, "children": kept}
 
 
 def _plan_secrets_in(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> Plan:
