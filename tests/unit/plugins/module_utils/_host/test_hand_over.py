@@ -1,0 +1,100 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import hand_over as module
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.hand_over import hand_over
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
+    ChildState,
+    IkeState,
+)
+
+
+class Charon:
+    """Answers list-sas with one state after the other, the last one for ever; notes what closes."""
+
+    def __init__(self, *states):
+        self._states = itertools.chain(states, itertools.repeat(states[-1]))
+        self.closed = []
+
+    def sas(self, _name):
+        return next(self._states)
+
+    def close(self, sa, child=None):
+        self.closed.append((sa.uniqueid, child.uniqueid if child else None))
+
+
+@pytest.fixture(autouse=True)
+def _clock(monkeypatch):
+    """A clock that runs when somebody sleeps."""
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(module.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+
+
+def child(uniqueid, name="lan", state="INSTALLED"):
+    return ChildState(name, uniqueid, state, "TUNNEL")
+
+
+def ike(uniqueid, *children, state="ESTABLISHED", tasks=()):
+    return IkeState("b", uniqueid, state, "2", children, tasks)
+
+
+OLD = frozenset({"1", "2"})
+
+
+def test_the_old_child_goes_when_the_new_one_is_there():
+    charon = Charon(
+        (ike("9", child("1"), child("2", "dmz"), tasks=("CHILD_CREATE",)),),
+        (ike("9", child("1"), child("2", "dmz"), child("3")),),
+    )
+    assert hand_over(charon, "b", ("lan",), OLD) is None
+    assert charon.closed == [("9", "1")]
+
+
+def test_an_old_ike_sa_goes_as_a_whole():
+    charon = Charon(
+        (ike("9", child("1"), child("2", "dmz")), ike("10", child("3"), child("4", "dmz")))
+    )
+    assert hand_over(charon, "b", ("dmz", "lan"), OLD) is None
+    assert charon.closed == [("9", None)]
+
+
+def test_an_ike_sa_with_a_child_that_did_not_change_stays():
+    charon = Charon((ike("9", child("1"), child("2", "dmz")), ike("10", child("3"))))
+    assert hand_over(charon, "b", ("lan",), OLD) is None
+    assert charon.closed == [("9", "1")]
+
+
+def test_where_the_peer_refuses_the_old_ones_stay():
+    charon = Charon(
+        (ike("9", child("1"), tasks=("CHILD_CREATE",)),),
+        (ike("9", child("1")),),
+    )
+    why = hand_over(charon, "b", ("lan",), OLD)
+    assert why is not None
+    assert "b/lan" in why
+    assert charon.closed == []
+
+
+def test_a_peer_that_does_not_answer_is_not_waited_for_without_end():
+    charon = Charon((ike("9", child("1")), ike("10", state="CONNECTING")))
+    assert hand_over(charon, "b", ("lan",), OLD) is not None
+    assert module.time.monotonic() < 40
+
+
+def test_a_new_child_that_is_not_installed_is_not_there():
+    charon = Charon((ike("9", child("1"), child("3", state="CREATED")),))
+    assert hand_over(charon, "b", ("lan",), OLD) is not None
+    assert charon.closed == []
+
+
+def test_one_that_goes_by_itself_is_left_alone():
+    charon = Charon((ike("9", child("1", state="DELETED"), child("3")),))
+    assert hand_over(charon, "b", ("lan",), OLD) is None
+    assert charon.closed == []
