@@ -12,8 +12,6 @@ old file and does the whole again, while the other order would look finished.
 
 from __future__ import annotations
 
-import typing as t
-
 from .._render.artefacts import SwanctlFile
 from .._render.settings_file import Section
 from .differences import file_difference, state_difference
