@@ -125,13 +125,19 @@ options:
   apply:
     description:
       - What happens to SAs that are up when a change needs them to be negotiated anew.
-      - V(graceful) loads the new values and leaves the SAs to themselves as far as strongSwan does.
-        With the connection behavior V(responder_only) or V(on_demand) they stay up with the old
-        values, until they are negotiated anew after a disconnect. With V(start) strongSwan itself
-        closes what has changed and connects anew at once. RV(impact) tells beforehand, in check
-        mode too.
+      - V(graceful) loads the new values, has new SAs negotiated beside the old ones, and closes the
+        old ones when the new ones carry traffic. Where the peer does not take the new values, the
+        old SAs stay up, with a warning, until they are negotiated anew. With the connection
+        behavior V(responder_only), which never initiates, they stay up with the old values.
+      - V(reestablish) closes the SAs that are concerned and brings them up again with the new
+        values.
+      - V(defer) loads the new values and leaves the SAs alone. The new values come into force when
+        the SAs are negotiated anew.
+      - RV(impact) tells beforehand, in check mode too.
     type: str
     choices:
       - graceful
+      - reestablish
+      - defer
     default: graceful
 """

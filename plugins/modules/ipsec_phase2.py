@@ -272,8 +272,8 @@ impact:
     - V(none) leaves them alone, or there are none.
     - V(pending) leaves them as they are. The new values are loaded, and are used when the SA is
       negotiated anew.
-    - V(child) interrupts the traffic of a phase 2, whose SA is closed or made anew.
-    - V(ike) interrupts the whole tunnel, with every phase 2 in it.
+    - V(child) closes the SA of a phase 2, or replaces it by a new one.
+    - V(ike) does so with the whole tunnel, and every phase 2 in it.
   returned: success
   type: str
   choices:

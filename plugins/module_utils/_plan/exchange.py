@@ -104,7 +104,8 @@ class Exchange:
 
     def _aside(self) -> t.Iterator[Step]:
         renamed = {_ASIDE.format(name): child for name, child in children(self.before).items()}
-        yield LoadConnection(self.name, {**self.before, "children": renamed}, self.before)
+        aside = {**self.before, "children": renamed}
+        yield LoadConnection(self.name, aside, self.before, " with its children set aside")
         if would_be_dropped(self.before, self.after, self.daemon.connections.get(self.name, {})):
             yield UnloadConnection(self.name, self.before)
 

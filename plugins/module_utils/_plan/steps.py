@@ -72,9 +72,10 @@ class LoadConnection(Step):
     name: str
     section: Section = field(repr=False)
     before: Section | None = field(default=None, repr=False)
+    how: str = ""
 
     def __str__(self) -> str:
-        return f"load connection {self.name}"
+        return f"load connection {self.name}{self.how}"
 
     def undo(self) -> Step:
         if self.before is None:

@@ -80,11 +80,15 @@ def _plan_load(
         exchange = Exchange(name, before, after, daemon)
         return Plan(exchange.steps(apply), impact=exchange.impact(apply))
     kept = _without_renamed(before, after)
+    steps: list[Step] = [LoadConnection(name, after, before)]
     if loaded is not None and would_be_dropped(before, after, loaded):
-        return Plan((UnloadConnection(name, before), LoadConnection(name, after)))
-    if kept is not None:
-        return Plan((LoadConnection(name, kept, before), LoadConnection(name, after, kept)))
-    return Plan((LoadConnection(name, after, before),))
+        steps = [UnloadConnection(name, before), LoadConnection(name, after)]
+    elif kept is not None:
+        steps = [LoadConnection(name, kept, before), LoadConnection(name, after, kept)]
+    for child in sorted(children(before).keys() - children(after).keys()):
+        if _leaves_trap(before, child) and (name, child) in daemon.traps:
+            steps.append(UninstallTrap(name, child))
+    return Plan(tuple(steps))
 
 
 def _plan_repair(name: str, section: Section, observed: Observed) -> Plan:

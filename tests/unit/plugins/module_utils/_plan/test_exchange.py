@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.exchange import (
     DEFER,
@@ -17,6 +19,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.steps import LoadConnection
 
 UP = DaemonState(
+    connections={"b": {"dpd_timeout": "180"}},
     established={"b": frozenset({"lan", "dmz"})},
     traps=frozenset({("b", "lan"), ("b", "dmz")}),
     child_ids={"b": frozenset({"7", "8"})},
@@ -40,6 +43,7 @@ def words(steps):
     return [str(step) for step in steps]
 
 
+ASIDE = "load connection b with its children set aside"
 LOAD = "load connection b"
 HAND_LAN = "hand over to the new SAs of b/lan, then close the old ones"
 HAND_BOTH = "hand over to the new SAs of b/dmz, b/lan, then close the old ones"
@@ -50,23 +54,23 @@ WHOLE = section(dpd="20")
 @pytest.mark.parametrize(
     ("after", "apply", "impact", "expected"),
     [
-        (ONE_CHILD, GRACEFUL, "child", [LOAD, LOAD, HAND_LAN]),
-        (WHOLE, GRACEFUL, "ike", [LOAD, LOAD, HAND_BOTH]),
-        (ONE_CHILD, DEFER, "pending", [LOAD, LOAD]),
-        (WHOLE, DEFER, "pending", [LOAD, LOAD]),
+        (ONE_CHILD, GRACEFUL, "child", [ASIDE, LOAD, HAND_LAN]),
+        (WHOLE, GRACEFUL, "ike", [ASIDE, LOAD, HAND_BOTH]),
+        (ONE_CHILD, DEFER, "pending", [ASIDE, LOAD]),
+        (WHOLE, DEFER, "pending", [ASIDE, LOAD]),
         (
             ONE_CHILD,
             REESTABLISH,
             "child",
-            [LOAD, "close the Child SA b/lan", LOAD, HAND_LAN],
+            [ASIDE, "close the Child SA b/lan", LOAD, HAND_LAN],
         ),
-        (WHOLE, REESTABLISH, "ike", [LOAD, "close the IKE SA of b", LOAD, HAND_BOTH]),
-        (section(new="10.4.0.0/24"), GRACEFUL, "none", [LOAD, LOAD]),
+        (WHOLE, REESTABLISH, "ike", [ASIDE, "close the IKE SA of b", LOAD, HAND_BOTH]),
+        (section(new="10.4.0.0/24"), GRACEFUL, "none", [ASIDE, LOAD]),
         (
             section(lan=""),
             GRACEFUL,
             "child",
-            [LOAD, LOAD, "close the Child SA b/lan", "uninstall the trap of b/lan"],
+            [ASIDE, LOAD, "close the Child SA b/lan", "uninstall the trap of b/lan"],
         ),
     ],
 )
@@ -88,21 +92,21 @@ def test_the_old_children_are_put_aside_unchanged_but_for_their_names():
 
 def test_what_waits_for_traffic_is_initiated_by_us():
     change = exchange(section("trap"), section("trap", lan="10.9.0.0/24"))
-    assert words(change.steps(GRACEFUL)) == [LOAD, LOAD, "initiate b/lan", HAND_LAN]
+    assert words(change.steps(GRACEFUL)) == [ASIDE, LOAD, "initiate b/lan", HAND_LAN]
 
 
 def test_a_responder_never_initiates():
     change = exchange(section("none"), section("none", lan="10.9.0.0/24"))
     steps = words(change.steps(GRACEFUL))
-    assert steps[:2] == [LOAD, LOAD]
+    assert steps[:2] == [ASIDE, LOAD]
     assert not any("initiate" in step or "hand over" in step for step in steps)
     assert change.impact(GRACEFUL) == "pending"
 
 
 def test_a_child_that_is_not_up_is_not_waited_for():
-    daemon = DaemonState(established={"b": frozenset({"dmz"})})
+    daemon = replace(UP, established={"b": frozenset({"dmz"})})
     change = exchange(section(), ONE_CHILD, daemon)
-    assert words(change.steps(GRACEFUL)) == [LOAD, LOAD]
+    assert words(change.steps(GRACEFUL)) == [ASIDE, LOAD]
     assert change.impact(GRACEFUL) == "none"
 
 
@@ -115,7 +119,7 @@ def test_deferred_nothing_starts():
 def test_what_charon_would_not_notice_is_unloaded_first():
     after = {**section(), "dpd_timeout": "60"}
     assert words(exchange(section(), after).steps(GRACEFUL))[:3] == [
-        LOAD,
+        ASIDE,
         "unload connection b",
         LOAD,
     ]

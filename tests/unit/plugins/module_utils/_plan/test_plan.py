@@ -166,6 +166,12 @@ NEW_SECTION, OLD_SECTION = {"version": "2"}, {"version": "1"}
         (steps.UnloadKey(FILE), "unload private key /a", steps.LoadKey(FILE)),
         (steps.TerminateConnection("x"), "close the IKE SA of x", None),
         (steps.TerminateChild("x", "net"), "close the Child SA x/net", None),
+        (steps.Initiate("x", "net"), "initiate x/net", None),
+        (
+            steps.HandOver("x", ("dmz", "net"), frozenset({"1"})),
+            "hand over to the new SAs of x/dmz, x/net, then close the old ones",
+            None,
+        ),
         (steps.UninstallTrap("x", "net"), "uninstall the trap of x/net", None),
         (steps.DeleteLink("vpn-lan"), "delete interface vpn-lan", None),
         (
@@ -232,7 +238,7 @@ def test_no_step_shows_what_it_carries(step: steps.Step) -> None:
 
 
 def test_every_step_is_tested_here() -> None:
-    assert len(_kinds(steps.Step)) == 18
+    assert len(_kinds(steps.Step)) == 20
 
 
 def _kinds(kind: type) -> set[type]:

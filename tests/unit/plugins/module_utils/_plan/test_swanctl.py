@@ -40,6 +40,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated
 KEY = "/etc/swanctl/private/tunnelwright.site-b.pem"
 WRITE, REMOVE = f"write {PATH}", f"remove {PATH}"
 LOAD, UNLOAD = "load connection site-b", "unload connection site-b"
+ASIDE = f"{LOAD} with its children set aside"
 LOAD_SECRET, UNLOAD_SECRET = "load secret ike-site-b", "unload secret ike-site-b"
 CLOSE = "close the IKE SA of site-b"
 
@@ -164,6 +165,19 @@ class TestChange:
     def test_of_a_child(self) -> None:
         changed = parts(connection(child(lifetime=2)))
         plan = edited(ENABLED, changed, **up("net"))
+        assert plan.actions == [
+            ASIDE,
+            LOAD,
+            "initiate site-b/net",
+            "hand over to the new SAs of site-b/net, then close the old ones",
+            WRITE,
+        ]
+        for load in plan.steps[:2]:
+            assert load.undo() == steps.LoadConnection("site-b", ENABLED.connections["site-b"])
+
+    def test_of_a_child_that_is_down(self) -> None:
+        changed = parts(connection(child(lifetime=2)))
+        plan = edited(ENABLED, changed)
         assert plan.actions == [LOAD, WRITE]
         (load, _write) = plan.steps
         assert load.undo() == steps.LoadConnection("site-b", ENABLED.connections["site-b"])
@@ -175,17 +189,18 @@ class TestChildren:
 
     def test_removed_is_closed(self) -> None:
         plan = edited(self.BOTH, ENABLED, **up("net", "dmz"))
-        assert plan.actions == [LOAD, "close the Child SA site-b/dmz", WRITE]
+        assert plan.actions == [ASIDE, LOAD, "close the Child SA site-b/dmz", WRITE]
         assert plan.impact == "child"
 
     def test_removed_while_down(self) -> None:
         plan = edited(self.BOTH, ENABLED, **up("net"))
-        assert plan.actions == [LOAD, WRITE]
+        assert plan.actions == [ASIDE, LOAD, WRITE]
         assert plan.impact == "none"
 
     def test_disabled_is_removed(self) -> None:
         disabled = parts(connection(child(), replace(self.DMZ, state="disabled")))
         assert edited(self.BOTH, disabled, **up("net", "dmz")).actions == [
+            ASIDE,
             LOAD,
             "close the Child SA site-b/dmz",
             WRITE,
@@ -194,16 +209,21 @@ class TestChildren:
     def test_renamed_is_loaded_in_two_goes(self) -> None:
         """charon compares children without their names and would keep the old one."""
         renamed = parts(connection(child(), replace(self.DMZ, name="dmz2")))
-        plan = edited(self.BOTH, renamed, **up("net", "dmz"))
-        assert plan.actions == [LOAD, LOAD, "close the Child SA site-b/dmz", WRITE]
+        plan = edited(self.BOTH, renamed)
+        assert plan.actions == [LOAD, LOAD, WRITE]
         first, second = (step for step in plan.steps if isinstance(step, steps.LoadConnection))
         assert names(first) == {"net"}
         assert names(second) == {"net", "dmz2"}
         # The same in taking back, and in between the name must be gone too.
         assert [names(step.undo()) for step in (second, first)] == [{"net"}, {"net", "dmz"}]
 
+    def test_renamed_while_up(self) -> None:
+        renamed = parts(connection(child(), replace(self.DMZ, name="dmz2")))
+        plan = edited(self.BOTH, renamed, **up("net", "dmz"))
+        assert plan.actions == [ASIDE, LOAD, "close the Child SA site-b/dmz", WRITE]
+
     def test_the_only_one_renamed(self) -> None:
-        plan = edited(ENABLED, parts(connection(child(name="lan"))), **up("net"))
+        plan = edited(ENABLED, parts(connection(child(name="lan"))))
         loads = [step for step in plan.steps if isinstance(step, steps.LoadConnection)]
         assert [names(step) for step in loads] == [set(), {"lan"}]
 
