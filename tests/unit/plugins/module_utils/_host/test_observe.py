@@ -215,6 +215,7 @@ class TestDaemon:
             secrets=frozenset({"ike-x"}),
             established={"x": frozenset({"net"})},
             traps=frozenset({("x", "net")}),
+            child_ids={"x": frozenset({"1"})},
         )
 
     def test_sas(self, host: t.Any) -> None:
@@ -229,10 +230,11 @@ class TestDaemon:
             IkeState("y", "3", "CONNECTING", "2", (installed,)),
             IkeState("z", "4", "ESTABLISHED", "2"),
         )
-        assert daemon_state(host).established == {
-            "x": frozenset({"net", "more"}),
-            "z": frozenset(),
-        }
+        state = daemon_state(host)
+        assert state.established == {"x": frozenset({"net", "more"}), "z": frozenset()}
+        # Whatever their state: an SA is new only if it was not there at all.
+        assert state.child_ids["x"] == {"1"}
+        assert state.child_ids["z"] == set()
 
     def test_shunts_are_no_traps(self, host: t.Any) -> None:
         host.vici.policies = lambda: (
