@@ -146,7 +146,7 @@ def _ways_out(host: Host, network: VpnNetwork, view: View) -> list[str]:
     if view.userspace:
         warnings.append(
             f"network {network.name}: the data plane is kernel-libipsec in user space, because "
-            + ("dataplane is userspace" if network.dataplane == "userspace" else _NO_ESP)
+            + _why_userspace(host, view)
         )
     at_risk = host.link.ra_default_route_interfaces()
     if network.network_address and network.network_address.version == 6 and at_risk:
@@ -157,4 +157,11 @@ def _ways_out(host: Host, network: VpnNetwork, view: View) -> list[str]:
     return warnings
 
 
-_NO_ESP = "the kernel of this host refuses ESP: slower, and ESP in tunnel mode only"
+def _why_userspace(host: Host, view: View) -> str:
+    networks = view.edit.gateway.networks.values()
+    asking = sorted(item.name for item in networks if item.dataplane == "userspace")
+    if asking:
+        return f"network {', '.join(asking)} asks for it"
+    if host.link.kernel_has_esp():
+        return "the IKE daemon was set up so before"
+    return "the kernel of this host refuses ESP: slower, and ESP in tunnel mode only"

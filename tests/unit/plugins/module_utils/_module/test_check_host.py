@@ -1,0 +1,341 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host is asked before anything is touched: what it can't do, what is worth knowing."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import BaseChain
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import View
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
+    DaemonState,
+    Observed,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import (
+    RESOURCES,
+    validated,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    NETWORK,
+    PHASE1,
+    PHASE2,
+    child,
+    connection,
+    gateway,
+    network,
+    refused,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
+    MemoryHost,
+)
+
+GCM = [{"algorithm": "aes-gcm", "dh_group": 31}]
+INPUT = BaseChain("inet", "filter", "input", "input", "drop", drops=True)
+
+
+@pytest.fixture(name="host")
+def _host(tmp_path: Path) -> t.Any:
+    return MemoryHost(tmp_path)
+
+
+def asked(
+    host: t.Any,
+    module: str,
+    current: Gateway,
+    *,
+    userspace: bool = False,
+    loaded: t.Any = None,
+    **options: t.Any,
+) -> list[str]:
+    params = validated(module, options)
+    made = RESOURCES[module].edit(current, params)
+    observed = Observed(daemon=DaemonState(connections=loaded or {}))
+    view = View(current, made, params, observed, userspace)
+    return RESOURCES[module].check_host(host, view)
+
+
+class TestNetwork:
+    def asked(self, host: t.Any, *, userspace: bool = False, **options: t.Any) -> list[str]:
+        return asked(host, "vpn_network", Gateway(), userspace=userspace, **{**NETWORK, **options})
+
+    def test_nothing_to_say(self, host: t.Any) -> None:
+        assert self.asked(host) == []
+
+    @pytest.mark.parametrize(
+        ("options", "option"),
+        [
+            ({"interface_network": "eth7"}, "interface_network"),
+            ({"ike_interfaces": ["eth0", "eth7"]}, "ike_interfaces[1]"),
+            (
+                {"layer2_type": "vlan", "layer2_id": 7, "interface_network": "eth7"},
+                "interface_network",
+            ),
+        ],
+    )
+    def test_interfaces_must_exist(self, host: t.Any, options: t.Any, option: str) -> None:
+        with refused(option, "network lan", "'eth7' does not exist", "eth0"):
+            self.asked(host, **options)
+        # A network that is off may wait for them.
+        assert self.asked(host, **options, state="stopped") == []
+
+    def test_an_interface_of_others_is_not_taken(self, host: t.Any) -> None:
+        with refused("interface", "network lan", "'eth0'", "interface_network"):
+            self.asked(host, interface="eth0")
+        alias = "VPN network lan (tunnelwright)"
+        host.link.devices["vpn-lan"] = LinkState("bridge", 1500, True, (), alias)
+        assert self.asked(host) == []
+        host.link.devices["vpn-lan"] = LinkState(
+            "bridge", 1500, True, (), alias.replace("lan", "x")
+        )
+        with refused("interface", "network lan", "'vpn-lan'"):
+            self.asked(host)
+
+    def test_listed_chains_must_exist(self, host: t.Any) -> None:
+        with refused("firewall_chains[0]", "network lan", "'inet filter input'", "none:"):
+            self.asked(host, firewall_chains=["inet filter input"])
+        host.nft.chains = (INPUT,)
+        with refused("firewall_chains[1]", "network lan", "'ip filter input'", "inet filter input"):
+            self.asked(host, firewall_chains=["inet filter input", "ip filter input"])
+
+    def test_listed_chains_must_have_a_use(self, host: t.Any) -> None:
+        host.nft.chains = (replace(INPUT, hook="prerouting"),)
+        with refused("firewall_chains[0]", "network lan", "hook prerouting", "input, forward"):
+            self.asked(host, firewall_chains=["inet filter input"])
+
+    @pytest.mark.parametrize(
+        ("chain", "options", "warned"),
+        [
+            (INPUT, {}, True),
+            (INPUT, {"firewall_chains": ["inet filter input"]}, False),
+            (replace(INPUT, hook="forward"), {}, True),
+            (replace(INPUT, hook="prerouting"), {}, False),
+            (replace(INPUT, drops=False), {}, False),
+            (INPUT, {"state": "stopped"}, False),
+        ],
+    )
+    def test_a_chain_that_drops_is_warned_about(
+        self, host: t.Any, chain: BaseChain, options: t.Any, warned: bool
+    ) -> None:
+        host.nft.chains = (chain,)
+        warnings = self.asked(host, **options)
+        assert len(warnings) == warned
+        assert all("'inet filter input' drops" in warning for warning in warnings)
+
+    def test_a_chain_of_iptables_is_warned_about(self, host: t.Any) -> None:
+        host.nft.chains = (BaseChain("ip", "filter", "INPUT", "input", "drop", drops=True),)
+        (warning,) = self.asked(host, firewall_chains=["ip filter INPUT"])
+        assert "iptables" in warning
+
+    @pytest.mark.parametrize(
+        ("mine", "theirs", "esp", "why"),
+        [
+            ("auto", "auto", False, "the kernel of this host refuses ESP"),
+            ("userspace", "auto", True, "network lan asks for it"),
+            ("auto", "userspace", True, "network dmz asks for it"),
+            ("userspace", "userspace", True, "network dmz, lan asks for it"),
+            ("auto", "auto", True, "the IKE daemon was set up so before"),
+        ],
+    )
+    def test_userspace_is_warned_about(
+        self, host: t.Any, mine: str, theirs: str, esp: bool, why: str
+    ) -> None:
+        host.link.esp = esp
+        other = network(
+            name="dmz", ip_address="10.9.0.1", network_address="10.9.0.0/24", dataplane=theirs
+        )
+        options = {**NETWORK, "dataplane": mine}
+        (warning,) = asked(host, "vpn_network", gateway(other), userspace=True, **options)
+        assert warning.startswith("network lan: the data plane is kernel-libipsec")
+        assert why in warning
+
+    @pytest.mark.parametrize(
+        ("options", "warned"),
+        [({}, False), ({"ip_address": "fd00::1", "network_address": "fd00::/64"}, True)],
+    )
+    def test_a_default_route_that_will_be_lost(
+        self, host: t.Any, options: t.Any, warned: bool
+    ) -> None:
+        host.link.learned = ("eth0",)
+        warnings = self.asked(host, **options)
+        assert len(warnings) == warned
+        assert all("eth0 will lose" in warning for warning in warnings)
+
+    def test_one_that_goes_is_asked_nothing(self, host: t.Any) -> None:
+        host.nft.chains = (INPUT,)
+        current = gateway(network(interface_network="eth7"))
+        assert asked(host, "vpn_network", current, name="lan", state="absent") == []
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("userspace", "ipcomp", "warnings"), [(True, True, 1), (True, False, 0), (False, True, 0)]
+    )
+    def test_ipcomp(self, host: t.Any, userspace: bool, ipcomp: bool, warnings: int) -> None:
+        options = {"network": "lan", "ipcomp": ipcomp}
+        found = asked(host, "ipsec_settings", gateway(), userspace=userspace, **options)
+        assert len(found) == warnings
+
+
+class TestPhase1:
+    def asked(self, host: t.Any, current: Gateway | None = None, **options: t.Any) -> list[str]:
+        return asked(host, "ipsec_phase1", current or gateway(), **{**PHASE1, **options})
+
+    def test_nothing_to_say(self, host: t.Any) -> None:
+        assert self.asked(host) == []
+
+    def test_algorithms_must_be_there(self, host: t.Any) -> None:
+        with pytest.raises(HostError) as raised:
+            self.asked(host, encryption=[*GCM, {}])
+        assert raised.value.operation == "phase 1 site-b"
+        assert "dh_group 31 (CURVE_25519): package " in raised.value.detail
+
+    @pytest.mark.parametrize(("power", "state"), [("stopped", "present"), ("started", "disabled")])
+    def test_not_while_it_is_off(self, host: t.Any, power: str, state: str) -> None:
+        host.vici.ikev1 = False
+        current = gateway(network(state=power))
+        options = {"key_exchange": "ikev1", "state": state, "encryption": [{"dh_group": 31}]}
+        assert self.asked(host, current, **options) == []
+
+    def test_ikev1_must_be_built_in(self, host: t.Any) -> None:
+        assert self.asked(host, key_exchange="ikev1") == []
+        host.vici.ikev1 = False
+        with refused("key_exchange", "phase 1 site-b", "'ikev1'", "ikev2"):
+            self.asked(host, key_exchange="ikev1")
+        assert self.asked(host, key_exchange="auto") == []
+
+    @pytest.mark.parametrize("behavior", ["on_demand", "start", "responder_only"])
+    @pytest.mark.parametrize("userspace", [True, False])
+    def test_no_demand_in_userspace(self, host: t.Any, behavior: str, userspace: bool) -> None:
+        warnings = self.asked(host, connection_behavior=behavior, userspace=userspace)
+        assert len(warnings) == (userspace and behavior == "on_demand")
+
+    def test_one_that_goes_is_asked_nothing(self, host: t.Any) -> None:
+        host.vici.algorithms = None
+        assert self.asked(host, gateway(connection()), state="absent") == []
+
+
+class TestForeign:
+    """What somebody else has loaded is neither replaced nor rivalled."""
+
+    THEIRS: t.ClassVar = {
+        "version": "IKEv2",
+        "local_addrs": ("%any",),
+        "remote_addrs": ("192.0.2.2",),
+        "rekey_time": "10260",
+        "dpd_delay": "30",
+        "local-1": {},
+        "remote-1": {"id": "192.0.2.2"},
+        "children": {},
+    }
+
+    def asked(
+        self, host: t.Any, loaded: t.Any, current: Gateway | None = None, **options: t.Any
+    ) -> list[str]:
+        current = current or gateway()
+        return asked(host, "ipsec_phase1", current, loaded=loaded, **{**PHASE1, **options})
+
+    @pytest.mark.parametrize(
+        "current",
+        [
+            gateway(),
+            gateway(connection(state="disabled")),
+            gateway(network(state="started"), connection(state="disabled")),
+        ],
+    )
+    def test_name(self, host: t.Any, current: Gateway) -> None:
+        theirs = {"site-b": {**self.THEIRS, "remote_addrs": ("203.0.113.9",)}}
+        with refused("name", "phase 1 site-b", "did not make"):
+            self.asked(host, theirs, current)
+
+    def test_what_a_run_that_died_left_behind_is_ours(self, host: t.Any) -> None:
+        assert self.asked(host, {"site-b": self.THEIRS}) == []
+
+    def test_what_drifted_is_ours(self, host: t.Any) -> None:
+        theirs = {"site-b": {**self.THEIRS, "remote_addrs": ("203.0.113.9",)}}
+        assert self.asked(host, theirs, gateway(connection())) == []
+
+    def test_peer(self, host: t.Any) -> None:
+        with refused("remote_gateway", "phase 1 site-b", "connection theirs"):
+            self.asked(host, {"theirs": self.THEIRS})
+
+    @pytest.mark.parametrize(
+        "conn",
+        [
+            {**THEIRS, "remote_addrs": ("192.0.2.3",)},
+            {**THEIRS, "local_addrs": ("198.51.100.1",)},
+            {**THEIRS, "remote-1": {"id": "b"}},
+            {**THEIRS, "local-1": {"id": "a"}},
+        ],
+    )
+    def test_another_peer(self, host: t.Any, conn: t.Any) -> None:
+        assert self.asked(host, {"theirs": conn}) == []
+
+    def test_any_peer(self, host: t.Any) -> None:
+        options = {"remote_gateway": "%any", "connection_behavior": "responder_only"}
+        theirs = {**self.THEIRS, "remote_addrs": ("%any",), "remote-1": {}}
+        with refused("remote_gateway", "phase 1 site-b", "connection theirs"):
+            self.asked(host, {"theirs": theirs}, **options)
+
+    @pytest.mark.parametrize("name", ["site-c", "tunnelwright-trial"])
+    def test_what_is_ours_is_not_theirs(self, host: t.Any, name: str) -> None:
+        current = gateway(connection(name="site-c", remote_gateway="192.0.2.3"))
+        assert self.asked(host, {name: self.THEIRS}, current) == []
+
+
+class TestPhase2:
+    SUBJECT: t.ClassVar = "phase 2 net of phase 1 site-b"
+
+    def asked(self, host: t.Any, current: Gateway | None = None, **options: t.Any) -> list[str]:
+        current = current or gateway(connection())
+        return asked(host, "ipsec_phase2", current, **{**PHASE2, **options})
+
+    def test_nothing_to_say(self, host: t.Any) -> None:
+        assert self.asked(host) == []
+
+    def test_pfs_must_be_there(self, host: t.Any) -> None:
+        with pytest.raises(HostError, match=r"CURVE_25519") as raised:
+            self.asked(host, encryption=[{"dh_group": 31}])
+        assert raised.value.operation == self.SUBJECT
+
+    def test_encryption_is_the_kernels(self, host: t.Any) -> None:
+        camellia = [{"algorithm": "camellia"}]
+        assert self.asked(host, encryption=camellia) == []
+        with pytest.raises(HostError, match=r"CAMELLIA_CBC"):
+            self.asked(host, encryption=camellia, userspace=True)
+
+    @pytest.mark.parametrize(
+        ("options", "option"),
+        [
+            ({"protocol": "ah"}, "protocol"),
+            ({"mode": "transport", "local_network": None, "remote_network": None}, "mode"),
+        ],
+    )
+    def test_userspace_can_only_do_esp_in_tunnel_mode(
+        self, host: t.Any, options: t.Any, option: str
+    ) -> None:
+        assert self.asked(host, **options) == []
+        with refused(option, self.SUBJECT, "userspace"):
+            self.asked(host, **options, userspace=True)
+
+    @pytest.mark.parametrize(
+        ("current", "options"),
+        [
+            (gateway(connection(state="disabled")), {}),
+            (gateway(network(state="stopped"), connection()), {}),
+            (gateway(connection()), {"state": "disabled"}),
+            (gateway(connection(child())), {"state": "absent"}),
+            (gateway(), {"state": "absent"}),
+        ],
+    )
+    def test_not_while_it_is_off(self, host: t.Any, current: Gateway, options: t.Any) -> None:
+        host.vici.algorithms = None
+        assert self.asked(host, current, protocol="ah", **options, userspace=True) == []

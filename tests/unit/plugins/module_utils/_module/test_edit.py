@@ -1,0 +1,379 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task makes of the Gateway, for each module."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import MASK
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Edit
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import Scope
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import (
+    RESOURCES,
+    validated,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    NETWORK,
+    PHASE1,
+    PHASE2,
+    PSK,
+    PUBKEY,
+    child,
+    connection,
+    gateway,
+    network,
+    refused,
+    settings,
+)
+
+CONF_D = "/etc/swanctl/conf.d/tunnelwright."
+SITE_B = f"{CONF_D}phase1.site-b.conf"
+WEAK = [{"algorithm": "3des", "hash": "sha1", "dh_group": 2}]
+DMZ = {"name": "dmz", "ip_address": "10.9.0.1", "network_address": "10.9.0.0/24"}
+
+
+def edit(module: str, current: Gateway, **options: t.Any) -> Edit:
+    return RESOURCES[module].edit(current, validated(module, options))
+
+
+class TestNetwork:
+    SCOPE: t.ClassVar = Scope(
+        frozenset({"lan"}),
+        frozenset({f"{CONF_D}bypass.lan.conf", f"{CONF_D}advanced.lan.conf"}),
+        daemon=True,
+    )
+
+    def edit(self, current: Gateway, **options: t.Any) -> Edit:
+        made = edit("vpn_network", current, **options)
+        assert made.scope == self.SCOPE
+        return made
+
+    def test_new(self) -> None:
+        made = self.edit(Gateway(), **NETWORK)
+        assert made.gateway == gateway()
+        assert made.result == {**network().to_options(), "interface": "vpn-lan"}
+
+    def test_declared_anew(self) -> None:
+        current = gateway(network(mtu=1400, description="x"))
+        assert self.edit(current, **NETWORK).gateway == gateway()
+
+    @pytest.mark.parametrize("state", ["started", "stopped"])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"description": "x", "mtu": 1400, "ike_interfaces": ["eth0"], "dataplane": "kernel"},
+            {"ip_address_type": "none", "ip_address": None, "network_address": None},
+            {"layer2_type": "vlan", "layer2_id": 7, "interface_network": "eth1"},
+        ],
+    )
+    def test_power_alone_keeps_everything_else(self, options: t.Any, state: str) -> None:
+        current = gateway(network(**options))
+        made = self.edit(current, name="lan", state=state)
+        assert made.gateway == gateway(network(**options, state=state))
+        assert made.result["state"] == state
+
+    @pytest.mark.parametrize("power", ["started", "stopped"])
+    def test_present_leaves_the_power_as_it_is(self, power: str) -> None:
+        current = gateway(network(state=power))
+        made = self.edit(current, **NETWORK, description="x", state="present")
+        assert made.gateway == gateway(network(state=power, description="x"))
+        assert self.edit(current, name="lan", state="present").gateway == current
+
+    def test_a_new_one_is_switched_on(self) -> None:
+        assert self.edit(Gateway(), **NETWORK, state="present").gateway == gateway()
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"firewall_chains": ["inet filter input"]},
+            {"ike_interfaces": ["eth0"]},
+            {"description": "x"},
+            {"dataplane": "userspace"},
+            {"mtu": 1400},
+        ],
+    )
+    def test_any_other_option_makes_it_a_definition(self, options: t.Any) -> None:
+        """What a definition lacks is missing, rather than what it says ignored."""
+        with refused("ip_address", "network lan", "is missing"):
+            self.edit(gateway(), name="lan", state="started", **options)
+
+    def test_power_of_what_is_not_there(self) -> None:
+        with refused("ip_address", "network lan", "is missing"):
+            self.edit(Gateway(), name="lan", state="stopped")
+
+    def test_gone(self) -> None:
+        made = self.edit(gateway(settings(ipcomp=True)), name="lan", state="absent")
+        assert made.gateway == Gateway()
+        assert made.result == {"name": "lan", "state": "absent"}
+
+    def test_gone_already(self) -> None:
+        assert self.edit(Gateway(), name="lan", state="absent").gateway == Gateway()
+
+    def test_gone_with_its_tunnels(self) -> None:
+        current = gateway(connection(child()))
+        with refused("state", "network lan", "site-b"):
+            self.edit(current, name="lan", state="absent")
+        assert self.edit(current, name="lan", state="absent", force=True).gateway == Gateway()
+
+    def test_name(self) -> None:
+        with refused("name", "", "'a;b'"):
+            edit("vpn_network", Gateway(), name="a;b", state="absent")
+
+
+class TestSettings:
+    def edit(self, current: Gateway, **options: t.Any) -> Edit:
+        return edit("ipsec_settings", current, **{"network": "lan", **options})
+
+    def advanced(self, text: str, current: Gateway | None = None, **options: t.Any) -> Edit:
+        return self.edit(
+            current or gateway(), configuration_mode="advanced", swanctl_conf=text, **options
+        )
+
+    def test_declared(self) -> None:
+        made = self.edit(gateway(settings(ipcomp=True)), mss_clamp=1300)
+        assert made.gateway == gateway(settings(mss_clamp=1300))
+        assert made.result == settings(mss_clamp=1300).to_options()
+        assert made.warnings == ()
+        assert made.scope == TestNetwork.SCOPE
+
+    def test_need_their_network(self) -> None:
+        with refused("network", "IPsec settings of network wan", "lan"):
+            self.edit(gateway(), network="wan")
+
+    def test_texts_do_not_show(self) -> None:
+        made = self.advanced("secrets { ike-1 { secret = hush\n} }", strongswan_conf="a = hush\n")
+        assert made.result["swanctl_conf"] == made.result["strongswan_conf"] == MASK
+        assert "hush" not in repr(made)
+
+    @pytest.mark.parametrize(
+        ("text", "word"),
+        [
+            ("connections {", "line 1"),
+            ("connections {\n x {\n a = 1\n a = 2\n } }", "line 4"),
+            ("include /etc/passwd", "include"),
+            ("pools {\n}", "connections, secrets"),
+            ("connections { site-b {\n} }", "'site-b'"),
+            ("secrets { ike-site-b { secret = hush\n} }", "'ike-site-b'"),
+            ("connections { tunnelwright-trial {\n} }", "'tunnelwright-trial'"),
+            ("connections { road {\n} }", "'road'"),
+            ("secrets { eap-carol { secret = hush\n} }", "'eap-carol'"),
+        ],
+    )
+    def test_a_text_that_is_refused(self, text: str, word: str) -> None:
+        other = settings(
+            network="dmz",
+            configuration_mode="advanced",
+            swanctl_conf="connections { road { } }\nsecrets { eap-carol { secret = hush\n } }",
+        )
+        current = gateway(network(), network(**DMZ), connection(), other)
+        with refused("swanctl_conf", "IPsec settings of network lan", word):
+            self.advanced(text, current)
+
+    def test_a_text_may_be_replaced_by_one_with_the_same_names(self) -> None:
+        first = self.advanced("connections { road { } }").gateway
+        assert self.advanced("connections { road { version = 2\n } }", first)
+
+    def test_a_strongswan_conf_that_is_refused(self) -> None:
+        with refused("strongswan_conf", "IPsec settings of network lan", "line 2"):
+            self.edit(
+                gateway(), configuration_mode="advanced", strongswan_conf="charon {\n a = hush {"
+            )
+
+    def test_no_secret_in_a_refusal(self) -> None:
+        for text in (
+            "secrets { ike-1 { secret = hush {",
+            "secrets { ike-1 { secret = 0shush!\n} }",
+        ):
+            with pytest.raises(ModelError) as raised:
+                self.advanced(text)
+            assert "hush" not in str(raised.value) + repr(raised.value.args)
+
+    def test_what_another_network_keeps_on(self) -> None:
+        other = settings(network="dmz", make_before_break=True)
+        made = self.edit(gateway(network(), network(**DMZ), other))
+        (warning,) = made.warnings
+        assert "make_before_break" in warning
+        assert "network dmz" in warning
+        both = self.edit(gateway(network(), network(**DMZ), other), make_before_break=True)
+        assert both.warnings == ()
+
+
+class TestPhase1:
+    def edit(self, current: Gateway, **options: t.Any) -> Edit:
+        return edit("ipsec_phase1", current, **{**PHASE1, **options})
+
+    def test_new(self) -> None:
+        made = self.edit(gateway())
+        assert made.gateway == gateway(connection())
+        assert made.scope == Scope(swanctl=frozenset({SITE_B}))
+        assert made.result == connection().to_options()
+        assert made.warnings == ()
+        assert made.certified == ""
+
+    def test_declared_anew(self) -> None:
+        current = gateway(connection(child(), mobike=True))
+        assert self.edit(current, psk=None).gateway == gateway(connection(child()))
+
+    def test_no_secret_in_the_result(self) -> None:
+        made = self.edit(gateway())
+        assert PSK not in f"{made}"
+        assert "psk" not in made.result
+
+    def test_switched_off_alone(self) -> None:
+        current = gateway(connection(child(), mobike=True))
+        made = edit("ipsec_phase1", current, name="site-b", network="lan", state="disabled")
+        assert made.gateway == gateway(connection(child(), mobike=True, state="disabled"))
+
+    def test_switched_off_with_a_definition(self) -> None:
+        made = self.edit(gateway(connection(mobike=True)), state="disabled")
+        assert made.gateway == gateway(connection(state="disabled"))
+
+    def test_switched_off_before_it_is_there(self) -> None:
+        with refused("remote_gateway", "phase 1 site-b", "new phase 1"):
+            edit("ipsec_phase1", gateway(), name="site-b", network="lan", state="disabled")
+
+    @pytest.mark.parametrize("current", [gateway(), gateway(connection(child()))])
+    def test_gone(self, current: Gateway) -> None:
+        made = edit("ipsec_phase1", current, name="site-b", network="lan", state="absent")
+        assert made.gateway == gateway()
+        assert made.result == {"name": "site-b", "network": "lan", "state": "absent"}
+        assert made.scope == Scope(swanctl=frozenset({SITE_B}))
+
+    @pytest.mark.parametrize("state", ["present", "disabled", "absent"])
+    def test_of_another_network(self, state: str) -> None:
+        current = gateway(network(), network(**DMZ), connection())
+        with refused("network", "phase 1 site-b", "'dmz'", "lan"):
+            self.edit(current, network="dmz", state=state)
+
+    def test_certificates_are_those_of_the_files_that_are_named(self) -> None:
+        current = gateway(connection(**PUBKEY))
+        assert self.edit(current, **PUBKEY).certified == "site-b"
+        off = {"name": "site-b", "network": "lan", "state": "disabled"}
+        assert edit("ipsec_phase1", current, **off).certified == ""
+        # Left over from a task that said more.
+        assert edit("ipsec_phase1", gateway(connection()), **off, ca="/ca.pem").certified == ""
+
+    @pytest.mark.parametrize(
+        ("options", "warning"),
+        [
+            ({"encryption": WEAK}, "weak cryptography: 3des, sha1, DH group 2"),
+            (
+                {"key_exchange": "ikev1", "negotiation_mode": "aggressive"},
+                "weak cryptography: aggressive mode with a PSK",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("policy", ["allow", "warn", "refuse", None])
+    def test_weak_crypto(self, options: t.Any, warning: str, policy: str | None) -> None:
+        asked = {**options, **({"weak_crypto": policy} if policy else {})}
+        if policy == "refuse":
+            option = "negotiation_mode" if "aggressive" in warning else "encryption"
+            with refused(option, "phase 1 site-b", warning.split(": ")[1], "weak_crypto"):
+                self.edit(gateway(), **asked)
+            return
+        warnings = self.edit(gateway(), **asked).warnings
+        assert warnings == (() if policy == "allow" else (f"phase 1 site-b: {warning}",))
+
+    def test_weak_crypto_of_what_is_off(self) -> None:
+        made = self.edit(gateway(), encryption=WEAK, weak_crypto="refuse", state="disabled")
+        assert made.warnings == ()
+
+    def test_aggressive_mode_with_certificates_is_not_weak(self) -> None:
+        options = {**PUBKEY, "key_exchange": "ikev1", "negotiation_mode": "aggressive"}
+        assert self.edit(gateway(), **options, weak_crypto="refuse").warnings == ()
+
+    @pytest.mark.parametrize(("psk", "warnings"), [("x" * 19, 1), ("x" * 20, 0)])
+    def test_short_psk(self, psk: str, warnings: int) -> None:
+        made = self.edit(gateway(), psk=psk)
+        assert len(made.warnings) == warnings
+        assert all("20 characters" in warning for warning in made.warnings)
+
+
+class TestPhase2:
+    def edit(self, current: Gateway, **options: t.Any) -> Edit:
+        return edit("ipsec_phase2", current, **{**PHASE2, **options})
+
+    NAMED: t.ClassVar = {"name": "net", "phase1": "site-b", "network": "lan"}
+
+    def test_new(self) -> None:
+        made = self.edit(gateway(connection()))
+        assert made.gateway == gateway(connection(child()))
+        assert made.scope == Scope(swanctl=frozenset({SITE_B}))
+        assert made.result == child().to_options()
+
+    def test_declared_anew(self) -> None:
+        current = gateway(connection(child(lifetime=2)))
+        assert self.edit(current).gateway == gateway(connection(child()))
+
+    def test_switched_off_alone(self) -> None:
+        current = gateway(connection(child(lifetime=2)))
+        made = edit("ipsec_phase2", current, **self.NAMED, state="disabled")
+        assert made.gateway == gateway(connection(child(lifetime=2, state="disabled")))
+
+    @pytest.mark.parametrize("option", ["local_network", "remote_network"])
+    def test_switched_off_with_half_a_definition(self, option: str) -> None:
+        other = {"local_network": "remote_network", "remote_network": "local_network"}[option]
+        with refused(other, "phase 2 net of phase 1 site-b", "is missing"):
+            edit(
+                "ipsec_phase2",
+                gateway(connection(child())),
+                **self.NAMED,
+                state="disabled",
+                **{option: PHASE2[option]},
+            )
+
+    def test_switched_off_before_it_is_there(self) -> None:
+        with refused("local_network", "phase 2 net of phase 1 site-b", "is missing"):
+            edit("ipsec_phase2", gateway(connection()), **self.NAMED, state="disabled")
+
+    def test_gone(self) -> None:
+        made = edit("ipsec_phase2", gateway(connection(child())), **self.NAMED, state="absent")
+        assert made.gateway == gateway(connection())
+        assert made.result == {**self.NAMED, "state": "absent"}
+        assert made.scope == Scope(swanctl=frozenset({SITE_B}))
+
+    @pytest.mark.parametrize("current", [gateway(connection()), gateway(), Gateway()])
+    def test_gone_already(self, current: Gateway) -> None:
+        made = edit("ipsec_phase2", current, **self.NAMED, state="absent")
+        assert made.gateway == current
+
+    def test_gone_from_another_network(self) -> None:
+        current = gateway(network(), network(**DMZ), connection(child()))
+        made = edit("ipsec_phase2", current, **{**self.NAMED, "network": "dmz"}, state="absent")
+        assert made.gateway == current
+        assert made.scope == Scope()
+
+    def test_needs_its_phase_1(self) -> None:
+        current = gateway(connection(name="site-c", remote_gateway="192.0.2.3"))
+        with refused("phase1", "phase 2 net of phase 1 site-b", "site-c"):
+            self.edit(current)
+
+    def test_keeps_to_its_phase_1(self) -> None:
+        with refused("remote_network", "phase 2 net of phase 1 site-b", "IKEv1"):
+            self.edit(
+                gateway(connection(key_exchange="ikev1")),
+                remote_network=["10.2.0.0/24", "10.3.0.0/24"],
+            )
+
+    @pytest.mark.parametrize("policy", ["allow", "warn", "refuse"])
+    def test_weak_crypto(self, policy: str) -> None:
+        subject = "phase 2 net of phase 1 site-b"
+        if policy == "refuse":
+            with refused("encryption", subject, "3des, sha1, DH group 2", "weak_crypto"):
+                self.edit(gateway(connection()), encryption=WEAK, weak_crypto=policy)
+            return
+        made = self.edit(gateway(connection()), encryption=WEAK, weak_crypto=policy)
+        warning = f"{subject}: weak cryptography: 3des, sha1, DH group 2"
+        assert made.warnings == ((warning,) if policy == "warn" else ())
+
+    def test_weak_crypto_of_what_is_off(self) -> None:
+        made = self.edit(
+            gateway(connection()), encryption=WEAK, weak_crypto="refuse", state="disabled"
+        )
+        assert made.warnings == ()
