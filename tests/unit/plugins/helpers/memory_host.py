@@ -45,7 +45,7 @@ class MemoryHost:
     """``log`` is what was done to it, in order; what is in ``failing`` fails, once."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self.log: list[str] = []
         self.failing: set[str] = set()
         self.files = LoggedFiles(self, root)
@@ -62,8 +62,8 @@ class MemoryHost:
 
     def everything(self) -> dict[str, File]:
         """Every file that is there."""
-        paths = (f"/{path.relative_to(self._root)}" for path in sorted(self._root.rglob("*")))
-        files = (self.files.read(path) for path in paths if (self._root / path[1:]).is_file())
+        paths = (f"/{path.relative_to(self.root)}" for path in sorted(self.root.rglob("*")))
+        files = (self.files.read(path) for path in paths if (self.root / path[1:]).is_file())
         return {file.path: file for file in files if file is not None}
 
     def did(self, what: str) -> None:
@@ -208,6 +208,10 @@ class MemoryVici:
     def unload_key(self, id: str) -> bool:
         self._host.did(f"unload key {id}")
         return self.private.pop(id, None) is not None
+
+    def initiate(self, ike: str, child: str) -> None:
+        self._host.did(f"initiate {ike}/{child}")
+        self.up.setdefault(ike, set()).add(child)
 
     def terminate_ike(self, name: str) -> None:
         self._host.did(f"terminate {name}")

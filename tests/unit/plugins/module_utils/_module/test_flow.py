@@ -1,0 +1,414 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole runs of the modules, with the real AnsibleModule, on a machine in memory."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.common import warnings
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import apply as applier
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import dataplane
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import flow
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import RESOURCES
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    NETWORK,
+    PHASE1,
+    PHASE2,
+    PSK,
+    PUBKEY,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
+    MemoryHost,
+)
+
+Result = dict[str, t.Any]
+
+SITE_B = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
+RECORD = "/etc/tunnelwright/lan.json"
+WEAK = [{"algorithm": "3des", "hash": "sha1", "dh_group": 2}]
+TEXT = "connections { road { remote_addrs = 203.0.113.7\n } }\n"
+
+
+class Machine:
+    """``run`` is a task on it; ``host`` what became of it."""
+
+    def __init__(
+        self, host: MemoryHost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.host = host
+        self._capsys = capsys
+        monkeypatch.setattr(flow, "Host", lambda _run: host)
+
+    def run(
+        self, module: str, *, check: bool = False, diff: bool = True, **options: t.Any
+    ) -> Result:
+        """What the module prints, in which no secret may be."""
+        self.host.log.clear()
+        # A process is meant to run one module; here they would pile up.
+        warnings._global_warnings.clear()
+        settings = {"_ansible_check_mode": check, "_ansible_diff": diff}
+        with patch_module_args({**options, **settings}), pytest.raises(SystemExit):
+            flow.run(RESOURCES[module])
+        printed = self._capsys.readouterr().out
+        assert PSK not in printed
+        result = json.loads(printed)
+        assert isinstance(result, dict)
+        return result
+
+    def prepare(self, *tasks: tuple[str, dict[str, t.Any]]) -> None:
+        for module, options in tasks:
+            assert not self.run(module, **options).get("failed")
+
+    @property
+    def changes(self) -> list[str]:
+        """What was done, without the trials that leave nothing behind."""
+        return [line for line in self.host.log if "tunnelwright-trial" not in line]
+
+
+@pytest.fixture(name="machine")
+def _machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Machine:
+    (tmp_path / "plugin.so").touch()
+    monkeypatch.setattr(dataplane, "PLUGIN", str(tmp_path / "plugin.so"))
+    return Machine(MemoryHost(tmp_path / "root"), capsys, monkeypatch)
+
+
+LAN = ("vpn_network", NETWORK)
+PEER = ("ipsec_phase1", PHASE1)
+TUNNEL = ("ipsec_phase2", PHASE2)
+PEER_NAMED = {"name": "site-b", "network": "lan"}
+TUNNEL_NAMED = {**PEER_NAMED, "name": "net", "phase1": "site-b"}
+
+# Each module: what must be there, and its object made, modified and taken away.
+STORIES: dict[str, tuple[list[t.Any], list[dict[str, t.Any]]]] = {
+    "vpn_network": (
+        [],
+        [
+            NETWORK,
+            {**NETWORK, "ip_address": "10.1.0.2", "mtu": 1400, "description": "x"},
+            {**NETWORK, "interface": "lan0"},
+            {"name": "lan", "state": "stopped"},
+            {"name": "lan", "state": "started"},
+            {"name": "lan", "state": "absent"},
+        ],
+    ),
+    "ipsec_settings": (
+        [LAN, PEER, TUNNEL],
+        [
+            {"network": "lan", "unique_ids": "never", "cisco_extensions": True, "mss_clamp": 1300},
+            {
+                "network": "lan",
+                "configuration_mode": "advanced",
+                "swanctl_conf": TEXT,
+                "strongswan_conf": "charon {\n}\n",
+            },
+            {"network": "lan", "exclude_my_network": False},
+            {"network": "lan"},
+        ],
+    ),
+    "ipsec_phase1": (
+        [LAN],
+        [
+            PHASE1,
+            {**PHASE1, "peer_identifier": "b@example.org", "mobike": True, "psk": None},
+            {**PHASE1, "psk": "another secret of 20 characters"},
+            {**PHASE1, "key_exchange": "ikev1", "dpd_failures": 9},
+            {**PEER_NAMED, "state": "disabled"},
+            PHASE1,
+            {**PEER_NAMED, "state": "absent"},
+        ],
+    ),
+    "ipsec_phase2": (
+        [LAN, PEER],
+        [
+            PHASE2,
+            {**PHASE2, "remote_network": ["10.2.0.0/24", "10.3.0.0/24"], "lifetime": 2},
+            {**TUNNEL_NAMED, "state": "disabled"},
+            PHASE2,
+            {**TUNNEL_NAMED, "state": "absent"},
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("module", STORIES)
+class TestStories:
+    def test_check_run_check_run(self, machine: Machine, module: str) -> None:
+        before, story = STORIES[module]
+        machine.prepare(*before)
+        for options in story:
+            files = machine.host.everything()
+            predicted = machine.run(module, check=True, **options)
+            assert machine.changes == []
+            assert machine.host.everything() == files
+            done = machine.run(module, **options)
+            assert done == predicted
+            assert done["changed"] is True
+            assert done["diff"]
+            assert len(machine.changes) >= len(done["actions"])
+            for check in (True, False):
+                again = machine.run(module, check=check, **options)
+                assert (again["changed"], again["actions"], again["diff"]) == (False, [], [])
+                assert (again["impact"], again[module]) == ("none", done[module])
+                assert machine.host.log == []
+
+    def test_files_alone_are_enough(self, machine: Machine, module: str) -> None:
+        """After a restart of the daemon, which loads what is in the files, nothing is amiss."""
+        before, story = STORIES[module]
+        machine.prepare(*before)
+        for options in story:
+            machine.run(module, **options)
+            loaded = machine.host.vici.connections(), machine.host.vici.shared
+            machine.host.vici.start()
+            assert (machine.host.vici.connections(), machine.host.vici.shared) == loaded
+            assert machine.run(module, **options)["changed"] is False
+
+    def test_nothing_is_left(self, machine: Machine, module: str) -> None:
+        before, story = STORIES[module]
+        machine.prepare(*before)
+        for options in story:
+            machine.run(module, **options)
+        machine.prepare(("vpn_network", {"name": "lan", "state": "absent", "force": True}))
+        host = machine.host
+        assert host.everything() == {}
+        assert (host.vici.conns, host.vici.shared) == ({}, {})
+        assert host.nft.tables == {}
+        assert host.link.devices.keys() == {"eth0"}
+        assert (host.systemd.enabled, host.systemd.active) == (set(), set())
+
+
+class TestResult:
+    def test_keys(self, machine: Machine) -> None:
+        machine.prepare(LAN)
+        result = machine.run("ipsec_phase1", **PHASE1)
+        assert result.keys() >= {"changed", "ipsec_phase1", "actions", "impact", "diff"}
+        assert result["actions"] == [
+            # The peer's address narrows the rules.
+            "write /etc/tunnelwright/lan.nft",
+            "replace the nftables rules of network lan",
+            "load secret ike-site-b",
+            "load connection site-b",
+            f"write {SITE_B}",
+        ]
+        assert "diff" not in machine.run("ipsec_phase1", diff=False, **PHASE1)
+
+    def test_warnings(self, machine: Machine) -> None:
+        machine.prepare(LAN)
+        options = {**PHASE1, "encryption": WEAK, "psk": "short"}
+        shown = str(machine.run("ipsec_phase1", **options)["warnings"])
+        assert "weak cryptography: 3des, sha1, DH group 2" in shown
+        assert "fewer than 20 characters" in shown
+
+    @pytest.mark.parametrize(
+        ("apply", "impact", "handed_over"),
+        [("graceful", "child", 1), ("defer", "pending", 0), ("reestablish", "child", 1)],
+    )
+    def test_impact(
+        self,
+        machine: Machine,
+        monkeypatch: pytest.MonkeyPatch,
+        apply: str,
+        impact: str,
+        handed_over: int,
+    ) -> None:
+        calls = []
+        monkeypatch.setattr(applier, "hand_over", lambda *given: calls.append(given) or "a note")
+        machine.prepare(LAN, PEER, TUNNEL)
+        machine.host.vici.up = {"site-b": {"net"}}
+        result = machine.run("ipsec_phase2", **{**PHASE2, "lifetime": 2}, apply=apply)
+        assert result["impact"] == impact
+        assert len(calls) == handed_over
+        assert len(result.get("warnings", ())) == handed_over
+        gone = {**PEER_NAMED, "state": "absent"}
+        assert machine.run("ipsec_phase1", **gone)["impact"] == "ike"
+        assert machine.host.vici.up == {}
+
+    def test_scope(self, machine: Machine) -> None:
+        """A task on one tunnel does not repair, or report, the drift of another."""
+        other = {**PHASE1, "name": "site-c", "remote_gateway": "192.0.2.3"}
+        machine.prepare(LAN, PEER, ("ipsec_phase1", other))
+        machine.host.vici.conns.pop("site-b")
+        machine.host.nft.tables.clear()
+        assert machine.run("ipsec_phase1", **other)["changed"] is False
+        assert machine.run("ipsec_phase1", **PHASE1)["actions"] == ["load connection site-b"]
+        assert machine.run("vpn_network", **NETWORK)["actions"] == [
+            "replace the nftables rules of network lan"
+        ]
+
+
+class TestFailure:
+    @pytest.mark.parametrize(
+        ("module", "options", "message"),
+        [
+            (
+                "ipsec_phase1",
+                {**PHASE1, "remote_gateway": "a b"},
+                "phase 1 site-b: remote_gateway: 'a b' is neither an address nor a host name; "
+                "legal: an IPv4 or IPv6 address, or a FQDN",
+            ),
+            (
+                "ipsec_phase1",
+                {**PHASE1, "name": "a;b"},
+                "ipsec_phase1: name: 'a;b' is not a legal value; legal: 1 to 64 of",
+            ),
+            (
+                "ipsec_phase2",
+                {**PHASE2, "phase1": "site-x"},
+                "phase 2 net of phase 1 site-x: phase1: 'site-x' does not exist in network lan",
+            ),
+            (
+                "ipsec_settings",
+                {"network": "lan", "mss_clamp": 7},
+                "IPsec settings of network lan: mss_clamp: 7",
+            ),
+            (
+                "vpn_network",
+                {**NETWORK, "interface_network": "eth7"},
+                "network lan: interface_network: 'eth7' does not exist on this host",
+            ),
+        ],
+    )
+    def test_options(self, machine: Machine, module: str, options: t.Any, message: str) -> None:
+        machine.prepare(LAN)
+        result = machine.run(module, **options)
+        assert result["failed"] is True
+        assert result["msg"].startswith(message)
+        assert machine.host.log == []
+
+    def test_trial(self, machine: Machine) -> None:
+        machine.prepare(LAN)
+        machine.host.failing = {"load tunnelwright-trial"}
+        result = machine.run("ipsec_phase1", **PHASE1)
+        assert result["msg"] == (
+            "try connection site-b in the IKE daemon: it was not to be; nothing was changed"
+        )
+        assert machine.changes == []
+
+    def test_host(self, machine: Machine) -> None:
+        machine.prepare(LAN)
+        files = machine.host.everything()
+        machine.host.failing = {f"write {SITE_B}"}
+        result = machine.run("ipsec_phase1", **PHASE1)
+        assert result["failed"] is True
+        assert result["msg"] == (
+            f"write {SITE_B}: it was not to be; what had been done was taken back"
+        )
+        assert machine.host.everything() == files
+        assert machine.host.vici.shared == {}
+        assert "site-b" not in machine.host.vici.conns
+
+    def test_spoilt_record(self, machine: Machine) -> None:
+        machine.prepare(LAN)
+        (machine.host.root / RECORD[1:]).write_text("{")
+        result = machine.run("ipsec_phase1", **PHASE1)
+        assert result["msg"].startswith(f"{RECORD}: ")
+
+    def test_algorithms(self, machine: Machine) -> None:
+        machine.prepare(LAN)
+        result = machine.run("ipsec_phase1", **PHASE1, encryption=[{"dh_group": 31}])
+        assert "dh_group 31 (CURVE_25519)" in result["msg"]
+        assert machine.host.log == []
+
+
+class TestCertificates:
+    @pytest.fixture(name="pem", autouse=True)
+    def _pem(self, machine: Machine) -> None:
+        for option in ("certificate", "private_key", "ca"):
+            self.place(machine, option, f"of {option}")
+        machine.prepare(LAN)
+
+    def place(self, machine: Machine, option: str, text: str) -> None:
+        path = machine.host.root / str(PUBKEY[option])[1:]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"-----BEGIN SOMETHING----- {text.replace(' ', '-')}")
+
+    def run(self, machine: Machine) -> list[str]:
+        return t.cast("list[str]", machine.run("ipsec_phase1", **{**PHASE1, **PUBKEY})["actions"])
+
+    def test_installed(self, machine: Machine) -> None:
+        assert [action for action in self.run(machine) if "pem" in action] == [
+            "write /etc/swanctl/x509/tunnelwright.site-b.pem",
+            "write /etc/swanctl/private/tunnelwright.site-b.pem",
+            "write /etc/swanctl/x509ca/tunnelwright.site-b.pem",
+            "load private key /etc/swanctl/private/tunnelwright.site-b.pem",
+        ]
+        assert machine.host.vici.private.keys() == {"of-private_key"}
+        assert self.run(machine) == []
+
+    def test_renewed(self, machine: Machine) -> None:
+        self.run(machine)
+        self.place(machine, "certificate", "renewed")
+        assert self.run(machine) == [
+            "write /etc/swanctl/x509/tunnelwright.site-b.pem",
+            "load connection site-b",
+        ]
+        self.place(machine, "private_key", "renewed")
+        self.run(machine)
+        assert machine.host.vici.private.keys() == {"renewed"}
+
+    def test_other_modules_keep_the_copies(self, machine: Machine) -> None:
+        self.run(machine)
+        self.place(machine, "certificate", "renewed, but not yet asked for")
+        actions = machine.run("ipsec_phase2", **PHASE2)["actions"]
+        assert [action for action in actions if "pem" in action] == []
+        off = machine.run("ipsec_phase1", **PEER_NAMED, state="disabled")
+        assert "x509" not in str(off["actions"])
+        assert machine.host.vici.private == {}
+
+    def test_lost_copies_come_back_with_their_module(self, machine: Machine) -> None:
+        self.run(machine)
+        copy = "/etc/swanctl/x509/tunnelwright.site-b.pem"
+        machine.host.files.remove(copy)
+        machine.run("vpn_network", **NETWORK)
+        assert machine.host.files.read(copy) is None
+        assert f"write {copy}" in self.run(machine)
+        assert self.run(machine) == []
+
+    def test_missing(self, machine: Machine) -> None:
+        (machine.host.root / "etc/ssl/ca.pem").unlink()
+        result = machine.run("ipsec_phase1", **{**PHASE1, **PUBKEY})
+        assert result["msg"] == "phase 1 site-b: ca: /etc/ssl/ca.pem is missing or not a PEM file"
+
+
+class TestUserspace:
+    def test_daemon_is_restarted_once(self, machine: Machine) -> None:
+        machine.host.link.esp = False
+        result = machine.run("vpn_network", **NETWORK)
+        assert [action for action in result["actions"] if "restart" in action] == [
+            "restart the IKE daemon: the plugin kernel-libipsec must be loaded for the userspace "
+            "data plane"
+        ]
+        assert machine.run("vpn_network", **NETWORK)["changed"] is False
+        assert "kernel-libipsec" in machine.host.vici.plugins()
+
+    def test_tunnels_survive_the_change(self, machine: Machine) -> None:
+        machine.prepare(LAN, PEER, TUNNEL)
+        machine.run("vpn_network", **NETWORK, dataplane="userspace")
+        assert "restart" in machine.host.log
+        for module, options in (PEER, TUNNEL, ("vpn_network", {"name": "lan"})):
+            assert machine.run(module, **options)["changed"] is False
+        machine.run("vpn_network", **NETWORK)
+        assert "kernel-libipsec" not in machine.host.vici.plugins()
+        assert machine.run("ipsec_phase1", **PHASE1)["changed"] is False
+
+
+def test_runner_hands_over_what_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    class Module:
+        def run_command(self, argv: list[str], **options: t.Any) -> tuple[int, str, str]:
+            calls.append((argv, options))
+            return 3, "out", "err"
+
+    runner = flow._runner(t.cast(t.Any, Module()))
+    assert runner(["nft", "-f", "-"], "table inet x") == (3, "out", "err")
+    english = {"LC_ALL": "C", "LANG": "C"}
+    assert calls == [(["nft", "-f", "-"], {"data": "table inet x", "environ_update": english})]
