@@ -4,7 +4,7 @@
 
 """Tasks in a container with one `podman exec` each, where containers.podman.podman takes four.
 
-For a scenario of hundreds of tasks that is a third of the time. What reaches the module is the same.
+In a scenario of hundreds of tasks that is most of the time. What reaches a module is the same.
 """
 
 from __future__ import annotations
