@@ -24,7 +24,7 @@ def _files(tmp_path: Path) -> Files:
     return Files(str(tmp_path))
 
 
-@pytest.mark.parametrize("mode", [0o600, 0o644, 0o755])
+@pytest.mark.parametrize("mode", [0o400, 0o600, 0o644, 0o755])
 def test_what_is_written_is_read_back(files: Files, mode: int) -> None:
     file = File(RECORD, b"\0\xff text", mode)
     files.write(file)

@@ -181,9 +181,8 @@ class TestCredentials:
         assert installed_credentials(files, made) == {"site-b": PEM}
 
     def test_none_with_a_psk(self, files: Files) -> None:
-        made = gateway(connection())
-        install(files, made, PEM)
-        assert installed_credentials(files, made) == {}
+        install(files, gateway(connection(**PUBKEY)), PEM)
+        assert installed_credentials(files, gateway(connection())) == {}
 
     @pytest.mark.parametrize("option", ["certificate", "private_key", "ca"])
     def test_incomplete(self, files: Files, option: str) -> None:

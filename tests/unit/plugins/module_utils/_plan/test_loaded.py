@@ -156,6 +156,13 @@ def test_shunt() -> None:
     assert not is_loaded(bypass_section(("10.9.0.0/24",)), conn)
 
 
+def test_lifetimes_of_a_shunt_mean_nothing() -> None:
+    text = "children { lan { mode = drop\n rekey_time = 1h\n dpd_action = restart\n } }"
+    shown = {"mode": "DROP", "local-ts": ["dynamic"], "remote-ts": ["dynamic"]}
+    conn = {"version": "IKEv1/2", "remote_addrs": ["%any"], "local_addrs": ["%any"]}
+    assert is_loaded(advanced(text), {**conn, "children": {"lan": shown}})
+
+
 class TestConfText:
     """The author of a conf text has more than one way to write a thing."""
 

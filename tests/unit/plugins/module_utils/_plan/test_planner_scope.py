@@ -177,8 +177,8 @@ class TestOrder:
         assert actions[-1] == order[-1]
 
     def test_a_record_of_another_network_is_written_when_it_changes(self) -> None:
-        before, after = made(network()), made(network(description="x"))
-        assert edited(before, after).actions == ["write /etc/tunnelwright/lan.json"]
+        for after in (made(network(description="x")), made(settings(unique_ids="never"))):
+            assert edited(made(), after).actions == ["write /etc/tunnelwright/lan.json"]
 
 
 class TestDaemon:
