@@ -95,7 +95,8 @@ options:
     default: psk
   psk:
     description:
-      - The pre-shared key. 20 random characters or more, or else the module warns.
+      - The pre-shared key. 20 random characters or more, or else the module warns. Only for
+        O(authentication=psk).
       - Left out, a phase 1 that exists keeps the key it has. A new one with O(authentication=psk)
         needs it.
       - Any characters are possible; the key is handed to the daemon byte by byte.
@@ -207,7 +208,7 @@ options:
       - How long before an SA expires its replacement is negotiated, in O(margintime_unit). It holds
         for phase 1 and phase 2.
       - Up to as much again is subtracted at random, so that the two sides do not begin at the same
-        moment. Twice this must therefore be less than each lifetime.
+        moment. Twice this must therefore be less than each lifetime. At least a second.
       - Relevant locally only.
     type: int
     default: 9

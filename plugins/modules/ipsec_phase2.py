@@ -62,7 +62,8 @@ options:
         O(tunnelwright.ipsec.ipsec_phase1#module:key_exchange=auto), each pair of networks is a
         phase 2 of its own.
       - Networks that overlap, with each other or with those of another phase 2, are refused with
-        the names of both.
+        the names of both. A phase 1 that is disabled carries nothing, so that a replacement for a
+        tunnel may be prepared in one.
     type: list
     elements: str
   remote_network:

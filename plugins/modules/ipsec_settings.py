@@ -119,8 +119,10 @@ options:
         of the modules. Needs O(configuration_mode=advanced). Left out, a text installed before is
         removed.
       - It holds the sections C(connections) and C(secrets), and no other. Names of connections must
-        differ from those of phase 1 objects. It must be complete in itself, without C(include), and
-        it cannot name certificate files.
+        differ from those of phase 1 objects and of the texts of other networks. Secrets are of the
+        kinds C(ike), C(eap), C(xauth), C(ntlm) and C(ppk). It must be complete in itself, without
+        C(include), and it cannot name certificate files.
+      - While the network is switched off nothing of it is loaded, like a phase 1.
       - It is parsed, and each connection in it is loaded into the daemon on trial, before anything
         is changed. A text that fails is refused.
       - Never shown, neither in logs nor in the result; in a diff its secrets are masked.
