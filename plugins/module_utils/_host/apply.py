@@ -44,21 +44,38 @@ def apply(host: Host, plan: Plan) -> list[str]:
 
 
 def try_out(host: Host, plan: Plan) -> None:
-    """Let the daemon judge every connection of the plan, before anything is touched.
-
-    Loads it under a throw-away name with nothing that would start, trap or close, and unloads it.
-    """
+    """Let the daemon judge every connection and key of the plan, before anything is touched."""
     for step in plan.steps:
         if isinstance(step, steps.LoadConnection):
-            try:
-                host.vici.load_conn(TRIAL, trial_section(step.section))
-            except HostError as error:
-                # One that an earlier run left behind, if any.
-                with contextlib.suppress(HostError):
-                    host.vici.unload_conn(TRIAL)
-                operation = f"try connection {step.name} in the IKE daemon"
-                raise HostError(operation, f"{error.detail}; nothing was changed") from error
+            _try_connection(host, step)
+        elif isinstance(step, steps.LoadKey):
+            _try_key(host, step)
+
+
+def _try_connection(host: Host, step: steps.LoadConnection) -> None:
+    """Under a throw-away name, with nothing that would start, trap or close."""
+    try:
+        host.vici.load_conn(TRIAL, trial_section(step.section))
+    except HostError as error:
+        # One that an earlier run left behind, if any.
+        with contextlib.suppress(HostError):
             host.vici.unload_conn(TRIAL)
+        operation = f"try connection {step.name} in the IKE daemon"
+        raise HostError(operation, f"{error.detail}; nothing was changed") from error
+    host.vici.unload_conn(TRIAL)
+
+
+def _try_key(host: Host, step: steps.LoadKey) -> None:
+    operation = f"try private key {step.file.path} in the IKE daemon"
+    known = host.vici.keys()
+    try:
+        key = host.vici.load_key(step.file.data)
+    except HostError as error:
+        raise HostError(operation, f"{error.detail}; nothing was changed") from error
+    if key not in known:
+        host.vici.unload_key(key)
+    if step.id and key != step.id:
+        raise HostError(operation, "it does not belong to the certificate; nothing was changed")
 
 
 def trial_section(section: Section) -> Section:

@@ -60,6 +60,7 @@ def daemon_state(host: Host) -> DaemonState:
             if policy.mode not in ("PASS", "DROP")
         ),
         ids,
+        vici.keys(),
     )
 
 

@@ -27,6 +27,8 @@ class DaemonState:
     traps: frozenset[tuple[str, str]] = frozenset()
     # The unique ids of all Child SAs, by name of the connection.
     child_ids: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # The ids of the private keys.
+    keys: frozenset[str] = frozenset()
 
     @property
     def release(self) -> int:

@@ -125,9 +125,13 @@ class UnloadSecret(Step):
 
 @dataclass(frozen=True)
 class LoadKey(Step):
-    """vici ``load-key``: make a private key known to the daemon."""
+    """vici ``load-key``: make a private key known to the daemon.
+
+    ``id`` is that of the key of its certificate; empty where the certificate does not tell.
+    """
 
     file: File
+    id: str = ""
 
     def __str__(self) -> str:
         return f"load private key {self.file.path}"

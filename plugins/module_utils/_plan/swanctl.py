@@ -157,12 +157,21 @@ def _plan_secrets_in(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> 
         elif known.get(shared.id) != shared:
             steps.append(LoadSecret(shared, known.get(shared.id)))
             impact = _secret_impact(new, observed)
-    if new.private_key and new.private_key != old.private_key:
-        if old.private_key:
-            # Before the other is loaded: they may be one key, written in two ways.
-            steps.append(UnloadKey(old.private_key))
-        steps.append(LoadKey(new.private_key))
-    return Plan(tuple(steps), tuple(differences), impact)
+    return Plan(tuple(steps), tuple(differences), impact) + _plan_key_in(old, new, observed)
+
+
+def _plan_key_in(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> Plan:
+    key = new.private_key
+    if key is None:
+        return Plan()
+    load = LoadKey(key, new.key_id)
+    if key == old.private_key:
+        if not new.key_id or new.key_id in observed.daemon.keys:
+            return Plan()
+        header = f"private key {key.path} in the IKE daemon"
+        return Plan((load,), (state_difference(header, "not loaded", "loaded"),))
+    # The old one before the new one: they may be one key, written in two ways.
+    return Plan((UnloadKey(old.private_key), load) if old.private_key else (load,))
 
 
 def _secret_impact(new: SwanctlFile, observed: Observed) -> str:

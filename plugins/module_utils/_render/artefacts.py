@@ -22,6 +22,7 @@ from .._model.network import VpnNetwork
 from . import network_files, nft
 from .advanced import SharedSecret, loadable
 from .connection import bypass_section, connection_section, credential_file, secret_owners
+from .pem import key_id
 from .records import conf_text, connection_text, network_record, secret_id, secrets_section
 from .settings_file import Section, Value, render
 from .strongswan_conf import daemon_text
@@ -69,6 +70,8 @@ class SwanctlFile:
     secrets: tuple[SharedSecret, ...] = ()
     extra_files: tuple[File, ...] = ()
     private_key: File | None = None
+    # By which charon lists the private key; empty where the certificate does not tell.
+    key_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -185,6 +188,7 @@ def _connection_file(
         connections={connection.name: _with_contents(section, pem) if pem else section},
         secrets=secrets,
         private_key=pem_files.get("private_key"),
+        key_id=key_id(pem.certificate) if pem else "",
     )
 
 

@@ -205,6 +205,9 @@ class MemoryVici:
         self.private[name] = data
         return name
 
+    def keys(self) -> frozenset[str]:
+        return frozenset(self.private)
+
     def unload_key(self, id: str) -> bool:
         self._host.did(f"unload key {id}")
         return self.private.pop(id, None) is not None

@@ -158,6 +158,28 @@ class TestKeys:
         carry_out(host, steps.LoadKey(self.PEM), steps.UnloadKey(self.PEM))
         assert host.vici.private == {}
 
+    def test_tried_before_and_not_kept(self, host: t.Any) -> None:
+        try_out(host, Plan((steps.LoadKey(self.PEM, "one"),)))
+        assert host.log == ["load key", "unload key one"]
+        assert host.vici.private == {}
+
+    def test_tried_while_somebody_else_uses_it(self, host: t.Any) -> None:
+        host.vici.private = {"one": b"pem one"}
+        try_out(host, Plan((steps.LoadKey(self.PEM, "one"),)))
+        assert host.vici.private == {"one": b"pem one"}
+
+    def test_that_does_not_belong_to_its_certificate(self, host: t.Any) -> None:
+        with pytest.raises(HostError) as raised:
+            try_out(host, Plan((steps.LoadKey(self.PEM, "two"),)))
+        assert raised.value.operation == f"try private key {KEY} in the IKE daemon"
+        assert raised.value.detail == ("it does not belong to the certificate; nothing was changed")
+        assert host.vici.private == {}
+
+    def test_that_the_daemon_refuses(self, host: t.Any) -> None:
+        host.failing = {"load key"}
+        with pytest.raises(HostError, match="it was not to be; nothing was changed"):
+            try_out(host, Plan((steps.LoadKey(self.PEM, "one"),)))
+
     def test_not_while_somebody_else_uses_it(self, host: t.Any) -> None:
         host.files.write(self.PEM)
         host.files.write(File("/etc/swanctl/private/other.pem", b"pem one", PRIVATE))

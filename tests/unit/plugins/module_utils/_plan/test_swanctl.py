@@ -162,6 +162,12 @@ class TestChange:
             steps.UnloadKey(File(KEY, b"another", PRIVATE)),
         )
 
+    def test_of_a_private_key_with_its_certificate(self) -> None:
+        before = parts(connection(child(), **PUBKEY))
+        file = File(KEY, b"another", PRIVATE)
+        after = replace(before, private_key=file, key_id="of another")
+        assert steps.LoadKey(file, "of another") in edited(before, after).steps
+
     def test_of_a_child(self) -> None:
         changed = parts(connection(child(lifetime=2)))
         plan = edited(ENABLED, changed, **up("net"))
@@ -292,6 +298,23 @@ class TestDpdTimeout:
 
 
 class TestDrift:
+    @pytest.mark.parametrize("keys", [(), ("of somebody else",)])
+    def test_of_the_private_key(self, keys: tuple[str, ...]) -> None:
+        wanted = replace(parts(connection(child(), **PUBKEY)), key_id="ours")
+        plan = edited(wanted, wanted, keys=frozenset(keys))
+        assert plan.steps == (steps.LoadKey(File(KEY, b"key", PRIVATE), "ours"),)
+        (difference,) = plan.differences
+        assert (difference.header, difference.before, difference.after) == (
+            f"private key {KEY} in the IKE daemon",
+            "not loaded\n",
+            "loaded\n",
+        )
+        assert edited(wanted, wanted, keys=frozenset({*keys, "ours"})) == Plan()
+
+    def test_of_a_private_key_whose_id_is_not_known(self) -> None:
+        wanted = parts(connection(child(), **PUBKEY))
+        assert edited(wanted, wanted, keys=frozenset()) == Plan()
+
     @pytest.mark.parametrize(
         ("daemon", "actions", "header", "now"),
         [
