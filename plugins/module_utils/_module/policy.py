@@ -17,8 +17,9 @@ from .._model.connection import RESERVED_PREFIX, IkeConnection
 from .._model.gateway import Gateway
 from .._model.proposal import Proposal, Use, missing
 from .._plan.loaded import expected_view, is_loaded
-from .._plan.observed import Observed
+from .._plan.observed import DaemonState, Observed
 from .._render.connection import connection_section
+from .._render.records import secret_id
 from .._render.settings_file import Section
 
 
@@ -45,25 +46,53 @@ def check_capabilities(
 
 
 def check_foreign(connection: IkeConnection, current: Gateway, observed: Observed) -> None:
-    """Refuse the name, or the peer, of a connection that somebody else loaded.
+    """Refuse a connection or secret that somebody else loaded, by its name or its peer.
 
     What stands under the name of a phase 1 that was loaded already is that phase 1.
     """
     known = current.connections.get(connection.name)
     if known is not None and current.powered(known):
         return
-    subject = f"phase 1 {connection.name}"
-    settings = current.settings_of(connection.network)
-    section = connection_section(connection, settings)
-    loaded = observed.daemon.connections
-    if connection.name in loaded and not is_loaded(section, loaded[connection.name]):
-        raise ModelError(
-            "name",
-            connection.name,
-            "is a connection of the IKE daemon that this collection did not make",
-            "another name, or remove that connection",
-            subject,
-        )
+    section = connection_section(connection, current.settings_of(connection.network))
+    secrets = [secret_id(connection.name)] if connection.authentication == "psk" else []
+    try:
+        check_names("name", {connection.name: section}, secrets, observed.daemon)
+        _check_peer(connection, section, current, observed.daemon)
+    except ModelError as error:
+        raise error.within(f"phase 1 {connection.name}") from None
+
+
+def check_names(
+    option: str, connections: t.Mapping[str, Section], secrets: t.Iterable[str], daemon: DaemonState
+) -> None:
+    """Refuse names, new to us, under which the daemon has something of somebody else's.
+
+    A connection that is just as it should be was loaded by us, in a run that died or whose file is
+    gone, and so were the secrets, which are loaded before it.
+    """
+    there = [name for name in connections if name in daemon.connections]
+    for name in there:
+        if not is_loaded(connections[name], daemon.connections[name]):
+            raise ModelError(
+                option,
+                name,
+                "is a connection of the IKE daemon that this collection did not make",
+                "another name, or remove that connection",
+            )
+    for name in secrets:
+        if not there and name in daemon.secrets:
+            raise ModelError(
+                option,
+                name,
+                "is a secret of the IKE daemon that this collection did not make",
+                "another name, or remove that secret",
+            )
+
+
+def _check_peer(
+    connection: IkeConnection, section: Section, current: Gateway, daemon: DaemonState
+) -> None:
+    loaded = daemon.connections
     for name in loaded.keys() - {*current.connections, connection.name}:
         ours = name.startswith(RESERVED_PREFIX)
         if not ours and _peer(loaded[name]) == _peer_of(section):
@@ -73,7 +102,6 @@ def check_foreign(connection: IkeConnection, current: Gateway, observed: Observe
                 f"with the same identities is the peer of connection {name}, which this "
                 "collection did not make",
                 "another peer, identifier or peer_identifier",
-                subject,
             )
 
 

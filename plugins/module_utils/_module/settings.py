@@ -23,6 +23,7 @@ from .._render.records import secret_id
 from .._render.settings_file import parse
 from .._render.strongswan_conf import DAEMON_WIDE, asking
 from .edit import Edit, Params, View
+from .policy import check_names
 from .spec import IPSEC_SETTINGS, Spec
 
 _T = t.TypeVar("_T")
@@ -47,6 +48,12 @@ class SettingsResource:
         return Edit(gateway, scope, _result(settings), _shared(gateway, settings))
 
     def check_host(self, host: Host, view: View) -> list[str]:
+        name = view.params["network"]
+        if view.current.networks[name].started:
+            try:
+                _check_foreign(name, view)
+            except ModelError as error:
+                raise error.within(f"IPsec settings of network {name}") from None
         if view.userspace and view.params["ipcomp"]:
             return ["ipcomp has no effect in the userspace data plane of this host"]
         return []
@@ -83,6 +90,19 @@ def _check_texts(settings: IpsecSettings, gateway: Gateway) -> None:
                 "another name",
             )
     _parsed("strongswan_conf", parse, settings.strongswan_conf or "")
+
+
+def _check_foreign(network: str, view: View) -> None:
+    """What the text has and the one before it had not must be new to the daemon too."""
+    known = _names(view.current.settings_of(network))
+    text = view.edit.gateway.settings_of(network).swanctl_conf or ""
+    connections, secrets = loadable(text)
+    check_names(
+        "swanctl_conf",
+        {name: section for name, section in connections.items() if name not in known},
+        [shared.id for shared in secrets if shared.id not in known],
+        view.observed.daemon,
+    )
 
 
 def _names(settings: IpsecSettings) -> tuple[str, ...]:

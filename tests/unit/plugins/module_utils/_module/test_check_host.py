@@ -28,11 +28,13 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     NETWORK,
     PHASE1,
     PHASE2,
+    PUBKEY,
     child,
     connection,
     gateway,
     network,
     refused,
+    settings,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
     MemoryHost,
@@ -54,11 +56,13 @@ def asked(
     *,
     userspace: bool = False,
     loaded: t.Any = None,
+    secrets: t.Iterable[str] = (),
     **options: t.Any,
 ) -> list[str]:
     params = validated(module, options)
     made = RESOURCES[module].edit(current, params)
-    observed = Observed(daemon=DaemonState(connections=loaded or {}))
+    daemon = DaemonState(connections=loaded or {}, secrets=frozenset(secrets))
+    observed = Observed(daemon=daemon)
     view = View(current, made, params, observed, userspace)
     return RESOURCES[module].check_host(host, view)
 
@@ -185,6 +189,51 @@ class TestSettings:
         assert len(found) == warnings
 
 
+class TestForeignNamesInAConfText:
+    """Theirs is replaced as little by a conf text as by a phase 1."""
+
+    TEXT = "connections { lab { remote_addrs = 192.0.2.9 } } secrets { ike-lab { secret = x } }"
+    OURS: t.ClassVar = {
+        "version": "IKEv1/2",
+        "remote_addrs": ("192.0.2.9",),
+        "local_addrs": ("%any",),
+        "children": {},
+    }
+
+    def asked(
+        self, host: t.Any, current: Gateway | None = None, loaded: t.Any = None, **options: t.Any
+    ) -> list[str]:
+        text = {"network": "lan", "configuration_mode": "advanced", "swanctl_conf": self.TEXT}
+        return asked(
+            host, "ipsec_settings", current or gateway(), loaded=loaded, **{**text, **options}
+        )
+
+    def test_nothing_to_say(self, host: t.Any) -> None:
+        assert self.asked(host, loaded={"theirs": {}}, secrets=["ike-theirs"]) == []
+
+    def test_connection(self, host: t.Any) -> None:
+        subject = "IPsec settings of network lan"
+        with refused("swanctl_conf", subject, "'lab'", "did not make"):
+            self.asked(host, loaded={"lab": {**self.OURS, "remote_addrs": ("192.0.2.8",)}})
+
+    def test_secret(self, host: t.Any) -> None:
+        with refused("swanctl_conf", "IPsec settings of network lan", "'ike-lab'", "did not make"):
+            self.asked(host, secrets=["ike-lab"])
+
+    def test_what_a_run_that_died_left_behind_is_ours(self, host: t.Any) -> None:
+        assert self.asked(host, loaded={"lab": self.OURS}, secrets=["ike-lab"]) == []
+
+    def test_what_the_text_had_before_is_ours(self, host: t.Any) -> None:
+        known = settings(configuration_mode="advanced", swanctl_conf=self.TEXT)
+        current = gateway(known)
+        drifted = {"lab": {"children": {}}}
+        assert self.asked(host, current, drifted, secrets=["ike-lab"]) == []
+
+    def test_not_while_the_network_is_off(self, host: t.Any) -> None:
+        current = gateway(network(state="stopped"))
+        assert self.asked(host, current, secrets=["ike-lab"]) == []
+
+
 class TestPhase1:
     def asked(self, host: t.Any, current: Gateway | None = None, **options: t.Any) -> list[str]:
         return asked(host, "ipsec_phase1", current or gateway(), **{**PHASE1, **options})
@@ -256,8 +305,21 @@ class TestForeign:
         with refused("name", "phase 1 site-b", "did not make"):
             self.asked(host, theirs, current)
 
-    def test_what_a_run_that_died_left_behind_is_ours(self, host: t.Any) -> None:
-        assert self.asked(host, {"site-b": self.THEIRS}) == []
+    def test_secret(self, host: t.Any) -> None:
+        with refused("name", "phase 1 site-b", "'ike-site-b'", "did not make"):
+            self.asked(host, {}, secrets=["ike-site-b"])
+        assert self.asked(host, {}, secrets=["ike-site-c"]) == []
+        assert self.asked(host, {}, gateway(connection()), secrets=["ike-site-b"]) == []
+
+    def test_no_secret_with_certificates(self, host: t.Any) -> None:
+        options = {**PUBKEY, "psk": None}
+        assert self.asked(host, {}, secrets=["ike-site-b"], **options) == []
+
+    @pytest.mark.parametrize("secrets", [(), ("ike-site-b",)])
+    def test_what_a_run_that_died_left_behind_is_ours(
+        self, host: t.Any, secrets: tuple[str, ...]
+    ) -> None:
+        assert self.asked(host, {"site-b": self.THEIRS}, secrets=secrets) == []
 
     def test_what_drifted_is_ours(self, host: t.Any) -> None:
         theirs = {"site-b": {**self.THEIRS, "remote_addrs": ("203.0.113.9",)}}
