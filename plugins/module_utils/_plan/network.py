@@ -9,18 +9,17 @@
 from __future__ import annotations
 
 from .._render.artefacts import File, NetworkParts, unit_name
-from .differences import file_difference, state_difference
+from .differences import state_difference
+from .files import removed, written
 from .observed import NetworkState, Observed
 from .plan import Difference, Plan
 from .steps import (
     DeleteAddress,
     DeleteLink,
     ReloadUnits,
-    RemoveFile,
     RunScript,
     Step,
     SwitchUnit,
-    WriteFile,
 )
 
 
@@ -46,16 +45,10 @@ def plan_network(
 
 
 def _plan_files(after: NetworkParts, observed: Observed) -> Plan:
-    steps: list[Step] = []
-    differences = []
-    for file in after.files:
-        found = observed.files.get(file.path)
-        if found != file:
-            steps.append(WriteFile(file, found))
-            differences.append(file_difference(found, file))
-            if file == after.unit:
-                steps.append(ReloadUnits())
-    return Plan(tuple(steps), tuple(differences))
+    plan = written(after.files, observed)
+    if observed.files.get(after.unit.path) != after.unit:
+        plan += Plan((ReloadUnits(),))
+    return plan
 
 
 def _plan_on(after: NetworkParts, state: NetworkState, *, drifted: bool) -> Plan:
@@ -157,28 +150,17 @@ def _plan_removal(before: NetworkParts | None, observed: Observed) -> Plan:
     if before is None:
         return Plan()
     state = observed.networks.get(before.network.name, NetworkState())
-    plan = _plan_off(before, before, state)
-    steps: list[Step] = []
-    differences = []
-    for file in before.files:
-        found = observed.files.get(file.path)
-        if found is not None:
-            steps.append(RemoveFile(found))
-            differences.append(file_difference(found, None))
+    plan = _plan_off(before, before, state) + removed(before.files, observed)
     if before.unit.path in observed.files:
-        steps.append(ReloadUnits())
-    return plan + Plan(tuple(steps), tuple(differences))
+        plan += Plan((ReloadUnits(),))
+    return plan
 
 
 def plan_record(before: File | None, after: File | None, observed: Observed) -> Plan:
     """The record, which goes last: without it the next run starts from scratch."""
-    path = (after or before or File("", b"")).path
-    found = observed.files.get(path)
-    if after is None:
-        steps: tuple[Step, ...] = (RemoveFile(found),) if found is not None else ()
-    else:
-        steps = (WriteFile(after, found),) if found != after else ()
-    return Plan(steps, (file_difference(found, after),) if steps else ())
+    if after is not None:
+        return written((after,), observed)
+    return removed((before,) if before is not None else (), observed)
 
 
 def _withdraw(device: str, router: str, *, ours: bool) -> list[Step]:

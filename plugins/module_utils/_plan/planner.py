@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 from .._render.artefacts import Artefacts
 from .._render.strongswan_conf import LIBIPSEC
-from .differences import file_difference, state_difference
+from .differences import state_difference
 from .exchange import GRACEFUL
+from .files import removed, written
 from .network import plan_network, plan_record
 from .observed import Observed
 from .plan import Plan, joined
-from .steps import ReloadSettings, RemoveFile, RestartDaemon, Step, WriteFile
+from .steps import ReloadSettings, RestartDaemon
 from .swanctl import plan_swanctl
 
 _T = t.TypeVar("_T")
@@ -95,19 +96,10 @@ def _guests(after: Artefacts, name: str) -> frozenset[str]:
 
 
 def _plan_daemon(before: Artefacts, after: Artefacts, observed: Observed, *, restart: bool) -> Plan:
-    steps: list[Step] = []
-    differences = []
-    for path in sorted({*before.daemon, *after.daemon}):
-        wanted, found = after.daemon.get(path), observed.files.get(path)
-        if wanted is not None and found != wanted:
-            steps.append(WriteFile(wanted, found))
-            differences.append(file_difference(found, wanted))
-        elif wanted is None and found is not None:
-            steps.append(RemoveFile(found))
-            differences.append(file_difference(found, None))
-    if steps and not restart:
-        steps.append(ReloadSettings())
-    return Plan(tuple(steps), tuple(differences))
+    wanted = [after.daemon[path] for path in sorted(after.daemon)]
+    gone = [before.daemon[path] for path in sorted(before.daemon.keys() - after.daemon.keys())]
+    plan = written(wanted, observed) + removed(gone, observed)
+    return plan + Plan((ReloadSettings(),)) if plan and not restart else plan
 
 
 def _plan_restart(why: str, observed: Observed) -> Plan:

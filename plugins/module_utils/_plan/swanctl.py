@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from .._render.artefacts import SwanctlFile
 from .._render.settings_file import Section
-from .differences import file_difference, state_difference
+from .differences import state_difference
 from .exchange import GRACEFUL, Exchange, children, starting, would_be_dropped
+from .files import removed, written
 from .loaded import is_loaded
 from .observed import Observed
 from .plan import Difference, Plan, joined
@@ -23,14 +24,12 @@ from .steps import (
     LoadConnection,
     LoadKey,
     LoadSecret,
-    RemoveFile,
     Step,
     TerminateConnection,
     UninstallTrap,
     UnloadConnection,
     UnloadKey,
     UnloadSecret,
-    WriteFile,
 )
 
 
@@ -54,7 +53,7 @@ def plan_swanctl(
         if name not in new.connections
     )
     return (
-        _plan_extra_files(old, new, observed)
+        written(new.extra_files, observed)
         + _plan_secrets_in(old, new, observed)
         + going
         + staying
@@ -192,30 +191,9 @@ def _plan_secrets_out(old: SwanctlFile, new: SwanctlFile, observed: Observed) ->
     return Plan(tuple(steps))
 
 
-def _plan_extra_files(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> Plan:
-    steps: list[Step] = []
-    differences = []
-    for file in new.extra_files:
-        found = observed.files.get(file.path)
-        if found != file:
-            steps.append(WriteFile(file, found))
-            differences.append(file_difference(found, file))
-    return Plan(tuple(steps), tuple(differences))
-
-
 def _plan_file(old: SwanctlFile, new: SwanctlFile, observed: Observed, *, wanted: bool) -> Plan:
-    steps: list[Step] = []
-    differences = []
-    found = observed.files.get(new.file.path)
-    if wanted and found != new.file:
-        steps.append(WriteFile(new.file, found))
-        differences.append(file_difference(found, new.file))
-    gone = [] if wanted else [old.file]
     staying = {file.path for file in new.extra_files}
-    gone += [file for file in old.extra_files if file.path not in staying]
-    for file in gone:
-        found = observed.files.get(file.path)
-        if found is not None:
-            steps.append(RemoveFile(found))
-            differences.append(file_difference(found, None))
-    return Plan(tuple(steps), tuple(differences))
+    gone = [file for file in old.extra_files if file.path not in staying]
+    if wanted:
+        return written((new.file,), observed) + removed(gone, observed)
+    return removed((old.file, *gone), observed)
