@@ -75,6 +75,16 @@ class TestOrder:
         assert plan.actions == [UNLOAD, UNLOAD_SECRET, REMOVE]
         assert plan.impact == "none"
 
+    def test_removed_with_its_certificates(self) -> None:
+        assert edited(parts(connection(child(), **PUBKEY)), None).actions == [
+            UNLOAD,
+            f"unload private key {KEY}",
+            REMOVE,
+            "remove /etc/swanctl/x509/tunnelwright.site-b.pem",
+            f"remove {KEY}",
+            "remove /etc/swanctl/x509ca/tunnelwright.site-b.pem",
+        ]
+
     def test_disabled(self) -> None:
         plan = edited(ENABLED, DISABLED, **up("net"))
         assert plan.actions == [UNLOAD, CLOSE, UNLOAD_SECRET, WRITE]

@@ -1,0 +1,51 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.files import (
+    removed,
+    written,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import Observed
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import (
+    Difference,
+    Plan,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import File
+
+FILE, OTHER = File("/a", b"new\n"), File("/b", b"new\n")
+
+
+def host(*files: File) -> Observed:
+    return Observed({file.path: file for file in files})
+
+
+@pytest.mark.parametrize(
+    ("found", "before"),
+    [(File("/a", b"old\n"), "old\n"), (File("/a", b"new\n", 0o600), "********\n"), (None, "")],
+)
+def test_written_with_what_was_there_before(found: File | None, before: str) -> None:
+    plan = written((FILE,), host(*([found] if found else [])))
+    assert plan.steps == (steps.WriteFile(FILE, found),)
+    assert plan.differences == (Difference("/a", before, "new\n"),)
+
+
+def test_not_written_again() -> None:
+    assert written((FILE, OTHER), host(FILE, OTHER)) == Plan()
+
+
+def test_removed_as_it_was_found() -> None:
+    """So that it can be put back."""
+    found = File("/a", b"edited\n", 0o640)
+    plan = removed((FILE, OTHER), host(found))
+    assert plan.steps == (steps.RemoveFile(found),)
+    assert plan.differences == (Difference("/a", "edited\n", ""),)
+
+
+def test_one_after_the_other() -> None:
+    assert written((OTHER, FILE), host()).actions == ["write /b", "write /a"]
+    assert removed((OTHER, FILE), host(FILE, OTHER)).actions == ["remove /b", "remove /a"]
