@@ -47,6 +47,7 @@ class Gateway:
             if other.name == network.name:
                 continue
             _check_devices(network, other)
+            _check_tags(network, other)
             _check_dataplanes(network, other)
         self._check_guests(network.name, network)
         return replace(self, networks={**self.networks, network.name: network})
@@ -169,6 +170,22 @@ def _check_devices(network: VpnNetwork, other: VpnNetwork) -> None:
             network.device,
             f"is the interface of network {other.name} already",
             "another name",
+            f"network {network.name}",
+        )
+
+
+def _check_tags(network: VpnNetwork, other: VpnNetwork) -> None:
+    """Linux makes one VLAN of a tag on an interface."""
+
+    def tag(item: VpnNetwork) -> tuple[object, ...]:
+        return item.layer2_type, item.layer2_id, item.interface_network
+
+    if network.layer2_type == "vlan" and tag(network) == tag(other):
+        raise ModelError(
+            "layer2_id",
+            network.layer2_id,
+            f"is the tag of network {other.name} on {network.interface_network} already",
+            "another tag, or interface_network to attach the network to that interface",
             f"network {network.name}",
         )
 

@@ -43,6 +43,25 @@ class TestNetworks:
             gateway().with_network(network(**OTHER, interface="vpn-lan"))
         assert gateway().with_network(network(interface="vpn-lan"))
 
+    VLAN: t.ClassVar = {"layer2_type": "vlan", "layer2_id": 7, "interface_network": "eth1"}
+
+    def test_no_two_make_the_same_vlan(self) -> None:
+        with refused("layer2_id", "network dmz", "7 is the tag of network lan on eth1"):
+            gateway(network(**self.VLAN)).with_network(network(**OTHER, **self.VLAN))
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {**VLAN, "layer2_id": 8},
+            {**VLAN, "interface_network": "eth2"},
+            {"interface_network": "eth1"},
+            {},
+        ],
+    )
+    def test_different_vlans(self, options: t.Any) -> None:
+        assert gateway(network(**self.VLAN)).with_network(network(**OTHER, **options))
+        assert gateway(network()).with_network(network(**OTHER, **options))
+
     @pytest.mark.parametrize("first", [{}, {"interface_network": "eth1"}])
     def test_one_may_be_attached_to_the_interface_of_another(self, first: dict[str, str]) -> None:
         made = gateway(network(**first))
