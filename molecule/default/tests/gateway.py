@@ -187,8 +187,7 @@ def up(gateways: Mapping[str, Gateway]) -> bool:
 class Run:
     """``results`` of the collection's modules by host, task and item."""
 
-    status: int
-    text: str
+    failures: list[str]
     changed: dict[str, int]
     results: dict[tuple[str, str, str], dict[str, Any]]
 
@@ -205,9 +204,13 @@ def playbook(
         text=True,
         capture_output=True,
     )
+    assert "{\n" in done.stdout, done.stdout + done.stderr
     report = json.loads(done.stdout[done.stdout.index("{\n") :])
     changed = {host: int(counts["changed"]) for host, counts in report["stats"].items()}
-    return Run(done.returncode, done.stdout + done.stderr, changed, dict(_results(report)))
+    failures = [f"{host}: {task}: {said}" for (host, task, said) in _failures(report)]
+    if done.returncode != 0 and not failures:
+        failures = [done.stderr]
+    return Run(failures, changed, dict(_results(report)))
 
 
 def ansible_playbook(name: str, *options: str) -> list[str]:
@@ -224,12 +227,24 @@ def write_variables(variables: Mapping[str, Any], scratch: Path) -> Path:
 
 
 def _results(report: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
+    for host, task, result in _tasks(report):
+        for item in result.get("results", ()):
+            if "actions" in item:
+                yield (host, task, item["item"]), item
+
+
+def _failures(report: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for host, task, result in _tasks(report):
+        for item in result.get("results", [result]):
+            if item.get("failed") or item.get("unreachable"):
+                yield host, task, f"{item.get('msg')} {item.get('module_stderr', '')}".strip()
+
+
+def _tasks(report: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     for play in report["plays"]:
         for task in play["tasks"]:
             for host, result in task["hosts"].items():
-                for item in result.get("results", ()):
-                    if "actions" in item:
-                        yield (host, task["task"]["name"], item["item"]), item
+                yield host, task["task"]["name"], result
 
 
 def example_variables() -> dict[str, Any]:

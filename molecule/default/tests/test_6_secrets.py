@@ -176,11 +176,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 
 def variables(run: str) -> dict[str, Any]:
-    wanted: dict[str, Any] = {
-        "vault_psk_gw_a_gw_b": OLD if run == "first" else NEW,
-        # It copies modules and their arguments into files before they run, as ssh does.
-        "scenario_connection": "containers.podman.podman",
-    }
+    wanted: dict[str, Any] = {"vault_psk_gw_a_gw_b": OLD if run == "first" else NEW}
+    if run in ("first", "failure"):
+        # It copies modules with their arguments into files before they run, as ssh does.
+        wanted["scenario_connection"] = "containers.podman.podman"
     if run == "failure":
         (phase1,) = example_variables()["gateway_phase1"]
         wanted["gateway_phase1"] = [{**phase1, "remote_gateway": "999.1.1.1"}]
