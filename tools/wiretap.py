@@ -24,11 +24,11 @@ ICMP_KINDS = {
 class Wiretap:
     """tcpdump on ``interface`` of ``container``, from the construction until ``stop``."""
 
-    def __init__(self, container: str, interface: str) -> None:
+    def __init__(self, container: str, interface: str, *options: str) -> None:
         self._interface = interface
         self._inside = ("podman", "exec", container)
         self._tcpdump = subprocess.Popen(
-            (*self._inside, "tcpdump", "-i", interface, "--immediate-mode", "-U", "-w", "-"),
+            (*self._inside, "tcpdump", "-i", interface, *options, "--immediate-mode", "-Uw", "-"),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
