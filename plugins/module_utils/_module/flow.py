@@ -47,6 +47,9 @@ def run(resource: Resource) -> None:
         resource.key: edit.result,
         "actions": plan.actions,
         "impact": plan.impact,
+        "impacts": [
+            {"sa": item.sa, "impact": item.kind, "reason": item.reason} for item in plan.impacts
+        ],
     }
     if module._diff:
         result["diff"] = plan.diff

@@ -195,8 +195,8 @@ class TestResult:
             "write /etc/tunnelwright/lan.nft",
             "replace the nftables rules of network lan",
             "load secret ike-site-b",
-            "load connection site-b",
             f"write {SITE_B}",
+            "load connection site-b",
         ]
         assert "diff" not in machine.run("ipsec_phase1", diff=False, **PHASE1)
 
@@ -347,6 +347,7 @@ class TestCertificates:
         self.run(machine)
         self.place(machine, "certificate", "renewed")
         assert self.run(machine) == [
+            "load connection site-b with its children set aside",
             "write /etc/swanctl/x509/tunnelwright.site-b.pem",
             "load connection site-b",
         ]
