@@ -1,6 +1,6 @@
 # The commands of a developer. `make help` lists them.
 
-.PHONY: help demo demo-down test unit netns types lint sanity galaxy molecule image venv format lock clean
+.PHONY: help demo demo-down test unit netns types lint sanity galaxy live molecule image venv format lock clean
 .DEFAULT_GOAL := help
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -20,13 +20,16 @@ demo-down: ## remove what `make demo` has started
 	@tools/demo down
 
 test: venv ## everything below
-	@tools/stages unit netns types lint sanity galaxy molecule
+	@tools/stages unit netns types lint sanity galaxy live molecule
 
 unit: venv ## unit tests: no host, no root
 	@pytest -q
 
 netns: venv ## rules and packets in network namespaces of this machine (root)
 	@pytest -q tests/netns
+
+live: venv image ## runs of the modules by the hundred on gateways that talk to peers (root)
+	@pytest -q tests/live
 
 types: venv ## mypy, strict
 	@mypy plugins/module_utils

@@ -20,9 +20,10 @@ import typing as t
 from .._render.settings_file import Section, Value
 
 _VERSIONS = {"0": "IKEv1/2", "1": "IKEv1", "2": "IKEv2"}
+# An action as it may be written, and as list-conns shows it.
 _CHILD_ACTIONS = {
-    "clear": "clear",
-    "none": "clear",
+    "clear": "none",
+    "none": "none",
     "trap": "trap",
     "route": "trap",
     "restart": "start",
@@ -98,7 +99,7 @@ def _actual_child(child: View, expected: View) -> View:
         "local-ts": _list(child.get("local-ts", ())),
         "remote-ts": _list(child.get("remote-ts", ())),
         "rekey_time": str(child.get("rekey_time", "0")),
-        "dpd_action": child.get("dpd_action", "clear"),
+        "dpd_action": child.get("dpd_action", "none"),
     }
     return {key: value if expected.get(key, True) else expected[key] for key, value in seen.items()}
 

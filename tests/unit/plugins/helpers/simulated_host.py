@@ -25,7 +25,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongs
 )
 
 VERSIONS = {"0": "IKEv1/2", "1": "IKEv1", "2": "IKEv2"}
-ACTIONS = {"clear": "clear", "trap": "trap", "restart": "start"}
+ACTIONS = {"clear": "none", "trap": "trap", "restart": "start"}
 
 
 def listed(section: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -93,7 +93,7 @@ def test_loaded() -> None:
         listed(children={"other": NET}),
         with_child(mode="TRANSPORT"),
         with_child(rekey_time="1"),
-        with_child(dpd_action="clear"),
+        with_child(dpd_action="none"),
         with_child(**{"local-ts": ["10.1.0.0/25"]}),
         with_child(**{"remote-ts": ["10.2.0.0/24", "10.3.0.0/24"]}),
         with_child(**{"remote-ts": []}),
@@ -109,7 +109,8 @@ def test_not_loaded(conn: dict[str, t.Any] | None) -> None:
         ({"key_exchange": "auto"}, listed(version="IKEv1/2", dpd_timeout="180")),
         ({"key_exchange": "ikev1"}, listed(version="IKEv1", dpd_timeout="180")),
         ({"identifier": "a.example.org"}, listed(**{"local-1": {"id": "a.example.org"}})),
-        ({"dpd_action": "none"}, without(with_child(dpd_action="clear"), "dpd_delay")),
+        ({"dpd_action": "none"}, without(with_child(dpd_action="none"), "dpd_delay")),
+        ({"dpd_action": "clear"}, with_child(dpd_action="none")),
         ({"dpd_action": "hold"}, with_child(dpd_action="trap")),
         ({"reauth": True}, without(listed(reauth_time="10260"), "rekey_time")),
     ],
@@ -146,7 +147,7 @@ def test_shunt() -> None:
             "lan": {
                 "mode": "PASS",
                 "rekey_time": "3600",
-                "dpd_action": "clear",
+                "dpd_action": "none",
                 "local-ts": ["10.1.0.0/24"],
                 "remote-ts": ["10.1.0.0/24"],
             }
@@ -183,8 +184,8 @@ class TestConfText:
     @pytest.mark.parametrize(
         ("action", "shown"),
         [
-            ("none", "clear"),
-            ("clear", "clear"),
+            ("none", "none"),
+            ("clear", "none"),
             ("trap", "trap"),
             ("route", "trap"),
             ("start", "start"),

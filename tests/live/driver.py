@@ -1,0 +1,147 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs modules inside a test host, many to one process, and says what is there and what happens.
+
+A request is a line of JSON, ``{"do": SERVICE, ...}``, and so is its answer. Everything that a
+module touches is the real thing; only the start of a process for each run is saved. ``host.py`` is
+the other end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+import traceback
+from typing import Any, ClassVar
+
+import observed
+import vici
+from ansible.module_utils.common import warnings
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import (
+    flow,
+    network,
+    phase1,
+    phase2,
+    settings,
+)
+
+RESOURCES = {
+    resource.key: resource
+    for resource in (
+        network.NetworkResource(),
+        settings.SettingsResource(),
+        phase1.Phase1Resource(),
+        phase2.Phase2Resource(),
+    )
+}
+
+Answer = dict[str, Any]
+
+
+class Spy(vici.Session):
+    """Notes which commands a module sends to the IKE daemon, and what they are about."""
+
+    sent: ClassVar[list[str]] = []
+
+    def request(self, command: str, message: Any = None) -> Any:
+        self.sent.append(_told(command, message))
+        return super().request(command, message)
+
+    def streamed_request(self, command: str, event: str, message: Any = None) -> Any:
+        self.sent.append(_told(command, message))
+        return super().streamed_request(command, event, message)
+
+
+def _told(command: str, message: Any) -> str:
+    """``load-conn site-b``; never a value that may be a secret."""
+    message = message or {}
+    about = [message[key] for key in ("ike", "child", "name", "id") if key in message]
+    if command == "load-conn":
+        about = list(message)
+    words = [item.decode() if isinstance(item, bytes) else str(item) for item in about]
+    return " ".join([command, *words])
+
+
+def run(module: str, options: Answer, check: bool = False, diff: bool = True) -> Answer:
+    """What the module prints, the commands that it sent to the IKE daemon, and how long it took."""
+    # A process is meant to run one module; here these would pile up.
+    warnings._global_warnings.clear()
+    warnings._global_deprecations.clear()
+    Spy.sent.clear()
+    given = {**options, "_ansible_check_mode": check, "_ansible_diff": diff}
+    printed = io.StringIO()
+    started = time.monotonic()
+    silent, at_its_end = contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit)
+    with patch_module_args(given), silent, at_its_end:
+        flow.run(RESOURCES[module])
+    return {
+        "result": json.loads(printed.getvalue()),
+        "commands": list(Spy.sent),
+        "seconds": time.monotonic() - started,
+    }
+
+
+def shell(script: str, stdin: str = "") -> Answer:
+    done = subprocess.run(
+        ["sh", "-euc", script], input=stdin, capture_output=True, text=True, check=False
+    )
+    return {"status": done.returncode, "output": done.stdout, "errors": done.stderr}
+
+
+def request(command: str, message: Answer | None = None) -> Answer:
+    """A vici command of the test itself; its refusal is an answer too."""
+    try:
+        return {"answer": observed.text(observed.session().request(command, message or {}))}
+    except vici.exception.CommandException as error:
+        return {"refused": str(error)}
+
+
+def events(listen: bool) -> Answer:
+    """Begin to record the events of the IKE daemon, or return those recorded since."""
+    global _listener
+    if listen:
+        _listener = observed.Listener()
+        return {}
+    recorded, _listener = _listener.stop(), None
+    return {"events": recorded}
+
+
+_listener: Any = None
+
+SERVICES = {
+    "run": run,
+    "shell": shell,
+    "request": request,
+    "events": events,
+    "state": observed.state,
+    "sas": observed.sas,
+}
+
+
+def main() -> None:
+    # Nothing that a module starts may read requests or write among the answers.
+    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    vici.Session = Spy
+    for line in requests:
+        wanted = json.loads(line)
+        try:
+            answer = SERVICES[wanted.pop("do")](**wanted)
+        except Exception:
+            answer = {"crash": traceback.format_exc()}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A test host as a test sees it: modules run on it, what is there, what happens meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import subprocess
+import sysconfig
+import tarfile
+import time
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = ROOT / "tests/live"
+SITE = Path(sysconfig.get_path("purelib"))
+COLLECTION = "ansible_collections/tunnelwright/ipsec"
+LIBRARY = "/opt/tunnelwright-live"
+
+Options = dict[str, t.Any]
+Event = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a module: what it printed, and the commands that it sent to the IKE daemon."""
+
+    result: dict[str, t.Any]
+    commands: tuple[str, ...]
+    seconds: float
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.result.get("failed"))
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.result["changed"])
+
+    @property
+    def writing(self) -> tuple[str, ...]:
+        """The commands that do more than look."""
+        return tuple(item for item in self.commands if item.split()[0] not in READING)
+
+
+READING = (
+    *("version", "stats", "get-algorithms", "get-conns", "get-shared", "get-keys"),
+    *("list-conns", "list-sas", "list-policies"),
+)
+
+
+@dataclass
+class Sas:
+    """The SAs that are up: unique ids of IKE SAs by connection, of Child SAs by connection/child"""
+
+    ike: dict[str, frozenset[str]] = field(default_factory=dict)
+    child: dict[str, frozenset[str]] = field(default_factory=dict)
+
+
+class Host:
+    """One container with its driver. Not to be shared between threads."""
+
+    def __init__(self, name: str, container: str, ipv4: str, ipv6: str) -> None:
+        self.name, self.container, self.ipv4, self.ipv6 = name, container, ipv4, ipv6
+        self._driver: subprocess.Popen[str] | None = None
+
+    def deliver(self) -> None:
+        """What the modules need besides Debian: themselves, Ansible's part of them, vici."""
+        unpack = f"rm -rf {LIBRARY}; mkdir {LIBRARY}; tar -x -C {LIBRARY}"
+        argv = ["podman", "exec", "-i", self.container, "sh", "-euc", unpack]
+        subprocess.run(argv, input=_library(), check=True)
+
+    def ask(self, service: str, **arguments: t.Any) -> dict[str, t.Any]:
+        """One request to the driver; its answer. A crash in there is one here."""
+        driver = self._driver or self.start()
+        assert driver.stdin is not None
+        assert driver.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            driver.stdin.write(json.dumps({"do": service, **arguments}) + "\n")
+            driver.stdin.flush()
+        line = driver.stdout.readline()
+        if not line:
+            self.close()
+            raise DriverGone(f"{self.name}: the driver ended with status {driver.returncode}")
+        answer: dict[str, t.Any] = json.loads(line)
+        assert "crash" not in answer, answer["crash"]
+        return answer
+
+    def start(self) -> subprocess.Popen[str]:
+        """A new driver, which the next request goes to."""
+        self.close()
+        self._driver = subprocess.Popen(
+            [
+                *("podman", "exec", "-i", "--env", f"PYTHONPATH={LIBRARY}", self.container),
+                *("python3", f"{LIBRARY}/driver.py"),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return self._driver
+
+    def close(self) -> None:
+        """End the driver, if there is one."""
+        if self._driver is not None:
+            # With the end of its requests.
+            self._driver.communicate(timeout=20)
+            self._driver = None
+
+    def run(self, module: str, options: Options, *, check: bool = False, diff: bool = True) -> Run:
+        """One run, which may fail."""
+        answer = self.ask("run", module=module, options=options, check=check, diff=diff)
+        return Run(answer["result"], tuple(answer["commands"]), answer["seconds"])
+
+    def apply(self, module: str, options: Options) -> Run:
+        """One run, which must not fail."""
+        run = self.run(module, options)
+        assert not run.failed, f"{self.name}: {module} {options}: {run.result['msg']}"
+        return run
+
+    def sh(self, script: str, stdin: str = "") -> str:
+        """Lines of sh that must all succeed; what they printed."""
+        done = self.ask("shell", script=script, stdin=stdin)
+        assert done["status"] == 0, f"{self.name}: {script}\n{done['output']}{done['errors']}"
+        return str(done["output"])
+
+    def vici(self, command: str, message: Options | None = None) -> dict[str, t.Any]:
+        """A command of the test itself."""
+        answer = self.ask("request", command=command, message=message or {})
+        assert "refused" not in answer, f"{self.name}: {command} {message}: {answer['refused']}"
+        return dict(answer["answer"])
+
+    def state(self) -> dict[str, t.Any]:
+        """Everything that can be observed but SAs: equal before and after what changes nothing."""
+        return self.ask("state")
+
+    def sas(self) -> Sas:
+        found = Sas()
+        for sa in self.ask("sas")["sas"]:
+            if sa["state"] in ("ESTABLISHED", "REKEYING"):
+                name = sa["name"]
+                found.ike[name] = found.ike.get(name, frozenset()) | {sa["uniqueid"]}
+                for item in sa.get("child-sas", {}).values():
+                    if item["state"] in ("INSTALLED", "UPDATING", "REKEYING"):
+                        key = f"{name}/{item['name']}"
+                        known = found.child.get(key, frozenset())
+                        found.child[key] = known | {item["uniqueid"]}
+        return found
+
+    @contextlib.contextmanager
+    def listening(self, after: float = 0.0) -> t.Iterator[list[Event]]:
+        """The events of the IKE daemon meanwhile, and ``after`` seconds more; filled at the end."""
+        recorded: list[Event] = []
+        self.ask("events", listen=True)
+        try:
+            yield recorded
+            time.sleep(after)
+        finally:
+            recorded += self.ask("events", listen=False)["events"]
+
+    def wait_for(self, *children: str, seconds: float = 15.0) -> Sas:
+        """Until each ``connection/child`` is up, alone."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = self.sas()
+            if all(len(found.child.get(child, ())) == 1 for child in children):
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"{self.name}: {children} are not up:\n{self.log()}")
+
+    def log(self, lines: int = 40) -> str:
+        """The last words of the IKE daemon."""
+        return self.sh(f"journalctl --unit strongswan --lines {lines} --output cat --no-pager")
+
+    def wipe(self) -> None:
+        """As if the collection had never been here; the IKE daemon begins anew."""
+        self.sh(_WIPE)
+
+
+class DriverGone(Exception):
+    """The driver died, with the module that it ran."""
+
+
+_WIPE = """
+for file in /etc/systemd/system/tunnelwright-*.service; do
+    if test -e "$file"; then
+        network=${file##*/tunnelwright-}; network=${network%.service}
+        systemctl --quiet disable --now "${file##*/}" || true
+        nft delete table inet "tunnelwright-$network" 2>/dev/null || true
+        rm -f "$file"
+    fi
+done
+for device in $(ip -o link | sed -nE 's/^[0-9]+: ([^:@]+).*alias VPN network .*/\\1/p'); do
+    ip link delete dev "$device"
+done
+rm -rf /etc/tunnelwright
+find /etc/swanctl /etc/strongswan.d -name 'tunnelwright*' -delete
+systemctl daemon-reload
+systemctl restart strongswan
+"""
+
+
+def _library() -> bytes:
+    """A tar archive: what AnsiballZ would ship, the vici library, and the driver."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        # Empty, since that of Ansible itself is for controllers.
+        archive.addfile(tarfile.TarInfo("ansible/__init__.py"))
+        for path in ("ansible/release.py", "ansible/module_utils", "vici"):
+            archive.add(SITE / path, path, filter=_source)
+        place = f"{COLLECTION}/plugins/module_utils"
+        archive.add(ROOT / "plugins/module_utils", place, filter=_source)
+        for name in ("driver.py", "observed.py"):
+            archive.add(HERE / name, name)
+    return packed.getvalue()
+
+
+def _source(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    return None if "__pycache__" in member.name else member

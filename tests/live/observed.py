@@ -1,0 +1,208 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a test host holds, in files and live, and what its IKE daemon reports meanwhile.
+
+Runs beside the driver. Looks with other means than the modules do, so that it does not share their
+mistakes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from vici import Session
+
+EVENTS = ("ike-updown", "child-updown", "ike-rekey", "child-rekey")
+DIRECTORIES = ("/etc/swanctl", "/etc/strongswan.d", "/etc/tunnelwright", "/etc/systemd/system")
+
+
+def text(value: Any) -> Any:
+    """A vici message with its bytes as text; keys and certificates by their digest."""
+    if isinstance(value, dict):
+        return {key: text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [text(item) for item in value]
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return hashlib.sha256(value).hexdigest()
+    return value
+
+
+_session: Session | None = None
+
+
+def session() -> Session:
+    """One for all questions, made anew when the daemon was restarted."""
+    global _session
+    if _session is not None:
+        try:
+            _session.request("version")
+            return _session
+        except Exception:
+            _session = None
+    _session = Session()
+    return _session
+
+
+class Listener:
+    """Records events until it is stopped; it has subscribed once it exists."""
+
+    def __init__(self) -> None:
+        self._events: list[dict[str, Any]] = []
+        self._ready, self._stop = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+        self._ready.wait(10)
+
+    def stop(self) -> list[dict[str, Any]]:
+        self._stop.set()
+        self._thread.join(10)
+        return self._events
+
+    def _listen(self) -> None:
+        try:
+            for kind, message in Session().listen(EVENTS, timeout=0.05):
+                self._ready.set()
+                if kind is not None:
+                    name = kind.decode() if isinstance(kind, bytes) else kind
+                    self._note(name, text(message))
+                elif self._stop.is_set():
+                    break
+        except Exception as error:
+            # The daemon was restarted, for example.
+            self._note("lost", {"why": repr(error)})
+            self._ready.set()
+
+    def _note(self, kind: str, message: Any) -> None:
+        self._events.append({"kind": kind, "at": time.monotonic(), "message": message})
+
+
+def sas() -> dict[str, Any]:
+    """The IKE SAs with their Child SAs, as ``list-sas`` has them."""
+    listed = [
+        {"name": name, **text(item)}
+        for sa in session().streamed_request("list-sas", "list-sa")
+        for name, item in sa.items()
+    ]
+    return {"sas": listed}
+
+
+def state() -> dict[str, Any]:
+    """Equal before and after whatever changes nothing. SAs are not part of it."""
+    paths = _files()
+    return {
+        "files": paths,
+        "links": _links(),
+        "nft": _ruleset(),
+        "forwarding": _forwarding(),
+        "units": _units(paths),
+        **_daemon(),
+    }
+
+
+def _printed(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _files() -> dict[str, str]:
+    """Mode and digest of every file, target of every link."""
+    found = {}
+    for directory in (*DIRECTORIES, "/etc/strongswan.conf"):
+        for path in sorted((Path(directory), *Path(directory).rglob("*"))):
+            if path.is_symlink():
+                found[str(path)] = f"-> {os.readlink(path)}"
+            elif path.is_file():
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                found[str(path)] = f"{path.stat().st_mode & 0o7777:04o} {digest}"
+    return found
+
+
+def _links() -> dict[str, Any]:
+    return {
+        item["ifname"]: {
+            "kind": item.get("linkinfo", {}).get("info_kind", ""),
+            "alias": item.get("ifalias", ""),
+            "mtu": item["mtu"],
+            "up": "UP" in item["flags"],
+            "addresses": [
+                f"{address['local']}/{address['prefixlen']}"
+                for address in item["addr_info"]
+                if "local" in address and address["scope"] != "link"
+            ],
+        }
+        for item in json.loads(_printed("ip", "-j", "-d", "address", "show"))
+    }
+
+
+def _ruleset() -> list[Any]:
+    """Every table as nft lists it, without handles and counts, in the order of their names.
+
+    Tables, chains and sets come in the order in which they were made, which means nothing; rules
+    come in the order in which they work.
+    """
+    listed = json.loads(_printed("nft", "-s", "-j", "list", "ruleset"))["nftables"]
+    entries = [_plain(entry) for entry in listed if "metainfo" not in entry]
+
+    def place(entry: dict[str, Any]) -> tuple[str, ...]:
+        ((kind, item),) = entry.items()
+        if kind == "rule":
+            return ("rule", item["family"], item["table"], item["chain"])
+        return (kind, item["family"], item.get("table", ""), item["name"])
+
+    return sorted(entries, key=place)
+
+
+def _plain(item: Any) -> Any:
+    if isinstance(item, dict):
+        return {
+            key: None if key == "counter" else _plain(value)
+            for key, value in item.items()
+            if key != "handle"
+        }
+    return [_plain(element) for element in item] if isinstance(item, list) else item
+
+
+def _forwarding() -> dict[str, str]:
+    names = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
+    return {name: Path("/proc/sys", *name.split(".")).read_text().strip() for name in names}
+
+
+def _units(paths: dict[str, str]) -> dict[str, str]:
+    """What systemd says of the daemon and of the services of the collection."""
+    ours = [path for path in paths if re.search(r"system/tunnelwright-[^/]*\.service$", path)]
+    names = ["strongswan.service", *(os.path.basename(path) for path in ours)]
+    shown = _printed("systemctl", "show", "--property=UnitFileState,ActiveState,SubState", *names)
+    return dict(zip(names, shown.split("\n\n"), strict=True))
+
+
+def _daemon() -> dict[str, Any]:
+    """What charon has loaded."""
+    asked = {"trap": "yes", "pass": "yes", "drop": "yes"}
+    policies = {
+        f"{name} {item['mode']}"
+        for policy in session().streamed_request("list-policies", "list-policy", asked)
+        for name, item in text(policy).items()
+    }
+    return {
+        "plugins": sorted(text(session().request("stats"))["plugins"]),
+        "connections": {
+            name: item
+            for conn in session().streamed_request("list-conns", "list-conn")
+            for name, item in text(conn).items()
+        },
+        "secrets": sorted(text(session().request("get-shared"))["keys"]),
+        "private_keys": sorted(text(session().request("get-keys"))["keys"]),
+        "policies": sorted(policies),
+    }

@@ -1,0 +1,95 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A device under test and its peer, which is set up by hand and takes whatever is proposed."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, Host
+
+# The one that peer.conf holds.
+PSK = "the key of every tunnel of this test"
+
+PKI = "/root/pki"
+
+PEER_SETTINGS = """
+charon {
+    i_dont_care_about_security_and_use_aggressive_mode_psk = yes
+    # Nobody lives in the networks behind it.
+    install_routes = no
+    plugins {
+        kernel-libipsec {
+            load = yes
+        }
+    }
+}
+"""
+
+
+class Rig:
+    """``release`` is the version of strongSwan on the device."""
+
+    def __init__(self, release: str, device: Host, peer: Host) -> None:
+        self.release, self.device, self.peer = release, device, peer
+
+    def address(self, number: int = 0) -> str:
+        """One of the addresses 0 to 9 of the peer: a remote gateway of its own for each."""
+        return str(ipaddress.ip_address(self.peer.ipv4) + 10 * number)
+
+    def prepare(self) -> None:
+        """Set the peer up, and give the device its certificates, in ``PKI``."""
+        peer = self.peer
+        for number in range(1, 10):
+            peer.sh(f"ip address replace {self.address(number)}/24 dev eth0")
+        peer.sh(f"mkdir -p {PKI}; cd {PKI}; exec 2>&1; . /dev/stdin", _text("pki.sh"))
+        peer.sh(
+            f"""
+            cd {PKI}
+            install -m 600 peer.key /etc/swanctl/private/peer.pem
+            install -m 600 peer.pem /etc/swanctl/x509/peer.pem
+            install -m 600 ca.pem /etc/swanctl/x509ca/ca.pem
+            """
+        )
+        peer.sh("cat >/etc/swanctl/conf.d/peer.conf", _text("peer.conf"))
+        peer.sh("cat >/etc/strongswan.d/peer.conf", PEER_SETTINGS)
+        peer.sh("systemctl restart strongswan")
+        packed = peer.sh(f"tar -c -C {PKI} . | base64")
+        self.device.sh(f"mkdir -p {PKI}; base64 -d | tar -x -C {PKI}", packed)
+
+    def network(self, **options: t.Any) -> dict[str, t.Any]:
+        """Options of the VPN network that tunnels start from."""
+        return {
+            "name": "lan",
+            "ip_address": "10.1.0.1",
+            "network_address": "10.1.0.0/24",
+            **options,
+        }
+
+    def phase1(self, **options: t.Any) -> dict[str, t.Any]:
+        """Options of a phase 1 to the peer that comes up at once."""
+        return {
+            "name": "site-b",
+            "network": "lan",
+            "remote_gateway": self.address(),
+            "psk": PSK,
+            "connection_behavior": "start",
+            **options,
+        }
+
+    def phase2(self, name: str = "net", **options: t.Any) -> dict[str, t.Any]:
+        return {
+            "name": name,
+            "network": "lan",
+            "phase1": "site-b",
+            "local_network": ["10.1.0.0/24"],
+            "remote_network": ["10.2.0.0/24"],
+            **options,
+        }
+
+
+def _text(name: str) -> str:
+    return (HERE / name).read_text()

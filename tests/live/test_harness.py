@@ -1,0 +1,64 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tools of these tests show what they are used to look for."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
+
+RELEASES = ("5.9.8", "6.0.1")
+SEEN = ("files", "links", "nft", "connections", "secrets", "policies", "units")
+
+
+@pytest.fixture(name="rig", params=RELEASES)
+def _rig(request: pytest.FixtureRequest, rigs: dict[str, Rig]) -> Rig:
+    rig = rigs[request.param]
+    rig.device.wipe()
+    return rig
+
+
+def test_a_tunnel_comes_up_and_goes_down(rig: Rig) -> None:
+    device = rig.device
+    empty = device.state()
+    device.apply("vpn_network", rig.network())
+    device.apply("ipsec_phase1", rig.phase1())
+    with device.listening(after=0.5) as events:
+        made = device.apply("ipsec_phase2", rig.phase2())
+        up = device.wait_for("site-b/net")
+    assert "load-conn site-b" in made.writing
+    assert {event["kind"] for event in events} == {"ike-updown", "child-updown"}
+    assert set(up.ike) == {"site-b"}
+    there = device.state()
+    for key in SEEN:
+        assert there[key] != empty[key], key
+    again = device.run("ipsec_phase2", rig.phase2())
+    assert not again.changed
+    assert not again.writing
+    assert again.commands
+    assert device.state() == there
+    with device.listening(after=0.5) as events:
+        device.apply("vpn_network", {"name": "lan", "state": "absent", "force": True})
+    assert "child-updown" in {event["kind"] for event in events}
+    assert not device.sas().ike
+    left = device.state()
+    # What the host had to learn for it stays.
+    for key in SEEN:
+        assert left[key] == empty[key], key
+
+
+def test_a_run_that_fails_says_why(rig: Rig) -> None:
+    run = rig.device.run("ipsec_phase1", rig.phase1(network="nowhere"))
+    assert run.failed
+    assert "nowhere" in run.result["msg"]
+    assert PSK not in str(run.result)
+
+
+def test_check_mode_reaches_the_module(rig: Rig) -> None:
+    before = rig.device.state()
+    run = rig.device.run("vpn_network", rig.network(), check=True)
+    assert run.changed
+    assert run.result["diff"]
+    assert rig.device.state() == before

@@ -1,0 +1,177 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a change does to SAs that are up is what check mode said, for every option.
+
+Each change is made to a tunnel with two Child SAs, beside another tunnel, with the events of the
+IKE daemon recorded. The table of all of them is written to .cache/impact.md.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import spec
+from ansible_collections.tunnelwright.ipsec.tests.live.changes import CHANGES, TELLING, Change
+from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, Event, Run
+from ansible_collections.tunnelwright.ipsec.tests.live.impact import Impact, seen, told
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
+
+TABLE = ROOT / ".cache/impact.md"
+UP = ("site-b/net", "site-b/more", "site-c/net")
+# How long to look for what happens after the module has ended.
+AFTER = 1.0
+
+GRACEFUL, START = "graceful", "start"
+BEHAVIORS = (START, "on_demand", "responder_only")
+APPLY = (GRACEFUL, "reestablish", "defer")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One change on one device: the check-mode run, the real one, and what happened."""
+
+    check: Run
+    real: Run
+    seen: Impact
+    told: Impact | None
+    events: list[Event]
+
+
+CASES = [
+    pytest.param(change, behavior, apply, id=f"{change}, {behavior}, {apply}")
+    for behavior in BEHAVIORS
+    for apply in APPLY
+    for change in (CHANGES if (behavior, apply) == (START, GRACEFUL) else TELLING)
+    if not (change.option == "connection_behavior" and change.value == behavior)
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        ("ipsec_phase1", spec.IPSEC_PHASE1.argument_spec),
+        ("ipsec_phase2", spec.IPSEC_PHASE2.argument_spec),
+    ],
+)
+def test_every_option_is_changed(module: str, options: dict[str, t.Any]) -> None:
+    assert {change.option for change in CHANGES if change.module == module} == set(options)
+
+
+@pytest.mark.parametrize(("change", "behavior", "apply"), CASES)
+def test_impact(
+    change: Change,
+    behavior: str,
+    apply: str,
+    rigs: dict[str, Rig],
+    table: list[tuple[str, ...]],
+) -> None:
+    def on(rig: Rig) -> Measured:
+        return measure(rig, change, behavior, apply)
+
+    with ThreadPoolExecutor() as pool:
+        found = dict(zip(rigs, pool.map(on, rigs.values()), strict=True))
+    cells = [_cell(item) for item in found.values()]
+    table.append((behavior, apply, str(change), *cells))
+    for release, measured in found.items():
+        check(change, measured, release)
+
+
+def measure(rig: Rig, change: Change, behavior: str, apply: str) -> Measured:
+    """Bring the tunnels up, make the change, and look."""
+    device = rig.device
+    bring_up(rig, change, behavior)
+    before = device.sas()
+    if change.module == "ipsec_phase1":
+        options = rig.phase1(connection_behavior=behavior)
+    else:
+        options = rig.phase2()
+    options = {**options, "apply": apply, **change.after(rig)}
+    if "state" in change.option:
+        options = {**options, "remote_gateway": None} if "remote_gateway" in options else options
+    predicted = device.run(change.module, options, check=True)
+    with device.listening(after=AFTER) as events:
+        real = device.run(change.module, options)
+    happened = seen(before, device.sas(), events)
+    both = None
+    if not predicted.failed and "impacts" in predicted.result:
+        both = told(predicted, before)
+    return Measured(predicted, real, happened, both, events)
+
+
+def check(change: Change, measured: Measured, release: str) -> None:
+    predicted, real = measured.check, measured.real
+    assert predicted.failed == real.failed == bool(change.refused), (
+        release,
+        predicted.result.get("msg"),
+        real.result.get("msg"),
+    )
+    if change.refused:
+        assert change.refused in real.result["msg"]
+        assert measured.seen.worst == "untouched", (release, str(measured.seen))
+        return
+    for key in ("changed", "impact", "impacts", "actions", "diff"):
+        assert predicted.result.get(key) == real.result.get(key), (release, key)
+    effect = {"none": "untouched", "pending": "untouched"}
+    said = effect.get(real.result["impact"], real.result["impact"])
+    assert said == measured.seen.worst, (release, real.result["impact"], str(measured.seen))
+    if measured.told is not None:
+        assert measured.told == measured.seen, (release, str(measured.told), str(measured.seen))
+    if change.harmless:
+        assert measured.seen.worst == "untouched", (release, str(measured.seen))
+    if measured.seen.worst == "untouched":
+        assert not measured.events, release
+
+
+def bring_up(rig: Rig, change: Change, behavior: str) -> None:
+    """A tunnel with two Child SAs as the change finds it, and another one that it must not mind."""
+    device = rig.device
+    device.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
+    phase1, phase2 = {}, {}
+    if change.module == "ipsec_phase1":
+        phase1 = change.before(rig)
+    else:
+        phase2 = change.before(rig)
+    device.apply("ipsec_phase1", rig.phase1(connection_behavior=behavior, **phase1))
+    device.apply("ipsec_phase2", rig.phase2(**phase2))
+    device.apply("ipsec_phase2", rig.phase2("more", remote_network=["10.3.0.0/24"]))
+    for child in () if behavior == START else ("net", "more"):
+        device.vici("initiate", {"ike": "site-b", "child": child, "timeout": "5000"})
+    device.wait_for(*UP)
+
+
+@pytest.fixture(name="rigs", scope="module")
+def _rigs(rigs: dict[str, Rig]) -> dict[str, Rig]:
+    """With the network, and the tunnel that nobody changes, on each device."""
+    for rig in rigs.values():
+        device = rig.device
+        device.wipe()
+        device.apply("vpn_network", rig.network())
+        device.apply("ipsec_phase1", rig.phase1(name="site-c", remote_gateway=rig.address(5)))
+        device.apply("ipsec_phase2", rig.phase2(phase1="site-c", remote_network=["10.5.0.0/24"]))
+        device.wait_for("site-c/net")
+    return rigs
+
+
+@pytest.fixture(name="table", scope="module")
+def _table() -> t.Iterator[list[tuple[str, ...]]]:
+    rows: list[tuple[str, ...]] = []
+    yield rows
+    lines = [
+        "| behaviour | apply | change | 5.9.8: predicted; seen | 6.0.1: predicted; seen |",
+        "| --- | --- | --- | --- | --- |",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text("\n".join([*lines, ""]))
+    print(f"\n{TABLE}")
+
+
+def _cell(measured: Measured) -> str:
+    if measured.check.failed:
+        return f"refused; {measured.seen}"
+    return f"{measured.check.result['impact']}; {measured.seen}"
