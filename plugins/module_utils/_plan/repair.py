@@ -18,7 +18,8 @@ import typing as t
 
 from .._render.settings_file import Section
 from .differences import state_difference
-from .exchange import children, close_child, is_set_aside, starting, would_be_dropped
+from .exchange import children, close_child, is_set_aside, would_be_dropped
+from .foreign import Foreign, idle
 from .loaded import is_loaded
 from .observed import DaemonState
 from .plan import Difference, Impact, Plan, joined
@@ -51,25 +52,18 @@ def plan_repair(name: str, section: Section, daemon: DaemonState) -> Plan:
 def _reloaded(name: str, section: Section, daemon: DaemonState) -> Plan:
     """A connection that somebody else unloaded, or loaded otherwise."""
     loaded = daemon.connections.get(name)
-    steps: list[Step] = [LoadConnection(name, section, section)]
-    if loaded is not None and would_be_dropped(section, section, loaded):
+    header = f"connection {name} in the IKE daemon"
+    load = LoadConnection(name, section, section)
+    if loaded is None:
+        up = name in daemon.established
+        impacts = (Impact(name, "none", "it goes on") if up else idle(name),)
+        return Plan((load,), (state_difference(header, "not loaded", "loaded"),), impacts)
+    difference = state_difference(header, "not as it should be", "loaded")
+    steps: list[Step] = [load]
+    if would_be_dropped(section, section, loaded):
         steps = [UnloadConnection(name, section), LoadConnection(name, section)]
-    now = "not as it should be" if loaded is not None else "not loaded"
-    difference = state_difference(f"connection {name} in the IKE daemon", now, "loaded")
-    return Plan(tuple(steps), (difference,), _reload_impacts(name, section, daemon))
-
-
-def _reload_impacts(name: str, section: Section, daemon: DaemonState) -> tuple[Impact, ...]:
-    """What list-conns shows of somebody else's change does not tell how far it goes: the worst."""
-    if name not in daemon.established:
-        return (_idle(name),)
-    if name not in daemon.connections:
-        return (Impact(name, "none", "it goes on: what was unloaded is loaded again"),)
-    if starting(section):
-        why = "somebody else loaded it otherwise: the daemon closes it, and brings it up again"
-        return (Impact(name, "ike", why),)
-    why = "somebody else loaded it otherwise: it goes on until it is established anew"
-    return (Impact(name, "pending", why),)
+    foreign = Foreign(name, section, loaded, daemon)
+    return Plan((*steps, *foreign.steps), (difference,), foreign.impacts)
 
 
 def _resumed(name: str, section: Section, daemon: DaemonState) -> Plan:
@@ -98,10 +92,6 @@ def _resumed(name: str, section: Section, daemon: DaemonState) -> Plan:
     return Plan(
         tuple(steps), (difference,), impacts or (Impact(name, "none", "no SA of it is up"),)
     )
-
-
-def _idle(name: str) -> Impact:
-    return Impact(name, "none", "no SA of it is up")
 
 
 def _policies(name: str, section: Section, daemon: DaemonState) -> Plan:

@@ -155,20 +155,38 @@ class TestLeftovers:
 
 
 class TestLoaded:
+    HAND: t.ClassVar = "hand over to the new SAs of b/lan, then close the old ones"
+
     @pytest.mark.parametrize(
-        ("start", "state", "impact"),
+        ("start", "release", "state", "more", "impact"),
         [
-            ("trap|start", {}, "none"),
-            ("trap|start", UP, "ike"),
-            ("trap", UP, "pending"),
+            ("trap|start", "6.0.1", {}, [], ("b", "none")),
+            ("trap|start", "6.0.1", UP, [HAND], ("b/lan", "child")),
+            ("trap|start", "5.9.8", UP, [HAND], ("b", "ike")),
+            ("trap", "5.9.8", UP, ["initiate b/lan", HAND], ("b/lan", "child")),
+            ("none", "6.0.1", UP, [], ("b", "pending")),
         ],
     )
-    def test_otherwise(self, start: str, state: t.Any, impact: str) -> None:
+    def test_with_another_child(
+        self, start: str, release: str, state: t.Any, more: list[str], impact: tuple[str, str]
+    ) -> None:
         other = listed(section(start, remote_ts=("10.9.0.0/24", "fd00:9::/64")))
-        plan = repaired(section(start), replace(RIGHT, connections={"b": other}, **state))
-        assert plan.actions == [LOAD]
+        daemon = replace(RIGHT, version=release, connections={"b": other}, **state)
+        plan = repaired(section(start), daemon)
+        assert plan.actions == [LOAD, *more]
         assert headers(plan) == [("connection b in the IKE daemon", "not as it should be")]
-        assert told(plan) == [("b", impact)]
+        assert told(plan) == [impact]
+
+    @pytest.mark.parametrize("release", ["5.9.8", "6.0.1"])
+    def test_with_another_peer(self, release: str) -> None:
+        other = {**listed(section("trap|start")), "remote_addrs": ("192.0.2.9",)}
+        daemon = replace(RIGHT, version=release, connections={"b": other}, **UP)
+        plan = repaired(section("trap|start"), daemon)
+        assert plan.actions == [LOAD, self.HAND]
+        hand_over = plan.steps[-1]
+        assert isinstance(hand_over, HandOver)
+        assert (hand_over.old, hand_over.ikes, hand_over.optional) == ({"7"}, {"3"}, True)
+        assert told(plan) == [("b", "ike")]
 
     @pytest.mark.parametrize("state", [{}, UP])
     def test_not_at_all(self, state: t.Any) -> None:

@@ -84,7 +84,10 @@ def test_a_child_that_is_removed_along_with_a_change() -> None:
     assert edited(before, after, **up("net")).impact == "ike"
 
 
-@pytest.mark.parametrize(("options", "impact"), [({}, "pending"), (ON, "ike")])
+@pytest.mark.parametrize(
+    ("options", "impact"),
+    [({"connection_behavior": "responder_only"}, "pending"), ({}, "ike"), (ON, "ike")],
+)
 def test_of_drift(options: dict[str, str], impact: str) -> None:
     before = parts(connection(child(), **options))
     conn = {**listed(before.connections["site-b"]), "rekey_time": "7"}
