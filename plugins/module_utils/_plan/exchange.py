@@ -100,8 +100,9 @@ class Exchange:
             steps.append(SetAside(self.name, self.before))
         if would_be_dropped(self.before, self.after, loaded):
             steps.append(UnloadConnection(self.name, self.before))
-        if self.daemon.half_open(self.name):
-            # An attempt with the old values, which may go on for ever.
+        if self.name in self.daemon.ike_ids and not self.installed:
+            # An attempt with the old values, which may go on for ever, or what is left of a tunnel,
+            # which charon closes at one change and not at another.
             steps.append(TerminateConnection(self.name))
         return Plan(tuple(steps))
 
@@ -124,6 +125,10 @@ class Exchange:
         """What becomes of the SAs that are up."""
         if self.name not in self.daemon.established:
             return (Impact(self.name, "none", "no SA of it is up"),)
+        if not self.installed:
+            return (Impact(self.name, "ike", "it carries no Child SA: it is closed"),)
+        if self._torn_down_whole:
+            return (Impact(self.name, "ike", f"{self._changed()}: {self._how('IKE SA')}"),)
         if self.whole and self.renews:
             return (Impact(self.name, "ike", f"{self._changed()}: {self._how('IKE SA')}"),)
         whole = (Impact(self.name, "pending", f"{self._changed()}: {_LATER}"),)
@@ -131,9 +136,7 @@ class Exchange:
         if self.whole:
             # What is said of the IKE SA holds for all that stay on it.
             listed = [impact for impact in listed if impact.kind == "child"]
-        return (*(whole if self.whole else ()), *listed) or (
-            Impact(self.name, "none", "no Child SA of it is up"),
-        )
+        return (*(whole if self.whole else ()), *listed)
 
     def _impact_on(self, child: str) -> Impact:
         sa = f"{self.name}/{child}"
@@ -147,7 +150,10 @@ class Exchange:
         return Impact(sa, "pending", f"{why} changed: {_LATER}")
 
     def _changed(self) -> str:
-        old, new = ({**side, "children": ""} for side in (self.before, self.after))
+        old, new = self.before, self.after
+        if self.whole:
+            # Enough is said.
+            old, new = ({**side, "children": ""} for side in (old, new))
         return f"{_keys(old, new)} changed"
 
     def _how(self, what: str) -> str:
@@ -156,8 +162,14 @@ class Exchange:
             return f"the {what} is closed, {again}"
         return f"a new {what} is brought up beside it, then it is closed"
 
+    @property
+    def _torn_down_whole(self) -> bool:
+        """An IKE SA that is left without a child is closed by charon, at one change or another."""
+        whole = self.whole or self.installed <= {*self.stale, *self.gone}
+        return self.apply == REESTABLISH and bool(self.stale) and whole
+
     def _torn_down(self) -> list[Step]:
-        if self.whole:
+        if self._torn_down_whole:
             return [TerminateConnection(self.name)]
         return [TerminateChild(self.name, child) for child in self.stale]
 
@@ -185,7 +197,7 @@ class Exchange:
         )
         ids = self.daemon.child_ids.get(self.name, frozenset())
         ikes = self.daemon.ike_ids.get(self.name, frozenset()) if self.whole else frozenset()
-        if waited_for or (ikes and not self.stale and self.name in self.daemon.established):
+        if waited_for or (ikes and not self.stale and self.installed):
             yield HandOver(self.name, waited_for, ids, ikes)
 
     def _untrapped(self) -> t.Iterator[Step]:

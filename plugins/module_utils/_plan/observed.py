@@ -55,10 +55,6 @@ class DaemonState:
         digits = self.version.partition(".")[0]
         return int(digits) if digits.isdigit() else 0
 
-    def half_open(self, name: str) -> bool:
-        """Whether a connection has SAs, and none that is up."""
-        return name in self.ike_ids and name not in self.established
-
 
 @dataclass(frozen=True)
 class NetworkState:

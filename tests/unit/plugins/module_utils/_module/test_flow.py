@@ -209,7 +209,7 @@ class TestResult:
 
     @pytest.mark.parametrize(
         ("apply", "impact", "handed_over"),
-        [("graceful", "child", 1), ("defer", "pending", 0), ("reestablish", "child", 1)],
+        [("graceful", "child", 1), ("defer", "pending", 0), ("reestablish", "ike", 1)],
     )
     def test_impact(
         self,

@@ -190,14 +190,30 @@ def test_a_child_that_is_not_up_is_not_waited_for():
     assert told(change) == [KEPT]
 
 
-def test_an_ike_sa_without_children_is_closed_if_it_is_another():
+@pytest.mark.parametrize("after", [ONE_CHILD, WHOLE])
+@pytest.mark.parametrize("apply", [GRACEFUL, REESTABLISH, DEFER])
+def test_an_ike_sa_without_children_is_closed(after, apply):
+    """charon does so by itself or not, by release and start action; so do we, always."""
     daemon = replace(UP, established={"b": frozenset()})
-    change = exchange(section(), WHOLE, daemon=daemon)
-    assert words(change) == [ASIDE, LOAD, "close the old IKE SA of b"]
+    change = exchange(section(), after, apply, daemon)
+    assert words(change) == [ASIDE, "close the IKE SA of b", LOAD]
     assert told(change) == [("b", "ike")]
-    same = exchange(section(), ONE_CHILD, daemon=daemon)
-    assert words(same) == [ASIDE, LOAD]
-    assert told(same) == [("b", "none")]
+
+
+def test_the_old_ike_sa_goes_too_if_all_that_is_on_it_is_configured_no_longer():
+    daemon = replace(UP, established={"b": frozenset({"lan"})})
+    change = exchange(section(), section(dpd="20", lan=""), daemon=daemon)
+    assert words(change)[2] == "close the old IKE SA of b"
+    assert told(change) == [("b", "ike")]
+
+
+def test_reestablished_with_its_last_child_goes_the_ike_sa():
+    daemon = replace(UP, established={"b": frozenset({"lan"})})
+    change = exchange(section(), ONE_CHILD, REESTABLISH, daemon)
+    assert words(change) == [ASIDE, "close the IKE SA of b", LOAD, HAND_LAN]
+    (impact,) = change.impacts
+    assert (impact.sa, impact.kind) == ("b", "ike")
+    assert impact.reason.startswith("children.lan.remote_ts changed: the IKE SA is closed")
 
 
 @pytest.mark.parametrize(("after", "ikes"), [(ONE_CHILD, set()), (WHOLE, {"3"})])

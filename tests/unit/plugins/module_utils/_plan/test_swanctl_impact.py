@@ -67,7 +67,7 @@ def test_a_new_child_disturbs_nobody(options: dict[str, str]) -> None:
 
 def test_an_ike_sa_without_children() -> None:
     before, after = (parts(connection(item, **ON)) for item in (child(), CHANGED))
-    assert edited(before, after, version="5.9.8", **up()).impact == "none"
+    assert edited(before, after, version="5.9.8", **up()).impact == "ike"
 
 
 def test_to_start_what_is_up_makes_it_anew() -> None:
