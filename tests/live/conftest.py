@@ -4,6 +4,7 @@
 
 """Whole gateways, one of each release, with a peer each: modules run, SAs come up, packets flow.
 
+``SEQUENCES`` is how many sequences of random calls are run, ``SEED`` that of the first.
 ``LIVE_TESTBED`` names the containers, ``LIVE_TOPOLOGY`` another topology file. With ``LIVE_KEEP``
 set they stay, for a look or for the next run.
 """
@@ -11,6 +12,7 @@ set they stay, for a look or for the next run.
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import tomllib
 import typing as t
@@ -23,12 +25,24 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 
 TESTBED = os.environ.get("LIVE_TESTBED", "live")
 TOPOLOGY = Path(os.environ.get("LIVE_TOPOLOGY", HERE / "testbed.toml"))
+SEQUENCES = int(os.environ.get("SEQUENCES", "100"))
+SEED = int(os.environ.get("SEED", random.randrange(10**6)))
 DEVICES = {"a": "5.9.8", "b": "6.0.1"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if os.geteuid() != 0:
         pytest.exit("tests on whole gateways need root, for containers with systemd", 2)
+
+
+def pytest_report_header() -> str:
+    return f"live: {SEQUENCES} sequences of random calls, SEED={SEED}"
+
+
+@pytest.fixture(name="sequences", scope="session")
+def _sequences() -> range:
+    """The seeds of the sequences."""
+    return range(SEED, SEED + SEQUENCES)
 
 
 def testbed(*words: str) -> str:

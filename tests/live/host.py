@@ -153,6 +153,15 @@ class Host:
                         found.child[key] = known | {item["uniqueid"]}
         return found
 
+    def busy(self) -> bool:
+        """Whether something is being negotiated."""
+        return any(
+            sa["state"] in ("CONNECTING", "DELETING")
+            or sa.get("tasks-queued")
+            or sa.get("tasks-active")
+            for sa in self.ask("sas")["sas"]
+        )
+
     @contextlib.contextmanager
     def listening(self, after: float = 0.0) -> t.Iterator[list[Event]]:
         """The events of the IKE daemon meanwhile, and ``after`` seconds more; filled at the end."""

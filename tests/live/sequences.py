@@ -1,0 +1,305 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Calls of the modules at random, most of them legal, and what they should leave behind."""
+
+from __future__ import annotations
+
+import random
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.tunnelwright.ipsec.tests.live.changes import CERTIFIED, SECOND
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
+
+Options = dict[str, t.Any]
+
+NETWORKS = {"lan": "10.1.0", "dmz": "10.9.0"}
+PHASE1 = ("alpha", "beta", "gamma")
+PHASE2 = ("one", "two", "three")
+OTHER_PSK = "another key of twenty characters or more"
+FOREIGN_CHAIN = "inet handmade input"
+# A table of the host's own.
+FOREIGN_TABLE = """
+table inet handmade {
+    chain input {
+        type filter hook input priority 0; policy accept;
+    }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Call:
+    module: str
+    options: Options
+
+    def __str__(self) -> str:
+        shown = {key: "..." if key == "psk" else value for key, value in self.options.items()}
+        return f"{self.module} {shown}"
+
+
+@dataclass
+class World:
+    """The calls that are still in force, in the order in which their objects came to be."""
+
+    networks: dict[str, Options] = field(default_factory=dict)
+    settings: dict[str, Options] = field(default_factory=dict)
+    phase1: dict[str, Options] = field(default_factory=dict)
+    phase2: dict[tuple[str, str], Options] = field(default_factory=dict)
+
+    def calls(self) -> list[Call]:
+        """What makes the same of an empty host."""
+        return [
+            *(Call("vpn_network", item) for item in self.networks.values()),
+            *(Call("ipsec_settings", item) for item in self.settings.values()),
+            *(Call("ipsec_phase1", item) for item in self.phase1.values()),
+            *(Call("ipsec_phase2", item) for item in self.phase2.values()),
+        ]
+
+    def note(self, call: Call) -> None:
+        """A call that did not fail."""
+        getattr(self, f"_{call.module}")(call.options)
+
+    def _vpn_network(self, options: Options) -> None:
+        name, known = options["name"], self.networks.get(options["name"])
+        if options.get("state") == "absent":
+            self.networks.pop(name, None)
+            self.settings.pop(name, None)
+            for phase1 in [key for key, item in self.phase1.items() if item["network"] == name]:
+                self._drop(phase1)
+            return
+        state = options.get("state", "started")
+        if state == "present":
+            state = known["state"] if known else "started"
+        values = known if known and not options.keys() - {"name", "state"} else options
+        self.networks[name] = {**values, "state": state}
+
+    def _ipsec_settings(self, options: Options) -> None:
+        self.settings[options["network"]] = options
+
+    def _ipsec_phase1(self, options: Options) -> None:
+        name, known = options["name"], self.phase1.get(options["name"], {})
+        if options.get("state") == "absent":
+            self._drop(name)
+        elif "remote_gateway" not in options:
+            self.phase1[name] = {**known, "state": "disabled"}
+        else:
+            keeps = "psk" in known and "psk" not in options and "certificate" not in options
+            self.phase1[name] = {**options, "psk": known["psk"]} if keeps else options
+
+    def _ipsec_phase2(self, options: Options) -> None:
+        key = options["phase1"], options["name"]
+        if options.get("state") == "absent":
+            known = self.phase1.get(options["phase1"], {"network": None})
+            if known["network"] == options["network"]:
+                self.phase2.pop(key, None)
+        elif "local_network" not in options:
+            self.phase2[key] = {**self.phase2[key], "state": "disabled"}
+        else:
+            self.phase2[key] = options
+
+    def _drop(self, phase1: str) -> None:
+        self.phase1.pop(phase1, None)
+        for key in [key for key in self.phase2 if key[0] == phase1]:
+            del self.phase2[key]
+
+
+class Generator:
+    """Draws calls that fit the world as it is. With ``live`` peers the tunnels come up."""
+
+    def __init__(self, seed: int, rig: Rig) -> None:
+        self._random = random.Random(seed)
+        self._rig = rig
+        self.live = self._chance(0.3)
+
+    def call(self, world: World) -> Call:
+        """Objects are there sooner or later: what is missing is more likely to be made."""
+        if not world.networks:
+            return Call("vpn_network", self._network(world))
+        kinds = {
+            "vpn_network": 2,
+            "ipsec_settings": 2,
+            "ipsec_phase1": 3 if world.phase1 else 12,
+            "ipsec_phase2": 6 if world.phase1 else 1,
+        }
+        (module,) = self._random.choices([*kinds], [*kinds.values()])
+        draw = {
+            "vpn_network": self._network,
+            "ipsec_settings": self._settings,
+            "ipsec_phase1": self._phase1,
+            "ipsec_phase2": self._phase2,
+        }
+        return Call(module, draw[module](world))
+
+    # Modules
+
+    def _network(self, world: World) -> Options:
+        name = "lan" if not world.networks or self._chance(0.6) else "dmz"
+        known = name in world.networks
+        if known and self._chance(0.4):
+            state = self._one("started", "stopped", "present", "absent")
+            return {"name": name, "state": state, **({"force": True} if state == "absent" else {})}
+        prefix = NETWORKS[name]
+        options = {
+            "name": name,
+            "ip_address": f"{prefix}.{self._one(1, 1, 1, 2)}",
+            "network_address": f"{prefix}.0/24",
+            "state": self._one("started", "started", "started", "stopped", "present"),
+        }
+        return self._with(
+            options,
+            {
+                "description": ("VPN", 'o\'ther "quotes"', "näher"),
+                "mtu": (1400, 1300, 10),
+                "interface": (f"{name}0",),
+                "firewall_chains": ([FOREIGN_CHAIN], ["inet nowhere input"]),
+                "ike_interfaces": (["eth0"],),
+                "dataplane": ("userspace", "auto"),
+                "layer2_id": (7,),
+            },
+            0.15,
+        )
+
+    def _settings(self, world: World) -> Options:
+        options: Options = {"network": self._network_name(world)}
+        if self._chance(0.2):
+            options["configuration_mode"] = "advanced"
+        return self._with(
+            options,
+            {
+                "unique_ids": ("yes", "no", "never"),
+                "ipcomp": (True, False),
+                "exclude_my_network": (False, True),
+                "cisco_extensions": (True, False),
+                "unencrypted_main_mode": (True, False),
+                "mss_clamp": (1300, 1200, 0, 10),
+                "strict_crl": ("yes", "ifuri", "no"),
+                "make_before_break": (True, False),
+                **({} if "configuration_mode" not in options else CONF_TEXTS),
+            },
+            0.25,
+        )
+
+    def _phase1(self, world: World) -> Options:
+        name = self._one(*PHASE1)
+        known = world.phase1.get(name)
+        network = known["network"] if known and self._chance(0.97) else self._network_name(world)
+        named = {"name": name, "network": network}
+        if known and self._chance(0.25):
+            return {**named, "state": self._one("absent", "disabled")}
+        options = {
+            **named,
+            "remote_gateway": self._gateway(name),
+            "connection_behavior": self._one("start", "on_demand", "responder_only"),
+            **self._authentication(known is not None),
+        }
+        if self._chance(0.2):
+            options["key_exchange"] = self._one("ikev1", "auto")
+        if options.get("key_exchange") == "ikev1" and self._chance(0.3):
+            options["negotiation_mode"] = "aggressive"
+        return self._with(options, PHASE1_VALUES, 0.12)
+
+    def _phase2(self, world: World) -> Options:
+        phase1 = self._one(*(world.phase1 or PHASE1[:1]))
+        name = self._one(*PHASE2)
+        network = world.phase1.get(phase1, {"network": "lan"})["network"]
+        named = {"name": name, "network": network, "phase1": phase1}
+        if (phase1, name) in world.phase2 and self._chance(0.25):
+            return {**named, "state": self._one("absent", "disabled")}
+        prefix = NETWORKS.get(network, "10.1.0")
+        number = 20 + 10 * PHASE1.index(phase1) + PHASE2.index(name)
+        options = {
+            **named,
+            "local_network": [f"{prefix}.0/{self._one(24, 24, 25)}"],
+            "remote_network": [f"10.{number}.0.0/{self._one(24, 24, 16)}"],
+        }
+        if self._chance(0.1):
+            options["remote_network"].append(f"172.16.{self._one(1, 2)}.0/24")
+        return self._with(options, PHASE2_VALUES, 0.12)
+
+    # Values
+
+    def _gateway(self, name: str) -> str:
+        number = 1 + PHASE1.index(name)
+        if self._chance(0.05):
+            return "%any"
+        if self.live:
+            return self._rig.address(number)
+        # Documentation addresses, at which nobody answers (RFC 5737).
+        return f"203.0.113.{10 * number + self._one(0, 0, 0, 1)}"
+
+    def _authentication(self, known: bool) -> Options:
+        if self._chance(0.15):
+            certified = {key: value for key, value in CERTIFIED.items() if key != "psk"}
+            if self._chance(0.3):
+                return {**certified, **SECOND}
+            return certified
+        if known and self._chance(0.3):
+            return {}
+        return {"psk": PSK if self.live or self._chance(0.7) else OTHER_PSK}
+
+    def _network_name(self, world: World) -> str:
+        return "nowhere" if self._chance(0.03) else self._one(*world.networks)
+
+    def _with(
+        self, options: Options, values: t.Mapping[str, t.Sequence[t.Any]], share: float
+    ) -> Options:
+        """Some more options, each as likely as ``share``."""
+        more = {key: self._one(*choices) for key, choices in values.items() if self._chance(share)}
+        return {**options, **more}
+
+    def _one(self, *choices: t.Any) -> t.Any:
+        return self._random.choice(choices)
+
+    def _chance(self, share: float) -> bool:
+        return self._random.random() < share
+
+
+_ROAD = "connections {\n road {\n  remote_addrs = 203.0.113.200\n }\n}\n"
+_SECRET = "secrets {\n ike-road {\n  id = 203.0.113.200\n  secret = 0sZXh0cmFfc2VjcmV0\n }\n}\n"
+_UNKNOWN_VERSION = "connections {\n road {\n  version = 9\n }\n}\n"
+_OPEN = "connections {\n"
+CONF_TEXTS = {
+    "swanctl_conf": (_ROAD, _SECRET, _ROAD + _SECRET, _UNKNOWN_VERSION, _OPEN),
+    "strongswan_conf": ("charon {\n  retry_initiate_interval = 30\n}\n", "charon {\n"),
+}
+
+STRONG = {"algorithm": "aes", "key_length": 256, "hash": "sha512", "dh_group": 19}
+WEAK = {"algorithm": "3des", "hash": "sha1", "dh_group": 14}
+AEAD = {"algorithm": "aes-gcm", "key_length": 256, "dh_group": 20}
+
+PHASE1_VALUES: dict[str, t.Sequence[t.Any]] = {
+    "description": ("Branch", 'a # b { c } "d" $e \\f'),
+    "encryption": ([STRONG], [WEAK], [AEAD], [STRONG, WEAK], [{"algorithm": "aes-gcm"}]),
+    "lifetime": (2, 24, 0),
+    "lifetime_unit": ("hours", "days", "seconds"),
+    "identifier": ("gw.example", "keyid:1a2b", "someone@gw.example"),
+    "peer_identifier": ("peer.example",),
+    "force_udp_encapsulation": (True, False),
+    "keying_tries": (0, 1, 5),
+    "rekey": (False, True),
+    "reauth": (True, False),
+    "mobike": (True, False),
+    "margintime": (5, 10),
+    "margintime_unit": ("minutes", "seconds"),
+    "dpd_action": ("clear", "hold", "restart", "none"),
+    "dpd_delay": (10, 20, 0),
+    "dpd_failures": (3, 4),
+    "weak_crypto": ("allow", "refuse"),
+    "apply": ("reestablish", "defer"),
+    "state": ("disabled",),
+}
+
+PHASE2_VALUES: dict[str, t.Sequence[t.Any]] = {
+    "description": ("Servers", "line's end \\n"),
+    "mode": ("transport",),
+    "protocol": ("ah",),
+    "encryption": ([STRONG], [WEAK], [AEAD], [{"algorithm": "aes", "dh_group": None}]),
+    "lifetime": (2, 8, 0),
+    "lifetime_unit": ("hours", "days", "forever"),
+    "weak_crypto": ("allow", "refuse"),
+    "apply": ("reestablish", "defer"),
+    "state": ("disabled",),
+}

@@ -1,0 +1,191 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whatever is done in whatever order, a module does what check mode says, and nothing else.
+
+``SEQUENCES`` sequences of calls at random, beginning with that of ``SEED``; one that fails is
+repeated by ``make live SEED=... SEQUENCES=1``. Even ones run on one release, odd ones on the other.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Run
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.sequences import (
+    FOREIGN_TABLE,
+    NETWORKS,
+    OTHER_PSK,
+    Call,
+    Generator,
+    World,
+)
+
+CALLS = 6
+# What a run in check mode says as the real one does.
+ALIKE = ("failed", "msg", "changed", "impact", "impacts", "actions", "diff", "warnings")
+# How long SAs may take to be negotiated; a peer that has another key never gets there.
+PATIENCE = 2.0
+
+State = dict[str, t.Any]
+
+
+def test_no_lies(rigs: dict[str, Rig], sequences: range) -> None:
+    started = time.monotonic()
+
+    def on(index: int, rig: Rig) -> list[str]:
+        mine = [seed for seed in sequences if seed % len(rigs) == index]
+        return tell(rig, mine)
+
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(on, range(len(rigs)), rigs.values())
+        lies = [lie for some in found for lie in some]
+    rate = 60 * len(sequences) / (time.monotonic() - started)
+    print(f"\n{len(sequences)} sequences, {rate:.0f} a minute, {len(lies)} failed", file=sys.stderr)
+    assert not lies, "\n\n".join(lies)
+
+
+def tell(rig: Rig, seeds: t.Iterable[int]) -> list[str]:
+    """Run the sequences; what went wrong in them."""
+    lies = []
+    fresh = False
+    for seed in seeds:
+        if not fresh:
+            rig.device.wipe()
+            rig.device.sh("nft -f -", FOREIGN_TABLE)
+            fresh = True
+        story = Story(rig, seed)
+        try:
+            story.tell()
+        except AssertionError as lie:
+            lies.append(f"SEED={seed} on {rig.release}\n{story}\n{lie}")
+            fresh = False
+    return lies
+
+
+class Story:
+    """One sequence. ``str`` is what was done so far."""
+
+    def __init__(self, rig: Rig, seed: int) -> None:
+        self.rig = rig
+        self.device: Host = rig.device
+        self.generator = Generator(seed, rig)
+        self.world = World()
+        self.calls: list[Call] = []
+        self.told = ""
+        self.state: State = {}
+
+    def __str__(self) -> str:
+        calls = "\n".join(f"  {number + 1}. {call}" for number, call in enumerate(self.calls))
+        return f"{calls}\n  {self.told}"
+
+    def tell(self) -> None:
+        empty = self.state = self.device.state()
+        for _number in range(CALLS):
+            self.call(self.generator.call(self.world))
+        self.outlives("swanctl --load-all")
+        self.outlives("systemctl restart strongswan")
+        made = self.state
+        self.nothing_to_do()
+        self.told = "everything removed"
+        self.remove()
+        same(empty, self.device.state(), "does not leave the host as it was", but=LASTING)
+        self.told = "the last values alone"
+        for call in self.world.calls():
+            self.done(call)
+        same(made, self.device.state(), "end otherwise")
+        self.told = "everything removed again"
+        self.remove()
+
+    def call(self, call: Call) -> None:
+        """In check mode, for real, and once more."""
+        self.calls.append(call)
+        self.told = "in check mode"
+        check = self.run(call, check=True)
+        same(self.state, self.device.state(), "changes something")
+        self.told = "for real"
+        self.settle()
+        real = self.run(call)
+        for key in (*ALIKE, call.module):
+            same(check.result.get(key), real.result.get(key), f"{key} is not as in check mode")
+        self.settle()
+        before, self.state = self.state, self.device.state()
+        if real.failed:
+            same(before, self.state, "fails and changes something")
+            return
+        if not real.changed:
+            same(before, self.state, "says that nothing changed")
+            assert not real.writing, f"sends {real.writing}"
+        self.world.note(call)
+        self.told = "once more"
+        self.idle(call)
+
+    def idle(self, call: Call) -> None:
+        """A run that finds everything as it should be."""
+        again = self.run(call)
+        assert not again.failed, again.result["msg"]
+        assert not again.changed, f"changes {again.result['actions']} {again.result.get('diff')}"
+        assert again.result["impact"] == "none", again.result["impact"]
+        assert not again.writing, f"sends {again.writing}"
+
+    def nothing_to_do(self) -> None:
+        for call in self.world.calls():
+            self.told = f"at the end, {call}"
+            self.idle(call)
+        same(self.state, self.device.state(), "changes something")
+
+    def outlives(self, command: str) -> None:
+        self.told = command
+        self.device.sh(f"{command} 2>&1")
+        self.settle()
+        same(self.state, self.device.state(), "changes something")
+
+    def remove(self) -> None:
+        for name in reversed(NETWORKS):
+            self.done(Call("vpn_network", {"name": name, "state": "absent", "force": True}))
+
+    def done(self, call: Call) -> Run:
+        run = self.run(call)
+        assert not run.failed, f"{call}: {run.result['msg']}"
+        return run
+
+    def run(self, call: Call, *, check: bool = False) -> Run:
+        run = self.device.run(call.module, call.options, check=check)
+        told = str(run.result)
+        assert PSK not in told, "the PSK is told"
+        assert OTHER_PSK not in told, "the PSK is told"
+        return run
+
+    def settle(self) -> None:
+        """Until nothing is being negotiated with a peer that answers."""
+        deadline = time.monotonic() + PATIENCE
+        while self.generator.live and self.device.busy() and time.monotonic() < deadline:
+            time.sleep(0.03)
+
+
+# What a host has learned for its first network, and does not forget.
+LASTING = ("forwarding",)
+
+
+def same(before: t.Any, after: t.Any, what: str, but: t.Sequence[str] = ()) -> None:
+    """Shows what differs alone."""
+    if before == after:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted({*before, *after} - {*but}):
+            if key not in before or key not in after:
+                shown = before.get(key, "nothing"), after.get(key, "nothing")
+                raise AssertionError(f"{what}: {key}: {shown[0]}, then {shown[1]}")
+            same(before[key], after[key], f"{what}: {key}")
+        return
+    if isinstance(before, list) and isinstance(after, list):
+        gone = [item for item in before if item not in after]
+        come = [item for item in after if item not in before]
+        if gone or come:
+            raise AssertionError(f"{what}: gone {gone}, come {come}")
+    raise AssertionError(f"{what}: {before}, then {after}")
