@@ -14,6 +14,7 @@ from .command import Run
 from .daemon import speaks_ikev1
 from .files import Files
 from .link import Link
+from .lock import exclusive
 from .nft import Nft
 from .systemd import Systemd
 from .vici import Vici
@@ -47,6 +48,10 @@ class Host:
         if self._vici is None:
             self._vici = self._exit.enter_context(Vici())
         return self._vici
+
+    def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
+        """One run at a time; gives the note of a wait."""
+        return exclusive(what)
 
     def speaks_ikev1(self) -> bool:
         """Whether IKEv1 is built into the daemon that runs; True where that can't be told."""

@@ -11,6 +11,7 @@ list-conns shows, and loads everything from conf.d when it is restarted.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 from dataclasses import replace
@@ -19,6 +20,7 @@ from pathlib import Path
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import Files
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
     ChildState,
     IkeState,
@@ -71,6 +73,9 @@ class MemoryHost:
         if what in self.failing:
             self.failing.discard(what)
             raise HostError(what, "it was not to be")
+
+    def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
+        return exclusive(what, path=f"{self.root}.lock", patience=0.5)
 
     def speaks_ikev1(self) -> bool:
         return self.vici.ikev1
