@@ -26,6 +26,7 @@ from .._plan.plan import Plan
 from .._plan.planner import make_plan, touched
 from .._render.artefacts import Credentials, artefacts
 from .edit import Edit, View
+from .foreign import check_configuration
 from .resource import Resource
 
 
@@ -68,11 +69,13 @@ def _run(
     userspace = uses_userspace(host, edit.gateway, before=before.userspace)
     after = artefacts(edit.gateway, userspace=userspace, credentials=_credentials(host, edit))
     scope = touched(before, after, edit.scope)
+    foreign = check_configuration(resource.key, params, host.files, after, scope)
     observed = observe(host, before, after, scope)
     warnings = resource.check_host(host, View(current, edit, params, observed, userspace))
     plan = make_plan(before, after, observed, scope, params.get("apply", GRACEFUL))
+    foreign.allow(plan)
     try_out(host, plan)
-    return edit, plan, warnings
+    return edit, plan, foreign.warnings + warnings
 
 
 def _credentials(host: Host, edit: Edit) -> dict[str, Credentials]:

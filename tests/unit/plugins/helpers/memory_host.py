@@ -42,6 +42,12 @@ ALGORITHMS = {
     "ke": {"MODP_1024", "MODP_2048"},
 }
 
+# What strongSwan reads first.
+PACKAGED = {
+    "/etc/strongswan.conf": "charon {\n}\ninclude strongswan.d/*.conf\n",
+    "/etc/swanctl/swanctl.conf": "include conf.d/*.conf\n",
+}
+
 
 class MemoryHost:
     """``log`` is what was done to it, in order; what is in ``failing`` fails, once."""
@@ -55,6 +61,9 @@ class MemoryHost:
         self.link = MemoryLink(self)
         self.nft = MemoryNft()
         self.systemd = MemorySystemd(self)
+        for path, text in PACKAGED.items():
+            (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+            (root / path[1:]).write_text(text)
 
     def __enter__(self) -> MemoryHost:
         return self
@@ -63,10 +72,10 @@ class MemoryHost:
         pass
 
     def everything(self) -> dict[str, File]:
-        """Every file that is there."""
+        """Every file that is there, without those of the packages."""
         paths = (f"/{path.relative_to(self.root)}" for path in sorted(self.root.rglob("*")))
         files = (self.files.read(path) for path in paths if (self.root / path[1:]).is_file())
-        return {file.path: file for file in files if file is not None}
+        return {file.path: file for file in files if file and file.path not in PACKAGED}
 
     def did(self, what: str) -> None:
         self.log.append(what)
