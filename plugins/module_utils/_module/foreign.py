@@ -123,7 +123,7 @@ def _check_names(
     theirs = {
         (section.parent, section.name): section
         for section in sections
-        if section.place.path not in wanted.swanctl
+        if section.place.path not in (wanted.swanctl.keys() | scope.swanctl)
     }
     for path in sorted(scope.swanctl & wanted.swanctl.keys()):
         for parent, name in _names(wanted.swanctl[path]):

@@ -80,6 +80,13 @@ class TestEveryModule:
         (warning,) = warnings(gateway.run(module, **options))
         assert warning.startswith(f"{SWANCTL_CONF} does not include /etc/swanctl/conf.d/*.conf: ")
 
+    def test_warns_of_what_is_not_read(
+        self, gateway: Machine, module: str, options: dict[str, t.Any]
+    ) -> None:
+        (gateway.host.root / THEIRS[1:]).symlink_to("/nowhere")
+        (warning,) = warnings(gateway.run(module, **options))
+        assert warning.startswith(f"{THEIRS} does not exist, or is a link to nothing: ")
+
     def test_says_nothing_of_sound_files(
         self, gateway: Machine, module: str, options: dict[str, t.Any]
     ) -> None:
