@@ -16,6 +16,7 @@ import contextlib
 import errno
 import glob
 import os
+import stat
 import typing as t
 
 from .._errors import HostError
@@ -44,6 +45,17 @@ class Files:
             return None
         except OSError as error:
             raise HostError(f"read {path}", _reason(error)) from None
+
+    def kind(self, path: str) -> str:
+        """``file``, ``directory``, ``other`` (pipe, device), or empty where there is nothing."""
+        try:
+            mode = os.stat(self._root + path).st_mode
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise HostError(f"read {path}", _reason(error)) from None
+        kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "directory"}
+        return kinds.get(stat.S_IFMT(mode), "other")
 
     def find(self, pattern: str) -> tuple[str, ...]:
         """The paths that match a shell pattern, sorted; dotfiles are left out."""

@@ -11,6 +11,7 @@ list-conns shows, and loads everything from conf.d when it is restarted.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 from dataclasses import replace
@@ -20,6 +21,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import Files
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.journal import Journal
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
     ChildState,
     IkeState,
@@ -41,6 +43,12 @@ ALGORITHMS = {
     "ke": {"MODP_1024", "MODP_2048"},
 }
 
+# What strongSwan reads first.
+PACKAGED = {
+    "/etc/strongswan.conf": "charon {\n}\ninclude strongswan.d/*.conf\n",
+    "/etc/swanctl/swanctl.conf": "include conf.d/*.conf\n",
+}
+
 
 class MemoryHost:
     """``log`` is what was done to it, in order; what is in ``failing`` fails, once."""
@@ -55,6 +63,9 @@ class MemoryHost:
         self.nft = MemoryNft()
         self.systemd = MemorySystemd(self)
         self.journal = Journal(str(root / "unfinished"))
+        for path, text in PACKAGED.items():
+            (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+            (root / path[1:]).write_text(text)
 
     def __enter__(self) -> MemoryHost:
         return self
@@ -63,17 +74,20 @@ class MemoryHost:
         pass
 
     def everything(self) -> dict[str, File]:
-        """Every file that is there."""
+        """Every file that is there, without those of the packages."""
         found = sorted(path for path in self.root.rglob("*") if path.name != "unfinished")
         paths = (f"/{path.relative_to(self.root)}" for path in found)
         files = (self.files.read(path) for path in paths if (self.root / path[1:]).is_file())
-        return {file.path: file for file in files if file is not None}
+        return {file.path: file for file in files if file and file.path not in PACKAGED}
 
     def did(self, what: str) -> None:
         self.log.append(what)
         if what in self.failing:
             self.failing.discard(what)
             raise HostError(what, "it was not to be")
+
+    def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
+        return exclusive(what, path=f"{self.root}.lock", patience=0.5)
 
     def speaks_ikev1(self) -> bool:
         return self.vici.ikev1
