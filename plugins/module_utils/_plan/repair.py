@@ -19,7 +19,6 @@ import typing as t
 from .._render.settings_file import Section
 from .differences import state_difference
 from .exchange import children, close_child, is_set_aside, would_be_dropped
-from .foreign import Foreign, idle
 from .loaded import is_loaded
 from .observed import DaemonState
 from .plan import Difference, Impact, Plan, joined
@@ -34,6 +33,7 @@ from .steps import (
     UninstallTrap,
     UnloadConnection,
 )
+from .usurper import Usurper, idle
 
 _SHUNTS = ("pass", "drop")
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
@@ -62,8 +62,8 @@ def _reloaded(name: str, section: Section, daemon: DaemonState) -> Plan:
     steps: list[Step] = [load]
     if would_be_dropped(section, section, loaded):
         steps = [UnloadConnection(name, section), LoadConnection(name, section)]
-    foreign = Foreign(name, section, loaded, daemon)
-    return Plan((*steps, *foreign.steps), (difference,), foreign.impacts)
+    usurper = Usurper(name, section, loaded, daemon)
+    return Plan((*steps, *usurper.steps), (difference,), usurper.impacts)
 
 
 def _resumed(name: str, section: Section, daemon: DaemonState) -> Plan:

@@ -18,7 +18,7 @@ from .observed import DaemonState
 from .plan import Impact
 from .steps import HandOver, Initiate, Step
 
-_FOREIGN = "somebody else loaded it otherwise"
+_OTHERWISE = "somebody else loaded it otherwise"
 # The release of strongSwan that closes a changed child alone.
 _CLOSES_CHILDREN = 6
 
@@ -28,7 +28,7 @@ def idle(name: str) -> Impact:
 
 
 @dataclass(frozen=True)
-class Foreign:
+class Usurper:
     """A connection that somebody else loaded under the name of ours, with the SAs it has.
 
     list-conns does not tell whether it starts, so it is taken to: charon then closes what it takes
@@ -58,9 +58,9 @@ class Foreign:
         if self.name not in self.daemon.established:
             return (idle(self.name),)
         if not self._initiates:
-            why = f"{_FOREIGN}: it goes on until it is established anew"
+            why = f"{_OTHERWISE}: it goes on until it is established anew"
             return (Impact(self.name, "pending", why),)
-        why = f"{_FOREIGN}: it is closed, and brought up again"
+        why = f"{_OTHERWISE}: it is closed, and brought up again"
         old_release = self.daemon.release < _CLOSES_CHILDREN and starting(self.section)
         if self._touched and (self._whole or old_release):
             return (Impact(self.name, "ike", why),)
