@@ -99,15 +99,28 @@ POLICIES = (
 )
 
 
+def objects_of(rig: Rig) -> dict[str, dict[str, t.Any]]:
+    return {
+        "vpn_network": rig.network(),
+        "ipsec_settings": {"network": "lan"},
+        "ipsec_phase1": rig.phase1(connection_behavior="on_demand"),
+    }
+
+
+def kernel(device: Host) -> list[str]:
+    return sorted(device.sh("ip xfrm policy list dir out | grep ^src").splitlines())
+
+
 class TestKernelPolicies:
     """On the kernel's data plane, which here takes policies, though no SAs."""
 
     @pytest.fixture(name="rigs", scope="class")
-    def _rigs(self, rigs: dict[str, Rig]) -> t.Iterator[dict[str, Rig]]:
+    @classmethod
+    def _rigs(cls, rigs: dict[str, Rig]) -> t.Iterator[dict[str, Rig]]:
         for rig in rigs.values():
             rig.device.wipe()
             rig.device.ask("kernel", esp=True)
-            for module, options in self.objects(rig).items():
+            for module, options in objects_of(rig).items():
                 rig.device.apply(module, options)
             rig.device.apply("ipsec_phase2", rig.phase2())
         yield rigs
@@ -115,18 +128,11 @@ class TestKernelPolicies:
             rig.device.ask("kernel", esp=False)
             rig.device.wipe()
 
-    def objects(self, rig: Rig) -> dict[str, dict[str, t.Any]]:
-        return {
-            "vpn_network": rig.network(),
-            "ipsec_settings": {"network": "lan"},
-            "ipsec_phase1": rig.phase1(connection_behavior="on_demand"),
-        }
-
     @pytest.mark.parametrize("drift", POLICIES, ids=str)
     def test_found_and_put_right(self, rigs: dict[str, Rig], drift: Drift) -> None:
         def found(rig: Rig) -> None:
-            device, objects = rig.device, self.objects(rig)
-            right = device.state(), self.kernel(device)
+            device, objects = rig.device, objects_of(rig)
+            right = device.state(), kernel(device)
             device.sh(drift.by_hand)
             done = both(device, drift.module, objects[drift.module])
             headers = [item["before_header"] for item in done.result["diff"]]
@@ -136,12 +142,9 @@ class TestKernelPolicies:
             # What another module answers for.
             for module, options in objects.items():
                 device.apply(module, options)
-            assert (device.state(), self.kernel(device)) == right
+            assert (device.state(), kernel(device)) == right
 
         on_all(rigs, found)
-
-    def kernel(self, device: Host) -> list[str]:
-        return sorted(device.sh("ip xfrm policy list dir out | grep ^src").splitlines())
 
 
 USURPERS = {
@@ -157,7 +160,8 @@ class TestUsurper:
     """Somebody loaded another connection under the name of ours, whose SAs are up."""
 
     @pytest.fixture(name="rigs", scope="class")
-    def _rigs(self, rigs: dict[str, Rig]) -> dict[str, Rig]:
+    @classmethod
+    def _rigs(cls, rigs: dict[str, Rig]) -> dict[str, Rig]:
         for rig in rigs.values():
             rig.device.wipe()
             rig.device.apply("vpn_network", rig.network())

@@ -191,6 +191,9 @@ def _connection_file(
         (connection.name,),
         tuple(shared.id for shared in secrets),
         extra_files=tuple(pem_files.values()),
+        # As swanctl loads whatever lies in its directory, switched off or not.
+        private_key=pem_files.get("private_key"),
+        key_id=key_id(pem.certificate) if pem else "",
     )
     if not loaded:
         return parts
@@ -198,8 +201,6 @@ def _connection_file(
         parts,
         connections={connection.name: _with_contents(section, pem) if pem else section},
         secrets=secrets,
-        private_key=pem_files.get("private_key"),
-        key_id=key_id(pem.certificate) if pem else "",
     )
 
 

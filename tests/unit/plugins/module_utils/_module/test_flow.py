@@ -322,6 +322,8 @@ class TestCertificates:
         assert [action for action in actions if "pem" in action] == []
         off = machine.run("ipsec_phase1", **PEER_NAMED, state="disabled")
         assert "x509" not in str(off["actions"])
+        assert machine.host.vici.private.keys() == {"of-private_key"}
+        machine.run("ipsec_phase1", **PEER_NAMED, state="absent")
         assert machine.host.vici.private == {}
 
     def test_lost_copies_come_back_with_their_module(self, machine: Machine) -> None:
