@@ -85,7 +85,11 @@ POLICIES = (
     ),
     Drift(
         "a trap of a child that is not configured",
-        BY_HAND.format("s/ net {/ stray {/") + "; swanctl --load-conns >/dev/null",
+        f"""
+        sed -i.bak 's/ net {{/ stray {{/' {FILE}; swanctl --load-conns >/dev/null
+        swanctl --install --child stray --ike site-b >/dev/null
+        mv {FILE}.bak {FILE}; swanctl --load-conns >/dev/null
+        """,
         "site-b/stray in the IKE daemon",
         ("uninstall the trap of site-b/stray",),
     ),
@@ -151,6 +155,10 @@ USURPERS = {
     "another peer timeout": ("s/dpd_delay = .*/dpd_delay = 77/", {"5.9.8": "ike", "6.0.1": "ike"}),
     "another child": (
         "s/remote_ts = 10.2.0.0.*/remote_ts = 10.2.0.0\\/25/",
+        {"5.9.8": "child", "6.0.1": "child"},
+    ),
+    "all children otherwise": (
+        "/^ *children/,$ s/rekey_time = .*/rekey_time = 1777/",
         {"5.9.8": "ike", "6.0.1": "child"},
     ),
 }

@@ -19,7 +19,7 @@ from .plan import Impact
 from .steps import HandOver, Initiate, Step
 
 _OTHERWISE = "somebody else loaded it otherwise"
-# The release of strongSwan that closes a changed child alone.
+# The release of strongSwan that leaves an IKE SA alone whose last child it closes.
 _CLOSES_CHILDREN = 6
 
 
@@ -32,7 +32,7 @@ class Usurper:
     """A connection that somebody else loaded under the name of ours, with the SAs it has.
 
     list-conns does not tell whether it starts, so it is taken to: charon then closes what it takes
-    for changed, strongSwan 5.9 with the whole IKE SA.
+    for changed, strongSwan 5.9 with the IKE SA if nothing else is on that.
     """
 
     name: str
@@ -61,12 +61,17 @@ class Usurper:
             why = f"{_OTHERWISE}: it goes on until it is established anew"
             return (Impact(self.name, "pending", why),)
         why = f"{_OTHERWISE}: it is closed, and brought up again"
-        old_release = self.daemon.release < _CLOSES_CHILDREN and starting(self.section)
-        if self._touched and (self._whole or old_release):
+        if self._touched and (self._whole or self._closes_all):
             return (Impact(self.name, "ike", why),)
         return tuple(Impact(f"{self.name}/{child}", "child", why) for child in self._touched) or (
             Impact(self.name, "none", "no Child SA of it is up"),
         )
+
+    @property
+    def _closes_all(self) -> bool:
+        """Whether charon closes the IKE SA with the last child that it closes."""
+        last = self.daemon.established[self.name] <= {*self._touched}
+        return last and self.daemon.release < _CLOSES_CHILDREN and starting(self.section)
 
     @property
     def _whole(self) -> bool:

@@ -177,6 +177,19 @@ class TestLoaded:
         assert headers(plan) == [("connection b in the IKE daemon", "not as it should be")]
         assert told(plan) == [impact]
 
+    def test_with_another_child_beside_one_that_is_right(self) -> None:
+        """The IKE SA has something left to carry, whatever the release."""
+        wanted = section("trap|start")
+        children = {**wanted["children"], "dmz": {**wanted["children"]["lan"]}}
+        wanted = {**wanted, "children": children}
+        other = listed(section("trap|start", remote_ts=("10.9.0.0/24", "fd00:9::/64")))
+        other["children"]["dmz"] = listed(wanted)["children"]["dmz"]
+        up = {**UP, "established": {"b": frozenset({"lan", "dmz"})}}
+        daemon = replace(RIGHT, version="5.9.8", connections={"b": other}, **up)
+        plan = repaired(wanted, daemon)
+        assert plan.actions == [LOAD, self.HAND]
+        assert told(plan) == [("b/lan", "child")]
+
     @pytest.mark.parametrize("release", ["5.9.8", "6.0.1"])
     def test_with_another_peer(self, release: str) -> None:
         other = {**listed(section("trap|start")), "remote_addrs": ("192.0.2.9",)}
