@@ -124,16 +124,16 @@ options:
     default: warn
   apply:
     description:
-      - What happens to SAs that are up when a change needs them to be negotiated anew.
+      - What happens to SAs that are up when a change needs them to be established anew.
       - V(graceful) loads the new values, has new SAs negotiated beside the old ones, and closes the
         old ones when the new ones carry traffic. Where the peer does not take the new values, the
-        old SAs stay up, with a warning, until they are negotiated anew. With the connection
+        old SAs stay up, with a warning, until they are established anew. With the connection
         behavior V(responder_only), which never initiates, they stay up with the old values.
       - V(reestablish) closes the SAs that are concerned and brings them up again with the new
         values.
       - V(defer) loads the new values and leaves the SAs alone. The new values come into force when
-        the SAs are negotiated anew.
-      - RV(impact) tells beforehand, in check mode too.
+        the SAs are established anew, which a rekeying is not.
+      - RV(impact) and RV(impacts) tell beforehand, in check mode too.
     type: str
     choices:
       - graceful

@@ -446,10 +446,10 @@ actions:
     - write /etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf
 impact:
   description:
-    - What the change does to the SAs that are up.
+    - The worst that the change does to an SA that is up, of those in RV(impacts).
     - V(none) leaves them alone, or there are none.
     - V(pending) leaves them as they are. The new values are loaded, and are used when the SA is
-      negotiated anew.
+      established anew. A rekeying is not enough for that.
     - V(child) closes the SA of a phase 2, or replaces it by a new one.
     - V(ike) does so with the whole tunnel, and every phase 2 in it.
   returned: success
@@ -460,6 +460,38 @@ impact:
     - child
     - ike
   sample: pending
+impacts:
+  description:
+    - What the change does to each SA that is up, and why. The same in check mode and in a real run,
+      and shown with the diff.
+    - Replaced is an SA only if the peer takes the new values. If it does not, the old SA stays up,
+      with a warning.
+    - Empty where the change does not reach the IKE daemon.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    sa:
+      description: The IKE SA, by the name of its phase 1, with all that is on it, or the Child SA
+        of a phase 2, as phase 1 and phase 2.
+      returned: always
+      type: str
+      sample: site-b/lan
+    impact:
+      description: One of the values of RV(impact).
+      returned: always
+      type: str
+      sample: child
+    reason:
+      description: What has changed, under the names of strongSwan, and what follows.
+      returned: always
+      type: str
+      sample: "esp_proposals changed: a new Child SA is brought up beside it, then it is closed"
+  sample:
+    - sa: site-b/lan
+      impact: child
+      reason: >-
+        esp_proposals changed: a new Child SA is brought up beside it, then it is closed
 diff:
   description:
     - The managed configuration before and after, a file or a live object each. Every secret is

@@ -25,6 +25,7 @@ import observed
 import vici
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import link
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import (
     flow,
     network,
@@ -116,11 +117,21 @@ def events(listen: bool) -> Answer:
 
 _listener: Any = None
 
+
+def kernel(esp: bool) -> Answer:
+    """Have the modules believe in ESP: a kernel that lacks it still takes policies."""
+    link.Link.kernel_has_esp = (lambda self: True) if esp else _KERNEL_HAS_ESP
+    return {}
+
+
+_KERNEL_HAS_ESP = link.Link.kernel_has_esp
+
 SERVICES = {
     "run": run,
     "shell": shell,
     "request": request,
     "events": events,
+    "kernel": kernel,
     "state": observed.state,
     "sas": observed.sas,
 }

@@ -78,7 +78,7 @@ def test_absent_objects_are_returned_as_documented(module: str) -> None:
 @every_module
 def test_every_returned_value_is_documented(module: str) -> None:
     document = returned(module)
-    assert set(document) == {module, "actions", "impact", "diff"}
+    assert set(document) == {module, "actions", "impact", "impacts", "diff"}
     assert document["impact"]["choices"] == list(IMPACTS)
     assert document["impact"]["sample"] in IMPACTS
     assert all("sample" in value or "contains" in value for value in document.values())

@@ -14,10 +14,11 @@ import typing as t
 from .._errors import HostError
 from .._model.connection import RESERVED_PREFIX
 from .._plan import steps
+from .._plan.exchange import aside
 from .._plan.plan import Plan
 from .._render.artefacts import KEY_DIR
 from .._render.settings_file import Section
-from .hand_over import hand_over
+from .hand_over import hand_over, revert
 from .host import Host
 
 # A connection of this name exists for the moment of a trial only.
@@ -29,6 +30,26 @@ def apply(host: Host, plan: Plan) -> list[str]:
 
     Raises HostError after the steps that were done have been taken back, and says so.
     """
+    # What a run that was killed has left.
+    host.files.clean()
+    if not plan:
+        return []
+    host.files.stage(step.file for step in plan.steps if isinstance(step, steps.WriteFile))
+    try:
+        _begin(host, plan)
+        return _carry_out(host, plan)
+    finally:
+        host.files.clean()
+
+
+def _begin(host: Host, plan: Plan) -> None:
+    try:
+        host.journal.begin(host.vici.pid, plan)
+    except HostError as error:
+        raise HostError(error.operation, f"{error.detail}; {_UNTOUCHED}") from error
+
+
+def _carry_out(host: Host, plan: Plan) -> list[str]:
     notes: list[str] = []
     done: list[steps.Step] = []
     for step in plan.steps:
@@ -36,23 +57,30 @@ def apply(host: Host, plan: Plan) -> list[str]:
             note = _EFFECTS[type(step)](host, step)
         except HostError as error:
             left = _take_back(host, done, step)
+            if left in (_UNTOUCHED, _TAKEN_BACK):
+                host.journal.end(host.vici.pid, plan)
             raise HostError(error.operation, f"{error.detail}; {left}") from error
         done.append(step)
         if note:
             notes.append(note)
+    host.journal.end(host.vici.pid, plan)
     return notes
+
+
+_UNTOUCHED = "nothing was changed"
+_TAKEN_BACK = "what had been done was taken back"
 
 
 def try_out(host: Host, plan: Plan) -> None:
     """Let the daemon judge every connection and key of the plan, before anything is touched."""
     for step in plan.steps:
-        if isinstance(step, steps.LoadConnection):
+        if isinstance(step, (steps.LoadConnection, steps.Supersede)):
             _try_connection(host, step)
         elif isinstance(step, steps.LoadKey):
             _try_key(host, step)
 
 
-def _try_connection(host: Host, step: steps.LoadConnection) -> None:
+def _try_connection(host: Host, step: steps.LoadConnection | steps.Supersede) -> None:
     """Under a throw-away name, with nothing that would start, trap or close."""
     try:
         host.vici.load_conn(TRIAL, trial_section(step.section))
@@ -86,10 +114,11 @@ def trial_section(section: Section) -> Section:
 
 
 def _take_back(host: Host, done: list[steps.Step], failed: steps.Step) -> str:
-    """In reverse; what reads files, the step that failed included, once more after all of them."""
-    if not done and not isinstance(failed, steps.Refresh):
-        return "nothing was changed"
-    backs = [step.undo() for step in reversed(done)]
+    """In reverse; what reads files comes once more after all of them.
+
+    The step that failed may have come half way, or the daemon may have done it and not said so.
+    """
+    backs = [step.undo() for step in (failed, *reversed(done))]
     restores = [back for back in backs if back and not isinstance(back, steps.Refresh)]
     refreshes = [step for step in (*done, failed) if isinstance(step, steps.Refresh)]
     failures = []
@@ -100,7 +129,7 @@ def _take_back(host: Host, done: list[steps.Step], failed: steps.Step) -> str:
             failures.append(str(error))
     if failures:
         return f"taking back what had been done failed too: {'; '.join(failures)}"
-    return "what had been done was taken back"
+    return _TAKEN_BACK if done or refreshes else _UNTOUCHED
 
 
 def _write(host: Host, step: steps.WriteFile) -> None:
@@ -111,8 +140,16 @@ def _remove(host: Host, step: steps.RemoveFile) -> None:
     host.files.remove(step.file.path)
 
 
-def _load_connection(host: Host, step: steps.LoadConnection) -> None:
+def _load_connection(host: Host, step: steps.LoadConnection | steps.Supersede) -> None:
     host.vici.load_conn(step.name, step.section)
+
+
+def _set_aside(host: Host, step: steps.SetAside) -> None:
+    host.vici.load_conn(step.name, aside(step.section))
+
+
+def _revert(host: Host, step: steps.Revert) -> None:
+    revert(host.vici, step)
 
 
 def _unload_connection(host: Host, step: steps.UnloadConnection) -> None:
@@ -155,7 +192,16 @@ def _initiate(host: Host, step: steps.Initiate) -> None:
 
 
 def _hand_over(host: Host, step: steps.HandOver) -> str | None:
-    return hand_over(host.vici, step.connection, step.children, step.old)
+    return hand_over(host.vici, step)
+
+
+def _install(host: Host, step: steps.InstallTrap) -> str | None:
+    try:
+        host.vici.install(step.connection, step.child)
+    except HostError as error:
+        # There may be no route to the peer. Nothing is worse than it was.
+        return str(error)
+    return None
 
 
 def _uninstall(host: Host, step: steps.UninstallTrap) -> None:
@@ -203,6 +249,9 @@ _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.WriteFile: _write,
     steps.RemoveFile: _remove,
     steps.LoadConnection: _load_connection,
+    steps.SetAside: _set_aside,
+    steps.Supersede: _load_connection,
+    steps.Revert: _revert,
     steps.UnloadConnection: _unload_connection,
     steps.LoadSecret: _load_secret,
     steps.UnloadSecret: _unload_secret,
@@ -212,6 +261,7 @@ _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.TerminateChild: _terminate_child,
     steps.Initiate: _initiate,
     steps.HandOver: _hand_over,
+    steps.InstallTrap: _install,
     steps.UninstallTrap: _uninstall,
     steps.ReloadSettings: _reload_settings,
     steps.RestartDaemon: _restart,

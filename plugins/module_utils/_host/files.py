@@ -4,20 +4,29 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Files of ours: read whole, written atomically, never half there."""
+"""Files of ours: read whole, written atomically, never half there.
+
+What is to be written is first staged beside its place, and what it replaces is kept there until all
+is done: a full disk is noticed before anything is touched, and taking back needs no room.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import os
-import tempfile
+import stat
+import typing as t
 
 from .._errors import HostError
-from .._render.artefacts import RECORD_DIR, File
+from .._render.artefacts import OWN_DIRECTORIES, RECORD_DIR, File
 
 # Directories that we make are for root to write and for everybody to see.
 _DIRECTORY_MODE = 0o755
+
+# Names beside a file, hidden from whatever looks for *.conf, *.pem or *.service.
+_NEW, _OLD = ".{}.new", ".{}.old"
 
 
 class Files:
@@ -37,48 +46,117 @@ class Files:
         except OSError as error:
             raise HostError(f"read {path}", _reason(error)) from None
 
+    def kind(self, path: str) -> str:
+        """``file``, ``directory``, ``other`` (pipe, device), or empty where there is nothing."""
+        try:
+            mode = os.stat(self._root + path).st_mode
+        except FileNotFoundError:
+            return ""
+        except OSError as error:
+            raise HostError(f"read {path}", _reason(error)) from None
+        kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "directory"}
+        return kinds.get(stat.S_IFMT(mode), "other")
+
     def find(self, pattern: str) -> tuple[str, ...]:
         """The paths that match a shell pattern, sorted; dotfiles are left out."""
         found = glob.glob(self._root + pattern)
         return tuple(sorted(path[len(self._root) :] for path in found))
 
-    def write(self, file: File) -> None:
-        """Replace a file in one step, with its mode from the first moment on.
+    def stage(self, files: t.Iterable[File]) -> None:
+        """Put files ready beside their places. Raises HostError when nothing has been touched."""
+        for file in files:
+            try:
+                self._stage(file)
+            except OSError as error:
+                self.clean()
+                reason = f"{_reason(error)}; nothing was changed"
+                raise HostError(f"write {file.path}", reason) from None
 
-        The temporary name starts with a dot, so that no ``*.conf`` of strongSwan matches it.
-        """
+    def write(self, file: File) -> None:
+        """Replace a file in one step, with its mode from the first moment on."""
         target = self._root + file.path
-        directory, name = os.path.split(target)
-        temporary = ""
+        new, old = _beside(target, _NEW), _beside(target, _OLD)
         try:
-            os.makedirs(directory, _DIRECTORY_MODE, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=directory)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(file.data)
-                os.fchmod(stream.fileno(), file.mode)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(temporary, target)
-            _sync_directory(directory)
+            if _holds(old, file):
+                os.replace(old, target)
+            else:
+                if not _holds(new, file):
+                    self._stage(file)
+                _keep(target, old)
+                os.replace(new, target)
+            _sync_directory(os.path.dirname(target))
         except OSError as error:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                os.unlink(new)
+            with contextlib.suppress(OSError):
+                if os.path.samefile(old, target):
+                    os.unlink(old)
             raise HostError(f"write {file.path}", _reason(error)) from None
 
     def remove(self, path: str) -> None:
         """A file that is gone already is no error."""
-        directory = os.path.dirname(path)
+        target = self._root + path
         try:
-            os.unlink(self._root + path)
-            _sync_directory(self._root + directory)
-            if directory == RECORD_DIR:
-                # Ours alone, so gone with the last file in it.
-                with contextlib.suppress(OSError):
-                    os.rmdir(self._root + directory)
+            if os.path.isdir(target) and not os.path.islink(target):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            os.replace(target, _beside(target, _OLD))
+            _sync_directory(os.path.dirname(target))
         except FileNotFoundError:
             pass
         except OSError as error:
             raise HostError(f"remove {path}", _reason(error)) from None
+
+    def clean(self) -> None:
+        """Remove what stands beside files of ours, and the directory of records if it is empty.
+
+        Nothing can be wrong with that: what can't be removed now is in nobody's way.
+        """
+        for directory in OWN_DIRECTORIES:
+            # Hidden from glob's "*".
+            ours = "" if directory == RECORD_DIR else "tunnelwright"
+            for ending in ("new", "old"):
+                for path in glob.glob(f"{self._root}{directory}/.{ours}*.{ending}"):
+                    with contextlib.suppress(OSError):
+                        os.unlink(path)
+        with contextlib.suppress(OSError):
+            os.rmdir(self._root + RECORD_DIR)
+
+    def _stage(self, file: File) -> None:
+        target = self._root + file.path
+        temporary = _beside(target, _NEW)
+        os.makedirs(os.path.dirname(target), _DIRECTORY_MODE, exist_ok=True)
+        # Not what somebody may have put there.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(file.data)
+            os.fchmod(stream.fileno(), file.mode)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def _keep(target: str, old: str) -> None:
+    """A second name for what is about to be replaced."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(old)
+    with contextlib.suppress(FileNotFoundError):
+        os.link(target, old, follow_symlinks=False)
+
+
+def _beside(target: str, form: str) -> str:
+    directory, name = os.path.split(target)
+    return os.path.join(directory, form.format(name))
+
+
+def _holds(path: str, file: File) -> bool:
+    """Whether the regular file at ``path`` is ``file``, whole."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
+            mode = os.fstat(stream.fileno()).st_mode & 0o7777
+            return (stream.read(), mode) == (file.data, file.mode)
+    except OSError:
+        return False
 
 
 def _sync_directory(directory: str) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import time
 
+from .._plan.exchange import aside, children, is_set_aside
+from .._plan.steps import HandOver, Revert
 from .vici import Vici
 from .vici_message import ChildState, IkeState
 
@@ -22,31 +24,58 @@ _QUIET = 2.0
 _DRAIN = 1.0
 
 
-def hand_over(
-    vici: Vici, connection: str, children: tuple[str, ...], old: frozenset[str]
-) -> str | None:
-    """``old`` are unique ids of Child SAs. Why nothing was closed, where that is so."""
-    waiting = _wait(vici, connection, frozenset(children), old)
-    if waiting:
-        names = ", ".join(f"{connection}/{name}" for name in sorted(waiting))
+def hand_over(vici: Vici, step: HandOver) -> str | None:
+    """Why nothing was closed, where that is so."""
+    waiting = _wait(vici, step)
+    if waiting and not step.optional:
+        names = ", ".join(f"{step.connection}/{name}" for name in sorted(waiting))
         return (
             f"the new values of {names} were not taken up by the peer yet: the old SAs stay up, "
-            "and the new values come into force when they are negotiated anew"
+            "and the new values come into force when they are established anew"
         )
-    time.sleep(_DRAIN)
-    for sa in vici.sas(connection):
-        _close_old(vici, sa, frozenset(children), old)
+    taken_up = frozenset(step.children) - waiting
+    if taken_up:
+        time.sleep(_DRAIN)
+    for sa in vici.sas(step.connection):
+        _close_old(vici, sa, step, taken_up)
     return None
 
 
-def _wait(
-    vici: Vici, connection: str, children: frozenset[str], old: frozenset[str]
-) -> frozenset[str]:
+def revert(vici: Vici, step: Revert) -> None:
+    """What was loaded before, in the place of ``loaded``, with the SAs that it had."""
+    if is_set_aside(vici.connections(step.name).get(step.name, {})):
+        # It had not come in.
+        vici.load_conn(step.name, step.section)
+        return
+    up = {child.name for sa in vici.sas(step.name) for child in sa.children if child.up}
+    ids = {child.uniqueid for sa in vici.sas(step.name) for child in sa.children}
+    wanted = children(step.section)
+    stale = [name for name in sorted(up & wanted.keys()) if wanted[name] != _of(step, name)]
+    vici.load_conn(step.name, aside(step.loaded))
+    # For charon to notice what it does not compare.
+    vici.unload_conn(step.name)
+    vici.load_conn(step.name, step.section)
+    initiated = [name for name in stale if wanted[name].get("start_action") != "none"]
+    for name in initiated:
+        vici.initiate(step.name, name)
+    if initiated:
+        old = frozenset(ids)
+        hand_over(vici, HandOver(step.name, tuple(initiated), old, optional=True))
+
+
+def _of(step: Revert, child: str) -> object:
+    """The child as it is loaded, unless all of the connection is to be as before."""
+    same = {**step.section, "children": {}} == {**step.loaded, "children": {}}
+    return children(step.loaded).get(child) if same else None
+
+
+def _wait(vici: Vici, step: HandOver) -> frozenset[str]:
     """The children that carry no traffic anew, after all the patience there is."""
+    children = frozenset(step.children)
     start = quiet = time.monotonic()
     while True:
-        sas = vici.sas(connection)
-        new = {child.name for sa in sas for child in sa.children if _is_new(child, old)}
+        sas = vici.sas(step.connection)
+        new = {child.name for sa in sas for child in sa.children if _is_new(child, step.old)}
         now = time.monotonic()
         if any(sa.busy for sa in sas):
             quiet = now
@@ -59,12 +88,11 @@ def _is_new(child: ChildState, old: frozenset[str]) -> bool:
     return child.up and child.uniqueid not in old
 
 
-def _close_old(vici: Vici, sa: IkeState, children: frozenset[str], old: frozenset[str]) -> None:
+def _close_old(vici: Vici, sa: IkeState, step: HandOver, taken_up: frozenset[str]) -> None:
     """The whole IKE SA where nothing else is on it, else the old Child SAs one by one."""
-    replaced = [item for item in sa.children if item.uniqueid in old and item.name in children]
-    if not replaced:
-        return
-    if len(replaced) == len(sa.children):
+    replaced = [item for item in sa.children if item.uniqueid in step.old and item.name in taken_up]
+    whole = sa.uniqueid in step.ikes and taken_up == frozenset(step.children)
+    if whole or (replaced and len(replaced) == len(sa.children)):
         vici.close(sa)
         return
     for child in replaced:

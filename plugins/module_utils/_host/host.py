@@ -9,16 +9,24 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
+from .._errors import HostError
 from .command import Run
 from .daemon import speaks_ikev1
 from .files import Files
+from .journal import Journal
 from .link import Link
+from .lock import exclusive
 from .nft import Nft
 from .systemd import Systemd
 from .vici import Vici
 
 DAEMON_UNIT = "strongswan.service"
+
+# How long a daemon that broke off is waited for, in seconds.
+RECOVERY_TIME = 15.0
+_PAUSE = 0.5
 
 
 class Host:
@@ -35,6 +43,8 @@ class Host:
         self.systemd = Systemd(run)
         self._exit = contextlib.ExitStack()
         self._vici: Vici | None = None
+        self._recovered = False
+        self.journal = Journal()
 
     def __enter__(self) -> Host:
         return self
@@ -44,9 +54,31 @@ class Host:
 
     @property
     def vici(self) -> Vici:
+        """The session, or a new one where the daemon broke off and is there again."""
+        if self._vici is not None and self._vici.lost:
+            self._exit.close()
+            self._vici = self._once_more()
         if self._vici is None:
             self._vici = self._exit.enter_context(Vici())
         return self._vici
+
+    def _once_more(self) -> Vici:
+        """A daemon that has crashed is started anew by systemd; once in a run is enough."""
+        if self._recovered:
+            raise HostError("reach the IKE daemon", "it broke off twice")
+        self._recovered = True
+        deadline = time.monotonic() + RECOVERY_TIME
+        while True:
+            try:
+                return self._exit.enter_context(Vici())
+            except HostError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_PAUSE)
+
+    def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
+        """One run at a time; gives the note of a wait."""
+        return exclusive(what)
 
     def speaks_ikev1(self) -> bool:
         """Whether IKEv1 is built into the daemon that runs; True where that can't be told."""

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -22,6 +23,10 @@ _TRY_ESP = [
     *("proto", "esp", "spi", "0x1001", "mode", "tunnel"),
     *("auth", "hmac(sha256)", f"0x{'00' * 32}", "enc", "cbc(aes)", f"0x{'00' * 16}"),
 ]
+
+
+# A policy begins at the margin; a port, or a protocol, may follow the networks.
+_POLICY = re.compile(r"^src (\S+) dst (\S+) *$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,31 @@ class Link:
         output(self._run, f"delete interface {device}", ["ip", "link", "delete", "dev", device])
 
     def delete_address(self, device: str, address: str) -> None:
-        """``address`` with its prefix length."""
+        """``address`` with its prefix length. The others stay.
+
+        An IPv4 address takes those of its network along that came after it, unless the kernel is
+        told to promote them; so they are put back.
+        """
+        before = self.get(device)
         argv = ["ip", "address", "delete", address, "dev", device]
         output(self._run, f"delete address {address} from {device}", argv)
+        after = self.get(device)
+        if before is None or after is None:
+            return
+        for other in before.addresses:
+            if other not in (address, *after.addresses):
+                argv = ["ip", "address", "replace", other, "dev", device]
+                output(self._run, f"put address {other} back on {device}", argv)
 
     def forwarding(self, version: int) -> bool:
         """Whether the kernel forwards IPv4 or IPv6 at all; False where it lacks the protocol."""
         return self._proc(_FORWARDING[version]) == "1"
+
+    def outbound_policies(self) -> frozenset[tuple[str, str]]:
+        """Source and destination of each outbound IPsec policy of the kernel, as networks."""
+        argv = ["ip", "xfrm", "policy", "list", "dir", "out"]
+        listed = output(self._run, "list the IPsec policies of the kernel", argv)
+        return frozenset(_POLICY.findall(listed))
 
     def kernel_has_esp(self) -> bool:
         """Found out by trying; on the way the kernel may load its module."""

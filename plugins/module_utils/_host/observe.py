@@ -15,9 +15,11 @@ from .._plan.observed import DaemonState, NetworkState, Observed
 from .._plan.planner import Scope, files_in
 from .._render import nft
 from .._render.artefacts import Artefacts, File, NetworkParts, unit_name
+from .._render.strongswan_conf import LIBIPSEC
 from .host import Host
 from .link import LinkState
 from .nft import Nft, rules_in, table_in
+from .vici_message import IkeState
 
 
 def observe(host: Host, before: Artefacts, after: Artefacts, scope: Scope) -> Observed:
@@ -41,27 +43,34 @@ def _files(host: Host, paths: t.Iterable[str]) -> dict[str, File]:
 
 def daemon_state(host: Host) -> DaemonState:
     vici = host.vici
-    established: dict[str, frozenset[str]] = {}
-    ids: dict[str, frozenset[str]] = {}
-    for sa in vici.sas():
-        ids[sa.name] = ids.get(sa.name, frozenset()) | {child.uniqueid for child in sa.children}
-        if sa.up:
-            installed = {child.name for child in sa.children if child.up}
-            established[sa.name] = frozenset(installed) | established.get(sa.name, frozenset())
+    sas = vici.sas()
+    policies = vici.policies()
+    plugins = vici.plugins()
     return DaemonState(
-        vici.version().get("version", ""),
-        vici.plugins(),
-        vici.connections(),
-        vici.secrets(),
-        established,
-        frozenset(
-            (policy.ike, policy.child)
-            for policy in vici.policies()
-            if policy.mode not in ("PASS", "DROP")
-        ),
-        ids,
-        vici.keys(),
+        version=vici.version().get("version", ""),
+        plugins=plugins,
+        connections=vici.connections(),
+        secrets=vici.secrets(),
+        established=_by_name((sa.name, _installed(sa)) for sa in sas if sa.up),
+        traps=frozenset((item.ike, item.child) for item in policies if not item.shunt),
+        shunts=frozenset((item.ike, item.child) for item in policies if item.shunt),
+        ike_ids=_by_name((sa.name, [sa.uniqueid]) for sa in sas),
+        child_ids=_by_name((sa.name, [child.uniqueid for child in sa.children]) for sa in sas),
+        policies=None if LIBIPSEC in plugins else host.link.outbound_policies(),
+        keys=vici.keys(),
+        unfinished=host.journal.read(vici.pid),
     )
+
+
+def _installed(sa: IkeState) -> list[str]:
+    return [child.name for child in sa.children if child.up]
+
+
+def _by_name(found: t.Iterable[tuple[str, t.Iterable[str]]]) -> dict[str, frozenset[str]]:
+    joined: dict[str, frozenset[str]] = {}
+    for name, items in found:
+        joined[name] = joined.get(name, frozenset()) | frozenset(items)
+    return joined
 
 
 def _network(host: Host, parts: NetworkParts) -> NetworkState:
@@ -79,6 +88,7 @@ def _network(host: Host, parts: NetworkParts) -> NetworkState:
         match,
         host.systemd.is_enabled(unit),
         host.systemd.is_active(unit),
+        host.systemd.is_stale(unit),
     )
 
 

@@ -23,6 +23,10 @@ class Systemd:
     def is_active(self, unit: str) -> bool:
         return self._show(unit, "ActiveState") in ("active", "reloading")
 
+    def is_stale(self, unit: str) -> bool:
+        """Whether the unit's file has changed since systemd read it."""
+        return self._show(unit, "NeedDaemonReload") == "yes"
+
     def daemon_reload(self) -> None:
         output(self._run, "reload systemd's unit files", ["systemctl", "daemon-reload"])
 

@@ -87,6 +87,11 @@ class Vici:
         self._socket.close()
 
     @property
+    def lost(self) -> bool:
+        """Whether the session is over, so that a new one is needed."""
+        return bool(self._lost)
+
+    @property
     def pid(self) -> int:
         """The process that listens on the socket; 0 where it is in another PID namespace."""
         return self._socket.listener()
@@ -241,6 +246,11 @@ class Vici:
                 if item.name == child and not item.gone:
                     gone_too = not self._terminate_child(sa, item, timeout) or gone_too
         return gone_too
+
+    def install(self, ike: str, child: str) -> None:
+        """Install the trap or the shunt of a child, or install it once more in the kernel."""
+        message = {"child": child, "ike": ike}
+        self._request(f"install the policy of {ike}/{child}", "install", message)
 
     def uninstall(self, ike: str, child: str) -> bool:
         """Remove the trap, pass or drop policy of a child. Whether there was one."""

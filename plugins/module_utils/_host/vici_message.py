@@ -120,6 +120,11 @@ class PolicyState:
         """From an entry of the event ``list-policy``."""
         return cls(policy.get("ike", ""), policy["child"], policy["mode"])
 
+    @property
+    def shunt(self) -> bool:
+        """Whether it takes traffic out of IPsec's hands, with no SA to follow."""
+        return self.mode in ("PASS", "DROP")
+
 
 def _section(section: Message, path: str) -> dict[str, t.Any]:
     encoded: dict[str, t.Any] = {}

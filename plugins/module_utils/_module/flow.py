@@ -26,6 +26,7 @@ from .._plan.plan import Plan
 from .._plan.planner import make_plan, touched
 from .._render.artefacts import Credentials, artefacts
 from .edit import Edit, View
+from .foreign import check_configuration
 from .resource import Resource
 
 
@@ -33,20 +34,24 @@ def run(resource: Resource) -> None:
     """The ``main`` of a module."""
     module = AnsibleModule(**resource.spec.arguments())
     try:
-        with Host(_runner(module)) as host:
+        with Host(_runner(module)) as host, host.exclusive(resource.key) as waited:
             edit, plan, warnings = _run(resource, host, module.params)
             notes = [] if module.check_mode else apply(host, plan)
     except ModelError as error:
         module.fail_json(msg=str(error.within(resource.key)))
     except TunnelwrightError as error:
         module.fail_json(msg=str(error))
-    for warning in (*edit.warnings, *warnings, *notes):
-        module.warn(warning)
+    for warning in (waited, *edit.warnings, *warnings, *notes):
+        if warning:
+            module.warn(warning)
     result: dict[str, t.Any] = {
         "changed": bool(plan),
         resource.key: edit.result,
         "actions": plan.actions,
         "impact": plan.impact,
+        "impacts": [
+            {"sa": item.sa, "impact": item.kind, "reason": item.reason} for item in plan.impacts
+        ],
     }
     if module._diff:
         result["diff"] = plan.diff
@@ -67,11 +72,13 @@ def _run(
     userspace = uses_userspace(host, edit.gateway, before=before.userspace)
     after = artefacts(edit.gateway, userspace=userspace, credentials=_credentials(host, edit))
     scope = touched(before, after, edit.scope)
+    foreign = check_configuration(resource.key, params, host.files, after, scope)
     observed = observe(host, before, after, scope)
     warnings = resource.check_host(host, View(current, edit, params, observed, userspace))
     plan = make_plan(before, after, observed, scope, params.get("apply", GRACEFUL))
+    foreign.allow(plan)
     try_out(host, plan)
-    return edit, plan, warnings
+    return edit, plan, foreign.warnings + warnings
 
 
 def _credentials(host: Host, edit: Edit) -> dict[str, Credentials]:

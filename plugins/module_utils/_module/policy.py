@@ -72,7 +72,8 @@ def check_names(
     """
     there = [name for name in connections if name in daemon.connections]
     for name in there:
-        if not is_loaded(connections[name], daemon.connections[name]):
+        ours = name in daemon.unfinished.connections
+        if not ours and not is_loaded(connections[name], daemon.connections[name]):
             raise ModelError(
                 option,
                 name,
@@ -80,7 +81,7 @@ def check_names(
                 "another name, or remove that connection",
             )
     for name in secrets:
-        if not there and name in daemon.secrets:
+        if not there and name in daemon.secrets - daemon.unfinished.secrets:
             raise ModelError(
                 option,
                 name,

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""How a connection whose SAs are up is exchanged for a changed one.
+"""How a connection that is loaded is exchanged for a changed one.
 
 Left to itself, charon closes what has a start action as soon as it is given something else, and
 never renegotiates what has none. Both are avoided by what charon does not look at: it compares
@@ -12,6 +12,8 @@ Child SA configurations without their names, but closes SAs and removes traps by
 connection is first loaded once more with its children under other names, which is no change to
 charon; the new one then replaces children that no SA is called after. What has a start action
 initiates by itself and stands beside the old SA, which is closed when the new one carries traffic.
+
+The names tell, too: a connection whose children are set aside is one that a run died over.
 
 Source: src/libcharon/plugins/vici/vici_config.c (clear_start_action, run_start_action) and
 src/libcharon/config/peer_cfg.c (replace_child_cfgs) of strongSwan 5.9.8 and 6.0.1.
@@ -24,11 +26,13 @@ from dataclasses import dataclass
 
 from .._render.settings_file import Section
 from .observed import DaemonState
+from .plan import Impact, Plan
 from .steps import (
     HandOver,
     Initiate,
-    LoadConnection,
+    SetAside,
     Step,
+    Supersede,
     TerminateChild,
     TerminateConnection,
     UninstallTrap,
@@ -41,17 +45,18 @@ GRACEFUL, REESTABLISH, DEFER = APPLY = ("graceful", "reestablish", "defer")
 _NOT_COMPARED = "dpd_timeout"
 
 # No phase 2 can bear such a name.
-_ASIDE = "{}.replaced"
+_ASIDE = ".replaced"
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """One connection, loaded as ``before`` with SAs that are up, to be loaded as ``after``."""
+    """One connection, loaded as ``before``, to be loaded as ``after``."""
 
     name: str
     before: Section
     after: Section
     daemon: DaemonState
+    apply: str = GRACEFUL
 
     @property
     def installed(self) -> frozenset[str]:
@@ -70,7 +75,7 @@ class Exchange:
         return tuple(
             name
             for name in sorted(self.installed & new.keys())
-            if self.whole or old.get(name) != new[name]
+            if self.whole or not _same_sa(old.get(name), new[name])
         )
 
     @property
@@ -78,44 +83,98 @@ class Exchange:
         return tuple(sorted(children(self.before).keys() - children(self.after).keys()))
 
     @property
-    def initiates(self) -> bool:
+    def renews(self) -> bool:
+        """Whether new SAs are negotiated, rather than waited for."""
+        return self.apply == REESTABLISH or (self.apply == GRACEFUL and self._initiates)
+
+    @property
+    def _initiates(self) -> bool:
         return any(child.get("start_action") != "none" for child in children(self.after).values())
 
-    def impact(self, apply: str) -> str:
-        """What becomes of the SAs that are up: replaced (or closed), or left as they are."""
-        if self.stale and (apply == DEFER or (apply == GRACEFUL and not self.initiates)):
-            return "child" if self._closing() else "pending"
-        if self.whole and self.stale:
-            return "ike"
-        return "child" if self.stale or self._closing() else "none"
+    @property
+    def set_aside(self) -> Plan:
+        """The first half, which changes nothing: it stands between a run that dies and its harm."""
+        steps: list[Step] = []
+        loaded = self.daemon.connections.get(self.name, {})
+        if not is_set_aside(loaded):
+            steps.append(SetAside(self.name, self.before))
+        if would_be_dropped(self.before, self.after, loaded):
+            steps.append(UnloadConnection(self.name, self.before))
+        if self.name in self.daemon.ike_ids and not self.installed:
+            # An attempt with the old values, which may go on for ever, or what is left of a tunnel,
+            # which charon closes at one change and not at another.
+            steps.append(TerminateConnection(self.name))
+        return Plan(tuple(steps))
 
-    def steps(self, apply: str) -> tuple[Step, ...]:
-        """The old children aside, the new connection in, its SAs up, the old ones down."""
-        made: list[Step] = [*self._aside()]
-        if apply == REESTABLISH and self.stale:
-            made += self._torn_down()
-        made.append(LoadConnection(self.name, self._loaded(apply), self.before))
-        if apply != DEFER:
-            made += self._brought_up()
+    @property
+    def taken_up(self) -> Plan:
+        """The second half: the new connection in, its SAs up, the old ones down."""
+        steps: list[Step] = []
+        if self.apply == REESTABLISH and self.stale:
+            steps += self._torn_down()
+        steps.append(Supersede(self.name, self._loaded(), self.before))
+        if self.renews:
+            steps += self._brought_up()
         for child in self.gone:
-            made += close_child(self.name, child, self.daemon)
-        made += self._untrapped()
-        return tuple(made)
+            steps += close_child(self.name, child, self.daemon)
+        steps += self._untrapped()
+        return Plan(tuple(steps), impacts=self.impacts)
 
-    def _aside(self) -> t.Iterator[Step]:
-        renamed = {_ASIDE.format(name): child for name, child in children(self.before).items()}
-        aside = {**self.before, "children": renamed}
-        yield LoadConnection(self.name, aside, self.before, " with its children set aside")
-        if would_be_dropped(self.before, self.after, self.daemon.connections.get(self.name, {})):
-            yield UnloadConnection(self.name, self.before)
+    @property
+    def impacts(self) -> tuple[Impact, ...]:
+        """What becomes of the SAs that are up."""
+        if self.name not in self.daemon.established:
+            return (Impact(self.name, "none", "no SA of it is up"),)
+        if not self.installed:
+            return (Impact(self.name, "ike", "it carries no Child SA: it is closed"),)
+        if self._torn_down_whole:
+            return (Impact(self.name, "ike", f"{self._changed()}: {self._how('IKE SA')}"),)
+        if self.whole and self.renews:
+            return (Impact(self.name, "ike", f"{self._changed()}: {self._how('IKE SA')}"),)
+        whole = (Impact(self.name, "pending", f"{self._changed()}: {_LATER}"),)
+        listed = [self._impact_on(child) for child in sorted(self.installed)]
+        if self.whole:
+            # What is said of the IKE SA holds for all that stay on it.
+            listed = [impact for impact in listed if impact.kind == "child"]
+        return (*(whole if self.whole else ()), *listed)
+
+    def _impact_on(self, child: str) -> Impact:
+        sa = f"{self.name}/{child}"
+        if child in self.gone:
+            return Impact(sa, "child", "no longer configured: it is closed")
+        if child not in self.stale:
+            return Impact(sa, "none", "not changed")
+        why = _keys(children(self.before).get(child, {}), children(self.after)[child])
+        if self.renews:
+            return Impact(sa, "child", f"{why} changed: {self._how('Child SA')}")
+        return Impact(sa, "pending", f"{why} changed: {_LATER}")
+
+    def _changed(self) -> str:
+        old, new = self.before, self.after
+        if self.whole:
+            # Enough is said.
+            old, new = ({**side, "children": ""} for side in (old, new))
+        return f"{_keys(old, new)} changed"
+
+    def _how(self, what: str) -> str:
+        if self.apply == REESTABLISH:
+            again = "then brought up again" if self._initiates else "for the peer to bring up again"
+            return f"the {what} is closed, {again}"
+        return f"a new {what} is brought up beside it, then it is closed"
+
+    @property
+    def _torn_down_whole(self) -> bool:
+        """An IKE SA that is left without a child is closed by charon, at one change or another."""
+        whole = self.whole or self.installed <= {*self.stale, *self.gone}
+        return self.apply == REESTABLISH and bool(self.stale) and whole
 
     def _torn_down(self) -> list[Step]:
-        if self.whole:
+        if self._torn_down_whole:
             return [TerminateConnection(self.name)]
         return [TerminateChild(self.name, child) for child in self.stale]
 
-    def _loaded(self, apply: str) -> Section:
-        if apply != DEFER:
+    def _loaded(self) -> Section:
+        if self.apply != DEFER:
             return self.after
         # What starts would bring the new values up at once; the file has the start action.
         quiet = {
@@ -127,16 +186,19 @@ class Exchange:
         }
         return {**self.after, "children": quiet}
 
-    def _brought_up(self) -> list[Step]:
-        if not self.stale or not self.initiates:
-            return []
-        made: list[Step] = [
-            Initiate(self.name, name)
-            for name in self.stale
-            if "start" not in str(children(self.after)[name].get("start_action"))
-        ]
+    def _brought_up(self) -> t.Iterator[Step]:
+        for name in self.stale:
+            action = str(children(self.after)[name].get("start_action"))
+            # What never initiates is the peer's to bring up again.
+            if "start" not in action and action != "none":
+                yield Initiate(self.name, name)
+        waited_for = tuple(
+            name for name in self.stale if children(self.after)[name].get("start_action") != "none"
+        )
         ids = self.daemon.child_ids.get(self.name, frozenset())
-        return [*made, HandOver(self.name, self.stale, ids)]
+        ikes = self.daemon.ike_ids.get(self.name, frozenset()) if self.whole else frozenset()
+        if waited_for or (ikes and not self.stale and self.installed):
+            yield HandOver(self.name, waited_for, ids, ikes)
 
     def _untrapped(self) -> t.Iterator[Step]:
         """Put aside, a child that is to trap no longer has kept its trap."""
@@ -145,14 +207,26 @@ class Exchange:
             if "trap" not in actions and (self.name, child) in self.daemon.traps:
                 yield UninstallTrap(self.name, child)
 
-    def _closing(self) -> bool:
-        return bool(self.installed.intersection(self.gone))
+
+_LATER = "it goes on with the old values until it is established anew, which a rekeying is not"
 
 
 def children(section: Section | None) -> t.Mapping[str, Section]:
     if section is None:
         return {}
     return t.cast(t.Mapping[str, Section], section.get("children", {}))
+
+
+def aside(section: Section) -> Section:
+    """A connection with its children under names that no SA has."""
+    renamed = {f"{name}{_ASIDE}": child for name, child in children(section).items()}
+    return {**section, "children": renamed}
+
+
+def is_set_aside(loaded: t.Mapping[str, t.Any]) -> bool:
+    """Whether a connection, as list-conns shows it, has its children set aside."""
+    names = loaded.get("children", {})
+    return bool(names) and all(name.endswith(_ASIDE) for name in names)
 
 
 def close_child(name: str, child: str, daemon: DaemonState) -> t.Iterator[Step]:
@@ -177,3 +251,26 @@ def would_be_dropped(before: Section | None, after: Section, loaded: t.Mapping[s
 
     stale = str(loaded.get(_NOT_COMPARED, "0")) != str(after.get(_NOT_COMPARED, "0"))
     return stale and (before is None or compared(before) == compared(after))
+
+
+def _same_sa(old: Section | None, new: Section) -> bool:
+    """Whether an SA of ``old`` is as one of ``new`` would be; charon starts what is to start."""
+    if old is None:
+        return False
+    if "start" in str(new.get("start_action")):
+        return old == new
+    return {**old, "start_action": ""} == {**new, "start_action": ""}
+
+
+def _keys(old: Section, new: Section) -> str:
+    """The strongSwan options in which two sections differ: ``version, local.id``."""
+    return ", ".join(_differing(old, new))
+
+
+def _differing(old: Section, new: Section, path: str = "") -> t.Iterator[str]:
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, t.Mapping) and isinstance(after, t.Mapping):
+            yield from _differing(before, after, f"{path}{key}.")
+        elif before != after:
+            yield f"{path}{key}"

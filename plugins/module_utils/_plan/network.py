@@ -36,7 +36,7 @@ def plan_network(
     if after is None:
         return _plan_removal(before, observed)
     state = observed.networks.get(after.network.name, NetworkState())
-    files = _plan_files(after, observed)
+    files = _plan_files(after, observed, state)
     moved = _plan_move(before, after)
     if after.network.started:
         on = _plan_on(after, state, drifted=after.rules == observed.files.get(after.rules.path))
@@ -44,10 +44,13 @@ def plan_network(
     return files + _plan_off(before, after, state) + moved
 
 
-def _plan_files(after: NetworkParts, observed: Observed) -> Plan:
+def _plan_files(after: NetworkParts, observed: Observed, state: NetworkState) -> Plan:
     plan = written(after.files, observed)
     if observed.files.get(after.unit.path) != after.unit:
         plan += Plan((ReloadUnits(),))
+    elif state.unit_stale:
+        header = f"unit {unit_name(after.network.name)} in systemd"
+        plan += Plan((ReloadUnits(),), (state_difference(header, "an older one", "as its file"),))
     return plan
 
 

@@ -15,6 +15,18 @@ from .._render.artefacts import File
 
 
 @dataclass(frozen=True)
+class Unfinished:
+    """What a run that died had in hand, so that the daemon may hold what its files don't tell.
+
+    ``connections`` are the unique ids of the Child SAs that each had before it was touched.
+    """
+
+    connections: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
+    secrets: frozenset[str] = frozenset()
+    settings: bool = False
+
+
+@dataclass(frozen=True)
 class DaemonState:
     """What charon says of itself. ``connections`` is list-conns as it came, texts decoded."""
 
@@ -24,11 +36,18 @@ class DaemonState:
     secrets: frozenset[str] = frozenset()
     # Children installed by name of the connection; a connection is listed while its IKE SA is up.
     established: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # Traps and shunts (pass, drop), as connection and child.
     traps: frozenset[tuple[str, str]] = frozenset()
-    # The unique ids of all Child SAs, by name of the connection.
+    shunts: frozenset[tuple[str, str]] = frozenset()
+    # The unique ids of all IKE SAs and of all Child SAs, by name of the connection.
+    ike_ids: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
     child_ids: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # Source and destination of the outbound policies in the kernel; None where charon keeps its
+    # policies to itself.
+    policies: frozenset[tuple[str, str]] | None = None
     # The ids of the private keys.
     keys: frozenset[str] = frozenset()
+    unfinished: Unfinished = Unfinished()
 
     @property
     def release(self) -> int:
@@ -50,6 +69,8 @@ class NetworkState:
     rules_match: bool = False
     enabled: bool = False
     active: bool = False
+    # systemd has not read the unit file as it is now.
+    unit_stale: bool = False
 
 
 @dataclass(frozen=True)

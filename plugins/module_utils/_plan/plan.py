@@ -27,12 +27,28 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Impact:
+    """What becomes of an SA that is up, and why.
+
+    ``sa`` is the IKE SA of a connection (``site-b``) with all that is on it, or one of its Child
+    SAs (``site-b/lan``). ``kind`` is one of ``IMPACTS``.
+    """
+
+    sa: str
+    kind: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.sa}: {self.kind}: {self.reason}"
+
+
+@dataclass(frozen=True)
 class Plan:
     """Ordered steps, what they change, and what becomes of SAs that are up."""
 
     steps: tuple[Step, ...] = ()
     differences: tuple[Difference, ...] = ()
-    impact: str = "none"
+    impacts: tuple[Impact, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether there is anything to do: Ansible's ``changed``."""
@@ -43,8 +59,13 @@ class Plan:
         return Plan(
             self.steps + other.steps,
             self.differences + other.differences,
-            worst(self.impact, other.impact),
+            self.impacts + other.impacts,
         )
+
+    @property
+    def impact(self) -> str:
+        """The worst of all."""
+        return max((item.kind for item in self.impacts), key=IMPACTS.index, default="none")
 
     @property
     def actions(self) -> list[str]:
@@ -52,7 +73,11 @@ class Plan:
 
     @property
     def diff(self) -> list[dict[str, str]]:
-        """In the form that Ansible prints with ``--diff``."""
+        """In the form that Ansible prints with ``--diff``; what it does to SAs comes last."""
+        shown = self.differences
+        if self.impacts:
+            told = "".join(f"{item}\n" for item in self.impacts)
+            shown += (Difference("impact on the SAs that are up", "", told),)
         return [
             {
                 "before_header": item.header,
@@ -60,12 +85,8 @@ class Plan:
                 "before": item.before,
                 "after": item.after,
             }
-            for item in self.differences
+            for item in shown
         ]
-
-
-def worst(*impacts: str) -> str:
-    return max(impacts, key=IMPACTS.index, default="none")
 
 
 def joined(plans: t.Iterable[Plan]) -> Plan:

@@ -18,7 +18,7 @@ from .exchange import GRACEFUL
 from .files import removed, written
 from .network import plan_network, plan_record
 from .observed import Observed
-from .plan import Plan, joined
+from .plan import Impact, Plan, joined
 from .steps import ReloadSettings, RestartDaemon
 from .swanctl import plan_swanctl
 
@@ -99,7 +99,12 @@ def _plan_daemon(before: Artefacts, after: Artefacts, observed: Observed, *, res
     wanted = [after.daemon[path] for path in sorted(after.daemon)]
     gone = [before.daemon[path] for path in sorted(before.daemon.keys() - after.daemon.keys())]
     plan = written(wanted, observed) + removed(gone, observed)
-    return plan + Plan((ReloadSettings(),)) if plan and not restart else plan
+    if not plan and observed.daemon.unfinished.settings and after.daemon:
+        drift = state_difference("settings of the IKE daemon", "perhaps others", "loaded")
+        plan = Plan(differences=(drift,))
+    elif not plan:
+        return plan
+    return plan if restart else plan + Plan((ReloadSettings(),))
 
 
 def _plan_restart(why: str, observed: Observed) -> Plan:
@@ -107,8 +112,11 @@ def _plan_restart(why: str, observed: Observed) -> Plan:
     states = ["loaded", "not loaded"]
     if LIBIPSEC not in observed.daemon.plugins:
         states.reverse()
-    impact = "ike" if observed.daemon.established else "none"
-    return Plan((RestartDaemon(why),), (state_difference(header, *states),), impact)
+    impacts = tuple(
+        Impact(name, "ike", f"the IKE daemon restarts: {why}")
+        for name in sorted(observed.daemon.established)
+    )
+    return Plan((RestartDaemon(why),), (state_difference(header, *states),), impacts)
 
 
 def _restart_reason(before: Artefacts, after: Artefacts, observed: Observed) -> str:

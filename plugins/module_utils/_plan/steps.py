@@ -72,15 +72,55 @@ class LoadConnection(Step):
     name: str
     section: Section = field(repr=False)
     before: Section | None = field(default=None, repr=False)
-    how: str = ""
 
     def __str__(self) -> str:
-        return f"load connection {self.name}{self.how}"
+        return f"load connection {self.name}"
 
     def undo(self) -> Step:
         if self.before is None:
             return UnloadConnection(self.name)
         return LoadConnection(self.name, self.before)
+
+
+@dataclass(frozen=True)
+class SetAside(Step):
+    """Load a connection as it is, its children under other names: no change to charon."""
+
+    name: str
+    section: Section = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"load connection {self.name} with its children set aside"
+
+    def undo(self) -> Step:
+        return LoadConnection(self.name, self.section)
+
+
+@dataclass(frozen=True)
+class Supersede(Step):
+    """Load a changed connection in the place of ``before``, whose children were set aside."""
+
+    name: str
+    section: Section = field(repr=False)
+    before: Section = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"load connection {self.name}"
+
+    def undo(self) -> Step:
+        return Revert(self.name, self.before, self.section)
+
+
+@dataclass(frozen=True)
+class Revert(Step):
+    """Take back a ``Supersede``: the other way round, and as gracefully."""
+
+    name: str
+    section: Section = field(repr=False)
+    loaded: Section = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"load connection {self.name} as it was"
 
 
 @dataclass(frozen=True)
@@ -189,17 +229,33 @@ class Initiate(Step):
 class HandOver(Step):
     """Wait until the children carry traffic anew, then close the SAs that they had before.
 
-    ``old`` are the unique ids of the Child SAs of the connection before. Where the peer refuses the
-    new values, the old SAs stay.
+    ``old`` are the unique ids of the Child SAs of the connection before, ``ikes`` those of its IKE
+    SAs if these are to go too. Where the peer refuses the new values, the old SAs stay.
     """
 
     connection: str
     children: tuple[str, ...]
     old: frozenset[str] = field(repr=False)
+    ikes: frozenset[str] = field(default=frozenset(), repr=False)
+    # Children that may have nothing new to take up.
+    optional: bool = False
 
     def __str__(self) -> str:
+        if not self.children:
+            return f"close the old IKE SA of {self.connection}"
         names = ", ".join(f"{self.connection}/{child}" for child in self.children)
         return f"hand over to the new SAs of {names}, then close the old ones"
+
+
+@dataclass(frozen=True)
+class InstallTrap(Step):
+    """vici ``install``: put back the trap, or the shunt, of a child that is loaded."""
+
+    connection: str
+    child: str
+
+    def __str__(self) -> str:
+        return f"install the policy of {self.connection}/{self.child}"
 
 
 @dataclass(frozen=True)

@@ -6,20 +6,24 @@
 
 """What to do so that one file under conf.d, and the daemon, hold what they should.
 
-The daemon comes first and the file second: if the run dies between the two, the next one finds the
-old file and does the whole again, while the other order would look finished.
+The order lets a run die between any two steps, and the next one see what is left to do. Where the
+daemon does not show what it holds, it comes before the file, which then is still the old one: a
+secret. Where it shows, the file comes first: a connection that is not loaded, or whose children are
+set aside, is found to be so.
 """
 
 from __future__ import annotations
 
+import typing as t
+
 from .._render.artefacts import SwanctlFile
 from .._render.settings_file import Section
 from .differences import state_difference
-from .exchange import GRACEFUL, Exchange, children, starting, would_be_dropped
+from .exchange import GRACEFUL, Exchange, children
 from .files import removed, written
-from .loaded import is_loaded
 from .observed import Observed
-from .plan import Difference, Plan, joined
+from .plan import Difference, Impact, Plan, joined
+from .repair import plan_repair
 from .steps import (
     LoadConnection,
     LoadKey,
@@ -42,23 +46,27 @@ def plan_swanctl(
     """``before`` and ``after`` are the file as the models before and after the edit render it."""
     old = before or _nothing_of(after)
     new = after or _nothing_of(before)
-    staying = joined(
-        _plan_load(name, old.connections.get(name), section, observed, apply)
-        for name, section in new.connections.items()
-    )
     # Only what was in the file before is ours to unload.
     going = joined(
         _plan_unload(name, old.connections.get(name), observed)
         for name in old.owned
         if name not in new.connections
     )
+    loads = [
+        _plan_load(name, old.connections.get(name), section, observed, apply)
+        for name, section in new.connections.items()
+    ]
     return (
-        written(new.extra_files, observed)
+        _plan_key_out(old, new)
         + _plan_secrets_in(old, new, observed)
         + going
-        + staying
+        + joined(aside for aside, _load in loads)
+        + written(new.extra_files, observed)
+        + _plan_key_in(old, new, observed)
+        + (written((new.file,), observed) if after is not None else Plan())
+        + joined(load for _aside, load in loads)
         + _plan_secrets_out(old, new, observed)
-        + _plan_file(old, new, observed, wanted=after is not None)
+        + _plan_files_out(old, new, observed, wanted=after is not None)
     )
 
 
@@ -70,41 +78,14 @@ def _nothing_of(parts: SwanctlFile | None) -> SwanctlFile:
 
 def _plan_load(
     name: str, before: Section | None, after: Section, observed: Observed, apply: str
-) -> Plan:
-    daemon = observed.daemon
-    loaded = daemon.connections.get(name)
+) -> tuple[Plan, Plan]:
+    """What comes before the file is written, and what comes after it."""
     if before == after:
-        return _plan_repair(name, after, observed)
-    if before is not None and loaded is not None and name in daemon.established:
-        exchange = Exchange(name, before, after, daemon)
-        return Plan(exchange.steps(apply), impact=exchange.impact(apply))
-    kept = _without_renamed(before, after)
-    steps: list[Step] = [LoadConnection(name, after, before)]
-    if loaded is not None and would_be_dropped(before, after, loaded):
-        steps = [UnloadConnection(name, before), LoadConnection(name, after)]
-    elif kept is not None:
-        steps = [LoadConnection(name, kept, before), LoadConnection(name, after, kept)]
-    for child in sorted(children(before).keys() - children(after).keys()):
-        if _leaves_trap(before, child) and (name, child) in daemon.traps:
-            steps.append(UninstallTrap(name, child))
-    return Plan(tuple(steps))
-
-
-def _plan_repair(name: str, section: Section, observed: Observed) -> Plan:
-    """A connection that somebody else unloaded, or loaded otherwise."""
-    loaded = observed.daemon.connections.get(name)
-    if is_loaded(section, loaded):
-        return Plan()
-    steps: list[Step] = [LoadConnection(name, section, section)]
-    if loaded is not None and would_be_dropped(section, section, loaded):
-        steps = [UnloadConnection(name, section), LoadConnection(name, section)]
-    now = "not as it should be" if loaded is not None else "not loaded"
-    difference = state_difference(f"connection {name} in the IKE daemon", now, "loaded")
-    impact = "none"
-    if loaded is not None and name in observed.daemon.established:
-        # What list-conns shows of somebody else's change does not tell how far it goes.
-        impact = "ike" if starting(section) else "pending"
-    return Plan(tuple(steps), (difference,), impact)
+        return Plan(), plan_repair(name, after, observed.daemon)
+    if before is not None and name in observed.daemon.connections:
+        exchange = Exchange(name, before, after, observed.daemon, apply)
+        return exchange.set_aside, exchange.taken_up
+    return Plan(), Plan((LoadConnection(name, after, before),))
 
 
 def _plan_unload(name: str, before: Section | None, observed: Observed) -> Plan:
@@ -112,7 +93,7 @@ def _plan_unload(name: str, before: Section | None, observed: Observed) -> Plan:
     steps: list[Step] = []
     if name in daemon.connections:
         steps.append(UnloadConnection(name, before))
-    if name in daemon.established:
+    if name in daemon.ike_ids or name in daemon.established:
         steps.append(TerminateConnection(name))
     for connection, child in sorted(daemon.traps):
         # unload-conn takes the traps of start_action along, but not those that DPD left.
@@ -122,8 +103,10 @@ def _plan_unload(name: str, before: Section | None, observed: Observed) -> Plan:
     if steps:
         header = f"connection {name} in the IKE daemon"
         difference = (state_difference(header, "loaded", "not loaded"),)
-    impact = "ike" if name in daemon.established else "none"
-    return Plan(tuple(steps), difference, impact)
+    impacts: tuple[Impact, ...] = ()
+    if name in daemon.established:
+        impacts = (Impact(name, "ike", "no longer configured: it is closed"),)
+    return Plan(tuple(steps), difference, impacts)
 
 
 def _leaves_trap(section: Section | None, child: str) -> bool:
@@ -131,32 +114,37 @@ def _leaves_trap(section: Section | None, child: str) -> bool:
     return children(section).get(child, {}).get("dpd_action") == "trap"
 
 
-def _without_renamed(before: Section | None, after: Section) -> Section | None:
-    """``after`` without its new children, if others went: charon takes a rename for no change."""
-    gone = children(before).keys() - children(after).keys()
-    come = children(after).keys() - children(before).keys()
-    if not gone or not come:
-        return None
-    kept = {name: child for name, child in children(after).items() if name not in come}
-    return {**after, "children": kept}
-
-
 def _plan_secrets_in(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> Plan:
     """Secrets come before the connections that are to start with them."""
+    daemon = observed.daemon
     known = {item.id: item for item in old.secrets}
-    steps: list[Step] = []
-    differences = []
-    impact = "none"
+    plan = Plan()
     for shared in new.secrets:
-        if shared.id not in observed.daemon.secrets:
-            steps.append(LoadSecret(shared))
-            if known.get(shared.id) == shared:
-                header = f"secret {shared.id} in the IKE daemon"
-                differences.append(state_difference(header, "not loaded", "loaded"))
+        header = f"secret {shared.id} in the IKE daemon"
+        if shared.id not in daemon.secrets:
+            lost = known.get(shared.id) == shared
+            drift = (state_difference(header, "not loaded", "loaded"),) if lost else ()
+            plan += Plan((LoadSecret(shared),), drift)
         elif known.get(shared.id) != shared:
-            steps.append(LoadSecret(shared, known.get(shared.id)))
-            impact = _secret_impact(new, observed)
-    return Plan(tuple(steps), tuple(differences), impact) + _plan_key_in(old, new, observed)
+            load = LoadSecret(shared, known.get(shared.id))
+            plan += Plan((load,), impacts=tuple(_secret_impacts(new, observed)))
+        elif shared.id in daemon.unfinished.secrets:
+            drift = (state_difference(header, "perhaps another", "loaded"),)
+            plan += Plan((LoadSecret(shared, shared),), drift)
+    return plan
+
+
+def _secret_impacts(new: SwanctlFile, observed: Observed) -> t.Iterator[Impact]:
+    for name in new.connections:
+        if name in observed.daemon.established:
+            why = "its secret changed: it goes on, and the next authentication takes the new one"
+            yield Impact(name, "pending", why)
+
+
+def _plan_key_out(old: SwanctlFile, new: SwanctlFile) -> Plan:
+    """The old private key before the new one: they may be one key, written in two ways."""
+    replaced = old.private_key and new.private_key and old.private_key != new.private_key
+    return Plan((UnloadKey(old.private_key),) if old.private_key and replaced else ())
 
 
 def _plan_key_in(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> Plan:
@@ -164,18 +152,12 @@ def _plan_key_in(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> Plan
     if key is None:
         return Plan()
     load = LoadKey(key, new.key_id)
-    if key == old.private_key:
-        if not new.key_id or new.key_id in observed.daemon.keys:
-            return Plan()
-        header = f"private key {key.path} in the IKE daemon"
-        return Plan((load,), (state_difference(header, "not loaded", "loaded"),))
-    # The old one before the new one: they may be one key, written in two ways.
-    return Plan((UnloadKey(old.private_key), load) if old.private_key else (load,))
-
-
-def _secret_impact(new: SwanctlFile, observed: Observed) -> str:
-    up = any(name in observed.daemon.established for name in new.connections)
-    return "pending" if up else "none"
+    if key != old.private_key:
+        return Plan((load,))
+    if not new.key_id or new.key_id in observed.daemon.keys:
+        return Plan()
+    header = f"private key {key.path} in the IKE daemon"
+    return Plan((load,), (state_difference(header, "not loaded", "loaded"),))
 
 
 def _plan_secrets_out(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> Plan:
@@ -191,9 +173,9 @@ def _plan_secrets_out(old: SwanctlFile, new: SwanctlFile, observed: Observed) ->
     return Plan(tuple(steps))
 
 
-def _plan_file(old: SwanctlFile, new: SwanctlFile, observed: Observed, *, wanted: bool) -> Plan:
+def _plan_files_out(
+    old: SwanctlFile, new: SwanctlFile, observed: Observed, *, wanted: bool
+) -> Plan:
     staying = {file.path for file in new.extra_files}
     gone = [file for file in old.extra_files if file.path not in staying]
-    if wanted:
-        return written((new.file,), observed) + removed(gone, observed)
-    return removed((old.file, *gone), observed)
+    return removed(gone if wanted else (old.file, *gone), observed)

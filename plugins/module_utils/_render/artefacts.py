@@ -31,8 +31,19 @@ RECORD_DIR = "/etc/tunnelwright"
 SWANCTL_DIR = "/etc/swanctl"
 CONF_DIR = f"{SWANCTL_DIR}/conf.d"
 KEY_DIR = f"{SWANCTL_DIR}/private"
-DAEMON_FILE = "/etc/strongswan.d/tunnelwright.conf"
+STRONGSWAN_DIR = "/etc/strongswan.d"
+DAEMON_FILE = f"{STRONGSWAN_DIR}/tunnelwright.conf"
 UNIT_DIR = "/etc/systemd/system"
+# Where files of ours lie. But for the first one, their names begin with "tunnelwright".
+OWN_DIRECTORIES = (
+    RECORD_DIR,
+    CONF_DIR,
+    f"{SWANCTL_DIR}/x509",
+    KEY_DIR,
+    f"{SWANCTL_DIR}/x509ca",
+    STRONGSWAN_DIR,
+    UNIT_DIR,
+)
 
 PRIVATE = 0o600
 PUBLIC = 0o644
@@ -144,7 +155,7 @@ def advanced_path(network: str) -> str:
 
 
 def advanced_daemon_path(network: str) -> str:
-    return f"/etc/strongswan.d/tunnelwright.advanced.{network}.conf"
+    return f"{STRONGSWAN_DIR}/tunnelwright.advanced.{network}.conf"
 
 
 def credential_paths(connection: IkeConnection) -> dict[str, str]:

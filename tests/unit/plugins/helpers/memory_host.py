@@ -11,6 +11,7 @@ list-conns shows, and loads everything from conf.d when it is restarted.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 from dataclasses import replace
@@ -18,7 +19,9 @@ from pathlib import Path
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import Files
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.journal import Journal
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
     ChildState,
     IkeState,
@@ -40,6 +43,12 @@ ALGORITHMS = {
     "ke": {"MODP_1024", "MODP_2048"},
 }
 
+# What strongSwan reads first.
+PACKAGED = {
+    "/etc/strongswan.conf": "charon {\n}\ninclude strongswan.d/*.conf\n",
+    "/etc/swanctl/swanctl.conf": "include conf.d/*.conf\n",
+}
+
 
 class MemoryHost:
     """``log`` is what was done to it, in order; what is in ``failing`` fails, once."""
@@ -53,6 +62,10 @@ class MemoryHost:
         self.link = MemoryLink(self)
         self.nft = MemoryNft()
         self.systemd = MemorySystemd(self)
+        self.journal = Journal(str(root / "unfinished"))
+        for path, text in PACKAGED.items():
+            (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
+            (root / path[1:]).write_text(text)
 
     def __enter__(self) -> MemoryHost:
         return self
@@ -61,16 +74,20 @@ class MemoryHost:
         pass
 
     def everything(self) -> dict[str, File]:
-        """Every file that is there."""
-        paths = (f"/{path.relative_to(self.root)}" for path in sorted(self.root.rglob("*")))
+        """Every file that is there, without those of the packages."""
+        found = sorted(path for path in self.root.rglob("*") if path.name != "unfinished")
+        paths = (f"/{path.relative_to(self.root)}" for path in found)
         files = (self.files.read(path) for path in paths if (self.root / path[1:]).is_file())
-        return {file.path: file for file in files if file is not None}
+        return {file.path: file for file in files if file and file.path not in PACKAGED}
 
     def did(self, what: str) -> None:
         self.log.append(what)
         if what in self.failing:
             self.failing.discard(what)
             raise HostError(what, "it was not to be")
+
+    def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
+        return exclusive(what, path=f"{self.root}.lock", patience=0.5)
 
     def speaks_ikev1(self) -> bool:
         return self.vici.ikev1
@@ -131,14 +148,19 @@ class MemoryVici:
         self.private: dict[str, bytes] = {}
         self.up: dict[str, set[str]] = {}
         self.traps: set[tuple[str, str]] = set()
+        self.shunts: set[tuple[str, str]] = set()
+        self.pid = 1
         self.loaded_plugins = {"aes", "kernel-netlink"}
 
     def start(self) -> None:
         """As strongswan.service does, with swanctl --load-all."""
+        self.pid += 1
         self.conns, self.shared, self.up = {}, {}, {}
+        self.traps, self.shunts = set(), set()
         for path in self._host.files.find("/etc/swanctl/conf.d/*.conf"):
             connections, secrets = loadable(self._host.text(path))
-            self.conns.update(connections)
+            for name, section in connections.items():
+                self._exchange(name, section)
             for item in secrets:
                 self.shared[item.id] = item.kind, item.owners, item.secret.reveal()
         drop_in = self._host.files.read("/etc/strongswan.d/tunnelwright.conf")
@@ -158,13 +180,17 @@ class MemoryVici:
     def reload_settings(self) -> None:
         self._host.did("reload settings")
 
-    def connections(self) -> dict[str, t.Any]:
-        return {name: listed(section) for name, section in self.conns.items()}
+    def connections(self, only: str | None = None) -> dict[str, t.Any]:
+        return {
+            name: listed(section)
+            for name, section in self.conns.items()
+            if only is None or name == only
+        }
 
     def secrets(self) -> frozenset[str]:
         return frozenset(self.shared)
 
-    def sas(self) -> tuple[IkeState, ...]:
+    def sas(self, only: str | None = None) -> tuple[IkeState, ...]:
         return tuple(
             IkeState(
                 name,
@@ -177,19 +203,52 @@ class MemoryVici:
                 ),
             )
             for name, children in self.up.items()
+            if only is None or name == only
         )
 
     def policies(self) -> tuple[PolicyState, ...]:
-        return tuple(PolicyState(ike, child, "TUNNEL") for ike, child in sorted(self.traps))
+        modes = {"TUNNEL": self.traps, "PASS": self.shunts}
+        return tuple(
+            PolicyState(ike, child, mode)
+            for mode, installed in modes.items()
+            for ike, child in sorted(installed)
+        )
 
     def load_conn(self, name: str, section: t.Any) -> None:
         self._host.did(f"load {name}")
         assert encode(section)
-        self.conns[name] = section
+        self._exchange(name, section)
 
     def unload_conn(self, name: str) -> bool:
         self._host.did(f"unload {name}")
-        return self.conns.pop(name, None) is not None
+        there = name in self.conns
+        self._exchange(name, {})
+        self.conns.pop(name)
+        return there
+
+    def _exchange(self, name: str, section: t.Any) -> None:
+        """As charon does: children are compared without their names, and acted on by name."""
+        old, new = self.conns.get(name, {}), section
+        self.conns[name] = section
+        gone, come = dict(old.get("children", {})), dict(new.get("children", {}))
+        if {**old, "children": {}} == {**new, "children": {}}:
+            same = [item for item in gone.values() if item in come.values()]
+            gone, come = (
+                {child: item for child, item in side.items() if item not in same}
+                for side in (gone, come)
+            )
+        for child, item in gone.items():
+            if "trap" in item.get("start_action", ""):
+                self.traps.discard((name, child))
+                self.shunts.discard((name, child))
+            if "start" in item.get("start_action", "") and name in self.up:
+                self.up[name].discard(child)
+        for child, item in come.items():
+            if "trap" in item.get("start_action", ""):
+                self._installed(item).add((name, child))
+
+    def _installed(self, item: t.Any) -> set[tuple[str, str]]:
+        return self.shunts if item.get("mode") == "pass" else self.traps
 
     def load_shared(self, id: str, owners: t.Any, data: bytes, *, kind: str = "IKE") -> None:
         self._host.did(f"load secret {id}")
@@ -224,9 +283,15 @@ class MemoryVici:
         self._host.did(f"terminate {ike}/{child}")
         self.up[ike].discard(child)
 
+    def install(self, ike: str, child: str) -> None:
+        self._host.did(f"install {ike}/{child}")
+        self._installed(self.conns[ike]["children"][child]).add((ike, child))
+        self._host.link.flushed = False
+
     def uninstall(self, ike: str, child: str) -> None:
         self._host.did(f"uninstall {ike}/{child}")
         self.traps.discard((ike, child))
+        self.shunts.discard((ike, child))
 
 
 class MemoryLink:
@@ -236,6 +301,22 @@ class MemoryLink:
         self.forwards: set[int] = set()
         self.esp = True
         self.learned: tuple[str, ...] = ()
+        self.flushed = False
+
+    def outbound_policies(self) -> frozenset[tuple[str, str]]:
+        """Of what is loaded, whatever name it was installed by."""
+        children = [
+            child
+            for conn in self._host.vici.conns.values()
+            for child in conn.get("children", {}).values()
+        ]
+        return frozenset(
+            (local, remote)
+            for child in children
+            for local in child.get("local_ts", ())
+            for remote in child.get("remote_ts", ())
+            if not self.flushed
+        )
 
     def bring_up(self, script: str) -> None:
         (device,) = re.findall(r"^device=(\S+)$", script, re.MULTILINE)
@@ -310,6 +391,7 @@ class MemorySystemd:
         self._host = host
         self.enabled: set[str] = set()
         self.active: set[str] = set()
+        self.stale: set[str] = set()
 
     def is_enabled(self, unit: str) -> bool:
         return unit in self.enabled
@@ -317,8 +399,12 @@ class MemorySystemd:
     def is_active(self, unit: str) -> bool:
         return unit in self.active
 
+    def is_stale(self, unit: str) -> bool:
+        return unit in self.stale
+
     def daemon_reload(self) -> None:
         self._host.did("daemon-reload")
+        self.stale.clear()
 
     def enable(self, unit: str) -> None:
         self._host.did(f"enable {unit}")

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.exchange import aside
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
     NetworkState,
@@ -68,7 +69,10 @@ def _carry_out(step: steps.Step, host: Observed, wanted: Artefacts) -> Observed:
     if isinstance(step, steps.RemoveFile):
         assert step.file.path in host.files
         return replace(host, files=_without(host.files, step.file.path))
-    if isinstance(step, steps.LoadConnection):
+    if isinstance(step, steps.SetAside):
+        loaded = {**daemon.connections, step.name: listed(aside(step.section))}
+        return replace(host, daemon=replace(daemon, connections=loaded))
+    if isinstance(step, (steps.LoadConnection, steps.Supersede)):
         loaded = {**daemon.connections, step.name: listed(step.section)}
         return replace(host, daemon=replace(daemon, connections=loaded))
     if isinstance(step, steps.UnloadConnection):

@@ -22,7 +22,10 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.observe i
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import Observed
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
+    Observed,
+    Unfinished,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import (
     Scope,
@@ -200,7 +203,8 @@ class TestTakenBack:
                 steps.LoadSecret(SharedSecret("s", "IKE", (), Secret(b"hush"))),
                 steps.ReloadSettings(),
             )
-        assert host.log == ["write /a", "load x", "load secret s", "unload x", "write /a"]
+        back = ["unload secret s", "unload x", "write /a"]
+        assert host.log == ["write /a", "load x", "load secret s", *back]
         assert host.files.read("/a") == OLD
         assert raised.value.operation == "load secret s"
         assert raised.value.detail == "it was not to be; what had been done was taken back"
@@ -209,7 +213,8 @@ class TestTakenBack:
         host.failing = {"load x"}
         with pytest.raises(HostError, match=r"it was not to be; nothing was changed$"):
             carry_out(host, steps.LoadConnection("x", SECTION), steps.ReloadSettings())
-        assert host.log == ["load x"]
+        # It may have come in, though the daemon did not say so.
+        assert host.log == ["load x", "unload x"]
 
     def test_what_reads_files_comes_after_them(self, host: t.Any) -> None:
         host.failing = {"load x"}
@@ -265,7 +270,10 @@ class TestTakenBack:
             carry_out(host, steps.DeleteLink("vpn-lan"), steps.LoadConnection("x", SECTION))
 
     @pytest.mark.parametrize("edit", ["new", "changed", "gone"])
-    def test_whichever_step_fails_the_host_is_as_before(self, tmp_path: Path, edit: str) -> None:
+    @pytest.mark.parametrize("when", ["before", "after"])
+    def test_whichever_step_fails_the_host_is_as_before(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edit: str, when: str
+    ) -> None:
         before = gateway(connection(child()))
         after = {
             "new": before.with_connection(connection(name="x", remote_gateway="192.0.2.3")),
@@ -278,10 +286,26 @@ class TestTakenBack:
             host: t.Any = MemoryHost(tmp_path / str(index))
             plan = _edit(host, before, after)
             state = _state(host)
-            host.failing = {str(plan[index]).replace("connection ", "")}
-            with pytest.raises(HostError):
-                apply(host, Plan(plan))
+            with monkeypatch.context() as patch:
+                _break(patch, plan[index], when)
+                with pytest.raises(HostError, match=r"taken back$|nothing was changed$"):
+                    apply(host, Plan(plan))
             assert _state(host) == state
+            assert host.journal.read(host.vici.pid) == Unfinished()
+
+
+def _break(monkeypatch: pytest.MonkeyPatch, broken: steps.Step, when: str) -> None:
+    """Have one step fail, before or after it has had its effect."""
+    effect = applier._EFFECTS[type(broken)]
+
+    def fail(host: t.Any, step: t.Any) -> str | None:
+        if step is not broken:
+            return effect(host, step)
+        if when == "after":
+            effect(host, step)
+        raise HostError(str(step), "it was not to be")
+
+    monkeypatch.setitem(applier._EFFECTS, type(broken), fail)
 
 
 def _edit(host: t.Any, before: Gateway, after: Gateway) -> tuple[steps.Step, ...]:
@@ -336,7 +360,7 @@ class TestTrial:
         assert host.files.read("/a") is None
 
     def test_refused(self, host: t.Any) -> None:
-        host.vici.conns["tunnelwright-trial"] = "left by an earlier run"
+        host.vici.conns["tunnelwright-trial"] = {"version": "left by an earlier run"}
         host.failing = {"load tunnelwright-trial"}
         with pytest.raises(HostError) as raised:
             try_out(host, Plan((steps.LoadConnection("x", SECTION),)))

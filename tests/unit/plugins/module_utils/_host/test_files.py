@@ -76,6 +76,7 @@ def test_our_directory_goes_with_the_last_file(files: Files, tmp_path: Path) -> 
     assert files.read(other) is not None
     files.remove(other)
     files.remove(SECRET)
+    files.clean()
     assert not (tmp_path / "etc/tunnelwright").exists()
     # Not ours, though empty.
     assert (tmp_path / "etc/swanctl/conf.d").exists()
@@ -137,7 +138,7 @@ def test_a_file_in_the_way_of_a_directory_is_named(files: Files) -> None:
         files.read("/a/b")
 
 
-@pytest.mark.parametrize("call", ["os.fsync", "os.fchmod", "tempfile.mkstemp", "os.makedirs"])
+@pytest.mark.parametrize("call", ["os.fsync", "os.fchmod", "os.replace", "os.makedirs"])
 def test_whatever_fails_no_temporary_file_is_left(
     files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:

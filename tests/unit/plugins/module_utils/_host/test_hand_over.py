@@ -13,6 +13,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_mess
     ChildState,
     IkeState,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.steps import HandOver
 
 
 class Charon:
@@ -53,7 +54,7 @@ def test_the_old_child_goes_when_the_new_one_is_there():
         (ike("9", child("1"), child("2", "dmz"), tasks=("CHILD_CREATE",)),),
         (ike("9", child("1"), child("2", "dmz"), child("3")),),
     )
-    assert hand_over(charon, "b", ("lan",), OLD) is None
+    assert hand_over(charon, HandOver("b", ("lan",), OLD)) is None
     assert charon.closed == [("9", "1")]
 
 
@@ -61,13 +62,13 @@ def test_an_old_ike_sa_goes_as_a_whole():
     charon = Charon(
         (ike("9", child("1"), child("2", "dmz")), ike("10", child("3"), child("4", "dmz")))
     )
-    assert hand_over(charon, "b", ("dmz", "lan"), OLD) is None
+    assert hand_over(charon, HandOver("b", ("dmz", "lan"), OLD)) is None
     assert charon.closed == [("9", None)]
 
 
 def test_an_ike_sa_with_a_child_that_did_not_change_stays():
     charon = Charon((ike("9", child("1"), child("2", "dmz")), ike("10", child("3"))))
-    assert hand_over(charon, "b", ("lan",), OLD) is None
+    assert hand_over(charon, HandOver("b", ("lan",), OLD)) is None
     assert charon.closed == [("9", "1")]
 
 
@@ -76,7 +77,7 @@ def test_where_the_peer_refuses_the_old_ones_stay():
         (ike("9", child("1"), tasks=("CHILD_CREATE",)),),
         (ike("9", child("1")),),
     )
-    why = hand_over(charon, "b", ("lan",), OLD)
+    why = hand_over(charon, HandOver("b", ("lan",), OLD))
     assert why is not None
     assert "b/lan" in why
     assert charon.closed == []
@@ -84,17 +85,17 @@ def test_where_the_peer_refuses_the_old_ones_stay():
 
 def test_a_peer_that_does_not_answer_is_not_waited_for_without_end():
     charon = Charon((ike("9", child("1")), ike("10", state="CONNECTING")))
-    assert hand_over(charon, "b", ("lan",), OLD) is not None
+    assert hand_over(charon, HandOver("b", ("lan",), OLD)) is not None
     assert module.time.monotonic() < 40
 
 
 def test_a_new_child_that_is_not_installed_is_not_there():
     charon = Charon((ike("9", child("1"), child("3", state="CREATED")),))
-    assert hand_over(charon, "b", ("lan",), OLD) is not None
+    assert hand_over(charon, HandOver("b", ("lan",), OLD)) is not None
     assert charon.closed == []
 
 
 def test_one_that_goes_by_itself_is_left_alone():
     charon = Charon((ike("9", child("1", state="DELETED"), child("3")),))
-    assert hand_over(charon, "b", ("lan",), OLD) is None
+    assert hand_over(charon, HandOver("b", ("lan",), OLD)) is None
     assert charon.closed == []

@@ -23,11 +23,14 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_mess
     PolicyState,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
     NetworkState,
     Observed,
+    Unfinished,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import Scope
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     Artefacts,
@@ -215,8 +218,22 @@ class TestDaemon:
             secrets=frozenset({"ike-x"}),
             established={"x": frozenset({"net"})},
             traps=frozenset({("x", "net")}),
+            ike_ids={"x": frozenset({"1"})},
             child_ids={"x": frozenset({"1"})},
+            policies=frozenset(),
         )
+
+    def test_a_data_plane_that_keeps_its_policies_to_itself(self, host: t.Any) -> None:
+        host.vici.loaded_plugins.add("kernel-libipsec")
+        assert daemon_state(host).policies is None
+
+    def test_what_a_run_that_died_had_in_hand(self, host: t.Any) -> None:
+        section = {"children": {}}
+        plan = Plan((steps.Supersede("x", section, section), steps.ReloadSettings()))
+        host.journal.begin(host.vici.pid, plan)
+        assert daemon_state(host).unfinished == Unfinished({"x": frozenset()}, settings=True)
+        host.vici.start()
+        assert daemon_state(host).unfinished == Unfinished()
 
     def test_sas(self, host: t.Any) -> None:
         installed, going = (
@@ -235,6 +252,7 @@ class TestDaemon:
         # Whatever their state: an SA is new only if it was not there at all.
         assert state.child_ids["x"] == {"1"}
         assert state.child_ids["z"] == set()
+        assert state.ike_ids == {"x": {"1", "2"}, "y": {"3"}, "z": {"4"}}
 
     def test_shunts_are_no_traps(self, host: t.Any) -> None:
         host.vici.policies = lambda: (
@@ -243,7 +261,9 @@ class TestDaemon:
             PolicyState("tunnelwright-bypass-lan", "lan", "PASS"),
             PolicyState("y", "z", "DROP"),
         )
-        assert daemon_state(host).traps == {("x", "net"), ("x", "host")}
+        state = daemon_state(host)
+        assert state.traps == {("x", "net"), ("x", "host")}
+        assert state.shunts == {("tunnelwright-bypass-lan", "lan"), ("y", "z")}
 
 
 def test_files_are_those_of_the_scope(host: t.Any) -> None:

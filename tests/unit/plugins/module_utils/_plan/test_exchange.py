@@ -14,16 +14,26 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.exchange 
     GRACEFUL,
     REESTABLISH,
     Exchange,
+    aside,
+    is_set_aside,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import DaemonState
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.steps import LoadConnection
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.steps import (
+    HandOver,
+    LoadConnection,
+    Revert,
+    Supersede,
+)
 
+LOADED = {"dpd_timeout": "180", "children": {"lan": {}, "dmz": {}}}
 UP = DaemonState(
-    connections={"b": {"dpd_timeout": "180"}},
+    connections={"b": LOADED},
     established={"b": frozenset({"lan", "dmz"})},
     traps=frozenset({("b", "lan"), ("b", "dmz")}),
+    ike_ids={"b": frozenset({"3"})},
     child_ids={"b": frozenset({"7", "8"})},
 )
+DOWN = replace(UP, established={}, ike_ids={}, child_ids={})
 
 
 def section(start="trap|start", dpd="30", **children):
@@ -32,15 +42,23 @@ def section(start="trap|start", dpd="30", **children):
         for name, remote in {"lan": "10.2.0.0/24", "dmz": "10.3.0.0/24", **children}.items()
         if remote
     }
-    return {"dpd_delay": dpd, "dpd_timeout": "180", "children": made}
+    return {"dpd_delay": dpd, "dpd_timeout": "180", "local": {"auth": "psk"}, "children": made}
 
 
-def exchange(before, after, daemon=UP):
-    return Exchange("b", before, after, daemon)
+def exchange(before, after, apply=GRACEFUL, daemon=UP):
+    return Exchange("b", before, after, daemon, apply)
 
 
-def words(steps):
-    return [str(step) for step in steps]
+def done(change):
+    return [*change.set_aside.steps, *change.taken_up.steps]
+
+
+def words(change):
+    return [str(step) for step in done(change)]
+
+
+def told(change):
+    return [(impact.sa, impact.kind) for impact in change.impacts]
 
 
 ASIDE = "load connection b with its children set aside"
@@ -49,89 +67,192 @@ HAND_LAN = "hand over to the new SAs of b/lan, then close the old ones"
 HAND_BOTH = "hand over to the new SAs of b/dmz, b/lan, then close the old ones"
 ONE_CHILD = section(lan="10.9.0.0/24")
 WHOLE = section(dpd="20")
+KEPT = ("b/dmz", "none")
 
 
 @pytest.mark.parametrize(
-    ("after", "apply", "impact", "expected"),
+    ("after", "apply", "impacts", "expected"),
     [
-        (ONE_CHILD, GRACEFUL, "child", [ASIDE, LOAD, HAND_LAN]),
-        (WHOLE, GRACEFUL, "ike", [ASIDE, LOAD, HAND_BOTH]),
-        (ONE_CHILD, DEFER, "pending", [ASIDE, LOAD]),
-        (WHOLE, DEFER, "pending", [ASIDE, LOAD]),
+        (ONE_CHILD, GRACEFUL, [KEPT, ("b/lan", "child")], [ASIDE, LOAD, HAND_LAN]),
+        (WHOLE, GRACEFUL, [("b", "ike")], [ASIDE, LOAD, HAND_BOTH]),
+        (ONE_CHILD, DEFER, [KEPT, ("b/lan", "pending")], [ASIDE, LOAD]),
+        (WHOLE, DEFER, [("b", "pending")], [ASIDE, LOAD]),
         (
             ONE_CHILD,
             REESTABLISH,
-            "child",
+            [KEPT, ("b/lan", "child")],
             [ASIDE, "close the Child SA b/lan", LOAD, HAND_LAN],
         ),
-        (WHOLE, REESTABLISH, "ike", [ASIDE, "close the IKE SA of b", LOAD, HAND_BOTH]),
-        (section(new="10.4.0.0/24"), GRACEFUL, "none", [ASIDE, LOAD]),
+        (
+            WHOLE,
+            REESTABLISH,
+            [("b", "ike")],
+            [ASIDE, "close the IKE SA of b", LOAD, HAND_BOTH],
+        ),
+        (section(new="10.4.0.0/24"), GRACEFUL, [KEPT, ("b/lan", "none")], [ASIDE, LOAD]),
         (
             section(lan=""),
             GRACEFUL,
-            "child",
+            [KEPT, ("b/lan", "child")],
+            [ASIDE, LOAD, "close the Child SA b/lan", "uninstall the trap of b/lan"],
+        ),
+        (
+            section(dpd="20", lan=""),
+            DEFER,
+            [("b", "pending"), ("b/lan", "child")],
             [ASIDE, LOAD, "close the Child SA b/lan", "uninstall the trap of b/lan"],
         ),
     ],
 )
-def test_what_starts_is_replaced_without_a_gap(after, apply, impact, expected):
-    change = exchange(section(), after)
-    assert words(change.steps(apply)) == expected
-    assert change.impact(apply) == impact
+def test_what_starts_is_replaced_without_a_gap(after, apply, impacts, expected):
+    change = exchange(section(), after, apply)
+    assert words(change) == expected
+    assert told(change) == impacts
+
+
+def test_the_reason_names_what_changed_and_what_follows():
+    change = exchange(section(), ONE_CHILD)
+    assert [impact.reason for impact in change.impacts] == [
+        "not changed",
+        "remote_ts changed: a new Child SA is brought up beside it, then it is closed",
+    ]
+    other = {**WHOLE, "local": {"auth": "psk", "id": "x"}}
+    (impact,) = exchange(section(), other, REESTABLISH).impacts
+    assert impact.reason == (
+        "dpd_delay, local.id changed: the IKE SA is closed, then brought up again"
+    )
+    (impact,) = exchange(section(), WHOLE, DEFER).impacts
+    assert impact.reason == (
+        "dpd_delay changed: it goes on with the old values until it is established anew, "
+        "which a rekeying is not"
+    )
 
 
 def test_the_old_children_are_put_aside_unchanged_but_for_their_names():
-    first, second = exchange(section(), ONE_CHILD).steps(GRACEFUL)[:2]
-    assert isinstance(first, LoadConnection)
-    assert first.section["children"] == {
+    (first,) = exchange(section(), ONE_CHILD).set_aside.steps
+    assert first.section == section()
+    put = aside(section())
+    assert put["children"] == {
         f"{name}.replaced": child for name, child in section()["children"].items()
     }
-    assert {**first.section, "children": {}} == {**section(), "children": {}}
-    assert second.section == ONE_CHILD
+    assert {**put, "children": {}} == {**section(), "children": {}}
+    assert is_set_aside(put)
+    assert not is_set_aside(section())
+    assert not is_set_aside({"children": {}})
+    # Where nothing was put aside there is nothing to go back to.
+    assert first.undo() == LoadConnection("b", section())
+
+
+def test_what_a_run_that_died_has_put_aside_is_not_put_aside_again():
+    left = replace(UP, connections={"b": {**LOADED, "children": {"lan.replaced": {}}}})
+    assert words(exchange(section(), ONE_CHILD, daemon=left)) == [LOAD, HAND_LAN]
 
 
 def test_what_waits_for_traffic_is_initiated_by_us():
     change = exchange(section("trap"), section("trap", lan="10.9.0.0/24"))
-    assert words(change.steps(GRACEFUL)) == [ASIDE, LOAD, "initiate b/lan", HAND_LAN]
+    assert words(change) == [ASIDE, LOAD, "initiate b/lan", HAND_LAN]
 
 
 def test_a_responder_never_initiates():
     change = exchange(section("none"), section("none", lan="10.9.0.0/24"))
-    steps = words(change.steps(GRACEFUL))
-    assert steps[:2] == [ASIDE, LOAD]
-    assert not any("initiate" in step or "hand over" in step for step in steps)
-    assert change.impact(GRACEFUL) == "pending"
+    assert words(change)[:2] == [ASIDE, LOAD]
+    assert not any("initiate" in step or "hand over" in step for step in words(change))
+    assert told(change) == [KEPT, ("b/lan", "pending")]
+
+
+def test_a_responder_reestablishes_by_being_called_again():
+    change = exchange(section("none"), section("none", lan="10.9.0.0/24"), REESTABLISH)
+    assert words(change)[:3] == [ASIDE, "close the Child SA b/lan", LOAD]
+    assert not any("initiate" in step or "hand over" in step for step in words(change))
+    assert change.impacts[1].reason.endswith("closed, for the peer to bring up again")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "impact"),
+    [
+        ("trap", "none", "none"),
+        ("none", "trap", "none"),
+        ("trap|start", "trap", "none"),
+        # charon has no way to be told that it need not start.
+        ("trap", "trap|start", "child"),
+    ],
+)
+def test_how_an_sa_was_begun_makes_no_other_of_it(old, new, impact):
+    change = exchange(section(old), section(new))
+    assert {item.kind for item in change.impacts} == {impact}
+    assert any("hand over" in step for step in words(change)) == (impact == "child")
 
 
 def test_a_child_that_is_not_up_is_not_waited_for():
     daemon = replace(UP, established={"b": frozenset({"dmz"})})
-    change = exchange(section(), ONE_CHILD, daemon)
-    assert words(change.steps(GRACEFUL)) == [ASIDE, LOAD]
-    assert change.impact(GRACEFUL) == "none"
+    change = exchange(section(), ONE_CHILD, daemon=daemon)
+    assert words(change) == [ASIDE, LOAD]
+    assert told(change) == [KEPT]
+
+
+@pytest.mark.parametrize("after", [ONE_CHILD, WHOLE])
+@pytest.mark.parametrize("apply", [GRACEFUL, REESTABLISH, DEFER])
+def test_an_ike_sa_without_children_is_closed(after, apply):
+    """charon does so by itself or not, by release and start action; so do we, always."""
+    daemon = replace(UP, established={"b": frozenset()})
+    change = exchange(section(), after, apply, daemon)
+    assert words(change) == [ASIDE, "close the IKE SA of b", LOAD]
+    assert told(change) == [("b", "ike")]
+
+
+def test_the_old_ike_sa_goes_too_if_all_that_is_on_it_is_configured_no_longer():
+    daemon = replace(UP, established={"b": frozenset({"lan"})})
+    change = exchange(section(), section(dpd="20", lan=""), daemon=daemon)
+    assert words(change)[2] == "close the old IKE SA of b"
+    assert told(change) == [("b", "ike")]
+
+
+def test_reestablished_with_its_last_child_goes_the_ike_sa():
+    daemon = replace(UP, established={"b": frozenset({"lan"})})
+    change = exchange(section(), ONE_CHILD, REESTABLISH, daemon)
+    assert words(change) == [ASIDE, "close the IKE SA of b", LOAD, HAND_LAN]
+    (impact,) = change.impacts
+    assert (impact.sa, impact.kind) == ("b", "ike")
+    assert impact.reason.startswith("children.lan.remote_ts changed: the IKE SA is closed")
+
+
+@pytest.mark.parametrize(("after", "ikes"), [(ONE_CHILD, set()), (WHOLE, {"3"})])
+def test_the_old_ike_sa_goes_with_a_new_one_only(after, ikes):
+    hand_over = done(exchange(section(), after))[-1]
+    assert isinstance(hand_over, HandOver)
+    assert (hand_over.old, hand_over.ikes) == ({"7", "8"}, ikes)
+
+
+def test_what_is_down_is_put_aside_too_as_it_may_come_up_meanwhile():
+    change = exchange(section(), ONE_CHILD, daemon=DOWN)
+    assert words(change) == [ASIDE, LOAD]
+    assert told(change) == [("b", "none")]
+
+
+def test_an_attempt_with_the_old_values_is_given_up():
+    daemon = replace(DOWN, ike_ids={"b": frozenset({"3"})})
+    change = exchange(section(), WHOLE, daemon=daemon)
+    assert words(change) == [ASIDE, "close the IKE SA of b", LOAD]
 
 
 def test_deferred_nothing_starts():
-    last = exchange(section(), ONE_CHILD).steps(DEFER)[-1]
-    assert isinstance(last, LoadConnection)
+    last = done(exchange(section(), ONE_CHILD, DEFER))[-1]
+    assert isinstance(last, Supersede)
     assert {child["start_action"] for child in last.section["children"].values()} == {"trap"}
 
 
 def test_what_charon_would_not_notice_is_unloaded_first():
     after = {**section(), "dpd_timeout": "60"}
-    assert words(exchange(section(), after).steps(GRACEFUL))[:3] == [
-        ASIDE,
-        "unload connection b",
-        LOAD,
-    ]
+    assert words(exchange(section(), after))[:3] == [ASIDE, "unload connection b", LOAD]
 
 
 def test_a_child_that_waits_for_traffic_no_longer_loses_its_trap():
-    steps = words(exchange(section("trap"), section("none")).steps(GRACEFUL))
-    assert steps[-2:] == ["uninstall the trap of b/dmz", "uninstall the trap of b/lan"]
+    assert words(exchange(section("trap"), section("none")))[-2:] == [
+        "uninstall the trap of b/dmz",
+        "uninstall the trap of b/lan",
+    ]
 
 
-def test_every_load_is_taken_back_to_what_was():
-    for step in exchange(section(), WHOLE).steps(GRACEFUL)[:2]:
-        back = step.undo()
-        assert isinstance(back, LoadConnection)
-        assert back.section == section()
+def test_a_change_is_taken_back_as_gracefully():
+    (load,) = [step for step in done(exchange(section(), WHOLE)) if isinstance(step, Supersede)]
+    assert load.undo() == Revert("b", section(), WHOLE)

@@ -17,9 +17,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import (
     IMPACTS,
     Difference,
+    Impact,
     Plan,
     joined,
-    worst,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
     SharedSecret,
@@ -92,8 +92,10 @@ class TestDifferences:
 
 
 class TestPlan:
-    ONE: t.ClassVar = Plan((steps.ReloadUnits(),), (Difference("a", "b", "c"),), "child")
-    TWO: t.ClassVar = Plan((steps.ReloadSettings(),), (Difference("d", "e", "f"),), "pending")
+    CHILD: t.ClassVar = Impact("b/lan", "child", "it is closed")
+    PENDING: t.ClassVar = Impact("c", "pending", "it goes on")
+    ONE: t.ClassVar = Plan((steps.ReloadUnits(),), (Difference("a", "b", "c"),), (CHILD,))
+    TWO: t.ClassVar = Plan((steps.ReloadSettings(),), (Difference("d", "e", "f"),), (PENDING,))
 
     def test_whether_there_is_anything_to_do(self) -> None:
         assert not Plan()
@@ -104,7 +106,7 @@ class TestPlan:
             Plan(
                 (steps.ReloadUnits(), steps.ReloadSettings()),
                 (Difference("a", "b", "c"), Difference("d", "e", "f")),
-                "child",
+                (self.CHILD, self.PENDING),
             )
             == self.ONE + self.TWO
         )
@@ -114,14 +116,22 @@ class TestPlan:
 
     def test_result(self) -> None:
         assert self.ONE.actions == ["reload systemd's unit files"]
+        assert self.ONE.impact == "child"
+        told = "impact on the SAs that are up"
         assert self.ONE.diff == [
-            {"before_header": "a", "after_header": "a", "before": "b", "after": "c"}
+            {"before_header": "a", "after_header": "a", "before": "b", "after": "c"},
+            {
+                "before_header": told,
+                "after_header": told,
+                "before": "",
+                "after": "b/lan: child: it is closed\n",
+            },
         ]
 
     @given(st.lists(st.sampled_from(IMPACTS)))
     def test_the_worst_impact_counts(self, impacts: list[str]) -> None:
-        assert worst(*impacts) == max(impacts, key=IMPACTS.index, default="none")
-        assert joined(Plan(impact=impact) for impact in impacts).impact == worst(*impacts)
+        plans = (Plan(impacts=(Impact("b", kind, "so"),)) for kind in impacts)
+        assert joined(plans).impact == max(impacts, key=IMPACTS.index, default="none")
 
     def test_from_harmless_to_worst(self) -> None:
         assert IMPACTS == ("none", "pending", "child", "ike")
@@ -172,6 +182,27 @@ NEW_SECTION, OLD_SECTION = {"version": "2"}, {"version": "1"}
             "hand over to the new SAs of x/dmz, x/net, then close the old ones",
             None,
         ),
+        (
+            steps.SetAside("x", OLD_SECTION),
+            "load connection x with its children set aside",
+            steps.LoadConnection("x", OLD_SECTION),
+        ),
+        (
+            steps.Supersede("x", NEW_SECTION, OLD_SECTION),
+            "load connection x",
+            steps.Revert("x", OLD_SECTION, NEW_SECTION),
+        ),
+        (
+            steps.Revert("x", OLD_SECTION, NEW_SECTION),
+            "load connection x as it was",
+            None,
+        ),
+        (
+            steps.HandOver("x", (), frozenset(), frozenset({"1"})),
+            "close the old IKE SA of x",
+            None,
+        ),
+        (steps.InstallTrap("x", "net"), "install the policy of x/net", None),
         (steps.UninstallTrap("x", "net"), "uninstall the trap of x/net", None),
         (steps.DeleteLink("vpn-lan"), "delete interface vpn-lan", None),
         (
@@ -238,7 +269,7 @@ def test_no_step_shows_what_it_carries(step: steps.Step) -> None:
 
 
 def test_every_step_is_tested_here() -> None:
-    assert len(_kinds(steps.Step)) == 20
+    assert len(_kinds(steps.Step)) == 24
 
 
 def _kinds(kind: type) -> set[type]:

@@ -107,7 +107,7 @@ class TestScope:
     @pytest.mark.parametrize(
         ("scope", "actions"),
         [
-            (Scope(swanctl=frozenset({SITE_B})), ["load connection site-b", f"write {SITE_B}"]),
+            (Scope(swanctl=frozenset({SITE_B})), [f"write {SITE_B}", "load connection site-b"]),
             (Scope(swanctl=frozenset({SITE_C})), ["load connection site-c"]),
             (Scope(frozenset({"dmz"})), ["replace the nftables rules of network dmz"]),
             (Scope(frozenset({"lan"})), ["write /etc/tunnelwright/lan.nft"]),
@@ -154,8 +154,8 @@ class TestOrder:
             f"write {DAEMON}",
             RELOAD,
             "load connection tunnelwright-bypass-lan",
-            "load connection site-b",
             f"write {SITE_B}",
+            "load connection site-b",
             "write /etc/tunnelwright/lan.json",
         ]
         assert [action for action in actions if action in order] == order

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     Observed,
+    Unfinished,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.swanctl import plan_swanctl
@@ -50,11 +51,11 @@ ENABLED = parts(connection(child()))
 
 
 class TestOrder:
-    """The daemon first, so that a run that dies is begun anew; secrets before what needs them."""
+    """Wherever a run dies, the next one sees what is left; secrets before what needs them."""
 
     def test_new(self) -> None:
         plan = edited(None, ENABLED)
-        assert plan.actions == [LOAD_SECRET, LOAD, WRITE]
+        assert plan.actions == [LOAD_SECRET, WRITE, LOAD]
         assert plan.impact == "none"
         assert [item.header for item in plan.differences] == [PATH]
 
@@ -87,16 +88,16 @@ class TestOrder:
 
     def test_disabled(self) -> None:
         plan = edited(ENABLED, DISABLED, **up("net"))
-        assert plan.actions == [UNLOAD, CLOSE, UNLOAD_SECRET, WRITE]
+        assert plan.actions == [UNLOAD, CLOSE, WRITE, UNLOAD_SECRET]
         assert plan.impact == "ike"
 
     def test_enabled(self) -> None:
-        assert edited(DISABLED, ENABLED).actions == [LOAD_SECRET, LOAD, WRITE]
+        assert edited(DISABLED, ENABLED).actions == [LOAD_SECRET, WRITE, LOAD]
 
     def test_switched_off_with_its_network(self) -> None:
         off = parts(connection(child()), power="stopped")
-        assert edited(ENABLED, off).actions == [UNLOAD, UNLOAD_SECRET, WRITE]
-        assert edited(off, ENABLED).actions == [LOAD_SECRET, LOAD, WRITE]
+        assert edited(ENABLED, off).actions == [UNLOAD, WRITE, UNLOAD_SECRET]
+        assert edited(off, ENABLED).actions == [LOAD_SECRET, WRITE, LOAD]
 
     def test_only_written_where_nothing_is_to_be_loaded(self) -> None:
         assert edited(None, DISABLED).actions == [WRITE]
@@ -123,24 +124,26 @@ class TestChange:
 
     def test_of_the_identity_the_psk_is_for(self) -> None:
         changed = parts(connection(child(), peer_identifier="b@example.org"))
-        assert edited(ENABLED, changed).actions == [LOAD_SECRET, LOAD, WRITE]
+        assert edited(ENABLED, changed).actions == [LOAD_SECRET, ASIDE, WRITE, LOAD]
 
     def test_to_certificates(self) -> None:
         changed = parts(connection(child(), **PUBKEY))
         assert edited(ENABLED, changed).actions == [
+            ASIDE,
             "write /etc/swanctl/x509/tunnelwright.site-b.pem",
             f"write {KEY}",
             "write /etc/swanctl/x509ca/tunnelwright.site-b.pem",
             f"load private key {KEY}",
+            WRITE,
             LOAD,
             UNLOAD_SECRET,
-            WRITE,
         ]
         assert edited(changed, ENABLED).actions == [
             LOAD_SECRET,
+            ASIDE,
+            WRITE,
             LOAD,
             f"unload private key {KEY}",
-            WRITE,
             "remove /etc/swanctl/x509/tunnelwright.site-b.pem",
             f"remove {KEY}",
             "remove /etc/swanctl/x509ca/tunnelwright.site-b.pem",
@@ -150,6 +153,7 @@ class TestChange:
         before = parts(connection(child(), **PUBKEY))
         after = parts(connection(child(), **PUBKEY), replace(PEM, certificate=b"renewed"))
         assert edited(before, after).actions == [
+            ASIDE,
             "write /etc/swanctl/x509/tunnelwright.site-b.pem",
             LOAD,
         ]
@@ -160,11 +164,11 @@ class TestChange:
         plan = edited(before, after)
         # Whatever is one key, written in two ways, is loaded in the end.
         assert plan.actions == [
-            f"write {KEY}",
             f"unload private key {KEY}",
+            f"write {KEY}",
             f"load private key {KEY}",
         ]
-        _write, unload, load = plan.steps
+        unload, _write, load = plan.steps
         assert unload == steps.UnloadKey(File(KEY, b"key", PRIVATE))
         assert load == steps.LoadKey(File(KEY, b"another", PRIVATE))
         assert (unload.undo(), load.undo()) == (
@@ -181,22 +185,26 @@ class TestChange:
     def test_of_a_child(self) -> None:
         changed = parts(connection(child(lifetime=2)))
         plan = edited(ENABLED, changed, **up("net"))
+        # The file in between: with it the names of the children tell how far a run came.
         assert plan.actions == [
             ASIDE,
+            WRITE,
             LOAD,
             "initiate site-b/net",
             "hand over to the new SAs of site-b/net, then close the old ones",
-            WRITE,
         ]
-        for load in plan.steps[:2]:
-            assert load.undo() == steps.LoadConnection("site-b", ENABLED.connections["site-b"])
 
     def test_of_a_child_that_is_down(self) -> None:
         changed = parts(connection(child(lifetime=2)))
-        plan = edited(ENABLED, changed)
-        assert plan.actions == [LOAD, WRITE]
-        (load, _write) = plan.steps
-        assert load.undo() == steps.LoadConnection("site-b", ENABLED.connections["site-b"])
+        assert edited(ENABLED, changed).actions == [ASIDE, WRITE, LOAD]
+
+    def test_that_a_run_which_died_has_begun(self) -> None:
+        psk = parts(connection(child(), psk="another"))
+        daemon = {"unfinished": Unfinished(secrets=frozenset({"ike-site-b"}))}
+        plan = edited(psk, psk, **daemon)
+        assert plan.actions == [LOAD_SECRET]
+        (difference,) = plan.differences
+        assert difference.header == "secret ike-site-b in the IKE daemon"
 
 
 class TestChildren:
@@ -205,52 +213,43 @@ class TestChildren:
 
     def test_removed_is_closed(self) -> None:
         plan = edited(self.BOTH, ENABLED, **up("net", "dmz"))
-        assert plan.actions == [ASIDE, LOAD, "close the Child SA site-b/dmz", WRITE]
+        assert plan.actions == [ASIDE, WRITE, LOAD, "close the Child SA site-b/dmz"]
         assert plan.impact == "child"
 
     def test_removed_while_down(self) -> None:
         plan = edited(self.BOTH, ENABLED, **up("net"))
-        assert plan.actions == [ASIDE, LOAD, WRITE]
+        assert plan.actions == [ASIDE, WRITE, LOAD]
         assert plan.impact == "none"
 
     def test_disabled_is_removed(self) -> None:
         disabled = parts(connection(child(), replace(self.DMZ, state="disabled")))
         assert edited(self.BOTH, disabled, **up("net", "dmz")).actions == [
             ASIDE,
+            WRITE,
             LOAD,
             "close the Child SA site-b/dmz",
-            WRITE,
         ]
 
-    def test_renamed_is_loaded_in_two_goes(self) -> None:
-        """charon compares children without their names and would keep the old one."""
+    def test_renamed(self) -> None:
+        """charon compares children without their names: set aside, the old one has gone."""
         renamed = parts(connection(child(), replace(self.DMZ, name="dmz2")))
-        plan = edited(self.BOTH, renamed)
-        assert plan.actions == [LOAD, LOAD, WRITE]
-        first, second = (step for step in plan.steps if isinstance(step, steps.LoadConnection))
-        assert names(first) == {"net"}
-        assert names(second) == {"net", "dmz2"}
-        # The same in taking back, and in between the name must be gone too.
-        assert [names(step.undo()) for step in (second, first)] == [{"net"}, {"net", "dmz"}]
+        traps = frozenset({("site-b", "dmz"), ("site-b", "net")})
+        plan = edited(self.BOTH, renamed, **up("net", "dmz"), traps=traps)
+        assert plan.actions == [
+            ASIDE,
+            WRITE,
+            LOAD,
+            "close the Child SA site-b/dmz",
+            "uninstall the trap of site-b/dmz",
+        ]
 
-    def test_renamed_while_up(self) -> None:
-        renamed = parts(connection(child(), replace(self.DMZ, name="dmz2")))
-        plan = edited(self.BOTH, renamed, **up("net", "dmz"))
-        assert plan.actions == [ASIDE, LOAD, "close the Child SA site-b/dmz", WRITE]
-
-    def test_the_only_one_renamed(self) -> None:
-        plan = edited(ENABLED, parts(connection(child(name="lan"))))
-        loads = [step for step in plan.steps if isinstance(step, steps.LoadConnection)]
-        assert [names(step) for step in loads] == [set(), {"lan"}]
-
-    @pytest.mark.parametrize(("dpd", "left"), [("hold", True), ("restart", False)])
-    def test_a_trap_that_dpd_left_goes_with_its_child(self, dpd: str, left: bool) -> None:
+    @pytest.mark.parametrize("dpd", ["hold", "restart"])
+    def test_a_trap_goes_with_its_child(self, dpd: str) -> None:
         before = parts(connection(child(), self.DMZ, dpd_action=dpd))
         after = parts(connection(child(), dpd_action=dpd))
         traps = frozenset({("site-b", "dmz"), ("site-b", "net"), ("other", "dmz")})
         plan = edited(before, after, traps=traps)
-        uninstall = ["uninstall the trap of site-b/dmz"] if left else []
-        assert plan.actions == [LOAD, *uninstall, WRITE]
+        assert plan.actions == [ASIDE, WRITE, LOAD, "uninstall the trap of site-b/dmz"]
 
     @pytest.mark.parametrize(("dpd", "left"), [("hold", True), ("restart", False)])
     def test_a_trap_that_dpd_left_goes_with_its_connection(self, dpd: str, left: bool) -> None:
@@ -266,11 +265,6 @@ class TestChildren:
         assert plan.actions == ["uninstall the trap of site-b/net", UNLOAD_SECRET, REMOVE]
 
 
-def names(step: steps.Step | None) -> set[str]:
-    assert isinstance(step, steps.LoadConnection)
-    return set(t.cast("dict[str, t.Any]", step.section["children"]))
-
-
 class TestDpdTimeout:
     """The one key of ours that charon leaves out when it compares connections."""
 
@@ -279,22 +273,17 @@ class TestDpdTimeout:
     def test_alone_is_loaded_anew(self) -> None:
         before = parts(connection(child(1), **self.V1))
         after = parts(connection(child(1), **self.V1, dpd_failures=9))
-        plan = edited(before, after)
-        assert plan.actions == [UNLOAD, LOAD, WRITE]
-        unload, load, _write = plan.steps
-        # Taken back in the same two goes.
-        assert load.undo() == steps.UnloadConnection("site-b")
-        assert unload.undo() == steps.LoadConnection("site-b", before.connections["site-b"])
+        assert edited(before, after).actions == [ASIDE, UNLOAD, WRITE, LOAD]
 
     def test_together_with_a_child_is_loaded_anew(self) -> None:
         before = parts(connection(child(1), **self.V1))
         after = parts(connection(child(1), **self.V1, dpd_failures=9, dpd_action="hold"))
-        assert edited(before, after).actions == [UNLOAD, LOAD, WRITE]
+        assert edited(before, after).actions == [ASIDE, UNLOAD, WRITE, LOAD]
 
     def test_together_with_what_charon_compares_is_loaded_at_once(self) -> None:
         before = parts(connection(child(1), **self.V1))
         after = parts(connection(child(1), **self.V1, dpd_delay=9))
-        assert edited(before, after).actions == [LOAD, WRITE]
+        assert edited(before, after).actions == [ASIDE, WRITE, LOAD]
 
     def test_drift_is_repaired(self) -> None:
         before = parts(connection(child(1), **self.V1))
@@ -304,7 +293,7 @@ class TestDpdTimeout:
     def test_not_while_it_is_not_loaded(self) -> None:
         before = parts(connection(child(1), **self.V1))
         after = parts(connection(child(1), **self.V1, dpd_failures=9))
-        assert edited(before, after, connections={}).actions == [LOAD, WRITE]
+        assert edited(before, after, connections={}).actions == [WRITE, LOAD]
 
 
 class TestDrift:

@@ -67,7 +67,7 @@ def test_a_new_child_disturbs_nobody(options: dict[str, str]) -> None:
 
 def test_an_ike_sa_without_children() -> None:
     before, after = (parts(connection(item, **ON)) for item in (child(), CHANGED))
-    assert edited(before, after, version="5.9.8", **up()).impact == "none"
+    assert edited(before, after, version="5.9.8", **up()).impact == "ike"
 
 
 def test_to_start_what_is_up_makes_it_anew() -> None:
@@ -84,7 +84,10 @@ def test_a_child_that_is_removed_along_with_a_change() -> None:
     assert edited(before, after, **up("net")).impact == "ike"
 
 
-@pytest.mark.parametrize(("options", "impact"), [({}, "pending"), (ON, "ike")])
+@pytest.mark.parametrize(
+    ("options", "impact"),
+    [({"connection_behavior": "responder_only"}, "pending"), ({}, "ike"), (ON, "ike")],
+)
 def test_of_drift(options: dict[str, str], impact: str) -> None:
     before = parts(connection(child(), **options))
     conn = {**listed(before.connections["site-b"]), "rekey_time": "7"}

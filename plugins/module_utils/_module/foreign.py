@@ -1,0 +1,154 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Configuration files of others that would do harm to what the modules make, or that it harms.
+
+strongSwan reads all files as one: a fault in any of them makes it drop everything, and sections of
+the same name are merged key by key.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import HostError, ModelError
+from .._host.configuration import Configuration, read_configuration
+from .._host.files import Files
+from .._plan.plan import Plan
+from .._plan.planner import Scope
+from .._plan.steps import ReloadSettings, RestartDaemon
+from .._render.artefacts import (
+    DAEMON_FILE,
+    SWANCTL_DIR,
+    Artefacts,
+    SwanctlFile,
+    advanced_path,
+    connection_path,
+)
+from .._render.configuration import Named, Reading
+
+SWANCTL_CONF = f"{SWANCTL_DIR}/swanctl.conf"
+STRONGSWAN_CONF = "/etc/strongswan.conf"
+
+_UNLOADED = (
+    "the next `swanctl --load-all` or restart of strongSwan unloads every connection and secret"
+)
+_DOWN = "the next restart of strongSwan fails, and every call of swanctl"
+
+# For each module how it speaks of its object, and the option that an error is about.
+_OBJECTS = {
+    "vpn_network": ("network {name}", "name"),
+    "ipsec_settings": ("IPsec settings of network {network}", "network"),
+    "ipsec_phase1": ("phase 1 {name}", "name"),
+    "ipsec_phase2": ("phase 2 {name} of phase 1 {phase1}", "phase1"),
+}
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """``swanctl`` and ``daemon`` are faults for which strongSwan refuses one or the other."""
+
+    swanctl: tuple[str, ...] = ()
+    daemon: tuple[str, ...] = ()
+    oddities: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> list[str]:
+        return [*self.swanctl, *self.daemon, *self.oddities]
+
+    def allow(self, plan: Plan) -> None:
+        """Refuse a plan that would bring on what the warnings are about."""
+        for step in plan.steps:
+            restarts = isinstance(step, RestartDaemon)
+            faults = (*(self.swanctl if restarts else ()), *self.daemon)
+            if faults and (restarts or isinstance(step, ReloadSettings)):
+                raise HostError(str(step), f"{'; '.join(faults)}; nothing was changed")
+
+
+def check_configuration(
+    module: str, params: t.Mapping[str, t.Any], files: Files, wanted: Artefacts, scope: Scope
+) -> Foreign:
+    """What strongSwan will not read as it looks, be it of others or ours.
+
+    Raises ModelError for a name that this task is to load and that a file of others has too. Files
+    of ours in the scope are left out: the task puts them right.
+    """
+    swanctl = read_configuration(files, SWANCTL_CONF)
+    _check_names(module, params, swanctl.reading.sections, wanted, scope)
+    daemon = read_configuration(files, STRONGSWAN_CONF)
+    repaired = {*scope.swanctl, *(wanted.daemon if scope.daemon else ())}
+    oddities = {**swanctl.oddities, **daemon.oddities}
+    return Foreign(
+        _faults(swanctl.reading, repaired, _UNLOADED),
+        _faults(daemon.reading, repaired, _DOWN),
+        (
+            *(f"{path} {what}" for path, what in oddities.items() if path not in repaired),
+            *_blind(swanctl, SWANCTL_CONF, connection_path("x")),
+            *_blind(daemon, STRONGSWAN_CONF, DAEMON_FILE),
+        ),
+    )
+
+
+def _faults(reading: Reading, repaired: t.Container[str], effect: str) -> tuple[str, ...]:
+    return tuple(
+        f"{fault.place}: {fault.why}: {effect}"
+        for fault in reading.faults
+        if fault.place.path not in repaired
+    )
+
+
+def _blind(found: Configuration, root: str, ours: str) -> tuple[str, ...]:
+    """Whether strongSwan, reading ``root``, would not come to ``ours``, a path."""
+    reading = found.reading
+    if root in found.oddities or any(fault.place.path == root for fault in reading.faults):
+        return ()
+    if any(fnmatch.fnmatchcase(ours, pattern) for pattern in reading.patterns):
+        return ()
+    directory = ours.rpartition("/")[0]
+    return (f"{root} does not include {directory}/*.conf: strongSwan will not read what is ours",)
+
+
+def _check_names(
+    module: str,
+    params: t.Mapping[str, t.Any],
+    sections: t.Iterable[Named],
+    wanted: Artefacts,
+    scope: Scope,
+) -> None:
+    theirs = {
+        (section.parent, section.name): section
+        for section in sections
+        if section.place.path not in (wanted.swanctl.keys() | scope.swanctl)
+    }
+    for path in sorted(scope.swanctl & wanted.swanctl.keys()):
+        for parent, name in _names(wanted.swanctl[path]):
+            double = theirs.get((parent, name))
+            if double is not None:
+                raise _double(module, params, path, double)
+
+
+def _names(parts: SwanctlFile) -> list[tuple[str, str]]:
+    """What is loaded of a file; what is commented out in it merges with nothing."""
+    connections = [("connections", name) for name in parts.connections]
+    return connections + [("secrets", shared.id) for shared in parts.secrets]
+
+
+def _double(module: str, params: t.Mapping[str, t.Any], path: str, double: Named) -> ModelError:
+    subject, option = _OBJECTS[module]
+    value = params[option]
+    if module == "ipsec_settings" and path == advanced_path(params["network"]):
+        option, value = "swanctl_conf", double.name
+    what = {"connections": "connection", "secrets": "secret"}[double.parent]
+    return ModelError(
+        option,
+        value,
+        f"makes the {what} {double.name}, which {double.place} has too: strongSwan would merge the "
+        "two key by key",
+        "another name, or none like it in that file",
+        subject.format(**params),
+    )

@@ -1,0 +1,216 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What somebody changed behind the back of the collection is told by name, and put right."""
+
+from __future__ import annotations
+
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Run
+from ansible_collections.tunnelwright.ipsec.tests.live.impact import seen, told
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
+
+FILE = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
+UP = ("site-b/net", "site-b/more")
+# Loads our file otherwise than it is, as somebody at a shell would.
+BY_HAND = f"sed -i.bak '{{}}' {FILE}; swanctl --load-conns >/dev/null; mv {FILE}.bak {FILE}"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """``module`` (phase 1, unless it is said) tells of ``header`` and does ``actions``."""
+
+    name: str
+    by_hand: str
+    header: str
+    actions: tuple[str, ...]
+    module: str = "ipsec_phase1"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def on_all(rigs: dict[str, Rig], test: t.Callable[[Rig], None]) -> None:
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(test, rigs.values()))
+
+
+def both(device: Host, module: str, options: dict[str, t.Any]) -> Run:
+    """In check mode, for real, and again; what both of the first two said."""
+    predicted = device.run(module, options, check=True)
+    done = device.run(module, options)
+    assert not done.failed, done.result["msg"]
+    for key in ("changed", "actions", "diff", "impact", "impacts"):
+        assert predicted.result[key] == done.result[key], key
+    again = device.run(module, options)
+    assert not again.changed, again.result["actions"]
+    assert again.writing == ()
+    return done
+
+
+POLICIES = (
+    Drift(
+        "trap uninstalled",
+        "swanctl --uninstall --child net --ike site-b",
+        "policy of site-b/net",
+        ("install the policy of site-b/net",),
+    ),
+    Drift(
+        "all policies flushed from the kernel",
+        "ip xfrm policy flush",
+        "policy of site-b/net in the kernel",
+        ("install the policy of site-b/net",),
+    ),
+    Drift(
+        "shunt uninstalled",
+        "swanctl --uninstall --child lan --ike tunnelwright-bypass-lan",
+        "policy of tunnelwright-bypass-lan/lan",
+        ("install the policy of tunnelwright-bypass-lan/lan",),
+        "ipsec_settings",
+    ),
+    Drift(
+        "shunt flushed from the kernel",
+        "ip xfrm policy flush",
+        "policy of tunnelwright-bypass-lan/lan in the kernel",
+        (
+            "uninstall the trap of tunnelwright-bypass-lan/lan",
+            "install the policy of tunnelwright-bypass-lan/lan",
+        ),
+        "ipsec_settings",
+    ),
+    Drift(
+        "a trap of a child that is not configured",
+        BY_HAND.format("s/ net {/ stray {/") + "; swanctl --load-conns >/dev/null",
+        "site-b/stray in the IKE daemon",
+        ("uninstall the trap of site-b/stray",),
+    ),
+    Drift(
+        "unit file touched",
+        "sleep 1; touch /etc/systemd/system/tunnelwright-lan.service",
+        "unit tunnelwright-lan.service in systemd",
+        ("reload systemd's unit files",),
+        "vpn_network",
+    ),
+)
+
+
+class TestKernelPolicies:
+    """On the kernel's data plane, which here takes policies, though no SAs."""
+
+    @pytest.fixture(name="rigs", scope="class")
+    def _rigs(self, rigs: dict[str, Rig]) -> t.Iterator[dict[str, Rig]]:
+        for rig in rigs.values():
+            rig.device.wipe()
+            rig.device.ask("kernel", esp=True)
+            for module, options in self.objects(rig).items():
+                rig.device.apply(module, options)
+            rig.device.apply("ipsec_phase2", rig.phase2())
+        yield rigs
+        for rig in rigs.values():
+            rig.device.ask("kernel", esp=False)
+            rig.device.wipe()
+
+    def objects(self, rig: Rig) -> dict[str, dict[str, t.Any]]:
+        return {
+            "vpn_network": rig.network(),
+            "ipsec_settings": {"network": "lan"},
+            "ipsec_phase1": rig.phase1(connection_behavior="on_demand"),
+        }
+
+    @pytest.mark.parametrize("drift", POLICIES, ids=str)
+    def test_found_and_put_right(self, rigs: dict[str, Rig], drift: Drift) -> None:
+        def found(rig: Rig) -> None:
+            device, objects = rig.device, self.objects(rig)
+            right = device.state(), self.kernel(device)
+            device.sh(drift.by_hand)
+            done = both(device, drift.module, objects[drift.module])
+            headers = [item["before_header"] for item in done.result["diff"]]
+            assert drift.header in headers, headers
+            assert set(drift.actions) <= set(done.result["actions"]), done.result["actions"]
+            assert done.result["impact"] == "none"
+            # What another module answers for.
+            for module, options in objects.items():
+                device.apply(module, options)
+            assert (device.state(), self.kernel(device)) == right
+
+        on_all(rigs, found)
+
+    def kernel(self, device: Host) -> list[str]:
+        return sorted(device.sh("ip xfrm policy list dir out | grep ^src").splitlines())
+
+
+USURPERS = {
+    "another peer timeout": ("s/dpd_delay = .*/dpd_delay = 77/", {"5.9.8": "ike", "6.0.1": "ike"}),
+    "another child": (
+        "s/remote_ts = 10.2.0.0.*/remote_ts = 10.2.0.0\\/25/",
+        {"5.9.8": "ike", "6.0.1": "child"},
+    ),
+}
+
+
+class TestUsurper:
+    """Somebody loaded another connection under the name of ours, whose SAs are up."""
+
+    @pytest.fixture(name="rigs", scope="class")
+    def _rigs(self, rigs: dict[str, Rig]) -> dict[str, Rig]:
+        for rig in rigs.values():
+            rig.device.wipe()
+            rig.device.apply("vpn_network", rig.network())
+            rig.device.apply("ipsec_phase1", rig.phase1())
+            rig.device.apply("ipsec_phase2", rig.phase2())
+            rig.device.apply("ipsec_phase2", rig.phase2("more", remote_network=["10.3.0.0/24"]))
+            rig.device.wait_for(*UP)
+        return rigs
+
+    @pytest.mark.parametrize("name", USURPERS)
+    def test_gives_way(self, rigs: dict[str, Rig], name: str) -> None:
+        edit, impact = USURPERS[name]
+
+        def gives_way(rig: Rig) -> None:
+            device = rig.device
+            right = device.state()
+            device.sh(BY_HAND.format(edit))
+            device.wait_for(*UP)
+            before = device.sas()
+            options = rig.phase1()
+            predicted = device.run("ipsec_phase1", options, check=True)
+            with device.listening(after=1.0) as events:
+                done = both(device, "ipsec_phase1", options)
+            assert predicted.result["impacts"] == done.result["impacts"]
+            assert done.result["impact"] == impact[rig.release], rig.release
+            happened = seen(before, device.sas(), events)
+            assert told(done, before) == happened, (rig.release, str(happened))
+            device.wait_for(*UP)
+            assert device.state() == right
+
+        on_all(rigs, gives_way)
+
+    def test_an_sa_of_a_child_that_is_not_configured_is_closed(self, rigs: dict[str, Rig]) -> None:
+        def closed(rig: Rig) -> None:
+            device = rig.device
+            right = device.state()
+            device.sh(BY_HAND.format("s/ more {/ stray {/; s/10.3.0.0/10.8.0.0/"))
+            device.wait_for("site-b/stray")
+            both(device, "ipsec_phase1", rig.phase1())
+            found = device.wait_for(*UP)
+            assert "site-b/stray" not in found.child
+            assert device.state() == right
+
+        on_all(rigs, closed)
+
+    def test_unloaded_it_is_loaded_again(self, rigs: dict[str, Rig]) -> None:
+        def loaded(rig: Rig) -> None:
+            device = rig.device
+            right = device.state()
+            device.vici("unload-conn", {"name": "site-b"})
+            done = both(device, "ipsec_phase1", rig.phase1())
+            assert done.result["actions"] == ["load connection site-b"]
+            device.wait_for(*UP)
+            assert device.state() == right
+
+        on_all(rigs, loaded)

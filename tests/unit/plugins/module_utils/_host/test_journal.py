@@ -1,0 +1,100 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The note that a run leaves behind when it is killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.journal import (
+    Journal,
+    unfinished,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import Unfinished
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
+    SharedSecret,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import File
+
+SECTION = {"version": "2"}
+B = Plan(
+    (
+        steps.LoadSecret(SharedSecret("ike-b", "IKE", (), Secret(b"hush"))),
+        steps.SetAside("b", SECTION),
+        steps.Supersede("b", SECTION, SECTION),
+        steps.HandOver("b", ("lan",), frozenset({"7"})),
+    )
+)
+C = Plan((steps.LoadConnection("c", SECTION), steps.UnloadSecret("ike-c"), steps.ReloadSettings()))
+HARMLESS = Plan((steps.WriteFile(File("/a", b"")), steps.TerminateConnection("b")))
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> Path:
+    return tmp_path / "unfinished"
+
+
+@pytest.fixture(name="journal")
+def _journal(path: Path) -> Journal:
+    return Journal(str(path))
+
+
+def test_what_a_plan_leaves_uncertain() -> None:
+    assert unfinished(B) == Unfinished({"b": frozenset({"7"})}, frozenset({"ike-b"}))
+    assert unfinished(C) == Unfinished({"c": frozenset()}, frozenset({"ike-c"}), settings=True)
+    assert unfinished(HARMLESS) == Unfinished()
+
+
+def test_what_was_begun_is_read_until_it_ends(journal: Journal, path: Path) -> None:
+    assert journal.read(1) == Unfinished()
+    journal.begin(1, B)
+    assert journal.read(1) == unfinished(B)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert b"hush" not in path.read_bytes()
+    journal.end(1, B)
+    assert journal.read(1) == Unfinished()
+    assert list(path.parent.iterdir()) == []
+
+
+def test_another_run_leaves_the_note_of_one_that_died(journal: Journal) -> None:
+    journal.begin(1, B)
+    journal.begin(1, C)
+    both = Unfinished(
+        {"b": frozenset({"7"}), "c": frozenset()}, frozenset({"ike-b", "ike-c"}), settings=True
+    )
+    assert journal.read(1) == both
+    journal.end(1, C)
+    assert journal.read(1) == unfinished(B)
+
+
+def test_another_daemon_has_loaded_everything_from_files(journal: Journal, path: Path) -> None:
+    journal.begin(1, B)
+    assert journal.read(2) == Unfinished()
+    journal.begin(2, C)
+    assert journal.read(2) == unfinished(C)
+
+
+def test_nothing_is_noted_where_nothing_is_uncertain(journal: Journal, path: Path) -> None:
+    journal.begin(1, HARMLESS)
+    journal.end(1, HARMLESS)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"pid": 1}', '{"pid": 1, "connections": 3}']
+)
+def test_a_note_that_makes_no_sense_is_none(journal: Journal, path: Path, text: str) -> None:
+    path.write_text(text)
+    assert journal.read(1) == Unfinished()
+
+
+def test_where_no_note_can_be_left_nothing_is_begun(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match=r"^write .*/nowhere/unfinished: No such file"):
+        Journal(str(tmp_path / "nowhere/unfinished")).begin(1, B)

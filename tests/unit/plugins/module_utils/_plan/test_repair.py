@@ -1,0 +1,237 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Drift of a connection that nobody edits: told by name, and put right with what disturbs least."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.exchange import aside
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
+    DaemonState,
+    Unfinished,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.repair import plan_repair
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.steps import HandOver
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connection import (
+    bypass_section,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated_host import listed
+
+BYPASS = bypass_section(("10.1.0.0/24",))
+LOAD = "load connection b"
+
+
+def section(start: str = "trap", **more: t.Any) -> dict[str, t.Any]:
+    lan = {
+        "mode": "tunnel",
+        "local_ts": ("10.1.0.0/24", "fd00:1::/64"),
+        "remote_ts": ("10.2.0.0/24", "fd00:2::/64"),
+        "start_action": start,
+        "dpd_action": "restart",
+        **more,
+    }
+    return {"remote_addrs": ("192.0.2.2",), "children": {"lan": lan}}
+
+
+POLICIES = frozenset({("10.1.0.0/24", "10.2.0.0/24"), ("fd00:1::/64", "fd00:2::/64")})
+RIGHT = DaemonState(
+    connections={"b": listed(section())}, traps=frozenset({("b", "lan")}), policies=POLICIES
+)
+UP: dict[str, t.Any] = {
+    "established": {"b": frozenset({"lan"})},
+    "ike_ids": {"b": frozenset({"3"})},
+    "child_ids": {"b": frozenset({"7"})},
+}
+
+
+def repaired(wanted: t.Any, daemon: DaemonState, name: str = "b") -> Plan:
+    return plan_repair(name, wanted, daemon)
+
+
+def headers(plan: Plan) -> list[tuple[str, str]]:
+    return [(item.header, item.before.strip()) for item in plan.differences]
+
+
+def told(plan: Plan) -> list[tuple[str, str]]:
+    return [(impact.sa, impact.kind) for impact in plan.impacts]
+
+
+@pytest.mark.parametrize("state", [{}, UP])
+def test_where_all_is_right_nothing_is_done(state: t.Any) -> None:
+    assert repaired(section(), replace(RIGHT, **state)) == Plan()
+
+
+class TestPolicies:
+    def test_a_trap_that_charon_was_told_to_take_away(self) -> None:
+        plan = repaired(section(), replace(RIGHT, traps=frozenset()))
+        assert plan.actions == ["install the policy of b/lan"]
+        assert headers(plan) == [("policy of b/lan", "not installed")]
+        assert plan.impact == "none"
+
+    @pytest.mark.parametrize("gone", sorted(POLICIES))
+    def test_one_that_was_flushed_from_the_kernel(self, gone: tuple[str, str]) -> None:
+        plan = repaired(section(), replace(RIGHT, policies=POLICIES - {gone}))
+        assert plan.actions == ["install the policy of b/lan"]
+        assert headers(plan) == [("policy of b/lan in the kernel", "gone")]
+        assert plan.impact == "none"
+
+    @pytest.mark.parametrize(
+        ("start", "more"),
+        [
+            ("none", []),
+            ("trap", ["install the policy of b/lan", "initiate b/lan"]),
+            ("trap|start", ["install the policy of b/lan", "initiate b/lan"]),
+        ],
+    )
+    def test_one_of_an_sa_that_is_up(self, start: str, more: list[str]) -> None:
+        daemon = replace(RIGHT, policies=frozenset(), **UP)
+        if start == "none":
+            daemon = replace(daemon, traps=frozenset())
+        plan = repaired(section(start), daemon)
+        assert plan.actions == ["close the Child SA b/lan", *more]
+        assert told(plan) == [("b/lan", "child")]
+
+    def test_a_shunt(self) -> None:
+        name = "tunnelwright-bypass-lan"
+        right = DaemonState(
+            connections={name: listed(BYPASS)},
+            shunts=frozenset({(name, "lan")}),
+            policies=frozenset({("10.1.0.0/24", "10.1.0.0/24")}),
+        )
+        assert repaired(BYPASS, right, name) == Plan()
+        for state, actions in (
+            ({"shunts": frozenset()}, [f"install the policy of {name}/lan"]),
+            (
+                {"policies": frozenset()},
+                [f"uninstall the trap of {name}/lan", f"install the policy of {name}/lan"],
+            ),
+        ):
+            assert (
+                repaired(BYPASS, replace(right, **t.cast("t.Any", state)), name).actions == actions
+            )
+
+    @pytest.mark.parametrize(
+        ("wanted", "state"),
+        [
+            # What does not trap has none while it is down.
+            (section("none"), {"traps": frozenset(), "policies": frozenset()}),
+            # The userspace data plane has its policies for itself, and no use for traps.
+            (section(), {"traps": frozenset(), "policies": None}),
+            # These show otherwise in the kernel, or not before the peer is known.
+            (section(local_ts=("10.1.0.0/24[tcp/80]",)), {"policies": frozenset()}),
+            (section(local_ts=("dynamic",)), {"policies": frozenset()}),
+            ({**section(), "remote_addrs": ("gw.example.org",)}, {"traps": frozenset()}),
+        ],
+    )
+    def test_what_can_not_be_told_is_left_alone(self, wanted: t.Any, state: t.Any) -> None:
+        daemon = replace(RIGHT, connections={"b": listed(wanted)}, **state)
+        assert repaired(wanted, daemon) == Plan()
+
+
+class TestLeftovers:
+    def test_an_sa_and_a_trap_of_a_child_that_is_not_configured(self) -> None:
+        daemon = replace(
+            RIGHT,
+            established={"b": frozenset({"lan", "old"})},
+            traps=RIGHT.traps | {("b", "old"), ("b", "older"), ("c", "old")},
+        )
+        plan = repaired(section(), daemon)
+        assert plan.actions == [
+            "close the Child SA b/old",
+            "uninstall the trap of b/old",
+            "uninstall the trap of b/older",
+        ]
+        assert headers(plan) == [
+            ("b/old in the IKE daemon", "left over"),
+            ("b/older in the IKE daemon", "left over"),
+        ]
+        assert told(plan) == [("b/old", "child")]
+
+
+class TestLoaded:
+    HAND: t.ClassVar = "hand over to the new SAs of b/lan, then close the old ones"
+
+    @pytest.mark.parametrize(
+        ("start", "release", "state", "more", "impact"),
+        [
+            ("trap|start", "6.0.1", {}, [], ("b", "none")),
+            ("trap|start", "6.0.1", UP, [HAND], ("b/lan", "child")),
+            ("trap|start", "5.9.8", UP, [HAND], ("b", "ike")),
+            ("trap", "5.9.8", UP, ["initiate b/lan", HAND], ("b/lan", "child")),
+            ("none", "6.0.1", UP, [], ("b", "pending")),
+        ],
+    )
+    def test_with_another_child(
+        self, start: str, release: str, state: t.Any, more: list[str], impact: tuple[str, str]
+    ) -> None:
+        other = listed(section(start, remote_ts=("10.9.0.0/24", "fd00:9::/64")))
+        daemon = replace(RIGHT, version=release, connections={"b": other}, **state)
+        plan = repaired(section(start), daemon)
+        assert plan.actions == [LOAD, *more]
+        assert headers(plan) == [("connection b in the IKE daemon", "not as it should be")]
+        assert told(plan) == [impact]
+
+    @pytest.mark.parametrize("release", ["5.9.8", "6.0.1"])
+    def test_with_another_peer(self, release: str) -> None:
+        other = {**listed(section("trap|start")), "remote_addrs": ("192.0.2.9",)}
+        daemon = replace(RIGHT, version=release, connections={"b": other}, **UP)
+        plan = repaired(section("trap|start"), daemon)
+        assert plan.actions == [LOAD, self.HAND]
+        hand_over = plan.steps[-1]
+        assert isinstance(hand_over, HandOver)
+        assert (hand_over.old, hand_over.ikes, hand_over.optional) == ({"7"}, {"3"}, True)
+        assert told(plan) == [("b", "ike")]
+
+    @pytest.mark.parametrize("state", [{}, UP])
+    def test_not_at_all(self, state: t.Any) -> None:
+        plan = repaired(section("trap|start"), replace(RIGHT, connections={}, **state))
+        assert plan.actions == [LOAD]
+        assert headers(plan) == [("connection b in the IKE daemon", "not loaded")]
+        assert told(plan) == [("b", "none")]
+
+
+class TestDied:
+    """A run was killed while it exchanged the connection."""
+
+    HAND: t.ClassVar = "hand over to the new SAs of b/lan, then close the old ones"
+
+    @pytest.mark.parametrize(
+        ("start", "more"),
+        [("trap|start", []), ("trap", ["initiate b/lan"]), ("none", [])],
+    )
+    def test_before_the_new_one_was_loaded(self, start: str, more: list[str]) -> None:
+        put = listed(aside(section(start)))
+        plan = repaired(section(start), replace(RIGHT, connections={"b": put}, **UP))
+        assert plan.actions == [LOAD, *more, self.HAND]
+        assert headers(plan) == [("connection b in the IKE daemon", "left by a run that died")]
+        assert told(plan) == [("b/lan", "child")]
+
+    def test_after_it_was_loaded(self) -> None:
+        """What it was is not known any more; which SAs were there before is."""
+        daemon = replace(
+            RIGHT,
+            connections={"b": listed(section("trap|start"))},
+            unfinished=Unfinished({"b": frozenset({"5"})}),
+            **UP,
+        )
+        plan = repaired(section("trap|start"), daemon)
+        assert plan.actions == [LOAD, self.HAND]
+        hand_over = plan.steps[-1]
+        assert isinstance(hand_over, HandOver)
+        assert (hand_over.old, hand_over.optional) == ({"5"}, True)
+
+    def test_while_nothing_was_up(self) -> None:
+        unfinished = Unfinished({"b": frozenset()})
+        plan = repaired(section(), replace(RIGHT, unfinished=unfinished))
+        assert plan.actions == [LOAD]
+        assert told(plan) == [("b", "none")]
+
+    def test_over_another_one(self) -> None:
+        unfinished = Unfinished({"c": frozenset()})
+        assert repaired(section(), replace(RIGHT, unfinished=unfinished)) == Plan()

@@ -1,0 +1,96 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Verdicts on whole configurations. The same table is held against a real strongSwan of both
+releases by ``molecule/modules/tests/test_configurations.py``, at random by
+``tools/settings_oracle.py``.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.configuration import (
+    Named,
+    Place,
+    Reading,
+    read,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import render
+
+TABLE = json.loads((Path(__file__).parent / "fixtures/configurations.json").read_text("utf-8"))
+
+
+def reading(files: t.Mapping[str, str]) -> Reading:
+    """``main.conf`` and what it includes."""
+    texts = {f"/etc/{path}": text.encode().decode("latin-1") for path, text in files.items()}
+
+    def include(pattern: str) -> list[tuple[str, str]]:
+        hidden = "/." not in pattern
+        return [
+            (path, text)
+            for path, text in sorted(texts.items())
+            if fnmatch.fnmatchcase(path, pattern) and not (hidden and "/." in path)
+        ]
+
+    return read("/etc/main.conf", texts["/etc/main.conf"], include)
+
+
+@pytest.mark.parametrize("case", TABLE, ids=[case["name"] for case in TABLE])
+def test_verdict(case: t.Mapping[str, t.Any]) -> None:
+    """Which files are to blame, and in which line; every one of them, and no other."""
+    found = {fault.place.path: fault.place.line for fault in reading(case["files"]).faults}
+    assert found == {f"/etc/{path}": line for path, line in case["refused"].items()}
+
+
+def test_sections_are_known_by_file_and_line() -> None:
+    files = {
+        "main.conf": "include conf.d/*.conf\nconnections { c : b {\n children { x {\n } } } }\n",
+        "conf.d/a.conf": "secrets {\n ike-a { x = y\n }\n}\nconnections\n{\n  b\n  {\n  }\n}\n",
+        "conf.d/b.conf": "connections {\n lost { } ] }",
+    }
+    assert (
+        reading(files).sections
+        == (
+            Named("secrets", "ike-a", Place("/etc/conf.d/a.conf", 2)),
+            Named("connections", "b", Place("/etc/conf.d/a.conf", 7)),
+            Named("connections", "c", Place("/etc/main.conf", 2)),
+            Named("c", "children", Place("/etc/main.conf", 3)),
+        )[:3]
+    )
+
+
+def test_patterns_are_absolute() -> None:
+    text = 'include conf.d/*.conf\ns { include /var/x.conf\n }\ninclude "a b"\ninclude \n'
+    expected = ("/etc/conf.d/*.conf", "/var/x.conf", "/etc/a b")
+    assert reading({"main.conf": text}).patterns == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["hunter2", 'a = "hunter2', "hunter2 {", "hunter2 }", "a : b hunter2 {"]
+)
+def test_faults_repeat_nothing(text: str) -> None:
+    """Stray text may be a secret."""
+    (fault,) = reading({"main.conf": text}).faults
+    assert "hunter2" not in f"{fault.place}: {fault.why}"
+    assert str(fault.place) == "/etc/main.conf, line 1"
+
+
+def test_what_we_write_is_accepted() -> None:
+    text = render({"connections": {"a": {"x": '{ } # " \\ \n', "y": ("b", "c")}}})
+    found = reading({"main.conf": text})
+    assert found.faults == ()
+    assert [item.name for item in found.sections] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + '"\\' * 50_000, 'include "' + "\\a" * 50_000, "#" * 200_000 + "\r" * 99_999]
+)
+def test_large_files_take_no_time(text: str) -> None:
+    """A regular expression that backtracks would not come to an end."""
+    assert reading({"main.conf": f"{text}\n"}).sections == ()
