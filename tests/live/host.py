@@ -197,14 +197,9 @@ class DriverGone(Exception):
 
 
 _WIPE = """
-for file in /etc/systemd/system/tunnelwright-*.service; do
-    if test -e "$file"; then
-        network=${file##*/tunnelwright-}; network=${network%.service}
-        systemctl --quiet disable --now "${file##*/}" || true
-        nft delete table inet "tunnelwright-$network" 2>/dev/null || true
-        rm -f "$file"
-    fi
-done
+systemctl stop 'tunnelwright-*.service'
+rm -f /etc/systemd/system/tunnelwright-*.service /etc/systemd/system/*/tunnelwright-*.service
+nft list tables inet | sed -n '/ tunnelwright-/s/^/delete /p' | nft -f -
 for device in $(ip -o link | sed -nE 's/^[0-9]+: ([^:@]+).*alias VPN network .*/\\1/p'); do
     ip link delete dev "$device"
 done
