@@ -63,7 +63,7 @@ def _reloaded(name: str, section: Section, daemon: DaemonState) -> Plan:
     if would_be_dropped(section, section, loaded):
         steps = [UnloadConnection(name, section), LoadConnection(name, section)]
     usurper = Usurper(name, section, loaded, daemon)
-    return Plan((*steps, *usurper.steps), (difference,), usurper.impacts)
+    return Plan((*usurper.first, *steps, *usurper.steps), (difference,), usurper.impacts)
 
 
 def _resumed(name: str, section: Section, daemon: DaemonState) -> Plan:

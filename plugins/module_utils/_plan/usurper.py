@@ -16,7 +16,7 @@ from .exchange import children, starting
 from .loaded import View, actual_view, expected_view
 from .observed import DaemonState
 from .plan import Impact
-from .steps import HandOver, Initiate, Step
+from .steps import HandOver, Initiate, Step, TerminateConnection
 
 _OTHERWISE = "somebody else loaded it otherwise"
 # The release of strongSwan that leaves an IKE SA alone whose last child it closes.
@@ -39,6 +39,13 @@ class Usurper:
     section: Section
     loaded: t.Mapping[str, t.Any]
     daemon: DaemonState
+
+    @property
+    def first(self) -> tuple[Step, ...]:
+        """charon would bring up the children anew on the very IKE SA that it is closing."""
+        if self._touched and not self._whole and self._closes_all:
+            return (TerminateConnection(self.name),)
+        return ()
 
     @property
     def steps(self) -> tuple[Step, ...]:
