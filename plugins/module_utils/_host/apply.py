@@ -133,11 +133,11 @@ def _take_back(host: Host, done: list[steps.Step], failed: steps.Step) -> str:
 
 
 def _write(host: Host, step: steps.WriteFile) -> None:
-    host.files.write(step.file)
+    host.files.write(step.file, keep=True)
 
 
 def _remove(host: Host, step: steps.RemoveFile) -> None:
-    host.files.remove(step.file.path)
+    host.files.remove(step.file.path, keep=True)
 
 
 def _load_connection(host: Host, step: steps.LoadConnection | steps.Supersede) -> None:

@@ -72,8 +72,11 @@ class Files:
                 reason = f"{_reason(error)}; nothing was changed"
                 raise HostError(f"write {file.path}", reason) from None
 
-    def write(self, file: File) -> None:
-        """Replace a file in one step, with its mode from the first moment on."""
+    def write(self, file: File, *, keep: bool = False) -> None:
+        """Replace a file in one step, with its mode from the first moment on.
+
+        ``keep`` leaves what it replaces beside it until ``clean``: to write that back needs no room.
+        """
         target = self._root + file.path
         new, old = _beside(target, _NEW), _beside(target, _OLD)
         try:
@@ -82,7 +85,8 @@ class Files:
             else:
                 if not _holds(new, file):
                     self._stage(file)
-                _keep(target, old)
+                if keep:
+                    _keep(target, old)
                 os.replace(new, target)
             _sync_directory(os.path.dirname(target))
         except OSError as error:
@@ -93,13 +97,16 @@ class Files:
                     os.unlink(old)
             raise HostError(f"write {file.path}", _reason(error)) from None
 
-    def remove(self, path: str) -> None:
-        """A file that is gone already is no error."""
+    def remove(self, path: str, *, keep: bool = False) -> None:
+        """A file that is gone already is no error. ``keep`` is that of ``write``."""
         target = self._root + path
         try:
             if os.path.isdir(target) and not os.path.islink(target):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            os.replace(target, _beside(target, _OLD))
+            if keep:
+                os.replace(target, _beside(target, _OLD))
+            else:
+                os.unlink(target)
             _sync_directory(os.path.dirname(target))
         except FileNotFoundError:
             pass

@@ -129,13 +129,13 @@ class LoggedFiles(Files):
         super().__init__(str(root))
         self._host = host
 
-    def write(self, file: t.Any) -> None:
+    def write(self, file: t.Any, *, keep: bool = False) -> None:
         self._host.did(f"write {file.path}")
-        super().write(file)
+        super().write(file, keep=keep)
 
-    def remove(self, path: str) -> None:
+    def remove(self, path: str, *, keep: bool = False) -> None:
         self._host.did(f"remove {path}")
-        super().remove(path)
+        super().remove(path, keep=keep)
 
 
 class MemoryVici:

@@ -162,3 +162,84 @@ def test_the_mode_is_not_left_to_the_umask(files: Files) -> None:
     found = files.read(RECORD)
     assert found is not None
     assert found.mode == 0o755
+
+
+class TestStaged:
+    """What is put ready before anything is touched, and what is kept until all is done."""
+
+    OLD, NEW, MORE = (
+        File(SECRET, b"old", PRIVATE),
+        File(SECRET, b"new", PRIVATE),
+        File(RECORD, b"x"),
+    )
+
+    def beside(self, tmp_path: Path) -> set[str]:
+        return {path.name for path in tmp_path.rglob(".*")}
+
+    def test_ready_it_is_hidden_and_private(self, files: Files, tmp_path: Path) -> None:
+        files.write(self.OLD)
+        files.stage((self.NEW, self.MORE))
+        assert files.read(SECRET) == self.OLD
+        assert files.read(RECORD) is None
+        ready = tmp_path / SECRET[1:].replace("tunnelwright", ".tunnelwright")
+        assert (ready.with_name(f"{ready.name}.new").stat().st_mode & 0o777) == 0o600
+        assert files.find("/etc/swanctl/conf.d/*") == (SECRET,)
+
+    def test_where_one_does_not_fit_all_are_taken_away(
+        self, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        files.write(self.OLD)
+        (tmp_path / "etc/tunnelwright").write_text("in the way")
+        with pytest.raises(HostError, match=r"^write .*lan.json: .*; nothing was changed$"):
+            files.stage((self.NEW, self.MORE))
+        assert files.read(SECRET) == self.OLD
+        assert self.beside(tmp_path) == set()
+
+    def test_taken_back_without_room_for_a_byte(
+        self, files: Files, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        files.write(self.OLD)
+        files.stage((self.NEW,))
+
+        def full(*_arguments: object, **_more: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("os.fsync", lambda _descriptor: None)
+        monkeypatch.setattr("os.fdopen", full)
+        files.write(self.NEW, keep=True)
+        assert files.read(SECRET) == self.NEW
+        files.write(self.OLD, keep=True)
+        assert files.read(SECRET) == self.OLD
+        files.remove(SECRET, keep=True)
+        assert files.read(SECRET) is None
+        files.write(self.OLD)
+        assert files.read(SECRET) == self.OLD
+
+    def test_cleaned_nothing_is_left_beside(self, files: Files, tmp_path: Path) -> None:
+        files.write(self.OLD)
+        files.stage((self.NEW, self.MORE))
+        files.write(self.NEW, keep=True)
+        files.remove(SECRET, keep=True)
+        assert self.beside(tmp_path) != set()
+        files.clean()
+        assert self.beside(tmp_path) == set()
+        assert not (tmp_path / "etc/tunnelwright").exists()
+
+    def test_not_told_to_it_keeps_nothing(self, files: Files, tmp_path: Path) -> None:
+        files.write(self.OLD)
+        files.write(self.NEW)
+        files.remove(SECRET)
+        assert self.beside(tmp_path) == set()
+
+    def test_what_somebody_put_there_is_not_written_through(
+        self, files: Files, tmp_path: Path
+    ) -> None:
+        files.write(self.OLD)
+        trap = tmp_path / SECRET[1:].replace("tunnelwright", ".tunnelwright")
+        theirs = tmp_path / "theirs"
+        theirs.write_bytes(self.NEW.data)
+        theirs.chmod(0o600)
+        trap.with_name(f"{trap.name}.new").symlink_to(theirs)
+        files.write(self.NEW)
+        assert not (tmp_path / SECRET[1:]).is_symlink()
+        assert theirs.read_bytes() == self.NEW.data
