@@ -75,7 +75,7 @@ class Files:
     def write(self, file: File, *, keep: bool = False) -> None:
         """Replace a file in one step, with its mode from the first moment on.
 
-        ``keep`` leaves what it replaces beside it until ``clean``: to write that back needs no room.
+        ``keep`` leaves what it replaces beside it until ``clean``: writing that needs no room.
         """
         target = self._root + file.path
         new, old = _beside(target, _NEW), _beside(target, _OLD)
