@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compare plugins/module_utils/_render/settings_file.py with the parser of a real swanctl.
+"""Compare our readers of strongSwan's settings with the parser of a real swanctl.
 
     .venv/bin/python tools/settings_oracle.py [--swanctl COMMAND] [--rounds N] [--seed N]
 
@@ -14,6 +14,11 @@ AppArmor keeps swanctl from reading temporary files, give it a copy of swanctl (
 - What ``parse`` makes of random texts, many of them broken, must be what swanctl makes of them.
   Texts that only ``parse`` refuses are counted by reason: these must be the refusals that its
   documentation lists.
+- The verdict of ``configuration.read`` on random texts, and on the files that they include, must be
+  swanctl's.
+
+The first two are of plugins/module_utils/_render/settings_file.py, the last of configuration.py
+there.
 
 Ends with status 1 and the text at the first difference. A hundred rounds take about ten seconds.
 """
@@ -34,6 +39,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import configuration
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import (
     Section,
     canonical,
@@ -87,6 +93,47 @@ NOISE = [
     *("{", "}", "=", "#", '"', "\\", "'", ":", ".", ",", "%", " ", "\t", "\n", "\r", "\0", "é"),
     *("include x\n", "k {}\n", "a.b = c\n", "net : local {}\n", "a,b\n", "a = 1 }\nd {\n", "x"),
 ]
+# Whole files that may be anything, and ones that are sound for the most part.
+SCRAPS = [
+    *(
+        "a",
+        "b",
+        "{",
+        "}",
+        "}",
+        "=",
+        ":",
+        ",",
+        ".",
+        "\n",
+        "\n",
+        " ",
+        "\t",
+        "#",
+        '"',
+        "\\",
+        "\r",
+        "\0",
+    ),
+    *(
+        "é",
+        "\ufeff",
+        "'",
+        "%",
+        "include x.conf",
+        "include x.conf\n",
+        "include ",
+        "include",
+        "a {\n",
+    ),
+    *("}\n", "a = b\n", "a : b {\n", "k=v # c\n", '"q\\""', "x { y = z }\n", "\\\n", "\\\r\n"),
+    'include "x.conf"',
+]
+SOUND = [
+    *("a {\n", "}\n", "a = b\n", "x { y = z }\n", "a : b, c {\n}\n", "# c\n", "include x.conf\n"),
+]
+# How swanctl ends when it refuses its strongswan.conf.
+REFUSED = 64
 Loaded = dict[str, Any]
 
 
@@ -124,6 +171,22 @@ class Swanctl:
         for command, message in self._requests:
             loaded[command].append(message)
         return loaded
+
+    def accepts(self, files: dict[str, str]) -> bool:
+        """Whether it takes ``main.conf`` with what that includes; read as a strongswan.conf."""
+        directory = self._file.parent / "verdict"
+        directory.mkdir(exist_ok=True)
+        for name, text in files.items():
+            (directory / name).write_bytes(text.encode())
+        run = subprocess.run(
+            [*self._command, "--version"],
+            env={**os.environ, "STRONGSWAN_CONF": str(directory / "main.conf")},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        # Where no daemon is at hand, it goes on to miss that.
+        return run.returncode != REFUSED
 
     def _serve(self) -> None:
         while True:
@@ -214,6 +277,32 @@ def check_parse(swanctl: Swanctl, text: str) -> str:
     return "both read the same"
 
 
+def random_files(dice: random.Random) -> dict[str, str]:
+    """A file and one that it may include."""
+
+    def text() -> str:
+        if dice.random() < 0.6:
+            return "".join(dice.choices(SCRAPS, k=dice.choice([1, 2, 3, 5, 8, 13, 20])))
+        return "".join(dice.choices(SOUND, k=dice.randrange(6)))
+
+    # One that includes itself twice keeps swanctl busy for ever.
+    included = text().replace("x.conf", "y.conf") if dice.random() < 0.7 else ""
+    return {"main.conf": text(), "x.conf": included}
+
+
+def check_verdict(swanctl: Swanctl, files: dict[str, str]) -> str:
+    """What came of ``files``; raises ``SystemExit`` when we and swanctl differ on them."""
+    texts = {f"/{name}": text.encode().decode("latin-1") for name, text in files.items()}
+
+    def include(pattern: str) -> list[tuple[str, str]]:
+        return [(path, text) for path, text in texts.items() if path == pattern]
+
+    faults = configuration.read("/main.conf", texts["/main.conf"], include).faults
+    if bool(faults) == swanctl.accepts(files):
+        raise SystemExit(f"read: {faults}\nswanctl: the contrary\nof: {files!r}")
+    return "both refuse" if faults else "both accept"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Compare our settings grammar with swanctl's.")
     parser.add_argument("--swanctl", default="swanctl", type=shlex.split, metavar="COMMAND")
@@ -236,8 +325,13 @@ def main() -> None:
         outcomes = collections.Counter(
             check_parse(swanctl, random_text(dice)) for _round in range(options.rounds)
         )
+        verdicts = collections.Counter(
+            check_verdict(swanctl, random_files(dice)) for _round in range(options.rounds)
+        )
     for outcome, count in outcomes.most_common():
         print(f"parse: {count} texts: {outcome}")
+    for outcome, count in verdicts.most_common():
+        print(f"read: {count} configurations: {outcome}")
 
 
 if __name__ == "__main__":

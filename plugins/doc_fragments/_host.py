@@ -28,6 +28,12 @@ notes:
     exists already with another value; the few exceptions are named with the options.
   - Connections, secrets, nftables tables, interfaces and files that were not made by this
     collection are never changed.
+  - strongSwan reads all its files as one. What it will not read as it looks, be it in
+    C(/etc/swanctl/swanctl.conf), C(/etc/strongswan.conf) or a file that one of them includes, is
+    warned about by file and line, because one fault makes C(swanctl --load-all) unload everything.
+    A run that would have to restart the IKE daemon beside such a file fails.
+  - A name of a connection or secret that a file of others has too is an error, because strongSwan
+    would merge the two. What has such a name can be disabled or removed.
   - One run at a time works on a host, check mode included. Another one waits for it, for 120
     seconds at most, with C(/run/tunnelwright.lock).
   - When a step fails, those before it are taken back in reverse order.

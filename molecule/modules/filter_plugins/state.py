@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from typing import Any
 
 
@@ -25,6 +26,48 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     return lines
 
 
+# Shared by all networks: changes with any of them.
+DAEMON_FILE = "/etc/strongswan.d/tunnelwright.conf"
+# What belongs to the network that is there from the beginning.
+ATTACHED = re.compile("tunnelwright.(bypass.)?attached")
+
+
+def lost(
+    before: dict[str, Any], after: dict[str, Any], *, last: bool = False, restarted: bool = False
+) -> list[str]:
+    """What was there before and is another, or gone; what came does not count.
+
+    The rules of ours in the chains of others come and go. ``last``: our last network is gone too,
+    and with it its address. Where the daemon was ``restarted`` it has lost what no file has: SAs,
+    and what was loaded by hand.
+    """
+    parts = ["files", "tables", "units"]
+    parts += [] if last else ["links"]
+    parts += [] if restarted else ["connections", "numbers", "secrets", "private_keys"]
+    parts += [] if restarted else ["policies", "pid"]
+    found = []
+    for part in parts:
+        old, new = (_entries({**state, **state["held"]}[part]) for state in (before, after))
+        for name, entry in old.items():
+            ours = name == DAEMON_FILE or (last and ATTACHED.search(name))
+            if new.get(name) != entry and not ours:
+                found.append(f"{part}: {name}: {entry} -> {new.get(name)}")
+    return found
+
+
+def _entries(part: Any) -> dict[str, Any]:
+    if isinstance(part, dict):
+        return {name: _theirs(entry) for name, entry in part.items()}
+    return {str(item): "" for item in (part if isinstance(part, list) else [part])}
+
+
+def _theirs(entry: Any) -> Any:
+    """The text of a table without rules of ours."""
+    if not isinstance(entry, str):
+        return entry
+    return [line for line in entry.splitlines() if 'comment "tunnelwright-' not in line]
+
+
 class FilterModule:
     def filters(self) -> dict[str, Any]:
-        return {"differences": differences}
+        return {"differences": differences, "lost": lost}

@@ -36,7 +36,8 @@ def read_configuration(files: Files, path: str) -> Configuration:
         return [(path, text) for path, text in texts if text is not None]
 
     text = _text(files, path, oddities)
-    return Configuration(read(path, text or "", include), oddities)
+    reading = read(path, text or "", include)
+    return Configuration(reading, {**oddities, **dict.fromkeys(sorted(reading.loops), _LOOP)})
 
 
 def _text(files: Files, path: str, oddities: dict[str, str]) -> str | None:
@@ -64,6 +65,7 @@ _NOTHING = "strongSwan loads nothing from it"
 _MISSING = f"does not exist, or is a link to nothing: {_NOTHING}"
 # For us too.
 _OTHER = "is a pipe or a device: strongSwan waits for it without end"
+_LOOP = "includes itself: strongSwan reads it again and again, until it can open no more files"
 _MARKED = (
     "begins with a byte order mark, which strongSwan takes for a part of the first name: what "
     "stands under this name is not loaded"

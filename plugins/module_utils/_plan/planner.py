@@ -124,9 +124,17 @@ def _restart_reason(before: Artefacts, after: Artefacts, observed: Observed) -> 
     loaded = LIBIPSEC in observed.daemon.plugins
     if after.userspace and not loaded:
         return f"the plugin {LIBIPSEC} must be loaded for the userspace data plane"
-    if before.userspace and not after.userspace and loaded:
+    # With our last network gone, it is not worth the tunnels of others.
+    worth_it = bool(after.networks) or not _others(before, observed)
+    if before.userspace and not after.userspace and loaded and worth_it:
         return f"the plugin {LIBIPSEC} is no longer wanted"
     return ""
+
+
+def _others(before: Artefacts, observed: Observed) -> bool:
+    """Whether the daemon has connections that are not ours."""
+    ours = {name for parts in before.swanctl.values() for name in parts.owned}
+    return bool(observed.daemon.connections.keys() - ours)
 
 
 def _changed(before: t.Mapping[str, _T], after: t.Mapping[str, _T]) -> frozenset[str]:

@@ -57,12 +57,14 @@ class Named:
 class Reading:
     """``faults`` has one for each file that must be corrected before strongSwan reads any.
 
-    ``patterns`` are those of the includes that are carried out, absolute.
+    ``patterns`` are those of the includes that are carried out, absolute; ``loops`` the files that
+    include themselves.
     """
 
     faults: tuple[Fault, ...] = ()
     sections: tuple[Named, ...] = ()
     patterns: tuple[str, ...] = ()
+    loops: frozenset[str] = frozenset()
 
 
 def read(path: str, text: str, include: Include) -> Reading:
@@ -78,7 +80,12 @@ def read(path: str, text: str, include: Include) -> Reading:
                 faults[refused.fault.place.path] = refused.fault
                 if refused.fault.place.path != path:
                     continue
-        return Reading(tuple(faults.values()), tuple(reader.sections), tuple(reader.patterns))
+        return Reading(
+            tuple(faults.values()),
+            tuple(reader.sections),
+            tuple(reader.patterns),
+            frozenset(reader.loops),
+        )
 
 
 class _Refused(Exception):
@@ -117,6 +124,7 @@ class _Reader:
     def __init__(self, include: Include, faulty: t.Container[str]) -> None:
         self.sections: list[Named] = []
         self.patterns: list[str] = []
+        self.loops: set[str] = set()
         self._include = include
         self._faulty = faulty
         # The files that are being read, and the sections that are open, outermost first.
@@ -127,7 +135,10 @@ class _Reader:
 
     def file(self, path: str, text: str) -> None:
         """One that includes itself is read once; strongSwan would open it until it can't."""
-        if path in self._faulty or path in self._files:
+        if path in self._files:
+            self.loops.add(path)
+            return
+        if path in self._faulty:
             return
         self._files.append(path)
         lexer = _Lexer(path, text)

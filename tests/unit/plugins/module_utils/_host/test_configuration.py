@@ -99,3 +99,9 @@ def test_byte_order_mark(etc: Path) -> None:
     configuration = found(etc)
     assert configuration.reading.faults == ()
     assert "byte order mark" in configuration.oddities[A]
+
+
+def test_a_file_that_includes_itself(etc: Path) -> None:
+    (etc / "conf.d/a.conf").write_text(f"{SECTION}\ninclude b.conf\n")
+    (etc / "conf.d/b.conf").write_text("include a.conf\ninclude a.conf\n")
+    assert "includes itself: " in found(etc).oddities[A]

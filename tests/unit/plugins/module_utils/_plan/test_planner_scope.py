@@ -246,6 +246,17 @@ class TestDaemon:
             if action.startswith("restart")
         ]
 
+    @pytest.mark.parametrize(("name", "restarts"), [("site-b", True), ("admin", False)])
+    def test_with_our_last_network_gone_others_are_not_interrupted(
+        self, name: str, restarts: bool
+    ) -> None:
+        whole = made(connection(), userspace=True)
+        daemon = DaemonState(
+            plugins=frozenset({"kernel-libipsec"}), connections={name: {"children": {}}}
+        )
+        plan = make_plan(whole, NOTHING, Observed(daemon=daemon), everything(whole))
+        assert any(action.startswith("restart") for action in plan.actions) is restarts
+
     def test_a_restart_finds_every_file_in_place(self) -> None:
         old, new = made(connection(mobike=True)), made(connection(), userspace=True)
         host = brought_to(old)
