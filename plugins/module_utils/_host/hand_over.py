@@ -34,11 +34,17 @@ def hand_over(vici: Vici, step: HandOver) -> str | None:
             "and the new values come into force when they are established anew"
         )
     taken_up = frozenset(step.children) - waiting
-    if taken_up:
+    if taken_up and _young(vici, step):
         time.sleep(_DRAIN)
     for sa in vici.sas(step.connection):
         _close_old(vici, sa, step, taken_up)
     return None
+
+
+def _young(vici: Vici, step: HandOver) -> bool:
+    """Whether a new SA is so new that the peer may have sent its last packet on the old one."""
+    found = (child for sa in vici.sas(step.connection) for child in sa.children)
+    return any(child.age <= _DRAIN for child in found if _is_new(child, step.old))
 
 
 def revert(vici: Vici, step: Revert) -> None:

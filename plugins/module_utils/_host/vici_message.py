@@ -48,6 +48,8 @@ class ChildState:
     mode: str
     local_ts: tuple[str, ...] = ()
     remote_ts: tuple[str, ...] = ()
+    # Whole seconds since it was installed.
+    age: int = 0
 
     @classmethod
     def of(cls, sa: t.Mapping[str, t.Any]) -> ChildState:
@@ -59,6 +61,7 @@ class ChildState:
             mode=sa.get("mode", ""),
             local_ts=tuple(sa.get("local-ts", ())),
             remote_ts=tuple(sa.get("remote-ts", ())),
+            age=int(sa.get("install-time", "0")),
         )
 
     @property

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._render.artefacts import Artefacts
 from .._render.strongswan_conf import LIBIPSEC
@@ -19,7 +19,7 @@ from .files import removed, written
 from .network import plan_network, plan_record
 from .observed import Observed
 from .plan import Impact, Plan, joined
-from .steps import ReloadSettings, RestartDaemon
+from .steps import HandOver, InstallTrap, ReloadSettings, RestartDaemon
 from .swanctl import plan_swanctl
 
 _T = t.TypeVar("_T")
@@ -62,10 +62,12 @@ def make_plan(
     staying = [name for name in sorted(scope.networks) if name in after.networks]
     going = [name for name in sorted(scope.networks) if name not in after.networks]
     why = _restart_reason(before, after, observed) if scope.daemon else ""
-    tunnels = joined(
-        plan_swanctl(before.swanctl.get(path), after.swanctl.get(path), observed, apply)
-        for path in sorted(scope.swanctl)
-        if path in before.swanctl or path in after.swanctl
+    tunnels = _handed_over_last(
+        joined(
+            plan_swanctl(before.swanctl.get(path), after.swanctl.get(path), observed, apply)
+            for path in sorted(scope.swanctl)
+            if path in before.swanctl or path in after.swanctl
+        )
     )
     return (
         joined(
@@ -83,6 +85,16 @@ def make_plan(
             for name in sorted(scope.networks | _changed(before.records, after.records))
         )
     )
+
+
+def _handed_over_last(plan: Plan) -> Plan:
+    """No SA gives way before everything is loaded, and all new ones are negotiated at once.
+
+    A policy that is installed once more is one that went with such an SA.
+    """
+    late = tuple(step for step in plan.steps if isinstance(step, (HandOver, InstallTrap)))
+    rest = tuple(step for step in plan.steps if step not in late)
+    return replace(plan, steps=(*rest, *late))
 
 
 def _guests(after: Artefacts, name: str) -> frozenset[str]:

@@ -38,8 +38,8 @@ def _clock(monkeypatch):
     monkeypatch.setattr(module.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
 
 
-def child(uniqueid, name="lan", state="INSTALLED"):
-    return ChildState(name, uniqueid, state, "TUNNEL")
+def child(uniqueid, name="lan", state="INSTALLED", age=0):
+    return ChildState(name, uniqueid, state, "TUNNEL", age=age)
 
 
 def ike(uniqueid, *children, state="ESTABLISHED", tasks=()):
@@ -55,6 +55,15 @@ def test_the_old_child_goes_when_the_new_one_is_there():
         (ike("9", child("1"), child("2", "dmz"), child("3")),),
     )
     assert hand_over(charon, HandOver("b", ("lan",), OLD)) is None
+    assert charon.closed == [("9", "1")]
+
+
+@pytest.mark.parametrize(("age", "waits"), [(0, True), (1, True), (2, False)])
+def test_the_last_packets_on_the_old_one_are_waited_for_once(age, waits):
+    charon = Charon((ike("9", child("1"), child("3", age=age)),))
+    before = module.time.monotonic()
+    hand_over(charon, HandOver("b", ("lan",), OLD))
+    assert (module.time.monotonic() - before == 1.0) is waits
     assert charon.closed == [("9", "1")]
 
 

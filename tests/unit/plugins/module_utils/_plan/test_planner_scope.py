@@ -180,6 +180,21 @@ class TestOrder:
         for after in (made(network(description="x")), made(settings(unique_ids="never"))):
             assert edited(made(), after).actions == ["write /etc/tunnelwright/lan.json"]
 
+    def test_what_is_up_gives_way_when_everything_is_loaded(self) -> None:
+        """Of a setting that all tunnels share, say."""
+        other = child(phase1="site-x", remote_network=["10.7.0.0/24"])
+        elsewhere = {"name": "site-x", "remote_gateway": "192.0.2.7"}
+        tunnels = (connection(child()), connection(other, **elsewhere))
+        before, after = made(*tunnels), made(settings(unique_ids="never"), *tunnels)
+        host = brought_to(before)
+        up = {name: frozenset({"net"}) for name in ("site-b", "site-x")}
+        ids = {name: frozenset({"1"}) for name in up}
+        daemon = replace(host.daemon, established=up, ike_ids=ids, child_ids=ids)
+        scope = touched(before, after, Scope())
+        actions = make_plan(before, after, replace(host, daemon=daemon), scope).actions
+        words = [action.split()[0] for action in actions if action.split()[0] in ("hand", "load")]
+        assert words == ["load"] * 4 + ["hand"] * 2
+
 
 class TestDaemon:
     @pytest.mark.parametrize("option", ["cisco_extensions", "make_before_break"])
