@@ -118,18 +118,34 @@ def test_zero_loss(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
         campaign = _change_all(pair, traffic)
     after = {side: host.sas() for side, host in pair.hosts.items()}
     table = _table(campaign)
+    import pickle  # DEV
+    pickle.dump(campaign, open("/tmp/campaign.pickle", "wb"))  # DEV
     TABLE.parent.mkdir(exist_ok=True)
     TABLE.write_text(table)
     with capsys.disabled():
         print(f"{table}\n{TABLE}")
     for number, done in enumerate(campaign.done):
-        ev=[e for e in campaign.events[done.call.side] if done.span[0]<=e["at"]<=done.span[1]]
+        ev = [e for e in campaign.events[done.call.side] if done.span[0] <= e["at"] <= done.span[1]]
         if not done.real.failed:
-            a=told(done.real,done.sas[0]); b=seen(*done.sas,ev)
-            lost=campaign.lost_by(number)
+            a = told(done.real, done.sas[0])
+            b = seen(*done.sas, ev)
+            lost = campaign.lost_by(number)
             with capsys.disabled():
-                if a!=b or lost[0] or done.real.result.get("warnings"):
-                    print(number,done,"TOLD",a,"SEEN",b,"LOST",lost,done.real.result.get("warnings"), done.real.result["impacts"],done.sas[0].child.get("one/net"),done.sas[1].child.get("one/net"))
+                if a != b or lost[0] or done.real.result.get("warnings"):
+                    print(
+                        number,
+                        done,
+                        "TOLD",
+                        a,
+                        "SEEN",
+                        b,
+                        "LOST",
+                        lost,
+                        done.real.result.get("warnings"),
+                        done.real.result["impacts"],
+                        done.sas[0].child.get("one/net"),
+                        done.sas[1].child.get("one/net"),
+                    )
         _check_prediction(done, campaign.events[done.call.side])
     for side in SIDES:
         others = [event for event in campaign.events[side] if about(event) - {ONE}]
@@ -217,7 +233,12 @@ def _table(campaign: Campaign) -> str:
         [n for n, done in enumerate(campaign.done) if done.change.disruptive == disruptive]
         for disruptive in (False, True)
     )
-    lines += ["", *_by_kind(campaign, graceful, "graceful"), "", *_by_kind(campaign, asked, "interrupting")]
+    lines += [
+        "",
+        *_by_kind(campaign, graceful, "graceful"),
+        "",
+        *_by_kind(campaign, asked, "interrupting"),
+    ]
     return "\n".join([*lines, ""])
 
 
