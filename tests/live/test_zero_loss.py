@@ -119,6 +119,7 @@ def test_zero_loss(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
     after = {side: host.sas() for side, host in pair.hosts.items()}
     table = _table(campaign)
     import pickle  # DEV
+
     pickle.dump(campaign, open("/tmp/campaign.pickle", "wb"))  # DEV
     TABLE.parent.mkdir(exist_ok=True)
     TABLE.write_text(table)
