@@ -39,6 +39,8 @@ BASELINE = float(os.environ.get("BASELINE", "10"))
 TABLE = ROOT / ".cache/zero-loss.md"
 # How long to look for what happens after a module has ended, and for packets that are under way.
 AFTER, DRAIN = 0.3, 3.0
+# The milliseconds that a change may cost the tunnel itself, on a machine with other work.
+LONGEST_GAP = 500
 
 Flows = dict[str, dict[str, Flow]]
 
@@ -92,20 +94,6 @@ def _pair(hosts: dict[str, Host]) -> t.Iterator[Pair]:
         pair.clean()
 
 
-def test_a_loss_is_seen(pair: Pair) -> None:
-    """The measure itself: one of the tunnels is down for a moment."""
-    victim = "t07"
-    with Traffic(pair) as traffic:
-        with pair.hosts["a"].listening(0.5) as on_a, pair.hosts["b"].listening(0.5) as on_b:
-            pair.hosts["a"].vici("terminate", {"ike": victim, "timeout": "5000"})
-            pair.connect(victim)
-        flows = traffic.drained(DRAIN)
-    for side in SIDES:
-        assert {name for name, flow in flows[side].items() if flow.lost} == {victim}, side
-    for events in (on_a, on_b):
-        assert {name for event in events for name in about(event)} == {victim}
-
-
 def test_zero_loss(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\nSEED={SEED} CHANGES={CHANGES}", flush=True)
@@ -118,9 +106,6 @@ def test_zero_loss(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
         campaign = _change_all(pair, traffic)
     after = {side: host.sas() for side, host in pair.hosts.items()}
     table = _table(campaign)
-    import pickle  # DEV
-
-    pickle.dump(campaign, open("/tmp/campaign.pickle", "wb"))  # DEV
     TABLE.parent.mkdir(exist_ok=True)
     TABLE.write_text(table)
     with capsys.disabled():
@@ -132,6 +117,23 @@ def test_zero_loss(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
         assert not others, side
         assert _without_one(after[side]) == _without_one(before[side]), side
     assert {name: lost for name, lost in _losses(campaign.flows).items() if name[1] != ONE} == {}
+    for number, done in enumerate(campaign.done):
+        if not done.change.disruptive:
+            assert campaign.lost_by(number)[1] <= LONGEST_GAP, str(done)
+
+
+def test_a_loss_is_seen(pair: Pair) -> None:
+    """The measure itself: one of the tunnels is down for a moment."""
+    victim = "t07"
+    with Traffic(pair) as traffic:
+        with pair.hosts["a"].listening(0.5) as on_a, pair.hosts["b"].listening(0.5) as on_b:
+            pair.hosts["a"].vici("terminate", {"ike": victim, "timeout": "5000"})
+            pair.connect(victim)
+        flows = traffic.drained(DRAIN)
+    for side in SIDES:
+        assert {name for name, flow in flows[side].items() if flow.lost} == {victim}, side
+    for events in (on_a, on_b):
+        assert {name for event in events for name in about(event)} == {victim}
 
 
 def about(event: Event) -> set[str]:
@@ -173,6 +175,7 @@ def _check_prediction(done: Done, events: list[Event]) -> None:
     for result in (predicted, real):
         assert not result.get("failed"), f"{done}: {result['msg']}"
         assert result["changed"], str(done)
+    assert "not taken up" not in str(real.get("warnings")), str(done)
     for key in ("changed", "impact", "impacts", "actions", "diff"):
         assert predicted[key] == real[key], f"{done}: {key}"
     harmed = {

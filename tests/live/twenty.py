@@ -127,8 +127,11 @@ class Pair:
     def set_up(self) -> None:
         self.both(self._configure)
         # The peer was not there yet when some of them tried.
-        for name in (*OTHERS, ONE):
+        for name in NUMBERS:
             self.connect(name)
+        # Where two attempts met, one of them is gone by then.
+        for host in self.hosts.values():
+            host.wait_for(*(f"{name}/net" for name in NUMBERS))
 
     def _configure(self, side: str) -> None:
         host, peer = self.hosts[side], self.hosts[FACING[side]]
@@ -136,7 +139,7 @@ class Pair:
         host.sh(_foreign_rules() + _addresses(side, "replace"))
         for name in ("lan", "lab"):
             host.apply("vpn_network", network(side, name))
-        for name in (*OTHERS, ONE):
+        for name in NUMBERS:
             host.apply("ipsec_phase1", phase1(side, peer, name))
             host.apply("ipsec_phase2", phase2(side, name))
 
