@@ -235,7 +235,8 @@ def _surprises(campaign: Campaign) -> t.Iterator[str]:
         said = told(done.real, done.sas[0]) if not done.real.failed else "refused"
         lost, _gap = campaign.lost_by(number)
         if said != happened:
-            yield f"| {number}: {done.change.kind} | {done.call.side} | {said} | {happened} | {lost} |"
+            cells = [f"{number}: {done.change.kind}", done.call.side, said, happened, lost]
+            yield f"| {' | '.join(map(str, cells))} |"
 
 
 def _by_kind(campaign: Campaign, numbers: list[int], title: str) -> t.Iterator[str]:

@@ -151,6 +151,7 @@ class Pair:
             assert time.monotonic() < deadline, host.log()
             asked = {"ike": name, "child": "net", "timeout": "5000"}
             host.ask("request", command="initiate", message=asked)
+            time.sleep(0.1)
 
     def clean(self) -> None:
         for side, host in self.hosts.items():
