@@ -198,7 +198,7 @@ class Exchange:
         another one when that goes. To install a trap once more brings a route back.
         """
         old, new = children(self.before), children(self.after)
-        closed = self.stale if self.renews and self.apply == GRACEFUL else ()
+        closed = self.stale if self.apply == GRACEFUL else ()
         left = [old[name] for name in (*closed, *self.gone) if name in old]
         for name, child in sorted(new.items()):
             trapped = "trap" in str(child.get("start_action"))

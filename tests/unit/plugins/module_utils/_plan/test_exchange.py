@@ -248,10 +248,14 @@ def test_a_change_is_taken_back_as_gracefully():
 
 
 HALF = section(local="10.1.0.0/25")
-BESIDE = {
-    **section(),
-    "children": {**HALF["children"], "lan2": section()["children"]["lan"]},
-}
+
+
+def beside(start="trap|start"):
+    """Two children that lead to the same network."""
+    half, other = section(start, local="10.1.0.0/25"), section(start)["children"]["lan"]
+    return {**half, "children": {**half["children"], "lan2": other}}
+
+
 LAN_AGAIN, DMZ_AGAIN = "install the policy of b/lan", "install the policy of b/dmz"
 
 
@@ -263,8 +267,8 @@ LAN_AGAIN, DMZ_AGAIN = "install the policy of b/lan", "install the policy of b/d
         # It has another one.
         (section(), ONE_CHILD, GRACEFUL, []),
         # The one that stays needs the route of the one that goes, whose policies differ.
-        (BESIDE, HALF, GRACEFUL, [LAN_AGAIN]),
-        (BESIDE, HALF, DEFER, [LAN_AGAIN]),
+        (beside(), HALF, GRACEFUL, [LAN_AGAIN]),
+        (beside(), HALF, DEFER, [LAN_AGAIN]),
         (section(other="10.2.0.0/24"), section(), GRACEFUL, []),
         # The same policies serve both SAs.
         (section(), WHOLE, GRACEFUL, []),
@@ -272,7 +276,7 @@ LAN_AGAIN, DMZ_AGAIN = "install the policy of b/lan", "install the policy of b/d
         (section(), HALF, DEFER, []),
         (section(), HALF, REESTABLISH, []),
         # It has none that could be installed once more.
-        (section("none"), section("none", local="10.1.0.0/25"), GRACEFUL, []),
+        (beside("none"), section("none", local="10.1.0.0/25"), GRACEFUL, []),
     ],
 )
 def test_a_route_that_two_policies_need_is_put_back(before, after, apply, expected):
