@@ -28,5 +28,7 @@ notes:
     exists already with another value; the few exceptions are named with the options.
   - Connections, secrets, nftables tables, interfaces and files that were not made by this
     collection are never changed.
+  - One run at a time works on a host, check mode included. Another one waits for it, for 120
+    seconds at most, with C(/run/tunnelwright.lock).
   - When a step fails, those before it are taken back in reverse order.
 """

@@ -17,6 +17,7 @@ from .daemon import speaks_ikev1
 from .files import Files
 from .journal import Journal
 from .link import Link
+from .lock import exclusive
 from .nft import Nft
 from .systemd import Systemd
 from .vici import Vici
@@ -74,6 +75,10 @@ class Host:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(_PAUSE)
+
+    def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
+        """One run at a time; gives the note of a wait."""
+        return exclusive(what)
 
     def speaks_ikev1(self) -> bool:
         """Whether IKEv1 is built into the daemon that runs; True where that can't be told."""

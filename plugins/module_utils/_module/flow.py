@@ -33,15 +33,16 @@ def run(resource: Resource) -> None:
     """The ``main`` of a module."""
     module = AnsibleModule(**resource.spec.arguments())
     try:
-        with Host(_runner(module)) as host:
+        with Host(_runner(module)) as host, host.exclusive(resource.key) as waited:
             edit, plan, warnings = _run(resource, host, module.params)
             notes = [] if module.check_mode else apply(host, plan)
     except ModelError as error:
         module.fail_json(msg=str(error.within(resource.key)))
     except TunnelwrightError as error:
         module.fail_json(msg=str(error))
-    for warning in (*edit.warnings, *warnings, *notes):
-        module.warn(warning)
+    for warning in (waited, *edit.warnings, *warnings, *notes):
+        if warning:
+            module.warn(warning)
     result: dict[str, t.Any] = {
         "changed": bool(plan),
         resource.key: edit.result,

@@ -11,6 +11,7 @@ list-conns shows, and loads everything from conf.d when it is restarted.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 from dataclasses import replace
@@ -20,6 +21,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import Files
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.journal import Journal
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
     ChildState,
     IkeState,
@@ -74,6 +76,9 @@ class MemoryHost:
         if what in self.failing:
             self.failing.discard(what)
             raise HostError(what, "it was not to be")
+
+    def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
+        return exclusive(what, path=f"{self.root}.lock", patience=0.5)
 
     def speaks_ikev1(self) -> bool:
         return self.vici.ikev1

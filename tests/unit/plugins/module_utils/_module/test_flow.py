@@ -14,7 +14,8 @@ import pytest
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import apply as applier
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import dataplane
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import dataplane, lock
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import flow
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import RESOURCES
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
@@ -207,6 +208,11 @@ class TestResult:
         assert "weak cryptography: 3des, sha1, DH group 2" in shown
         assert "fewer than 20 characters" in shown
 
+    def test_wait(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(lock, "_NOTICEABLE", 0)
+        shown = str(machine.run("vpn_network", **NETWORK)["warnings"])
+        assert "waited 0 s for another run to finish" in shown
+
     @pytest.mark.parametrize(
         ("apply", "impact", "handed_over"),
         [("graceful", "child", 1), ("defer", "pending", 0), ("reestablish", "child", 1)],
@@ -304,6 +310,15 @@ class TestFailure:
         assert machine.host.everything() == files
         assert machine.host.vici.shared == {}
         assert "site-b" not in machine.host.vici.conns
+
+    @pytest.mark.parametrize("check", [False, True])
+    def test_another_run(self, machine: Machine, check: bool) -> None:
+        """Not even looked at: what is half done must not be taken for what is there."""
+        with exclusive("ipsec_phase1", path=f"{machine.host.root}.lock"):
+            result = machine.run("vpn_network", check=check, **NETWORK)
+        assert "more by ipsec_phase1 (process" in result["msg"]
+        assert not machine.host.log
+        assert not machine.host.everything()
 
     def test_spoilt_record(self, machine: Machine) -> None:
         machine.prepare(LAN)
