@@ -21,6 +21,7 @@ import time
 import traceback
 from typing import Any, ClassVar
 
+import faults
 import observed
 import vici
 from ansible.module_utils.common import warnings
@@ -53,7 +54,10 @@ class Spy(vici.Session):
 
     def request(self, command: str, message: Any = None) -> Any:
         self.sent.append(_told(command, message))
-        return super().request(command, message)
+        answered = faults.requested(self.sent[-1])
+        answer = super().request(command, message)
+        answered()
+        return answer
 
     def streamed_request(self, command: str, event: str, message: Any = None) -> Any:
         self.sent.append(_told(command, message))
@@ -89,6 +93,11 @@ def run(module: str, options: Answer, check: bool = False, diff: bool = True) ->
     }
 
 
+def die(module: str, options: Answer, kill: Answer) -> Answer:
+    """The same in a process of its own, with its effects, until it is killed at one of them."""
+    return faults.carried_out(lambda: run(module, options), kill)
+
+
 def shell(script: str, stdin: str = "") -> Answer:
     done = subprocess.run(
         ["sh", "-euc", script], input=stdin, capture_output=True, text=True, check=False
@@ -118,6 +127,8 @@ _listener: Any = None
 
 SERVICES = {
     "run": run,
+    "die": die,
+    "settled": faults.settled,
     "shell": shell,
     "request": request,
     "events": events,
