@@ -26,6 +26,8 @@ import observed
 import vici
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici import Vici
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import (
     flow,
     network,
@@ -93,9 +95,16 @@ def run(module: str, options: Answer, check: bool = False, diff: bool = True) ->
     }
 
 
-def die(module: str, options: Answer, kill: Answer) -> Answer:
-    """The same in a process of its own, with its effects, until it is killed at one of them."""
-    return faults.carried_out(lambda: run(module, options), kill)
+def befall(module: str, options: Answer, mishap: Answer) -> Answer:
+    """The same in a process of its own, with its effects, and what happens at one of them."""
+    return faults.carried_out(lambda: run(module, options), mishap)
+
+
+def bounds(answer: float, patience: float) -> Answer:
+    """How long the next runs wait for the IKE daemon, and for another run, in seconds."""
+    Vici.__init__.__kwdefaults__["timeout"] = answer
+    exclusive.__wrapped__.__kwdefaults__["patience"] = patience  # type: ignore[attr-defined]
+    return {}
 
 
 def shell(script: str, stdin: str = "") -> Answer:
@@ -127,7 +136,8 @@ _listener: Any = None
 
 SERVICES = {
     "run": run,
-    "die": die,
+    "befall": befall,
+    "bounds": bounds,
     "settled": faults.settled,
     "shell": shell,
     "request": request,

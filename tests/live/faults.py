@@ -2,15 +2,16 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run does to the host, effect by effect, and its death at any of them.
+"""What a run does to the host, effect by effect, and its death, or another mishap, at any of them.
 
-Runs beside the driver, which stays: the run that is to die is a process of its own. The
+Runs beside the driver, which stays: the run that may die is a process of its own. The
 interpreter's audit events tell of files and programs before anything is done, wherever in the code
 that is; requests to the IKE daemon are told by the driver.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 # Requests that do nothing but look.
 READING = (
@@ -41,31 +42,41 @@ Answer = dict[str, Any]
 
 
 class _Run:
-    """The run that is going on in this process. ``number`` is of the effect that it dies at."""
+    """The run that is going on in this process, and what is to happen to it."""
 
-    def __init__(self, report: int, number: int | None, when: str) -> None:
-        self.report, self.number, self.when = report, number, when
+    def __init__(self, report: int, mishap: Answer) -> None:
+        self.report = report
+        self.number, self.when = mishap.get("number"), mishap.get("when", BEFORE)
+        self.script = mishap.get("script", "")
         self.count = 0
-        self.dies_after = False
+        self.due = False
 
     def begin(self, effect: str) -> None:
-        if self.count == self.number:
-            self.dies_after = self.when == AFTER
-            if self.when == BEFORE:
-                self.die()
+        self.due = self.count == self.number
+        if self.when == BEFORE:
+            self.befall()
         self.count += 1
         self.tell({"effect": effect})
 
-    def ended(self) -> None:
-        if self.dies_after:
-            self.die()
+    def befall(self) -> None:
+        if not self.due:
+            return
+        self.due = False
+        if not self.script:
+            os.kill(os.getpid(), signal.SIGKILL)
+        with _unnoticed():
+            subprocess.run(["sh", "-euc", self.script], check=True)
 
     def tell(self, what: Answer) -> None:
         os.write(self.report, (json.dumps(what) + "\n").encode())
 
-    @staticmethod
-    def die() -> None:
-        os.kill(os.getpid(), signal.SIGKILL)
+
+@contextlib.contextmanager
+def _unnoticed() -> Iterator[None]:
+    global _run
+    run, _run = _run, None
+    yield
+    _run = run
 
 
 _run: _Run | None = None
@@ -76,21 +87,21 @@ def requested(told: str) -> Callable[[], None]:
     if _run is None or told.split()[0] in READING:
         return lambda: None
     _run.begin(f"vici {told}")
-    return _run.ended
+    return _run.befall
 
 
-def carried_out(work: Callable[[], Answer], kill: Answer) -> Answer:
+def carried_out(work: Callable[[], Answer], mishap: Answer) -> Answer:
     """``work`` in a process of its own, and its effects.
 
-    ``kill`` may hold the ``number`` of the effect at which the process is to be killed, counted
-    from 0, and ``when``.
+    ``mishap`` may hold the ``number`` of the effect at which the process is to be killed, counted
+    from 0, and ``when``; or a ``script`` that is to be run instead.
     """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             os.close(reading)
-            _begin(_Run(writing, kill.get("number"), kill.get("when", BEFORE)))
+            _begin(_Run(writing, mishap))
             answer = work()
             if _run is not None:
                 _run.tell({"answer": answer})
@@ -131,7 +142,7 @@ def _begin(run: _Run) -> None:
     def start(self: Any, *arguments: Any, **more: Any) -> None:
         started(self, *arguments, **more)
         if _run is not None:
-            _run.ended()
+            _run.befall()
 
     subprocess.Popen.__init__ = start  # type: ignore[method-assign]
 

@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.tunnelwright.ipsec.tests.live.faults import BEFORE, READING
+from ansible_collections.tunnelwright.ipsec.tests.live.faults import READING
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests/live"
@@ -124,18 +124,24 @@ class Host:
 
     def counted(self, module: str, options: Options) -> Run:
         """One run with its effects counted, which must not fail."""
-        answer = self.ask("die", module=module, options=options, kill={})
-        result = answer["result"]
-        assert not result.get("failed"), f"{self.name}: {module} {options}: {result['msg']}"
-        return Run(result, tuple(answer["commands"]), answer["seconds"], tuple(answer["effects"]))
+        run = self.befall(module, options)
+        assert not run.failed, f"{self.name}: {module} {options}: {run.result['msg']}"
+        return run
 
-    def killed(
-        self, module: str, options: Options, number: int, when: str = BEFORE
-    ) -> tuple[str, ...]:
-        """One run that is killed at the effect ``number``; the effects that it came to."""
-        kill = {"number": number, "when": when}
-        answer = self.ask("die", module=module, options=options, kill=kill)
-        assert "killed" in answer, f"{self.name}: {number} {when}: {answer}"
+    def befall(self, module: str, options: Options, **mishap: t.Any) -> Run:
+        """One run, its effects counted, and something that happens at one of them.
+
+        ``number`` is of the effect, ``when`` before or after it, ``script`` what happens.
+        """
+        answer = self.ask("befall", module=module, options=options, mishap=mishap)
+        assert "result" in answer, f"{self.name}: {mishap}: {answer}"
+        effects = tuple(answer["effects"])
+        return Run(answer["result"], tuple(answer["commands"]), answer["seconds"], effects)
+
+    def killed(self, module: str, options: Options, **mishap: t.Any) -> tuple[str, ...]:
+        """One run that is killed, at the effect ``number`` or by a ``script``; its effects."""
+        answer = self.ask("befall", module=module, options=options, mishap=mishap)
+        assert "killed" in answer, f"{self.name}: {mishap}: {answer}"
         return tuple(answer["effects"])
 
     def sh(self, script: str, stdin: str = "") -> str:

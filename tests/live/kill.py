@@ -139,7 +139,7 @@ class Walk:
         with device.listening(after=0.2) as events:
             for task in there.tasks[:kills]:
                 device.apply(*task)
-            device.killed(*there.tasks[kills], point.number, point.when)
+            device.killed(*there.tasks[kills], number=point.number, when=point.when)
             device.ask("settled")
             between = device.state()
             check_between(between, here.state, there.state)
