@@ -1,6 +1,6 @@
 # The commands of a developer. `make help` lists them.
 
-.PHONY: help demo demo-down test unit netns types lint sanity galaxy live molecule image venv format lock clean
+.PHONY: help demo demo-down test unit netns types lint sanity galaxy live soak molecule image venv format lock clean
 .DEFAULT_GOAL := help
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -32,6 +32,9 @@ netns: venv ## rules and packets in network namespaces of this machine (root)
 
 live: venv image ## runs of the modules by the hundred on gateways that talk to peers (root)
 	@pytest -q tests/live $(if $(TEST),-k $(TEST))
+
+soak: venv image ## 500 random changes beside tunnels under traffic: 20 minutes; CHANGES=... SEED=... (root)
+	@CHANGES=$(or $(CHANGES),500) BASELINE=60 pytest -q tests/live/test_zero_loss.py
 
 types: venv ## mypy, strict
 	@mypy plugins/module_utils

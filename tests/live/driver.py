@@ -21,11 +21,14 @@ import time
 import traceback
 from typing import Any, ClassVar
 
+import faults
 import observed
 import vici
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import link
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici import Vici
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import (
     flow,
     network,
@@ -54,7 +57,10 @@ class Spy(vici.Session):
 
     def request(self, command: str, message: Any = None) -> Any:
         self.sent.append(_told(command, message))
-        return super().request(command, message)
+        answered = faults.requested(self.sent[-1])
+        answer = super().request(command, message)
+        answered()
+        return answer
 
     def streamed_request(self, command: str, event: str, message: Any = None) -> Any:
         self.sent.append(_told(command, message))
@@ -88,6 +94,18 @@ def run(module: str, options: Answer, check: bool = False, diff: bool = True) ->
         "commands": list(Spy.sent),
         "seconds": time.monotonic() - started,
     }
+
+
+def befall(module: str, options: Answer, mishap: Answer) -> Answer:
+    """The same in a process of its own, with its effects, and what happens at one of them."""
+    return faults.carried_out(lambda: run(module, options), mishap)
+
+
+def bounds(answer: float, patience: float) -> Answer:
+    """How long the next runs wait for the IKE daemon, and for another run, in seconds."""
+    Vici.__init__.__kwdefaults__["timeout"] = answer
+    exclusive.__wrapped__.__kwdefaults__["patience"] = patience  # type: ignore[attr-defined]
+    return {}
 
 
 def shell(script: str, stdin: str = "") -> Answer:
@@ -128,6 +146,9 @@ _KERNEL_HAS_ESP = link.Link.kernel_has_esp
 
 SERVICES = {
     "run": run,
+    "befall": befall,
+    "bounds": bounds,
+    "settled": faults.settled,
     "shell": shell,
     "request": request,
     "events": events,

@@ -17,6 +17,8 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ansible_collections.tunnelwright.ipsec.tests.live.faults import READING
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests/live"
 SITE = Path(sysconfig.get_path("purelib"))
@@ -34,6 +36,8 @@ class Run:
     result: dict[str, t.Any]
     commands: tuple[str, ...]
     seconds: float
+    # What it did to the host, where that was counted.
+    effects: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -47,12 +51,6 @@ class Run:
     def writing(self) -> tuple[str, ...]:
         """The commands that do more than look."""
         return tuple(item for item in self.commands if item.split()[0] not in READING)
-
-
-READING = (
-    *("version", "stats", "get-algorithms", "get-conns", "get-shared", "get-keys"),
-    *("list-conns", "list-sas", "list-policies"),
-)
 
 
 @dataclass
@@ -123,6 +121,28 @@ class Host:
         run = self.run(module, options)
         assert not run.failed, f"{self.name}: {module} {options}: {run.result['msg']}"
         return run
+
+    def counted(self, module: str, options: Options) -> Run:
+        """One run with its effects counted, which must not fail."""
+        run = self.befall(module, options)
+        assert not run.failed, f"{self.name}: {module} {options}: {run.result['msg']}"
+        return run
+
+    def befall(self, module: str, options: Options, **mishap: t.Any) -> Run:
+        """One run, its effects counted, and something that happens at one of them.
+
+        ``number`` is of the effect, ``when`` before or after it, ``script`` what happens.
+        """
+        answer = self.ask("befall", module=module, options=options, mishap=mishap)
+        assert "result" in answer, f"{self.name}: {mishap}: {answer}"
+        effects = tuple(answer["effects"])
+        return Run(answer["result"], tuple(answer["commands"]), answer["seconds"], effects)
+
+    def killed(self, module: str, options: Options, **mishap: t.Any) -> tuple[str, ...]:
+        """One run that is killed, at the effect ``number`` or by a ``script``; its effects."""
+        answer = self.ask("befall", module=module, options=options, mishap=mishap)
+        assert "killed" in answer, f"{self.name}: {mishap}: {answer}"
+        return tuple(answer["effects"])
 
     def sh(self, script: str, stdin: str = "") -> str:
         """Lines of sh that must all succeed; what they printed."""
@@ -220,7 +240,7 @@ def _library() -> bytes:
             archive.add(SITE / path, path, filter=_source)
         place = f"{COLLECTION}/plugins/module_utils"
         archive.add(ROOT / "plugins/module_utils", place, filter=_source)
-        for name in ("driver.py", "observed.py"):
+        for name in ("driver.py", "observed.py", "faults.py"):
             archive.add(HERE / name, name)
     return packed.getvalue()
 

@@ -32,19 +32,14 @@ DAEMON_FILE = "/etc/strongswan.d/tunnelwright.conf"
 ATTACHED = re.compile("tunnelwright.(bypass.)?attached")
 
 
-def lost(
-    before: dict[str, Any], after: dict[str, Any], *, last: bool = False, restarted: bool = False
-) -> list[str]:
+def lost(before: dict[str, Any], after: dict[str, Any], *, last: bool = False) -> list[str]:
     """What was there before and is another, or gone; what came does not count.
 
     The rules of ours in the chains of others come and go. ``last``: our last network is gone too,
-    and with it its address. Where the daemon was ``restarted`` it has lost what no file has: SAs,
-    and what was loaded by hand.
+    and with it its address.
     """
-    parts = ["files", "tables", "units"]
-    parts += [] if last else ["links"]
-    parts += [] if restarted else ["connections", "numbers", "secrets", "private_keys"]
-    parts += [] if restarted else ["policies", "pid"]
+    parts = ["files", "tables", "units", "connections", "numbers", "secrets", "private_keys"]
+    parts += ["policies", "pid", *([] if last else ["links"])]
     found = []
     for part in parts:
         old, new = (_entries({**state, **state["held"]}[part]) for state in (before, after))

@@ -15,6 +15,7 @@ from .._errors import HostError
 from .._model.connection import RESERVED_PREFIX
 from .._plan import steps
 from .._plan.exchange import aside
+from .._plan.observed import DaemonState
 from .._plan.plan import Plan
 from .._render.artefacts import KEY_DIR
 from .._render.settings_file import Section
@@ -32,6 +33,7 @@ def apply(host: Host, plan: Plan) -> list[str]:
     """
     # What a run that was killed has left.
     host.files.clean()
+    host.journal.clean()
     if not plan:
         return []
     host.files.stage(step.file for step in plan.steps if isinstance(step, steps.WriteFile))
@@ -96,14 +98,26 @@ def _try_connection(host: Host, step: steps.LoadConnection | steps.Supersede) ->
 def _try_key(host: Host, step: steps.LoadKey) -> None:
     operation = f"try private key {step.file.path} in the IKE daemon"
     known = host.vici.keys()
+    # The daemon may hold keys of others: only a note tells which one is on trial.
+    new = step.id not in known
+    trial = host.journal.trying(host.vici.pid, step.id) if new else contextlib.nullcontext()
     try:
-        key = host.vici.load_key(step.file.data)
+        with trial:
+            key = host.vici.load_key(step.file.data)
+            if key not in known:
+                host.vici.unload_key(key)
     except HostError as error:
         raise HostError(operation, f"{error.detail}; nothing was changed") from error
-    if key not in known:
-        host.vici.unload_key(key)
     if step.id and key != step.id:
         raise HostError(operation, "it does not belong to the certificate; nothing was changed")
+
+
+def end_trials(host: Host, daemon: DaemonState) -> None:
+    """Those that a run was killed over, so that the daemon still has what it was to judge."""
+    if TRIAL in daemon.connections:
+        host.vici.unload_conn(TRIAL)
+    for key in daemon.unfinished.keys & daemon.keys:
+        host.vici.unload_key(key)
 
 
 def trial_section(section: Section) -> Section:

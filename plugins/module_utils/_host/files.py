@@ -20,7 +20,7 @@ import stat
 import typing as t
 
 from .._errors import HostError
-from .._render.artefacts import OWN_DIRECTORIES, RECORD_DIR, File
+from .._render.artefacts import OWN_DIRECTORIES, READ_WHOLE, RECORD_DIR, File
 
 # Directories that we make are for root to write and for everybody to see.
 _DIRECTORY_MODE = 0o755
@@ -119,10 +119,9 @@ class Files:
         Nothing can be wrong with that: what can't be removed now is in nobody's way.
         """
         for directory in OWN_DIRECTORIES:
-            # Hidden from glob's "*".
-            ours = "" if directory == RECORD_DIR else "tunnelwright"
-            for ending in ("new", "old"):
-                for path in glob.glob(f"{self._root}{directory}/.{ours}*.{ending}"):
+            ours = "*" if directory == RECORD_DIR else "tunnelwright*"
+            for form in (_NEW, _OLD):
+                for path in glob.glob(_beside(f"{self._root}{directory}/{ours}", form)):
                     with contextlib.suppress(OSError):
                         os.unlink(path)
         with contextlib.suppress(OSError):
@@ -153,6 +152,10 @@ def _keep(target: str, old: str) -> None:
 
 def _beside(target: str, form: str) -> str:
     directory, name = os.path.split(target)
+    if directory.endswith(READ_WHOLE):
+        # swanctl loads whatever lies there, hidden or not.
+        directory, kind = os.path.split(directory)
+        name = f"{kind}.{name}"
     return os.path.join(directory, form.format(name))
 
 

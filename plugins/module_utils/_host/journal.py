@@ -15,6 +15,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import typing as t
+from dataclasses import replace
 
 from .._errors import HostError
 from .._plan.observed import Unfinished
@@ -45,7 +47,12 @@ class Journal:
             if note["pid"] != pid:
                 return Unfinished()
             connections = {name: frozenset(ids) for name, ids in note["connections"].items()}
-            return Unfinished(connections, frozenset(note["secrets"]), note["settings"] is True)
+            return Unfinished(
+                connections,
+                frozenset(note["secrets"]),
+                note["settings"] is True,
+                frozenset(note["keys"]),
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return Unfinished()
 
@@ -60,6 +67,7 @@ class Journal:
                 {**left.connections, **mine.connections},
                 left.secrets | mine.secrets,
                 left.settings or mine.settings,
+                left.keys,
             ),
         )
 
@@ -72,7 +80,22 @@ class Journal:
             name: ids for name, ids in left.connections.items() if name not in mine.connections
         }
         settings = left.settings and not mine.settings
-        self._note(pid, Unfinished(others, left.secrets - mine.secrets, settings))
+        self._note(pid, Unfinished(others, left.secrets - mine.secrets, settings, left.keys))
+
+    @contextlib.contextmanager
+    def trying(self, pid: int, key: str) -> t.Iterator[None]:
+        """A private key is loaded on trial, and no longer when this ends."""
+        left = self.read(pid)
+        self._note(pid, replace(left, keys=left.keys | {key}))
+        try:
+            yield
+        finally:
+            self._note(pid, replace(left, keys=left.keys - {key}))
+
+    def clean(self) -> None:
+        """Remove the note that a run was killed over while it wrote it."""
+        with contextlib.suppress(OSError):
+            os.unlink(f"{self._path}.new")
 
     def _note(self, pid: int, work: Unfinished) -> None:
         try:
@@ -114,4 +137,5 @@ def _plain(pid: int, work: Unfinished) -> dict[str, object]:
         "connections": {name: sorted(ids) for name, ids in work.connections.items()},
         "secrets": sorted(work.secrets),
         "settings": work.settings,
+        "keys": sorted(work.keys),
     }

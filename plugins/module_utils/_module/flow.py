@@ -16,7 +16,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from .._errors import ModelError, TunnelwrightError
-from .._host.apply import apply, try_out
+from .._host.apply import apply, end_trials, try_out
 from .._host.dataplane import uses_userspace, was_userspace
 from .._host.host import Host
 from .._host.observe import observe
@@ -77,6 +77,7 @@ def _run(
     warnings = resource.check_host(host, View(current, edit, params, observed, userspace))
     plan = make_plan(before, after, observed, scope, params.get("apply", GRACEFUL))
     foreign.allow(plan)
+    end_trials(host, observed.daemon)
     try_out(host, plan)
     return edit, plan, foreign.warnings + warnings
 

@@ -15,8 +15,9 @@ initiates by itself and stands beside the old SA, which is closed when the new o
 
 The names tell, too: a connection whose children are set aside is one that a run died over.
 
-Source: src/libcharon/plugins/vici/vici_config.c (clear_start_action, run_start_action) and
-src/libcharon/config/peer_cfg.c (replace_child_cfgs) of strongSwan 5.9.8 and 6.0.1.
+Source: src/libcharon/plugins/vici/vici_config.c (clear_start_action, run_start_action),
+src/libcharon/config/peer_cfg.c (replace_child_cfgs) and install_route in
+src/libcharon/plugins/kernel_*/kernel_*_ipsec.c of strongSwan 5.9.8 and 6.0.1.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from .plan import Impact, Plan
 from .steps import (
     HandOver,
     Initiate,
+    InstallTrap,
     SetAside,
     Step,
     Supersede,
@@ -117,6 +119,7 @@ class Exchange:
             steps += self._brought_up()
         for child in self.gone:
             steps += close_child(self.name, child, self.daemon)
+        steps += self._routed()
         steps += self._untrapped()
         return Plan(tuple(steps), impacts=self.impacts)
 
@@ -200,6 +203,20 @@ class Exchange:
         if waited_for or (ikes and not self.stale and self.installed):
             yield HandOver(self.name, waited_for, ids, ikes)
 
+    def _routed(self) -> t.Iterator[Step]:
+        """The routes into a remote network that go with an old policy, though others need them.
+
+        charon has a single owner of a route, the policy that came first, and does not look for
+        another one when that goes. To install a trap once more brings a route back.
+        """
+        old, new = children(self.before), children(self.after)
+        closed = self.stale if self.apply == GRACEFUL else ()
+        left = [old[name] for name in (*closed, *self.gone) if name in old]
+        for name, child in sorted(new.items()):
+            trapped = "trap" in str(child.get("start_action"))
+            if trapped and any(_lends_route(item, child) for item in left):
+                yield InstallTrap(self.name, name)
+
     def _untrapped(self) -> t.Iterator[Step]:
         """Put aside, a child that is to trap no longer has kept its trap."""
         for child, section in sorted(children(self.after).items()):
@@ -260,6 +277,19 @@ def _same_sa(old: Section | None, new: Section) -> bool:
     if "start" in str(new.get("start_action")):
         return old == new
     return {**old, "start_action": ""} == {**new, "start_action": ""}
+
+
+def _lends_route(old: Section, new: Section) -> bool:
+    """Whether their policies differ, but not all of the networks that they lead to."""
+    (local, remote), (new_local, new_remote) = _selectors(old), _selectors(new)
+    return (local, remote) != (new_local, new_remote) and not remote.isdisjoint(new_remote)
+
+
+def _selectors(child: Section) -> tuple[frozenset[str], frozenset[str]]:
+    local, remote = (
+        t.cast("tuple[str, ...]", child.get(key, ())) for key in ("local_ts", "remote_ts")
+    )
+    return frozenset(local), frozenset(remote)
 
 
 def _keys(old: Section, new: Section) -> str:

@@ -24,6 +24,8 @@ class Unfinished:
     connections: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     settings: bool = False
+    # The ids of private keys that were loaded on trial.
+    keys: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

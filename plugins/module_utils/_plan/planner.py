@@ -144,9 +144,9 @@ def _restart_reason(before: Artefacts, after: Artefacts, observed: Observed) -> 
 
 
 def _others(before: Artefacts, observed: Observed) -> bool:
-    """Whether the daemon has connections that are not ours."""
+    """Whether tunnels are up that are not ours."""
     ours = {name for parts in before.swanctl.values() for name in parts.owned}
-    return bool(observed.daemon.connections.keys() - ours)
+    return bool(observed.daemon.established.keys() - ours)
 
 
 def _changed(before: t.Mapping[str, _T], after: t.Mapping[str, _T]) -> frozenset[str]:

@@ -34,16 +34,10 @@ KEY_DIR = f"{SWANCTL_DIR}/private"
 STRONGSWAN_DIR = "/etc/strongswan.d"
 DAEMON_FILE = f"{STRONGSWAN_DIR}/tunnelwright.conf"
 UNIT_DIR = "/etc/systemd/system"
+# Of which swanctl loads every file, whatever its name.
+READ_WHOLE = (f"{SWANCTL_DIR}/x509", KEY_DIR, f"{SWANCTL_DIR}/x509ca")
 # Where files of ours lie. But for the first one, their names begin with "tunnelwright".
-OWN_DIRECTORIES = (
-    RECORD_DIR,
-    CONF_DIR,
-    f"{SWANCTL_DIR}/x509",
-    KEY_DIR,
-    f"{SWANCTL_DIR}/x509ca",
-    STRONGSWAN_DIR,
-    UNIT_DIR,
-)
+OWN_DIRECTORIES = (RECORD_DIR, CONF_DIR, *READ_WHOLE, STRONGSWAN_DIR, UNIT_DIR)
 
 PRIVATE = 0o600
 PUBLIC = 0o644

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import apply as applier
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.apply import (
     apply,
+    end_trials,
     trial_section,
     try_out,
 )
@@ -23,6 +25,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
+    DaemonState,
     Observed,
     Unfinished,
 )
@@ -367,6 +370,42 @@ class TestTrial:
         assert raised.value.operation == "try connection x in the IKE daemon"
         assert raised.value.detail == "it was not to be; nothing was changed"
         assert host.vici.conns == {}
+
+    def test_left_by_a_run_that_was_killed(self, host: t.Any) -> None:
+        """No trial ends by itself, and only what is noted as one is a trial."""
+        host.vici.conns = {"tunnelwright-trial": {}, "site-b": {}}
+        host.vici.private = {"k1": b"key k1", "k2": b"key k2"}
+        left = DaemonState(
+            connections=host.vici.connections(),
+            keys=host.vici.keys(),
+            unfinished=Unfinished(keys=frozenset({"k1", "k3"})),
+        )
+        end_trials(host, left)
+        assert set(host.vici.conns) == {"site-b"}
+        assert set(host.vici.private) == {"k2"}
+        host.log.clear()
+        end_trials(host, replace(left, connections={}, unfinished=Unfinished()))
+        assert host.log == []
+
+    def test_key(self, host: t.Any) -> None:
+        """Noted while it is there, unless somebody has loaded it for good."""
+        noted = []
+        load = host.vici.load_key
+
+        def loaded(data: bytes) -> str:
+            noted.append(host.journal.read(1).keys)
+            return str(load(data))
+
+        host.vici.load_key = loaded
+        plan = Plan((steps.LoadKey(File("/k", b"key k1", 0o600), "k1"),))
+        try_out(host, plan)
+        assert noted == [{"k1"}]
+        assert host.vici.private == {}
+        assert host.journal.read(1) == Unfinished()
+        host.vici.private = {"k1": b"key k1"}
+        try_out(host, plan)
+        assert noted == [{"k1"}, set()]
+        assert set(host.vici.private) == {"k1"}
 
     def test_refused_by_a_daemon_that_is_gone(self, host: t.Any) -> None:
         host.failing = {"load tunnelwright-trial", "unload tunnelwright-trial"}

@@ -225,6 +225,20 @@ class TestStaged:
         assert self.beside(tmp_path) == set()
         assert not (tmp_path / "etc/tunnelwright").exists()
 
+    @pytest.mark.parametrize("kind", ["x509", "private", "x509ca"])
+    def test_nothing_is_hidden_where_swanctl_loads_hidden_files_too(
+        self, files: Files, tmp_path: Path, kind: str
+    ) -> None:
+        path = f"/etc/swanctl/{kind}/tunnelwright.site-b.pem"
+        files.write(File(path, b"old", PRIVATE))
+        files.stage((File(path, b"new", PRIVATE),))
+        files.write(File(path, b"new", PRIVATE), keep=True)
+        files.remove(path, keep=True)
+        assert list((tmp_path / "etc/swanctl" / kind).iterdir()) == []
+        assert self.beside(tmp_path) == {f".{kind}.tunnelwright.site-b.pem.old"}
+        files.clean()
+        assert self.beside(tmp_path) == set()
+
     def test_not_told_to_it_keeps_nothing(self, files: Files, tmp_path: Path) -> None:
         files.write(self.OLD)
         files.write(self.NEW)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,32 @@ def test_another_daemon_has_loaded_everything_from_files(journal: Journal, path:
     assert journal.read(2) == Unfinished()
     journal.begin(2, C)
     assert journal.read(2) == unfinished(C)
+
+
+def test_a_key_is_on_trial_until_the_daemon_has_said_what_it_makes_of_it(
+    journal: Journal, path: Path
+) -> None:
+    journal.begin(1, B)
+    with pytest.raises(ZeroDivisionError), journal.trying(1, "k1"):
+        assert journal.read(1) == replace(unfinished(B), keys=frozenset({"k1"}))
+        journal.begin(1, C)
+        assert journal.read(1).keys == {"k1"}
+        journal.end(1, C)
+        assert journal.read(1).keys == {"k1"}
+        _ = 1 / 0
+    assert journal.read(1) == unfinished(B)
+    journal.end(1, B)
+    with journal.trying(1, "k1"):
+        assert journal.read(2) == Unfinished()
+    assert not path.exists()
+
+
+def test_a_run_that_was_killed_over_its_note(journal: Journal, path: Path) -> None:
+    half = path.parent / "unfinished.new"
+    half.write_text('{"pi')
+    journal.clean()
+    journal.clean()
+    assert not half.exists()
 
 
 def test_nothing_is_noted_where_nothing_is_uncertain(journal: Journal, path: Path) -> None:

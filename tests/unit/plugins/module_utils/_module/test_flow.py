@@ -243,6 +243,15 @@ class TestFailure:
         )
         assert machine.changes == []
 
+    def test_trial_that_a_run_was_killed_over(self, machine: Machine) -> None:
+        machine.prepare(LAN, ("ipsec_phase1", PHASE1))
+        machine.host.vici.conns["tunnelwright-trial"] = {"version": "2"}
+        half = machine.host.root / "unfinished.new"
+        half.write_text("{")
+        assert not machine.run("ipsec_phase1", **PHASE1)["changed"]
+        assert "tunnelwright-trial" not in machine.host.vici.conns
+        assert not half.exists()
+
     def test_host(self, machine: Machine) -> None:
         machine.prepare(LAN)
         files = machine.host.everything()

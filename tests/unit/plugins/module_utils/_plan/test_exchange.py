@@ -36,9 +36,14 @@ UP = DaemonState(
 DOWN = replace(UP, established={}, ike_ids={}, child_ids={})
 
 
-def section(start="trap|start", dpd="30", **children):
+def section(start="trap|start", dpd="30", local="10.1.0.0/24", **children):
     made = {
-        name: {"remote_ts": (remote,), "start_action": start, "dpd_action": "restart"}
+        name: {
+            "local_ts": (local,),
+            "remote_ts": (remote,),
+            "start_action": start,
+            "dpd_action": "restart",
+        }
         for name, remote in {"lan": "10.2.0.0/24", "dmz": "10.3.0.0/24", **children}.items()
         if remote
     }
@@ -256,3 +261,44 @@ def test_a_child_that_waits_for_traffic_no_longer_loses_its_trap():
 def test_a_change_is_taken_back_as_gracefully():
     (load,) = [step for step in done(exchange(section(), WHOLE)) if isinstance(step, Supersede)]
     assert load.undo() == Revert("b", section(), WHOLE)
+
+
+HALF = section(local="10.1.0.0/25")
+
+
+def beside(start="trap|start"):
+    """Two children that lead to the same network."""
+    half, other = section(start, local="10.1.0.0/25"), section(start)["children"]["lan"]
+    return {**half, "children": {**half["children"], "lan2": other}}
+
+
+LAN_AGAIN, DMZ_AGAIN = "install the policy of b/lan", "install the policy of b/dmz"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "apply", "expected"),
+    [
+        # The new SA needs the route that the old one had.
+        (section(), HALF, GRACEFUL, [DMZ_AGAIN, LAN_AGAIN]),
+        # It has another one.
+        (section(), ONE_CHILD, GRACEFUL, []),
+        # The one that stays needs the route of the one that goes, whose policies differ.
+        (beside(), HALF, GRACEFUL, [LAN_AGAIN]),
+        (beside(), HALF, DEFER, [LAN_AGAIN]),
+        (section(other="10.2.0.0/24"), section(), GRACEFUL, []),
+        # The same policies serve both SAs.
+        (section(), WHOLE, GRACEFUL, []),
+        # The old SAs stay, or went before the new policies came.
+        (section(), HALF, DEFER, []),
+        (section(), HALF, REESTABLISH, []),
+        # It has none that could be installed once more.
+        (beside("none"), section("none", local="10.1.0.0/25"), GRACEFUL, []),
+    ],
+)
+def test_a_route_that_two_policies_need_is_put_back(before, after, apply, expected):
+    there = [step for step in words(exchange(before, after, apply)) if "install the" in step]
+    assert [step for step in there if not step.startswith("uninstall")] == expected
+
+
+def test_a_route_is_put_back_when_the_old_sa_is_gone():
+    assert words(exchange(section(), HALF))[-3:] == [HAND_BOTH, DMZ_AGAIN, LAN_AGAIN]

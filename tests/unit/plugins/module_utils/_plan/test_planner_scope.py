@@ -267,7 +267,7 @@ class TestDaemon:
     ) -> None:
         whole = made(connection(), userspace=True)
         daemon = DaemonState(
-            plugins=frozenset({"kernel-libipsec"}), connections={name: {"children": {}}}
+            plugins=frozenset({"kernel-libipsec"}), established={name: frozenset({"net"})}
         )
         plan = make_plan(whole, NOTHING, Observed(daemon=daemon), everything(whole))
         assert any(action.startswith("restart") for action in plan.actions) is restarts

@@ -1,0 +1,316 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A change that is killed again and again, forth and back, each time at another effect."""
+
+from __future__ import annotations
+
+import random
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.tunnelwright.ipsec.tests.live.faults import AFTER, BEFORE
+from ansible_collections.tunnelwright.ipsec.tests.live.host import Event, Host, Options, Run, Sas
+from ansible_collections.tunnelwright.ipsec.tests.live.impact import named
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
+
+State = dict[str, t.Any]
+Task = tuple[str, Options]
+Tasks = t.Callable[[Rig], list[Task]]
+
+# What comes after the death of a run: the same once more, or the one that leads back; or the same,
+# but the operator has everything loaded from files before.
+AGAIN, REGRETTED, LOADED = FOLLOWS = ("again", "regretted", "loaded")
+
+TRIAL = "tunnelwright-trial"
+ASIDE = ".replaced"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A change from one play to another, ``old`` and ``new``, and back again.
+
+    It is the task ``kills`` of a play that is killed; those before it are not disturbed. With
+    ``graceful`` the tunnel carries traffic all the time, on SAs that are new afterwards if it
+    ``renews`` them. ``authenticates`` is whether a new IKE SA of the tunnel could come up with old,
+    and with new.
+    """
+
+    label: str
+    old: Tasks
+    new: Tasks
+    kills: int = 0
+    graceful: bool = True
+    renews: str = ""
+    authenticates: tuple[bool, bool] | None = None
+
+    def __str__(self) -> str:
+        return self.label
+
+
+@dataclass(frozen=True)
+class Side:
+    """One end of a change: the play that leads there, and how it looks there."""
+
+    tasks: list[Task]
+    state: State
+    values: t.Mapping[str, t.Any]
+    children: tuple[str, ...]
+    authenticates: bool | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where the run dies, and what follows."""
+
+    number: int
+    when: str
+    effect: str
+    follow: str
+
+    def __str__(self) -> str:
+        return f"killed {self.when} effect {self.number} ({self.effect}), then {self.follow}"
+
+
+@dataclass
+class Walk:
+    """One scenario on one device. ``sides`` are old and new; ``todo`` is what is still to be died."""
+
+    rig: Rig
+    scenario: Scenario
+    sides: tuple[Side, Side] = field(init=False)
+    todo: tuple[list[Point], list[Point]] = field(init=False)
+    done: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def device(self) -> Host:
+        return self.rig.device
+
+    def record(self, share: float, seed: str) -> None:
+        """Once forth and back without dying; ``share`` of what can be done then is to be done."""
+        old, new = self.scenario.old(self.rig), self.scenario.new(self.rig)
+        for task in old:
+            self.device.apply(*task)
+        before = self._side(old, 0)
+        forth = self._counted(new)
+        after = self._side(new, 1)
+        back = self._counted(old)
+        assert differing(self._side(old, 0).state, before.state) == {}, "the way back is another"
+        self.sides = (before, after)
+        chance = random.Random(f"{seed} {self.scenario} {self.rig.release}")
+        self.todo = tuple(_chosen(effects, share, chance) for effects in (forth, back))  # type: ignore[assignment]
+
+    def go(self) -> None:
+        at = 0
+        while self.todo[0] or self.todo[1]:
+            if not self.todo[at]:
+                at = self._reach(1 - at)
+                continue
+            point = self.todo[at].pop()
+            try:
+                at = self.die(at, point)
+            except AssertionError as error:
+                where = f"{self.rig.release}, {self.scenario} {'back' if at else 'forth'}, {point}"
+                self.failures.append(f"{where}:\n    {error}")
+                self._clean()
+                at = self._reach(0)
+            self.done += 1
+
+    def _reach(self, side: int) -> int:
+        for task in self.sides[side].tasks:
+            self.device.apply(*task)
+        self._wait(self.sides[side])
+        return side
+
+    def _clean(self) -> None:
+        """So that one failure does not become many."""
+        self.device.ask("request", command="unload-conn", message={"name": TRIAL})
+        self.device.sh("rm -f /run/tunnelwright.unfinished*")
+        self.device.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
+
+    def die(self, at: int, point: Point) -> int:
+        """From one side, be killed on the way to the other; which one is reached then."""
+        here, there = self.sides[at], self.sides[1 - at]
+        device = self.device
+        before = device.sas()
+        kills = self.scenario.kills
+        with device.listening(after=0.2) as events:
+            for task in there.tasks[:kills]:
+                device.apply(*task)
+            device.killed(*there.tasks[kills], number=point.number, when=point.when)
+            device.ask("settled")
+            between = device.state()
+            check_between(between, here.state, there.state)
+            if point.follow == LOADED:
+                loaded = device.sh("swanctl --load-all --noprompt 2>&1")
+                assert "failed" not in loaded, loaded
+            target = 1 - at if point.follow != REGRETTED else at
+            self._resume(self.sides[target])
+        self.check_events(before, events, at, point)
+        self._check_there(self.sides[target])
+        if target != at and point.follow == AGAIN:
+            self._check_renewed(before)
+        return target
+
+    def _resume(self, side: Side) -> None:
+        for task in side.tasks:
+            self.device.apply(*task)
+        for task in side.tasks:
+            again = self.device.apply(*task)
+            assert not again.changed, f"changed once more: {told(again)}"
+            assert not again.writing, f"unchanged, yet sent {again.writing}"
+        self._wait(side)
+
+    def _check_there(self, side: Side) -> None:
+        device = self.device
+        odd = differing(device.state(), side.state)
+        assert not odd, f"reached, and where an undisturbed run ends: {odd}"
+        left = device.sh("ls -a /run | grep ^tunnelwright || true").split()
+        assert left in ([], ["tunnelwright.lock"]), f"left in /run: {left}"
+        if side.children:
+            odd = differing(self._values(), side.values)
+            assert not odd, f"SAs that are up, and those of an undisturbed run: {odd}"
+        if side.authenticates is not None:
+            assert self._authenticates() == side.authenticates, "another secret is loaded"
+
+    def _authenticates(self) -> bool:
+        """Tried with a new IKE SA, since the daemon shows no secret."""
+        message = {"ike": "site-b", "force": "yes", "timeout": "2000"}
+        self.device.ask("request", command="terminate", message=message)
+        message = {"ike": "site-b", "child": "net", "timeout": "5000"}
+        return "answer" in self.device.ask("request", command="initiate", message=message)
+
+    def _check_renewed(self, before: Sas) -> None:
+        after = self.device.sas()
+        if self.scenario.renews == "ike" and before.ike.get("site-b"):
+            assert not before.ike["site-b"] & after.ike["site-b"], "the IKE SA is the old one"
+        elif self.scenario.renews == "child" and before.child.get("site-b/net"):
+            assert not before.child["site-b/net"] & after.child["site-b/net"], "the SA is the old"
+
+    def check_events(self, before: Sas, events: list[Event], at: int, point: Point) -> None:
+        for event in events:
+            other = [sa for sa in named(event) if not sa.startswith("site-b")]
+            assert not other, f"an SA of another tunnel: {other} {event['kind']}"
+            assert event["kind"] != "lost", event
+        both = set(self.sides[0].children) & set(self.sides[1].children)
+        if self.scenario.graceful and point.follow != LOADED:
+            for child in both & before.child.keys():
+                assert child not in gaps(before, events), f"{child} was down for a while"
+
+    def _counted(self, tasks: list[Task]) -> tuple[str, ...]:
+        kills = self.scenario.kills
+        for task in tasks[:kills]:
+            self.device.apply(*task)
+        effects = self.device.counted(*tasks[kills]).effects
+        for task in tasks[kills + 1 :]:
+            self.device.apply(*task)
+        return effects
+
+    def _side(self, tasks: list[Task], number: int) -> Side:
+        names = [(module, options) for module, options in tasks if module == "ipsec_phase2"]
+        children = tuple(
+            f"{options['phase1']}/{options['name']}"
+            for _module, options in names
+            if options.get("state") != "absent"
+        )
+        if any(options.get("state") in ("disabled", "absent") for _m, options in tasks):
+            children = ()
+        if children:
+            self.device.wait_for(*children)
+        likely = self.scenario.authenticates
+        return Side(
+            tasks,
+            self.device.state(),
+            self._values(),
+            children,
+            likely[number] if likely else None,
+        )
+
+    def _wait(self, side: Side) -> None:
+        if side.children and side.authenticates is not False:
+            self.device.wait_for(*side.children, seconds=5)
+
+    def _values(self) -> dict[str, t.Any]:
+        """What has been negotiated."""
+        found: dict[str, t.Any] = {}
+        for sa in self.device.ask("sas")["sas"]:
+            found[sa["name"]] = {
+                key: sa.get(key) for key in ("version", "encr-alg", "encr-keysize")
+            }
+            for child in sa.get("child-sas", {}).values():
+                keys = ("state", "encr-alg", "encr-keysize", "local-ts", "remote-ts")
+                found[f"{sa['name']}/{child['name']}"] = {key: child.get(key) for key in keys}
+        return found
+
+
+def _chosen(effects: tuple[str, ...], share: float, chance: random.Random) -> list[Point]:
+    """Before each effect, and right after those that go on by themselves."""
+    points = []
+    for number, effect in enumerate(effects):
+        for when in (BEFORE, AFTER) if effect.startswith(("vici ", "run ")) else (BEFORE,):
+            points.append(Point(number, when, effect, AGAIN))
+            points.append(Point(number, when, effect, chance.choice((REGRETTED, LOADED))))
+    return chance.sample(points, max(1, round(len(points) * share)))
+
+
+def check_between(between: State, old: State, new: State) -> None:
+    """Each thing is as it was or as it is to be."""
+    for path in {*between["files"], *old["files"], *new["files"]}:
+        if not path.rpartition("/")[2].startswith(".tunnelwright") and "/." not in path:
+            allowed = (old["files"].get(path), new["files"].get(path))
+            assert between["files"].get(path) in allowed, f"{path} is neither old nor new"
+    assert between["nft"] in (old["nft"], new["nft"]), "the rules are neither old nor new"
+    for name in {*between["connections"], *old["connections"], *new["connections"]} - {TRIAL}:
+        sides = [side["connections"].get(name) for side in (old, new)]
+        sides += [aside(side) for side in sides if side]
+        assert between["connections"].get(name) in sides, f"{name} is loaded as nobody wants it"
+    for kind in ("secrets", "private_keys"):
+        assert set(between[kind]) <= {*old[kind], *new[kind]}, f"{kind}: {between[kind]}"
+
+
+def aside(view: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    children = {f"{name}{ASIDE}": child for name, child in view["children"].items()}
+    return {**view, "children": children}
+
+
+def gaps(before: Sas, events: t.Sequence[Event]) -> set[str]:
+    """The children that had no SA at some moment, of those that had one before."""
+    up = {name: set(ids) for name, ids in before.child.items()}
+    found = set()
+    for event in events:
+        if event["kind"] != "child-updown":
+            continue
+        for connection, sa in event["message"].items():
+            for child in sa.get("child-sas", {}).values() if isinstance(sa, dict) else ():
+                name = f"{connection}/{child['name']}"
+                if "up" in event["message"]:
+                    up.setdefault(name, set()).add(child["uniqueid"])
+                else:
+                    up.setdefault(name, set()).discard(child["uniqueid"])
+                if not up[name]:
+                    found.add(name)
+    return found
+
+
+def differing(one: State, other: State) -> dict[str, t.Any]:
+    """Only where two states differ, for the message."""
+    found = {}
+    for key in one:
+        if one[key] == other[key]:
+            continue
+        if isinstance(one[key], dict):
+            names = {*one[key], *other[key]}
+            found[key] = {
+                name: (one[key].get(name), other[key].get(name))
+                for name in names
+                if one[key].get(name) != other[key].get(name)
+            }
+        else:
+            found[key] = (one[key], other[key])
+    return found
+
+
+def told(run: Run) -> t.Any:
+    return run.result["actions"], run.result.get("diff")

@@ -1,0 +1,134 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A module that is killed, at any of its effects, leaves everything old or new, and nothing lost.
+
+The next run ends where an undisturbed one would have, whether it wants the same or has it all as it
+was before. ``KILL=all`` dies at every effect; else a part of them is drawn, with ``KILL_SEED``.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.tests.live.changes import AES128, CERTIFIED, SECOND
+from ansible_collections.tunnelwright.ipsec.tests.live.kill import Scenario, Task, Walk
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
+
+SHARE = 1.0 if os.environ.get("KILL") == "all" else 0.25
+SEED = os.environ.get("KILL_SEED", "0")
+
+GONE: Task = ("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
+
+
+def _p1(rig: Rig, **options: t.Any) -> Task:
+    return ("ipsec_phase1", rig.phase1(**options))
+
+
+def _p2(rig: Rig, **options: t.Any) -> Task:
+    return ("ipsec_phase2", rig.phase2(**options))
+
+
+def _settings(**options: t.Any) -> Task:
+    return ("ipsec_settings", {"network": "lan", **options})
+
+
+def _dmz(rig: Rig, **options: t.Any) -> Task:
+    own = {"name": "dmz", "ip_address": "10.8.0.1", "network_address": "10.8.0.0/24"}
+    return ("vpn_network", rig.network(**{**own, **options}))
+
+
+STRANGE = "of no peer that there is"
+
+SCENARIOS = (
+    Scenario("create phase 1", lambda rig: [GONE], lambda rig: [_p1(rig)]),
+    Scenario(
+        "add phase 2",
+        lambda rig: [_p1(rig), _p2(rig, state="absent")],
+        lambda rig: [_p1(rig), _p2(rig)],
+        kills=1,
+    ),
+    Scenario(
+        "change phase 2",
+        lambda rig: [_p1(rig), _p2(rig)],
+        lambda rig: [_p1(rig), _p2(rig, encryption=AES128)],
+        kills=1,
+        renews="child",
+    ),
+    Scenario(
+        "change phase 1",
+        lambda rig: [_p1(rig), _p2(rig)],
+        lambda rig: [_p1(rig, dpd_delay=20), _p2(rig)],
+        renews="ike",
+    ),
+    Scenario(
+        "change psk",
+        lambda rig: [_p1(rig), _p2(rig)],
+        lambda rig: [_p1(rig, psk=STRANGE), _p2(rig)],
+        authenticates=(True, False),
+    ),
+    Scenario(
+        "renew certificate",
+        lambda rig: [_p1(rig, **CERTIFIED), _p2(rig)],
+        lambda rig: [_p1(rig, **{**CERTIFIED, **SECOND}), _p2(rig)],
+        renews="ike",
+    ),
+    Scenario(
+        "disable phase 1",
+        lambda rig: [_p1(rig), _p2(rig)],
+        lambda rig: [_p1(rig, state="disabled")],
+    ),
+    Scenario("remove phase 1", lambda rig: [_p1(rig), _p2(rig)], lambda rig: [GONE]),
+    Scenario(
+        "settings",
+        lambda rig: [_settings(), _p1(rig), _p2(rig)],
+        lambda rig: [_settings(mss_clamp=1300, cisco_extensions=True), _p1(rig), _p2(rig)],
+    ),
+    Scenario(
+        "create network",
+        lambda _rig: [("vpn_network", {"name": "dmz", "state": "absent"})],
+        lambda rig: [_dmz(rig)],
+    ),
+    Scenario(
+        "change network",
+        lambda rig: [_dmz(rig)],
+        lambda rig: [_dmz(rig, ip_address="10.8.0.2")],
+    ),
+    Scenario(
+        "stop network",
+        lambda rig: [_dmz(rig)],
+        lambda rig: [_dmz(rig, state="stopped")],
+    ),
+)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_killed(scenario: Scenario, rigs: dict[str, Rig]) -> None:
+    def walked(rig: Rig) -> Walk:
+        walk = Walk(rig, scenario)
+        walk.record(SHARE, SEED)
+        walk.go()
+        return walk
+
+    with ThreadPoolExecutor() as pool:
+        walks = list(pool.map(walked, rigs.values()))
+    print(f"\n{scenario}: killed {', '.join(f'{walk.done} times' for walk in walks)}")
+    failures = [failure for walk in walks for failure in walk.failures]
+    assert not failures, "\n".join(failures)
+
+
+@pytest.fixture(name="rigs", scope="module")
+def _rigs(rigs: dict[str, Rig]) -> dict[str, Rig]:
+    """With the network, and the tunnel that nobody changes, on each device."""
+    for rig in rigs.values():
+        device = rig.device
+        device.wipe()
+        device.apply("vpn_network", rig.network())
+        device.apply("ipsec_phase1", rig.phase1(name="site-c", remote_gateway=rig.address(5)))
+        device.apply("ipsec_phase2", rig.phase2(phase1="site-c", remote_network=["10.5.0.0/24"]))
+        device.wait_for("site-c/net")
+    return rigs

@@ -1,0 +1,147 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sends numbered packets through tunnels at a steady rate, and notes which of the other end's come.
+
+Runs inside a gateway. Its argument is a JSON list of flows, ``{"name", "local", "remote"}``, whose
+other end is the same program at ``remote``. It obeys the words that come as lines: ``go`` sends,
+``hush`` stops sending, ``sent`` and ``seen`` are answered with a line of JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PORT = 7000
+# Of each flow: 100 packets a second.
+INTERVAL = 0.010
+CATCH_UP = 0.2
+# The flows take turns, so that no queue on the way sees them all at once.
+TURNS = 10
+BUFFER = 4 << 20
+# From asm-generic/socket.h: root may go beyond the limit of the host.
+SO_RCVBUFFORCE = 33
+# pidfd_getfd(2), of every architecture.
+PIDFD_GETFD = 438
+# A number and the time of sending; the rest is filling.
+HEAD = struct.Struct("!Qd")
+SIZE = 128
+
+
+class Flow:
+    """One direction out and one in, between two addresses."""
+
+    def __init__(self, name: str, local: str, remote: str) -> None:
+        self.name, self.sent, self.slowest = name, 0, 0.0
+        self._arrived, self.repeated, self.refused = bytearray(), 0, 0
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
+        self.socket.bind((local, PORT))
+        self.socket.setblocking(False)
+        self._remote = (remote, PORT)
+
+    def send(self, now: float) -> None:
+        packet = HEAD.pack(self.sent, now).ljust(SIZE, b".")
+        self.sent += 1
+        try:
+            self.socket.sendto(packet, self._remote)
+        except OSError:
+            # The rule against leaks, for example. It is as lost as any other.
+            self.refused += 1
+
+    def receive(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                number, then = HEAD.unpack_from(self.socket.recv(SIZE))
+                self.slowest = max(self.slowest, time.monotonic() - then)
+                if number >= len(self._arrived):
+                    self._arrived.extend(bytes(number + 1 - len(self._arrived)))
+                self.repeated += self._arrived[number]
+                self._arrived[number] = 1
+
+    def seen(self) -> dict[str, object]:
+        return {
+            "sent": self.sent,
+            "refused": self.refused,
+            "expected": len(self._arrived),
+            "holes": self._holes(),
+            "repeated": self.repeated,
+            "slowest": self.slowest,
+        }
+
+    def _holes(self) -> list[tuple[int, int]]:
+        """The first number and the last of each run of packets that did not come."""
+        holes, begin = [], self._arrived.find(0)
+        while begin >= 0:
+            end = self._arrived.find(1, begin)
+            end = len(self._arrived) if end < 0 else end
+            holes.append((begin, end - 1))
+            begin = self._arrived.find(0, end)
+        return holes
+
+
+def give_room() -> None:
+    """Queues that last while another process has the processor: on the way in, and out to charon.
+
+    A packet that is lost because this machine was busy would tell nothing.
+    """
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    (pid,) = subprocess.check_output(["pidof", "charon-systemd"]).split()
+    there = os.pidfd_open(int(pid))
+    for path in Path(f"/proc/{int(pid)}/fd").iterdir():
+        if str(path.readlink()).startswith("socket:"):
+            with socket.socket(fileno=call(PIDFD_GETFD, there, int(path.name), 0)) as item:
+                if item.type == socket.SOCK_DGRAM and item.family != socket.AF_UNIX:
+                    item.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
+    subprocess.check_call(["ip", "link", "set", "ipsec0", "txqueuelen", "10000"])
+
+
+def answer(word: str, flows: list[Flow]) -> None:
+    what = {flow.name: flow.sent if word == "sent" else flow.seen() for flow in flows}
+    print(json.dumps(what), flush=True)
+
+
+def main() -> None:
+    flows = [Flow(**item) for item in json.loads(sys.argv[1])]
+    give_room()
+    inbox = select.epoll()
+    known = {flow.socket.fileno(): flow for flow in flows}
+    for number in (0, *known):
+        inbox.register(number, select.EPOLLIN)
+    sending, turn, due = False, 0, 0.0
+    while True:
+        pause = max(0.0, due - time.monotonic()) if sending else 1.0
+        for number, _event in inbox.poll(pause):
+            if number in known:
+                known[number].receive()
+                continue
+            words = os.read(0, 4096).decode().split()
+            if not words:
+                return
+            for word in words:
+                if word in ("go", "hush"):
+                    sending, due = word == "go", time.monotonic()
+                else:
+                    answer(word, flows)
+        now = time.monotonic()
+        if sending and now >= due:
+            for flow in flows[turn::TURNS]:
+                flow.send(now)
+            turn = (turn + 1) % TURNS
+            # What was missed long ago is not made up for: that would be a load nobody asked for.
+            due = max(due + INTERVAL / TURNS, now - CATCH_UP)
+
+
+if __name__ == "__main__":
+    main()
