@@ -114,6 +114,21 @@ class Generator:
         self._rig = rig
         self.live = self._chance(0.3)
 
+    def given(self) -> list[Call]:
+        """What most sequences find: a network and a tunnel or two, which are up if peers live."""
+        world = World()
+        if self._chance(0.3):
+            return []
+        options = self._rig.network()
+        world.note(Call("vpn_network", options))
+        calls = [Call("vpn_network", options)]
+        for name in PHASE1[: self._one(1, 2)]:
+            phase1 = self._rig.phase1(name=name, remote_gateway=self._answering(name))
+            phase2 = {**self._networks(name, "one", "lan"), "phase1": name}
+            calls.append(Call("ipsec_phase1", phase1))
+            calls.append(Call("ipsec_phase2", self._rig.phase2("one", **phase2)))
+        return calls
+
     def call(self, world: World) -> Call:
         """Objects are there sooner or later: what is missing is more likely to be made."""
         if not world.networks:
@@ -183,7 +198,7 @@ class Generator:
         )
 
     def _phase1(self, world: World) -> Options:
-        name = self._one(*PHASE1)
+        name = self._one(*PHASE1, *world.phase1, *world.phase1)
         known = world.phase1.get(name)
         network = known["network"] if known and self._chance(0.97) else self._network_name(world)
         named = {"name": name, "network": network}
@@ -192,7 +207,7 @@ class Generator:
         options = {
             **named,
             "remote_gateway": self._gateway(name),
-            "connection_behavior": self._one("start", "on_demand", "responder_only"),
+            "connection_behavior": self._one("start", "start", "on_demand", "responder_only"),
             **self._authentication(known is not None),
         }
         if self._chance(0.2):
@@ -208,26 +223,30 @@ class Generator:
         named = {"name": name, "network": network, "phase1": phase1}
         if (phase1, name) in world.phase2 and self._chance(0.25):
             return {**named, "state": self._one("absent", "disabled")}
-        prefix = NETWORKS.get(network, "10.1.0")
-        number = 20 + 10 * PHASE1.index(phase1) + PHASE2.index(name)
-        options = {
-            **named,
-            "local_network": [f"{prefix}.0/{self._one(24, 24, 25)}"],
-            "remote_network": [f"10.{number}.0.0/{self._one(24, 24, 16)}"],
-        }
+        options = {**named, **self._networks(phase1, name, network)}
         if self._chance(0.1):
             options["remote_network"].append(f"172.16.{self._one(1, 2)}.0/24")
         return self._with(options, PHASE2_VALUES, 0.12)
 
     # Values
 
+    def _networks(self, phase1: str, name: str, network: str) -> Options:
+        """What a phase 2 may carry, each something else."""
+        prefix = NETWORKS.get(network, "10.1.0")
+        number = 20 + 10 * PHASE1.index(phase1) + PHASE2.index(name)
+        return {
+            "local_network": [f"{prefix}.0/{self._one(24, 24, 24, 25)}"],
+            "remote_network": [f"10.{number}.0.0/{self._one(24, 24, 24, 16)}"],
+        }
+
     def _gateway(self, name: str) -> str:
+        return "%any" if self._chance(0.05) else self._answering(name)
+
+    def _answering(self, name: str) -> str:
+        """An address of the peer, or one at which nobody answers (RFC 5737)."""
         number = 1 + PHASE1.index(name)
-        if self._chance(0.05):
-            return "%any"
         if self.live:
             return self._rig.address(number)
-        # Documentation addresses, at which nobody answers (RFC 5737).
         return f"203.0.113.{10 * number + self._one(0, 0, 0, 1)}"
 
     def _authentication(self, known: bool) -> Options:

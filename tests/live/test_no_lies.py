@@ -86,7 +86,13 @@ class Story:
         return f"{calls}\n  {self.told}"
 
     def tell(self) -> None:
-        empty = self.state = self.device.state()
+        empty = self.device.state()
+        for call in self.generator.given():
+            self.calls.append(call)
+            self.done(call)
+            self.world.note(call)
+        self.settle()
+        self.state = self.device.state()
         for _number in range(CALLS):
             self.call(self.generator.call(self.world))
         self.outlives("swanctl --load-all")
