@@ -80,6 +80,19 @@ class Files:
         except OSError as error:
             raise HostError(f"remove {path}", _reason(error)) from None
 
+    def make_private_directory(self, path: str) -> None:
+        """For root alone; one that is there already is made so."""
+        try:
+            os.makedirs(self._root + path, exist_ok=True)
+            os.chmod(self._root + path, 0o700)
+        except OSError as error:
+            raise HostError(f"make directory {path}", _reason(error)) from None
+
+    def remove_directory(self, path: str) -> None:
+        """Unless something is left in it."""
+        with contextlib.suppress(OSError):
+            os.rmdir(self._root + path)
+
 
 def _sync_directory(directory: str) -> None:
     descriptor = os.open(directory, os.O_RDONLY)

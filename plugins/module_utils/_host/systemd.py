@@ -23,6 +23,10 @@ class Systemd:
     def is_active(self, unit: str) -> bool:
         return self._show(unit, "ActiveState") in ("active", "reloading")
 
+    def is_waiting(self, timer: str) -> bool:
+        """Whether a timer counts: not after it has elapsed, unless it was started anew since."""
+        return self._show(timer, "SubState") == "waiting"
+
     def daemon_reload(self) -> None:
         output(self._run, "reload systemd's unit files", ["systemctl", "daemon-reload"])
 

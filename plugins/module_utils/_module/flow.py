@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""One run of a module, the same for all four: read, edit, plan, try out, apply, answer.
+"""One run of a module, the same for those four that edit: read, edit, plan, try out, apply, answer.
 
 The only place that knows AnsibleModule, and the only one that turns an exception into a failure.
 """
@@ -19,21 +19,25 @@ from .._errors import ModelError, TunnelwrightError
 from .._host.apply import apply, try_out
 from .._host.dataplane import uses_userspace, was_userspace
 from .._host.host import Host
+from .._host.lock import exclusive
 from .._host.observe import observe
 from .._host.state import given_credentials, installed_credentials, read_gateway
+from .._host.timer import signs_of_life
 from .._plan.exchange import GRACEFUL
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, touched
 from .._render.artefacts import Credentials, artefacts
+from .checkpoint import carry_out
 from .edit import Edit, View
 from .resource import Resource
+from .spec import IPSEC_CHECKPOINT
 
 
 def run(resource: Resource) -> None:
     """The ``main`` of a module."""
     module = AnsibleModule(**resource.spec.arguments())
     try:
-        with Host(_runner(module)) as host:
+        with Host(_runner(module)) as host, signs_of_life(host, check=module.check_mode):
             edit, plan, warnings = _run(resource, host, module.params)
             notes = [] if module.check_mode else apply(host, plan)
     except ModelError as error:
@@ -50,6 +54,30 @@ def run(resource: Resource) -> None:
     }
     if module._diff:
         result["diff"] = plan.diff
+    module.exit_json(**result)
+
+
+def run_checkpoint() -> None:
+    """The ``main`` of ipsec_checkpoint, which edits nothing."""
+    module = AnsibleModule(**IPSEC_CHECKPOINT.arguments())
+    try:
+        with exclusive("ipsec_checkpoint"), Host(_runner(module)) as host:
+            answer = carry_out(host, module.params, check=module.check_mode)
+    except ModelError as error:
+        module.fail_json(msg=str(error.within("ipsec_checkpoint")))
+    except TunnelwrightError as error:
+        module.fail_json(msg=str(error))
+    for warning in answer.warnings:
+        module.warn(warning)
+    result: dict[str, t.Any] = {
+        "changed": answer.changed,
+        "ipsec_checkpoint": answer.checkpoint,
+        "differs": answer.differs,
+        "actions": answer.actions,
+        "impact": answer.plan.impact,
+    }
+    if module._diff:
+        result["diff"] = answer.plan.diff
     module.exit_json(**result)
 
 

@@ -1,0 +1,171 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The last good state: every file of ours and the state of every unit, kept until confirmed.
+
+It lies in one file, so that it is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from .._errors import HostError
+from .._plan import restore
+from .._plan.plan import Difference
+from .._render import artefacts
+from .._render.artefacts import PRIVATE, RECORD_DIR, SWANCTL_DIR, UNIT_DIR, File, unit_name
+from .files import Files
+from .host import DAEMON_UNIT, Host
+
+STATE_DIR = "/var/lib/tunnelwright"
+DIRECTORY = f"{STATE_DIR}/checkpoint"
+STATE_FILE = f"{DIRECTORY}/state.json"
+
+_UNITS = f"{UNIT_DIR}/{unit_name('*')}"
+# Every path at which we leave files; what else lies in these directories is of others.
+_OURS = (
+    *(f"{RECORD_DIR}/*.{suffix}" for suffix in ("json", "nft", "sh")),
+    f"{artefacts.CONF_DIR}/tunnelwright.*.conf",
+    *(f"{SWANCTL_DIR}/{kind}/tunnelwright.*.pem" for kind in ("x509", "private", "x509ca")),
+    artefacts.DAEMON_FILE,
+    artefacts.advanced_daemon_path("*"),
+    _UNITS,
+)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """``files`` by path, ``units`` by name: ``enabled, active``. ``since`` is in ISO 8601, UTC.
+
+    ``timeout`` is how many seconds without a sign of life of the controller lead to the rollback.
+    """
+
+    since: str
+    timeout: int
+    files: t.Mapping[str, File]
+    units: t.Mapping[str, str]
+
+
+class KeptFiles(Files):
+    """A checkpoint behind the interface by which files of the host are read."""
+
+    def __init__(self, kept: t.Mapping[str, File]) -> None:
+        super().__init__()
+        self._kept = kept
+
+    def read(self, path: str) -> File | None:
+        return self._kept.get(path)
+
+    def find(self, pattern: str) -> tuple[str, ...]:
+        return tuple(sorted(path for path in self._kept if matches(path, pattern)))
+
+
+def matches(path: str, pattern: str) -> bool:
+    """As a shell does, for a pattern whose directory is plain."""
+    directory, name = os.path.split(pattern)
+    folder, found = os.path.split(path)
+    return folder == directory and fnmatch.fnmatchcase(found, name)
+
+
+def ours(files: Files) -> dict[str, File]:
+    """Every file of the collection that is there now."""
+    found = {path: files.read(path) for pattern in _OURS for path in files.find(pattern)}
+    return {path: file for path, file in found.items() if file is not None}
+
+
+def take(host: Host, timeout: int) -> Checkpoint:
+    """The state of now."""
+    files = ours(host.files)
+    units = [path[len(UNIT_DIR) + 1 :] for path in files if matches(path, _UNITS)]
+    return Checkpoint(moment(), timeout, files, _states(host, [*units, DAEMON_UNIT]))
+
+
+def moment() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _states(host: Host, units: t.Iterable[str]) -> dict[str, str]:
+    return {unit: _state(host, unit) for unit in units}
+
+
+def _state(host: Host, unit: str) -> str:
+    enabled = "enabled" if host.systemd.is_enabled(unit) else "disabled"
+    return f"{enabled}, {'active' if host.systemd.is_active(unit) else 'inactive'}"
+
+
+# Kept on the host
+
+
+def save(files: Files, checkpoint: Checkpoint) -> None:
+    files.make_private_directory(STATE_DIR)
+    files.make_private_directory(DIRECTORY)
+    state = {
+        "since": checkpoint.since,
+        "timeout": checkpoint.timeout,
+        "units": checkpoint.units,
+        "files": [
+            # Any bytes come back from it, and most of them can be read by people.
+            {"path": file.path, "mode": file.mode, "text": file.data.decode("utf-8", _ANY)}
+            for file in checkpoint.files.values()
+        ],
+    }
+    files.write(File(STATE_FILE, json.dumps(state, indent=1).encode(), PRIVATE))
+
+
+_ANY = "surrogateescape"
+
+
+def load(files: Files) -> Checkpoint | None:
+    """None where there is none. Raises HostError for one that can't be read."""
+    file = files.read(STATE_FILE)
+    if file is None:
+        return None
+    try:
+        state = json.loads(file.data)
+        kept = [
+            File(item["path"], item["text"].encode("utf-8", _ANY), item["mode"])
+            for item in state["files"]
+        ]
+        by_path = {item.path: item for item in kept}
+        return Checkpoint(state["since"], state["timeout"], by_path, state["units"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HostError(f"read the checkpoint {STATE_FILE}", repr(error)) from None
+
+
+def exists(files: Files) -> bool:
+    return bool(files.find(STATE_FILE))
+
+
+def remove(files: Files) -> None:
+    """The state goes first: without it, there is no checkpoint."""
+    for path in (STATE_FILE, *files.find(f"{DIRECTORY}/*")):
+        files.remove(path)
+    files.remove_directory(DIRECTORY)
+    files.remove_directory(STATE_DIR)
+
+
+# Compared with the host
+
+
+def differs(host: Host, checkpoint: Checkpoint) -> list[str]:
+    """What is otherwise now than it was, one short text each."""
+    now = _states(host, checkpoint.units)
+    units = [
+        f"{unit}: was {state}, is {now[unit]}"
+        for unit, state in checkpoint.units.items()
+        if state != now[unit]
+    ]
+    return [*restore.in_words(checkpoint.files, ours(host.files)), *units]
+
+
+def differences(host: Host, checkpoint: Checkpoint) -> tuple[Difference, ...]:
+    return restore.differences(checkpoint.files, ours(host.files))
