@@ -18,14 +18,14 @@ from . import checkpoint, vici
 from .host import Host
 from .lock import exclusive
 from .rollback import ASKED, TIMEOUT, roll_back
-from .timer import AGAIN, TIMER, disarm
+from .timer import TIMER, disarm
 
 # ``ready``: is everything there that it needs? ``now``: for a person on the console.
 VERBS = ("ready", "timeout", "now")
 
 
 def main(arguments: t.Sequence[str]) -> int:
-    """The exit status."""
+    """The exit status; after any but 0 systemd runs it again."""
     verb = arguments[1] if len(arguments) == 2 else ""
     if verb not in VERBS:
         print(f"usage: {arguments[0]} {' | '.join(VERBS)}", file=sys.stderr)
@@ -37,7 +37,7 @@ def main(arguments: t.Sequence[str]) -> int:
             return _roll_back(host, in_time=verb == "now")
     except TunnelwrightError as error:
         print(error, file=sys.stderr)
-        return AGAIN
+        return 1
 
 
 def _roll_back(host: Host, *, in_time: bool) -> int:
@@ -49,7 +49,7 @@ def _roll_back(host: Host, *, in_time: bool) -> int:
         disarm(host, from_within=not in_time)
         return 0
     roll_back(host, kept, ASKED if in_time else TIMEOUT, from_within=not in_time)
-    return AGAIN if checkpoint.exists(host.files) else 0
+    return 1 if checkpoint.exists(host.files) else 0
 
 
 def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:

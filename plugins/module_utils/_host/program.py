@@ -33,7 +33,7 @@ def program(main: ModuleType) -> bytes:
     """
     sources = {f"vici{rest}": source for rest, source in _sources("vici")}
     for rest, source in _sources(_COLLECTION):
-        if rest.split(".")[1] in _ROOMS:
+        if rest.partition(".")[2].partition(".")[0] in _ROOMS:
             sources[f"{_PACKAGE}{rest}"] = source
     packages = {name.rpartition(".")[0] for name in sources} - {""}
     buffer = io.BytesIO()

@@ -26,10 +26,6 @@ SERVICE = "tunnelwright.rollback.service"
 
 _UNITS = tuple(f"{UNIT_DIR}/{unit}" for unit in (TIMER, SERVICE))
 
-# Exit status after which systemd runs the program again.
-AGAIN = 75
-
-
 def timer_unit(timeout: int) -> File:
     """Enabled, so that after a reboot it counts from the beginning."""
     text = f"""{MANAGED}
@@ -57,7 +53,8 @@ Type=oneshot
 ExecStart="{python.replace("%", "%%")}" {PROGRAM} timeout
 # Stopped while it waits for a module to end.
 SuccessExitStatus=SIGTERM
-RestartForceExitStatus={AGAIN}
+# Busy, or not everything could be restored.
+Restart=on-failure
 RestartSec=15
 """
     return File(f"{UNIT_DIR}/{SERVICE}", text.encode())
