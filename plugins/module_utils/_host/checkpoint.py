@@ -11,6 +11,7 @@ It lies in one file, so that it is there whole or not at all.
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import json
 import os
@@ -18,11 +19,13 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from .._errors import HostError
+from .._errors import HostError, TunnelwrightError
+from .._model.network import VpnNetwork
 from .._plan import restore
 from .._plan.plan import Difference
 from .._render import artefacts
 from .._render.artefacts import PRIVATE, RECORD_DIR, SWANCTL_DIR, UNIT_DIR, File, unit_name
+from .._render.records import read_network
 from .files import Files
 from .host import DAEMON_UNIT, Host
 
@@ -47,12 +50,14 @@ class Checkpoint:
     """``files`` by path, ``units`` by name: ``enabled, active``. ``since`` is in ISO 8601, UTC.
 
     ``timeout`` is how many seconds without a sign of life of the controller lead to the rollback.
+    ``mtus`` are those of interfaces, by name, of which no file tells.
     """
 
     since: str
     timeout: int
     files: t.Mapping[str, File]
     units: t.Mapping[str, str]
+    mtus: t.Mapping[str, int]
 
 
 class KeptFiles(Files):
@@ -86,7 +91,26 @@ def take(host: Host, timeout: int) -> Checkpoint:
     """The state of now."""
     files = ours(host.files)
     units = [path[len(UNIT_DIR) + 1 :] for path in files if matches(path, _UNITS)]
-    return Checkpoint(moment(), timeout, files, _states(host, [*units, DAEMON_UNIT]))
+    return Checkpoint(
+        moment(), timeout, files, _states(host, [*units, DAEMON_UNIT]), _mtus(host, files)
+    )
+
+
+def _mtus(host: Host, files: t.Mapping[str, File]) -> dict[str, int]:
+    devices = {item.device for item in networks_in(files).values() if item.mtu is None}
+    links = {device: host.link.get(device) for device in sorted(devices)}
+    return {device: link.mtu for device, link in links.items() if link is not None}
+
+
+def networks_in(files: t.Mapping[str, File]) -> dict[str, VpnNetwork]:
+    """The networks by name; one whose record can't be read is left out."""
+    found = {}
+    for path, file in files.items():
+        if matches(path, f"{RECORD_DIR}/*.json"):
+            with contextlib.suppress(TunnelwrightError, UnicodeDecodeError):
+                network, _settings = read_network(path, file.data.decode())
+                found[network.name] = network
+    return found
 
 
 def moment() -> str:
@@ -112,6 +136,7 @@ def save(files: Files, checkpoint: Checkpoint) -> None:
         "since": checkpoint.since,
         "timeout": checkpoint.timeout,
         "units": checkpoint.units,
+        "mtus": checkpoint.mtus,
         "files": [
             # Any bytes come back from it, and most of them can be read by people.
             {"path": file.path, "mode": file.mode, "text": file.data.decode("utf-8", _ANY)}
@@ -136,7 +161,7 @@ def load(files: Files) -> Checkpoint | None:
             for item in state["files"]
         ]
         by_path = {item.path: item for item in kept}
-        return Checkpoint(state["since"], state["timeout"], by_path, state["units"])
+        return Checkpoint(state["since"], state["timeout"], by_path, state["units"], state["mtus"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise HostError(f"read the checkpoint {STATE_FILE}", repr(error)) from None
 
@@ -164,7 +189,18 @@ def differs(host: Host, checkpoint: Checkpoint) -> list[str]:
         for unit, state in checkpoint.units.items()
         if state != now[unit]
     ]
-    return [*restore.in_words(checkpoint.files, ours(host.files)), *units]
+    mtus = [
+        f"MTU of {device}: was {checkpoint.mtus[device]}, is {mtu}"
+        for device, mtu in other_mtus(host, checkpoint).items()
+    ]
+    return [*restore.in_words(checkpoint.files, ours(host.files)), *units, *mtus]
+
+
+def other_mtus(host: Host, checkpoint: Checkpoint) -> dict[str, int]:
+    """Those of now that are not as they were."""
+    links = {device: host.link.get(device) for device in checkpoint.mtus}
+    now = {device: link.mtu for device, link in links.items() if link is not None}
+    return {device: mtu for device, mtu in now.items() if mtu != checkpoint.mtus[device]}
 
 
 def differences(host: Host, checkpoint: Checkpoint) -> tuple[Difference, ...]:

@@ -11,15 +11,13 @@ It asks nothing and goes on after whatever fails. Tunnels may be interrupted.
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
 from .._errors import HostError, TunnelwrightError
 from .._model.network import VpnNetwork
 from .._render.artefacts import CONF_DIR, RECORD_DIR, File, connection_path
 from .._render.network_files import alias
-from .._render.records import read_network
-from .checkpoint import Checkpoint, matches, ours, take
+from .checkpoint import Checkpoint, matches, networks_in, other_mtus, ours, take
 from .command import output
 from .host import DAEMON_UNIT, Host
 
@@ -37,11 +35,20 @@ def put_back(host: Host, kept: Checkpoint) -> list[str]:
     with attempts:
         now = ours(host.files)
     _power_down(host, attempts, kept)
-    _withdraw(host, attempts, _networks(now), _networks(kept.files))
+    _withdraw(host, attempts, networks_in(now), networks_in(kept.files))
     _files(host, attempts, now, kept.files)
     _power_up(host, attempts, kept)
+    for device in kept.mtus:
+        with attempts:
+            restore_mtu(host, kept, device)
     _daemon(host, attempts, now, kept)
     return attempts.failures
+
+
+def restore_mtu(host: Host, kept: Checkpoint, device: str) -> None:
+    """A network that gives none leaves its interface with the one that it has."""
+    if device in other_mtus(host, kept):
+        host.link.set_mtu(device, kept.mtus[device])
 
 
 class _Attempts:
@@ -74,17 +81,6 @@ def _power_down(host: Host, attempts: _Attempts, kept: Checkpoint) -> None:
         with attempts:
             if was.startswith("disabled"):
                 host.systemd.disable(unit)
-
-
-def _networks(files: _Files) -> dict[str, VpnNetwork]:
-    """Those whose record can be read."""
-    found = {}
-    for path, file in files.items():
-        if matches(path, f"{RECORD_DIR}/*.json"):
-            with contextlib.suppress(TunnelwrightError, UnicodeDecodeError):
-                network, _settings = read_network(path, file.data.decode())
-                found[network.name] = network
-    return found
 
 
 def _withdraw(

@@ -32,7 +32,7 @@ from .dataplane import chose_userspace
 from .files import Files
 from .host import Host
 from .observe import observe
-from .put_back import put_back
+from .put_back import put_back, restore_mtu
 from .state import installed_credentials, read_gateway
 from .timer import forget
 
@@ -116,6 +116,8 @@ def roll_back(
     try:
         plan = plan_rollback(host, kept)
         apply(host, plan)
+        for device in kept.mtus:
+            restore_mtu(host, kept, device)
         left = checkpoint.differs(host, kept)
         if left:
             raise HostError("follow the plan", f"it left {', '.join(left)}")

@@ -26,11 +26,14 @@ SERVICE = "tunnelwright.rollback.service"
 
 _UNITS = tuple(f"{UNIT_DIR}/{unit}" for unit in (TIMER, SERVICE))
 
+
 def timer_unit(timeout: int) -> File:
     """Enabled, so that after a reboot it counts from the beginning."""
     text = f"""{MANAGED}
 [Unit]
 Description=Roll back changes to the VPN that the controller does not confirm
+# Every module starts it anew.
+StartLimitIntervalSec=0
 
 [Timer]
 OnActiveSec={timeout}
@@ -47,6 +50,7 @@ def service_unit(python: str) -> File:
 [Unit]
 Description=Roll back changes to the VPN that the controller did not confirm
 After=network.target nftables.service {DAEMON_UNIT}
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
@@ -117,12 +121,15 @@ def signs_of_life(host: Host, *, check: bool) -> t.Iterator[None]:
     _sign_of_life(host, check=check)
     try:
         yield
-    finally:
-        _sign_of_life(host, check=check)
+    except HostError:
+        # The failure that is to be told is this one.
+        with contextlib.suppress(HostError):
+            _sign_of_life(host, check=check)
+        raise
+    _sign_of_life(host, check=check)
 
 
 def _sign_of_life(host: Host, *, check: bool) -> None:
+    """Raises HostError where the timer does not start: nobody would roll back."""
     if not check and checkpoint.exists(host.files):
-        # Without its unit, which somebody removed, there is nothing that could be too early.
-        with contextlib.suppress(HostError):
-            host.systemd.restart(TIMER)
+        host.systemd.restart(TIMER)

@@ -60,7 +60,7 @@ def _start(host: Host, timeout: int, *, check: bool) -> Answer:
     kept = checkpoint.load(host.files)
     if kept is not None:
         # The older state is the last good one: nobody has confirmed what came after it.
-        renewed = Checkpoint(kept.since, timeout, kept.files, kept.units)
+        renewed = replace(kept, timeout=timeout)
         if not check:
             _arm(host, renewed)
         return _compared(host, renewed, "started", changed=False)
@@ -115,6 +115,10 @@ def _roll_back(host: Host, *, check: bool) -> Answer:
         told = (f"{last.time}: {last}",) if last is not None else ()
         return Answer(changed=False, checkpoint={"state": "rolled_back"}, warnings=told)
     differs = checkpoint.differs(host, kept)
+    mtus = [
+        f"set the MTU of {device} to {kept.mtus[device]}"
+        for device in checkpoint.other_mtus(host, kept)
+    ]
     by_hand = Plan((), restore.differences(checkpoint.ours(host.files), kept.files), "ike")
     if check:
         plan, notes = _predicted(host, kept)
@@ -127,7 +131,7 @@ def _roll_back(host: Host, *, check: bool) -> Answer:
         changed=True,
         checkpoint=_result(kept, "rolled_back"),
         differs=differs,
-        actions=(*(plan.actions if plan is not None else (_BY_HAND,)), *_FORGET),
+        actions=(*(plan.actions if plan is not None else (_BY_HAND,)), *mtus, *_FORGET),
         plan=plan if plan is not None else by_hand,
         warnings=notes,
     )
