@@ -172,8 +172,9 @@ def exists(files: Files) -> bool:
 
 def remove(files: Files) -> None:
     """The state goes first: without it, there is no checkpoint."""
-    for path in (STATE_FILE, *files.find(f"{DIRECTORY}/*")):
-        files.remove(path)
+    for pattern in (STATE_FILE, f"{DIRECTORY}/*"):
+        for path in files.find(pattern):
+            files.remove(path)
     files.remove_directory(DIRECTORY)
     files.remove_directory(STATE_DIR)
 

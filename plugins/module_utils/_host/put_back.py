@@ -17,8 +17,9 @@ from .._errors import HostError, TunnelwrightError
 from .._model.network import VpnNetwork
 from .._render.artefacts import CONF_DIR, RECORD_DIR, File, connection_path
 from .._render.network_files import alias
-from .checkpoint import Checkpoint, matches, networks_in, other_mtus, ours, take
+from .checkpoint import Checkpoint, KeptFiles, matches, networks_in, other_mtus, ours, take
 from .command import output
+from .dataplane import chose_userspace
 from .host import DAEMON_UNIT, Host
 
 _Files = t.Mapping[str, File]
@@ -135,10 +136,13 @@ def _power_up(host: Host, attempts: _Attempts, kept: Checkpoint) -> None:
 
 
 def _daemon(host: Host, attempts: _Attempts, now: _Files, kept: Checkpoint) -> None:
-    """Restarted only if it does not answer: then it has no tunnel to lose."""
+    """Restarted only if it does not answer, or has the wrong plugins: it loads them then."""
+    wrong = chose_userspace(KeptFiles(now)) != chose_userspace(KeptFiles(kept.files))
     try:
         host.vici.version()
     except HostError:
+        wrong = True
+    if wrong:
         if kept.units.get(DAEMON_UNIT, "").endswith(" active"):
             with attempts:
                 host.restart_daemon()

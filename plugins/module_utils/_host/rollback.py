@@ -175,4 +175,5 @@ def last_rollback(files: Files) -> Outcome | None:
 
 
 def forget_rollback(files: Files) -> None:
-    files.remove(RECORD_FILE)
+    for path in files.find(RECORD_FILE):
+        files.remove(path)

@@ -6,79 +6,23 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
-from pathlib import Path
 
 import pytest
-from ansible.module_utils.common import warnings
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import apply as applier
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import dataplane
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import flow
-from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import RESOURCES
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
     PHASE1,
     PHASE2,
-    PSK,
     PUBKEY,
 )
-from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
-    MemoryHost,
-)
-
-Result = dict[str, t.Any]
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
 
 SITE_B = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
 RECORD = "/etc/tunnelwright/lan.json"
 WEAK = [{"algorithm": "3des", "hash": "sha1", "dh_group": 2}]
 TEXT = "connections { road { remote_addrs = 203.0.113.7\n } }\n"
-
-
-class Machine:
-    """``run`` is a task on it; ``host`` what became of it."""
-
-    def __init__(
-        self, host: MemoryHost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        self.host = host
-        self._capsys = capsys
-        monkeypatch.setattr(flow, "Host", lambda _run: host)
-
-    def run(
-        self, module: str, *, check: bool = False, diff: bool = True, **options: t.Any
-    ) -> Result:
-        """What the module prints, in which no secret may be."""
-        self.host.log.clear()
-        # A process is meant to run one module; here they would pile up.
-        warnings._global_warnings.clear()
-        settings = {"_ansible_check_mode": check, "_ansible_diff": diff}
-        with patch_module_args({**options, **settings}), pytest.raises(SystemExit):
-            flow.run(RESOURCES[module])
-        printed = self._capsys.readouterr().out
-        assert PSK not in printed
-        result = json.loads(printed)
-        assert isinstance(result, dict)
-        return result
-
-    def prepare(self, *tasks: tuple[str, dict[str, t.Any]]) -> None:
-        for module, options in tasks:
-            assert not self.run(module, **options).get("failed")
-
-    @property
-    def changes(self) -> list[str]:
-        """What was done, without the trials that leave nothing behind."""
-        return [line for line in self.host.log if "tunnelwright-trial" not in line]
-
-
-@pytest.fixture(name="machine")
-def _machine(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Machine:
-    (tmp_path / "plugin.so").touch()
-    monkeypatch.setattr(dataplane, "PLUGIN", str(tmp_path / "plugin.so"))
-    return Machine(MemoryHost(tmp_path / "root"), capsys, monkeypatch)
 
 
 LAN = ("vpn_network", NETWORK)

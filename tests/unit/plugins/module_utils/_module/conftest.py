@@ -1,0 +1,37 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import (
+    dataplane,
+    lock,
+    rollback,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
+    MemoryHost,
+)
+
+
+@pytest.fixture(name="machine")
+def _machine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Machine:
+    (tmp_path / "plugin.so").touch()
+    monkeypatch.setattr(dataplane, "PLUGIN", str(tmp_path / "plugin.so"))
+    monkeypatch.setattr(lock, "LOCK", str(tmp_path / "lock"))
+    machine = Machine(MemoryHost(tmp_path / "root"), capsys, monkeypatch)
+    # AnsibleModule uses the module of this name too.
+    journal = SimpleNamespace(
+        LOG_WARNING=4,
+        openlog=lambda _name: None,
+        syslog=lambda _level, text: machine.journal.append(text),
+    )
+    monkeypatch.setattr(rollback, "syslog", journal)
+    return machine
