@@ -36,13 +36,20 @@ def program(main: ModuleType) -> bytes:
         if rest.partition(".")[2].partition(".")[0] in _ROOMS:
             sources[f"{_PACKAGE}{rest}"] = source
     packages = {name.rpartition(".")[0] for name in sources} - {""}
+    files = {"__main__.py": _entry(main)}
+    for name in (_PACKAGE, *sources, *packages):
+        folder = name.replace(".", "/")
+        path = f"{folder}/__init__.py" if name in packages else f"{folder}.py"
+        files[path] = sources.get(name, "")
+    return _zip(files)
+
+
+def _zip(files: t.Mapping[str, str]) -> bytes:
+    """Without dates, so that the same files give the same bytes."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("__main__.py", _entry(main))
-        for name in sorted({*sources, *packages, _PACKAGE}):
-            folder = name.replace(".", "/")
-            path = f"{folder}/__init__.py" if name in packages else f"{folder}.py"
-            archive.writestr(path, sources.get(name, ""))
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in sorted(files):
+            archive.writestr(zipfile.ZipInfo(path), files[path], zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 
