@@ -31,13 +31,20 @@ def main(arguments: t.Sequence[str]) -> int:
         print(f"usage: {arguments[0]} {' | '.join(VERBS)}", file=sys.stderr)
         return 2
     if verb == "ready":
-        return 0 if vici.available() else 1
+        return _ready()
     try:
         with exclusive("roll back"), Host(execute) as host:
             return _roll_back(host, in_time=verb == "now")
     except TunnelwrightError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _ready() -> int:
+    if not vici.available():
+        print(f"the Python library vici is not installed for {sys.executable}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _roll_back(host: Host, *, in_time: bool) -> int:

@@ -76,7 +76,7 @@ def _start(host: Host, timeout: int, *, check: bool) -> Answer:
         f"keep {len(fresh.files)} files in {checkpoint.STATE_FILE}",
         f"start {timer.TIMER}, which rolls back after {timeout} s",
     )
-    return Answer(changed=True, checkpoint=_result(fresh, "started"), actions=actions)
+    return Answer(changed=True, checkpoint=result_of(fresh, "started"), actions=actions)
 
 
 def _arm(host: Host, kept: Checkpoint) -> None:
@@ -129,7 +129,7 @@ def _roll_back(host: Host, *, check: bool) -> Answer:
         notes = tuple(outcome.errors)
     return Answer(
         changed=True,
-        checkpoint=_result(kept, "rolled_back"),
+        checkpoint=result_of(kept, "rolled_back"),
         differs=differs,
         actions=(*(plan.actions if plan is not None else (_BY_HAND,)), *mtus, *_FORGET),
         plan=plan if plan is not None else by_hand,
@@ -153,12 +153,12 @@ def _compared(host: Host, kept: Checkpoint, state: str, *, changed: bool) -> Ans
     """With what has come since; only what is confirmed is shown as an action."""
     return Answer(
         changed=changed,
-        checkpoint=_result(kept, state),
+        checkpoint=result_of(kept, state),
         differs=checkpoint.differs(host, kept),
         actions=_FORGET if changed else (),
         plan=Plan(differences=checkpoint.differences(host, kept)),
     )
 
 
-def _result(kept: Checkpoint, state: str) -> dict[str, t.Any]:
+def result_of(kept: Checkpoint, state: str) -> dict[str, t.Any]:
     return {"state": state, "timeout": kept.timeout, "since": kept.since}
