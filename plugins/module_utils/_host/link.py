@@ -66,9 +66,21 @@ class Link:
         output(self._run, f"set the MTU of {device} to {mtu}", argv)
 
     def delete_address(self, device: str, address: str) -> None:
-        """``address`` with its prefix length."""
+        """``address`` with its prefix length. The others stay.
+
+        An IPv4 address takes those of its network along that came after it, unless the kernel is
+        told to promote them; so they are put back.
+        """
+        before = self.get(device)
         argv = ["ip", "address", "delete", address, "dev", device]
         output(self._run, f"delete address {address} from {device}", argv)
+        after = self.get(device)
+        if before is None or after is None:
+            return
+        for other in before.addresses:
+            if other not in (address, *after.addresses):
+                argv = ["ip", "address", "replace", other, "dev", device]
+                output(self._run, f"put address {other} back on {device}", argv)
 
     def forwarding(self, version: int) -> bool:
         """Whether the kernel forwards IPv4 or IPv6 at all; False where it lacks the protocol."""

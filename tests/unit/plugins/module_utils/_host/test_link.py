@@ -118,8 +118,24 @@ def test_no_default_routes(run: ScriptedRun) -> None:
     assert Link(run).ra_default_route_interfaces() == ()
 
 
-def test_deletions(run: ScriptedRun) -> None:
+def test_deletion(run: ScriptedRun) -> None:
     run.expect("ip link delete dev vpn-lan")
-    run.expect("ip address delete 10.1.0.1/24 dev eth0")
     Link(run).delete("vpn-lan")
-    Link(run).delete_address("eth0", "10.1.0.1/24")
+
+
+def test_mtu(run: ScriptedRun) -> None:
+    run.expect("ip link set dev vpn-lan mtu 1400")
+    Link(run).set_mtu("vpn-lan", 1400)
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+def test_an_address_takes_no_other_along(run: ScriptedRun, promoted: bool) -> None:
+    """Without promote_secondaries the kernel deletes the later ones of the network too."""
+    first, second, other = inet("10.1.0.1", 24), inet("10.1.0.2", 24), inet("fd00::1", 64)
+    left = [second, other] if promoted else [other]
+    run.expect(SHOW, [{**VLAN, "addr_info": [first, second, other]}])
+    run.expect("ip address delete 10.1.0.1/24 dev vpn-lan")
+    run.expect(SHOW, [{**VLAN, "addr_info": left}])
+    if not promoted:
+        run.expect("ip address replace 10.1.0.2/24 dev vpn-lan")
+    Link(run).delete_address("vpn-lan", "10.1.0.1/24")
