@@ -116,6 +116,8 @@ def roll_back(
     try:
         plan = plan_rollback(host, kept)
         apply(host, plan)
+        # Nothing, unless one step has undone another.
+        apply(host, plan_rollback(host, kept))
         for device in kept.mtus:
             restore_mtu(host, kept, device)
         left = checkpoint.differs(host, kept)
