@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Gateway:
     def __init__(self, name: str) -> None:
         self.name = name
         self.container = f"tw-{SCENARIO.name}-{name}"
-        self.wan = f"198.18.75.{name[-2:]}"
+        self.wan6 = f"2001:db8:75::{name[-2:]}"
         self.host = testinfra.get_host(f"podman://{self.container}")
 
     def __repr__(self) -> str:
@@ -70,9 +70,17 @@ class Gateway:
         subprocess.run(command, check=True, capture_output=True)
 
     def ssh(self) -> bool:
-        """Whether a new connection from this machine can be made."""
-        argv = ["ssh", *ssh_options(), "-o", "ControlPath=none", f"root@{self.wan}", "true"]
+        """Whether the controller can make a new connection."""
+        options = [*ssh_options(), "-o", "ControlPath=none"]
+        argv = [*as_controller(), "ssh", *options, f"root@{self.wan6}", "true"]
         return subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
+
+
+def as_controller() -> list[str]:
+    """What runs a command of this machine with the network of the host ``controller``."""
+    show = ["podman", "inspect", "--format={{.State.Pid}}", f"tw-{SCENARIO.name}-controller"]
+    pid = subprocess.check_output(show, text=True).strip()
+    return ["nsenter", f"--net=/proc/{pid}/ns/net"]
 
 
 def ssh_options() -> list[str]:
@@ -97,11 +105,15 @@ def wait_for(what: str, look: Callable[[], bool], seconds: float = PATIENCE) -> 
 
 
 def playbook(
-    name: str, *options: str, variables: Mapping[str, Any] | None = None, **environment: str
+    name: str,
+    *options: str,
+    variables: Mapping[str, Any] | None = None,
+    prefix: Sequence[str] = (),
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """A playbook of the scenario, by its file name; ``variables`` go on top."""
     inventory = SCENARIO / "inventory.yml"
-    argv = ["ansible-playbook", f"--inventory={inventory}", *options]
+    argv = [*prefix, "ansible-playbook", f"--inventory={inventory}", *options]
     argv += [f"--extra-vars={json.dumps({key: value})}" for key, value in (variables or {}).items()]
     settings = {"ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "molecule/connection_plugins")}
     return subprocess.run(

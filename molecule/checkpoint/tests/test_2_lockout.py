@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
+
 import pytest
-from hosts import SCENARIO, Gateway, playbook, ssh_options, wait_for
+from hosts import SCENARIO, Gateway, as_controller, playbook, ssh_options, wait_for
 
 pytestmark = pytest.mark.usefixtures("tunnels")
 
@@ -15,21 +18,25 @@ pytestmark = pytest.mark.usefixtures("tunnels")
 TIMEOUT = 25
 
 
+Play = Callable[[str], subprocess.CompletedProcess[str]]
+
+
 @pytest.fixture
-def by_ssh(gateways: list[Gateway]) -> list[str]:
-    """The options with which Ansible takes ssh, as it does out of the box: with multiplexing."""
+def by_ssh(gateways: list[Gateway]) -> Play:
+    """Runs a playbook over ssh, as Ansible does out of the box: with multiplexing."""
     for gateway in gateways:
         assert gateway.ssh(), f"{gateway} can't be reached"
-    extra = " ".join(ssh_options())
-    return [
-        f"--inventory={SCENARIO / 'ssh.yml'}",
-        "--extra-vars={" + f'"ansible_ssh_common_args": "{extra}"' + "}",
-    ]
+    variables = {
+        "gateway_confirm_timeout": TIMEOUT,
+        "ansible_ssh_common_args": " ".join(ssh_options()),
+    }
+    inventory = f"--inventory={SCENARIO / 'ssh.yml'}"
+    return lambda name: playbook(name, inventory, variables=variables, prefix=as_controller())
 
 
-def test_it_comes_back_by_itself(gateways: list[Gateway], by_ssh: list[str]) -> None:
+def test_it_comes_back_by_itself(gateways: list[Gateway], by_ssh: Play) -> None:
     before = [gateway.held() for gateway in gateways]
-    done = playbook("lockout.yml", *by_ssh, variables={"gateway_confirm_timeout": TIMEOUT})
+    done = by_ssh("lockout.yml")
     assert done.returncode != 0
     assert done.stdout.count("UNREACHABLE!") == 2, done.stdout
     for gateway in gateways:
@@ -49,9 +56,9 @@ def test_it_comes_back_by_itself(gateways: list[Gateway], by_ssh: list[str]) -> 
         assert gateway.record()["errors"] == []
 
 
-def test_without_harm_it_is_confirmed(gateways: list[Gateway], by_ssh: list[str]) -> None:
+def test_without_harm_it_is_confirmed(gateways: list[Gateway], by_ssh: Play) -> None:
     before = [gateway.held() for gateway in gateways]
-    done = playbook("converge.yml", *by_ssh, variables={"gateway_confirm_timeout": TIMEOUT})
+    done = by_ssh("converge.yml")
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("changed=0") == 2, done.stdout
     for gateway, held in zip(gateways, before, strict=True):
