@@ -66,6 +66,10 @@ class Link:
     def delete(self, device: str) -> None:
         output(self._run, f"delete interface {device}", ["ip", "link", "delete", "dev", device])
 
+    def set_mtu(self, device: str, mtu: int) -> None:
+        argv = ["ip", "link", "set", "dev", device, "mtu", str(mtu)]
+        output(self._run, f"set the MTU of {device} to {mtu}", argv)
+
     def delete_address(self, device: str, address: str) -> None:
         """``address`` with its prefix length. The others stay.
 

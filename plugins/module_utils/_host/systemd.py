@@ -27,6 +27,10 @@ class Systemd:
         """Whether the unit's file has changed since systemd read it."""
         return self._show(unit, "NeedDaemonReload") == "yes"
 
+    def is_waiting(self, timer: str) -> bool:
+        """Whether a timer counts: not after it has elapsed, unless it was started anew since."""
+        return self._show(timer, "SubState") == "waiting"
+
     def daemon_reload(self) -> None:
         output(self._run, "reload systemd's unit files", ["systemctl", "daemon-reload"])
 

@@ -4,13 +4,14 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""One run of a module, the same for all four: read, edit, plan, try out, apply, answer.
+"""One run of a module, the same for those four that edit: read, edit, plan, try out, apply, answer.
 
 The only place that knows AnsibleModule, and the only one that turns an exception into a failure.
 """
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -21,20 +22,23 @@ from .._host.dataplane import uses_userspace, was_userspace
 from .._host.host import Host
 from .._host.observe import observe
 from .._host.state import given_credentials, installed_credentials, read_gateway
+from .._host.timer import signs_of_life
 from .._plan.exchange import GRACEFUL
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, touched
 from .._render.artefacts import Credentials, artefacts
+from .checkpoint import carry_out
 from .edit import Edit, View
 from .foreign import check_configuration
 from .resource import Resource
+from .spec import IPSEC_CHECKPOINT
 
 
 def run(resource: Resource) -> None:
     """The ``main`` of a module."""
     module = AnsibleModule(**resource.spec.arguments())
     try:
-        with Host(_runner(module)) as host, host.exclusive(resource.key) as waited:
+        with Host(_runner(module)) as host, _at_work(host, module, resource.key) as waited:
             edit, plan, warnings = _run(resource, host, module.params)
             notes = [] if module.check_mode else apply(host, plan)
     except ModelError as error:
@@ -49,12 +53,47 @@ def run(resource: Resource) -> None:
         resource.key: edit.result,
         "actions": plan.actions,
         "impact": plan.impact,
-        "impacts": [
-            {"sa": item.sa, "impact": item.kind, "reason": item.reason} for item in plan.impacts
-        ],
+        "impacts": _impacts(plan),
     }
     if module._diff:
         result["diff"] = plan.diff
+    module.exit_json(**result)
+
+
+@contextlib.contextmanager
+def _at_work(host: Host, module: AnsibleModule, what: str) -> t.Iterator[str]:
+    """Nobody else is; the note of a wait."""
+    with host.exclusive(what) as waited, signs_of_life(host, check=module.check_mode):
+        yield waited
+
+
+def _impacts(plan: Plan) -> list[dict[str, str]]:
+    return [{"sa": item.sa, "impact": item.kind, "reason": item.reason} for item in plan.impacts]
+
+
+def run_checkpoint() -> None:
+    """The ``main`` of ipsec_checkpoint, which edits nothing."""
+    module = AnsibleModule(**IPSEC_CHECKPOINT.arguments())
+    try:
+        with Host(_runner(module)) as host, host.exclusive("ipsec_checkpoint") as waited:
+            answer = carry_out(host, module.params, check=module.check_mode)
+    except ModelError as error:
+        module.fail_json(msg=str(error.within("ipsec_checkpoint")))
+    except TunnelwrightError as error:
+        module.fail_json(msg=str(error))
+    for warning in (waited, *answer.warnings):
+        if warning:
+            module.warn(warning)
+    result: dict[str, t.Any] = {
+        "changed": answer.changed,
+        "ipsec_checkpoint": answer.checkpoint,
+        "differs": answer.differs,
+        "actions": answer.actions,
+        "impact": answer.plan.impact,
+        "impacts": _impacts(answer.plan),
+    }
+    if module._diff:
+        result["diff"] = answer.plan.diff
     module.exit_json(**result)
 
 

@@ -123,6 +123,11 @@ def test_deletion(run: ScriptedRun) -> None:
     Link(run).delete("vpn-lan")
 
 
+def test_mtu(run: ScriptedRun) -> None:
+    run.expect("ip link set dev vpn-lan mtu 1400")
+    Link(run).set_mtu("vpn-lan", 1400)
+
+
 @pytest.mark.parametrize("promoted", [True, False])
 def test_an_address_takes_no_other_along(run: ScriptedRun, promoted: bool) -> None:
     """Without promote_secondaries the kernel deletes the later ones of the network too."""
