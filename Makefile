@@ -9,6 +9,8 @@ COPY := .cache/tree/ansible_collections/tunnelwright/ipsec
 # One scenario and one step:  make molecule SCENARIO=default STEP=converge
 STEP ?= test
 SCENARIO ?=
+# Some of the live tests:              make live TEST=no_lies SEQUENCES=10000
+TEST ?=
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -29,7 +31,7 @@ netns: venv ## rules and packets in network namespaces of this machine (root)
 	@pytest -q tests/netns
 
 live: venv image ## runs of the modules by the hundred on gateways that talk to peers (root)
-	@pytest -q tests/live
+	@pytest -q tests/live $(if $(TEST),-k $(TEST))
 
 soak: venv image ## 500 random changes beside tunnels under traffic: 20 minutes; CHANGES=... SEED=... (root)
 	@CHANGES=$(or $(CHANGES),500) BASELINE=60 pytest -q tests/live/test_zero_loss.py

@@ -10,7 +10,7 @@ repeated by ``make live SEED=... SEQUENCES=1``. Even ones run on one release, od
 
 from __future__ import annotations
 
-import sys
+import collections
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
@@ -35,23 +35,26 @@ PATIENCE = 2.0
 State = dict[str, t.Any]
 
 
-def test_no_lies(rigs: dict[str, Rig], sequences: range) -> None:
+def test_no_lies(rigs: dict[str, Rig], sequences: range, capsys: t.Any) -> None:
     started = time.monotonic()
+    outcomes: collections.Counter[str] = collections.Counter()
 
     def on(index: int, rig: Rig) -> list[str]:
         mine = [seed for seed in sequences if seed % len(rigs) == index]
-        return tell(rig, mine)
+        return tell(rig, mine, outcomes)
 
     with ThreadPoolExecutor() as pool:
         found = pool.map(on, range(len(rigs)), rigs.values())
         lies = [lie for some in found for lie in some]
     rate = 60 * len(sequences) / (time.monotonic() - started)
-    print(f"\n{len(sequences)} sequences, {rate:.0f} a minute, {len(lies)} failed", file=sys.stderr)
+    calls = ", ".join(f"{number} {what}" for what, number in sorted(outcomes.items()))
+    with capsys.disabled():
+        print(f"\n{len(sequences)} sequences, {rate:.0f} a minute, of calls that were {calls}")
     assert not lies, "\n\n".join(lies)
 
 
-def tell(rig: Rig, seeds: t.Iterable[int]) -> list[str]:
-    """Run the sequences; what went wrong in them."""
+def tell(rig: Rig, seeds: t.Iterable[int], outcomes: collections.Counter[str]) -> list[str]:
+    """Run the sequences; what went wrong in them. Counts what became of the calls."""
     lies = []
     rig.device.sh("nft -f -", FOREIGN_TABLE)
     for seed in seeds:
@@ -59,6 +62,7 @@ def tell(rig: Rig, seeds: t.Iterable[int]) -> list[str]:
         story = Story(rig, seed)
         try:
             story.tell()
+            outcomes.update(story.outcomes)
         except AssertionError as lie:
             lies.append(f"SEED={seed} on {rig.release}\n{story}\n{lie}")
     return lies
@@ -74,6 +78,7 @@ class Story:
         self.world = World()
         self.calls: list[Call] = []
         self.told = ""
+        self.outcomes: list[str] = []
         self.state: State = {}
 
     def __str__(self) -> str:
@@ -109,6 +114,7 @@ class Story:
             same(check.result.get(key), real.result.get(key), f"{key} is not as in check mode")
         self.settle()
         before, self.state = self.state, self.device.state()
+        self.outcomes.append(_outcome(real))
         if real.failed:
             same(before, self.state, "fails and changes something")
             return
@@ -160,6 +166,12 @@ class Story:
         deadline = time.monotonic() + PATIENCE
         while self.generator.live and self.device.busy() and time.monotonic() < deadline:
             time.sleep(0.03)
+
+
+def _outcome(run: Run) -> str:
+    if run.failed:
+        return "refused"
+    return f"of impact {run.result['impact']}" if run.changed else "idle"
 
 
 # What a host has learned for its first network, and does not forget.
