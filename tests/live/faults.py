@@ -19,8 +19,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any
 
 # Requests that do nothing but look.
 READING = (
@@ -119,7 +120,9 @@ def carried_out(work: Callable[[], Answer], mishap: Answer) -> Answer:
 def settled() -> Answer:
     """Wait until no program goes on that a killed run has begun."""
     deadline = time.monotonic() + 10
-    while time.monotonic() < deadline and any(_goes_on(path) for path in Path("/proc").glob("[0-9]*")):
+    while time.monotonic() < deadline and any(
+        _goes_on(path) for path in Path("/proc").glob("[0-9]*")
+    ):
         time.sleep(0.02)
     return {}
 
@@ -130,7 +133,9 @@ def _goes_on(process: Path) -> bool:
     except OSError:
         return False
     ours = any(word.startswith(b"/etc/tunnelwright/") for word in words)
-    return ours or (words[0].endswith(b"systemctl") and any(b"tunnelwright" in item for item in words))
+    return ours or (
+        words[0].endswith(b"systemctl") and any(b"tunnelwright" in item for item in words)
+    )
 
 
 def _begin(run: _Run) -> None:
