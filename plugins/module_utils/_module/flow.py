@@ -16,7 +16,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors import ModelError, TunnelwrightError
+from .._errors import HostError, ModelError, TunnelwrightError
 from .._host.apply import apply, end_trials, try_out
 from .._host.dataplane import uses_userspace, was_userspace
 from .._host.host import Host
@@ -24,8 +24,9 @@ from .._host.observe import observe
 from .._host.state import given_credentials, installed_credentials, read_gateway
 from .._host.timer import signs_of_life
 from .._plan.exchange import GRACEFUL
+from .._plan.observed import Unfinished
 from .._plan.plan import Plan
-from .._plan.planner import make_plan, touched
+from .._plan.planner import make_plan, settled, touched
 from .._render.artefacts import Credentials, artefacts
 from .checkpoint import carry_out
 from .edit import Edit, View
@@ -39,8 +40,8 @@ def run(resource: Resource) -> None:
     module = AnsibleModule(**resource.spec.arguments())
     try:
         with Host(_runner(module)) as host, _at_work(host, module, resource.key) as waited:
-            edit, plan, warnings = _run(resource, host, module.params)
-            notes = [] if module.check_mode else apply(host, plan)
+            edit, plan, in_order, warnings = _run(resource, host, module.params)
+            notes = [] if module.check_mode else apply(host, plan, in_order)
     except ModelError as error:
         module.fail_json(msg=str(error.within(resource.key)))
     except TunnelwrightError as error:
@@ -99,7 +100,7 @@ def run_checkpoint() -> None:
 
 def _run(
     resource: Resource, host: Host, params: t.Mapping[str, t.Any]
-) -> tuple[Edit, Plan, list[str]]:
+) -> tuple[Edit, Plan, Unfinished, list[str]]:
     """Everything up to the plan; nothing is changed yet."""
     current = read_gateway(host.files)
     edit = resource.edit(current, params)
@@ -110,7 +111,8 @@ def _run(
     )
     userspace = uses_userspace(host, edit.gateway, before=before.userspace)
     after = artefacts(edit.gateway, userspace=userspace, credentials=_credentials(host, edit))
-    scope = touched(before, after, edit.scope)
+    left = host.journal.read(host.vici.pid)
+    scope = touched(before, after, edit.scope, left.networks)
     foreign = check_configuration(resource.key, params, host.files, after, scope)
     observed = observe(host, before, after, scope)
     warnings = resource.check_host(host, View(current, edit, params, observed, userspace))
@@ -118,7 +120,8 @@ def _run(
     foreign.allow(plan)
     end_trials(host, observed.daemon)
     try_out(host, plan)
-    return edit, plan, foreign.warnings + warnings
+    in_order = settled(before, after, scope)
+    return edit, plan, in_order, foreign.warnings + warnings
 
 
 def _credentials(host: Host, edit: Edit) -> dict[str, Credentials]:
@@ -131,7 +134,12 @@ def _credentials(host: Host, edit: Edit) -> dict[str, Credentials]:
 
 def _runner(module: AnsibleModule) -> t.Callable[[list[str], str], tuple[int, str, str]]:
     def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
-        status, output, errors = module.run_command(argv, data=stdin, environ_update=_PLAIN)
+        try:
+            status, output, errors = module.run_command(
+                argv, data=stdin, environ_update=_PLAIN, handle_exceptions=False
+            )
+        except OSError as error:
+            raise HostError(f"run {argv[0]}", error.strerror or str(error)) from None
         return int(status), str(output), str(errors)
 
     return execute
