@@ -41,6 +41,7 @@ def apply(host: Host, plan: Plan, settled: Unfinished = NOTHING) -> list[str]:
 
 
 def _applied(host: Host, plan: Plan) -> list[str]:
+    host.nft.forget()
     host.files.stage(step.file for step in plan.steps if isinstance(step, steps.WriteFile))
     try:
         pid = host.vici.pid

@@ -24,6 +24,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.host impo
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.journal import Journal
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import UnitState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
     ChildState,
     IkeState,
@@ -413,6 +414,9 @@ class MemoryNft:
         (name,) = set(re.findall(r"^table inet (tunnelwright-\S+)", text, re.MULTILINE))
         return ({"table": {"family": "inet", "name": name, "text": text}},)
 
+    def forget(self) -> None:
+        pass
+
     def hooked(self, _prefix: str) -> dict[str, t.Any]:
         return {}
 
@@ -442,8 +446,8 @@ class MemorySystemd:
         self._exec(unit, "Start")
         self.active.add(unit)
 
-    def is_stale(self, unit: str) -> bool:
-        return unit in self.stale
+    def state(self, unit: str) -> UnitState:
+        return UnitState(self.is_enabled(unit), self.is_active(unit), unit in self.stale)
 
     def daemon_reload(self) -> None:
         self._host.did("daemon-reload")
