@@ -30,7 +30,7 @@ def by_ssh(gateways: list[Gateway]) -> Play:
         "gateway_confirm_timeout": TIMEOUT,
         "ansible_ssh_common_args": " ".join(ssh_options()),
     }
-    inventory = f"--inventory={SCENARIO / 'ssh.yml'}"
+    inventory = f"--inventory={SCENARIO / 'ssh.ini'}"
     return lambda name: playbook(name, inventory, variables=variables, prefix=as_controller())
 
 
