@@ -27,7 +27,7 @@ KEPT = "/var/lib/tunnelwright/checkpoint/state.json"
 # The least that the module takes. The tests wait for it often.
 TIMEOUT = 10
 # What starting the program, and the rollback itself, may take on a busy machine.
-PATIENCE = 30
+PATIENCE = 120
 
 
 class Gateway:
@@ -109,16 +109,18 @@ def playbook(
     *options: str,
     variables: Mapping[str, Any] | None = None,
     prefix: Sequence[str] = (),
-    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
     """A playbook of the scenario, by its file name; ``variables`` go on top."""
+    given = KEY.parent / "variables.json"
+    given.touch(mode=0o600)
+    given.write_text(json.dumps(variables or {}))
     inventory = SCENARIO / "inventory.yml"
     argv = [*prefix, "ansible-playbook", f"--inventory={inventory}", *options]
-    argv += [f"--extra-vars={json.dumps({key: value})}" for key, value in (variables or {}).items()]
+    argv += [f"--extra-vars=@{given}", str(SCENARIO / name)]
     settings = {"ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "molecule/connection_plugins")}
     return subprocess.run(
-        [*argv, str(SCENARIO / name)],
-        env={**os.environ, **settings, **environment},
+        argv,
+        env={**os.environ, **settings},
         cwd=ROOT,
         text=True,
         stdout=subprocess.PIPE,
