@@ -71,5 +71,8 @@ class Connection(ConnectionBase):
             raise AnsibleError(f"{command}: {errors.decode(errors='replace')}")
         return output
 
+    def reset(self) -> None:
+        """Every command has a connection of its own."""
+
     def close(self) -> None:
         self._connected = False

@@ -75,7 +75,7 @@ class Point:
 
 @dataclass
 class Walk:
-    """One scenario on one device. ``sides`` are old and new; ``todo`` is what is still to be died."""
+    """One scenario on one device. ``sides`` are old and new, ``todo`` are the deaths ahead."""
 
     rig: Rig
     scenario: Scenario
@@ -114,6 +114,7 @@ class Walk:
             except AssertionError as error:
                 where = f"{self.rig.release}, {self.scenario} {'back' if at else 'forth'}, {point}"
                 self.failures.append(f"{where}:\n    {error}")
+                print(f"\n{self.failures[-1]}", flush=True)
                 self._clean()
                 at = self._reach(0)
             self.done += 1

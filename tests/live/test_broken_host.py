@@ -20,6 +20,9 @@ from ansible_collections.tunnelwright.ipsec.tests.live.host import Run
 from ansible_collections.tunnelwright.ipsec.tests.live.kill import Task, differing
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 
+NO_ROOM = "No space left on device; nothing was changed"
+NO_MEMORY = "Error: Could not process rule: Cannot allocate memory"
+TAKEN_BACK = "what had been done was taken back"
 OTHER_PSK = "another key, which nobody may see"
 
 # On small file systems of their own, with what was there, and full.
@@ -65,13 +68,14 @@ def _network(rig: Rig) -> Task:
     return ("vpn_network", rig.network(**own))
 
 
-def wrapper(program: str, pattern: str, words: str) -> str:
+def wrapper(program: str, pattern: str, words: str, *, once: bool = False) -> str:
     """A program that fails when it is called so, and is the real one otherwise."""
+    last = "rm $0; " if once else ""
     return f"""
 cat >/usr/local/sbin/{program} <<'END'
 #!/bin/sh
 case "$*" in
-{pattern}) echo '{words}' >&2; exit 1 ;;
+{pattern}) {last}echo '{words}' >&2; exit 1 ;;
 esac
 exec /usr/bin/env PATH=/usr/sbin:/usr/bin {program} "$@"
 END
@@ -85,14 +89,14 @@ BREAKS = (
         "full conf.d",
         FULL.format(CONF),
         f"umount {CONF}",
-        rf"write {CONF}/tunnelwright.phase1.site-b.conf: No space left on device; nothing was changed",
+        rf"write {CONF}/tunnelwright.phase1.site-b.conf: {NO_ROOM}",
         _more,
     ),
     Break(
         "full tunnelwright",
         FULL.format("/etc/tunnelwright"),
         "umount /etc/tunnelwright",
-        r"write /etc/tunnelwright/lan.nft: No space left on device; nothing was changed",
+        f"write /etc/tunnelwright/lan.nft: {NO_ROOM}",
         _more,
     ),
     Break(
@@ -120,8 +124,8 @@ BREAKS = (
         "dead daemon",
         "systemctl stop strongswan",
         "systemctl start strongswan",
-        r"reach the IKE daemon at /run/charon.vici: (No such file or directory|Connection refused); "
-        r"is strongswan.service running, and does this run as root\?",
+        r"reach the IKE daemon at /run/charon.vici: (No such file or directory|Connection refused)"
+        r"; is strongswan.service running, and does this run as root\?",
         _psk,
         deadly=True,
     ),
@@ -143,31 +147,36 @@ BREAKS = (
         "nft missing",
         "mv /usr/sbin/nft /usr/sbin/nft.away",
         "mv /usr/sbin/nft.away /usr/sbin/nft",
-        r".*nft.*No such file.*",
+        r"run nft: No such file or directory",
         _more,
     ),
     Break(
         "nft refuses",
-        wrapper("nft", "'-f /etc/'*", "Error: Could not process rule: Cannot allocate memory"),
-        "rm /usr/local/sbin/nft",
-        r"replace the nftables rules of network lan: Error: Could not process rule: Cannot allocate "
-        r"memory; what had been done was taken back",
+        wrapper("nft", "'-f /etc/'*", NO_MEMORY),
+        "rm -f /usr/local/sbin/nft",
+        f"replace the nftables rules of network lan: {NO_MEMORY}; taking back what had been done "
+        "failed in the same way",
+        _more,
+    ),
+    Break(
+        "nft refuses once",
+        wrapper("nft", "'-f /etc/'*", NO_MEMORY, once=True),
+        "rm -f /usr/local/sbin/nft",
+        f"replace the nftables rules of network lan: {NO_MEMORY}; {TAKEN_BACK}",
         _more,
     ),
     Break(
         "nft refuses a new network",
-        wrapper("nft", "'-f /etc/'*", "Error: Could not process rule: Cannot allocate memory"),
-        "rm /usr/local/sbin/nft",
-        r"(?s)start tunnelwright-dmz.service: .*Error: Could not process rule: Cannot allocate memory"
-        r".*; what had been done was taken back",
+        wrapper("nft", "'-f /etc/'*", NO_MEMORY),
+        "rm -f /usr/local/sbin/nft",
+        rf"(?s)start tunnelwright-dmz.service: .*{NO_MEMORY}.*; {TAKEN_BACK}",
         _network,
     ),
     Break(
         "systemctl refuses",
         wrapper("systemctl", "*enable*", "Failed to enable unit: Unit file is masked."),
-        "rm /usr/local/sbin/systemctl",
-        r"enable tunnelwright-dmz.service: Failed to enable unit: Unit file is masked.; "
-        r"what had been done was taken back",
+        "rm -f /usr/local/sbin/systemctl",
+        rf"enable tunnelwright-dmz.service: Failed to enable unit: Unit file is masked.; {TAKEN_BACK}",
         _network,
     ),
 )

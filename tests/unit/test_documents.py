@@ -10,7 +10,14 @@ import typing as t
 
 import pytest
 import yaml
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.checkpoint import Checkpoint
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.checkpoint import (
+    result_of,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec import (
+    CHECKPOINT_STATES,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import IMPACTS
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import (
     COLLECTION,
@@ -22,9 +29,13 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents
     returned,
     task_lists,
     told,
+    validated,
 )
 
 MODULES = tuple(RESOURCES)
+# It is about what the others do, and has no object of its own.
+CHECKPOINT = "ipsec_checkpoint"
+ALL = (*MODULES, CHECKPOINT)
 PAGES = sorted(
     page
     for pattern in ("*.md", "docs/**/*.md", "roles/*/*.md", "examples/*.md")
@@ -32,12 +43,13 @@ PAGES = sorted(
 )
 
 every_module = pytest.mark.parametrize("module", MODULES)
+all_modules = pytest.mark.parametrize("module", ALL)
 
 
 def before(module: str) -> Gateway:
     """The examples of one module stand on what those of the modules before it have made."""
     gateway = Gateway()
-    for name in MODULES[: MODULES.index(module)]:
+    for name in ALL[: ALL.index(module)]:
         gateway = told(examples(name), gateway, keep=True)
     return gateway
 
@@ -75,26 +87,53 @@ def test_absent_objects_are_returned_as_documented(module: str) -> None:
             assert result == {**named, "state": "absent"}
 
 
-@every_module
+def test_examples_of_the_checkpoint_are_legal() -> None:
+    gateway = before(CHECKPOINT)
+    shown = set()
+    for task in flattened(examples(CHECKPOINT)):
+        options = task.get(f"{COLLECTION}.{CHECKPOINT}")
+        if options is not None:
+            shown.add(validated(CHECKPOINT, options)["state"])
+        elif any(key.startswith(COLLECTION) for key in task):
+            told([task], gateway, keep=True)
+    assert shown == set(CHECKPOINT_STATES)
+
+
+def flattened(tasks: t.Iterable[dict[str, t.Any]]) -> t.Iterator[dict[str, t.Any]]:
+    """The tasks, and those in their blocks."""
+    for task in tasks:
+        yield task
+        for part in ("block", "rescue"):
+            yield from flattened(task.get(part, ()))
+
+
+def test_result_of_the_checkpoint_is_as_documented() -> None:
+    sample = returned(CHECKPOINT)[CHECKPOINT]["sample"]
+    kept = Checkpoint(sample["since"], sample["timeout"], {}, {}, {})
+    assert result_of(kept, sample["state"]) == sample
+
+
+@all_modules
 def test_every_returned_value_is_documented(module: str) -> None:
     document = returned(module)
-    assert set(document) == {module, "actions", "impact", "impacts", "diff"}
+    more = {"differs"} if module == CHECKPOINT else set()
+    assert set(document) == {module, "actions", "impact", "impacts", "diff", *more}
     assert document["impact"]["choices"] == list(IMPACTS)
     assert document["impact"]["sample"] in IMPACTS
     assert all("sample" in value or "contains" in value for value in document.values())
 
 
 def test_shared_values_are_described_alike() -> None:
-    for key in ("actions", "impact", "diff"):
-        texts = {str(returned(module)[key]["description"]) for module in MODULES}
+    for key in ("actions", "impact", "impacts", "diff"):
+        texts = {str(returned(module)[key]["description"]) for module in ALL}
         assert len(texts) == 1, key
 
 
-@every_module
+@all_modules
 def test_documentation_names_its_neighbours(module: str) -> None:
     named = {entry["module"] for entry in documentation(module)["seealso"] if "module" in entry}
     assert named
-    assert named <= {f"{COLLECTION}.{other}" for other in MODULES} - {f"{COLLECTION}.{module}"}
+    assert named <= {f"{COLLECTION}.{other}" for other in ALL} - {f"{COLLECTION}.{module}"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -114,6 +153,6 @@ def test_readme_shows_a_whole_tunnel(name: str) -> None:
 
 def test_action_group_holds_every_module() -> None:
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
-    assert set(runtime["action_groups"]["ipsec"]) == set(MODULES)
+    assert set(runtime["action_groups"]["ipsec"]) == set(ALL)
     found = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
-    assert found == set(MODULES)
+    assert found == set(ALL)

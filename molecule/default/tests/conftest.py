@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parents[up]) for up in (0, 2)]
 
 from gateway import Gateway, Run, playbook, up, wait_for
 

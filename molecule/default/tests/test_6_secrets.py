@@ -13,9 +13,6 @@ import base64
 import os
 import secrets
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,32 +27,13 @@ from gateway import (
     wait_for,
     write_variables,
 )
+from leaks import forms, shows, telling, watched_processes
 
 # Of this run alone, so that nothing but this run can have left them anywhere. The last one is put
 # where the others must not be, to see that it would be found.
 OLD, NEW, PLANTED = (secrets.token_hex(16) for _ in range(3))
 
 RUNS = ("first", "check", "change", "failure")
-
-
-def forms(secret: str) -> list[bytes]:
-    """As it is, in hexadecimal, and in base64 with whatever before and after it."""
-    data = secret.encode()
-    found = [data, data.hex().encode(), data.hex().upper().encode()]
-    for before in range(3):
-        encoded = base64.b64encode(b"?" * before + data).rstrip(b"=")
-        # The characters at both ends depend on the neighbours too.
-        found.append(encoded[before + 1 if before else 0 : -1])
-    return found
-
-
-def shows(text: bytes, *secrets_: str) -> bool:
-    return any(form in text for secret in secrets_ for form in forms(secret))
-
-
-def telling(text: str, *secrets_: str) -> list[str]:
-    """The lines that show a secret, fit to be read in the message of a failure."""
-    return [line[:200] for line in text.splitlines() if shows(line.encode(), *secrets_)]
 
 
 @pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
@@ -68,35 +46,6 @@ def test_every_form_is_recognised(before: str) -> None:
 
 
 # --- Where a secret might show up
-
-
-@contextmanager
-def watched_processes(*secrets_: str) -> Iterator[set[str]]:
-    """The names of processes of this machine, its containers included, that show a secret.
-
-    Looks at arguments and environments many times a second.
-    """
-    seen: set[str] = set()
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.05):
-            for process in Path("/proc").glob("[0-9]*"):
-                try:
-                    arguments = (process / "cmdline").read_bytes()
-                    texts = arguments + (process / "environ").read_bytes()
-                except OSError:
-                    continue
-                if shows(texts, *secrets_):
-                    seen.add(arguments.split(b"\0")[0].decode())
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        done.set()
-        thread.join()
 
 
 def journal_with(gateway: Gateway, *secrets_: str) -> list[str]:

@@ -15,57 +15,65 @@ from .._errors import HostError
 from .._model.connection import RESERVED_PREFIX
 from .._plan import steps
 from .._plan.exchange import aside
-from .._plan.observed import DaemonState
+from .._plan.observed import NOTHING, DaemonState, Unfinished
 from .._plan.plan import Plan
 from .._render.artefacts import KEY_DIR
 from .._render.settings_file import Section
 from .hand_over import hand_over, revert
 from .host import Host
+from .journal import unfinished
 
 # A connection of this name exists for the moment of a trial only.
 TRIAL = f"{RESERVED_PREFIX}trial"
 
 
-def apply(host: Host, plan: Plan) -> list[str]:
-    """What the operator should know of it.
+def apply(host: Host, plan: Plan, settled: Unfinished = NOTHING) -> list[str]:
+    """What the operator should know of it. ``settled`` is what is in order when all is done.
 
     Raises HostError after the steps that were done have been taken back, and says so.
     """
     # What a run that was killed has left.
     host.files.clean()
     host.journal.clean()
-    if not plan:
-        return []
+    notes = _applied(host, plan) if plan else []
+    host.journal.end(settled)
+    return notes
+
+
+def _applied(host: Host, plan: Plan) -> list[str]:
+    host.nft.forget()
     host.files.stage(step.file for step in plan.steps if isinstance(step, steps.WriteFile))
     try:
-        _begin(host, plan)
-        return _carry_out(host, plan)
+        pid = host.vici.pid
+        left = _begin(host, pid, plan)
+        notes = _carry_out(host, plan, lambda: host.journal.take_back(pid, left))
+        host.journal.end(unfinished(plan))
+        return notes
     finally:
         host.files.clean()
 
 
-def _begin(host: Host, plan: Plan) -> None:
+def _begin(host: Host, pid: int, plan: Plan) -> Unfinished:
     try:
-        host.journal.begin(host.vici.pid, plan)
+        return host.journal.begin(pid, plan)
     except HostError as error:
         raise HostError(error.operation, f"{error.detail}; {_UNTOUCHED}") from error
 
 
-def _carry_out(host: Host, plan: Plan) -> list[str]:
+def _carry_out(host: Host, plan: Plan, taken_back: t.Callable[[], None]) -> list[str]:
     notes: list[str] = []
     done: list[steps.Step] = []
     for step in plan.steps:
         try:
             note = _EFFECTS[type(step)](host, step)
         except HostError as error:
-            left = _take_back(host, done, step)
+            left = _take_back(host, done, step, error)
             if left in (_UNTOUCHED, _TAKEN_BACK):
-                host.journal.end(host.vici.pid, plan)
+                taken_back()
             raise HostError(error.operation, f"{error.detail}; {left}") from error
         done.append(step)
         if note:
             notes.append(note)
-    host.journal.end(host.vici.pid, plan)
     return notes
 
 
@@ -127,7 +135,7 @@ def trial_section(section: Section) -> Section:
     return {**section, "children": {name: {**item, **quiet} for name, item in children.items()}}
 
 
-def _take_back(host: Host, done: list[steps.Step], failed: steps.Step) -> str:
+def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: HostError) -> str:
     """In reverse; what reads files comes once more after all of them.
 
     The step that failed may have come half way, or the daemon may have done it and not said so.
@@ -135,12 +143,15 @@ def _take_back(host: Host, done: list[steps.Step], failed: steps.Step) -> str:
     backs = [step.undo() for step in (failed, *reversed(done))]
     restores = [back for back in backs if back and not isinstance(back, steps.Refresh)]
     refreshes = [step for step in (*done, failed) if isinstance(step, steps.Refresh)]
+    away = [item for step in (failed, *reversed(done)) for item in step.brought]
     failures = []
-    for back in (*restores, *refreshes):
+    for back in (*restores, *refreshes, *away):
         try:
             _EFFECTS[type(back)](host, back)
-        except HostError as error:
-            failures.append(str(error))
+        except HostError as again:
+            failures.append(str(again))
+    if failures and {*failures} == {str(error)}:
+        return "taking back what had been done failed in the same way"
     if failures:
         return f"taking back what had been done failed too: {'; '.join(failures)}"
     return _TAKEN_BACK if done or refreshes else _UNTOUCHED

@@ -15,6 +15,7 @@ from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
 from .._render.artefacts import DAEMON_FILE
 from .._render.strongswan_conf import LIBIPSEC, reads_userspace
+from .files import Files
 from .host import Host
 
 PLUGIN = f"/usr/lib/ipsec/plugins/libstrongswan-{LIBIPSEC}.so"
@@ -23,7 +24,11 @@ PACKAGE = "libcharon-extra-plugins"
 
 def was_userspace(host: Host) -> bool:
     """Whether the last run chose the userspace data plane, as our drop-in says."""
-    file = host.files.read(DAEMON_FILE)
+    return chose_userspace(host.files)
+
+
+def chose_userspace(files: Files) -> bool:
+    file = files.read(DAEMON_FILE)
     return file is not None and reads_userspace(file.data.decode("utf-8", "replace"))
 
 

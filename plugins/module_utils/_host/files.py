@@ -20,7 +20,7 @@ import stat
 import typing as t
 
 from .._errors import HostError
-from .._render.artefacts import OWN_DIRECTORIES, READ_WHOLE, RECORD_DIR, File
+from .._render.artefacts import OURS_ALONE, READ_WHOLE, SHARED, File
 
 # Directories that we make are for root to write and for everybody to see.
 _DIRECTORY_MODE = 0o755
@@ -114,18 +114,32 @@ class Files:
             raise HostError(f"remove {path}", _reason(error)) from None
 
     def clean(self) -> None:
-        """Remove what stands beside files of ours, and the directory of records if it is empty.
+        """Remove what stands beside files of ours, and directories of ours that are empty.
 
         Nothing can be wrong with that: what can't be removed now is in nobody's way.
         """
-        for directory in OWN_DIRECTORIES:
-            ours = "*" if directory == RECORD_DIR else "tunnelwright*"
+        ours = [f"{directory}/*" for directory in OURS_ALONE]
+        ours += [f"{directory}/tunnelwright*" for directory in SHARED]
+        for pattern in ours:
             for form in (_NEW, _OLD):
-                for path in glob.glob(_beside(f"{self._root}{directory}/{ours}", form)):
+                for path in glob.glob(_beside(self._root + pattern, form)):
                     with contextlib.suppress(OSError):
                         os.unlink(path)
+        for directory in OURS_ALONE:
+            self.remove_directory(directory)
+
+    def make_private_directory(self, path: str) -> None:
+        """For root alone; one that is there already is made so."""
+        try:
+            os.makedirs(self._root + path, exist_ok=True)
+            os.chmod(self._root + path, 0o700)
+        except OSError as error:
+            raise HostError(f"make directory {path}", _reason(error)) from None
+
+    def remove_directory(self, path: str) -> None:
+        """Unless something is left in it."""
         with contextlib.suppress(OSError):
-            os.rmdir(self._root + RECORD_DIR)
+            os.rmdir(self._root + path)
 
     def _stage(self, file: File) -> None:
         target = self._root + file.path

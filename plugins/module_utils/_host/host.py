@@ -86,6 +86,10 @@ class Host:
 
     def restart_daemon(self) -> None:
         """Restart charon; returns when it answers again, with everything loaded from its files."""
+        self.hang_up()
+        self.systemd.restart(DAEMON_UNIT)
+
+    def hang_up(self) -> None:
+        """End the session with the IKE daemon; the next command opens another."""
         self._exit.close()
         self._vici = None
-        self.systemd.restart(DAEMON_UNIT)

@@ -6,8 +6,9 @@
 
 """What a run has in hand, kept while it has it: a run that is killed leaves its note behind.
 
-The daemon does not show which secret or settings it holds, nor which of two SAs is the old one. The
-note is about one daemon process: another one has loaded everything from files.
+The daemon does not show which secret or settings it holds, nor which of two SAs is the old one.
+That is about one daemon process: another one has loaded everything from files. Networks are noted
+because the next run may be about a tunnel that, by its file, was never in their rules.
 """
 
 from __future__ import annotations
@@ -26,11 +27,14 @@ from .._plan.steps import (
     LoadConnection,
     LoadSecret,
     ReloadSettings,
+    RemoveFile,
     SetAside,
     Supersede,
     UnloadConnection,
     UnloadSecret,
+    WriteFile,
 )
+from .._render.artefacts import RECORD_DIR
 
 JOURNAL = "/run/tunnelwright.unfinished"
 
@@ -41,46 +45,44 @@ class Journal:
 
     def read(self, pid: int) -> Unfinished:
         """What runs left unfinished with the daemon ``pid``."""
-        try:
-            with open(self._path, encoding="utf-8") as stream:
-                note = json.load(stream)
-            if note["pid"] != pid:
-                return Unfinished()
-            connections = {name: frozenset(ids) for name, ids in note["connections"].items()}
-            return Unfinished(
-                connections,
-                frozenset(note["secrets"]),
-                note["settings"] is True,
-                frozenset(note["keys"]),
+        noted, left = self._noted()
+        return left if noted == pid else Unfinished(networks=left.networks)
+
+    def begin(self, pid: int, plan: Plan) -> Unfinished:
+        """Note what the plan will do, besides what is noted already, which is returned."""
+        mine, left = unfinished(plan), self.read(pid)
+        if mine != Unfinished():
+            self._note(
+                pid,
+                Unfinished(
+                    {**left.connections, **mine.connections},
+                    left.secrets | mine.secrets,
+                    left.settings or mine.settings,
+                    left.keys,
+                    left.networks | mine.networks,
+                ),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return Unfinished()
+        return left
 
-    def begin(self, pid: int, plan: Plan) -> None:
-        """Note what the plan will do to the daemon, besides what is noted already."""
-        mine, left = unfinished(plan), self.read(pid)
-        if mine == Unfinished():
-            return
-        self._note(
-            pid,
-            Unfinished(
-                {**left.connections, **mine.connections},
-                left.secrets | mine.secrets,
-                left.settings or mine.settings,
-                left.keys,
-            ),
-        )
-
-    def end(self, pid: int, plan: Plan) -> None:
-        """The plan was carried out, or taken back."""
-        mine, left = unfinished(plan), self.read(pid)
-        if mine == Unfinished():
-            return
+    def end(self, settled: Unfinished) -> None:
+        """Strike what is in order now, whoever left it."""
+        pid, left = self._noted()
         others = {
-            name: ids for name, ids in left.connections.items() if name not in mine.connections
+            name: ids for name, ids in left.connections.items() if name not in settled.connections
         }
-        settings = left.settings and not mine.settings
-        self._note(pid, Unfinished(others, left.secrets - mine.secrets, settings, left.keys))
+        rest = Unfinished(
+            others,
+            left.secrets - settled.secrets,
+            left.settings and not settled.settings,
+            left.keys,
+            left.networks - settled.networks,
+        )
+        if rest != left:
+            self._note(pid, rest)
+
+    def take_back(self, pid: int, left: Unfinished) -> None:
+        """Everything is as it was before ``begin``, with what others had left."""
+        self._note(pid, left)
 
     @contextlib.contextmanager
     def trying(self, pid: int, key: str) -> t.Iterator[None]:
@@ -96,6 +98,21 @@ class Journal:
         """Remove the note that a run was killed over while it wrote it."""
         with contextlib.suppress(OSError):
             os.unlink(f"{self._path}.new")
+
+    def _noted(self) -> tuple[int, Unfinished]:
+        try:
+            with open(self._path, encoding="utf-8") as stream:
+                note = json.load(stream)
+            connections = {name: frozenset(ids) for name, ids in note["connections"].items()}
+            return int(note["pid"]), Unfinished(
+                connections,
+                frozenset(note["secrets"]),
+                note["settings"] is True,
+                frozenset(note["keys"]),
+                frozenset(note["networks"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return 0, Unfinished()
 
     def _note(self, pid: int, work: Unfinished) -> None:
         try:
@@ -115,7 +132,7 @@ class Journal:
 def unfinished(plan: Plan) -> Unfinished:
     """What a run that dies with this plan in hand leaves uncertain."""
     connections: dict[str, frozenset[str]] = {}
-    secrets = set()
+    secrets, networks = set(), set()
     settings = False
     for step in plan.steps:
         if isinstance(step, HandOver):
@@ -128,7 +145,10 @@ def unfinished(plan: Plan) -> Unfinished:
             secrets.add(step.id)
         elif isinstance(step, ReloadSettings):
             settings = True
-    return Unfinished(connections, frozenset(secrets), settings)
+        elif isinstance(step, (WriteFile, RemoveFile)):
+            directory, name = os.path.split(step.file.path)
+            networks |= {name.rpartition(".")[0]} if directory == RECORD_DIR else set()
+    return Unfinished(connections, frozenset(secrets), settings, networks=frozenset(networks))
 
 
 def _plain(pid: int, work: Unfinished) -> dict[str, object]:
@@ -138,4 +158,5 @@ def _plain(pid: int, work: Unfinished) -> dict[str, object]:
         "secrets": sorted(work.secrets),
         "settings": work.settings,
         "keys": sorted(work.keys),
+        "networks": sorted(work.networks),
     }

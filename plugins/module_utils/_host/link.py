@@ -47,8 +47,12 @@ class LinkState:
 
 
 class Link:
-    def __init__(self, run: Run) -> None:
+    """``root`` is prepended to the paths of the kernel's settings: a directory in tests."""
+
+    def __init__(self, run: Run, root: str = "") -> None:
         self._run = run
+        self._root = root
+        self._esp: bool | None = None
 
     def get(self, device: str) -> LinkState | None:
         """None where there is no such interface."""
@@ -65,6 +69,10 @@ class Link:
 
     def delete(self, device: str) -> None:
         output(self._run, f"delete interface {device}", ["ip", "link", "delete", "dev", device])
+
+    def set_mtu(self, device: str, mtu: int) -> None:
+        argv = ["ip", "link", "set", "dev", device, "mtu", str(mtu)]
+        output(self._run, f"set the MTU of {device} to {mtu}", argv)
 
     def delete_address(self, device: str, address: str) -> None:
         """``address`` with its prefix length. The others stay.
@@ -95,10 +103,12 @@ class Link:
 
     def kernel_has_esp(self) -> bool:
         """Found out by trying; on the way the kernel may load its module."""
-        status, _printed, errors = self._run(list(_TRY_ESP), "")
-        if errors.startswith("unshare:"):
-            raise HostError("try ESP in a network namespace", last_words(errors, status))
-        return status == 0
+        if self._esp is None:
+            status, _printed, errors = self._run(list(_TRY_ESP), "")
+            if errors.startswith("unshare:"):
+                raise HostError("try ESP in a network namespace", last_words(errors, status))
+            self._esp = status == 0
+        return self._esp
 
     def ra_default_route_interfaces(self) -> tuple[str, ...]:
         """Interfaces whose IPv6 default route the kernel learned from a router advertisement.
@@ -121,8 +131,11 @@ class Link:
         )
 
     def _proc(self, path: str) -> str:
-        status, printed, _errors = self._run(["cat", path], "")
-        return printed.strip() if status == 0 else ""
+        try:
+            with open(self._root + path, encoding="ascii") as stream:
+                return stream.read().strip()
+        except OSError:
+            return ""
 
 
 def _link_state(item: dict[str, t.Any]) -> LinkState:

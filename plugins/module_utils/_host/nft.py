@@ -51,15 +51,19 @@ class BaseChain:
 
 
 class Nft:
+    """The live rules are listed once and kept, until ``forget``: a run looks, then acts."""
+
     def __init__(self, run: Run) -> None:
         self._run = run
+        self._live: Ruleset | None = None
+
+    def forget(self) -> None:
+        """Rules are about to change."""
+        self._live = None
 
     def table(self, name: str) -> Ruleset | None:
         """The live table ``inet <name>``; None where there is none."""
-        tables = self._list("tables", "inet")
-        if not any(entry["table"]["name"] == name for entry in tables if "table" in entry):
-            return None
-        return self._list("table", "inet", name)
+        return table_in(self._listed(), name) or None
 
     def expected(self, text: str) -> Ruleset:
         """What the kernel makes of a text for ``nft -f``, seen in a network namespace of its own.
@@ -72,7 +76,7 @@ class Nft:
     def hooked(self, prefix: str) -> dict[str, Ruleset]:
         """The rules whose comment begins with ``prefix``, by chain (``inet filter input``)."""
         found: dict[str, Ruleset] = {}
-        for rule in _of_kind(self._list("ruleset"), "rule"):
+        for rule in _of_kind(self._listed(), "rule"):
             if rule.get("comment", "").startswith(prefix):
                 chain = f"{rule['family']} {rule['table']} {rule['chain']}"
                 found[chain] = (*found.get(chain, ()), {"rule": rule})
@@ -80,7 +84,7 @@ class Nft:
 
     def foreign_chains(self) -> tuple[BaseChain, ...]:
         """Every base chain in a table that is not of this collection."""
-        ruleset = self._list("ruleset")
+        ruleset = self._listed()
         return tuple(
             BaseChain(
                 chain["family"],
@@ -94,9 +98,11 @@ class Nft:
             if "hook" in chain and "policy" in chain and not chain["table"].startswith(OWN_TABLES)
         )
 
-    def _list(self, *what: str) -> Ruleset:
-        argv = ["nft", "-s", "-t", "-j", "list", *what]
-        return normalised(json_output(self._run, f"list nftables {' '.join(what)}", argv))
+    def _listed(self) -> Ruleset:
+        if self._live is None:
+            argv = ["nft", "-s", "-t", "-j", "list", "ruleset"]
+            self._live = normalised(json_output(self._run, "list the nftables rules", argv))
+        return self._live
 
 
 def rules_in(ruleset: Ruleset, family: str, table: str, chain: str) -> Ruleset:

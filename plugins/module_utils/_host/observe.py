@@ -76,7 +76,7 @@ def _by_name(found: t.Iterable[tuple[str, t.Iterable[str]]]) -> dict[str, frozen
 def _network(host: Host, parts: NetworkParts) -> NetworkState:
     network = parts.network
     link = host.link.get(network.device)
-    unit = unit_name(network.name)
+    unit = host.systemd.state(unit_name(network.name))
     present, match = _rules(host.nft, parts)
     return NetworkState(
         link is not None and _fits(link, network),
@@ -86,9 +86,9 @@ def _network(host: Host, parts: NetworkParts) -> NetworkState:
         frozenset(version for version in (4, 6) if host.link.forwarding(version)),
         present,
         match,
-        host.systemd.is_enabled(unit),
-        host.systemd.is_active(unit),
-        host.systemd.is_stale(unit),
+        unit.enabled,
+        unit.active,
+        unit.stale,
     )
 
 

@@ -8,24 +8,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from .._errors import HostError
 from .command import Run, last_words, output
+
+
+@dataclass(frozen=True)
+class UnitState:
+    """``stale``: the unit's file has changed since systemd read it."""
+
+    enabled: bool = False
+    active: bool = False
+    stale: bool = False
 
 
 class Systemd:
     def __init__(self, run: Run) -> None:
         self._run = run
 
+    def state(self, unit: str) -> UnitState:
+        """All False where there is no such unit."""
+        argv = ["systemctl", "show", "--property", "UnitFileState,ActiveState,NeedDaemonReload"]
+        shown = output(self._run, f"look at {unit}", [*argv, unit])
+        found = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+        return UnitState(
+            found.get("UnitFileState") in ("enabled", "enabled-runtime"),
+            found.get("ActiveState") in ("active", "reloading"),
+            found.get("NeedDaemonReload") == "yes",
+        )
+
     def is_enabled(self, unit: str) -> bool:
-        """False as well where there is no such unit."""
-        return self._show(unit, "UnitFileState") in ("enabled", "enabled-runtime")
+        return self.state(unit).enabled
 
     def is_active(self, unit: str) -> bool:
-        return self._show(unit, "ActiveState") in ("active", "reloading")
+        return self.state(unit).active
 
-    def is_stale(self, unit: str) -> bool:
-        """Whether the unit's file has changed since systemd read it."""
-        return self._show(unit, "NeedDaemonReload") == "yes"
+    def is_waiting(self, timer: str) -> bool:
+        """Whether a timer counts: not after it has elapsed, unless it was started anew since."""
+        return self._show(timer, "SubState") == "waiting"
 
     def daemon_reload(self) -> None:
         output(self._run, "reload systemd's unit files", ["systemctl", "daemon-reload"])

@@ -56,6 +56,11 @@ LOOKUP_TIMEOUT = 30.0
 DELETE_TIMEOUT = 5.0
 
 
+def available() -> bool:
+    """Whether the library is there."""
+    return vici is not None
+
+
 class Vici:
     """A session with the IKE daemon, to be used in a ``with`` statement.
 

@@ -4,39 +4,44 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""One run of a module, the same for all four: read, edit, plan, try out, apply, answer.
+"""One run of a module, the same for those four that edit: read, edit, plan, try out, apply, answer.
 
 The only place that knows AnsibleModule, and the only one that turns an exception into a failure.
 """
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors import ModelError, TunnelwrightError
+from .._errors import HostError, ModelError, TunnelwrightError
 from .._host.apply import apply, end_trials, try_out
 from .._host.dataplane import uses_userspace, was_userspace
 from .._host.host import Host
 from .._host.observe import observe
 from .._host.state import given_credentials, installed_credentials, read_gateway
+from .._host.timer import signs_of_life
 from .._plan.exchange import GRACEFUL
+from .._plan.observed import Unfinished
 from .._plan.plan import Plan
-from .._plan.planner import make_plan, touched
+from .._plan.planner import make_plan, settled, touched
 from .._render.artefacts import Credentials, artefacts
+from .checkpoint import carry_out
 from .edit import Edit, View
 from .foreign import check_configuration
 from .resource import Resource
+from .spec import IPSEC_CHECKPOINT
 
 
 def run(resource: Resource) -> None:
     """The ``main`` of a module."""
     module = AnsibleModule(**resource.spec.arguments())
     try:
-        with Host(_runner(module)) as host, host.exclusive(resource.key) as waited:
-            edit, plan, warnings = _run(resource, host, module.params)
-            notes = [] if module.check_mode else apply(host, plan)
+        with Host(_runner(module)) as host, _at_work(host, module, resource.key) as waited:
+            edit, plan, in_order, warnings = _run(resource, host, module.params)
+            notes = [] if module.check_mode else apply(host, plan, in_order)
     except ModelError as error:
         module.fail_json(msg=str(error.within(resource.key)))
     except TunnelwrightError as error:
@@ -49,18 +54,53 @@ def run(resource: Resource) -> None:
         resource.key: edit.result,
         "actions": plan.actions,
         "impact": plan.impact,
-        "impacts": [
-            {"sa": item.sa, "impact": item.kind, "reason": item.reason} for item in plan.impacts
-        ],
+        "impacts": _impacts(plan),
     }
     if module._diff:
         result["diff"] = plan.diff
     module.exit_json(**result)
 
 
+@contextlib.contextmanager
+def _at_work(host: Host, module: AnsibleModule, what: str) -> t.Iterator[str]:
+    """Nobody else is; the note of a wait."""
+    with host.exclusive(what) as waited, signs_of_life(host, check=module.check_mode):
+        yield waited
+
+
+def _impacts(plan: Plan) -> list[dict[str, str]]:
+    return [{"sa": item.sa, "impact": item.kind, "reason": item.reason} for item in plan.impacts]
+
+
+def run_checkpoint() -> None:
+    """The ``main`` of ipsec_checkpoint, which edits nothing."""
+    module = AnsibleModule(**IPSEC_CHECKPOINT.arguments())
+    try:
+        with Host(_runner(module)) as host, host.exclusive("ipsec_checkpoint") as waited:
+            answer = carry_out(host, module.params, check=module.check_mode)
+    except ModelError as error:
+        module.fail_json(msg=str(error.within("ipsec_checkpoint")))
+    except TunnelwrightError as error:
+        module.fail_json(msg=str(error))
+    for warning in (waited, *answer.warnings):
+        if warning:
+            module.warn(warning)
+    result: dict[str, t.Any] = {
+        "changed": answer.changed,
+        "ipsec_checkpoint": answer.checkpoint,
+        "differs": answer.differs,
+        "actions": answer.actions,
+        "impact": answer.plan.impact,
+        "impacts": _impacts(answer.plan),
+    }
+    if module._diff:
+        result["diff"] = answer.plan.diff
+    module.exit_json(**result)
+
+
 def _run(
     resource: Resource, host: Host, params: t.Mapping[str, t.Any]
-) -> tuple[Edit, Plan, list[str]]:
+) -> tuple[Edit, Plan, Unfinished, list[str]]:
     """Everything up to the plan; nothing is changed yet."""
     current = read_gateway(host.files)
     edit = resource.edit(current, params)
@@ -71,7 +111,8 @@ def _run(
     )
     userspace = uses_userspace(host, edit.gateway, before=before.userspace)
     after = artefacts(edit.gateway, userspace=userspace, credentials=_credentials(host, edit))
-    scope = touched(before, after, edit.scope)
+    left = host.journal.read(host.vici.pid)
+    scope = touched(before, after, edit.scope, left.networks)
     foreign = check_configuration(resource.key, params, host.files, after, scope)
     observed = observe(host, before, after, scope)
     warnings = resource.check_host(host, View(current, edit, params, observed, userspace))
@@ -79,7 +120,8 @@ def _run(
     foreign.allow(plan)
     end_trials(host, observed.daemon)
     try_out(host, plan)
-    return edit, plan, foreign.warnings + warnings
+    in_order = settled(before, after, scope)
+    return edit, plan, in_order, foreign.warnings + warnings
 
 
 def _credentials(host: Host, edit: Edit) -> dict[str, Credentials]:
@@ -92,7 +134,12 @@ def _credentials(host: Host, edit: Edit) -> dict[str, Credentials]:
 
 def _runner(module: AnsibleModule) -> t.Callable[[list[str], str], tuple[int, str, str]]:
     def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
-        status, output, errors = module.run_command(argv, data=stdin, environ_update=_PLAIN)
+        try:
+            status, output, errors = module.run_command(
+                argv, data=stdin, environ_update=_PLAIN, handle_exceptions=False
+            )
+        except OSError as error:
+            raise HostError(f"run {argv[0]}", error.strerror or str(error)) from None
         return int(status), str(output), str(errors)
 
     return execute

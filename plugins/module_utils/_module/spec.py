@@ -23,6 +23,8 @@ from .._plan.exchange import APPLY, GRACEFUL
 
 WEAK_CRYPTO = ("allow", "warn", "refuse")
 
+CHECKPOINT_STATES = ("started", "confirmed", "rolled_back")
+
 ArgumentSpec = dict[str, dict[str, t.Any]]
 RequiredIf = tuple[str, str, tuple[str, ...]]
 
@@ -197,5 +199,12 @@ IPSEC_PHASE2 = Spec(
             },
         ),
         **_POLICY,
+    }
+)
+
+IPSEC_CHECKPOINT = Spec(
+    {
+        "state": {**_choice(CHECKPOINT_STATES), "default": "started"},
+        "timeout": {"type": "int", "default": 120},
     }
 )

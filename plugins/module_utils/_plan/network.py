@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from .._render.artefacts import File, NetworkParts, unit_name
+from .._render.network_files import Brought, brought_by
 from .differences import state_difference
 from .files import removed, written
 from .observed import NetworkState, Observed
@@ -37,11 +38,28 @@ def plan_network(
         return _plan_removal(before, observed)
     state = observed.networks.get(after.network.name, NetworkState())
     files = _plan_files(after, observed, state)
-    moved = _plan_move(before, after)
+    former = _former(before, after, observed)
+    moved = _plan_move(former, after)
     if after.network.started:
         on = _plan_on(after, state, drifted=after.rules == observed.files.get(after.rules.path))
-        return files + on + _plan_stale(before, after, state, guests) + moved
-    return files + _plan_off(before, after, state) + moved
+        return files + on + _plan_stale(former, after, state, guests) + moved
+    return files + _plan_off(former, after, state) + moved
+
+
+def _former(
+    before: NetworkParts | None, after: NetworkParts, observed: Observed
+) -> tuple[Brought, ...]:
+    """What may be up besides: of before, and of the script that is there.
+
+    That is another one than before's where a run died after it had the script run.
+    """
+    found: list[Brought | None] = []
+    if before is not None and before.network.started:
+        found.append(brought_by(before.script.data.decode()))
+    script = observed.files.get(after.script.path)
+    if script is not None and script not in (after.script, before.script if before else None):
+        found.append(brought_by(script.data.decode("utf-8", "replace")))
+    return tuple(dict.fromkeys(item for item in found if item is not None))
 
 
 def _plan_files(after: NetworkParts, observed: Observed, state: NetworkState) -> Plan:
@@ -63,9 +81,10 @@ def _plan_on(after: NetworkParts, state: NetworkState, *, drifted: bool) -> Plan
     lacking = _lacking(after, state)
     if not state.active:
         # Starting the unit runs the script.
-        steps.append(SwitchUnit(unit, "start"))
+        steps.append(SwitchUnit(unit, "start", _brought(after, state)))
     elif lacking:
-        steps.append(RunScript(name, after.script.path, "start", "bring up interface and rules"))
+        what = "bring up interface and rules"
+        steps.append(RunScript(name, after.script.path, "start", what, _brought(after, state)))
     elif not state.rules_match:
         steps.append(RunScript(name, after.script.path, "rules", "replace the nftables rules"))
     if not state.enabled:
@@ -79,6 +98,16 @@ def _plan_on(after: NetworkParts, state: NetworkState, *, drifted: bool) -> Plan
         now = _unit_words(state)
         differences.append(state_difference(f"unit {unit}", now, "enabled, active"))
     return Plan(tuple(steps), tuple(differences))
+
+
+def _brought(after: NetworkParts, state: NetworkState) -> tuple[Step, ...]:
+    """What the script makes that its verb ``stop``, for the next start, leaves as it is."""
+    network = after.network
+    if not state.device_exists and not network.attached:
+        return (DeleteLink(network.device),)
+    if network.router and network.router not in state.addresses:
+        return (DeleteAddress(network.router, network.device),)
+    return ()
 
 
 def _lacking(after: NetworkParts, state: NetworkState) -> list[tuple[str, str, str]]:
@@ -100,25 +129,28 @@ def _lacking(after: NetworkParts, state: NetworkState) -> list[tuple[str, str, s
     return lacking
 
 
-def _plan_move(before: NetworkParts | None, after: NetworkParts) -> Plan:
+def _plan_move(former: tuple[Brought, ...], after: NetworkParts) -> Plan:
     """Take away the interface, or the address on one, that the network had before."""
-    old = before.network if before is not None else None
-    if old is None or not old.started or old.device == after.network.device:
-        return Plan()
-    header = f"network {old.name}: interface {old.device}"
-    difference = state_difference(header, "in use", "given up")
-    return Plan(tuple(_withdraw(old.device, old.router, ours=not old.attached)), (difference,))
+    moved = [old for old in former if old.device != after.network.device]
+    header = f"network {after.network.name}: interface {{}}"
+    return Plan(
+        tuple(step for old in moved for step in _withdraw(old)),
+        tuple(state_difference(header.format(old.device), "in use", "given up") for old in moved),
+    )
 
 
 def _plan_stale(
-    before: NetworkParts | None, after: NetworkParts, state: NetworkState, guests: frozenset[str]
+    former: tuple[Brought, ...],
+    after: NetworkParts,
+    state: NetworkState,
+    guests: frozenset[str],
 ) -> Plan:
     """An interface of ours keeps no other address; one of others loses the one it had from us."""
     network = after.network
     stale = [item for item in state.addresses if item not in {network.router, *guests}]
     if network.attached:
-        ours = before.network.router if before is not None else ""
-        stale = [address for address in stale if address == ours]
+        ours = {old.router for old in former if old.device == network.device}
+        stale = [address for address in stale if address in ours]
     header = f"network {network.name}: address of {network.device}"
     return Plan(
         tuple(DeleteAddress(address, network.device) for address in stale),
@@ -126,7 +158,7 @@ def _plan_stale(
     )
 
 
-def _plan_off(before: NetworkParts | None, after: NetworkParts, state: NetworkState) -> Plan:
+def _plan_off(former: tuple[Brought, ...], after: NetworkParts, state: NetworkState) -> Plan:
     network = after.network
     unit = unit_name(network.name)
     steps: list[Step] = []
@@ -139,7 +171,7 @@ def _plan_off(before: NetworkParts | None, after: NetworkParts, state: NetworkSt
     if state.device_exists and not network.attached:
         steps.append(DeleteLink(network.device))
     elif network.attached:
-        ours = {network.router, before.network.router if before is not None else ""}
+        ours = {network.router, *(old.router for old in former)}
         there = [address for address in state.addresses if address in ours]
         steps += [DeleteAddress(address, network.device) for address in there]
     differences: tuple[Difference, ...] = ()
@@ -153,23 +185,25 @@ def _plan_removal(before: NetworkParts | None, observed: Observed) -> Plan:
     if before is None:
         return Plan()
     state = observed.networks.get(before.network.name, NetworkState())
-    plan = _plan_off(before, before, state) + removed(before.files, observed)
+    former = _former(None, before, observed)
+    off = _plan_off(former, before, state) + _plan_move(former, before)
+    plan = off + removed(before.files, observed)
     if before.unit.path in observed.files:
         plan += Plan((ReloadUnits(),))
     return plan
 
 
 def plan_record(before: File | None, after: File | None, observed: Observed) -> Plan:
-    """The record, which goes last: without it the next run starts from scratch."""
+    """The record, by which the next run knows that there is such a network."""
     if after is not None:
         return written((after,), observed)
     return removed((before,) if before is not None else (), observed)
 
 
-def _withdraw(device: str, router: str, *, ours: bool) -> list[Step]:
-    if ours:
-        return [DeleteLink(device)]
-    return [DeleteAddress(router, device)] if router else []
+def _withdraw(old: Brought) -> list[Step]:
+    if old.makes:
+        return [DeleteLink(old.device)]
+    return [DeleteAddress(old.router, old.device)] if old.router else []
 
 
 def _unit_words(state: NetworkState) -> str:

@@ -26,6 +26,11 @@ class Unfinished:
     settings: bool = False
     # The ids of private keys that were loaded on trial.
     keys: frozenset[str] = frozenset()
+    # Their files, rules and interfaces, whichever module it was.
+    networks: frozenset[str] = frozenset()
+
+
+NOTHING = Unfinished()
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class DaemonState:
     policies: frozenset[tuple[str, str]] | None = None
     # The ids of the private keys.
     keys: frozenset[str] = frozenset()
-    unfinished: Unfinished = Unfinished()
+    unfinished: Unfinished = NOTHING
 
     @property
     def release(self) -> int:

@@ -17,7 +17,7 @@ from .differences import state_difference
 from .exchange import GRACEFUL
 from .files import removed, written
 from .network import plan_network, plan_record
-from .observed import Observed
+from .observed import Observed, Unfinished
 from .plan import Impact, Plan, joined
 from .steps import HandOver, InstallTrap, ReloadSettings, RestartDaemon
 from .swanctl import plan_swanctl
@@ -38,12 +38,31 @@ class Scope:
     daemon: bool = False
 
 
-def touched(before: Artefacts, after: Artefacts, scope: Scope) -> Scope:
-    """The scope together with all that the edit changes."""
+def touched(
+    before: Artefacts, after: Artefacts, scope: Scope, left: frozenset[str] = frozenset()
+) -> Scope:
+    """The scope, all that the edit changes, and the networks that a run which died has ``left``."""
+    known = before.networks.keys() | after.networks.keys()
     return Scope(
-        scope.networks | _changed(before.networks, after.networks),
+        scope.networks | _changed(before.networks, after.networks) | (left & known),
         scope.swanctl | _changed(before.swanctl, after.swanctl),
         scope.daemon or before.daemon != after.daemon,
+    )
+
+
+def settled(before: Artefacts, after: Artefacts, scope: Scope) -> Unfinished:
+    """What is in order when a plan for this scope has been carried out, whoever left it."""
+    parts = [
+        side.swanctl[path]
+        for side in (before, after)
+        for path in scope.swanctl
+        if path in side.swanctl
+    ]
+    return Unfinished(
+        {name: frozenset() for part in parts for name in part.owned},
+        frozenset(name for part in parts for name in part.owned_secrets),
+        settings=scope.daemon,
+        networks=scope.networks,
     )
 
 
@@ -69,8 +88,11 @@ def make_plan(
             if path in before.swanctl or path in after.swanctl
         )
     )
+    changed = scope.networks | _changed(before.records, after.records)
+    coming = frozenset(changed & (after.records.keys() - before.records.keys()))
     return (
-        joined(
+        _plan_records(coming, before, after, observed)
+        + joined(
             plan_network(
                 before.networks.get(name), after.networks[name], observed, _guests(after, name)
             )
@@ -80,10 +102,21 @@ def make_plan(
         + tunnels
         + (_plan_restart(why, observed) if why else Plan())
         + joined(plan_network(before.networks.get(name), None, observed) for name in going)
-        + joined(
-            plan_record(before.records.get(name), after.records.get(name), observed)
-            for name in sorted(scope.networks | _changed(before.records, after.records))
-        )
+        + _plan_records(changed - coming, before, after, observed)
+    )
+
+
+def _plan_records(
+    names: frozenset[str], before: Artefacts, after: Artefacts, observed: Observed
+) -> Plan:
+    """First of all where a network comes, last where it changes or goes.
+
+    So a run that dies leaves a record of whatever it had to do with: what is live of a network can
+    be seen, but only where it is known that there is to be one.
+    """
+    return joined(
+        plan_record(before.records.get(name), after.records.get(name), observed)
+        for name in sorted(names)
     )
 
 

@@ -27,6 +27,11 @@ class Step:
         """The step that restores what was before; None where nothing has to be taken back."""
         return None
 
+    @property
+    def brought(self) -> tuple[Step, ...]:
+        """What takes away what came along with it, when the rest has been taken back."""
+        return ()
+
 
 @dataclass(frozen=True)
 class Refresh(Step):
@@ -295,9 +300,14 @@ class RunScript(Refresh):
     path: str
     verb: str
     what: str
+    away: tuple[Step, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return f"{self.what} of network {self.network}"
+
+    @property
+    def brought(self) -> tuple[Step, ...]:
+        return self.away
 
 
 @dataclass(frozen=True)
@@ -333,9 +343,14 @@ class SwitchUnit(Step):
 
     unit: str
     verb: str
+    away: tuple[Step, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return f"{self.verb} {self.unit}"
+
+    @property
+    def brought(self) -> tuple[Step, ...]:
+        return self.away
 
     def undo(self) -> Step:
         opposite = {"enable": "disable", "disable": "enable", "start": "stop", "stop": "start"}

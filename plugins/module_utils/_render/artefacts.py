@@ -36,8 +36,12 @@ DAEMON_FILE = f"{STRONGSWAN_DIR}/tunnelwright.conf"
 UNIT_DIR = "/etc/systemd/system"
 # Of which swanctl loads every file, whatever its name.
 READ_WHOLE = (f"{SWANCTL_DIR}/x509", KEY_DIR, f"{SWANCTL_DIR}/x509ca")
-# Where files of ours lie. But for the first one, their names begin with "tunnelwright".
-OWN_DIRECTORIES = (RECORD_DIR, CONF_DIR, *READ_WHOLE, STRONGSWAN_DIR, UNIT_DIR)
+# Nobody else has files there.
+STATE_DIR = "/var/lib/tunnelwright"
+CHECKPOINT_DIR = f"{STATE_DIR}/checkpoint"
+OURS_ALONE = (RECORD_DIR, CHECKPOINT_DIR, STATE_DIR)
+# In these the names of files of ours begin with "tunnelwright".
+SHARED = (CONF_DIR, *READ_WHOLE, STRONGSWAN_DIR, UNIT_DIR)
 
 PRIVATE = 0o600
 PUBLIC = 0o644

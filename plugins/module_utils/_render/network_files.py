@@ -12,8 +12,10 @@ from an option reaches the shell quoted, or inside of a here-document that expan
 
 from __future__ import annotations
 
+import re
 import shlex
 import typing as t
+from dataclasses import dataclass
 
 from .._model.network import ForeignChain, VpnNetwork
 from . import nft
@@ -66,6 +68,26 @@ ExecStop={command} stop
 [Install]
 WantedBy=multi-user.target nftables.service
 """
+
+
+@dataclass(frozen=True)
+class Brought:
+    """The interface that a script brings up, whether it ``makes`` it, and the router address."""
+
+    device: str
+    makes: bool
+    router: str
+
+
+def brought_by(text: str) -> Brought | None:
+    """What the text of a script says; None if it is no script of ours."""
+    device = re.search(r"^device=(.+)$", text, re.MULTILINE)
+    router = re.search(r"^    ip address replace (\S+) dev ", text, re.MULTILINE)
+    if device is None:
+        return None
+    (name,) = shlex.split(device[1])
+    makes = "    ip link add " in text
+    return Brought(name, makes, shlex.split(router[1])[0] if router else "")
 
 
 def _head(network: VpnNetwork, directory: str) -> str:

@@ -26,6 +26,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.phase2 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.settings import (
     SettingsResource,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec import (
+    IPSEC_CHECKPOINT,
+)
 
 if t.TYPE_CHECKING:
     from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Edit
@@ -78,7 +81,7 @@ def _fragment(name: str) -> Document:
 
 def validated(module: str, options: Document) -> Document:
     """The parameters that AnsibleModule makes of the options; fails as it would."""
-    spec = RESOURCES[module].spec
+    spec = IPSEC_CHECKPOINT if module == "ipsec_checkpoint" else RESOURCES[module].spec
     validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
     result = validator.validate(options)
     assert not result.error_messages, result.error_messages

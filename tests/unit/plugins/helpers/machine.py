@@ -2,16 +2,18 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tasks of a playbook, with the real AnsibleModule, on a machine in memory."""
+"""Whole runs of the modules, with the real AnsibleModule, on a machine in memory."""
 
 from __future__ import annotations
 
 import json
 import typing as t
+from functools import partial
 
 import pytest
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import on_timeout, timer
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import flow
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import RESOURCES
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import PSK
@@ -21,16 +23,23 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_ho
 
 Result = dict[str, t.Any]
 
+MAINS: dict[str, t.Callable[[], None]] = {
+    "ipsec_checkpoint": flow.run_checkpoint,
+    **{name: partial(flow.run, resource) for name, resource in RESOURCES.items()},
+}
+
 
 class Machine:
-    """``run`` is a task on it; ``host`` what became of it."""
+    """``run`` is a task on it; ``host`` what became of it; ``journal`` what was said there."""
 
     def __init__(
         self, host: MemoryHost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.host = host
+        self.journal: list[str] = []
         self._capsys = capsys
         monkeypatch.setattr(flow, "Host", lambda _run: host)
+        monkeypatch.setattr(on_timeout, "Host", lambda _run: host)
 
     def run(
         self, module: str, *, check: bool = False, diff: bool = True, **options: t.Any
@@ -41,7 +50,7 @@ class Machine:
         warnings._global_warnings.clear()
         settings = {"_ansible_check_mode": check, "_ansible_diff": diff}
         with patch_module_args({**options, **settings}), pytest.raises(SystemExit):
-            flow.run(RESOURCES[module])
+            MAINS[module]()
         printed = self._capsys.readouterr().out
         assert PSK not in printed
         result = json.loads(printed)
@@ -51,6 +60,12 @@ class Machine:
     def prepare(self, *tasks: tuple[str, dict[str, t.Any]]) -> None:
         for module, options in tasks:
             assert not self.run(module, **options).get("failed")
+
+    def time_passes(self) -> int:
+        """The timer elapses; the exit status of what it starts."""
+        self.host.log.clear()
+        self.host.systemd.active.discard(timer.TIMER)
+        return on_timeout.main(["rollback.pyz", "timeout"])
 
     @property
     def changes(self) -> list[str]:

@@ -13,15 +13,18 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import typing as t
 from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import Files
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.host import DAEMON_UNIT
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.journal import Journal
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import UnitState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
     ChildState,
     IkeState,
@@ -51,14 +54,18 @@ PACKAGED = {
 
 
 class MemoryHost:
-    """``log`` is what was done to it, in order; what is in ``failing`` fails, once."""
+    """``log`` is what was done to it, in order; what is in ``failing`` fails, once.
+
+    While it is ``dead``, charon does not answer, until somebody restarts it.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.log: list[str] = []
         self.failing: set[str] = set()
         self.files = LoggedFiles(self, root)
-        self.vici = MemoryVici(self)
+        self.dead = False
+        self._vici = MemoryVici(self)
         self.link = MemoryLink(self)
         self.nft = MemoryNft()
         self.systemd = MemorySystemd(self)
@@ -71,6 +78,15 @@ class MemoryHost:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        pass
+
+    @property
+    def vici(self) -> MemoryVici:
+        if self.dead:
+            raise HostError("reach the IKE daemon", "Connection refused")
+        return self._vici
+
+    def hang_up(self) -> None:
         pass
 
     def everything(self) -> dict[str, File]:
@@ -94,13 +110,20 @@ class MemoryHost:
 
     def restart_daemon(self) -> None:
         self.did("restart")
+        self.dead = False
         self.vici.start()
 
     def run(self, argv: list[str], _stdin: str) -> tuple[int, str, str]:
-        shell, path, verb = argv
-        assert shell == "/bin/sh"
+        program, path, verb = argv
         try:
-            self.script(path, verb)
+            if program == sys.executable:
+                self.did(f"{path} {verb}")
+            elif argv == ["swanctl", "--load-all", "--noprompt"]:
+                self.did("load all")
+                self.vici.load_all()
+            else:
+                assert program == "/bin/sh"
+                self.script(path, verb)
         except HostError as error:
             return 1, "", str(error)
         return 0, "", ""
@@ -155,18 +178,26 @@ class MemoryVici:
     def start(self) -> None:
         """As strongswan.service does, with swanctl --load-all."""
         self.pid += 1
-        self.conns, self.shared, self.up = {}, {}, {}
+        self.up = {}
+        self.load_all()
+        drop_in = self._host.files.read("/etc/strongswan.d/tunnelwright.conf")
+        userspace = drop_in is not None and reads_userspace(drop_in.data.decode())
+        self.loaded_plugins -= {"kernel-libipsec"}
+        self.loaded_plugins |= {"kernel-libipsec"} if userspace else set()
+
+    def load_all(self) -> None:
+        """As swanctl --load-all does: what is in no file goes."""
+        self.conns, self.shared, self.private = {}, {}, {}
         self.traps, self.shunts = set(), set()
+        for path in self._host.files.find("/etc/swanctl/private/*"):
+            data = self._host.text(path).encode()
+            self.private[data.split()[-1].decode()] = data
         for path in self._host.files.find("/etc/swanctl/conf.d/*.conf"):
             connections, secrets = loadable(self._host.text(path))
             for name, section in connections.items():
                 self._exchange(name, section)
             for item in secrets:
                 self.shared[item.id] = item.kind, item.owners, item.secret.reveal()
-        drop_in = self._host.files.read("/etc/strongswan.d/tunnelwright.conf")
-        userspace = drop_in is not None and reads_userspace(drop_in.data.decode())
-        self.loaded_plugins -= {"kernel-libipsec"}
-        self.loaded_plugins |= {"kernel-libipsec"} if userspace else set()
 
     def version(self) -> dict[str, str]:
         return {"daemon": "charon-systemd", "version": self.release}
@@ -350,6 +381,10 @@ class MemoryLink:
         self._host.did(f"delete {device}")
         del self.devices[device]
 
+    def set_mtu(self, device: str, mtu: int) -> None:
+        self._host.did(f"mtu {device} {mtu}")
+        self.devices[device] = replace(self.devices[device], mtu=mtu)
+
     def delete_address(self, device: str, address: str) -> None:
         self._host.did(f"delete {address} from {device}")
         left = tuple(item for item in self.devices[device].addresses if item != address)
@@ -379,6 +414,9 @@ class MemoryNft:
         (name,) = set(re.findall(r"^table inet (tunnelwright-\S+)", text, re.MULTILINE))
         return ({"table": {"family": "inet", "name": name, "text": text}},)
 
+    def forget(self) -> None:
+        pass
+
     def hooked(self, _prefix: str) -> dict[str, t.Any]:
         return {}
 
@@ -397,10 +435,19 @@ class MemorySystemd:
         return unit in self.enabled
 
     def is_active(self, unit: str) -> bool:
-        return unit in self.active
+        return unit in self.active or (unit == DAEMON_UNIT and not self._host.dead)
 
-    def is_stale(self, unit: str) -> bool:
-        return unit in self.stale
+    def is_waiting(self, timer: str) -> bool:
+        """A test takes it out when it elapses."""
+        return timer in self.active
+
+    def restart(self, unit: str) -> None:
+        self._host.did(f"restart {unit}")
+        self._exec(unit, "Start")
+        self.active.add(unit)
+
+    def state(self, unit: str) -> UnitState:
+        return UnitState(self.is_enabled(unit), self.is_active(unit), unit in self.stale)
 
     def daemon_reload(self) -> None:
         self._host.did("daemon-reload")
@@ -417,15 +464,22 @@ class MemorySystemd:
 
     def start(self, unit: str) -> None:
         self._host.did(f"start {unit}")
-        self._host.script(*self._exec(unit, "Start"))
+        command = self._exec(unit, "Start")
+        assert command
+        self._host.script(*command)
         self.active.add(unit)
 
     def stop(self, unit: str) -> None:
         self._host.did(f"stop {unit}")
-        self._host.script(*self._exec(unit, "Stop"))
+        command = self._exec(unit, "Stop")
+        if command:
+            self._host.script(*command)
         self.active.discard(unit)
 
-    def _exec(self, unit: str, what: str) -> tuple[str, str]:
+    def _exec(self, unit: str, what: str) -> tuple[str, str] | None:
+        """The script and the verb that a network's unit calls; a timer calls none."""
         text = self._host.text(f"/etc/systemd/system/{unit}")
+        if unit.startswith("tunnelwright.rollback."):
+            return None
         ((path, verb),) = re.findall(rf"^Exec{what}=/bin/sh (\S+) (\S+)$", text, re.MULTILINE)
         return path, verb

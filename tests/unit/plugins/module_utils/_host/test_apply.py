@@ -251,6 +251,33 @@ class TestTakenBack:
                 host, steps.WriteFile(FILE), steps.RunScript("lan", "/a", "start", "bring up")
             )
 
+    def test_what_came_along_goes_when_the_rest_is_as_before(self, host: t.Any) -> None:
+        bridge = LinkState("bridge", 1500, True, ("10.1.0.1/24",))
+        host.link.devices = {"vpn-lan": bridge, "eth1": bridge}
+        host.failing = {"load x"}
+        host.run = lambda _argv, _stdin: (0, "", "")
+        with pytest.raises(HostError, match=r"was taken back$"):
+            carry_out(
+                host,
+                steps.RunScript("lan", "/b", "start", "go", (steps.DeleteLink("vpn-lan"),)),
+                steps.RunScript(
+                    "b", "/a", "start", "go", (steps.DeleteAddress("10.1.0.1/24", "eth1"),)
+                ),
+                steps.LoadConnection("x", SECTION),
+            )
+        assert host.log[-2:] == [
+            "delete 10.1.0.1/24 from eth1",
+            "delete vpn-lan",
+        ]
+
+    def test_when_it_fails_as_before_that_is_not_said_twice(self, host: t.Any) -> None:
+        host.files.write(FILE)
+        host.run = lambda _argv, _stdin: (1, "", "no")
+        script = steps.RunScript("lan", "/a", "rules", "replace the rules")
+        with pytest.raises(HostError) as raised:
+            carry_out(host, script)
+        assert raised.value.detail == "no; taking back what had been done failed in the same way"
+
     def test_when_that_fails_too_it_is_said(self, host: t.Any) -> None:
         host.failing = {"load secret s", "unload x"}
         with pytest.raises(HostError) as raised:

@@ -59,7 +59,7 @@ def test_what_was_begun_is_read_until_it_ends(journal: Journal, path: Path) -> N
     assert journal.read(1) == unfinished(B)
     assert path.stat().st_mode & 0o777 == 0o600
     assert b"hush" not in path.read_bytes()
-    journal.end(1, B)
+    journal.end(unfinished(B))
     assert journal.read(1) == Unfinished()
     assert list(path.parent.iterdir()) == []
 
@@ -71,8 +71,28 @@ def test_another_run_leaves_the_note_of_one_that_died(journal: Journal) -> None:
         {"b": frozenset({"7"}), "c": frozenset()}, frozenset({"ike-b", "ike-c"}), settings=True
     )
     assert journal.read(1) == both
-    journal.end(1, C)
+    journal.end(unfinished(C))
     assert journal.read(1) == unfinished(B)
+
+
+def test_networks_are_those_of_the_host(journal: Journal) -> None:
+    """Whichever daemon runs, and whatever file of theirs was touched."""
+    files = [File("/etc/tunnelwright/lan.nft", b""), File("/etc/tunnelwright/a.b.json", b"")]
+    plan = Plan((steps.WriteFile(files[0]), steps.RemoveFile(files[1]), *C.steps))
+    assert unfinished(plan) == replace(unfinished(C), networks=frozenset({"lan", "a.b"}))
+    journal.begin(1, plan)
+    assert journal.read(2) == Unfinished(networks=frozenset({"lan", "a.b"}))
+    journal.end(Unfinished(networks=frozenset({"lan"})))
+    assert journal.read(1) == replace(unfinished(C), networks=frozenset({"a.b"}))
+
+
+def test_taken_back_is_what_others_had_left(journal: Journal, path: Path) -> None:
+    journal.begin(1, B)
+    left = journal.begin(1, Plan((*B.steps[:2], *C.steps)))
+    journal.take_back(1, left)
+    assert journal.read(1) == unfinished(B)
+    journal.take_back(1, Unfinished())
+    assert not path.exists()
 
 
 def test_another_daemon_has_loaded_everything_from_files(journal: Journal, path: Path) -> None:
@@ -86,15 +106,16 @@ def test_a_key_is_on_trial_until_the_daemon_has_said_what_it_makes_of_it(
     journal: Journal, path: Path
 ) -> None:
     journal.begin(1, B)
-    with pytest.raises(ZeroDivisionError), journal.trying(1, "k1"):
+    with journal.trying(1, "k1"):
         assert journal.read(1) == replace(unfinished(B), keys=frozenset({"k1"}))
         journal.begin(1, C)
         assert journal.read(1).keys == {"k1"}
-        journal.end(1, C)
+        journal.end(unfinished(C))
         assert journal.read(1).keys == {"k1"}
-        _ = 1 / 0
+    with pytest.raises(HostError), journal.trying(1, "k1"):
+        raise HostError("load", "refused")
     assert journal.read(1) == unfinished(B)
-    journal.end(1, B)
+    journal.end(unfinished(B))
     with journal.trying(1, "k1"):
         assert journal.read(2) == Unfinished()
     assert not path.exists()
@@ -110,7 +131,7 @@ def test_a_run_that_was_killed_over_its_note(journal: Journal, path: Path) -> No
 
 def test_nothing_is_noted_where_nothing_is_uncertain(journal: Journal, path: Path) -> None:
     journal.begin(1, HARMLESS)
-    journal.end(1, HARMLESS)
+    journal.end(unfinished(HARMLESS))
     assert not path.exists()
 
 

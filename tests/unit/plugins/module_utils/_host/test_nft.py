@@ -91,24 +91,36 @@ def test_output_that_is_not_understood_is_an_error(run: ScriptedRun, output: str
 
 
 def test_table(run: ScriptedRun) -> None:
-    run.expect(f"{LIST} tables inet", listing(table("other"), table("mine")))
-    run.expect(f"{LIST} table inet mine", listing(table("mine"), chain("c", "mine")))
+    entries = [table("other"), table("mine"), table("mine", "ip"), chain("c", "mine")]
+    run.expect(f"{LIST} ruleset", listing(*entries))
     assert Nft(run).table("mine") == (
         without_handle(table("mine")),
         without_handle(chain("c", "mine")),
     )
 
 
+def test_rules_are_listed_once_until_they_may_have_changed(run: ScriptedRun) -> None:
+    nft = Nft(run)
+    run.expect(f"{LIST} ruleset", listing(table("mine")))
+    assert nft.table("mine") is not None
+    assert nft.table("other") is None
+    assert nft.hooked("x") == {}
+    assert nft.foreign_chains() == ()
+    nft.forget()
+    run.expect(f"{LIST} ruleset", listing(table("other")))
+    assert nft.table("mine") is None
+
+
 def test_no_table(run: ScriptedRun) -> None:
-    run.expect(f"{LIST} tables inet", listing(table("mine-2")))
+    run.expect(f"{LIST} ruleset", listing(table("mine-2")))
     assert Nft(run).table("mine") is None
 
 
 def test_the_error_names_what_was_tried_and_what_nft_said(run: ScriptedRun) -> None:
-    run.expect(f"{LIST} tables inet", status=1, errors="Operation not permitted\n")
+    run.expect(f"{LIST} ruleset", status=1, errors="Operation not permitted\n")
     with pytest.raises(HostError) as raised:
         Nft(run).table("mine")
-    assert str(raised.value) == "list nftables tables inet: Operation not permitted"
+    assert str(raised.value) == "list the nftables rules: Operation not permitted"
 
 
 def test_expected_text_comes_by_standard_input(run: ScriptedRun) -> None:

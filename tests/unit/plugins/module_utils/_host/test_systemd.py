@@ -6,13 +6,16 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import Systemd
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import (
+    Systemd,
+    UnitState,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_run import (
     ScriptedRun,
 )
 
 UNIT = "tunnelwright-lan.service"
-SHOW = "systemctl show --property"
+SHOW = "systemctl show --property UnitFileState,ActiveState,NeedDaemonReload"
 JOURNAL = f"journalctl --unit {UNIT} --lines 10 --output cat --no-pager"
 
 
@@ -27,7 +30,7 @@ JOURNAL = f"journalctl --unit {UNIT} --lines 10 --output cat --no-pager"
     ],
 )
 def test_is_enabled(run: ScriptedRun, state: str, enabled: bool) -> None:
-    run.expect(f"{SHOW} UnitFileState --value {UNIT}", f"{state}\n")
+    run.expect(f"{SHOW} {UNIT}", f"UnitFileState={state}\n")
     assert Systemd(run).is_enabled(UNIT) is enabled
 
 
@@ -42,8 +45,20 @@ def test_is_enabled(run: ScriptedRun, state: str, enabled: bool) -> None:
     ],
 )
 def test_is_active(run: ScriptedRun, state: str, active: bool) -> None:
-    run.expect(f"{SHOW} ActiveState --value {UNIT}", f"{state}\n")
+    run.expect(f"{SHOW} {UNIT}", f"ActiveState={state}\n")
     assert Systemd(run).is_active(UNIT) is active
+
+
+@pytest.mark.parametrize(("reload", "stale"), [("yes", True), ("no", False)])
+def test_state(run: ScriptedRun, reload: str, stale: bool) -> None:
+    shown = f"NeedDaemonReload={reload}\nUnitFileState=enabled\nActiveState=active\n"
+    run.expect(f"{SHOW} {UNIT}", shown)
+    assert Systemd(run).state(UNIT) == UnitState(enabled=True, active=True, stale=stale)
+
+
+def test_state_of_no_unit(run: ScriptedRun) -> None:
+    run.expect(f"{SHOW} {UNIT}", "")
+    assert Systemd(run).state(UNIT) == UnitState()
 
 
 @pytest.mark.parametrize("verb", ["enable", "disable", "start", "stop", "restart"])
@@ -93,6 +108,6 @@ def test_other_failures_quote_systemctl(run: ScriptedRun, verb: str) -> None:
 
 
 def test_systemd_that_does_not_answer_is_an_error(run: ScriptedRun) -> None:
-    run.expect(f"{SHOW} ActiveState --value {UNIT}", "", 1, "Failed to connect to bus\n")
+    run.expect(f"{SHOW} {UNIT}", "", 1, "Failed to connect to bus\n")
     with pytest.raises(HostError, match="Failed to connect to bus"):
         Systemd(run).is_active(UNIT)

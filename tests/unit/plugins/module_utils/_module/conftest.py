@@ -5,9 +5,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import dataplane
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import (
+    dataplane,
+    rollback,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
     MemoryHost,
@@ -20,4 +24,12 @@ def _machine(
 ) -> Machine:
     (tmp_path / "plugin.so").touch()
     monkeypatch.setattr(dataplane, "PLUGIN", str(tmp_path / "plugin.so"))
-    return Machine(MemoryHost(tmp_path / "root"), capsys, monkeypatch)
+    machine = Machine(MemoryHost(tmp_path / "root"), capsys, monkeypatch)
+    # AnsibleModule uses the module of this name too.
+    journal = SimpleNamespace(
+        LOG_WARNING=4,
+        openlog=lambda _name: None,
+        syslog=lambda _level, text: machine.journal.append(text),
+    )
+    monkeypatch.setattr(rollback, "syslog", journal)
+    return machine

@@ -9,6 +9,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import apply as applier
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import lock
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
@@ -383,4 +386,12 @@ def test_runner_hands_over_what_it_is_given(monkeypatch: pytest.MonkeyPatch) -> 
     runner = flow._runner(t.cast(t.Any, Module()))
     assert runner(["nft", "-f", "-"], "table inet x") == (3, "out", "err")
     english = {"LC_ALL": "C", "LANG": "C"}
-    assert calls == [(["nft", "-f", "-"], {"data": "table inet x", "environ_update": english})]
+    options = {"data": "table inet x", "environ_update": english, "handle_exceptions": False}
+    assert calls == [(["nft", "-f", "-"], options)]
+
+
+def test_runner_says_which_program_there_is_not() -> None:
+    with patch_module_args({}):
+        runner = flow._runner(AnsibleModule({}))
+    with pytest.raises(HostError, match=r"^run no-such-program: No such file or directory$"):
+        runner(["no-such-program", "--hush"], "")

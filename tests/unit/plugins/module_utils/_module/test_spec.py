@@ -102,6 +102,11 @@ def test_documentation_describes_the_specification(module: str) -> None:
     _compare(module, document, RESOURCES[module].spec.argument_spec)
 
 
+def test_documentation_describes_the_specification_of_the_checkpoint() -> None:
+    document = documentation("ipsec_checkpoint")["options"]
+    _compare("ipsec_checkpoint", document, spec.IPSEC_CHECKPOINT.argument_spec)
+
+
 def _compare(where: str, document: dict[str, t.Any], options: dict[str, t.Any]) -> None:
     assert document.keys() == options.keys(), where
     for name, option in options.items():

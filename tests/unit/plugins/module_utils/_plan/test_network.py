@@ -229,7 +229,7 @@ class TestMoved:
 
     def test_without_an_address(self) -> None:
         none = {"ip_address_type": "none", "ip_address": None}
-        plan = plan_network(parts(**ETH, **none), ON, holding(parts(**ETH)))
+        plan = plan_network(parts(**ETH, **none), ON, holding(parts(**ETH, **none)))
         assert not any("eth1" in action for action in plan.actions)
 
     @pytest.mark.parametrize(
@@ -247,6 +247,53 @@ class TestMoved:
             f"disable {SERVICE}",
             "delete interface vpn-lan",
         ]
+
+
+class TestDied:
+    """A run was killed after its script had run; the record, and so before, is the old one."""
+
+    def test_another_address(self) -> None:
+        was = parts(**ETH)
+        died = holding(parts(**ETH, ip_address="10.1.0.9"), addresses=("10.1.0.9/24",))
+        assert "delete address 10.1.0.9/24 from eth1" in plan_network(was, was, died).actions
+
+    def test_another_interface(self) -> None:
+        plan = plan_network(ON, ON, holding(parts(interface="lan0")))
+        assert plan.actions[-1] == "delete interface lan0"
+        assert ("network lan: interface lan0", "in use", "given up") in differences(plan)
+        plan = plan_network(ON, ON, holding(parts(**ETH)))
+        assert plan.actions[-1] == "delete address 10.1.0.1/24 from eth1"
+
+    def test_switched_off_or_removed_then(self) -> None:
+        died = holding(parts(interface="lan0"), DEAD)
+        off = parts(state="stopped")
+        assert plan_network(ON, off, died).actions[-1] == "delete interface lan0"
+        gone = plan_network(ON, None, died).actions
+        assert gone.index("delete interface lan0") < gone.index(f"remove {SCRIPT}")
+
+    def test_a_script_that_makes_no_sense(self) -> None:
+        garbage = replace(holding(ON), files={SCRIPT: File(SCRIPT, b"\xff")})
+        assert not any("delete" in item for item in plan_network(ON, ON, garbage).actions)
+
+
+class TestTakenBack:
+    """What the script makes goes when starting it is taken back, since its ``stop`` leaves it."""
+
+    @pytest.mark.parametrize(
+        ("options", "state", "away"),
+        [
+            ({}, DEAD, ["delete interface vpn-lan"]),
+            ({}, replace(LIVE, device_exists=False), ["delete interface vpn-lan"]),
+            ({}, replace(DEAD, device_exists=True), ["delete address 10.1.0.1/24 from vpn-lan"]),
+            ({}, replace(LIVE, addresses=()), ["delete address 10.1.0.1/24 from vpn-lan"]),
+            (ETH, DEAD, ["delete address 10.1.0.1/24 from eth1"]),
+            (ETH, replace(LIVE, active=False), []),
+            (ETH, replace(LIVE, device_up=False), []),
+        ],
+    )
+    def test_brought(self, options: dict[str, str], state: NetworkState, away: list[str]) -> None:
+        plan = plan_network(None, parts(**options), holding(None, state))
+        assert [str(item) for step in plan.steps for item in step.brought] == away
 
 
 class TestOff:

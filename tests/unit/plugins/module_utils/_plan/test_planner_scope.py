@@ -14,12 +14,14 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
     Observed,
+    Unfinished,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import (
     Scope,
     files_in,
     make_plan,
+    settled,
     touched,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
@@ -144,22 +146,38 @@ class TestScope:
             *records,
         }
 
+    def test_left_by_a_run_that_died(self) -> None:
+        whole = made(*TWO)
+        left = frozenset({"dmz", "gone"})
+        assert touched(whole, whole, Scope(), left) == Scope(frozenset({"dmz"}))
+
+    def test_settled(self) -> None:
+        """Whatever there was, and is, within the scope."""
+        before, after = made(TWO[0], TWO[2]), made(*TWO)
+        scope = Scope(frozenset({"dmz"}), frozenset({SITE_B, "/gone"}), daemon=True)
+        assert settled(before, after, scope) == Unfinished(
+            {"site-b": frozenset()}, frozenset({"ike-site-b"}), True, networks=frozenset({"dmz"})
+        )
+        assert settled(before, made(), Scope(swanctl=frozenset({SITE_B}))) == Unfinished(
+            {"site-b": frozenset()}, frozenset({"ike-site-b"})
+        )
+
 
 class TestOrder:
     def test_networks_come_before_their_tunnels(self) -> None:
         whole = made(TWO[0], TWO[2])
         actions = make_plan(NOTHING, whole, Observed(), everything(whole)).actions
         order = [
+            "write /etc/tunnelwright/lan.json",
             "start tunnelwright-lan.service",
             f"write {DAEMON}",
             RELOAD,
             "load connection tunnelwright-bypass-lan",
             f"write {SITE_B}",
             "load connection site-b",
-            "write /etc/tunnelwright/lan.json",
         ]
         assert [action for action in actions if action in order] == order
-        assert actions[-1] == order[-1]
+        assert actions[0] == order[0]
 
     def test_and_go_after_them(self) -> None:
         whole = made(TWO[0], TWO[2])
@@ -175,6 +193,12 @@ class TestOrder:
         ]
         assert [action for action in actions if action in order] == order
         assert actions[-1] == order[-1]
+
+    def test_a_record_that_changes_is_the_last(self) -> None:
+        old, new = made(network()), made(network(ip_address="10.1.0.9"))
+        actions = edited(old, new).actions
+        assert actions[-1] == "write /etc/tunnelwright/lan.json"
+        assert len(actions) > 1
 
     def test_a_record_of_another_network_is_written_when_it_changes(self) -> None:
         for after in (made(network(description="x")), made(settings(unique_ids="never"))):

@@ -10,6 +10,7 @@ import configparser
 import shlex
 import subprocess
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import (
@@ -53,6 +54,27 @@ def test_whatever_the_names_sh_can_read_it(
         options.update(interface=device)
     text = script(network(**options), ForeignChain("inet", "fw", "input"))
     subprocess.run(["sh", "-n"], input=text, text=True, check=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "makes"),
+    [
+        ({}, True),
+        ({"interface": "it's"}, True),
+        ({"ip_address_type": "none", "ip_address": None}, True),
+        ({"interface_network": "eth1"}, False),
+        ({"layer2_type": "vlan", "layer2_id": 7, "interface_network": "eth1"}, True),
+        ({"ip_address": "fd00::1", "network_address": "fd00::/64"}, True),
+    ],
+)
+def test_what_a_script_brings_can_be_read_from_it(options: t.Any, makes: bool) -> None:
+    if options.get("interface") == "it's":
+        made = replace(network(), interface="it's")
+    else:
+        made = network(**options)
+    brought = network_files.brought_by(script(made))
+    assert brought == network_files.Brought(made.device, makes, made.router)
+    assert network_files.brought_by("#!/bin/sh\n") is None
 
 
 def test_bridge() -> None:

@@ -1,0 +1,114 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A checkpoint holds every secret, for root alone; nobody says one, and nothing of it is left."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+from dataclasses import dataclass
+
+import pytest
+from hosts import KEPT, RECORD, Gateway, playbook
+from leaks import forms, shows, telling, watched_processes
+
+# Of this run alone, so that nothing but this run can have left them anywhere.
+OLD, NEW = (secrets.token_hex(13) for _ in range(2))
+
+OTHER = "/etc/swanctl/conf.d/tunnelwright.phase1.other.conf"
+MORE = "/etc/swanctl/conf.d/tunnelwright.phase1.more.conf"
+TEXT = "/etc/swanctl/conf.d/tunnelwright.advanced.lan.conf"
+
+# Begun with the one key, confirmed, begun with the other, and taken back.
+RUNS = {
+    "begin": ("change.yml", {"new_psk": OLD, "timeout": 120}),
+    "confirm": ("checkpoint.yml", {"state": "confirmed"}),
+    "change": ("change.yml", {"new_psk": NEW, "timeout": 120}),
+    "check": ("checkpoint.yml", {"state": "rolled_back"}),
+    "back": ("checkpoint.yml", {"state": "rolled_back"}),
+}
+
+
+@dataclass
+class Story:
+    """What ansible-playbook said in each run, and where the secrets were after it."""
+
+    said: dict[str, str]
+    found: dict[str, list[dict[str, str]]]
+    processes: set[str]
+
+
+@pytest.fixture(scope="module")
+def story(gateways: list[Gateway]) -> Story:
+    said, found = {}, {}
+    with watched_processes(OLD, NEW) as processes:
+        for name, (play, variables) in RUNS.items():
+            options = ["-vvv", "--diff", *(["--check"] if name == "check" else [])]
+            done = playbook(play, *options, variables=variables)
+            assert done.returncode == 0, done.stdout
+            said[name] = done.stdout
+            found[name] = [files_with(gateway, OLD, NEW) for gateway in gateways]
+    return Story(said, found, processes)
+
+
+def files_with(gateway: Gateway, *secrets_: str) -> dict[str, str]:
+    """Every file of the host that shows a secret, with mode and owner."""
+    roots = ["/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/usr", "/var"]
+    # The patterns come from standard input, so that they are no process's arguments.
+    grep = ["grep", "-rlaF", "--exclude-dir=netns", "--file=-", *roots]
+    search = ["podman", "exec", "-i", gateway.container, *grep]
+    patterns = b"\n".join(form for secret in secrets_ for form in forms(secret))
+    done = subprocess.run(search, input=patterns, capture_output=True)
+    assert done.returncode < 2, done.stderr
+    paths = done.stdout.decode().splitlines()
+    return {path: gateway.sh(f"stat -c '%a %U %G' {path}") for path in paths}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_output(story: Story, run: str) -> None:
+    assert "Using module file" in story.said[run], "this is not -vvv"
+    assert telling(story.said[run], OLD, NEW) == []
+
+
+def test_arguments_and_environment_of_processes(story: Story) -> None:
+    assert story.processes == set()
+
+
+def test_diffs_are_shown(story: Story) -> None:
+    """Or there would be nothing in which a secret had to be masked."""
+    for run in ("confirm", "check", "back"):
+        assert OTHER in story.said[run]
+        assert "********" in story.said[run]
+
+
+@pytest.mark.parametrize(
+    ("run", "paths"),
+    [
+        ("begin", {OTHER, MORE, TEXT}),
+        ("confirm", {OTHER, MORE, TEXT}),
+        ("change", {OTHER, MORE, TEXT, KEPT}),
+        ("check", {OTHER, MORE, TEXT, KEPT}),
+        ("back", {OTHER, MORE, TEXT}),
+    ],
+)
+def test_files(story: Story, run: str, paths: set[str]) -> None:
+    for found in story.found[run]:
+        assert found == dict.fromkeys(paths, "600 root root")
+
+
+def test_the_old_key_is_back(story: Story, gateways: list[Gateway]) -> None:
+    for gateway in gateways:
+        assert files_with(gateway, NEW) == {}
+        assert not gateway.host.file(KEPT).exists
+        assert gateway.record()["reason"] == "asked for"
+        assert gateway.sh(f"stat -c '%a %U %G' {RECORD}") == "600 root root"
+        journal = gateway.host.run("journalctl --all --output=export").stdout_bytes
+        assert b"rolled back to the state of" in journal
+        assert not shows(journal, OLD, NEW)
+
+
+def test_directories_are_for_root_alone(gateways: list[Gateway], story: Story) -> None:
+    for gateway in gateways:
+        assert gateway.sh("stat -c '%a %U %G' /var/lib/tunnelwright") == "700 root root"

@@ -1,0 +1,75 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What the timer starts on the managed host: ``main`` of the program of the rollback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import typing as t
+
+from .._errors import TunnelwrightError
+from . import checkpoint, vici
+from .host import Host
+from .rollback import ASKED, TIMEOUT, roll_back
+from .timer import TIMER, disarm
+
+# ``ready``: is everything there that it needs? ``now``: for a person on the console.
+VERBS = ("ready", "timeout", "now")
+
+
+def main(arguments: t.Sequence[str]) -> int:
+    """The exit status; after any but 0 systemd runs it again."""
+    verb = arguments[1] if len(arguments) == 2 else ""
+    if verb not in VERBS:
+        print(f"usage: {arguments[0]} {' | '.join(VERBS)}", file=sys.stderr)
+        return 2
+    if verb == "ready":
+        return _ready()
+    try:
+        with Host(execute) as host, host.exclusive("the rollback"):
+            return _roll_back(host, in_time=verb == "now")
+    except TunnelwrightError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _ready() -> int:
+    if not vici.available():
+        print(f"the Python library vici is not installed for {sys.executable}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _roll_back(host: Host, *, in_time: bool) -> int:
+    if not in_time and host.systemd.is_waiting(TIMER):
+        # The controller was heard of while this had to wait.
+        return 0
+    kept = checkpoint.load(host.files)
+    if kept is None:
+        disarm(host, from_within=not in_time)
+        return 0
+    roll_back(host, kept, ASKED if in_time else TIMEOUT, from_within=not in_time)
+    return 1 if checkpoint.exists(host.files) else 0
+
+
+def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
+    """A program of the host, in the C locale."""
+    try:
+        done = subprocess.run(
+            argv,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env={**os.environ, "LC_ALL": "C", "LANG": "C"},
+            check=False,
+        )
+    except OSError as error:
+        return 127, "", f"{argv[0]}: {error.strerror or error}"
+    return done.returncode, done.stdout, done.stderr

@@ -1,0 +1,163 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The rollback where there can be no plan, or where it failed: the files, and what reads them.
+
+It asks nothing and goes on after whatever fails. Tunnels may be interrupted.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._errors import HostError, TunnelwrightError
+from .._model.network import VpnNetwork
+from .._render.artefacts import CONF_DIR, RECORD_DIR, File, connection_path
+from .._render.network_files import alias
+from .checkpoint import Checkpoint, KeptFiles, matches, networks_in, other_mtus, ours, take
+from .command import output
+from .dataplane import chose_userspace
+from .host import DAEMON_UNIT, Host
+
+_Files = t.Mapping[str, File]
+_PHASE1 = connection_path("*")
+
+
+def put_back(host: Host, kept: Checkpoint) -> list[str]:
+    """What went wrong, one text each."""
+    attempts = _Attempts()
+    with attempts:
+        # The session may have broken off, which is why this is needed.
+        host.hang_up()
+    now: _Files = {}
+    with attempts:
+        now = ours(host.files)
+    _power_down(host, attempts, kept)
+    _withdraw(host, attempts, networks_in(now), networks_in(kept.files))
+    _files(host, attempts, now, kept.files)
+    _power_up(host, attempts, kept)
+    for device in kept.mtus:
+        with attempts:
+            restore_mtu(host, kept, device)
+    _daemon(host, attempts, now, kept)
+    return attempts.failures
+
+
+def restore_mtu(host: Host, kept: Checkpoint, device: str) -> None:
+    """A network that gives none leaves its interface with the one that it has."""
+    if device in other_mtus(host, kept):
+        host.link.set_mtu(device, kept.mtus[device])
+
+
+class _Attempts:
+    """A context that an error leaves, but that goes no further."""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: object, _trace: object) -> bool:
+        if isinstance(error, TunnelwrightError):
+            self.failures.append(str(error))
+        return isinstance(error, TunnelwrightError)
+
+
+def _power_down(host: Host, attempts: _Attempts, kept: Checkpoint) -> None:
+    """Units that were not there, or not on, while their scripts are the ones to do it."""
+    states: t.Mapping[str, str] = {}
+    with attempts:
+        states = take(host, kept.timeout).units
+    for unit, state in states.items():
+        was = kept.units.get(unit, "disabled, inactive")
+        if unit == DAEMON_UNIT or state == was:
+            continue
+        with attempts:
+            if was.endswith(" inactive"):
+                host.systemd.stop(unit)
+        with attempts:
+            if was.startswith("disabled"):
+                host.systemd.disable(unit)
+
+
+def _withdraw(
+    host: Host,
+    attempts: _Attempts,
+    now: t.Mapping[str, VpnNetwork],
+    kept: t.Mapping[str, VpnNetwork],
+) -> None:
+    """Interfaces of ours, and addresses on those of others, that were not there."""
+    for name, network in now.items():
+        old = kept.get(name)
+        stays = old is not None and old.started and old.device == network.device
+        router = old.router if old is not None and stays else ""
+        with attempts:
+            link = host.link.get(network.device)
+            if link is None:
+                continue
+            if not stays and link.alias == alias(network):
+                host.link.delete(network.device)
+            elif network.router != router and network.router in link.addresses:
+                host.link.delete_address(network.device, network.router)
+
+
+def _files(host: Host, attempts: _Attempts, now: _Files, kept: _Files) -> None:
+    for path, file in kept.items():
+        if now.get(path) != file:
+            with attempts:
+                host.files.write(file)
+    for path in now.keys() - kept.keys():
+        with attempts:
+            host.files.remove(path)
+    with attempts:
+        host.systemd.daemon_reload()
+
+
+def _power_up(host: Host, attempts: _Attempts, kept: Checkpoint) -> None:
+    """The script brings up what it finds, so that it runs where the unit is on already, too."""
+    for unit, state in kept.units.items():
+        if unit == DAEMON_UNIT:
+            continue
+        if state.endswith(" active"):
+            with attempts:
+                if host.systemd.is_active(unit):
+                    name = unit.partition("-")[2].rpartition(".")[0]
+                    script = f"{RECORD_DIR}/{name}.sh"
+                    output(host.run, f"start {script}", ["/bin/sh", script, "start"])
+                else:
+                    host.systemd.start(unit)
+        with attempts:
+            if state.startswith("enabled") and not host.systemd.is_enabled(unit):
+                host.systemd.enable(unit)
+
+
+def _daemon(host: Host, attempts: _Attempts, now: _Files, kept: Checkpoint) -> None:
+    """Restarted only if it does not answer, or has the wrong plugins: it loads them then."""
+    wrong = chose_userspace(KeptFiles(now)) != chose_userspace(KeptFiles(kept.files))
+    try:
+        host.vici.version()
+    except HostError:
+        wrong = True
+    if wrong:
+        if kept.units.get(DAEMON_UNIT, "").endswith(" active"):
+            with attempts:
+                host.restart_daemon()
+        return
+    changed = [
+        path[len(CONF_DIR) + len("/tunnelwright.phase1.") : -len(".conf")]
+        for path, file in now.items()
+        if matches(path, _PHASE1) and kept.files.get(path) != file
+    ]
+    with attempts:
+        host.vici.reload_settings()
+    with attempts:
+        argv = ["swanctl", "--load-all", "--noprompt"]
+        output(host.run, "load everything into the IKE daemon", argv)
+    for name in changed:
+        # They outlive the connection that they came from.
+        with attempts:
+            host.vici.terminate_ike(name)

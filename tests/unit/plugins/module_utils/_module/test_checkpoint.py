@@ -1,0 +1,515 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole runs of ipsec_checkpoint and of what its timer starts, on a machine in memory."""
+
+from __future__ import annotations
+
+import copy
+import json
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import on_timeout, rollback
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.checkpoint import (
+    CHECKPOINT_DIR,
+    STATE_DIR,
+    STATE_FILE,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback import RECORD_FILE
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.timer import (
+    PROGRAM,
+    SERVICE,
+    TIMER,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    NETWORK,
+    PHASE1,
+    PHASE2,
+    PSK,
+    PUBKEY,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
+
+NEW_PSK = "another secret of 20 characters"
+SITE_B = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
+UNITS = [f"/etc/systemd/system/{unit}" for unit in (TIMER, SERVICE)]
+
+LAN = ("vpn_network", NETWORK)
+PEER = ("ipsec_phase1", PHASE1)
+TUNNEL = ("ipsec_phase2", PHASE2)
+GATEWAY = (LAN, PEER, TUNNEL)
+DMZ = {"name": "dmz", "ip_address": "10.9.0.1", "network_address": "10.9.0.0/24"}
+OTHER = {"name": "site-c", "network": "dmz", "remote_gateway": "192.0.2.3", "psk": NEW_PSK}
+
+# What a play might do, and what of it would have to be undone.
+CHANGES: dict[str, list[tuple[str, dict[str, t.Any]]]] = {
+    "nothing": [],
+    "values": [
+        ("vpn_network", {**NETWORK, "ip_address": "10.1.0.2", "mtu": 1400}),
+        ("ipsec_settings", {"network": "lan", "cisco_extensions": True, "mss_clamp": 1300}),
+        ("ipsec_phase1", {**PHASE1, "psk": NEW_PSK, "mobike": True}),
+        ("ipsec_phase2", {**PHASE2, "remote_network": ["10.3.0.0/24"]}),
+    ],
+    "interface": [("vpn_network", {**NETWORK, "interface": "lan0"})],
+    "attached": [("vpn_network", {**NETWORK, "interface_network": "eth0"})],
+    "more": [
+        ("vpn_network", DMZ),
+        ("ipsec_phase1", OTHER),
+        (
+            "ipsec_phase2",
+            {
+                "name": "dmz",
+                "network": "dmz",
+                "phase1": "site-c",
+                "local_network": ["10.9.0.0/24"],
+                "remote_network": ["10.8.0.0/24"],
+            },
+        ),
+        (
+            "ipsec_settings",
+            {
+                "network": "dmz",
+                "configuration_mode": "advanced",
+                "swanctl_conf": "connections { road { remote_addrs = 203.0.113.7\n } }\n",
+                "strongswan_conf": "charon {\n}\n",
+            },
+        ),
+    ],
+    "stopped": [("vpn_network", {"name": "lan", "state": "stopped"})],
+    "less": [("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})],
+    "all gone": [("vpn_network", {"name": "lan", "state": "absent", "force": True})],
+    "certificates": [("ipsec_phase1", {**PHASE1, **PUBKEY})],
+    "userspace": [("vpn_network", {**NETWORK, "dataplane": "userspace"})],
+}
+
+every_change = pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
+
+
+class Always(set):
+    """What fails however often it is tried."""
+
+    def discard(self, _item: str) -> None:
+        pass
+
+
+def checkpoint(machine: Machine, state: str = "started", **options: t.Any) -> dict[str, t.Any]:
+    return machine.run("ipsec_checkpoint", state=state, **options)
+
+
+def held(machine: Machine) -> tuple[t.Any, ...]:
+    """Everything that ours and the host's state is, but for what belongs to checkpoints."""
+    host = machine.host
+    files = {path: file for path, file in host.everything().items() if STATE_DIR not in path}
+    return copy.deepcopy(
+        (
+            {path: file for path, file in files.items() if path not in UNITS},
+            host.vici.connections(),
+            host.vici.shared,
+            host.vici.private,
+            host.vici.plugins(),
+            host.nft.tables,
+            host.link.devices,
+            host.systemd.enabled - {TIMER},
+            host.systemd.active - {TIMER},
+        )
+    )
+
+
+@pytest.fixture(name="pem", autouse=True)
+def _pem(machine: Machine) -> None:
+    for option in ("certificate", "private_key", "ca"):
+        path = machine.host.root / str(PUBKEY[option])[1:]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"-----BEGIN SOMETHING----- of-{option}")
+
+
+def changed(machine: Machine, changes: t.Any) -> None:
+    """``graceful`` would wait for SAs that are never there."""
+    for module, options in changes:
+        result = machine.run(module, **options)
+        assert result.get("changed"), result
+
+
+class TestStarted:
+    def test_what_it_leaves(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        before = machine.host.everything()
+        result = checkpoint(machine, timeout=30)
+        assert result["changed"] is True
+        assert result["ipsec_checkpoint"]["state"] == "started"
+        assert result["ipsec_checkpoint"]["timeout"] == 30
+        assert (result["differs"], result["diff"], result["impact"]) == ([], [], "none")
+        added = machine.host.everything().keys() - before.keys()
+        assert added == {STATE_FILE, PROGRAM, *UNITS}
+        assert {**machine.host.everything(), **before} == machine.host.everything()
+        assert TIMER in machine.host.systemd.enabled
+        assert machine.host.log[-1] == f"restart {TIMER}"
+        assert b"OnActiveSec=30\n" in machine.host.everything()[UNITS[0]].data
+
+    def test_what_is_in_it_is_for_root_alone(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        checkpoint(machine)
+        root = machine.host.root
+        for path in (STATE_FILE, PROGRAM):
+            assert (root / path[1:]).stat().st_mode & 0o7777 == 0o600
+        for path in (STATE_DIR, CHECKPOINT_DIR):
+            assert (root / path[1:]).stat().st_mode & 0o7777 == 0o700
+        assert PSK.encode() not in machine.host.everything()[PROGRAM].data
+
+    def test_the_program_is_tried_before_it_is_relied_on(self, machine: Machine) -> None:
+        before = machine.host.everything()
+        machine.host.failing = {f"{PROGRAM} ready"}
+        result = checkpoint(machine)
+        assert result["msg"] == (
+            f"try the program of the rollback: {PROGRAM} ready: it was not to be; "
+            "nothing was changed"
+        )
+        assert machine.host.everything() == before
+
+    @pytest.mark.parametrize("failing", [f"write {UNITS[0]}", "daemon-reload", f"restart {TIMER}"])
+    def test_a_failure_leaves_nothing(self, machine: Machine, failing: str) -> None:
+        machine.prepare(*GATEWAY)
+        before = machine.host.everything()
+        machine.host.failing = {failing}
+        assert checkpoint(machine)["msg"].endswith("nothing was changed")
+        assert machine.host.everything() == before
+        assert TIMER not in machine.host.systemd.enabled | machine.host.systemd.active
+
+    def test_again(self, machine: Machine) -> None:
+        """The older state is the last good one; the new time holds."""
+        machine.prepare(*GATEWAY)
+        since = checkpoint(machine, timeout=30)["ipsec_checkpoint"]["since"]
+        before = held(machine)
+        changed(machine, CHANGES["values"])
+        result = checkpoint(machine, timeout=60)
+        assert result["changed"] is False
+        assert result["ipsec_checkpoint"] == {"state": "started", "timeout": 60, "since": since}
+        assert f"{SITE_B}: changed" in result["differs"]
+        assert machine.host.log[-1] == f"restart {TIMER}"
+        assert b"OnActiveSec=60\n" in machine.host.everything()[UNITS[0]].data
+        assert machine.time_passes() == 0
+        assert held(machine) == before
+
+    def test_again_at_once(self, machine: Machine) -> None:
+        """Nothing but the timer and the state is touched: it may be running out just now."""
+        checkpoint(machine)
+        checkpoint(machine)
+        assert machine.host.log == [
+            f"write {STATE_FILE}",
+            f"{PROGRAM} ready",
+            "daemon-reload",
+            f"restart {TIMER}",
+        ]
+
+    def test_check(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        before = machine.host.everything()
+        predicted = checkpoint(machine, check=True)
+        assert (machine.host.log, machine.host.everything()) == ([], before)
+        done = checkpoint(machine)
+        for result in (predicted, done):
+            result["ipsec_checkpoint"].pop("since")
+        assert predicted == done
+        assert checkpoint(machine, check=True)["changed"] is False
+        assert machine.host.log == []
+
+    @pytest.mark.parametrize("timeout", [9, 86401])
+    def test_timeout(self, machine: Machine, timeout: int) -> None:
+        assert checkpoint(machine, timeout=timeout)["msg"] == (
+            f"ipsec_checkpoint: timeout: {timeout} is not a legal value; "
+            "legal: a whole number 10 to 86400"
+        )
+
+    def test_a_network_may_be_called_rollback(self, machine: Machine) -> None:
+        machine.prepare(("vpn_network", {**NETWORK, "name": "rollback"}))
+        before = held(machine)
+        checkpoint(machine)
+        assert machine.time_passes() == 0
+        assert held(machine) == before
+
+
+class TestConfirmed:
+    def test_nothing_is_left(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        checkpoint(machine)
+        changed(machine, CHANGES["values"])
+        before = held(machine)
+        predicted = checkpoint(machine, "confirmed", check=True)
+        assert machine.host.log == []
+        done = checkpoint(machine, "confirmed")
+        assert done == predicted
+        assert done["changed"] is True
+        assert f"{SITE_B}: changed" in done["differs"]
+        assert held(machine) == before
+        assert not (machine.host.root / STATE_DIR[1:]).exists()
+        assert not [path for path in UNITS if path in machine.host.everything()]
+        assert TIMER not in machine.host.systemd.enabled | machine.host.systemd.active
+        assert checkpoint(machine, "confirmed")["changed"] is False
+
+    def test_without_a_checkpoint(self, machine: Machine) -> None:
+        for check in (True, False):
+            result = checkpoint(machine, "confirmed", check=check)
+            assert (result["changed"], result["actions"]) == (False, [])
+            assert machine.host.log == []
+
+    def test_diff_hides_secrets(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        checkpoint(machine)
+        changed(machine, CHANGES["values"] + CHANGES["certificates"])
+        shown = checkpoint(machine, "confirmed")
+        text = json.dumps(shown)
+        assert SITE_B in text
+        assert "********" in text
+        assert "-----BEGIN SOMETHING----- of-private_key" not in text
+        assert NEW_PSK not in text
+
+    def test_too_late(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        checkpoint(machine, timeout=30)
+        changed(machine, CHANGES["values"])
+        machine.time_passes()
+        predicted = checkpoint(machine, "confirmed", check=True)
+        assert "too late" in str(predicted["warnings"])
+        for _again in range(2):
+            result = checkpoint(machine, "confirmed")
+            assert result["failed"] is True
+            assert result["msg"].startswith("confirm the changes: too late: 20")
+            assert "because no sign of life of the controller for 30 s" in result["msg"]
+            assert f"{SITE_B}: changed" in result["msg"]
+        checkpoint(machine)
+        assert checkpoint(machine, "confirmed")["changed"] is True
+        assert not (machine.host.root / STATE_DIR[1:]).exists()
+
+    def test_what_a_run_that_died_has_left(self, machine: Machine) -> None:
+        checkpoint(machine)
+        machine.host.files.remove(STATE_FILE)
+        for check in (True, False):
+            assert checkpoint(machine, "confirmed", check=check)["changed"] is True
+        assert not (machine.host.root / STATE_DIR[1:]).exists()
+        assert checkpoint(machine, "confirmed")["changed"] is False
+
+
+class TestRolledBack:
+    @every_change
+    def test_everything_is_as_it_was(self, machine: Machine, changes: t.Any) -> None:
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        changed(machine, changes)
+        files = machine.host.everything()
+        predicted = checkpoint(machine, "rolled_back", check=True)
+        assert (machine.changes, machine.host.everything()) == ([], files)
+        done = checkpoint(machine, "rolled_back")
+        assert done == predicted
+        assert done["changed"] is True
+        assert "warnings" not in done
+        assert bool(done["differs"]) == bool(done["diff"]) == bool(changes)
+        assert held(machine) == before
+        assert not (machine.host.root / CHECKPOINT_DIR[1:]).exists()
+        assert checkpoint(machine, "rolled_back")["changed"] is False
+
+    @every_change
+    def test_by_the_timer(self, machine: Machine, changes: t.Any) -> None:
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        changed(machine, changes)
+        assert machine.time_passes() == 0
+        assert held(machine) == before
+        record = json.loads(machine.host.everything()[RECORD_FILE].data)
+        assert record["reason"] == "timeout"
+        assert (record["errors"], record["left"]) == ([], [])
+        assert bool(record["restored"]) == bool(changes)
+        assert len(machine.journal) == 1
+        assert not [path for path in UNITS if path in machine.host.everything()]
+        assert TIMER not in machine.host.systemd.enabled | machine.host.systemd.active
+
+    def test_to_nothing(self, machine: Machine) -> None:
+        before = held(machine)
+        checkpoint(machine)
+        changed(machine, [*GATEWAY, *CHANGES["more"]])
+        assert machine.time_passes() == 0
+        assert held(machine) == before
+        assert not (machine.host.root / "etc/tunnelwright").exists()
+
+    def test_other_tunnels_are_left_alone(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        checkpoint(machine)
+        changed(machine, CHANGES["more"])
+        machine.host.vici.up = {"site-b": {"net"}, "site-c": {"dmz"}}
+        result = checkpoint(machine, "rolled_back")
+        assert result["impact"] == "ike"
+        assert machine.host.vici.up == {"site-b": {"net"}}
+        assert not [line for line in machine.host.log if line.endswith("site-b")]
+
+    def test_a_changed_tunnel_does_not_stay_up(self, machine: Machine) -> None:
+        """What its peer makes of the old values can't be waited for: it may cut the host off."""
+        machine.prepare(*GATEWAY)
+        checkpoint(machine)
+        changed(machine, [("ipsec_phase2", {**PHASE2, "remote_network": ["0.0.0.0/0"]})])
+        machine.host.vici.up = {"site-b": {"net"}}
+        machine.time_passes()
+        assert "terminate site-b" in machine.host.log
+
+    def test_a_spoilt_file_comes_back(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        for path in (SITE_B, "/etc/tunnelwright/lan.json", "/etc/tunnelwright/lan.nft"):
+            (machine.host.root / path[1:]).write_text("{")
+        stray = "/etc/swanctl/conf.d/tunnelwright.phase1.copy.conf"
+        (machine.host.root / stray[1:]).write_text("{")
+        result = checkpoint(machine, "rolled_back")
+        assert "warnings" not in result
+        assert f"{stray}: added" in result["differs"]
+        assert held(machine) == before
+
+    def test_the_mtu_that_was_not_given(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        checkpoint(machine)
+        changed(machine, [("vpn_network", {**NETWORK, "mtu": 1400})])
+        result = checkpoint(machine, "rolled_back")
+        assert "MTU of vpn-lan: was 1500, is 1400" in result["differs"]
+        assert "set the MTU of vpn-lan to 1500" in result["actions"]
+        assert "mtu vpn-lan 1500" in machine.host.log
+
+    def test_without_a_checkpoint(self, machine: Machine) -> None:
+        result = checkpoint(machine, "rolled_back")
+        assert (result["changed"], result["actions"], machine.host.log) == (False, [], [])
+
+    def test_after_the_timer(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        checkpoint(machine)
+        machine.time_passes()
+        result = checkpoint(machine, "rolled_back")
+        assert result["changed"] is False
+        assert "no sign of life" in str(result["warnings"])
+
+    def test_no_secret_is_said(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        checkpoint(machine)
+        changed(machine, CHANGES["values"])
+        shown = json.dumps(checkpoint(machine, "rolled_back"))
+        said = [shown, *machine.journal, machine.host.everything()[RECORD_FILE].data.decode()]
+        assert SITE_B in shown
+        for text in said:
+            assert PSK not in text
+            assert NEW_PSK not in text
+
+
+class TestWithoutAPlan:
+    """The files are put back, and whoever reads them does so."""
+
+    @every_change
+    @pytest.mark.parametrize("dead", [True, False], ids=["dead", "alive"])
+    def test_everything_is_as_it_was(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch, changes: t.Any, dead: bool
+    ) -> None:
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        changed(machine, changes)
+        machine.host.dead = dead
+        if not dead:
+            monkeypatch.setattr(rollback, "make_plan", lambda *_given: 1 / 0)
+        userspace = "userspace" in str(changes)
+        assert machine.time_passes() == 0
+        assert ("restart" in machine.host.log) == (dead or userspace)
+        assert held(machine) == before
+        record = json.loads(machine.host.everything()[RECORD_FILE].data)
+        (error,) = record["errors"]
+        assert error.startswith("reach the IKE daemon" if dead else "ZeroDivisionError in ")
+        assert record["left"] == []
+
+    def test_a_tunnel_that_was_changed_does_not_stay_up(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        machine.prepare(*GATEWAY)
+        checkpoint(machine)
+        changed(machine, CHANGES["more"])
+        machine.host.vici.up = {"site-b": {"net"}, "site-c": {"dmz"}}
+        monkeypatch.setattr(rollback, "make_plan", lambda *_given: 1 / 0)
+        machine.time_passes()
+        assert machine.host.vici.up == {"site-b": {"net"}}
+
+    def test_a_failed_plan(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        changed(machine, CHANGES["values"])
+        machine.host.failing = {"load site-b"}
+        result = checkpoint(machine, "rolled_back")
+        assert result["changed"] is True
+        assert "load site-b: it was not to be" in str(result["warnings"])
+        assert held(machine)[0] == before[0]
+        assert "put the files back, and have them read by whoever reads them" in result["actions"]
+
+    def test_a_daemon_that_was_off_before_stays_so(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        machine.host.dead = True
+        checkpoint(machine)
+        machine.host.files.remove(SITE_B)
+        machine.time_passes()
+        assert machine.host.dead is True
+        assert SITE_B in machine.host.everything()
+
+    def test_until_the_files_are_there(self, machine: Machine) -> None:
+        """What can't be done now is tried again; the last good state is not given up before."""
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        changed(machine, CHANGES["values"])
+        machine.host.failing = Always([f"write {SITE_B}"])
+        assert machine.time_passes() == 1
+        assert f"NOT restored: {SITE_B}: changed" in machine.journal[-1]
+        assert machine.time_passes() == 1
+        machine.host.failing = set()
+        assert machine.time_passes() == 0
+        assert held(machine)[0] == before[0]
+        record = json.loads(machine.host.everything()[RECORD_FILE].data)
+        assert "/etc/tunnelwright/lan.nft: changed" in record["restored"]
+        assert f"{SITE_B}: changed" in record["restored"]
+
+
+class TestSignsOfLife:
+    def test_every_module_starts_the_timer_anew(self, machine: Machine) -> None:
+        checkpoint(machine)
+        for module, options in GATEWAY:
+            machine.run(module, **options)
+            assert machine.changes[0] == machine.changes[-1] == f"restart {TIMER}"
+
+    def test_a_failure_is_one_too(self, machine: Machine) -> None:
+        machine.prepare(LAN)
+        checkpoint(machine)
+        machine.host.failing = {f"write {SITE_B}"}
+        assert machine.run("ipsec_phase1", **PHASE1)["failed"] is True
+        assert machine.changes[-1] == f"restart {TIMER}"
+
+    def test_not_in_check_mode(self, machine: Machine) -> None:
+        checkpoint(machine)
+        machine.run("vpn_network", check=True, **NETWORK)
+        assert machine.changes == []
+
+    def test_not_without_a_checkpoint(self, machine: Machine) -> None:
+        machine.prepare(LAN)
+        assert f"restart {TIMER}" not in machine.changes
+
+    def test_a_timer_that_does_not_start_is_told_before_anything_is_changed(
+        self, machine: Machine
+    ) -> None:
+        checkpoint(machine)
+        machine.host.failing = {f"restart {TIMER}"}
+        result = machine.run("vpn_network", **NETWORK)
+        assert result["msg"] == f"restart {TIMER}: it was not to be"
+        assert machine.changes == [f"restart {TIMER}"]
+
+    def test_one_that_came_while_the_rollback_had_to_wait(self, machine: Machine) -> None:
+        checkpoint(machine)
+        changed(machine, [LAN])
+        before = machine.host.everything()
+        # A module has held the lock meanwhile, and has started the timer anew.
+        assert TIMER in machine.host.systemd.active
+        assert on_timeout.main(["rollback.pyz", "timeout"]) == 0
+        assert machine.host.everything() == before
