@@ -19,13 +19,17 @@ import os
 import typing as t
 
 from .._errors import HostError
-from .._render.artefacts import OWN_DIRECTORIES, RECORD_DIR, File
+from .._render.artefacts import OWN_DIRECTORIES, RECORD_DIR, SWANCTL_DIR, File
 
 # Directories that we make are for root to write and for everybody to see.
 _DIRECTORY_MODE = 0o755
 
 # Names beside a file, hidden from whatever looks for *.conf, *.pem or *.service.
 _NEW, _OLD = ".{}.new", ".{}.old"
+# swanctl loads whatever file lies among its certificates and keys, hidden or not, and charon does
+# not start where one can't be loaded; directories it passes over.
+_CREDENTIALS = tuple(f"{SWANCTL_DIR}/{name}" for name in ("x509", "private", "x509ca"))
+_APART = ".tunnelwright"
 
 
 class Files:
@@ -87,6 +91,7 @@ class Files:
         try:
             if os.path.isdir(target) and not os.path.islink(target):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            _make_apart(_beside(target, _OLD))
             os.replace(target, _beside(target, _OLD))
             _sync_directory(os.path.dirname(target))
         except FileNotFoundError:
@@ -106,6 +111,13 @@ class Files:
                 for path in glob.glob(f"{self._root}{directory}/.{ours}*.{ending}"):
                     with contextlib.suppress(OSError):
                         os.unlink(path)
+        for directory in _CREDENTIALS:
+            apart = f"{self._root}{directory}/{_APART}"
+            for path in glob.glob(f"{apart}/.*"):
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+            with contextlib.suppress(OSError):
+                os.rmdir(apart)
         with contextlib.suppress(OSError):
             os.rmdir(self._root + RECORD_DIR)
 
@@ -113,6 +125,7 @@ class Files:
         target = self._root + file.path
         temporary = _beside(target, _NEW)
         os.makedirs(os.path.dirname(target), _DIRECTORY_MODE, exist_ok=True)
+        _make_apart(temporary)
         # Not what somebody may have put there.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -126,6 +139,7 @@ class Files:
 
 def _keep(target: str, old: str) -> None:
     """A second name for what is about to be replaced."""
+    _make_apart(old)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(old)
     with contextlib.suppress(FileNotFoundError):
@@ -134,7 +148,16 @@ def _keep(target: str, old: str) -> None:
 
 def _beside(target: str, form: str) -> str:
     directory, name = os.path.split(target)
+    if directory.endswith(_CREDENTIALS):
+        directory = os.path.join(directory, _APART)
     return os.path.join(directory, form.format(name))
+
+
+def _make_apart(path: str) -> None:
+    directory = os.path.dirname(path)
+    if os.path.basename(directory) == _APART and os.path.isdir(os.path.dirname(directory)):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(directory, 0o700)
 
 
 def _holds(path: str, file: File) -> bool:

@@ -78,7 +78,7 @@ def _run(
     plan = make_plan(before, after, observed, scope, params.get("apply", GRACEFUL))
     end_trials(host, observed.daemon)
     try_out(host, plan)
-    return edit, plan, settled(before, after, scope), warnings
+    return edit, plan, settled(before, after, scope, left), warnings
 
 
 def _credentials(host: Host, edit: Edit) -> dict[str, Credentials]:

@@ -153,6 +153,30 @@ def test_whatever_fails_no_temporary_file_is_left(
     assert list((tmp_path / "d").iterdir()) == []
 
 
+@pytest.mark.parametrize("directory", ["x509", "private", "x509ca"])
+def test_swanctl_sees_no_temporary_file(files: Files, tmp_path: Path, directory: str) -> None:
+    """It loads every file there, be it hidden, half written, or the one before."""
+    key = File(f"/etc/swanctl/{directory}/tunnelwright.site-b.pem", b"key", PRIVATE)
+    place = tmp_path / key.path[1:]
+    files.write(key)
+    files.clean()
+
+    def there() -> list[str]:
+        return sorted(path.name for path in place.parent.iterdir() if path.is_file())
+
+    files.stage([File(key.path, b"another", PRIVATE)])
+    assert there() == [place.name]
+    files.write(File(key.path, b"another", PRIVATE))
+    assert there() == [place.name]
+    files.write(key)
+    files.remove(key.path)
+    assert there() == []
+    files.write(key)
+    assert files.read(key.path) == key
+    files.clean()
+    assert [path.name for path in place.parent.iterdir()] == [place.name]
+
+
 def test_the_mode_is_not_left_to_the_umask(files: Files) -> None:
     before = os.umask(0o077)
     try:
