@@ -95,7 +95,7 @@ def phase1(side: str, peer: Host, name: str) -> Options:
         "identifier": f"{name}-{side}.example",
         "peer_identifier": f"{name}-{FACING[side]}.example",
         "psk": f"the first key of tunnel {name}",
-        # In the userspace data plane on_demand only answers, so that one side calls.
+        # The other side calls only where traffic finds no SA, lest two attempts meet.
         "connection_behavior": "start" if side == "a" else "on_demand",
         "encryption": [COMMON],
         **LASTING,
