@@ -27,6 +27,7 @@ import vici
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import link
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import vici as vici_adapter
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici import Vici
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import (
@@ -101,9 +102,10 @@ def befall(module: str, options: Answer, mishap: Answer) -> Answer:
     return faults.carried_out(lambda: run(module, options), mishap)
 
 
-def bounds(answer: float, patience: float) -> Answer:
+def bounds(answer: float, lookup: float, patience: float) -> Answer:
     """How long the next runs wait for the IKE daemon, and for another run, in seconds."""
     Vici.__init__.__kwdefaults__["timeout"] = answer
+    vici_adapter.LOOKUP_TIMEOUT = lookup
     exclusive.__wrapped__.__kwdefaults__["patience"] = patience  # type: ignore[attr-defined]
     return {}
 

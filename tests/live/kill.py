@@ -80,6 +80,8 @@ class Walk:
     rig: Rig
     scenario: Scenario
     sides: tuple[Side, Side] = field(init=False)
+    # Where the task leads that is killed, if the play goes on.
+    through: list[State] = field(default_factory=list)
     todo: tuple[list[Point], list[Point]] = field(init=False)
     done: int = 0
     failures: list[str] = field(default_factory=list)
@@ -117,7 +119,6 @@ class Walk:
                 print(f"\n{self.failures[-1]}", flush=True)
                 self._clean()
                 at = self._reach(0)
-            self.done += 1
 
     def _reach(self, side: int) -> int:
         for task in self.sides[side].tasks:
@@ -140,10 +141,10 @@ class Walk:
         with device.listening(after=0.2) as events:
             for task in there.tasks[:kills]:
                 device.apply(*task)
-            device.killed(*there.tasks[kills], number=point.number, when=point.when)
+            self.done += device.killed(*there.tasks[kills], number=point.number, when=point.when)
             device.ask("settled")
             between = device.state()
-            check_between(between, here.state, there.state)
+            check_between(between, here.state, self.through[at])
             if point.follow == LOADED:
                 loaded = device.sh("swanctl --load-all --noprompt 2>&1")
                 assert "failed" not in loaded, loaded
@@ -162,19 +163,20 @@ class Walk:
             again = self.device.apply(*task)
             assert not again.changed, f"changed once more: {told(again)}"
             assert not again.writing, f"unchanged, yet sent {again.writing}"
-        self._wait(side)
+        if side.authenticates is None:
+            self._wait(side)
 
     def _check_there(self, side: Side) -> None:
         device = self.device
+        if side.authenticates is not None:
+            assert self._authenticates() == side.authenticates, "another secret is loaded"
         odd = differing(device.state(), side.state)
         assert not odd, f"reached, and where an undisturbed run ends: {odd}"
         left = device.sh("ls -a /run | grep ^tunnelwright || true").split()
         assert left in ([], ["tunnelwright.lock"]), f"left in /run: {left}"
-        if side.children:
+        if side.children and side.authenticates is not False:
             odd = differing(self._values(), side.values)
             assert not odd, f"SAs that are up, and those of an undisturbed run: {odd}"
-        if side.authenticates is not None:
-            assert self._authenticates() == side.authenticates, "another secret is loaded"
 
     def _authenticates(self) -> bool:
         """Tried with a new IKE SA, since the daemon shows no secret."""
@@ -205,6 +207,7 @@ class Walk:
         for task in tasks[:kills]:
             self.device.apply(*task)
         effects = self.device.counted(*tasks[kills]).effects
+        self.through.append(self.device.state())
         for task in tasks[kills + 1 :]:
             self.device.apply(*task)
         return effects
@@ -230,7 +233,9 @@ class Walk:
         )
 
     def _wait(self, side: Side) -> None:
-        if side.children and side.authenticates is not False:
+        if side.authenticates is not None:
+            self._authenticates()
+        elif side.children:
             self.device.wait_for(*side.children, seconds=5)
 
     def _values(self) -> dict[str, t.Any]:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.changes import AES128
-from ansible_collections.tunnelwright.ipsec.tests.live.host import Run
+from ansible_collections.tunnelwright.ipsec.tests.live.faults import AFTER, BEFORE
+from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.kill import Task, differing
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 
@@ -110,7 +111,7 @@ BREAKS = (
         "read-only etc, new network",
         "mount --bind /etc /etc; mount -o remount,ro,bind /etc",
         "umount /etc",
-        r"write /etc/tunnelwright/dmz.nft: Read-only file system; nothing was changed",
+        r"write /etc/tunnelwright/dmz.json: Read-only file system; nothing was changed",
         _network,
     ),
     Break(
@@ -176,7 +177,8 @@ BREAKS = (
         "systemctl refuses",
         wrapper("systemctl", "*enable*", "Failed to enable unit: Unit file is masked."),
         "rm -f /usr/local/sbin/systemctl",
-        rf"enable tunnelwright-dmz.service: Failed to enable unit: Unit file is masked.; {TAKEN_BACK}",
+        "enable tunnelwright-dmz.service: Failed to enable unit: Unit file is masked.; "
+        f"{TAKEN_BACK}",
         _network,
     ),
 )
@@ -227,23 +229,169 @@ def harmless(run: Run) -> None:
 def converges(rig: Rig, task: Task) -> None:
     device = rig.device
     assert device.apply(*task).changed
+    converged(rig, task)
+    device.wait_for("site-b/net", "site-c/net")
+
+
+def converged(rig: Rig, task: Task) -> None:
+    device = rig.device
     again = device.apply(*task)
     assert not again.changed, (rig.release, again.result)
     assert not again.writing
-    device.wait_for("site-b/net", "site-c/net")
     left = device.sh("ls -a /run | grep ^tunnelwright || true").split()
     assert left == ["tunnelwright.lock"]
+
+
+def running(device: Host) -> None:
+    """Until the IKE daemon, which systemd starts anew when it has crashed, has loaded its files."""
+    device.sh("sleep 0.3; systemctl reset-failed strongswan; systemctl start strongswan")
 
 
 def bring_up(rig: Rig) -> None:
     """Tunnels to two peers that are up, and nothing else of ours."""
     device = rig.device
-    device.sh("systemctl reset-failed strongswan || true")
+    running(device)
     device.apply("vpn_network", {"name": "dmz", "state": "absent"})
+    if "site-b/net" not in device.sas().child:
+        device.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
     device.apply("ipsec_phase1", rig.phase1())
     device.apply("ipsec_phase2", rig.phase2("more", state="absent"))
     device.apply("ipsec_phase2", rig.phase2())
     device.wait_for("site-b/net", "site-c/net")
+
+
+CRASH = "systemctl kill --signal=KILL strongswan"
+HANG = "systemctl kill --signal=STOP strongswan"
+GO_ON = "systemctl kill --signal=CONT strongswan"
+
+# What a run says that could not come to its end.
+ENDS = ("nothing was changed", TAKEN_BACK, "in the same way")
+
+
+@pytest.mark.parametrize("mishap", [CRASH, HANG], ids=("crash", "hang"))
+@pytest.mark.parametrize("task", [_change, _psk, _more], ids=("change", "psk", "more"))
+def test_daemon_goes_while_a_run_speaks_with_it(
+    mishap: str, task: t.Callable[[Rig], Task], rigs: dict[str, Rig]
+) -> None:
+    """At each request that does something, before it or after."""
+
+    def on(rig: Rig) -> list[str]:
+        return befallen(rig, task(rig), mishap)
+
+    with ThreadPoolExecutor() as pool:
+        failures = [failure for found in pool.map(on, rigs.values()) for failure in found]
+    assert not failures, "\n".join(failures)
+
+
+def befallen(rig: Rig, task: Task, mishap: str) -> list[str]:
+    device = rig.device
+    bring_up(rig)
+    old = device.state()
+    effects = device.counted(*task).effects
+    new = device.state()
+    failures = []
+    for number, effect in enumerate(effects):
+        for when in (BEFORE, AFTER) if effect.startswith("vici") else ():
+            bring_up(rig)
+            run = device.befall(*task, number=number, when=when, script=mishap)
+            if mishap == HANG:
+                device.sh(GO_ON)
+            running(device)
+            said = str(run.result.get("msg", "succeeded"))
+            print(f"\n{rig.release}: {when} {number} {effect}: {said} ({run.seconds:.1f} s)")
+            try:
+                device.wait_for("site-c/net")
+                harmless(run)
+                assert "Traceback" not in said, said
+                assert run.seconds < 25, f"{run.seconds} s"
+                now = device.state()
+                if not run.failed:
+                    odd = differing(now, new)
+                    assert not odd, f"succeeded, yet {odd}"
+                elif "the files are the new ones" in said:
+                    assert now["files"] == new["files"], f"{said}, yet {differing(now, new)}"
+                elif mishap == CRASH:
+                    odd = differing(now, old)
+                    assert not odd, f"failed, yet {odd}"
+                device.apply(*task)
+                converged(rig, task)
+                odd = differing(device.state(), new)
+                assert not odd, f"next run: {odd}"
+            except AssertionError as error:
+                failures.append(f"{rig.release}: {when} {number} {effect}: {said}\n    {error}")
+    return failures
+
+
+def test_another_run_is_waited_for(rigs: dict[str, Rig], seconds: dict[str, Host]) -> None:
+    for release, rig in rigs.items():
+        bring_up(rig)
+        second = seconds[release]
+        with ThreadPoolExecutor() as pool:
+            first = pool.submit(
+                rig.device.befall, *_change(rig), number=4, when=BEFORE, script="sleep 1.5"
+            )
+            wait_until_held(second)
+            waiting = second.run(*_more(rig))
+            assert first.result().changed
+        assert not waiting.failed
+        assert re.search(
+            r"waited \d s for ipsec_phase2 \(process \d+\) to finish",
+            str(waiting.result["warnings"]),
+        )
+        for task in (_change(rig), _more(rig)):
+            converged(rig, task)
+
+
+def test_a_run_that_was_killed_is_not_waited_for(
+    rigs: dict[str, Rig], seconds: dict[str, Host]
+) -> None:
+    for release, rig in rigs.items():
+        bring_up(rig)
+        second = seconds[release]
+        with ThreadPoolExecutor() as pool:
+            dying = "sleep 1; kill -KILL $PPID"
+            first = pool.submit(rig.device.killed, *_change(rig), number=4, script=dying)
+            wait_until_held(second)
+            assert not second.run(*_change(rig)).failed
+            assert first.result()
+        converged(rig, _change(rig))
+
+
+def test_a_run_that_does_not_end_is_named(rigs: dict[str, Rig], seconds: dict[str, Host]) -> None:
+    for release, rig in rigs.items():
+        bring_up(rig)
+        second = seconds[release]
+        second.ask("bounds", answer=30.0, lookup=30.0, patience=1.0)
+        with ThreadPoolExecutor() as pool:
+            first = pool.submit(rig.device.befall, *_change(rig), number=4, script="sleep 4")
+            wait_until_held(second)
+            for check_mode in (False, True):
+                refused = second.run(*_more(rig), check=check_mode)
+                assert re.fullmatch(
+                    r"take /run/tunnelwright.lock: held for 1 s and more by ipsec_phase2 "
+                    r"\(process \d+, since \d\d:\d\d:\d\d\); nothing was changed",
+                    refused.result["msg"],
+                ), refused.result
+            first.result()
+        converged(rig, _change(rig))
+
+
+def wait_until_held(host: Host) -> None:
+    """Until somebody has taken the lock."""
+    host.sh("until ! flock --nonblock /run/tunnelwright.lock true; do sleep 0.05; done")
+
+
+@pytest.fixture(name="seconds", scope="module")
+def _seconds(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Host]]:
+    """A second driver on each device."""
+    found = {}
+    for release, rig in rigs.items():
+        device = rig.device
+        second = Host(f"{device.name}, second", device.container, device.ipv4, device.ipv6)
+        found[release] = second
+    yield found
+    for second in found.values():
+        second.close()
 
 
 @pytest.fixture(name="rigs", scope="module")
@@ -251,10 +399,10 @@ def _rigs(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Rig]]:
     for rig in rigs.values():
         device = rig.device
         device.wipe()
-        device.ask("bounds", answer=2.0, patience=2.0)
+        device.ask("bounds", answer=2.0, lookup=0.5, patience=60.0)
         device.apply("vpn_network", rig.network())
         device.apply("ipsec_phase1", rig.phase1(name="site-c", remote_gateway=rig.address(5)))
         device.apply("ipsec_phase2", rig.phase2(phase1="site-c", remote_network=["10.5.0.0/24"]))
     yield rigs
     for rig in rigs.values():
-        rig.device.ask("bounds", answer=30.0, patience=120.0)
+        rig.device.ask("bounds", answer=30.0, lookup=30.0, patience=120.0)

@@ -47,10 +47,29 @@ def _applied(host: Host, plan: Plan) -> list[str]:
         pid = host.vici.pid
         left = _begin(host, pid, plan)
         notes = _carry_out(host, plan, lambda: host.journal.take_back(pid, left))
+        _check_daemon(host, pid, plan)
         host.journal.end(unfinished(plan))
         return notes
     finally:
         host.files.clean()
+
+
+def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
+    """A daemon that was started anew meanwhile may have read files that were still the old ones."""
+    mine = unfinished(plan)
+    restarted = any(isinstance(step, steps.RestartDaemon) for step in plan.steps)
+    if restarted or not (mine.connections or mine.secrets or mine.settings):
+        return
+    with contextlib.suppress(HostError):
+        host.vici.version()
+    now = host.vici.pid
+    if now != pid:
+        host.journal.begin(now, plan)
+        raise HostError(
+            "look at the IKE daemon",
+            "it was started anew meanwhile and may hold the old values of what was changed; "
+            "the files are the new ones, and the next run has it load them",
+        )
 
 
 def _begin(host: Host, pid: int, plan: Plan) -> Unfinished:
@@ -94,13 +113,10 @@ def _try_connection(host: Host, step: steps.LoadConnection | steps.Supersede) ->
     """Under a throw-away name, with nothing that would start, trap or close."""
     try:
         host.vici.load_conn(TRIAL, trial_section(step.section))
+        host.vici.unload_conn(TRIAL)
     except HostError as error:
-        # One that an earlier run left behind, if any.
-        with contextlib.suppress(HostError):
-            host.vici.unload_conn(TRIAL)
         operation = f"try connection {step.name} in the IKE daemon"
         raise HostError(operation, f"{error.detail}; nothing was changed") from error
-    host.vici.unload_conn(TRIAL)
 
 
 def _try_key(host: Host, step: steps.LoadKey) -> None:
@@ -126,6 +142,7 @@ def end_trials(host: Host, daemon: DaemonState) -> None:
         host.vici.unload_conn(TRIAL)
     for key in daemon.unfinished.keys & daemon.keys:
         host.vici.unload_key(key)
+    host.journal.end(Unfinished(keys=daemon.unfinished.keys))
 
 
 def trial_section(section: Section) -> Section:
@@ -153,7 +170,8 @@ def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: Ho
     if failures and {*failures} == {str(error)}:
         return "taking back what had been done failed in the same way"
     if failures:
-        return f"taking back what had been done failed too: {'; '.join(failures)}"
+        told = "; ".join(dict.fromkeys(failures))
+        return f"taking back what had been done failed too: {told}"
     return _TAKEN_BACK if done or refreshes else _UNTOUCHED
 
 

@@ -21,6 +21,7 @@ from .lock import exclusive
 from .nft import Nft
 from .systemd import Systemd
 from .vici import Vici
+from .vici_socket import Silent
 
 DAEMON_UNIT = "strongswan.service"
 
@@ -65,14 +66,18 @@ class Host:
     def _once_more(self) -> Vici:
         """A daemon that has crashed is started anew by systemd; once in a run is enough."""
         if self._recovered:
-            raise HostError("reach the IKE daemon", "it broke off twice")
+            raise HostError("reach the IKE daemon", "it is out of reach since then")
         self._recovered = True
         deadline = time.monotonic() + RECOVERY_TIME
         while True:
             try:
-                return self._exit.enter_context(Vici())
-            except HostError:
-                if time.monotonic() > deadline:
+                session = self._exit.enter_context(Vici())
+                # One that is about to end still has its socket.
+                session.version()
+                return session
+            except HostError as error:
+                self._exit.close()
+                if isinstance(error, Silent) or time.monotonic() > deadline:
                     raise
                 time.sleep(_PAUSE)
 

@@ -74,7 +74,7 @@ class Journal:
             others,
             left.secrets - settled.secrets,
             left.settings and not settled.settings,
-            left.keys,
+            left.keys - settled.keys,
             left.networks - settled.networks,
         )
         if rest != left:

@@ -24,7 +24,7 @@ import typing as t
 
 from .._errors import HostError
 from .vici_message import ChildState, IkeState, Message, PolicyState, decode, encode
-from .vici_socket import BoundedSocket, charon_socket
+from .vici_socket import NO_ANSWER, BoundedSocket, Silent, charon_socket
 
 try:
     import vici
@@ -337,7 +337,8 @@ class Vici:
             # A late answer would be taken for that of the next command.
             self._socket.close()
             self._lost = _reason(error)
-            raise HostError(operation, self._lost) from error
+            kind = Silent if isinstance(error, socket.timeout) else HostError
+            raise kind(operation, self._lost) from error
 
 
 class _Refused(HostError):
@@ -353,7 +354,7 @@ def _checked(operation: str, message: Message) -> dict[str, t.Any]:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, socket.timeout):
-        return "the IKE daemon did not answer in time"
+        return NO_ANSWER
     if isinstance(error, OSError):
         return f"the IKE daemon broke off: {error.strerror or error}"
     return f"the IKE daemon gave an answer that makes no sense: {error}"

@@ -30,6 +30,9 @@ def charon_socket(path: str = SOCKET, timeout: float = CONNECT_TIMEOUT) -> socke
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
     try:
         sock.connect(path)
+    except BlockingIOError as error:
+        sock.close()
+        raise Silent(f"reach the IKE daemon at {path}", NO_ANSWER) from error
     except OSError as error:
         sock.close()
         raise HostError(
@@ -37,6 +40,13 @@ def charon_socket(path: str = SOCKET, timeout: float = CONNECT_TIMEOUT) -> socke
             f"{error.strerror or error}; is strongswan.service running, and does this run as root?",
         ) from error
     return sock
+
+
+class Silent(HostError):
+    """The daemon is there, and has not answered in time."""
+
+
+NO_ANSWER = "the IKE daemon did not answer in time"
 
 
 class BoundedSocket:

@@ -120,7 +120,7 @@ def _run(
     foreign.allow(plan)
     end_trials(host, observed.daemon)
     try_out(host, plan)
-    in_order = settled(before, after, scope)
+    in_order = settled(before, after, scope, left)
     return edit, plan, in_order, foreign.warnings + warnings
 
 

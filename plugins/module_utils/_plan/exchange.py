@@ -102,9 +102,7 @@ class Exchange:
             steps.append(SetAside(self.name, self.before))
         if would_be_dropped(self.before, self.after, loaded):
             steps.append(UnloadConnection(self.name, self.before))
-        if self.name in self.daemon.ike_ids and not self.installed:
-            # An attempt with the old values, which may go on for ever, or what is left of a tunnel,
-            # which charon closes at one change and not at another.
+        if self._given_up:
             steps.append(TerminateConnection(self.name))
         return Plan(tuple(steps))
 
@@ -115,6 +113,8 @@ class Exchange:
         if self.apply == REESTABLISH and self.stale:
             steps += self._torn_down()
         steps.append(Supersede(self.name, self._loaded(), self.before))
+        if self._given_up and not self.whole:
+            steps += self._begun_again()
         if self.renews:
             steps += self._brought_up()
         for child in self.gone:
@@ -128,7 +128,7 @@ class Exchange:
         """What becomes of the SAs that are up."""
         if self.name not in self.daemon.established:
             return (Impact(self.name, "none", "no SA of it is up"),)
-        if not self.installed:
+        if self._given_up:
             return (Impact(self.name, "ike", "it carries no Child SA: it is closed"),)
         if self._torn_down_whole:
             return (Impact(self.name, "ike", f"{self._changed()}: {self._how('IKE SA')}"),)
@@ -139,7 +139,9 @@ class Exchange:
         if self.whole:
             # What is said of the IKE SA holds for all that stay on it.
             listed = [impact for impact in listed if impact.kind == "child"]
-        return (*(whole if self.whole else ()), *listed)
+        return (*(whole if self.whole else ()), *listed) or (
+            Impact(self.name, "none", "no Child SA of it is up"),
+        )
 
     def _impact_on(self, child: str) -> Impact:
         sa = f"{self.name}/{child}"
@@ -170,6 +172,24 @@ class Exchange:
         """An IKE SA that is left without a child is closed by charon, at one change or another."""
         whole = self.whole or self.installed <= {*self.stale, *self.gone}
         return self.apply == REESTABLISH and bool(self.stale) and whole
+
+    @property
+    def _given_up(self) -> bool:
+        """Whether an IKE SA without children is to be closed, unless children are but added.
+
+        It is an attempt with the old values, which may go on for ever, or what is left of a tunnel,
+        which charon closes at one change and not at another.
+        """
+        idle = self.name in self.daemon.ike_ids and not self.installed
+        old, new = children(self.before), children(self.after)
+        return idle and (self.whole or any(new.get(name) != old[name] for name in old))
+
+    def _begun_again(self) -> t.Iterator[Step]:
+        """What was being attempted along with what has changed; charon begins the latter itself."""
+        old, new = children(self.before), children(self.after)
+        for name in sorted(old.keys() & new.keys()):
+            if old[name] == new[name] and "start" in str(new[name].get("start_action")):
+                yield Initiate(self.name, name)
 
     def _torn_down(self) -> list[Step]:
         if self._torn_down_whole:

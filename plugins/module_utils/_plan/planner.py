@@ -17,9 +17,9 @@ from .differences import state_difference
 from .exchange import GRACEFUL
 from .files import removed, written
 from .network import plan_network, plan_record
-from .observed import Observed, Unfinished
+from .observed import NOTHING, DaemonState, Observed, Unfinished
 from .plan import Impact, Plan, joined
-from .steps import HandOver, InstallTrap, ReloadSettings, RestartDaemon
+from .steps import HandOver, InstallTrap, ReloadSettings, RestartDaemon, UnloadSecret
 from .swanctl import plan_swanctl
 
 _T = t.TypeVar("_T")
@@ -50,17 +50,24 @@ def touched(
     )
 
 
-def settled(before: Artefacts, after: Artefacts, scope: Scope) -> Unfinished:
-    """What is in order when a plan for this scope has been carried out, whoever left it."""
-    parts = [
-        side.swanctl[path]
+def settled(
+    before: Artefacts, after: Artefacts, scope: Scope, left: Unfinished = NOTHING
+) -> Unfinished:
+    """What is in order when a plan for this scope has been carried out, of all that was ``left``.
+
+    That is what the scope covers, and what no file has.
+    """
+    others = [
+        part
         for side in (before, after)
-        for path in scope.swanctl
-        if path in side.swanctl
+        for path, part in side.swanctl.items()
+        if path not in scope.swanctl
     ]
+    connections = {name for part in others for name in part.owned}
+    secrets = {name for part in others for name in part.owned_secrets}
     return Unfinished(
-        {name: frozenset() for part in parts for name in part.owned},
-        frozenset(name for part in parts for name in part.owned_secrets),
+        {name: ids for name, ids in left.connections.items() if name not in connections},
+        left.secrets - secrets,
         settings=scope.daemon,
         networks=scope.networks,
     )
@@ -100,6 +107,7 @@ def make_plan(
         )
         + (_plan_daemon(before, after, observed, restart=bool(why)) if scope.daemon else Plan())
         + tunnels
+        + _plan_orphans(before, after, observed.daemon)
         + (_plan_restart(why, observed) if why else Plan())
         + joined(plan_network(before.networks.get(name), None, observed) for name in going)
         + _plan_records(changed - coming, before, after, observed)
@@ -128,6 +136,24 @@ def _handed_over_last(plan: Plan) -> Plan:
     late = tuple(step for step in plan.steps if isinstance(step, (HandOver, InstallTrap)))
     rest = tuple(step for step in plan.steps if step not in late)
     return replace(plan, steps=(*rest, *late))
+
+
+def _plan_orphans(before: Artefacts, after: Artefacts, daemon: DaemonState) -> Plan:
+    """Secrets that a run which died had loaded, of what no file has: nobody else knows of them."""
+    owned = {
+        name
+        for side in (before, after)
+        for part in side.swanctl.values()
+        for name in part.owned_secrets
+    }
+    left = sorted((daemon.unfinished.secrets & daemon.secrets) - owned)
+    return Plan(
+        tuple(UnloadSecret(name) for name in left),
+        tuple(
+            state_difference(f"secret {name} in the IKE daemon", "left over", "gone")
+            for name in left
+        ),
+    )
 
 
 def _guests(after: Artefacts, name: str) -> frozenset[str]:

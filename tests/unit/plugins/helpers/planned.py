@@ -53,7 +53,10 @@ def holding(*files: SwanctlFile | None, **daemon: t.Any) -> Observed:
 
 
 def up(*children: str) -> dict[str, t.Any]:
-    return {"established": {"site-b": frozenset(children)}}
+    return {
+        "established": {"site-b": frozenset(children)},
+        "ike_ids": {"site-b": frozenset({"1"})},
+    }
 
 
 def edited(before: SwanctlFile | None, after: SwanctlFile | None, **daemon: t.Any) -> Plan:

@@ -270,6 +270,24 @@ class TestTakenBack:
             "delete vpn-lan",
         ]
 
+    def test_a_daemon_that_was_started_anew_meanwhile(self, host: t.Any) -> None:
+        """It may have read the old file, with the new secret loaded into the one before it."""
+        secret = steps.LoadSecret(SharedSecret("s", "IKE", (), Secret(b"hush")))
+        write = host.files.write
+
+        def crash(file: File, *, keep: bool = False) -> None:
+            host.vici.pid += 1
+            write(file)
+
+        host.files.write = crash
+        with pytest.raises(HostError, match=r"started anew meanwhile .* the next run has it load"):
+            carry_out(host, secret, steps.WriteFile(FILE))
+        assert host.files.read("/a") == FILE
+        assert host.journal.read(host.vici.pid).secrets == {"s"}
+        carry_out(host, steps.WriteFile(FILE), steps.TerminateConnection("x"))
+        carry_out(host, secret, steps.WriteFile(FILE), steps.RestartDaemon("why"))
+        assert host.journal.read(host.vici.pid) == Unfinished()
+
     def test_when_it_fails_as_before_that_is_not_said_twice(self, host: t.Any) -> None:
         host.files.write(FILE)
         host.run = lambda _argv, _stdin: (1, "", "no")
@@ -390,7 +408,6 @@ class TestTrial:
         assert host.files.read("/a") is None
 
     def test_refused(self, host: t.Any) -> None:
-        host.vici.conns["tunnelwright-trial"] = {"version": "left by an earlier run"}
         host.failing = {"load tunnelwright-trial"}
         with pytest.raises(HostError) as raised:
             try_out(host, Plan((steps.LoadConnection("x", SECTION),)))
@@ -407,7 +424,9 @@ class TestTrial:
             keys=host.vici.keys(),
             unfinished=Unfinished(keys=frozenset({"k1", "k3"})),
         )
+        host.journal.take_back(1, left.unfinished)
         end_trials(host, left)
+        assert host.journal.read(1) == Unfinished()
         assert set(host.vici.conns) == {"site-b"}
         assert set(host.vici.private) == {"k2"}
         host.log.clear()
@@ -434,7 +453,7 @@ class TestTrial:
         assert noted == [{"k1"}, set()]
         assert set(host.vici.private) == {"k1"}
 
-    def test_refused_by_a_daemon_that_is_gone(self, host: t.Any) -> None:
-        host.failing = {"load tunnelwright-trial", "unload tunnelwright-trial"}
+    def test_a_daemon_that_goes_meanwhile(self, host: t.Any) -> None:
+        host.failing = {"unload tunnelwright-trial"}
         with pytest.raises(HostError, match=r"^try connection x in the IKE daemon: "):
             try_out(host, Plan((steps.LoadConnection("x", SECTION),)))

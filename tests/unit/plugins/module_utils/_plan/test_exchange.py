@@ -195,14 +195,23 @@ def test_a_child_that_is_not_up_is_not_waited_for():
     assert told(change) == [KEPT]
 
 
-@pytest.mark.parametrize("after", [ONE_CHILD, WHOLE])
+@pytest.mark.parametrize(("after", "again"), [(ONE_CHILD, ["initiate b/dmz"]), (WHOLE, [])])
 @pytest.mark.parametrize("apply", [GRACEFUL, REESTABLISH, DEFER])
-def test_an_ike_sa_without_children_is_closed(after, apply):
+def test_an_ike_sa_without_children_is_closed(after, again, apply):
     """charon does so by itself or not, by release and start action; so do we, always."""
     daemon = replace(UP, established={"b": frozenset()})
     change = exchange(section(), after, apply, daemon)
-    assert words(change) == [ASIDE, "close the IKE SA of b", LOAD]
+    # What was being attempted with what has changed is not begun again by charon.
+    assert words(change) == [ASIDE, "close the IKE SA of b", LOAD, *again]
     assert told(change) == [("b", "ike")]
+
+
+@pytest.mark.parametrize("state", [{"established": {"b": frozenset()}}, {"established": {}}])
+def test_a_child_that_is_added_disturbs_no_attempt(state):
+    """As a role does, one task after the other, while the first is being negotiated."""
+    change = exchange(section(dmz=""), section(), daemon=replace(UP, **state))
+    assert words(change) == [ASIDE, LOAD]
+    assert told(change) == [("b", "none")]
 
 
 def test_the_old_ike_sa_goes_too_if_all_that_is_on_it_is_configured_no_longer():

@@ -153,13 +153,37 @@ class TestScope:
 
     def test_settled(self) -> None:
         """Whatever there was, and is, within the scope."""
-        before, after = made(TWO[0], TWO[2]), made(*TWO)
-        scope = Scope(frozenset({"dmz"}), frozenset({SITE_B, "/gone"}), daemon=True)
-        assert settled(before, after, scope) == Unfinished(
-            {"site-b": frozenset()}, frozenset({"ike-site-b"}), True, networks=frozenset({"dmz"})
+        whole = made(*TWO)
+        names = ("site-b", "site-c", "gone")
+        left = Unfinished(
+            {name: frozenset({"7"}) for name in names},
+            frozenset(f"ike-{name}" for name in names),
         )
-        assert settled(before, made(), Scope(swanctl=frozenset({SITE_B}))) == Unfinished(
-            {"site-b": frozenset()}, frozenset({"ike-site-b"})
+        scope = Scope(frozenset({"dmz"}), frozenset({SITE_B}), daemon=True)
+        for before, after in ((whole, whole), (whole, made()), (made(), whole)):
+            assert settled(before, after, scope, left) == Unfinished(
+                {name: frozenset({"7"}) for name in ("site-b", "gone")},
+                frozenset({"ike-site-b", "ike-gone"}),
+                settings=True,
+                networks=frozenset({"dmz"}),
+            )
+
+    def test_a_secret_that_no_file_has(self) -> None:
+        """Loaded by a run that died before it wrote the file; others' secrets are never ours."""
+        whole = made(*TWO)
+        host = brought_to(whole)
+        names = frozenset({"ike-site-b", "ike-gone", "ike-unloaded"})
+        daemon = replace(
+            host.daemon,
+            secrets=host.daemon.secrets | {"ike-gone", "of-others"},
+            unfinished=Unfinished(secrets=names),
+        )
+        plan = make_plan(whole, whole, replace(host, daemon=daemon), Scope())
+        assert plan.actions == ["unload secret ike-gone"]
+        (shown,) = plan.differences
+        assert (shown.header, shown.before) == (
+            "secret ike-gone in the IKE daemon",
+            "left over\n",
         )
 
 

@@ -1,0 +1,82 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The session with an IKE daemon that breaks off."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import host as module
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.host import Host
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_socket import (
+    NO_ANSWER,
+    Silent,
+)
+
+BROKEN = HostError("speak", "the IKE daemon broke off")
+REFUSED = HostError("reach", "Connection refused")
+SILENT = Silent("speak", NO_ANSWER)
+
+
+class Daemon:
+    """What comes of each session: None where the daemon answers."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *sessions: HostError | None) -> None:
+        self.sessions = list(sessions)
+        monkeypatch.setattr(module, "Vici", lambda: Session(self))
+        monkeypatch.setattr(module, "_PAUSE", 0)
+
+
+class Session:
+    def __init__(self, daemon: Daemon) -> None:
+        self.error = daemon.sessions.pop(0)
+        self.lost = False
+        if self.error is REFUSED:
+            raise self.error
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        pass
+
+    def version(self) -> dict[str, str]:
+        if self.error is not None:
+            self.lost = True
+            raise self.error
+        return {}
+
+
+def test_one_that_crashed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon = Daemon(monkeypatch, None, BROKEN, REFUSED, None)
+    with Host(t.cast(t.Any, None)) as host:
+        first = t.cast(t.Any, host.vici)
+        assert host.vici is first
+        first.lost = True
+        again = host.vici
+        assert again is not first
+        assert host.vici is again
+        assert daemon.sessions == []
+        t.cast(t.Any, again).lost = True
+        with pytest.raises(HostError, match="out of reach since then"):
+            _ = host.vici
+
+
+@pytest.mark.parametrize(("error", "patience", "tried"), [(SILENT, 60, 1), (REFUSED, 0, 2)])
+def test_but_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch, error: HostError, patience: int, tried: int
+) -> None:
+    """Nor at all where it is there and says nothing: that may take long each time."""
+    monkeypatch.setattr(module, "RECOVERY_TIME", patience - 0.001)
+    daemon = Daemon(monkeypatch, None, *[error] * 5)
+    with Host(t.cast(t.Any, None)) as host:
+        t.cast(t.Any, host.vici).lost = True
+        with pytest.raises(HostError, match=error.detail):
+            _ = host.vici
+        assert len(daemon.sessions) >= 5 - tried
+        with pytest.raises(HostError, match="out of reach since then"):
+            _ = host.vici
