@@ -112,7 +112,7 @@ class Generator:
     def __init__(self, seed: int, rig: Rig) -> None:
         self._random = random.Random(seed)
         self._rig = rig
-        self.live = self._chance(0.3)
+        self.live = self._chance(0.4)
 
     def given(self) -> list[Call]:
         """What most sequences find: a network and a tunnel or two, which are up if peers live."""
