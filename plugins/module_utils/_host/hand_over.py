@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 
-from .._plan.exchange import aside, children, is_set_aside
+from .._plan.exchange import aside, bare, children, is_set_aside
 from .._plan.steps import HandOver, Revert
 from .vici import Vici
 from .vici_message import ChildState, IkeState
@@ -96,7 +96,9 @@ def _is_new(child: ChildState, old: frozenset[str]) -> bool:
 
 def _close_old(vici: Vici, sa: IkeState, step: HandOver, taken_up: frozenset[str]) -> None:
     """The whole IKE SA where nothing else is on it, else the old Child SAs one by one."""
-    replaced = [item for item in sa.children if item.uniqueid in step.old and item.name in taken_up]
+    replaced = [
+        item for item in sa.children if item.uniqueid in step.old and bare(item.name) in taken_up
+    ]
     whole = sa.uniqueid in step.ikes and taken_up == frozenset(step.children)
     if whole or (replaced and len(replaced) == len(sa.children)):
         vici.close(sa)

@@ -62,8 +62,8 @@ class Exchange:
 
     @property
     def installed(self) -> frozenset[str]:
-        """The children that carry traffic now."""
-        return self.daemon.established.get(self.name, frozenset())
+        """The children that carry traffic now, under whatever name."""
+        return frozenset(bare(child) for child in self.daemon.established.get(self.name, ()))
 
     @property
     def whole(self) -> bool:
@@ -77,8 +77,12 @@ class Exchange:
         return tuple(
             name
             for name in sorted(self.installed & new.keys())
-            if self.whole or not _same_sa(old.get(name), new[name])
+            if self.whole or self._misnamed(name) or not _same_sa(old.get(name), new[name])
         )
+
+    def _misnamed(self, child: str) -> bool:
+        """Whether its SA was made by the peer in the moment in which it was set aside."""
+        return child not in self.daemon.established.get(self.name, ())
 
     @property
     def gone(self) -> tuple[str, ...]:
@@ -212,8 +216,9 @@ class Exchange:
     def _brought_up(self) -> t.Iterator[Step]:
         for name in self.stale:
             action = str(children(self.after)[name].get("start_action"))
-            # What never initiates is the peer's to bring up again.
-            if "start" not in action and action != "none":
+            # What never initiates is the peer's to bring up again; what starts begins by itself,
+            # unless charon takes it for unchanged.
+            if action != "none" and ("start" not in action or self._misnamed(name)):
                 yield Initiate(self.name, name)
         waited_for = tuple(
             name for name in self.stale if children(self.after)[name].get("start_action") != "none"
@@ -260,6 +265,11 @@ def aside(section: Section) -> Section:
     return {**section, "children": renamed}
 
 
+def bare(child: str) -> str:
+    """The name of a child, be it set aside or not."""
+    return child[: -len(_ASIDE)] if child.endswith(_ASIDE) else child
+
+
 def is_set_aside(loaded: t.Mapping[str, t.Any]) -> bool:
     """Whether a connection, as list-conns shows it, has its children set aside."""
     names = loaded.get("children", {})
@@ -268,8 +278,9 @@ def is_set_aside(loaded: t.Mapping[str, t.Any]) -> bool:
 
 def close_child(name: str, child: str, daemon: DaemonState) -> t.Iterator[Step]:
     """Close what is left of a child that is gone from the configuration."""
-    if child in daemon.established.get(name, ()):
-        yield TerminateChild(name, child)
+    for item in sorted(daemon.established.get(name, ())):
+        if item == child or bare(item) == child:
+            yield TerminateChild(name, item)
     # A trap that DPD left is unknown to load-conn and unload-conn; one that was renamed as well.
     if (name, child) in daemon.traps:
         yield UninstallTrap(name, child)

@@ -18,7 +18,7 @@ import typing as t
 
 from .._render.settings_file import Section
 from .differences import state_difference
-from .exchange import children, close_child, is_set_aside, would_be_dropped
+from .exchange import bare, children, close_child, is_set_aside, would_be_dropped
 from .loaded import is_loaded
 from .observed import DaemonState
 from .plan import Difference, Impact, Plan, joined
@@ -163,15 +163,27 @@ def _leftovers(name: str, section: Section, daemon: DaemonState) -> Plan:
     up = daemon.established.get(name, frozenset())
     trapped = {child for connection, child in daemon.traps if connection == name}
     return joined(
-        _leftover(name, child, daemon)
+        _leftover(name, child, section, daemon)
         for child in sorted((up | trapped) - children(section).keys())
     )
 
 
-def _leftover(name: str, child: str, daemon: DaemonState) -> Plan:
+def _leftover(name: str, child: str, section: Section, daemon: DaemonState) -> Plan:
+    up = daemon.established.get(name, frozenset())
     steps = tuple(close_child(name, child, daemon))
-    up = child in daemon.established.get(name, ())
-    difference = state_difference(f"{name}/{child} in the IKE daemon", "left over", "gone")
     why = "not configured: it is closed"
-    impacts = (Impact(f"{name}/{child}", "child", why),) if up else ()
+    configured = children(section).get(bare(child))
+    if configured is not None and bare(child) not in up:
+        # The peer made it in the moment in which the child was set aside, and it carries traffic.
+        if configured.get("start_action") == "none":
+            return Plan()
+        steps = _renamed(name, bare(child), daemon)
+        why = "it has the name of a child set aside: a new one takes over, then it is closed"
+    difference = state_difference(f"{name}/{child} in the IKE daemon", "left over", "gone")
+    impacts = (Impact(f"{name}/{child}", "child", why),) if child in up else ()
     return Plan(steps, (difference,), impacts)
+
+
+def _renamed(name: str, child: str, daemon: DaemonState) -> tuple[Step, ...]:
+    old = daemon.child_ids.get(name, frozenset())
+    return Initiate(name, child), HandOver(name, (child,), old, optional=True)

@@ -67,6 +67,12 @@ def test_the_last_packets_on_the_old_one_are_waited_for_once(age, waits):
     assert charon.closed == [("9", "1")]
 
 
+def test_one_that_was_made_while_its_child_was_set_aside_goes_too():
+    charon = Charon((ike("9", child("1", "lan.replaced"), child("2", "dmz"), child("3")),))
+    hand_over(charon, HandOver("b", ("lan",), OLD))
+    assert charon.closed == [("9", "1")]
+
+
 def test_an_old_ike_sa_goes_as_a_whole():
     charon = Charon(
         (ike("9", child("1"), child("2", "dmz")), ike("10", child("3"), child("4", "dmz")))

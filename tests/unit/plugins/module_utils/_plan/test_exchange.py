@@ -311,3 +311,22 @@ def test_a_route_that_two_policies_need_is_put_back(before, after, apply, expect
 
 def test_a_route_is_put_back_when_the_old_sa_is_gone():
     assert words(exchange(section(), HALF))[-3:] == [HAND_BOTH, DMZ_AGAIN, LAN_AGAIN]
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        (section(new="10.4.0.0/24"), [ASIDE, LOAD, "initiate b/lan", HAND_LAN]),
+        (ONE_CHILD, [ASIDE, LOAD, "initiate b/lan", HAND_LAN]),
+        (
+            section(lan=""),
+            [ASIDE, LOAD, "close the Child SA b/lan.replaced", "uninstall the trap of b/lan"],
+        ),
+    ],
+)
+def test_an_sa_that_the_peer_made_while_its_child_was_set_aside(after, expected):
+    """It has a name that no child has, so that charon would never touch it again."""
+    daemon = replace(UP, established={"b": frozenset({"lan.replaced", "dmz"})})
+    change = exchange(section(), after, daemon=daemon)
+    assert words(change) == expected
+    assert told(change) == [KEPT, ("b/lan", "child")]

@@ -23,6 +23,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connect
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated_host import listed
 
+HAND = "hand over to the new SAs of b/lan, then close the old ones"
 BYPASS = bypass_section(("10.1.0.0/24",))
 LOAD = "load connection b"
 
@@ -153,10 +154,25 @@ class TestLeftovers:
         ]
         assert told(plan) == [("b/old", "child")]
 
+    @pytest.mark.parametrize(
+        ("start", "up", "actions"),
+        [
+            ("trap", {"lan.replaced"}, ["initiate b/lan", HAND]),
+            ("trap", {"lan", "lan.replaced"}, ["close the Child SA b/lan.replaced"]),
+            # Nothing could be brought up in its place.
+            ("none", {"lan.replaced"}, []),
+        ],
+    )
+    def test_an_sa_that_the_peer_made_of_a_child_set_aside(
+        self, start: str, up: set[str], actions: list[str]
+    ) -> None:
+        state = {**UP, "established": {"b": frozenset(up)}}
+        if start == "none":
+            state["traps"] = frozenset()
+        assert repaired(section(start), replace(RIGHT, **state)).actions == actions
+
 
 class TestLoaded:
-    HAND: t.ClassVar = "hand over to the new SAs of b/lan, then close the old ones"
-
     @pytest.mark.parametrize(
         ("start", "release", "state", "more", "impact"),
         [
@@ -189,7 +205,7 @@ class TestLoaded:
         up = {**UP, "established": {"b": frozenset({"lan", "dmz"})}}
         daemon = replace(RIGHT, version="5.9.8", connections={"b": other}, **up)
         plan = repaired(wanted, daemon)
-        assert plan.actions == [LOAD, self.HAND]
+        assert plan.actions == [LOAD, HAND]
         assert told(plan) == [("b/lan", "child")]
 
     @pytest.mark.parametrize("release", ["5.9.8", "6.0.1"])
@@ -197,7 +213,7 @@ class TestLoaded:
         other = {**listed(section("trap|start")), "remote_addrs": ("192.0.2.9",)}
         daemon = replace(RIGHT, version=release, connections={"b": other}, **UP)
         plan = repaired(section("trap|start"), daemon)
-        assert plan.actions == [LOAD, self.HAND]
+        assert plan.actions == [LOAD, HAND]
         hand_over = plan.steps[-1]
         assert isinstance(hand_over, HandOver)
         assert (hand_over.old, hand_over.ikes, hand_over.optional) == ({"7"}, {"3"}, True)
@@ -214,8 +230,6 @@ class TestLoaded:
 class TestDied:
     """A run was killed while it exchanged the connection."""
 
-    HAND: t.ClassVar = "hand over to the new SAs of b/lan, then close the old ones"
-
     @pytest.mark.parametrize(
         ("start", "more"),
         [("trap|start", []), ("trap", ["initiate b/lan"]), ("none", [])],
@@ -223,7 +237,7 @@ class TestDied:
     def test_before_the_new_one_was_loaded(self, start: str, more: list[str]) -> None:
         put = listed(aside(section(start)))
         plan = repaired(section(start), replace(RIGHT, connections={"b": put}, **UP))
-        assert plan.actions == [LOAD, *more, self.HAND]
+        assert plan.actions == [LOAD, *more, HAND]
         assert headers(plan) == [("connection b in the IKE daemon", "left by a run that died")]
         assert told(plan) == [("b/lan", "child")]
 
@@ -236,7 +250,7 @@ class TestDied:
             **UP,
         )
         plan = repaired(section("trap|start"), daemon)
-        assert plan.actions == [LOAD, self.HAND]
+        assert plan.actions == [LOAD, HAND]
         hand_over = plan.steps[-1]
         assert isinstance(hand_over, HandOver)
         assert (hand_over.old, hand_over.optional) == ({"5"}, True)
