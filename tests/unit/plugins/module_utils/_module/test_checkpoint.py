@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import typing as t
 
@@ -364,6 +365,36 @@ class TestRolledBack:
         result = checkpoint(machine, "rolled_back")
         assert "warnings" not in result
         assert f"{stray}: added" in result["differs"]
+        assert held(machine) == before
+
+    def test_what_somebody_had_changed_by_hand_comes_back_as_it_was(self, machine: Machine) -> None:
+        """The rules that are live are those of the file, be it ours or not."""
+        machine.prepare(*GATEWAY)
+        rules = machine.host.root / "etc/tunnelwright/lan.nft"
+        rules.write_text(f"{rules.read_text()}# by hand\n")
+        rules.chmod(0o600)
+        machine.host.script("/etc/tunnelwright/lan.sh", "rules")
+        before = held(machine)
+        checkpoint(machine)
+        changed(machine, CHANGES["values"])
+        checkpoint(machine, "rolled_back")
+        assert held(machine) == before
+
+    def test_a_step_that_undoes_another(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As where the kernel takes the later addresses of a network along with the first."""
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        changed(machine, CHANGES["values"])
+        link = machine.host.link
+
+        def greedy(device: str, _address: str) -> None:
+            link.devices[device] = dataclasses.replace(link.devices[device], addresses=())
+
+        monkeypatch.setattr(link, "delete_address", greedy)
+        checkpoint(machine, "rolled_back")
         assert held(machine) == before
 
     def test_the_mtu_that_was_not_given(self, machine: Machine) -> None:
