@@ -118,9 +118,9 @@ options:
         plugin C(kernel-libipsec) with a warning where it cannot, as in many containers.
       - V(kernel) insists on the kernel, which is what a production gateway should have.
       - V(userspace) insists on C(kernel-libipsec). It carries ESP in tunnel mode in UDP only. It
-        knows no AH, no transport mode and no IPComp, and traffic does not bring a tunnel up, so
-        that O(tunnelwright.ipsec.ipsec_phase1#module:connection_behavior=on_demand) has no effect
-        with it.
+        knows no AH, no transport mode and no IPComp. With strongSwan 5, traffic does not bring a
+        tunnel up, so that
+        O(tunnelwright.ipsec.ipsec_phase1#module:connection_behavior=on_demand) has no effect.
       - One IKE daemon serves all networks of a host, so that they cannot differ in this.
     type: str
     choices:

@@ -183,8 +183,14 @@ def _remove(host: Host, step: steps.RemoveFile) -> None:
     host.files.remove(step.file.path, keep=True)
 
 
-def _load_connection(host: Host, step: steps.LoadConnection | steps.Supersede) -> None:
+def _load_connection(host: Host, step: steps.LoadConnection) -> None:
     host.vici.load_conn(step.name, step.section)
+
+
+def _supersede(host: Host, step: steps.Supersede) -> None:
+    host.vici.load_conn(step.name, step.section)
+    if step.pending:
+        host.pending.add(host.vici.pid, step.name, step.pending)
 
 
 def _set_aside(host: Host, step: steps.SetAside) -> None:
@@ -293,7 +299,7 @@ _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.RemoveFile: _remove,
     steps.LoadConnection: _load_connection,
     steps.SetAside: _set_aside,
-    steps.Supersede: _load_connection,
+    steps.Supersede: _supersede,
     steps.Revert: _revert,
     steps.UnloadConnection: _unload_connection,
     steps.LoadSecret: _load_secret,

@@ -19,6 +19,7 @@ from .journal import Journal
 from .link import Link
 from .lock import exclusive
 from .nft import Nft
+from .pending import Pending
 from .systemd import Systemd
 from .vici import Vici
 from .vici_socket import Silent
@@ -46,6 +47,7 @@ class Host:
         self._vici: Vici | None = None
         self._recovered = False
         self.journal = Journal()
+        self.pending = Pending()
 
     def __enter__(self) -> Host:
         return self

@@ -59,6 +59,7 @@ def daemon_state(host: Host) -> DaemonState:
         policies=None if LIBIPSEC in plugins else host.link.outbound_policies(),
         keys=vici.keys(),
         unfinished=host.journal.read(vici.pid),
+        pending=host.pending.read(vici.pid),
     )
 
 

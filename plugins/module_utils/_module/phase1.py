@@ -57,14 +57,17 @@ class Phase1Resource:
                 "key_exchange", "ikev1", "is not built into the IKE daemon", "ikev2", subject
             )
         check_foreign(connection, view.current, view.observed)
-        if view.userspace and connection.connection_behavior == "on_demand":
+        asleep = view.userspace and view.observed.daemon.release < WAKES
+        if asleep and connection.connection_behavior == "on_demand":
             return [f"{subject}: {_NO_DEMAND}"]
         return []
 
 
+# The first release of strongSwan whose userspace data plane brings a tunnel up on demand.
+WAKES = 6
 _NO_DEMAND = (
     "connection_behavior on_demand brings nothing up here, because traffic wakes no tunnel in the "
-    "userspace data plane: use start, or let the peer connect"
+    "userspace data plane of strongSwan 5: use start, or let the peer connect"
 )
 
 

@@ -67,8 +67,17 @@ class Exchange:
 
     @property
     def whole(self) -> bool:
-        """Whether more than children changed, so that a new IKE SA is needed."""
+        """Whether a new IKE SA is needed: by this change, or by one that was left pending."""
+        return self._replaced or bool(self._ikes & self.daemon.pending.get(self.name, frozenset()))
+
+    @property
+    def _replaced(self) -> bool:
+        """Whether more than children changed."""
         return {**self.before, "children": {}} != {**self.after, "children": {}}
+
+    @property
+    def _ikes(self) -> frozenset[str]:
+        return self.daemon.ike_ids.get(self.name, frozenset())
 
     @property
     def stale(self) -> tuple[str, ...]:
@@ -79,6 +88,11 @@ class Exchange:
             for name in sorted(self.installed & new.keys())
             if self.whole or self._misnamed(name) or not _same_sa(old.get(name), new[name])
         )
+
+    @property
+    def _pending(self) -> frozenset[str]:
+        """The IKE SAs that will go on with values that are no longer configured."""
+        return self._ikes if self.whole and self.installed and not self.renews else frozenset()
 
     def _misnamed(self, child: str) -> bool:
         """Whether its SA was made by the peer in the moment in which it was set aside."""
@@ -116,7 +130,7 @@ class Exchange:
         steps: list[Step] = []
         if self.apply == REESTABLISH and self.stale:
             steps += self._torn_down()
-        steps.append(Supersede(self.name, self._loaded(), self.before))
+        steps.append(Supersede(self.name, self._loaded(), self.before, self._pending))
         if self._given_up and not self.whole:
             steps += self._begun_again()
         if self.renews:
@@ -160,10 +174,11 @@ class Exchange:
 
     def _changed(self) -> str:
         old, new = self.before, self.after
-        if self.whole:
+        if self._replaced:
             # Enough is said.
             old, new = ({**side, "children": ""} for side in (old, new))
-        return f"{_keys(old, new)} changed"
+        earlier = "" if self._replaced or not self.whole else ", and a change before it is pending"
+        return f"{_keys(old, new)} changed{earlier}"
 
     def _how(self, what: str) -> str:
         if self.apply == REESTABLISH:
@@ -224,7 +239,7 @@ class Exchange:
             name for name in self.stale if children(self.after)[name].get("start_action") != "none"
         )
         ids = self.daemon.child_ids.get(self.name, frozenset())
-        ikes = self.daemon.ike_ids.get(self.name, frozenset()) if self.whole else frozenset()
+        ikes = self._ikes if self.whole else frozenset()
         if waited_for or (ikes and not self.stale and self.installed):
             yield HandOver(self.name, waited_for, ids, ikes)
 

@@ -55,6 +55,8 @@ class DaemonState:
     # The ids of the private keys.
     keys: frozenset[str] = frozenset()
     unfinished: Unfinished = NOTHING
+    # IKE SAs that go on with the values of a configuration that was replaced since.
+    pending: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def release(self) -> int:

@@ -103,11 +103,15 @@ class SetAside(Step):
 
 @dataclass(frozen=True)
 class Supersede(Step):
-    """Load a changed connection in the place of ``before``, whose children were set aside."""
+    """Load a changed connection in the place of ``before``, whose children were set aside.
+
+    ``pending`` are the IKE SAs that go on with the old values.
+    """
 
     name: str
     section: Section = field(repr=False)
     before: Section = field(repr=False)
+    pending: frozenset[str] = field(default=frozenset(), repr=False)
 
     def __str__(self) -> str:
         return f"load connection {self.name}"

@@ -24,6 +24,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.host impo
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.journal import Journal
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.pending import Pending
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import UnitState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
     ChildState,
@@ -52,6 +53,9 @@ PACKAGED = {
     "/etc/swanctl/swanctl.conf": "include conf.d/*.conf\n",
 }
 
+# What lies in /run on a real one.
+NOTES = ("unfinished", "pending")
+
 
 class MemoryHost:
     """``log`` is what was done to it, in order; what is in ``failing`` fails, once.
@@ -70,6 +74,7 @@ class MemoryHost:
         self.nft = MemoryNft()
         self.systemd = MemorySystemd(self)
         self.journal = Journal(str(root / "unfinished"))
+        self.pending = Pending(str(root / "pending"))
         for path, text in PACKAGED.items():
             (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
             (root / path[1:]).write_text(text)
@@ -91,7 +96,7 @@ class MemoryHost:
 
     def everything(self) -> dict[str, File]:
         """Every file that is there, without those of the packages."""
-        found = sorted(path for path in self.root.rglob("*") if path.name != "unfinished")
+        found = sorted(path for path in self.root.rglob("*") if path.name not in NOTES)
         paths = (f"/{path.relative_to(self.root)}" for path in found)
         files = (self.files.read(path) for path in paths if (self.root / path[1:]).is_file())
         return {file.path: file for file in files if file and file.path not in PACKAGED}

@@ -57,11 +57,12 @@ def asked(
     userspace: bool = False,
     loaded: t.Any = None,
     secrets: t.Iterable[str] = (),
+    version: str = "5.9.8",
     **options: t.Any,
 ) -> list[str]:
     params = validated(module, options)
     made = RESOURCES[module].edit(current, params)
-    daemon = DaemonState(connections=loaded or {}, secrets=frozenset(secrets))
+    daemon = DaemonState(version, connections=loaded or {}, secrets=frozenset(secrets))
     observed = Observed(daemon=daemon)
     view = View(current, made, params, observed, userspace)
     return RESOURCES[module].check_host(host, view)
@@ -263,9 +264,14 @@ class TestPhase1:
 
     @pytest.mark.parametrize("behavior", ["on_demand", "start", "responder_only"])
     @pytest.mark.parametrize("userspace", [True, False])
-    def test_no_demand_in_userspace(self, host: t.Any, behavior: str, userspace: bool) -> None:
-        warnings = self.asked(host, connection_behavior=behavior, userspace=userspace)
-        assert len(warnings) == (userspace and behavior == "on_demand")
+    @pytest.mark.parametrize("version", ["5.9.8", "6.0.1"])
+    def test_no_demand_in_userspace(
+        self, host: t.Any, behavior: str, userspace: bool, version: str
+    ) -> None:
+        options = {"userspace": userspace, "version": version}
+        warnings = self.asked(host, connection_behavior=behavior, **options)
+        asleep = userspace and behavior == "on_demand" and version == "5.9.8"
+        assert len(warnings) == asleep
 
     def test_one_that_goes_is_asked_nothing(self, host: t.Any) -> None:
         host.vici.algorithms = None

@@ -330,3 +330,41 @@ def test_an_sa_that_the_peer_made_while_its_child_was_set_aside(after, expected)
     change = exchange(section(), after, daemon=daemon)
     assert words(change) == expected
     assert told(change) == [KEPT, ("b/lan", "child")]
+
+
+class TestPending:
+    """An IKE SA that goes on with old values: charon brings nothing up on it any more."""
+
+    LEFT = replace(UP, pending={"b": frozenset({"3"})})
+
+    @pytest.mark.parametrize(
+        ("change", "left"),
+        [
+            (exchange(section(), WHOLE, DEFER), {"3"}),
+            (exchange(section("none"), section("none", dpd="20")), {"3"}),
+            (exchange(section(), WHOLE), set()),
+            (exchange(section(), ONE_CHILD, DEFER), set()),
+            (exchange(section(), WHOLE, DEFER, DOWN), set()),
+        ],
+    )
+    def test_which_are_left(self, change, left):
+        (load,) = [step for step in done(change) if isinstance(step, Supersede)]
+        assert load.pending == left
+
+    def test_the_next_change_replaces_it_whole(self):
+        change = exchange(section(), ONE_CHILD, daemon=self.LEFT)
+        assert words(change) == [ASIDE, LOAD, HAND_BOTH]
+        assert done(change)[-1].ikes == {"3"}
+        (impact,) = change.impacts
+        assert (impact.sa, impact.kind) == ("b", "ike")
+        assert "remote_ts changed, and a change before it is pending: " in impact.reason
+
+    def test_put_off_once_more_it_is_still_left(self):
+        change = exchange(section(), ONE_CHILD, DEFER, self.LEFT)
+        assert told(change) == [("b", "pending")]
+        (load,) = [step for step in done(change) if isinstance(step, Supersede)]
+        assert load.pending == {"3"}
+
+    def test_one_that_is_gone_does_not_count(self):
+        daemon = replace(UP, pending={"b": frozenset({"2"}), "c": frozenset({"3"})})
+        assert told(exchange(section(), ONE_CHILD, daemon=daemon)) == [KEPT, ("b/lan", "child")]
