@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ def carried_out(work: Callable[[], Answer], mishap: Answer) -> Answer:
         try:
             os.close(reading)
             _begin(_Run(writing, mishap))
-            answer = work()
+            answer = _answer(work)
             if _run is not None:
                 _run.tell({"answer": answer})
         finally:
@@ -115,6 +116,13 @@ def carried_out(work: Callable[[], Answer], mishap: Answer) -> Answer:
     effects = [item["effect"] for item in told if "effect" in item]
     answers = [item["answer"] for item in told if "answer" in item]
     return {**(answers[0] if answers else {"killed": True}), "effects": effects}
+
+
+def _answer(work: Callable[[], Answer]) -> Answer:
+    try:
+        return work()
+    except Exception:
+        return {"crash": traceback.format_exc()}
 
 
 def settled() -> Answer:

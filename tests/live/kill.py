@@ -93,6 +93,7 @@ class Walk:
     def record(self, share: float, seed: str) -> None:
         """Once forth and back without dying; ``share`` of what can be done then is to be done."""
         old, new = self.scenario.old(self.rig), self.scenario.new(self.rig)
+        self._clean()
         for task in old:
             self.device.apply(*task)
         before = self._side(old, 0)

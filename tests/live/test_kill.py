@@ -99,6 +99,16 @@ SCENARIOS = (
         lambda rig: [_dmz(rig, ip_address="10.8.0.2")],
     ),
     Scenario(
+        "change attached network",
+        lambda rig: [_dmz(rig, interface_network="ext0")],
+        lambda rig: [_dmz(rig, interface_network="ext0", ip_address="10.8.0.2")],
+    ),
+    Scenario(
+        "move network",
+        lambda rig: [_dmz(rig, interface_network="ext0")],
+        lambda rig: [_dmz(rig, interface_network="ext1")],
+    ),
+    Scenario(
         "stop network",
         lambda rig: [_dmz(rig)],
         lambda rig: [_dmz(rig, state="stopped")],
@@ -127,6 +137,10 @@ def _rigs(rigs: dict[str, Rig]) -> dict[str, Rig]:
     for rig in rigs.values():
         device = rig.device
         device.wipe()
+        for name in ("ext0", "ext1"):
+            device.sh(
+                f"ip link show {name} || ip link add {name} type dummy; ip link set {name} up"
+            )
         device.apply("vpn_network", rig.network())
         device.apply("ipsec_phase1", rig.phase1(name="site-c", remote_gateway=rig.address(5)))
         device.apply("ipsec_phase2", rig.phase2(phase1="site-c", remote_network=["10.5.0.0/24"]))

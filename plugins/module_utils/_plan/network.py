@@ -42,7 +42,8 @@ def plan_network(
     moved = _plan_move(former, after)
     if after.network.started:
         on = _plan_on(after, state, drifted=after.rules == observed.files.get(after.rules.path))
-        return files + on + _plan_stale(former, after, state, guests) + moved
+        # First, since the kernel takes along what was added to the same subnet later.
+        return files + _plan_stale(former, after, state, guests) + on + moved
     return files + _plan_off(former, after, state) + moved
 
 

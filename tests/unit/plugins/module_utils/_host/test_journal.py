@@ -17,7 +17,11 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.journal i
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import Unfinished
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.exchange import digest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
+    Replaced,
+    Unfinished,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
     SharedSecret,
@@ -30,7 +34,7 @@ B = Plan(
         steps.LoadSecret(SharedSecret("ike-b", "IKE", (), Secret(b"hush"))),
         steps.SetAside("b", SECTION),
         steps.Supersede("b", SECTION, SECTION),
-        steps.HandOver("b", ("lan",), frozenset({"7"})),
+        steps.HandOver("b", ("lan",), frozenset({"7"}), frozenset({"3"})),
     )
 )
 C = Plan((steps.LoadConnection("c", SECTION), steps.UnloadSecret("ike-c"), steps.ReloadSettings()))
@@ -48,7 +52,10 @@ def _journal(path: Path) -> Journal:
 
 
 def test_what_a_plan_leaves_uncertain() -> None:
-    assert unfinished(B) == Unfinished({"b": frozenset({"7"})}, frozenset({"ike-b"}))
+    replaced = {"b": Replaced(frozenset({"3"}), digest(SECTION))}
+    assert unfinished(B) == Unfinished(
+        {"b": frozenset({"7"})}, frozenset({"ike-b"}), replaced=replaced
+    )
     assert unfinished(C) == Unfinished({"c": frozenset()}, frozenset({"ike-c"}), settings=True)
     assert unfinished(HARMLESS) == Unfinished()
 
@@ -68,7 +75,10 @@ def test_another_run_leaves_the_note_of_one_that_died(journal: Journal) -> None:
     journal.begin(1, B)
     journal.begin(1, C)
     both = Unfinished(
-        {"b": frozenset({"7"}), "c": frozenset()}, frozenset({"ike-b", "ike-c"}), settings=True
+        {"b": frozenset({"7"}), "c": frozenset()},
+        frozenset({"ike-b", "ike-c"}),
+        settings=True,
+        replaced=unfinished(B).replaced,
     )
     assert journal.read(1) == both
     journal.end(unfinished(C))
@@ -84,6 +94,12 @@ def test_networks_are_those_of_the_host(journal: Journal) -> None:
     assert journal.read(2) == Unfinished(networks=frozenset({"lan", "a.b"}))
     journal.end(Unfinished(networks=frozenset({"lan"})))
     assert journal.read(1) == replace(unfinished(C), networks=frozenset({"a.b"}))
+
+
+def test_of_two_runs_that_died_over_one_connection_the_later_counts(journal: Journal) -> None:
+    journal.begin(1, B)
+    journal.begin(1, Plan((steps.LoadConnection("b", SECTION),)))
+    assert journal.read(1) == Unfinished({"b": frozenset()}, frozenset({"ike-b"}))
 
 
 def test_taken_back_is_what_others_had_left(journal: Journal, path: Path) -> None:

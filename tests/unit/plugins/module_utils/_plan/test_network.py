@@ -199,9 +199,10 @@ class TestAddresses:
     def test_an_edit_takes_away_the_one_before(self, options: dict[str, str]) -> None:
         before, after = parts(**options), parts(ip_address="10.1.0.2", **options)
         host = holding(after, addresses=("10.1.0.1/24",))
+        # The other way round, the kernel would take the new one along.
         assert plan_network(before, after, host).actions == [
-            "bring up interface and rules of network lan",
             f"delete address 10.1.0.1/24 from {before.network.device}",
+            "bring up interface and rules of network lan",
         ]
 
     def test_none(self) -> None:
