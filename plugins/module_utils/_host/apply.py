@@ -23,6 +23,9 @@ from .hand_over import hand_over, revert
 from .host import Host
 from .journal import unfinished
 
+# What Linux makes an interface with that depends on no other.
+STANDARD_MTU = 1500
+
 # A connection of this name exists for the moment of a trial only.
 TRIAL = f"{RESERVED_PREFIX}trial"
 
@@ -280,6 +283,13 @@ def _delete_link(host: Host, step: steps.DeleteLink) -> None:
         host.link.delete(step.device)
 
 
+def _reset_mtu(host: Host, step: steps.ResetMtu) -> None:
+    link = host.link.get(step.device)
+    if link is not None:
+        parent = host.link.get(link.parent) if link.parent else None
+        host.link.set_mtu(step.device, parent.mtu if parent else STANDARD_MTU)
+
+
 def _delete_address(host: Host, step: steps.DeleteAddress) -> None:
     link = host.link.get(step.device)
     if link is not None and step.address in link.addresses:
@@ -316,6 +326,7 @@ _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.RestartDaemon: _restart,
     steps.RunScript: _run_script,
     steps.DeleteLink: _delete_link,
+    steps.ResetMtu: _reset_mtu,
     steps.DeleteAddress: _delete_address,
     steps.ReloadUnits: _reload_units,
     steps.SwitchUnit: _switch_unit,

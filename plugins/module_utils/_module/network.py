@@ -21,6 +21,7 @@ from .._render.artefacts import advanced_path, bypass_path
 from .._render.network_files import alias
 from .._render.nft import HOOKS
 from .edit import Edit, Params, View
+from .policy import check_child
 from .spec import VPN_NETWORK, Spec
 
 # What a task must leave out to do nothing but switch a network that exists.
@@ -49,6 +50,10 @@ class NetworkResource:
         if network is None or not network.started:
             return []
         subject = f"network {network.name}"
+        for connection in view.edit.gateway.connections_of(network.name):
+            for child in connection.children if connection.enabled else ():
+                if child.enabled:
+                    check_child(host, child, userspace=view.userspace)
         try:
             _check_interfaces(host, network)
             return _check_firewall(host, network) + _ways_out(host, network, view)

@@ -20,7 +20,7 @@ from .._model.proposal import Use
 from .._plan.planner import Scope
 from .._render.artefacts import connection_path
 from .edit import Edit, Params, View
-from .policy import check_capabilities, check_foreign, weak_crypto
+from .policy import check_capabilities, check_child, check_foreign, weak_crypto
 from .spec import IPSEC_PHASE1, Spec
 
 
@@ -57,6 +57,9 @@ class Phase1Resource:
                 "key_exchange", "ikev1", "is not built into the IKE daemon", "ikev2", subject
             )
         check_foreign(connection, view.current, view.observed)
+        for child in connection.children:
+            if child.enabled:
+                check_child(host, child, userspace=view.userspace)
         asleep = view.userspace and view.observed.daemon.release < WAKES
         if asleep and connection.connection_behavior == "on_demand":
             return [f"{subject}: {_NO_DEMAND}"]

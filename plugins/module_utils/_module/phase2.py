@@ -11,7 +11,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from .._errors import ModelError
 from .._host.host import Host
 from .._model import checks
 from .._model.child import ChildSa
@@ -20,7 +19,7 @@ from .._model.gateway import Gateway
 from .._plan.planner import Scope
 from .._render.artefacts import connection_path
 from .edit import Edit, Params, View
-from .policy import check_capabilities, weak_crypto
+from .policy import check_child, weak_crypto
 from .spec import IPSEC_PHASE2, Spec
 
 
@@ -49,10 +48,7 @@ class Phase2Resource:
         if connection is None or child is None or not child.enabled:
             return []
         if view.edit.gateway.powered(connection):
-            subject = f"phase 2 {child.name} of phase 1 {connection.name}"
-            if view.userspace:
-                _check_userspace(child, subject)
-            check_capabilities(host, subject, child.encryption, child.use, userspace=view.userspace)
+            check_child(host, child, userspace=view.userspace)
         return []
 
 
@@ -72,19 +68,3 @@ def _wanted(connection: IkeConnection, params: Params) -> ChildSa:
     if known is not None and params["state"] == "disabled" and silent:
         return replace(known, state="disabled")
     return ChildSa.from_options(params, connection.versions)
-
-
-def _check_userspace(child: ChildSa, subject: str) -> None:
-    """kernel-libipsec does nothing but ESP in tunnel mode."""
-    for option, value, legal in (
-        ("protocol", child.protocol, "esp"),
-        ("mode", child.mode, "tunnel"),
-    ):
-        if value != legal:
-            raise ModelError(
-                option,
-                value,
-                "is impossible in the userspace data plane of this host",
-                f"{legal}, or a kernel that can do ESP and AH",
-                subject,
-            )

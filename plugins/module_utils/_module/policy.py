@@ -13,6 +13,7 @@ import typing as t
 from .._errors import HostError, ModelError
 from .._host.host import Host
 from .._model.checks import ANY
+from .._model.child import ChildSa
 from .._model.connection import RESERVED_PREFIX, IkeConnection
 from .._model.gateway import Gateway
 from .._model.proposal import Proposal, Use, missing
@@ -43,6 +44,30 @@ def check_capabilities(
     if lacking:
         detail = "; ".join(str(item) for item in lacking)
         raise HostError(subject, f"the IKE daemon lacks what the encryption needs: {detail}")
+
+
+def check_child(host: Host, child: ChildSa, *, userspace: bool) -> None:
+    """Whether this host can do what a phase 2 asks for."""
+    subject = f"phase 2 {child.name} of phase 1 {child.phase1}"
+    if userspace:
+        _check_userspace(child, subject)
+    check_capabilities(host, subject, child.encryption, child.use, userspace=userspace)
+
+
+def _check_userspace(child: ChildSa, subject: str) -> None:
+    """kernel-libipsec does nothing but ESP in tunnel mode."""
+    for option, value, legal in (
+        ("protocol", child.protocol, "esp"),
+        ("mode", child.mode, "tunnel"),
+    ):
+        if value != legal:
+            raise ModelError(
+                option,
+                value,
+                "is impossible in the userspace data plane of this host",
+                f"{legal}, or a kernel that can do ESP and AH",
+                subject,
+            )
 
 
 def check_foreign(connection: IkeConnection, current: Gateway, observed: Observed) -> None:

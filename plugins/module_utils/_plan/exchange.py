@@ -119,9 +119,9 @@ class Exchange:
         steps: list[Step] = []
         loaded = self.daemon.connections.get(self.name, {})
         if not is_set_aside(loaded):
-            steps.append(SetAside(self.name, self.before))
+            steps.append(SetAside(self.name, self._held))
         if would_be_dropped(self.before, self.after, loaded):
-            steps.append(UnloadConnection(self.name, self.before))
+            steps.append(UnloadConnection(self.name, self._held))
         if self._given_up:
             steps.append(TerminateConnection(self.name))
         return Plan(tuple(steps))
@@ -132,7 +132,8 @@ class Exchange:
         steps: list[Step] = []
         if self.apply == REESTABLISH and self.stale:
             steps += self._torn_down()
-        steps.append(Supersede(self.name, self._loaded(), self.before, self._pending))
+        section = quiet(self.after, self._put_off)
+        steps.append(Supersede(self.name, section, self._held, self._pending))
         if self._given_up and not self.whole:
             steps += self._begun_again()
         if self.renews:
@@ -217,18 +218,17 @@ class Exchange:
             return [TerminateConnection(self.name)]
         return [TerminateChild(self.name, child) for child in self.stale]
 
-    def _loaded(self) -> Section:
+    @property
+    def _held(self) -> Section:
+        """What charon holds of ``before``, which may have been loaded without its start."""
+        return quiet(self.before, quieted(self.daemon.connections.get(self.name, {})))
+
+    @property
+    def _put_off(self) -> frozenset[str]:
+        """The children that are not to begin with their new values while old ones are up."""
         if self.apply != DEFER:
-            return self.after
-        # What starts would bring the new values up at once; the file has the start action.
-        quiet = {
-            name: {
-                **child,
-                "start_action": str(child["start_action"]).replace("trap|start", "trap"),
-            }
-            for name, child in children(self.after).items()
-        }
-        return {**self.after, "children": quiet}
+            return frozenset()
+        return frozenset(children(self.after) if self.whole and self.installed else self.stale)
 
     def _brought_up(self) -> t.Iterator[Step]:
         for name in self.stale:
@@ -293,6 +293,31 @@ def aside(section: Section) -> Section:
     """A connection with its children under names that no SA has."""
     renamed = {f"{name}{_ASIDE}": child for name, child in children(section).items()}
     return {**section, "children": renamed}
+
+
+# Where what starts also traps, this changes nothing but what list-conns shows.
+_QUIET = {"start_action": "trap", "close_action": "trap"}
+
+
+def quiet(section: Section, names: t.Container[str]) -> Section:
+    """A connection whose children of these names begin nothing when they are loaded.
+
+    It shows: swanctl would load them otherwise from the file, which has the start action.
+    """
+    still = {
+        name: {**child, **_QUIET}
+        if name in names and "start" in str(child.get("start_action"))
+        else child
+        for name, child in children(section).items()
+    }
+    return {**section, "children": still}
+
+
+def quieted(loaded: t.Mapping[str, t.Any]) -> frozenset[str]:
+    """The children that were loaded without their start, of a connection as list-conns shows it."""
+    found = loaded.get("children", {}).items()
+    silent = (name for name, child in found if child.get("close_action") == _QUIET["close_action"])
+    return frozenset(bare(name) for name in silent)
 
 
 def bare(child: str) -> str:

@@ -18,6 +18,7 @@ from .steps import (
     DeleteAddress,
     DeleteLink,
     ReloadUnits,
+    ResetMtu,
     RunScript,
     Step,
     SwitchUnit,
@@ -43,8 +44,21 @@ def plan_network(
     if after.network.started:
         on = _plan_on(after, state, drifted=after.rules == observed.files.get(after.rules.path))
         # First, since the kernel takes along what was added to the same subnet later.
-        return files + _plan_stale(former, after, state, guests) + on + moved
+        stale = _plan_stale(former, after, state, guests) + _plan_mtu(before, after, state)
+        return files + stale + on + moved
     return files + _plan_off(former, after, state) + moved
+
+
+def _plan_mtu(before: NetworkParts | None, after: NetworkParts, state: NetworkState) -> Plan:
+    """One that was given, and is no longer."""
+    old, new = before.network if before is not None else None, after.network
+    if old is None or old.mtu is None or new.mtu is not None or not state.device_exists:
+        return Plan()
+    if old.device != new.device or old.mtu != state.mtu:
+        return Plan()
+    header = f"network {new.name}: mtu of {new.device}"
+    difference = state_difference(header, str(old.mtu), "that of a new interface")
+    return Plan((ResetMtu(new.device),), (difference,))
 
 
 def _former(

@@ -325,6 +325,16 @@ class DeleteLink(Step):
 
 
 @dataclass(frozen=True)
+class ResetMtu(Step):
+    """An interface that the collection made gets back the MTU that it would have been made with."""
+
+    device: str
+
+    def __str__(self) -> str:
+        return f"reset the mtu of {self.device}"
+
+
+@dataclass(frozen=True)
 class DeleteAddress(Step):
     address: str
     device: str

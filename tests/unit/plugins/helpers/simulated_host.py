@@ -48,6 +48,7 @@ def listed(section: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         conn["children"][name] = {
             "mode": child.get("mode", "tunnel").upper(),
             "rekey_time": child.get("rekey_time", "3600"),
+            "close_action": child.get("close_action", "none"),
             "dpd_action": ACTIONS[child.get("dpd_action", "clear")],
             "local-ts": child.get("local_ts", ("dynamic",)),
             "remote-ts": child.get("remote_ts", ("dynamic",)),
@@ -140,6 +141,12 @@ def _network_step(step: steps.Step, host: Observed, wanted: Artefacts) -> Observ
                 for name, state in host.networks.items()
             },
         )
+    if isinstance(step, steps.ResetMtu):
+        networks = {
+            name: replace(state, mtu=1500) if _device(name, wanted) == step.device else state
+            for name, state in host.networks.items()
+        }
+        return replace(host, networks=networks)
     assert isinstance(step, (steps.ReloadSettings, steps.ReloadUnits)), step
     return host
 

@@ -113,9 +113,17 @@ class TestSteps:
         carry_out(host, steps.DeleteLink("eth0"))
         assert host.link.devices == {}
 
+    @pytest.mark.parametrize(("parent", "mtu"), [("", 1500), ("eth1", 9000)])
+    def test_mtu(self, host: t.Any, parent: str, mtu: int) -> None:
+        host.link.devices["eth1"] = LinkState("", 9000, True, ())
+        host.link.devices["lan"] = LinkState("x", 1300, True, (), parent=parent)
+        carry_out(host, steps.ResetMtu("lan"))
+        assert host.link.devices["lan"].mtu == mtu
+
     @pytest.mark.parametrize(
         "step",
         [
+            steps.ResetMtu("gone"),
             steps.DeleteLink("gone"),
             steps.DeleteAddress("10.1.0.1/24", "gone"),
             steps.DeleteAddress("10.1.0.1/24", "eth0"),

@@ -395,6 +395,24 @@ class TestPhase2:
             self.asked(host, **options, userspace=True)
 
     @pytest.mark.parametrize(
+        ("module", "options", "off"),
+        [
+            ("ipsec_phase1", PHASE1, gateway(connection(child(protocol="ah"), state="disabled"))),
+            (
+                "vpn_network",
+                NETWORK,
+                gateway(network(state="stopped"), connection(child(protocol="ah"))),
+            ),
+        ],
+    )
+    def test_what_switches_it_on_asks_too(
+        self, host: t.Any, module: str, options: t.Any, off: Gateway
+    ) -> None:
+        assert asked(host, module, off, **options) == []
+        with refused("protocol", self.SUBJECT, "userspace"):
+            asked(host, module, off, **options, userspace=True)
+
+    @pytest.mark.parametrize(
         ("current", "options"),
         [
             (gateway(connection(state="disabled")), {}),

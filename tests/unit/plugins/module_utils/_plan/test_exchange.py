@@ -17,6 +17,8 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.exchange 
     aside,
     digest,
     is_set_aside,
+    quiet,
+    quieted,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
@@ -279,10 +281,40 @@ def test_an_attempt_with_the_old_values_is_given_up():
     assert words(change) == [ASIDE, "close the IKE SA of b", LOAD]
 
 
-def test_deferred_nothing_starts():
-    last = done(exchange(section(), ONE_CHILD, DEFER))[-1]
-    assert isinstance(last, Supersede)
-    assert {child["start_action"] for child in last.section["children"].values()} == {"trap"}
+ALL = frozenset({"lan", "dmz"})
+
+
+@pytest.mark.parametrize(
+    ("after", "daemon", "put_off"),
+    [
+        (ONE_CHILD, UP, {"lan"}),
+        (WHOLE, UP, ALL),
+        # What is not up has nothing to wait for.
+        (ONE_CHILD, DOWN, set()),
+        (section(new="10.4.0.0/24"), UP, set()),
+    ],
+)
+def test_deferred_what_is_up_is_not_started_anew_and_it_shows(after, daemon, put_off):
+    (load,) = [
+        s for s in done(exchange(section(), after, DEFER, daemon)) if isinstance(s, Supersede)
+    ]
+    assert load.section == quiet(after, put_off)
+    made = load.section["children"]
+    assert {name for name in made if made[name]["start_action"] == "trap"} == put_off
+    assert quieted({"children": made}) == put_off
+    assert quieted(aside(load.section)) == put_off
+    # What traps is quiet already.
+    assert quieted(quiet(section("trap"), ALL)) == set()
+
+
+@pytest.mark.parametrize("put_off", [set(), {"lan"}, ALL])
+def test_what_is_put_aside_is_what_the_daemon_holds(put_off):
+    """Were it otherwise, charon would see a change, and act on it."""
+    held = quiet(section(), put_off)
+    daemon = replace(UP, connections={"b": {**LOADED, "children": held["children"]}})
+    first, load, *_rest = done(exchange(section(), ONE_CHILD, daemon=daemon))
+    assert first.section == held
+    assert load.undo() == Revert("b", held, ONE_CHILD)
 
 
 def test_what_charon_would_not_notice_is_unloaded_first():

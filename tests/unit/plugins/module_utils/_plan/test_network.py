@@ -92,6 +92,26 @@ class TestOn:
             f"enable {SERVICE}",
         ]
 
+    @pytest.mark.parametrize(
+        ("old", "mtu", "more", "resets"),
+        [
+            ({"mtu": 1300}, 1300, {}, True),
+            # Changed by hand meanwhile, or gone, or never given, or on another interface now.
+            ({"mtu": 1300}, 1400, {}, False),
+            ({"mtu": 1300}, 1300, {"device_exists": False, "device_up": False}, False),
+            ({}, 1300, {}, False),
+            ({"mtu": 1300, "interface": "lan0"}, 1300, {}, False),
+        ],
+    )
+    def test_an_mtu_that_is_given_no_longer(
+        self, old: t.Any, mtu: int, more: t.Any, resets: bool
+    ) -> None:
+        before = parts(**old)
+        plan = plan_network(before, ON, holding(before, mtu=mtu, **more))
+        assert ("reset the mtu of vpn-lan" in plan.actions) is resets
+        header = ("network lan: mtu of vpn-lan", str(mtu), "that of a new interface")
+        assert (header in differences(plan)) is resets
+
     def test_switched_on(self) -> None:
         plan = plan_network(OFF, ON, holding(OFF, DEAD))
         assert plan.actions == [f"start {SERVICE}", f"enable {SERVICE}"]

@@ -204,6 +204,7 @@ NEW_SECTION, OLD_SECTION = {"version": "2"}, {"version": "1"}
         ),
         (steps.InstallTrap("x", "net"), "install the policy of x/net", None),
         (steps.UninstallTrap("x", "net"), "uninstall the trap of x/net", None),
+        (steps.ResetMtu("vpn-lan"), "reset the mtu of vpn-lan", None),
         (steps.DeleteLink("vpn-lan"), "delete interface vpn-lan", None),
         (
             steps.DeleteAddress("10.1.0.1/24", "eth1"),
@@ -269,7 +270,7 @@ def test_no_step_shows_what_it_carries(step: steps.Step) -> None:
 
 
 def test_every_step_is_tested_here() -> None:
-    assert len(_kinds(steps.Step)) == 24
+    assert len(_kinds(steps.Step)) == 25
 
 
 def _kinds(kind: type) -> set[type]:
