@@ -139,7 +139,7 @@ def _rigs(rigs: dict[str, Rig]) -> dict[str, Rig]:
         device.wipe()
         for name in ("ext0", "ext1"):
             device.sh(
-                f"ip link show {name} || ip link add {name} type dummy; ip link set {name} up"
+                f"ip link show {name} || ip link add {name} type bridge; ip link set {name} up"
             )
         device.apply("vpn_network", rig.network())
         device.apply("ipsec_phase1", rig.phase1(name="site-c", remote_gateway=rig.address(5)))

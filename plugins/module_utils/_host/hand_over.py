@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import time
+import typing as t
 
 from .._plan.exchange import aside, bare, children, is_set_aside
 from .._plan.steps import HandOver, Revert
@@ -27,6 +28,8 @@ _DRAIN = 1.0
 def hand_over(vici: Vici, step: HandOver) -> str | None:
     """Why nothing was closed, where that is so."""
     waiting = _wait(vici, step)
+    if waiting and _thinned_out(vici, step, waiting):
+        waiting = _wait(vici, step)
     if waiting and not step.optional:
         names = ", ".join(f"{step.connection}/{name}" for name in sorted(waiting))
         return (
@@ -45,6 +48,29 @@ def _young(vici: Vici, step: HandOver) -> bool:
     """Whether a new SA is so new that the peer may have sent its last packet on the old one."""
     found = (child for sa in vici.sas(step.connection) for child in sa.children)
     return any(child.age <= _DRAIN for child in found if _is_new(child, step.old))
+
+
+def _thinned_out(vici: Vici, step: HandOver, waiting: frozenset[str]) -> bool:
+    """Leave one SA of each child that has several, and initiate anew; whether there were such.
+
+    A run, or a daemon, died between two values, and SAs of both are up. charon begins no SA of
+    values that one of them has; which one that is, it does not tell.
+    """
+    sas = vici.sas(step.connection)
+    spare = {
+        child.uniqueid
+        for name in waiting
+        for child in sorted(_up(sas, name), key=lambda item: int(item.uniqueid))[:-1]
+    }
+    for sa in sas:
+        _close(vici, sa, [child for child in sa.children if child.uniqueid in spare])
+    for name in sorted(waiting if spare else ()):
+        vici.initiate(step.connection, name)
+    return bool(spare)
+
+
+def _up(sas: t.Iterable[IkeState], name: str) -> list[ChildState]:
+    return [child for sa in sas for child in sa.children if child.up and child.name == name]
 
 
 def revert(vici: Vici, step: Revert) -> None:
@@ -99,10 +125,16 @@ def _close_old(vici: Vici, sa: IkeState, step: HandOver, taken_up: frozenset[str
     replaced = [
         item for item in sa.children if item.uniqueid in step.old and bare(item.name) in taken_up
     ]
-    whole = sa.uniqueid in step.ikes and taken_up == frozenset(step.children)
-    if whole or (replaced and len(replaced) == len(sa.children)):
+    if sa.uniqueid in step.ikes and taken_up == frozenset(step.children):
+        vici.close(sa)
+    else:
+        _close(vici, sa, replaced)
+
+
+def _close(vici: Vici, sa: IkeState, children: t.Sequence[ChildState]) -> None:
+    if children and len(children) == len(sa.children):
         vici.close(sa)
         return
-    for child in replaced:
+    for child in children:
         if not child.gone:
             vici.close(sa, child)

@@ -20,8 +20,7 @@ import typing as t
 from dataclasses import replace
 
 from .._errors import HostError
-from .._plan.exchange import digest
-from .._plan.observed import Replaced, Unfinished
+from .._plan.observed import Unfinished
 from .._plan.plan import Plan
 from .._plan.steps import (
     HandOver,
@@ -36,8 +35,6 @@ from .._plan.steps import (
     WriteFile,
 )
 from .._render.artefacts import RECORD_DIR
-
-_T = t.TypeVar("_T")
 
 JOURNAL = "/run/tunnelwright.unfinished"
 
@@ -63,10 +60,6 @@ class Journal:
                     left.settings or mine.settings,
                     left.keys,
                     left.networks | mine.networks,
-                    {
-                        **_without(left.replaced, mine.connections),
-                        **mine.replaced,
-                    },
                 ),
             )
         return left
@@ -74,13 +67,15 @@ class Journal:
     def end(self, settled: Unfinished) -> None:
         """Strike what is in order now, whoever left it."""
         pid, left = self._noted()
+        others = {
+            name: ids for name, ids in left.connections.items() if name not in settled.connections
+        }
         rest = Unfinished(
-            _without(left.connections, settled.connections),
+            others,
             left.secrets - settled.secrets,
             left.settings and not settled.settings,
             left.keys - settled.keys,
             left.networks - settled.networks,
-            _without(left.replaced, settled.connections),
         )
         if rest != left:
             self._note(pid, rest)
@@ -115,10 +110,6 @@ class Journal:
                 note["settings"] is True,
                 frozenset(note["keys"]),
                 frozenset(note["networks"]),
-                {
-                    name: Replaced(frozenset(ikes), str(values))
-                    for name, (ikes, values) in note["replaced"].items()
-                },
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return 0, Unfinished()
@@ -143,16 +134,11 @@ def unfinished(plan: Plan) -> Unfinished:
     connections: dict[str, frozenset[str]] = {}
     secrets, networks = set(), set()
     settings = False
-    values: dict[str, str] = {}
-    ikes: dict[str, frozenset[str]] = {}
     for step in plan.steps:
         if isinstance(step, HandOver):
             connections[step.connection] = step.old
-            ikes[step.connection] = step.ikes
         elif isinstance(step, (LoadConnection, SetAside, Supersede, UnloadConnection)):
             connections.setdefault(step.name, frozenset())
-            if isinstance(step, Supersede):
-                values[step.name] = digest(step.before)
         elif isinstance(step, LoadSecret):
             secrets.add(step.shared.id)
         elif isinstance(step, UnloadSecret):
@@ -162,19 +148,7 @@ def unfinished(plan: Plan) -> Unfinished:
         elif isinstance(step, (WriteFile, RemoveFile)):
             directory, name = os.path.split(step.file.path)
             networks |= {name.rpartition(".")[0]} if directory == RECORD_DIR else set()
-    return Unfinished(
-        connections,
-        frozenset(secrets),
-        settings,
-        networks=frozenset(networks),
-        replaced={
-            name: Replaced(ikes[name], values[name]) for name in sorted(ikes.keys() & values.keys())
-        },
-    )
-
-
-def _without(items: t.Mapping[str, _T], names: t.Container[str]) -> dict[str, _T]:
-    return {name: item for name, item in items.items() if name not in names}
+    return Unfinished(connections, frozenset(secrets), settings, networks=frozenset(networks))
 
 
 def _plain(pid: int, work: Unfinished) -> dict[str, object]:
@@ -185,7 +159,4 @@ def _plain(pid: int, work: Unfinished) -> dict[str, object]:
         "settings": work.settings,
         "keys": sorted(work.keys),
         "networks": sorted(work.networks),
-        "replaced": {
-            name: [sorted(item.ikes), item.values] for name, item in work.replaced.items()
-        },
     }

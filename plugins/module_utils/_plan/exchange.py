@@ -22,8 +22,6 @@ src/libcharon/plugins/kernel_*/kernel_*_ipsec.c of strongSwan 5.9.8 and 6.0.1.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import typing as t
 from dataclasses import dataclass
 
@@ -242,12 +240,6 @@ class Exchange:
         )
         ids = self.daemon.child_ids.get(self.name, frozenset())
         ikes = self._ikes if self.whole else frozenset()
-        left = self.daemon.unfinished.replaced.get(self.name)
-        if left is not None and left.values == digest(self.after):
-            # A run died before it had closed these. They are what is wanted again, and charon takes
-            # others like them for duplicates.
-            ids -= self.daemon.unfinished.connections.get(self.name, frozenset())
-            ikes -= left.ikes
         if waited_for or (ikes and not self.stale and self.installed):
             yield HandOver(self.name, waited_for, ids, ikes)
 
@@ -280,13 +272,6 @@ def children(section: Section | None) -> t.Mapping[str, Section]:
     if section is None:
         return {}
     return t.cast(t.Mapping[str, Section], section.get("children", {}))
-
-
-def digest(section: Section) -> str:
-    """Equal for equal sections, and no more than that can be told from it."""
-    # Certificates are in it as bytes.
-    text = json.dumps(section, sort_keys=True, default=repr)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def aside(section: Section) -> Section:

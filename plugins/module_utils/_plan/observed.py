@@ -15,14 +15,6 @@ from .._render.artefacts import File
 
 
 @dataclass(frozen=True)
-class Replaced:
-    """What a run that died was about to close: IKE SAs, and a digest of what they were made of."""
-
-    ikes: frozenset[str]
-    values: str
-
-
-@dataclass(frozen=True)
 class Unfinished:
     """What a run that died had in hand, so that the daemon may hold what its files don't tell.
 
@@ -36,8 +28,6 @@ class Unfinished:
     keys: frozenset[str] = frozenset()
     # Their files, rules and interfaces, whichever module it was.
     networks: frozenset[str] = frozenset()
-    # By connection, with the Child SAs that ``connections`` has.
-    replaced: t.Mapping[str, Replaced] = field(default_factory=dict)
 
 
 NOTHING = Unfinished()

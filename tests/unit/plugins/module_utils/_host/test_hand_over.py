@@ -114,3 +114,37 @@ def test_one_that_goes_by_itself_is_left_alone():
     charon = Charon((ike("9", child("1", state="DELETED"), child("3")),))
     assert hand_over(charon, HandOver("b", ("lan",), OLD)) is None
     assert charon.closed == []
+
+
+class Twofold:
+    """Two SAs of one child: charon begins a third one if none has the values that it is to have."""
+
+    def __init__(self, right):
+        self.right = right
+        self.up = [ike("8", child("1"), child("5", "dmz")), ike("9", child("2"))]
+        self.log = []
+
+    def sas(self, _name):
+        return tuple(self.up)
+
+    def close(self, sa, child=None):
+        self.log.append(f"close {sa.uniqueid} {child.uniqueid if child else 'whole'}")
+        gone = [item.uniqueid for item in ([child] if child else sa.children)]
+        self.up = [
+            ike(item.uniqueid, *(one for one in item.children if one.uniqueid not in gone))
+            for item in self.up
+        ]
+
+    def initiate(self, ike_name, name):
+        self.log.append(f"initiate {ike_name}/{name}")
+        if not any(one.uniqueid == self.right for sa in self.up for one in sa.children):
+            self.up.append(ike("10", child("7", name)))
+
+
+@pytest.mark.parametrize(
+    ("right", "then"), [("1", ["initiate b/lan", "close 9 whole"]), ("2", ["initiate b/lan"])]
+)
+def test_of_two_that_a_run_has_left_one_stays_until_the_right_one_is_there(right, then):
+    charon = Twofold(right)
+    hand_over(charon, HandOver("b", ("lan",), frozenset({"1", "2", "5"})))
+    assert charon.log == ["close 8 1", *then]

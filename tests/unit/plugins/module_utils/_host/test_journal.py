@@ -17,9 +17,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.journal i
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.exchange import digest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
-    Replaced,
     Unfinished,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
@@ -52,10 +50,7 @@ def _journal(path: Path) -> Journal:
 
 
 def test_what_a_plan_leaves_uncertain() -> None:
-    replaced = {"b": Replaced(frozenset({"3"}), digest(SECTION))}
-    assert unfinished(B) == Unfinished(
-        {"b": frozenset({"7"})}, frozenset({"ike-b"}), replaced=replaced
-    )
+    assert unfinished(B) == Unfinished({"b": frozenset({"7"})}, frozenset({"ike-b"}))
     assert unfinished(C) == Unfinished({"c": frozenset()}, frozenset({"ike-c"}), settings=True)
     assert unfinished(HARMLESS) == Unfinished()
 
@@ -78,7 +73,6 @@ def test_another_run_leaves_the_note_of_one_that_died(journal: Journal) -> None:
         {"b": frozenset({"7"}), "c": frozenset()},
         frozenset({"ike-b", "ike-c"}),
         settings=True,
-        replaced=unfinished(B).replaced,
     )
     assert journal.read(1) == both
     journal.end(unfinished(C))

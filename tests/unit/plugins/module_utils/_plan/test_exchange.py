@@ -15,15 +15,12 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.exchange 
     REESTABLISH,
     Exchange,
     aside,
-    digest,
     is_set_aside,
     quiet,
     quieted,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
-    Replaced,
-    Unfinished,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.steps import (
     HandOver,
@@ -242,31 +239,6 @@ def test_the_old_ike_sa_goes_with_a_new_one_only(after, ikes):
     hand_over = done(exchange(section(), after))[-1]
     assert isinstance(hand_over, HandOver)
     assert (hand_over.old, hand_over.ikes) == ({"7", "8"}, ikes)
-
-
-@pytest.mark.parametrize(
-    ("values", "old", "ikes"),
-    [(WHOLE, {"8", "9"}, {"4"}), (ONE_CHILD, {"7", "8", "9"}, {"3", "4"})],
-)
-def test_what_a_run_that_died_had_not_closed_is_kept_where_it_is_wanted_again(values, old, ikes):
-    """charon takes it for a duplicate, and begins no other."""
-    daemon = replace(
-        UP,
-        ike_ids={"b": frozenset({"3", "4"})},
-        child_ids={"b": frozenset({"7", "8", "9"})},
-        unfinished=Unfinished(
-            {"b": frozenset({"7"})}, replaced={"b": Replaced(frozenset({"3"}), digest(values))}
-        ),
-    )
-    hand_over = done(exchange(section(), WHOLE, daemon=daemon))[-1]
-    assert (hand_over.old, hand_over.ikes) == (old, ikes)
-
-
-def test_a_digest_tells_sections_apart():
-    """Certificates are in them as bytes."""
-    certs = {"local": {"certs": (b"one",)}}
-    assert digest(certs) == digest({"local": {"certs": (b"one",)}})
-    assert len({digest(item) for item in (certs, {"local": {"certs": (b"two",)}}, {})}) == 3
 
 
 def test_what_is_down_is_put_aside_too_as_it_may_come_up_meanwhile():
