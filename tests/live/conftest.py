@@ -12,7 +12,6 @@ set they stay, for a look or for the next run.
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 import tomllib
 import typing as t
@@ -26,7 +25,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 TESTBED = os.environ.get("LIVE_TESTBED", "live")
 TOPOLOGY = Path(os.environ.get("LIVE_TOPOLOGY", HERE / "testbed.toml"))
 SEQUENCES = int(os.environ.get("SEQUENCES", "80"))
-SEED = int(os.environ.get("SEED", random.randrange(10**6)))
+SEED = int(os.environ.get("SEED", "1"))
 DEVICES = {"a": "5.9.8", "b": "6.0.1"}
 
 

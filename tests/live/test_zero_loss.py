@@ -13,7 +13,6 @@ The table is written to .cache/zero-loss.md.
 from __future__ import annotations
 
 import os
-import random
 import time
 import typing as t
 from collections import defaultdict
@@ -34,7 +33,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.twenty import (
 )
 
 CHANGES = int(os.environ.get("CHANGES", "45"))
-SEED = int(os.environ.get("SEED", random.randrange(10**6)))
+SEED = int(os.environ.get("SEED", "1"))
 BASELINE = float(os.environ.get("BASELINE", "10"))
 TABLE = ROOT / ".cache/zero-loss.md"
 # How long to look for what happens after a module has ended, and for packets that are under way.
