@@ -84,7 +84,7 @@ class Namespace:
 
     def ruleset(self) -> t.Any:
         """Everything that nft lists, without handles and counts."""
-        return Nft(self.run)._list("ruleset")
+        return Nft(self.run).ruleset()
 
     def links(self) -> t.Any:
         return json.loads(self.sh("ip -j -d address show"))

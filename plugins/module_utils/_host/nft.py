@@ -63,7 +63,7 @@ class Nft:
 
     def table(self, name: str) -> Ruleset | None:
         """The live table ``inet <name>``; None where there is none."""
-        return table_in(self._listed(), name) or None
+        return table_in(self.ruleset(), name) or None
 
     def expected(self, text: str) -> Ruleset:
         """What the kernel makes of a text for ``nft -f``, seen in a network namespace of its own.
@@ -76,7 +76,7 @@ class Nft:
     def hooked(self, prefix: str) -> dict[str, Ruleset]:
         """The rules whose comment begins with ``prefix``, by chain (``inet filter input``)."""
         found: dict[str, Ruleset] = {}
-        for rule in _of_kind(self._listed(), "rule"):
+        for rule in _of_kind(self.ruleset(), "rule"):
             if rule.get("comment", "").startswith(prefix):
                 chain = f"{rule['family']} {rule['table']} {rule['chain']}"
                 found[chain] = (*found.get(chain, ()), {"rule": rule})
@@ -84,7 +84,7 @@ class Nft:
 
     def foreign_chains(self) -> tuple[BaseChain, ...]:
         """Every base chain in a table that is not of this collection."""
-        ruleset = self._listed()
+        ruleset = self.ruleset()
         return tuple(
             BaseChain(
                 chain["family"],
@@ -98,7 +98,8 @@ class Nft:
             if "hook" in chain and "policy" in chain and not chain["table"].startswith(OWN_TABLES)
         )
 
-    def _listed(self) -> Ruleset:
+    def ruleset(self) -> Ruleset:
+        """All that is live."""
         if self._live is None:
             argv = ["nft", "-s", "-t", "-j", "list", "ruleset"]
             self._live = normalised(json_output(self._run, "list the nftables rules", argv))

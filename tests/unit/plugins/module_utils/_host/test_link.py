@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import typing as t
-from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
@@ -77,14 +76,10 @@ def test_names(run: ScriptedRun) -> None:
     ("version", "path"),
     [(4, "/proc/sys/net/ipv4/ip_forward"), (6, "/proc/sys/net/ipv6/conf/all/forwarding")],
 )
-def test_forwarding(run: ScriptedRun, tmp_path: Path, version: int, path: str) -> None:
-    file = tmp_path / path[1:]
-    # A kernel that lacks the protocol.
-    assert not Link(run, str(tmp_path)).forwarding(version)
-    file.parent.mkdir(parents=True)
-    for text, wanted in (("1\n", True), ("0\n", False)):
-        file.write_text(text)
-        assert Link(run, str(tmp_path)).forwarding(version) is wanted
+def test_forwarding(run: ScriptedRun, version: int, path: str) -> None:
+    for printed, status, wanted in (("1\n", 0, True), ("0\n", 0, False), ("", 1, False)):
+        run.expect(f"cat {path}", printed, status)
+        assert Link(run).forwarding(version) is wanted
 
 
 @pytest.mark.parametrize(
@@ -103,7 +98,7 @@ def test_a_host_where_nothing_can_be_tried_is_an_error(run: ScriptedRun) -> None
         Link(run).kernel_has_esp()
 
 
-def test_default_routes_from_router_advertisements(run: ScriptedRun, tmp_path: Path) -> None:
+def test_default_routes_from_router_advertisements(run: ScriptedRun) -> None:
     run.expect(
         ROUTES,
         [
@@ -114,10 +109,8 @@ def test_default_routes_from_router_advertisements(run: ScriptedRun, tmp_path: P
         ],
     )
     for device, accept in (("eth0", "1"), ("eth3", "2"), ("eth4", "1")):
-        conf = tmp_path / "proc/sys/net/ipv6/conf" / device
-        conf.mkdir(parents=True)
-        (conf / "accept_ra").write_text(f"{accept}\n")
-    assert Link(run, str(tmp_path)).ra_default_route_interfaces() == ("eth0", "eth4")
+        run.expect(f"cat /proc/sys/net/ipv6/conf/{device}/accept_ra", f"{accept}\n")
+    assert Link(run).ra_default_route_interfaces() == ("eth0", "eth4")
 
 
 def test_no_default_routes(run: ScriptedRun) -> None:
