@@ -125,6 +125,9 @@ def request(command: str, message: Answer | None = None) -> Answer:
         return {"refused": str(error)}
 
 
+_listener: Any = None
+
+
 def events(listen: bool) -> Answer:
     """Begin to record the events of the IKE daemon, or return those recorded since."""
     global _listener
@@ -133,9 +136,6 @@ def events(listen: bool) -> Answer:
         return {}
     recorded, _listener = _listener.stop(), None
     return {"events": recorded}
-
-
-_listener: Any = None
 
 
 def kernel(esp: bool) -> Answer:

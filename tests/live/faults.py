@@ -73,15 +73,15 @@ class _Run:
         os.write(self.report, (json.dumps(what) + "\n").encode())
 
 
+_run: _Run | None = None
+
+
 @contextlib.contextmanager
 def _unnoticed() -> Iterator[None]:
     global _run
     run, _run = _run, None
     yield
     _run = run
-
-
-_run: _Run | None = None
 
 
 def requested(told: str) -> Callable[[], None]:

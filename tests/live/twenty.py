@@ -241,7 +241,7 @@ class Traffic:
 
 
 def _flow(sent: int, seen: t.Mapping[str, t.Any]) -> Flow:
-    holes = [(first, last) for first, last in seen["holes"]]
+    holes = [tuple(hole) for hole in seen["holes"]]
     if seen["expected"] < sent:
         holes.append((seen["expected"], sent - 1))
     return Flow(sent, tuple(holes), seen["repeated"], seen["slowest"])

@@ -27,7 +27,7 @@ def main(arguments: t.Sequence[str]) -> int:
     """The exit status; after any but 0 systemd runs it again."""
     verb = arguments[1] if len(arguments) == 2 else ""
     if verb not in VERBS:
-        print(f"usage: {arguments[0]} {' | '.join(VERBS)}", file=sys.stderr)
+        _say(f"usage: {arguments[0]} {' | '.join(VERBS)}")
         return 2
     if verb == "ready":
         return _ready()
@@ -35,13 +35,18 @@ def main(arguments: t.Sequence[str]) -> int:
         with Host(execute) as host, host.exclusive("the rollback"):
             return _roll_back(host, in_time=verb == "now")
     except TunnelwrightError as error:
-        print(error, file=sys.stderr)
+        _say(str(error))
         return 1
+
+
+def _say(text: str) -> None:
+    """For the journal: this is no module."""
+    sys.stderr.write(f"{text}\n")
 
 
 def _ready() -> int:
     if not vici.available():
-        print(f"the Python library vici is not installed for {sys.executable}", file=sys.stderr)
+        _say(f"the Python library vici is not installed for {sys.executable}")
         return 1
     return 0
 

@@ -63,7 +63,7 @@ def test_one_that_crashed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
         assert daemon.sessions == []
         t.cast(t.Any, again).lost = True
         with pytest.raises(HostError, match="out of reach since then"):
-            _ = host.vici
+            assert host.vici
 
 
 @pytest.mark.parametrize(("error", "patience", "tried"), [(SILENT, 60, 1), (REFUSED, 0, 2)])
@@ -76,7 +76,7 @@ def test_but_not_for_ever(
     with Host(t.cast(t.Any, None)) as host:
         t.cast(t.Any, host.vici).lost = True
         with pytest.raises(HostError, match=error.detail):
-            _ = host.vici
+            assert host.vici
         assert len(daemon.sessions) >= 5 - tried
         with pytest.raises(HostError, match="out of reach since then"):
-            _ = host.vici
+            assert host.vici
