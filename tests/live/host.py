@@ -223,8 +223,12 @@ for device in $(ip -o link | sed -nE 's/^[0-9]+: ([^:@]+).*alias VPN network .*/
     ip link delete dev "$device"
 done
 rm -rf /etc/tunnelwright
-find /etc/swanctl /etc/strongswan.d -name 'tunnelwright*' -delete
+find /etc/swanctl /etc/strongswan.d /etc/systemd/system -depth \
+    '(' -name 'tunnelwright*' -o -name '.tunnelwright*' ')' -delete
+rm -f /run/tunnelwright.unfinished*
 systemctl daemon-reload
+# As often as it takes.
+systemctl reset-failed strongswan
 systemctl restart strongswan
 """
 

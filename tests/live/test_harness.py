@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.tests.live.kill import gaps
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 
 RELEASES = ("5.9.8", "6.0.1")
@@ -47,6 +48,36 @@ def test_a_tunnel_comes_up_and_goes_down(rig: Rig) -> None:
     # What the host had to learn for it stays.
     for key in SEEN:
         assert left[key] == empty[key], key
+
+
+def test_a_gap_is_seen_where_there_is_one(rig: Rig) -> None:
+    device = rig.device
+    device.apply("vpn_network", rig.network())
+    device.apply("ipsec_phase1", rig.phase1())
+    device.apply("ipsec_phase2", rig.phase2())
+    before = device.wait_for("site-b/net")
+    with device.listening(after=0.5) as events:
+        device.apply("ipsec_phase1", rig.phase1(dpd_delay=20))
+    assert events
+    assert not gaps(before, events)
+    before = device.sas()
+    with device.listening(after=0.5) as events:
+        device.apply("ipsec_phase1", rig.phase1(dpd_delay=30, apply="reestablish"))
+        device.wait_for("site-b/net")
+    assert gaps(before, events) == {"site-b/net"}
+
+
+def test_a_run_dies_where_it_is_told_to(rig: Rig) -> None:
+    device, task = rig.device, ("vpn_network", rig.network())
+    effects = device.counted(*task).effects
+    number = effects.index("rename /etc/tunnelwright/.lan.json.new /etc/tunnelwright/lan.json")
+    for later, there in ((0, "no"), (1, "yes")):
+        device.wipe()
+        assert device.killed(*task, number=number + later)
+        looked = "test -e /etc/tunnelwright/lan.json && echo yes || echo no"
+        assert device.sh(looked).strip() == there
+    assert not device.killed(*task, number=1000)
+    assert not device.run(*task).changed
 
 
 def test_a_run_that_fails_says_why(rig: Rig) -> None:

@@ -19,7 +19,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.changes import AES128, CE
 from ansible_collections.tunnelwright.ipsec.tests.live.kill import Scenario, Task, Walk
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 
-SHARE = 1.0 if os.environ.get("KILL") == "all" else float(os.environ.get("KILL", 0.25))
+SHARE = 1.0 if os.environ.get("KILL") == "all" else float(os.environ.get("KILL", "0.1"))
 SEED = os.environ.get("KILL_SEED", "0")
 
 GONE: Task = ("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})

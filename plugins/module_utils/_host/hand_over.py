@@ -87,6 +87,9 @@ def revert(vici: Vici, step: Revert) -> None:
     # For charon to notice what it does not compare.
     vici.unload_conn(step.name)
     vici.load_conn(step.name, step.section)
+    for name in sorted(children(step.loaded).keys() - wanted.keys()):
+        # Put aside, it has kept its trap.
+        vici.uninstall(step.name, name)
     initiated = [name for name in stale if wanted[name].get("start_action") != "none"]
     for name in initiated:
         vici.initiate(step.name, name)

@@ -72,16 +72,19 @@ class Host:
         self._recovered = True
         deadline = time.monotonic() + RECOVERY_TIME
         while True:
+            late = time.monotonic() > deadline
             try:
                 session = self._exit.enter_context(Vici())
                 # One that is about to end still has its socket.
                 session.version()
-                return session
+                # Else it is about to have its files loaded into it.
+                if late or self.systemd.is_active(DAEMON_UNIT):
+                    return session
             except HostError as error:
-                self._exit.close()
-                if isinstance(error, Silent) or time.monotonic() > deadline:
+                if late or isinstance(error, Silent):
                     raise
-                time.sleep(_PAUSE)
+            self._exit.close()
+            time.sleep(_PAUSE)
 
     def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
         """One run at a time; gives the note of a wait."""

@@ -8,12 +8,18 @@ import itertools
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import hand_over as module
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.hand_over import hand_over
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.hand_over import (
+    hand_over,
+    revert,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
     ChildState,
     IkeState,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.steps import HandOver
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.steps import (
+    HandOver,
+    Revert,
+)
 
 
 class Charon:
@@ -148,3 +154,26 @@ def test_of_two_that_a_run_has_left_one_stays_until_the_right_one_is_there(right
     charon = Twofold(right)
     hand_over(charon, HandOver("b", ("lan",), frozenset({"1", "2", "5"})))
     assert charon.log == ["close 8 1", *then]
+
+
+def test_what_is_taken_back_leaves_no_trap_behind():
+    """Under its own name: charon keeps it where a child is put aside."""
+    uninstalled = []
+
+    class Loaded(Charon):
+        def connections(self, _name):
+            return {"b": {"children": {"lan": {}, "more": {}}}}
+
+        def load_conn(self, _name, _section):
+            pass
+
+        def unload_conn(self, _name):
+            pass
+
+        def uninstall(self, name, child_name):
+            uninstalled.append((name, child_name))
+
+    old = {"children": {"lan": {"start_action": "none"}}}
+    new = {"children": {**old["children"], "more": {"start_action": "trap"}}}
+    revert(Loaded(()), Revert("b", old, new))
+    assert uninstalled == [("b", "more")]

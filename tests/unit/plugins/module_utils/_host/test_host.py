@@ -52,15 +52,17 @@ class Session:
 
 
 def test_one_that_crashed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    daemon = Daemon(monkeypatch, None, BROKEN, REFUSED, None)
-    with Host(t.cast(t.Any, None)) as host:
+    """Until it answers, and until what is started with it has loaded its files."""
+    daemon = Daemon(monkeypatch, None, BROKEN, REFUSED, None, None)
+    states = ["activating", "active"]
+    with Host(lambda _argv, _stdin: (0, states.pop(0), "")) as host:
         first = t.cast(t.Any, host.vici)
         assert host.vici is first
         first.lost = True
         again = host.vici
         assert again is not first
         assert host.vici is again
-        assert daemon.sessions == []
+        assert (daemon.sessions, states) == ([], [])
         t.cast(t.Any, again).lost = True
         with pytest.raises(HostError, match="out of reach since then"):
             assert host.vici
@@ -73,7 +75,7 @@ def test_but_not_for_ever(
     """Nor at all where it is there and says nothing: that may take long each time."""
     monkeypatch.setattr(module, "RECOVERY_TIME", patience - 0.001)
     daemon = Daemon(monkeypatch, None, *[error] * 5)
-    with Host(t.cast(t.Any, None)) as host:
+    with Host(lambda _argv, _stdin: (0, "active", "")) as host:
         t.cast(t.Any, host.vici).lost = True
         with pytest.raises(HostError, match=error.detail):
             assert host.vici
