@@ -55,7 +55,7 @@ def test_one_that_crashed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
     """Until it answers, and until what is started with it has loaded its files."""
     daemon = Daemon(monkeypatch, None, BROKEN, REFUSED, None, None)
     states = ["activating", "active"]
-    with Host(lambda _argv, _stdin: (0, states.pop(0), "")) as host:
+    with Host(lambda _argv, _stdin: (0, f"ActiveState={states.pop(0)}\n", "")) as host:
         first = t.cast(t.Any, host.vici)
         assert host.vici is first
         first.lost = True
@@ -75,7 +75,7 @@ def test_but_not_for_ever(
     """Nor at all where it is there and says nothing: that may take long each time."""
     monkeypatch.setattr(module, "RECOVERY_TIME", patience - 0.001)
     daemon = Daemon(monkeypatch, None, *[error] * 5)
-    with Host(lambda _argv, _stdin: (0, "active", "")) as host:
+    with Host(lambda _argv, _stdin: (0, "ActiveState=active\n", "")) as host:
         t.cast(t.Any, host.vici).lost = True
         with pytest.raises(HostError, match=error.detail):
             assert host.vici
