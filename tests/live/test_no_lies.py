@@ -116,6 +116,7 @@ class Story:
         self.told = "for real"
         self.settle()
         real = self.run(call)
+        assert check.failed or not real.failed, real.result["msg"]
         for key in (*ALIKE, call.module):
             same(check.result.get(key), real.result.get(key), f"{key} is not as in check mode")
         # What a peer does not take up shows in the real run alone.
