@@ -127,6 +127,9 @@ options:
         lets a peer at a changing address use a pre-shared key, and it gives an eavesdropper what is
         needed to guess that key. The module makes the daemon answer it, see O(weak_crypto) for the
         warning.
+      - With a pre-shared key, V(aggressive) needs O(identifier) or O(local_address), unless the
+        peer is the one to call (O(connection_behavior=responder_only)). Without, C(charon) crashes
+        when there is no route to the peer.
     type: str
     choices:
       - main

@@ -70,6 +70,8 @@ CERTIFIED = {
 }
 SECOND = {"certificate": f"{PKI}/second.pem", "private_key": f"{PKI}/second.key"}
 IKEV1 = {"key_exchange": "ikev1"}
+# Aggressive mode has to know what it is.
+FROM_ADDRESS = {**IKEV1, "local_address": lambda rig: rig.device.ipv4}
 
 _p1, _p2 = _one("ipsec_phase1"), _one("ipsec_phase2")
 
@@ -89,7 +91,7 @@ CHANGES = (
     _p1("certificate", f"{PKI}/second.pem", along=SECOND, base=CERTIFIED),
     _p1("private_key", f"{PKI}/second.key", along=SECOND, base=CERTIFIED),
     _p1("ca", f"{PKI}/ca-renewed.pem", base=CERTIFIED),
-    _p1("negotiation_mode", "aggressive", base=IKEV1),
+    _p1("negotiation_mode", "aggressive", base=FROM_ADDRESS),
     _p1("identifier", "gw.example"),
     _p1("peer_identifier", "peer.example"),
     _p1("connection_behavior", "on_demand"),

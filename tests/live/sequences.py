@@ -214,6 +214,8 @@ class Generator:
             options["key_exchange"] = self._one("ikev1", "auto")
         if options.get("key_exchange") == "ikev1" and self._chance(0.3):
             options["negotiation_mode"] = "aggressive"
+            if "authentication" not in options:
+                options["identifier"] = "gw.example"
         return self._with(options, PHASE1_VALUES, 0.12)
 
     def _phase2(self, world: World) -> Options:

@@ -146,13 +146,8 @@ class IkeConnection:
             self._check_margin()
         self._check_authentication()
         self._check_initiator()
-        if self.negotiation_mode == "aggressive" and self.versions != {1}:
-            raise ModelError(
-                "negotiation_mode",
-                "aggressive",
-                "exists in IKEv1 only",
-                "main, or key_exchange ikev1",
-            )
+        if self.negotiation_mode == "aggressive":
+            self._check_aggressive()
         for child in self.children:
             self._check_child(child)
 
@@ -192,6 +187,27 @@ class IkeConnection:
                 self.connection_behavior,
                 "can't be used with remote_gateway %any: there is nobody to call",
                 "responder_only, or the address of the peer",
+            )
+
+    def _check_aggressive(self) -> None:
+        if self.versions != {1}:
+            raise ModelError(
+                "negotiation_mode",
+                "aggressive",
+                "exists in IKEv1 only",
+                "main, or key_exchange ikev1",
+            )
+        calls = self.connection_behavior != "responder_only"
+        nameless = self.identifier is None and self.local_address is None
+        # charon takes the address that it sends from, and aborts while it has none. A certificate
+        # has a subject to be known by.
+        if calls and nameless and self.authentication == "psk":
+            raise ModelError(
+                "identifier",
+                None,
+                "is missing for negotiation_mode aggressive: while there is no route to the peer, "
+                "the daemon crashes of it, with all its tunnels",
+                "an identity, a local_address, or connection_behavior responder_only",
             )
 
     def _check_child(self, child: ChildSa) -> None:

@@ -26,6 +26,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.strategie
 from hypothesis import given, settings
 
 SUBJECT = "phase 1 site-b"
+AGGRESSIVE = {"key_exchange": "ikev1", "negotiation_mode": "aggressive"}
 CHILD = "phase 2 net of phase 1 site-b"
 IKEV1_AEAD = [{"algorithm": "aes-gcm", "key_length": 128}]
 
@@ -77,6 +78,8 @@ IKEV1_AEAD = [{"algorithm": "aes-gcm", "key_length": 128}]
             "negotiation_mode",
             "key_exchange ikev1",
         ),
+        (AGGRESSIVE, "identifier", "local_address"),
+        ({**AGGRESSIVE, "connection_behavior": "on_demand"}, "identifier", "responder_only"),
         ({"identifier": " blank"}, "identifier", "without them"),
         ({"peer_identifier": "two\nlines"}, "peer_identifier", "255 ASCII"),
         ({"connection_behavior": "always"}, "connection_behavior", "on_demand"),
@@ -100,6 +103,19 @@ IKEV1_AEAD = [{"algorithm": "aes-gcm", "key_length": 128}]
 def test_refusals(options: dict[str, t.Any], option: str, word: str) -> None:
     with refused(option, SUBJECT, word):
         connection(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"identifier": "gw.example"},
+        {"local_address": "198.51.100.1"},
+        {"connection_behavior": "responder_only"},
+        PUBKEY,
+    ],
+)
+def test_aggressive_mode_needs_an_identity(options: dict[str, t.Any]) -> None:
+    assert connection(**AGGRESSIVE, **options).negotiation_mode == "aggressive"
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a.b", "a" * 65, "tunnelwright-x", None])

@@ -264,7 +264,11 @@ class TestPhase1:
         [
             ({"encryption": WEAK}, "weak cryptography: 3des, sha1, DH group 2"),
             (
-                {"key_exchange": "ikev1", "negotiation_mode": "aggressive"},
+                {
+                    "key_exchange": "ikev1",
+                    "negotiation_mode": "aggressive",
+                    "identifier": "a.example",
+                },
                 "weak cryptography: aggressive mode with a PSK",
             ),
         ],

@@ -91,7 +91,7 @@ def test_defaults() -> None:
         ({"key_exchange": "auto"}, {"version": "0", "aggressive": "no", "dpd_timeout": "180"}),
         ({"key_exchange": "ikev1"}, {"version": "1", "aggressive": "no", "dpd_timeout": "180"}),
         (
-            {"key_exchange": "ikev1", "negotiation_mode": "aggressive"},
+            {"key_exchange": "ikev1", "negotiation_mode": "aggressive", "identifier": "a.example"},
             {"aggressive": "yes"},
         ),
         ({"local_address": "198.51.100.1"}, {"local_addrs": ("198.51.100.1",)}),

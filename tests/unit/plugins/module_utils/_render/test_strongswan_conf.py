@@ -32,6 +32,7 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 OTHER = {"name": "dmz", "ip_address": "10.9.0.1", "network_address": "10.9.0.0/24"}
+AGGRESSIVE = {"key_exchange": "ikev1", "negotiation_mode": "aggressive", "identifier": "a.example"}
 AGGRESSIVE_PSK = "i_dont_care_about_security_and_use_aggressive_mode_psk"
 SETTINGS = {
     "cisco_extensions": "cisco_unity",
@@ -82,12 +83,11 @@ def test_on_as_soon_as_one_network_asks_for_it(
     [
         ({}, False),
         ({"key_exchange": "ikev1"}, False),
-        ({"key_exchange": "ikev1", "negotiation_mode": "aggressive"}, True),
-        ({"key_exchange": "ikev1", "negotiation_mode": "aggressive", "state": "disabled"}, False),
+        (AGGRESSIVE, True),
+        ({**AGGRESSIVE, "state": "disabled"}, False),
         (
             {
-                "key_exchange": "ikev1",
-                "negotiation_mode": "aggressive",
+                **AGGRESSIVE,
                 "authentication": "pubkey",
                 "psk": None,
                 "certificate": "/a",
