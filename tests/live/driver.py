@@ -106,6 +106,7 @@ def bounds(answer: float, lookup: float, patience: float) -> Answer:
     """How long the next runs wait for the IKE daemon, and for another run, in seconds."""
     Vici.__init__.__kwdefaults__["timeout"] = answer
     vici_adapter.LOOKUP_TIMEOUT = lookup
+    # The type of a context manager does not tell of the function that it wraps.
     exclusive.__wrapped__.__kwdefaults__["patience"] = patience  # type: ignore[attr-defined]
     return {}
 

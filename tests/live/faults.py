@@ -157,6 +157,7 @@ def _begin(run: _Run) -> None:
         if _run is not None:
             _run.befall()
 
+    # To be counted in every caller, whatever name it has imported, so in the class itself.
     subprocess.Popen.__init__ = start  # type: ignore[method-assign]
 
 

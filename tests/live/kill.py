@@ -105,7 +105,7 @@ class Walk:
         assert differing(self._side(old, 0).state, before.state) == {}, "the way back is another"
         self.sides = (before, after)
         chance = random.Random(f"{seed} {self.scenario} {self.rig.release}")
-        self.todo = tuple(_chosen(effects, share, chance) for effects in (forth, back))  # type: ignore[assignment]
+        self.todo = (_chosen(forth, share, chance), _chosen(back, share, chance))
 
     def go(self) -> None:
         at = 0
