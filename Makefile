@@ -38,7 +38,7 @@ soak: venv image ## 500 random changes beside tunnels under traffic: 20 minutes;
 
 types: venv ## mypy, strict
 	@mypy plugins/module_utils
-	@MYPYPATH=tools mypy --python-version 3.11 --scripts-are-modules tools/testbed tools/demo
+	@MYPYPATH=tools mypy --python-version 3.11 --scripts-are-modules tools/testbed tools/kernel-testbed tools/demo
 
 lint: venv ## Python, YAML, playbooks, changelog and module documentation
 	@ruff check --quiet --output-format concise

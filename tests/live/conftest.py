@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, ROOT, Host
+from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, ROOT, Host, in_container
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 
 TESTBED = os.environ.get("LIVE_TESTBED", "live")
@@ -57,7 +57,7 @@ def testbed(*words: str) -> str:
 def _hosts() -> t.Iterator[dict[str, Host]]:
     """Every host of the topology, booted, with its driver ready."""
     hosts = {
-        name: Host(name, f"tw-{TESTBED}-{name}", item["ipv4"], item["ipv6"])
+        name: Host(name, in_container(f"tw-{TESTBED}-{name}"), item["ipv4"], item["ipv6"])
         for name, item in tomllib.loads(TOPOLOGY.read_text())["hosts"].items()
     }
     if not (os.environ.get("LIVE_KEEP") and _running(hosts)):
@@ -100,4 +100,4 @@ def _running(hosts: dict[str, Host]) -> bool:
     names = subprocess.run(
         ["podman", "ps", "--format", "{{.Names}}"], capture_output=True, text=True, check=True
     ).stdout.split()
-    return all(host.container in names for host in hosts.values())
+    return {f"tw-{TESTBED}-{name}" for name in hosts} <= set(names)

@@ -26,7 +26,14 @@ COLLECTION = "ansible_collections/tunnelwright/ipsec"
 LIBRARY = "/opt/tunnelwright-live"
 
 Options = dict[str, t.Any]
+
+
 Event = dict[str, t.Any]
+
+
+def in_container(name: str) -> tuple[str, ...]:
+    """The reach of a host that is a container."""
+    return ("podman", "exec", "--interactive", name, "sh", "-c")
 
 
 @dataclass(frozen=True)
@@ -62,17 +69,19 @@ class Sas:
 
 
 class Host:
-    """One container with its driver. Not to be shared between threads."""
+    """One host with its driver. Not to be shared between threads.
 
-    def __init__(self, name: str, container: str, ipv4: str, ipv6: str) -> None:
-        self.name, self.container, self.ipv4, self.ipv6 = name, container, ipv4, ipv6
+    ``reach`` is the command that has a script, its last word, carried out by a shell in there.
+    """
+
+    def __init__(self, name: str, reach: tuple[str, ...], ipv4: str, ipv6: str) -> None:
+        self.name, self.reach, self.ipv4, self.ipv6 = name, reach, ipv4, ipv6
         self._driver: subprocess.Popen[str] | None = None
 
     def deliver(self) -> None:
         """What the modules need besides Debian: themselves, Ansible's part of them, vici."""
-        unpack = f"rm -rf {LIBRARY}; mkdir {LIBRARY}; tar -x -C {LIBRARY}"
-        argv = ["podman", "exec", "-i", self.container, "sh", "-euc", unpack]
-        subprocess.run(argv, input=_library(), check=True)
+        unpack = f"set -eu; rm -rf {LIBRARY}; mkdir {LIBRARY}; tar -x -C {LIBRARY}"
+        subprocess.run([*self.reach, unpack], input=_library(), check=True)
 
     def ask(self, service: str, **arguments: t.Any) -> dict[str, t.Any]:
         """One request to the driver; its answer. A crash in there is one here."""
@@ -94,10 +103,7 @@ class Host:
         """A new driver, which the next request goes to."""
         self.close()
         self._driver = subprocess.Popen(
-            [
-                *("podman", "exec", "-i", "--env", f"PYTHONPATH={LIBRARY}", self.container),
-                *("python3", f"{LIBRARY}/driver.py"),
-            ],
+            [*self.reach, f"PYTHONPATH={LIBRARY} exec python3 {LIBRARY}/driver.py"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

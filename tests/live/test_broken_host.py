@@ -393,7 +393,7 @@ def _seconds(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Host]]:
     found = {}
     for release, rig in rigs.items():
         device = rig.device
-        second = Host(f"{device.name}, second", device.container, device.ipv4, device.ipv6)
+        second = Host(f"{device.name}, second", device.reach, device.ipv4, device.ipv6)
         found[release] = second
     yield found
     for second in found.values():

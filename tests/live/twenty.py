@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import subprocess
 import time
 import typing as t
@@ -191,7 +192,7 @@ class Traffic:
             ]
             program = ("nice", "-n", "-5", "python3", f"{LIBRARY}/traffic.py", json.dumps(flows))
             self._ends[side] = subprocess.Popen(
-                ["podman", "exec", "-i", host.container, *program],
+                [*host.reach, f"exec {shlex.join(program)}"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

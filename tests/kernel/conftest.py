@@ -1,0 +1,54 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole gateways with a kernel of their own, which has ESP, AH and IPComp: virtual machines.
+
+``KERNEL_TESTBED`` names them, ``KERNEL_TOPOLOGY`` another topology file. With ``KERNEL_KEEP`` set
+they stay, for a look (``tools/kernel-testbed enter kernel a``) or for the next run.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import (
+    HERE,
+    Machine,
+    is_running,
+    testbed,
+)
+
+TESTBED = os.environ.get("KERNEL_TESTBED", "kernel")
+TOPOLOGY = Path(os.environ.get("KERNEL_TOPOLOGY", HERE / "testbed.toml"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if os.geteuid() != 0:
+        pytest.exit("tests on virtual machines need root, to build their disks", 2)
+
+
+@pytest.fixture(name="machines", scope="session")
+def _machines() -> t.Iterator[dict[str, Machine]]:
+    """Every host of the topology, booted; those with strongSwan have their driver."""
+    items = tomllib.loads(TOPOLOGY.read_text())["hosts"]
+    machines = {
+        name: Machine(name, TESTBED, item["ipv4"], item["ipv6"], item["image"])
+        for name, item in items.items()
+    }
+    keep = bool(os.environ.get("KERNEL_KEEP"))
+    if not (keep and all(map(is_running, machines.values()))):
+        testbed("up", TESTBED, str(TOPOLOGY))
+    try:
+        for machine in machines.values():
+            machine.deliver()
+        yield machines
+    finally:
+        for machine in machines.values():
+            machine.close()
+        if not keep:
+            testbed("down", TESTBED)
