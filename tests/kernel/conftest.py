@@ -16,12 +16,14 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.tests.kernel import fields
 from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import (
     HERE,
     Machine,
     is_running,
     testbed,
 )
+from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair
 
 TESTBED = os.environ.get("KERNEL_TESTBED", "kernel")
 TOPOLOGY = Path(os.environ.get("KERNEL_TOPOLOGY", HERE / "testbed.toml"))
@@ -52,3 +54,30 @@ def _machines() -> t.Iterator[dict[str, Machine]]:
             machine.close()
         if not keep:
             testbed("down", TESTBED)
+
+
+@pytest.fixture(name="pair", scope="session")
+def _pair(machines: dict[str, Machine]) -> Pair:
+    """Two gateways that the collection has not touched yet."""
+    pair = Pair(machines["a"], machines["b"], machines["other"])
+    pair.both(lambda end: end.machine.wipe())
+    return pair
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> t.Any:
+    report = yield
+    if report.when == "call" and report.passed:
+        item.config.stash.setdefault(_PASSED, []).append(item.name)
+    return report
+
+
+_PASSED = pytest.StashKey[list[str]]()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    fields.record(session.config.stash.get(_PASSED, []))
+
+
+def pytest_terminal_summary(terminalreporter: t.Any) -> None:
+    terminalreporter.write_line(fields.summary())

@@ -48,11 +48,12 @@ class Machine(Host):
         ``where`` is a network namespace of the host.
         """
         inside = f"ip netns exec {where} " if where else ""
-        file = f"/run/capture-{time.monotonic_ns()}"
+        # AppArmor lets tcpdump write to such names only.
+        file = f"/run/{time.monotonic_ns()}.pcap"
         self.sh(
             f"{inside}tcpdump -Z root -U -n -i {device} -w {file} {shlex.quote(expression)} "
-            f">{file}.said 2>&1 & echo $! >{file}.pid; "
-            f"until grep -q listening {file}.said; do sleep 0.05; done"
+            f">{file}.said 2>&1 & echo $! >{file}.pid; for _ in $(seq 200); do "
+            f"grep -q listening {file}.said && exit 0; sleep 0.05; done; cat {file}.said; exit 1"
         )
         lines: list[str] = []
         try:

@@ -1,0 +1,231 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Two gateways and the tunnel between the LANs behind them, both ends made by the modules.
+
+Ends are ``a`` (strongSwan 5.9.8, LANs 10.1.0.0/24 and fd00:1::/64) and ``b`` (6.0.1, LANs
+10.2.0.0/24 and fd00:2::/64). What is the same on both is said once, what differs under the name of the end.
+"""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import PATIENCE, Machine
+from ansible_collections.tunnelwright.ipsec.tests.live.host import Run
+
+Options = Mapping[str, t.Any]
+
+PSK = "a key of these tests, of no other use"
+NUMBERS = {"a": 1, "b": 2}
+RELEASES = {"a": "5.9.8", "b": "6.0.1"}
+PHASE1, PHASE2 = "site", "net"
+
+# So that a peer which is gone is noticed in seconds: 1 + 1.5 + 2.25.
+SWIFT = {
+    "configuration_mode": "advanced",
+    "strongswan_conf": "charon {\n retransmit_tries = 2\n retransmit_timeout = 1.0\n"
+    " retransmit_base = 1.5\n}\n",
+}
+
+
+class End:
+    """One gateway of the pair, whose ``other`` end is known once both exist."""
+
+    other: End
+
+    def __init__(self, name: str, machine: Machine) -> None:
+        self.name, self.machine, self.number = name, machine, NUMBERS[name]
+        self._phases: dict[str, set[str]] = {}
+
+    @property
+    def address(self) -> str:
+        return self.machine.ipv4
+
+    @property
+    def lan4(self) -> str:
+        return f"10.{self.number}.0.0/24"
+
+    @property
+    def lan6(self) -> str:
+        return f"fd00:{self.number}::/64"
+
+    @property
+    def router(self) -> str:
+        return f"10.{self.number}.0.1"
+
+    def host(self, version: int = 4) -> str:
+        """The host on the LAN."""
+        return f"10.{self.number}.0.10" if version == 4 else f"fd00:{self.number}::10"
+
+    def network(self, **options: t.Any) -> Run:
+        base = {"name": "lan", "ip_address": self.router, "network_address": self.lan4}
+        return self.machine.apply("vpn_network", {**base, **options})
+
+    def settings(self, **options: t.Any) -> Run:
+        return self.machine.apply("ipsec_settings", {"network": "lan", **options})
+
+    def phase1(self, **options: t.Any) -> Run:
+        base = {"name": PHASE1, "network": "lan", "remote_gateway": self.other.address, "psk": PSK}
+        given = {**base, **options}
+        if given.get("authentication") == "pubkey":
+            del given["psk"]
+        self._phases.setdefault(given["name"], set())
+        return self.machine.apply("ipsec_phase1", given)
+
+    def phase2(self, **options: t.Any) -> Run:
+        base = {
+            **{"name": PHASE2, "network": "lan", "phase1": PHASE1},
+            **{"local_network": [self.lan4], "remote_network": [self.other.lan4]},
+        }
+        given = {**base, **options}
+        self._phases.setdefault(given["phase1"], set()).add(given["name"])
+        return self.machine.apply("ipsec_phase2", given)
+
+    def clear(self, *, but: frozenset[tuple[str, str]] = frozenset()) -> None:
+        """Remove every phase 1 and phase 2 that is not in ``but``, as pairs of names."""
+        phases = {name for name, _child in but}
+        for name in list(self._phases):
+            if name not in phases:
+                gone = {"name": name, "network": "lan", "state": "absent"}
+                self.machine.apply("ipsec_phase1", gone)
+                del self._phases[name]
+                continue
+            for child in self._phases[name] - {item for phase, item in but if phase == name}:
+                gone = {"name": child, "phase1": name, "network": "lan", "state": "absent"}
+                self.machine.apply("ipsec_phase2", gone)
+                self._phases[name].discard(child)
+
+    def initiate(self, phase1: str = PHASE1, child: str = PHASE2) -> None:
+        """Have charon bring a child up, and wait until it is."""
+        self.machine.sh(
+            f"swanctl --initiate --ike {phase1} --child {child} --timeout {PATIENCE:.0f} 2>&1"
+        )
+
+    def terminate(self, phase1: str = PHASE1) -> None:
+        self.machine.sh(f"swanctl --terminate --ike {phase1} --timeout 20 2>&1 || true")
+
+    def sas(self, phase1: str = PHASE1) -> list[dict[str, t.Any]]:
+        """The IKE SAs of a phase 1 that are up, as ``list-sas`` has them."""
+        return [
+            sa
+            for sa in self.machine.ask("sas")["sas"]
+            if sa["name"] == phase1 and sa["state"] in ("ESTABLISHED", "REKEYING")
+        ]
+
+    def sa(self, phase1: str = PHASE1) -> dict[str, t.Any]:
+        """The one IKE SA of a phase 1."""
+        found = self.sas(phase1)
+        assert len(found) == 1, f"{self.name}: {phase1} has {len(found)} IKE SAs: {found}"
+        return found[0]
+
+    def children(self, child: str = PHASE2, phase1: str = PHASE1) -> list[dict[str, t.Any]]:
+        """The Child SAs of a phase 2 that are up."""
+        return [
+            item
+            for sa in self.sas(phase1)
+            for item in sa.get("child-sas", {}).values()
+            if item["name"] == child and item["state"] == "INSTALLED"
+        ]
+
+    def child(self, child: str = PHASE2, phase1: str = PHASE1) -> dict[str, t.Any]:
+        """The one Child SA of a phase 2."""
+        found = self.children(child, phase1)
+        assert len(found) == 1, f"{self.name}: {phase1}/{child} has {len(found)} SAs: {found}"
+        return found[0]
+
+    def conn(self, phase1: str = PHASE1) -> dict[str, t.Any]:
+        """What ``list-conns`` says of a phase 1."""
+        return t.cast("dict[str, t.Any]", self.machine.state()["connections"][phase1])
+
+    def mark(self) -> str:
+        """A place in the journal, for ``log``."""
+        return self.machine.sh("journalctl --show-cursor -n 0 | sed -n 's/^-- cursor: //p'").strip()
+
+    def log(self, since: str) -> str:
+        """What charon has told since a mark."""
+        return self.machine.sh(f"journalctl -u strongswan -o cat --after-cursor '{since}'")
+
+
+class Pair:
+    """Both ends. ``pair.both(f)`` does the same on each, at once."""
+
+    def __init__(self, a: Machine, b: Machine, tap: Machine) -> None:
+        self.a, self.b, self._tap = End("a", a), End("b", b), tap
+        self.a.other, self.b.other = self.b, self.a
+        self.ends = (self.a, self.b)
+
+    def wire(self, expression: str) -> t.ContextManager[list[str]]:
+        """What a third host hears between the ends: no packet before it is protected, or after."""
+        return self._tap.capturing("eth1", expression)
+
+    def both(self, work: t.Callable[[End], t.Any]) -> list[t.Any]:
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(work, self.ends))
+
+    def configure(
+        self,
+        *,
+        network: Options | None = None,
+        settings: Options | None = None,
+        phase1: Options | None = None,
+        phase2: Options | None = None,
+        **of_end: Mapping[str, Options],
+    ) -> None:
+        """The one tunnel with these options; everything else as by default, nothing else there.
+
+        ``a={"phase1": {...}}`` is for one end only. SAs that are up are closed first.
+        """
+        shared = {"network": network, "settings": settings, "phase1": phase1, "phase2": phase2}
+
+        def work(end: End) -> None:
+            own = of_end.get(end.name, {})
+            given = {key: {**(value or {}), **own.get(key, {})} for key, value in shared.items()}
+            end.terminate()
+            names = given["phase1"].get("name", PHASE1), given["phase2"].get("name", PHASE2)
+            end.clear(but=frozenset({names}))
+            end.network(**given["network"])
+            end.settings(**given["settings"])
+            end.phase1(**{"apply": "reestablish", **given["phase1"]})
+            end.phase2(**{"phase1": names[0], "apply": "reestablish", **given["phase2"]})
+
+        self.both(work)
+
+    def tunnel(self, initiator: str = "a", **options: t.Any) -> None:
+        """Configured, up, and carrying traffic both ways."""
+        self.configure(**options)
+        (self.a if initiator == "a" else self.b).initiate()
+        self.ping()
+
+    def ping(self, *, version: int = 4, size: int = 56, count: int = 3) -> None:
+        """From LAN to LAN, each way, as the counters of both ends confirm."""
+        before = self.both(carried)
+        for end in self.ends:
+            host = end.other.host(version)
+            end.machine.lan(f"ping -q -c {count} -i 0.2 -W 5 -s {size} {host}")
+        after = self.both(carried)
+        for end, old, new in zip(self.ends, before, after, strict=True):
+            for way in ("in", "out"):
+                moved = new[way] - old[way]
+                assert moved >= 2 * count, f"{end.name}: {moved} packets {way} of {2 * count}"
+
+
+def carried(end: End) -> dict[str, int]:
+    """Packets in and out of all Child SAs that are up."""
+    items = [
+        item for sa in end.machine.ask("sas")["sas"] for item in sa.get("child-sas", {}).values()
+    ]
+    return {way: sum(int(item.get(f"packets-{way}", 0)) for item in items) for way in ("in", "out")}
+
+
+def until(holds: t.Callable[[], t.Any], what: str, seconds: float = PATIENCE) -> t.Any:
+    """Wait until ``holds`` says something true, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(0.3)
+    return found
