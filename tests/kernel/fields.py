@@ -20,7 +20,7 @@ RECORD = ROOT / ".cache/kernel/fields.json"
 _Test = t.TypeVar("_Test", bound=t.Callable[..., None])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Row:
     """One value of ``module.option``, what it becomes in strongSwan or nftables, where it shows."""
 

@@ -1,0 +1,151 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The settings of a network, where they show."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.tests.kernel.fields import proves
+from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import HERE, Machine
+from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import PSK, SWIFT, End, Pair, until
+
+ENDS = pytest.mark.parametrize("name", ["a", "b"])
+LISTEN = "import socket; s = socket.create_server(('', 5001)); s.settimeout(60); s.accept()"
+CALL = "import socket, sys; socket.create_connection((sys.argv[1], 5001), 30).close()"
+
+
+def mss_seen(pair: Pair, caller: End) -> tuple[int, int]:
+    """Of the caller, as its peer sees it, and of the peer, as the caller sees it."""
+    peer = caller.other
+    syn = "tcp[tcpflags] & tcp-syn != 0"
+    with (
+        peer.machine.capturing("eth0", syn, "lan") as there,
+        caller.machine.capturing("eth0", syn, "lan") as here,
+    ):
+        peer.machine.sh(f'ip netns exec lan python3 -c "{LISTEN}" >/dev/null 2>&1 &')
+        until(lambda: peer.machine.lan("ss -Htln sport = 5001"), "the server")
+        caller.machine.lan(f'python3 -c "{CALL}" {peer.host()}')
+    found = []
+    for lines, source in ((there, caller.host()), (here, peer.host())):
+        (line,) = (line for line in lines if f" {source}." in line.partition(" > ")[0])
+        match = re.search(r"mss (\d+)", line)
+        assert match, line
+        found.append(int(match[1]))
+    return found[0], found[1]
+
+
+@ENDS
+@proves("ipsec_settings.mss_clamp", "0", "no rule", "the MSS of both hosts arrives as it was")
+@proves("ipsec_settings.mss_clamp", "a number", "tcp option maxseg size set", "both hosts see it")
+def test_mss_clamp(pair: Pair, name: str) -> None:
+    end = getattr(pair, name)
+    pair.tunnel()
+    assert mss_seen(pair, end) == (1460, 1460)
+    end.settings(mss_clamp=1300)
+    for caller in pair.ends:
+        assert mss_seen(pair, caller) == (1300, 1300)
+
+
+@ENDS
+@proves(
+    "ipsec_settings.exclude_my_network", True, "a shunt: mode = pass", "the router answers its LAN"
+)
+@proves("ipsec_settings.exclude_my_network", False, "no shunt", "all traffic is for the tunnel")
+def test_exclude_my_network(pair: Pair, name: str) -> None:
+    """With a remote network that the local one is part of."""
+    end = getattr(pair, name)
+    everything = {"remote_network": ["10.0.0.0/8"]}
+    ping = f"ping -q -c 2 -i 0.3 -W 1 {end.router}"
+    for excluded in (True, False):
+        pair.configure(
+            **{name: {"settings": {"exclude_my_network": excluded}, "phase2": everything}}
+        )
+        end.initiate()
+        answered = "answered" in end.machine.sh(
+            f"ip netns exec lan {ping} && echo answered || echo silent"
+        )
+        assert answered is excluded
+    pair.configure()
+
+
+@ENDS
+@proves(
+    "ipsec_settings.configuration_mode",
+    "normal",
+    "no conf texts",
+    "they are gone, as is their effect",
+)
+@proves("ipsec_settings.configuration_mode", "advanced", "conf texts", "both texts at work")
+@proves(
+    "ipsec_settings.swanctl_conf", "a text", "a file in conf.d", "its connection carries traffic"
+)
+@proves("ipsec_settings.strongswan_conf", "a text", "a file in strongswan.d", "its retransmissions")
+def test_advanced_configuration(pair: Pair, name: str) -> None:
+    end = getattr(pair, name)
+    names = [f"extra.{each.name}.example" for each in (end, end.other)]
+    text = (
+        "connections {\n extra {\n  version = 2\n  local_addrs = %any\n"
+        f"  remote_addrs = {end.other.address}\n  proposals = aes256-sha256-modp2048\n"
+        f"  local {{\n   auth = psk\n   id = {names[0]}\n  }}\n"
+        f"  remote {{\n   auth = psk\n   id = {names[1]}\n  }}\n"
+        f"  children {{\n   extra {{\n    local_ts = {end.lan4}\n    remote_ts = {end.other.lan4}\n"
+        "    esp_proposals = aes256-sha256\n   }\n  }\n }\n}\n"
+        f'secrets {{\n ike-extra {{\n  id-1 = {names[1]}\n  secret = "{PSK}"\n }}\n}}\n'
+    )
+    other = end.other.name
+    identities = {"identifier": names[1], "peer_identifier": names[0]}
+    pair.configure(
+        **{
+            name: {"phase2": {"state": "disabled"}, "settings": {**SWIFT, "swanctl_conf": text}},
+            other: {"phase1": identities},
+        }
+    )
+    end.initiate("extra", "extra")
+    pair.ping()
+    end.terminate("extra")
+    end.other.machine.sh("systemctl stop strongswan")
+    try:
+        mark = end.mark()
+        end.machine.sh("swanctl --initiate --child extra --timeout 1 >&2 || true")
+        until(lambda: "giving up after 2 retransmits" in end.log(mark), "few retransmissions")
+    finally:
+        end.other.machine.sh("systemctl start strongswan")
+    end.settings(configuration_mode="normal")
+    assert "extra" not in end.machine.state()["connections"]
+    assert "retransmit_tries" not in end.machine.sh("cat /etc/strongswan.d/*.conf")
+
+
+@ENDS
+@proves(
+    "ipsec_settings.unencrypted_main_mode",
+    False,
+    "charon.accept_unencrypted_mainmode_messages = no",
+    "an initiator that sends ID and HASH in clear is refused",
+)
+@proves(
+    "ipsec_settings.unencrypted_main_mode",
+    True,
+    "charon.accept_unencrypted_mainmode_messages = yes",
+    "an initiator that sends ID and HASH in clear is authenticated",
+)
+def test_identities_in_clear(pair: Pair, machines: dict[str, Machine], name: str) -> None:
+    end, caller = getattr(pair, name), machines["other"]
+    caller.sh("cat >/run/cleartext_ike.py", (HERE / "cleartext_ike.py").read_text())
+    ours = {
+        **{"key_exchange": "ikev1", "remote_gateway": caller.ipv4},
+        "connection_behavior": "responder_only",
+    }
+    for accepted in (False, True):
+        pair.configure(
+            **{name: {"phase1": ours, "settings": {"unencrypted_main_mode": accepted}}},
+        )
+        mark = end.mark()
+        caller.sh(f"python3 /run/cleartext_ike.py {end.address} {caller.ipv4}", PSK)
+        until(lambda mark=mark: "not encrypted" in end.log(mark), "the third message")
+        caller.sh("sleep 1")
+        assert bool(end.sas()) is accepted, end.log(mark)
+    end.terminate()

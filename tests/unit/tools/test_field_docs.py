@@ -1,0 +1,39 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import spec
+from ansible_collections.tunnelwright.ipsec.tools import field_docs
+
+SPECS = {
+    "vpn_network": spec.VPN_NETWORK,
+    "ipsec_settings": spec.IPSEC_SETTINGS,
+    "ipsec_phase1": spec.IPSEC_PHASE1,
+    "ipsec_phase2": spec.IPSEC_PHASE2,
+}
+# What only says whose settings they are.
+WHOSE = {"ipsec_settings.network"}
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert field_docs.PAGE.read_text(encoding="utf-8") == field_docs.page()
+
+
+@pytest.mark.parametrize("module", SPECS)
+def test_every_value_of_every_option_is_proven(module: str) -> None:
+    proven = {(row.field, row.value) for row in field_docs.rows()}
+    fields = {field for field, _value in proven}
+    wanted: set[tuple[str, str]] = set()
+    for name, option in SPECS[module].argument_spec.items():
+        field = f"{module}.{name}"
+        values = option.get("choices", ())
+        if option.get("type") == "bool":
+            values = ("true", "false")
+        wanted |= {(field, str(value)) for value in values}
+        assert field in fields | WHOSE, f"no test proves {field}"
+    assert wanted <= proven
+    unknown = {field for field in fields if field.startswith(f"{module}.")}
+    assert unknown <= {f"{module}.{name}" for name in SPECS[module].argument_spec}
