@@ -33,6 +33,7 @@ def observe(host: Host, before: Artefacts, after: Artefacts, scope: Scope) -> Ob
             if parts is not None
         },
         daemon_state(host),
+        host.link.routes(),
     )
 
 
