@@ -134,7 +134,7 @@ def _check_uses(rule: VpnRule) -> None:
 
 
 def _check_matches(rule: VpnRule) -> None:
-    for option in ("source", "destination"):
+    for option in ("source", "destination") if rule.action != "route" else ():
         check_disjoint(option, getattr(rule, option))
     if rule.source and rule.destination and not versions(rule.source) & versions(rule.destination):
         raise ModelError(
@@ -169,6 +169,9 @@ def _check_ports_disjoint(option: str, ports: tuple[Ports, ...]) -> None:
 def _check_route(rule: VpnRule) -> None:
     if not rule.destination:
         raise ModelError("destination", [], "is missing for action route", "networks in CIDR form")
+    for index, item in enumerate(rule.destination):
+        if item in rule.destination[:index]:
+            raise ModelError("destination", str(item), "is there already", "each one once")
     if rule.target is None and rule.interface is None:
         raise ModelError(
             "target", None, "is missing for action route", "the address of a router, or interface"

@@ -259,8 +259,7 @@ def _clamps(rules: NetworkRules, *, inwards: bool) -> tuple[Rule, ...]:
 
 
 def _asked(rules: NetworkRules, hook: str, versions: tuple[int, ...]) -> tuple[Rule, ...]:
-    words = tuple(f"{IP[version]} " for version in versions)
-    return tuple(rule for rule in accepted(rules, hook) if rule.expression.startswith(words))
+    return tuple(rule for version, rule in accepted(rules, hook) if version in versions)
 
 
 def _forwards(rules: NetworkRules, versions: tuple[int, ...]) -> tuple[Rule, ...]:

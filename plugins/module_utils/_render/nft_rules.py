@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 from .._model.checks import IPNetwork
 from .._model.child import overlap
-from .._model.rule import FILTERS, Ports, VpnRule, versions
+from .._model.rule import FILTERS, Ports, VpnRule
 from .nft_match import IP, NetworkRules, Tunnel, protected, selector, traffic
-from .nft_text import Chain, Rule, base, one_of
+from .nft_text import Chain, Rule, base, labelled, one_of
 
 _HOOKS = ("forward", "input", "output")
 # The hooks that a packet passes on its way out of a tunnel, and into one.
@@ -141,32 +141,26 @@ def filtering(rules: NetworkRules) -> tuple[Chain, ...]:
     chains = [Chain(direction, "", _verdicts(rules, direction)) for direction in judged]
     for hook in _HOOKS:
         jumps = tuple(
-            Rule(f"{match} jump {direction}", label)
+            labelled(f"{way.match} jump {direction}", way.label)
             for direction in judged
             if hook in _PASSED[direction]
-            for match, label in _ways(rules, direction)
+            for way in _ways(rules, direction)
         )
         chains.append(Chain(f"rules_{hook}", base("filter", hook, "filter - 5"), jumps))
     return tuple(chains)
 
 
-def accepted(rules: NetworkRules, hook: str) -> tuple[Rule, ...]:
-    """What the host's own chain at hook input or output must not drop, whatever its policy."""
+def accepted(rules: NetworkRules, hook: str) -> tuple[tuple[int, Rule], ...]:
+    """What the host's own chain at hook input or output must not drop, by IP version."""
     direction = {"input": "incoming", "output": "outgoing"}[hook]
     return tuple(
-        Rule(f"{way}{match} counter accept", rule.name)
+        (way.version, Rule(f"{way.match}{match} counter accept", rule.name))
         for rule in _filters(rules, direction)
         if rule.action == "accept"
-        for way, _label in _ways(rules, direction)
-        for match in _matches(rule)
-        if not _contradict(way, match)
-    )
-
-
-def _contradict(way: str, match: str) -> bool:
-    """Whether they are of different IP versions."""
-    return (" ip6 " in match and way.startswith("ip ")) or (
-        " ip " in match and way.startswith("ip6 ")
+        for way in _ways(rules, direction)
+        # nft refuses what contradicts itself.
+        if "any" in (rule.protocol, way.protocol) or rule.protocol == way.protocol
+        for match in _match(rule, way.version)
     )
 
 
@@ -176,15 +170,32 @@ def _filters(rules: NetworkRules, direction: str) -> tuple[VpnRule, ...]:
     )
 
 
-def _ways(rules: NetworkRules, direction: str) -> list[tuple[str, str]]:
-    """The traffic of all tunnels in one direction, as the local side sees it: match and label."""
+@dataclass(frozen=True)
+class _Way:
+    """Traffic of a tunnel in one direction, as the local side sees it."""
+
+    match: str
+    label: str
+    version: int
+    protocol: str = "any"
+
+
+def _ways(rules: NetworkRules, direction: str) -> list[_Way]:
     found = translations(rules)
     if direction == "incoming":
         arrived = protected(rules, inwards=True)
-        tunnels = (*rules.tunnels, *(item.inside for item in found))
-        return [(f"{selector(item, inwards=True)} {arrived}", item.label) for item in tunnels]
-    own = [(traffic(rules, item, inwards=False), item.label) for item in rules.tunnels]
-    return own + [(going_out(rules, item), item.rule.name) for item in found if item.of_source]
+        return [
+            _Way(f"{selector(item, inwards=True)} {arrived}", item.label, item.local.version)
+            for item in (*rules.tunnels, *(item.inside for item in found))
+        ]
+    return [
+        _Way(traffic(rules, item, inwards=False), item.label, item.local.version)
+        for item in rules.tunnels
+    ] + [
+        _Way(going_out(rules, item), item.rule.name, item.inside.local.version, item.rule.protocol)
+        for item in found
+        if item.of_source
+    ]
 
 
 def _verdicts(rules: NetworkRules, direction: str) -> tuple[Rule, ...]:
@@ -216,22 +227,21 @@ def _logged(rules: NetworkRules, rule: VpnRule, match: str, statement: str) -> t
 
 def _matches(rule: VpnRule) -> tuple[str, ...]:
     """One for each IP version that the addresses of a rule are of; a blank is in front."""
-    service = _service(rule)
     if not rule.source and not rule.destination:
-        return (service,)
-    shared = [versions(side) for side in (rule.source, rule.destination) if side]
-    return tuple(
-        _addresses(rule, version) + service for version in sorted(frozenset.intersection(*shared))
-    )
+        return _match(rule, 4)
+    return _match(rule, 4) + _match(rule, 6)
 
 
-def _addresses(rule: VpnRule, version: int) -> str:
-    ends = (("saddr", rule.source), ("daddr", rule.destination))
-    return "".join(
-        f" {IP[version]} {end} {one_of([item for item in side if item.version == version])}"
-        for end, side in ends
-        if side
-    )
+def _match(rule: VpnRule, version: int) -> tuple[str, ...]:
+    """The one for an IP version; none where the rule has addresses of the other alone."""
+    ends = [("saddr", rule.source), ("daddr", rule.destination)]
+    addresses = ""
+    for end, side in ends:
+        own = [item for item in side if item.version == version]
+        if side and not own:
+            return ()
+        addresses += f" {IP[version]} {end} {one_of(own)}" if own else ""
+    return (f"{addresses}{_service(rule)}",)
 
 
 _NUMBERS = {"tcp": "6", "udp": "17", "icmp": "{ 1, 58 }"}

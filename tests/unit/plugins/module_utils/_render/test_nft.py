@@ -15,6 +15,9 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import ForeignChain
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.strategies import (
+    rules as vpn_rules,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +55,7 @@ RULES = st.builds(
     st.booleans(),
     st.booleans(),
     st.lists(CHAINS, max_size=2).map(tuple),
+    st.lists(vpn_rules("a-rule", "n", 1), max_size=3).map(tuple),
 )
 
 
