@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import Machine
 from ansible_collections.tunnelwright.ipsec.tests.live.host import COLLECTION, LIBRARY, ROOT, SITE
 
-PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments")
+PYTEST = ("pytest", "_pytest", "py.py", "pluggy", "iniconfig", "packaging", "pygments")
 
 
 def packed() -> bytes:
