@@ -38,3 +38,18 @@ notes:
     seconds at most, with C(/run/tunnelwright.lock).
   - When a step fails, those before it are taken back in reverse order.
 """
+
+    # Of modules that only look.
+    QUERY = r"""
+options: {}
+requirements:
+  - strongSwan 5.9.8 or later with vici (Debian packages C(charon-systemd) and
+    C(strongswan-swanctl))
+  - nftables 1.0.6 or later and iproute2
+  - systemd
+  - The Python library vici for the Python of the managed host. No Debian release packages it; the
+    role P(tunnelwright.ipsec.gateway#role) brings it along with everything else that is needed
+    here.
+notes:
+  - The module must run as root (C(become=true)).
+"""

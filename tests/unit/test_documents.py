@@ -35,6 +35,8 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents
 MODULES = tuple(RESOURCES)
 # It is about what the others do, and has no object of its own.
 CHECKPOINT = "ipsec_checkpoint"
+# They only look.
+QUERIES = ("ipsec_info",)
 ALL = (*MODULES, CHECKPOINT)
 PAGES = sorted(
     page
@@ -123,17 +125,43 @@ def test_every_returned_value_is_documented(module: str) -> None:
     assert all("sample" in value or "contains" in value for value in document.values())
 
 
+@pytest.mark.parametrize("module", QUERIES)
+def test_examples_of_queries_are_legal(module: str) -> None:
+    asked = [task[f"{COLLECTION}.{module}"] for task in examples(module) if _asks(module, task)]
+    assert asked
+    for options in asked:
+        validated(module, options or {})
+
+
+def _asks(module: str, task: dict[str, t.Any]) -> bool:
+    return f"{COLLECTION}.{module}" in task
+
+
+@pytest.mark.parametrize("module", QUERIES)
+def test_results_of_queries_have_samples(module: str) -> None:
+    document = returned(module)
+    assert set(document) == {module}
+    _check_samples(document)
+
+
+def _check_samples(document: dict[str, t.Any]) -> None:
+    for name, value in document.items():
+        assert "sample" in value or "contains" in value, name
+        _check_samples(value.get("contains", {}))
+
+
 def test_shared_values_are_described_alike() -> None:
     for key in ("actions", "impact", "impacts", "diff"):
         texts = {str(returned(module)[key]["description"]) for module in ALL}
         assert len(texts) == 1, key
 
 
-@all_modules
+@pytest.mark.parametrize("module", [*ALL, *QUERIES])
 def test_documentation_names_its_neighbours(module: str) -> None:
     named = {entry["module"] for entry in documentation(module)["seealso"] if "module" in entry}
     assert named
-    assert named <= {f"{COLLECTION}.{other}" for other in ALL} - {f"{COLLECTION}.{module}"}
+    others = {*ALL, *QUERIES} - {module}
+    assert named <= {f"{COLLECTION}.{other}" for other in others}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -153,6 +181,6 @@ def test_readme_shows_a_whole_tunnel(name: str) -> None:
 
 def test_action_group_holds_every_module() -> None:
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
-    assert set(runtime["action_groups"]["ipsec"]) == set(ALL)
+    assert set(runtime["action_groups"]["ipsec"]) == {*ALL, *QUERIES}
     found = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
-    assert found == set(ALL)
+    assert found == {*ALL, *QUERIES}

@@ -154,9 +154,13 @@ class Vici:
 
     def sas(self, name: str | None = None) -> tuple[IkeState, ...]:
         """The IKE SAs with their Child SAs in whatever state, all or those of one connection."""
+        return tuple(IkeState.of(key, sa) for key, sa in self.sa_sections(name))
+
+    def sa_sections(self, name: str | None = None) -> tuple[tuple[str, dict[str, t.Any]], ...]:
+        """The same with all that charon tells of them, by name of the connection."""
         message = {} if name is None else {"ike": name}
         events = self._stream("list the SAs", "list-sas", "list-sa", message)
-        return tuple(IkeState.of(key, sa) for event in events for key, sa in event.items())
+        return tuple(item for event in events for item in event.items())
 
     def policies(self, ike: str | None = None) -> tuple[PolicyState, ...]:
         """The trap, pass and drop policies that charon believes to be installed."""

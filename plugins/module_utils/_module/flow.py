@@ -28,11 +28,12 @@ from .._plan.observed import Unfinished
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
 from .._render.artefacts import Credentials, artefacts
+from . import info
 from .checkpoint import carry_out
 from .edit import Edit, View
 from .foreign import check_configuration
 from .resource import Resource
-from .spec import IPSEC_CHECKPOINT
+from .spec import IPSEC_CHECKPOINT, IPSEC_INFO
 
 
 def run(resource: Resource) -> None:
@@ -96,6 +97,21 @@ def run_checkpoint() -> None:
     if module._diff:
         result["diff"] = answer.plan.diff
     module.exit_json(**result)
+
+
+def run_info() -> None:
+    """The ``main`` of ipsec_info, which changes nothing."""
+    module = AnsibleModule(**IPSEC_INFO.arguments())
+    try:
+        with Host(_runner(module)) as host:
+            found, warnings = info.look(host, module.params)
+    except ModelError as error:
+        module.fail_json(msg=str(error.within("ipsec_info")))
+    except TunnelwrightError as error:
+        module.fail_json(msg=str(error))
+    for warning in warnings:
+        module.warn(warning)
+    module.exit_json(changed=False, ipsec_info=found)
 
 
 def _run(

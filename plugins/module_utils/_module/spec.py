@@ -208,3 +208,5 @@ IPSEC_CHECKPOINT = Spec(
         "timeout": {"type": "int", "default": 120},
     }
 )
+
+IPSEC_INFO = Spec({"network": _TEXT, "phase1": _TEXT})

@@ -12,6 +12,7 @@ list-conns shows, and loads everything from conf.d when it is restarted.
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import sys
 import typing as t
@@ -27,7 +28,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock impo
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.pending import Pending
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import UnitState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
-    ChildState,
     IkeState,
     PolicyState,
     encode,
@@ -57,6 +57,54 @@ PACKAGED = {
 NOTES = ("unfinished", "pending")
 
 
+def sa_section(children: t.Iterable[str]) -> dict[str, t.Any]:
+    """An IKE SA with Child SAs of these names, in the keys of the event list-sa."""
+    return {
+        "uniqueid": "1",
+        "version": "2",
+        "state": "ESTABLISHED",
+        "local-host": "198.51.100.1",
+        "local-port": "500",
+        "local-id": "198.51.100.1",
+        "remote-host": "203.0.113.20",
+        "remote-port": "500",
+        "remote-id": "203.0.113.20",
+        "initiator": "yes",
+        "encr-alg": "AES_CBC",
+        "encr-keysize": "256",
+        "integ-alg": "HMAC_SHA2_256_128",
+        "prf-alg": "PRF_HMAC_SHA2_256",
+        "dh-group": "MODP_2048",
+        "established": "60",
+        "rekey-time": "9000",
+        "child-sas": {
+            f"{name}-{index}": {
+                "name": name,
+                "uniqueid": str(index),
+                "state": "INSTALLED",
+                "mode": "TUNNEL",
+                "protocol": "ESP",
+                "spi-in": "c1000001",
+                "spi-out": "c2000002",
+                "encr-alg": "AES_CBC",
+                "encr-keysize": "256",
+                "integ-alg": "HMAC_SHA2_256_128",
+                "bytes-in": "840",
+                "packets-in": "10",
+                "use-in": "3",
+                "bytes-out": "1680",
+                "packets-out": "20",
+                "rekey-time": "2700",
+                "life-time": "3540",
+                "install-time": "60",
+                "local-ts": ["10.1.0.0/24"],
+                "remote-ts": ["10.2.0.0/24"],
+            }
+            for index, name in enumerate(sorted(children), 1)
+        },
+    }
+
+
 class MemoryHost:
     """``log`` is what was done to it, in order; what is in ``failing`` fails, once.
 
@@ -67,6 +115,8 @@ class MemoryHost:
         self.root = root
         self.log: list[str] = []
         self.failing: set[str] = set()
+        # What charon has written to the journal, in the fields of journald.
+        self.journalctl: list[dict[str, str]] = []
         self.files = LoggedFiles(self, root)
         self.dead = False
         self._vici = MemoryVici(self)
@@ -119,6 +169,8 @@ class MemoryHost:
         self.vici.start()
 
     def run(self, argv: list[str], _stdin: str) -> tuple[int, str, str]:
+        if "journalctl" in argv:
+            return 0, "".join(f"{json.dumps(entry)}\n" for entry in self.journalctl), ""
         program, path, verb = argv
         try:
             if program == sys.executable:
@@ -227,17 +279,11 @@ class MemoryVici:
         return frozenset(self.shared)
 
     def sas(self, only: str | None = None) -> tuple[IkeState, ...]:
+        return tuple(IkeState.of(*item) for item in self.sa_sections(only))
+
+    def sa_sections(self, only: str | None = None) -> tuple[tuple[str, dict[str, t.Any]], ...]:
         return tuple(
-            IkeState(
-                name,
-                "1",
-                "ESTABLISHED",
-                "2",
-                tuple(
-                    ChildState(child, "1", "INSTALLED", "TUNNEL", (), ())
-                    for child in sorted(children)
-                ),
-            )
+            (name, sa_section(children))
             for name, children in self.up.items()
             if only is None or name == only
         )
