@@ -41,6 +41,7 @@ seealso:
   - module: tunnelwright.ipsec.ipsec_settings
   - module: tunnelwright.ipsec.ipsec_phase1
   - module: tunnelwright.ipsec.ipsec_phase2
+  - module: tunnelwright.ipsec.ipsec_diagnostics
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes.query
   - tunnelwright.ipsec._host.query
@@ -132,7 +133,7 @@ ipsec_info:
           description: Its interface.
           returned: always
           type: str
-          sample: lan
+          sample: vpn-lan
         addresses:
           description: The addresses that the interface has, link-local ones left out.
           returned: always

@@ -36,7 +36,7 @@ MODULES = tuple(RESOURCES)
 # It is about what the others do, and has no object of its own.
 CHECKPOINT = "ipsec_checkpoint"
 # They only look.
-QUERIES = ("ipsec_info",)
+QUERIES = ("ipsec_info", "ipsec_diagnostics")
 ALL = (*MODULES, CHECKPOINT)
 PAGES = sorted(
     page

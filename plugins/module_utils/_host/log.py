@@ -107,17 +107,21 @@ class Log:
                 for word in _words(line.text):
                     self._mentioning.setdefault(word, set()).add(at)
 
-    def about(self, connection: str, peer: str) -> tuple[LogLine, ...]:
-        """Those of its SAs, and of attempts that charon could not assign to any connection.
+    def about(self, *tunnels: tuple[str, str]) -> tuple[LogLine, ...]:
+        """Those of the SAs of each, and of attempts that charon could not assign to any.
 
-        The latter are known by the address or name of the ``peer``.
+        A tunnel is a connection and its peer, by whose address or name the latter are known.
         """
+        found = {at for connection, peer in tunnels for at in self._places(connection, peer)}
+        return tuple(self._lines[at] for at in sorted(found))
+
+    def _places(self, connection: str, peer: str) -> set[int]:
         found = set(self._mentioning.get(connection, ()))
         found |= self._mentioning.get(peer, set())
         sas = {self._lines[at].sa for at in found} | self._sas.get(connection, set())
         for sa in sas - {""}:
             found |= self._of_sa[sa]
-        return tuple(self._lines[at] for at in sorted(found))
+        return found
 
 
 # The end of an SA, or of an attempt at one.

@@ -28,12 +28,12 @@ from .._plan.observed import Unfinished
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
 from .._render.artefacts import Credentials, artefacts
-from . import info
+from . import diagnostics, info
 from .checkpoint import carry_out
 from .edit import Edit, View
 from .foreign import check_configuration
 from .resource import Resource
-from .spec import IPSEC_CHECKPOINT, IPSEC_INFO
+from .spec import IPSEC_CHECKPOINT, IPSEC_DIAGNOSTICS, IPSEC_INFO
 
 
 def run(resource: Resource) -> None:
@@ -112,6 +112,19 @@ def run_info() -> None:
     for warning in warnings:
         module.warn(warning)
     module.exit_json(changed=False, ipsec_info=found)
+
+
+def run_diagnostics() -> None:
+    """The ``main`` of ipsec_diagnostics, which changes nothing but the trace that it leaves."""
+    module = AnsibleModule(**IPSEC_DIAGNOSTICS.arguments())
+    try:
+        with Host(_runner(module)) as host:
+            found = diagnostics.query(host, module.params, check=module.check_mode)
+    except ModelError as error:
+        module.fail_json(msg=str(error.within("ipsec_diagnostics")))
+    except TunnelwrightError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, ipsec_diagnostics=found)
 
 
 def _run(

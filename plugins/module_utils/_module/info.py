@@ -282,7 +282,7 @@ def _add_log(host: Host, phase1: t.Sequence[Facts]) -> None:
         return
     log = Log(read_log(host.run, lines=_LINES))
     for item in silent:
-        lines = log.about(item["name"], item["options"]["remote_gateway"])
+        lines = log.about((item["name"], item["options"]["remote_gateway"]))
         item["log"] = [str(line) for line in lines[-_TOLD:]]
         for entry in (item, *item["phase2"]):
             if entry["state"] not in (UP, DISABLED, CONNECTING) and entry["since"] is None:

@@ -23,6 +23,7 @@ from .._plan.exchange import APPLY, GRACEFUL
 
 WEAK_CRYPTO = ("allow", "warn", "refuse")
 
+DIAGNOSTIC_QUERIES = ("logs", "tcpdump")
 CHECKPOINT_STATES = ("started", "confirmed", "rolled_back")
 
 ArgumentSpec = dict[str, dict[str, t.Any]]
@@ -210,3 +211,18 @@ IPSEC_CHECKPOINT = Spec(
 )
 
 IPSEC_INFO = Spec({"network": _TEXT, "phase1": _TEXT})
+
+IPSEC_DIAGNOSTICS = Spec(
+    {
+        "query": {**_choice(DIAGNOSTIC_QUERIES), "required": True},
+        "network": _TEXT,
+        "phase1": _TEXT,
+        "since": _TEXT,
+        "grep": _TEXT,
+        "lines": {"type": "int", "default": 200},
+        "interface": _TEXT,
+        "filter": _TEXT,
+        "seconds": {"type": "int", "default": 10},
+        "count": {"type": "int", "default": 1000},
+    }
+)

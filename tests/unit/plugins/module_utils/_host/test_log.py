@@ -95,7 +95,7 @@ class TestAbout:
                 of_sa("IKE_SA site-c[2] established", "1/2", "site-c"),
             ]
         )
-        assert texts(log.about("site-b", "192.0.2.2")) == [
+        assert texts(log.about(("site-b", "192.0.2.2"))) == [
             "received packet: from 192.0.2.2[500]",
             "IKE_SA site-b[1] established",
         ]
@@ -108,11 +108,11 @@ class TestAbout:
                 of_sa("received packet: from 192.0.2.22[500] to 192.0.2.1[500]", "1/4"),
             ]
         )
-        assert len(log.about("site-b", "192.0.2.2")) == 2
+        assert len(log.about(("site-b", "192.0.2.2"))) == 2
 
     def test_the_same_id_of_another_daemon_is_another_sa(self) -> None:
         log = Log([of_sa("a", "1/1", "site-b"), of_sa("b", "2/1", "site-c")])
-        assert texts(log.about("site-b", "192.0.2.2")) == ["a"]
+        assert texts(log.about(("site-b", "192.0.2.2"))) == ["a"]
 
     def test_no_sa_at_all(self) -> None:
         log = Log(
@@ -123,11 +123,11 @@ class TestAbout:
                 LogLine("", "loaded certificate from 2001:db8::2[500]"),
             ]
         )
-        assert texts(log.about("site-b", "gw.example")) == [
+        assert texts(log.about(("site-b", "gw.example"))) == [
             "added vici connection: site-b",
             "unable to resolve gw.example, initiate aborted",
         ]
-        assert len(log.about("x", "2001:db8::2")) == 1
+        assert len(log.about(("x", "2001:db8::2"))) == 1
 
 
 def test_end() -> None:
