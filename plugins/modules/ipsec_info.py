@@ -82,6 +82,12 @@ ipsec_info:
       returned: always
       type: str
       sample: '2026-01-31T12:00:00+00:00'
+    addresses:
+      description: The addresses of the host, without those that are not known beyond a link of it.
+      returned: always
+      type: list
+      elements: str
+      sample: [10.1.0.1, 198.51.100.10]
     daemon:
       description: The IKE daemon.
       returned: always

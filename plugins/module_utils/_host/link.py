@@ -98,6 +98,16 @@ class Link:
         listed = output(self._run, "list the IPsec policies of the kernel", argv)
         return frozenset(_POLICY.findall(listed))
 
+    def addresses(self) -> frozenset[str]:
+        """Every address of the host, without prefix lengths."""
+        listed = json_output(self._run, "list the addresses", ["ip", "-j", "address", "show"])
+        return frozenset(
+            address["local"]
+            for item in listed
+            for address in item.get("addr_info", ())
+            if "local" in address
+        )
+
     def kernel_has_esp(self) -> bool:
         """Found out by trying; on the way the kernel may load its module."""
         if self._esp is None:

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 import typing as t
 from dataclasses import dataclass, fields
@@ -88,6 +89,7 @@ def look(host: Host, params: Params) -> tuple[Facts, list[str]]:
         warnings.append(str(error))
     facts = {
         "time": moment(seen.now),
+        "addresses": [item for item in sorted(host.link.addresses()) if not _local(item)],
         "daemon": _daemon(seen),
         "networks": [_network(seen, name) for name in sorted(networks & {*gateway.networks})],
         "phase1": phase1,
@@ -139,6 +141,12 @@ def _host_scope(networks: set[str]) -> Scope:
     """All but the tunnels."""
     paths = {path(name) for name in networks for path in (bypass_path, advanced_path)}
     return Scope(frozenset(networks), frozenset(paths), daemon=True)
+
+
+def _local(address: str) -> bool:
+    """Whether it is known on the host, or on one link of it, alone."""
+    known = ipaddress.ip_address(address)
+    return known.is_loopback or known.is_link_local
 
 
 def _daemon(seen: Seen) -> Facts:

@@ -428,6 +428,10 @@ class MemoryLink:
     def names(self) -> tuple[str, ...]:
         return tuple(self.devices)
 
+    def addresses(self) -> frozenset[str]:
+        found = (address for link in self.devices.values() for address in link.addresses)
+        return frozenset(address.partition("/")[0] for address in found)
+
     def delete(self, device: str) -> None:
         self._host.did(f"delete {device}")
         del self.devices[device]
