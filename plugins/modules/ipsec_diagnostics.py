@@ -8,14 +8,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ipsec_diagnostics
-short_description: Read the log of the IKE daemon, or trace packets on an IPsec gateway
+short_description: Read log and configuration of the IKE daemon, or trace packets of a gateway
 version_added: 0.1.0
 description:
   - With O(query=logs) it returns what the IKE daemon has written to the journal, all of it or what
     is about one VPN network or one phase 1.
   - With O(query=tcpdump) it listens on the interface towards the peers, or on that of a VPN
     network, counts who has sent what to whom, and leaves the packets in a file to be fetched.
-  - Both are bounded in time and in size. Nothing on the host changes but that file, whose place is
+  - With O(query=configuration) it returns the files that the IKE daemon reads, and those from which
+    networks come up, with every secret masked, so that they can be handed on.
+  - All are bounded in time and in size. Nothing on the host changes but that file, whose place is
     always the same, and which the next trace replaces.
 options:
   query:
@@ -24,6 +26,7 @@ options:
     choices:
       - logs
       - tcpdump
+      - configuration
     required: true
   network:
     description: Only this VPN network. It must exist on the host.
@@ -33,6 +36,7 @@ options:
       - Only this phase 1. It must exist on the host.
       - Of the log, these are the lines about its SAs, and about attempts of its peer that the IKE
         daemon could assign to no phase 1.
+      - Of the configuration, the files of other phase 1 objects are left out.
     type: str
   since:
     description:
@@ -124,6 +128,11 @@ EXAMPLES = r"""
     dest: "{{ inventory_hostname }}.pcap"
     flat: true
 
+- name: What is configured, fit to be mailed
+  tunnelwright.ipsec.ipsec_diagnostics:
+    query: configuration
+    phase1: site-b
+
 - name: Do pings arrive that are to go through the tunnel?
   tunnelwright.ipsec.ipsec_diagnostics:
     query: tcpdump
@@ -147,11 +156,28 @@ ipsec_diagnostics:
     lines:
       description: The last lines of the log that were asked for, oldest first, with the time in
         UTC; or the first packets of the trace in the words of tcpdump, with the time of the host.
-      returned: always
+      returned: with O(query=logs) and O(query=tcpdump)
       type: list
       elements: str
       sample:
         - '2026-01-31T11:59:58+00:00 [IKE] <site-b> retransmit 5 of request with message ID 0'
+    files:
+      description: The text of each file by its path, with every secret masked. Comments in files of
+        others are left out, and one that strongSwan could not parse is hidden whole.
+      returned: with O(query=configuration)
+      type: dict
+      sample:
+        /etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf: |
+          connections {
+              site-b {
+                  remote_addrs = 203.0.113.20
+              }
+          }
+          secrets {
+              ike-site-b {
+                  secret = ********
+              }
+          }
     found:
       description: How many lines of the log were asked for, whether they are returned or not.
       returned: with O(query=logs)

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The module ipsec_diagnostics: what the IKE daemon says, and what goes over the wire."""
+"""The module ipsec_diagnostics: what the IKE daemon says and reads, and what is on the wire."""
 
 from __future__ import annotations
 
@@ -20,10 +20,18 @@ from .._host.vici_facts import Facts
 from .._model import checks
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
+from .._render.artefacts import (
+    CONF_DIR,
+    RECORD_DIR,
+    STRONGSWAN_DIR,
+    SWANCTL_DIR,
+    connection_path,
+)
+from .._render.records import masked
 from .edit import Params
 from .spec import DIAGNOSTIC_QUERIES
 
-LOGS, TCPDUMP = DIAGNOSTIC_QUERIES
+LOGS, TCPDUMP, CONFIGURATION = DIAGNOSTIC_QUERIES
 WAN, INSIDE = "wan", "inside"
 
 _SINCE = re.compile(r"([1-9][0-9]{0,5})([smhd])")
@@ -57,6 +65,9 @@ def query(host: Host, params: Params, *, check: bool) -> Facts:
         _has_no_use(params, "filter", "interface")
         return _logs(host, params)
     _has_no_use(params, "grep", "since")
+    if params["query"] == CONFIGURATION:
+        _has_no_use(params, "filter", "interface")
+        return _configuration(host, params)
     return _tcpdump(host, params, check=check)
 
 
@@ -109,6 +120,36 @@ def _line_of_text(option: str, value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= 1000 or not value.isprintable():
         raise ModelError(option, value, "is not a legal value", "one line of up to 1000 characters")
     return value
+
+
+def _configuration(host: Host, params: Params) -> Facts:
+    """Texts that can be handed on; a phase 1 that was not asked for is left out."""
+    subject = _subject(host, params)
+    asked = {connection_path(item.name) for item in subject.connections}
+    others = {*host.files.find(connection_path("*"))} - asked
+    paths = [path for pattern in _FILES for path in host.files.find(pattern) if path not in others]
+    return {"query": CONFIGURATION, "files": {path: _shown(host, path) for path in paths}}
+
+
+def _shown(host: Host, path: str) -> str:
+    file = host.files.read(path) if host.files.kind(path) == "file" else None
+    text = file.data.decode("utf-8", "replace") if file is not None else ""
+    if not path.endswith(".conf"):
+        return text
+    # What is not complete in itself would be hidden whole.
+    includes = "".join(f"{line}\n" for line in _INCLUDE.findall(text))
+    return includes + masked(_INCLUDE.sub("", text))
+
+
+_INCLUDE = re.compile(r"^[ \t]*include[ \t].*$", re.MULTILINE)
+_FILES = (
+    f"{SWANCTL_DIR}/swanctl.conf",
+    f"{CONF_DIR}/*.conf",
+    "/etc/strongswan.conf",
+    f"{STRONGSWAN_DIR}/*.conf",
+    f"{RECORD_DIR}/*.json",
+    f"{RECORD_DIR}/*.nft",
+)
 
 
 def _tcpdump(host: Host, params: Params, *, check: bool) -> Facts:

@@ -23,7 +23,7 @@ from .._plan.exchange import APPLY, GRACEFUL
 
 WEAK_CRYPTO = ("allow", "warn", "refuse")
 
-DIAGNOSTIC_QUERIES = ("logs", "tcpdump")
+DIAGNOSTIC_QUERIES = ("logs", "tcpdump", "configuration")
 CHECKPOINT_STATES = ("started", "confirmed", "rolled_back")
 
 ArgumentSpec = dict[str, dict[str, t.Any]]

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import trace
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec import (
+    DIAGNOSTIC_QUERIES,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import returned
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
@@ -166,6 +169,44 @@ class TestTrace:
         assert (checked["filter"], checked["pcap"]) == (real["filter"], None)
 
 
+class TestConfiguration:
+    @pytest.fixture(autouse=True)
+    def _gateway(self, machine: Machine) -> None:
+        other = {**PHASE1, "name": "site-c", "remote_gateway": "192.0.2.3"}
+        machine.prepare(("vpn_network", NETWORK), ("ipsec_phase1", PHASE1), ("ipsec_phase1", other))
+
+    def files(self, machine: Machine, **options: str) -> dict[str, str]:
+        result = machine.run("ipsec_diagnostics", query="configuration", **options)
+        return t.cast("dict[str, str]", result["ipsec_diagnostics"]["files"])
+
+    def test_secrets_are_masked(self, machine: Machine) -> None:
+        found = self.files(machine)
+        text = found["/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"]
+        assert "remote_addrs = 192.0.2.2" in text
+        assert 'secret = ********' in text
+        assert "/etc/tunnelwright/lan.nft" in found
+
+    def test_files_of_others(self, machine: Machine) -> None:
+        path = machine.host.root / "etc/swanctl/conf.d/road.conf"
+        path.write_text("# psk hunter2\nsecrets {\n  ike-r {\n    secret = hunter2\n  }\n}\n")
+        spoilt = path.with_name("spoilt.conf")
+        spoilt.write_text("secrets {\n  ike-r {\n    secret = hunter2\n")
+        found = self.files(machine)
+        assert "ike-r" in found["/etc/swanctl/conf.d/road.conf"]
+        assert found["/etc/swanctl/conf.d/spoilt.conf"] == "********\n"
+        assert "hunter2" not in str(found)
+
+    def test_includes_are_no_reason_to_hide_a_file(self, machine: Machine) -> None:
+        found = self.files(machine)
+        assert found["/etc/strongswan.conf"] == "include strongswan.d/*.conf\ncharon {\n}\n"
+
+    def test_of_one_phase1(self, machine: Machine) -> None:
+        found = self.files(machine, phase1="site-b")
+        assert [path for path in found if "phase1" in path] == [
+            "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
+        ]
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("options", "message"),
@@ -220,12 +261,13 @@ class TestRefusals:
 
 def test_results_are_as_documented(machine: Machine, tools: Tools) -> None:
     document = returned("ipsec_diagnostics")["ipsec_diagnostics"]["contains"]
-    for query in ("logs", "tcpdump"):
+    for query in DIAGNOSTIC_QUERIES:
         found = machine.run("ipsec_diagnostics", query=query)["ipsec_diagnostics"]
         told = {
             name
             for name, value in document.items()
-            if value["returned"] in ("always", f"with O(query={query})")
+            if value["returned"] == "always" or f"O(query={query})" in value["returned"]
         }
         assert found.keys() == told
-    assert set(found["flows"][0]) == set(document["flows"]["contains"])
+        for flow in found.get("flows", ()):
+            assert set(flow) == set(document["flows"]["contains"])
