@@ -183,7 +183,7 @@ class TestConfiguration:
         found = self.files(machine)
         text = found["/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"]
         assert "remote_addrs = 192.0.2.2" in text
-        assert 'secret = ********' in text
+        assert "secret = ********" in text
         assert "/etc/tunnelwright/lan.nft" in found
 
     def test_files_of_others(self, machine: Machine) -> None:
