@@ -28,6 +28,8 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.setting
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec import (
     IPSEC_CHECKPOINT,
+    IPSEC_CONNECTION,
+    Spec,
 )
 
 if t.TYPE_CHECKING:
@@ -43,6 +45,13 @@ PLUGINS = f"ansible_collections.{COLLECTION}.plugins"
 RESOURCES: dict[str, Resource] = {
     resource.key: resource
     for resource in (NetworkResource(), SettingsResource(), Phase1Resource(), Phase2Resource())
+}
+
+# Of every module, those that edit nothing included.
+SPECS: dict[str, Spec] = {
+    "ipsec_checkpoint": IPSEC_CHECKPOINT,
+    "ipsec_connection": IPSEC_CONNECTION,
+    **{name: resource.spec for name, resource in RESOURCES.items()},
 }
 
 Document = dict[str, t.Any]
@@ -81,7 +90,7 @@ def _fragment(name: str) -> Document:
 
 def validated(module: str, options: Document) -> Document:
     """The parameters that AnsibleModule makes of the options; fails as it would."""
-    spec = IPSEC_CHECKPOINT if module == "ipsec_checkpoint" else RESOURCES[module].spec
+    spec = SPECS[module]
     validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
     result = validator.validate(options)
     assert not result.error_messages, result.error_messages

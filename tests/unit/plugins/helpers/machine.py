@@ -25,6 +25,7 @@ Result = dict[str, t.Any]
 
 MAINS: dict[str, t.Callable[[], None]] = {
     "ipsec_checkpoint": flow.run_checkpoint,
+    "ipsec_connection": flow.run_connection,
     **{name: partial(flow.run, resource) for name, resource in RESOURCES.items()},
 }
 

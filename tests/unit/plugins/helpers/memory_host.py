@@ -53,6 +53,9 @@ PACKAGED = {
     "/etc/swanctl/swanctl.conf": "include conf.d/*.conf\n",
 }
 
+# Of every Child SA.
+SPI = "c0ffee01"
+
 # What lies in /run on a real one.
 NOTES = ("unfinished", "pending")
 
@@ -75,6 +78,9 @@ class MemoryHost:
         self.systemd = MemorySystemd(self)
         self.journal = Journal(str(root / "unfinished"))
         self.pending = Pending(str(root / "pending"))
+        # Of ping, and what charon says of a connection when it is initiated, or rekeyed.
+        self.answers = (0, "", "")
+        self.says: dict[str, tuple[str, ...]] = {}
         for path, text in PACKAGED.items():
             (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
             (root / path[1:]).write_text(text)
@@ -107,6 +113,9 @@ class MemoryHost:
             self.failing.discard(what)
             raise HostError(what, "it was not to be")
 
+    def daemon_log(self) -> MemoryLog:
+        return MemoryLog(self)
+
     def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
         return exclusive(what, path=f"{self.root}.lock", patience=0.5)
 
@@ -119,6 +128,9 @@ class MemoryHost:
         self.vici.start()
 
     def run(self, argv: list[str], _stdin: str) -> tuple[int, str, str]:
+        if argv[0] == "ping":
+            self.log.append(" ".join(argv))
+            return self.answers
         program, path, verb = argv
         try:
             if program == sys.executable:
@@ -152,6 +164,25 @@ class MemoryHost:
         return file.data.decode()
 
 
+class MemoryLog:
+    """What charon is told to say, without its delays."""
+
+    def __init__(self, host: MemoryHost) -> None:
+        self._host = host
+
+    def __enter__(self) -> MemoryLog:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def listen(self, seconds: float) -> None:
+        pass
+
+    def about(self, connection: str, *_peer: str) -> tuple[str, ...]:
+        return self._host.says.get(connection, ())
+
+
 class LoggedFiles(Files):
     def __init__(self, host: MemoryHost, root: Path) -> None:
         super().__init__(str(root))
@@ -177,6 +208,14 @@ class MemoryVici:
         self.up: dict[str, set[str]] = {}
         self.traps: set[tuple[str, str]] = set()
         self.shunts: set[tuple[str, str]] = set()
+        # Connections whose peer refuses, and those of them of which it takes phase 1.
+        self.refused: set[str] = set()
+        self.half: set[str] = set()
+        # How often the keys of a child were renewed.
+        self.renewed: dict[tuple[str, str], int] = {}
+        self.mode = "TUNNEL"
+        # By how many packets the counters move from one question to the next.
+        self.packets, self._counted = 3, 0
         self.pid = 1
         self.loaded_plugins = {"aes", "kernel-netlink"}
 
@@ -234,13 +273,32 @@ class MemoryVici:
                 "ESTABLISHED",
                 "2",
                 tuple(
-                    ChildState(child, "1", "INSTALLED", "TUNNEL", (), ())
-                    for child in sorted(children)
+                    self._child(number, name, child)
+                    for number, child in enumerate(sorted(children), 1)
                 ),
             )
             for name, children in self.up.items()
             if only is None or name == only
         )
+
+    def _child(self, number: int, ike: str, name: str) -> ChildState:
+        section = self.conns.get(ike, {}).get("children", {}).get(name, {})
+        self._counted += self.packets
+        return ChildState(
+            name,
+            str(number + 100 * self.renewed.get((ike, name), 0)),
+            "INSTALLED",
+            self.mode,
+            tuple(section.get("local_ts", ())),
+            tuple(section.get("remote_ts", ())),
+            spi_in=SPI,
+            spi_out=SPI,
+            packets_in=self._counted,
+            packets_out=self._counted,
+        )
+
+    def connection_names(self) -> frozenset[str]:
+        return frozenset(self.conns)
 
     def policies(self) -> tuple[PolicyState, ...]:
         modes = {"TUNNEL": self.traps, "PASS": self.shunts}
@@ -309,7 +367,20 @@ class MemoryVici:
 
     def initiate(self, ike: str, child: str) -> None:
         self._host.did(f"initiate {ike}/{child}")
-        self.up.setdefault(ike, set()).add(child)
+        if ike not in self.refused:
+            self.up.setdefault(ike, set()).add(child)
+        elif ike in self.half:
+            self.up.setdefault(ike, set())
+
+    def rekey(self, ike: str, child: ChildState) -> None:
+        self._host.did(f"rekey {ike}/{child.name}")
+        if ike not in self.refused:
+            key = ike, child.name
+            self.renewed[key] = self.renewed.get(key, 0) + 1
+
+    def close(self, sa: IkeState) -> None:
+        self._host.did(f"close {sa.name}")
+        self.up.pop(sa.name)
 
     def terminate_ike(self, name: str) -> None:
         self._host.did(f"terminate {name}")
@@ -338,6 +409,18 @@ class MemoryLink:
         self.esp = True
         self.learned: tuple[str, ...] = ()
         self.flushed = False
+        self.spis = {SPI}
+        self.routes = True
+
+    def sa_indexes(self) -> frozenset[str]:
+        return frozenset(self.spis)
+
+    def addresses(self) -> frozenset[str]:
+        found = (item for state in self.devices.values() for item in state.addresses)
+        return frozenset(item.split("/")[0] for item in found)
+
+    def has_route(self, _address: str) -> bool:
+        return self.routes
 
     def outbound_policies(self) -> frozenset[tuple[str, str]]:
         """Of what is loaded, whatever name it was installed by."""
