@@ -230,8 +230,14 @@ class Vici:
         """Begin to establish a child; whether it succeeds shows in ``sas``."""
         message = {"ike": ike, "child": child, "timeout": "-1"}
         with contextlib.suppress(_Refused):
-            # Refused is what is up already, with these very values.
-            self._request(f"initiate {ike}/{child}", "initiate", message)
+            # Refused is what is up already, with these very values. The peer's name is looked up
+            # before the answer.
+            operation = f"initiate {ike}/{child}"
+            self._request(operation, "initiate", message, waits=LOOKUP_TIMEOUT)
+
+    def rekey(self, ike: str, child: ChildState) -> None:
+        """Begin to replace the keys of a Child SA; whether it succeeds shows in ``sas``."""
+        self._request(f"rekey {ike}/{child.name}", "rekey", {"child-id": child.uniqueid})
 
     # Take out of force
 

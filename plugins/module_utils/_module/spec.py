@@ -23,6 +23,7 @@ from .._plan.exchange import APPLY, GRACEFUL
 
 WEAK_CRYPTO = ("allow", "warn", "refuse")
 
+CONNECTION_STATES = ("connected", "disconnected", "reconnected")
 DIAGNOSTIC_QUERIES = ("logs", "tcpdump", "configuration")
 CHECKPOINT_STATES = ("started", "confirmed", "rolled_back")
 
@@ -207,6 +208,19 @@ IPSEC_CHECKPOINT = Spec(
     {
         "state": {**_choice(CHECKPOINT_STATES), "default": "started"},
         "timeout": {"type": "int", "default": 120},
+    }
+)
+
+IPSEC_CONNECTION = Spec(
+    {
+        "network": _NAME,
+        "phase1": _TEXT,
+        "phase2": _TEXT,
+        "state": {**_choice(CONNECTION_STATES), "default": "connected"},
+        "timeout": {"type": "int", "default": 30},
+        "probe": _TEXTS,
+        "check_rekey": {**_not_secret(_SWITCH), "default": False},
+        "peer_log": _TEXTS,
     }
 )
 

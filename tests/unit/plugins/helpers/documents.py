@@ -28,6 +28,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.setting
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec import (
     IPSEC_CHECKPOINT,
+    IPSEC_CONNECTION,
     IPSEC_DIAGNOSTICS,
     IPSEC_INFO,
     Spec,
@@ -51,6 +52,7 @@ RESOURCES: dict[str, Resource] = {
 # Of every module, those that edit nothing included.
 SPECS: dict[str, Spec] = {
     "ipsec_checkpoint": IPSEC_CHECKPOINT,
+    "ipsec_connection": IPSEC_CONNECTION,
     "ipsec_info": IPSEC_INFO,
     "ipsec_diagnostics": IPSEC_DIAGNOSTICS,
     **{name: resource.spec for name, resource in RESOURCES.items()},

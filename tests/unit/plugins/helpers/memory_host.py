@@ -28,6 +28,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock impo
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.pending import Pending
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import UnitState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
+    ChildState,
     IkeState,
     PolicyState,
     encode,
@@ -53,12 +54,15 @@ PACKAGED = {
     "/etc/swanctl/swanctl.conf": "include conf.d/*.conf\n",
 }
 
+# Of every Child SA.
+SPI = "c0ffee01"
+
 # What lies in /run on a real one.
 NOTES = ("unfinished", "pending")
 
 
-def sa_section(children: t.Iterable[str]) -> dict[str, t.Any]:
-    """An IKE SA with Child SAs of these names, in the keys of the event list-sa."""
+def sa_section(children: t.Iterable[dict[str, t.Any]]) -> dict[str, t.Any]:
+    """An IKE SA with these Child SAs, in the keys of the event list-sa."""
     return {
         "uniqueid": "1",
         "version": "2",
@@ -77,32 +81,26 @@ def sa_section(children: t.Iterable[str]) -> dict[str, t.Any]:
         "dh-group": "MODP_2048",
         "established": "60",
         "rekey-time": "9000",
-        "child-sas": {
-            f"{name}-{index}": {
-                "name": name,
-                "uniqueid": str(index),
-                "state": "INSTALLED",
-                "mode": "TUNNEL",
-                "protocol": "ESP",
-                "spi-in": "c1000001",
-                "spi-out": "c2000002",
-                "encr-alg": "AES_CBC",
-                "encr-keysize": "256",
-                "integ-alg": "HMAC_SHA2_256_128",
-                "bytes-in": "840",
-                "packets-in": "10",
-                "use-in": "3",
-                "bytes-out": "1680",
-                "packets-out": "20",
-                "rekey-time": "2700",
-                "life-time": "3540",
-                "install-time": "60",
-                "local-ts": ["10.1.0.0/24"],
-                "remote-ts": ["10.2.0.0/24"],
-            }
-            for index, name in enumerate(sorted(children), 1)
-        },
+        "child-sas": {f"{child['name']}-{child['uniqueid']}": CHILD | child for child in children},
     }
+
+
+# What a Child SA has, unless it has something else.
+CHILD = {
+    "state": "INSTALLED",
+    "protocol": "ESP",
+    "spi-in": SPI,
+    "spi-out": SPI,
+    "encr-alg": "AES_CBC",
+    "encr-keysize": "256",
+    "integ-alg": "HMAC_SHA2_256_128",
+    "bytes-in": "840",
+    "use-in": "3",
+    "bytes-out": "1680",
+    "rekey-time": "2700",
+    "life-time": "3540",
+    "install-time": "60",
+}
 
 
 class MemoryHost:
@@ -125,6 +123,9 @@ class MemoryHost:
         self.systemd = MemorySystemd(self)
         self.journal = Journal(str(root / "unfinished"))
         self.pending = Pending(str(root / "pending"))
+        # Of ping, and what charon says of a connection when it is initiated, or rekeyed.
+        self.answers = (0, "", "")
+        self.says: dict[str, tuple[str, ...]] = {}
         for path, text in PACKAGED.items():
             (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
             (root / path[1:]).write_text(text)
@@ -157,6 +158,9 @@ class MemoryHost:
             self.failing.discard(what)
             raise HostError(what, "it was not to be")
 
+    def daemon_log(self) -> MemoryLog:
+        return MemoryLog(self)
+
     def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
         return exclusive(what, path=f"{self.root}.lock", patience=0.5)
 
@@ -169,6 +173,9 @@ class MemoryHost:
         self.vici.start()
 
     def run(self, argv: list[str], _stdin: str) -> tuple[int, str, str]:
+        if argv[0] == "ping":
+            self.log.append(" ".join(argv))
+            return self.answers
         if "journalctl" in argv:
             return 0, "".join(f"{json.dumps(entry)}\n" for entry in self.journalctl), ""
         program, path, verb = argv
@@ -204,6 +211,25 @@ class MemoryHost:
         return file.data.decode()
 
 
+class MemoryLog:
+    """What charon is told to say, without its delays."""
+
+    def __init__(self, host: MemoryHost) -> None:
+        self._host = host
+
+    def __enter__(self) -> MemoryLog:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def listen(self, seconds: float) -> None:
+        pass
+
+    def about(self, connection: str, *_peer: str) -> tuple[str, ...]:
+        return self._host.says.get(connection, ())
+
+
 class LoggedFiles(Files):
     def __init__(self, host: MemoryHost, root: Path) -> None:
         super().__init__(str(root))
@@ -229,6 +255,14 @@ class MemoryVici:
         self.up: dict[str, set[str]] = {}
         self.traps: set[tuple[str, str]] = set()
         self.shunts: set[tuple[str, str]] = set()
+        # Connections whose peer refuses, and those of them of which it takes phase 1.
+        self.refused: set[str] = set()
+        self.half: set[str] = set()
+        # How often the keys of a child were renewed.
+        self.renewed: dict[tuple[str, str], int] = {}
+        self.mode = "TUNNEL"
+        # By how many packets the counters move from one question to the next.
+        self.packets, self._counted = 3, 0
         self.pid = 1
         self.loaded_plugins = {"aes", "kernel-netlink"}
 
@@ -283,10 +317,31 @@ class MemoryVici:
 
     def sa_sections(self, only: str | None = None) -> tuple[tuple[str, dict[str, t.Any]], ...]:
         return tuple(
-            (name, sa_section(children))
+            (name, self._section(name, children))
             for name, children in self.up.items()
             if only is None or name == only
         )
+
+    def _section(self, ike: str, children: set[str]) -> dict[str, t.Any]:
+        return sa_section(
+            self._child(number, ike, name) for number, name in enumerate(sorted(children), 1)
+        )
+
+    def _child(self, number: int, ike: str, name: str) -> dict[str, t.Any]:
+        section = self.conns.get(ike, {}).get("children", {}).get(name, {})
+        self._counted += self.packets
+        return {
+            "name": name,
+            "uniqueid": str(number + 100 * self.renewed.get((ike, name), 0)),
+            "mode": self.mode,
+            "local-ts": tuple(section.get("local_ts", ())),
+            "remote-ts": tuple(section.get("remote_ts", ())),
+            "packets-in": str(self._counted),
+            "packets-out": str(self._counted),
+        }
+
+    def connection_names(self) -> frozenset[str]:
+        return frozenset(self.conns)
 
     def policies(self) -> tuple[PolicyState, ...]:
         modes = {"TUNNEL": self.traps, "PASS": self.shunts}
@@ -355,7 +410,20 @@ class MemoryVici:
 
     def initiate(self, ike: str, child: str) -> None:
         self._host.did(f"initiate {ike}/{child}")
-        self.up.setdefault(ike, set()).add(child)
+        if ike not in self.refused:
+            self.up.setdefault(ike, set()).add(child)
+        elif ike in self.half:
+            self.up.setdefault(ike, set())
+
+    def rekey(self, ike: str, child: ChildState) -> None:
+        self._host.did(f"rekey {ike}/{child.name}")
+        if ike not in self.refused:
+            key = ike, child.name
+            self.renewed[key] = self.renewed.get(key, 0) + 1
+
+    def close(self, sa: IkeState) -> None:
+        self._host.did(f"close {sa.name}")
+        self.up.pop(sa.name)
 
     def terminate_ike(self, name: str) -> None:
         self._host.did(f"terminate {name}")
@@ -384,6 +452,18 @@ class MemoryLink:
         self.esp = True
         self.learned: tuple[str, ...] = ()
         self.flushed = False
+        self.spis = {SPI}
+        self.routes = True
+
+    def sa_indexes(self) -> frozenset[str]:
+        return frozenset(self.spis)
+
+    def addresses(self) -> frozenset[str]:
+        found = (item for state in self.devices.values() for item in state.addresses)
+        return frozenset(item.split("/")[0] for item in found)
+
+    def has_route(self, _address: str) -> bool:
+        return self.routes
 
     def outbound_policies(self) -> frozenset[tuple[str, str]]:
         """Of what is loaded, whatever name it was installed by."""
@@ -427,10 +507,6 @@ class MemoryLink:
 
     def names(self) -> tuple[str, ...]:
         return tuple(self.devices)
-
-    def addresses(self) -> frozenset[str]:
-        found = (address for link in self.devices.values() for address in link.addresses)
-        return frozenset(address.partition("/")[0] for address in found)
 
     def delete(self, device: str) -> None:
         self._host.did(f"delete {device}")
