@@ -14,7 +14,8 @@ description:
   - Tells in one call, and without changing anything, which VPN networks, phase 1 and phase 2
     objects are configured on the host, what the IKE daemon has loaded of them, which SAs are up
     and with which algorithms, when certificates expire, and what differs from what is configured.
-  - Of a tunnel that is not up it returns what the IKE daemon has said of it last.
+  - Of a tunnel that is not up it says why, as M(tunnelwright.ipsec.ipsec_connection) does, from
+    what the IKE daemon has written to the journal. Nothing is sent to the peer for it.
   - Never returns a secret.
 options:
   network:
@@ -41,6 +42,7 @@ seealso:
   - module: tunnelwright.ipsec.ipsec_settings
   - module: tunnelwright.ipsec.ipsec_phase1
   - module: tunnelwright.ipsec.ipsec_phase2
+  - module: tunnelwright.ipsec.ipsec_connection
   - module: tunnelwright.ipsec.ipsec_diagnostics
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes.query
@@ -57,7 +59,9 @@ EXAMPLES = r"""
 - name: Every tunnel that should be up is up
   ansible.builtin.assert:
     that: item.state in ['up', 'idle', 'disabled']
-    fail_msg: "{{ item.name }} is {{ item.state }} since {{ item.since }}: {{ item.log }}"
+    fail_msg: >-
+      {{ item.name }} is {{ item.state }} since {{ item.since }}.
+      {{ item.explanation.explanation | default('The log does not tell why.') }}
   loop: "{{ vpn.ipsec_info.phase1 }}"
   loop_control:
     label: "{{ item.name }}"
@@ -182,7 +186,8 @@ ipsec_info:
         state:
           description:
             - V(up) if its phase 2 objects are up, or at least none of them is down.
-            - V(idle) if it waits for traffic or for the peer, as its C(connection_behavior) says.
+            - V(idle) if it waits for traffic or for the peer, as its C(connection_behavior) says,
+              and the last attempt, if there was one, has not failed.
             - V(connecting) while it negotiates, V(partial) if some of its phase 2 objects are up
               and others are not, V(down) if none is.
             - V(disabled) if it, or its network, is switched off.
@@ -357,6 +362,12 @@ ipsec_info:
               returned: always
               type: dict
               sample: {name: lan, phase1: site-b, remote_network: [10.2.0.0/24]}
+            explanation:
+              description: Why it is not up, in the form of RV(ipsec_info.phase1[].explanation).
+                Null if it is up, or if the log does not tell.
+              returned: always
+              type: dict
+              sample: null
             loaded:
               description: Whether the connection that the IKE daemon has loaded has it.
               returned: always
@@ -526,6 +537,76 @@ ipsec_info:
               returned: always
               type: str
               sample: loaded
+        explanation:
+          description:
+            - Why it is not up, as far as the log of the last attempt tells. Null if it is up, if it
+              has just begun to negotiate, or if the log does not tell.
+            - If it has several phase 2 objects, it is the explanation of the first of them that is
+              down.
+          returned: always
+          type: dict
+          contains:
+            phase1:
+              description: Name of the phase 1.
+              returned: always
+              type: str
+              sample: site-b
+            phase2:
+              description: Name of the phase 2, null where it is the phase 1 that fails.
+              returned: always
+              type: str
+              sample: lan
+            cause:
+              description: A code that stays the same from release to release. They are listed in
+                C(docs/troubleshooting.md).
+              returned: always
+              type: str
+              sample: peer_refused_authentication
+            explanation:
+              description: The cause in a sentence.
+              returned: always
+              type: str
+              sample: The peer refuses our authentication.
+            where:
+              description: What to look at, an option mostly, and on which side, V(ours) or
+                V(theirs).
+              returned: always
+              type: list
+              elements: dict
+              sample:
+                - side: ours
+                  option: ipsec_phase1 psk
+            ours:
+              description: What this side has, in the words of the log or of the options.
+              returned: always
+              type: str
+              sample: ESP:AES_CBC_256/HMAC_SHA2_256_128/MODP_2048/NO_EXT_SEQ
+            theirs:
+              description: What the peer has, where the log tells.
+              returned: always
+              type: str
+              sample: ESP:AES_CBC_256/HMAC_SHA2_256_128/MODP_4096/NO_EXT_SEQ
+            evidence:
+              description: Lines of the log that show it.
+              returned: always
+              type: list
+              elements: str
+              sample:
+                - 'ours: received AUTHENTICATION_FAILED notify error'
+            next_step:
+              description: What to do.
+              returned: always
+              type: str
+              sample: Compare psk on both sides.
+            candidates:
+              description:
+                - What may lie behind the cause where this side can't know, each with C(cause),
+                  C(explanation), C(where), C(ours), and in C(look_for) the line of the peer's log
+                  that proves it. Empty where the cause itself is known.
+              returned: always
+              type: list
+              elements: dict
+              sample: []
         log:
           description: The last lines of the IKE daemon about it, if it is not up.
           returned: always

@@ -124,6 +124,15 @@ class Log:
         return found
 
 
+def last_attempt(lines: t.Sequence[LogLine]) -> tuple[LogLine, ...]:
+    """Those of the last IKE SA, and those about none that came after it had begun."""
+    last = next((line.sa for line in reversed(lines) if line.sa), None)
+    if last is None:
+        return tuple(lines)
+    begun = next(at for at, line in enumerate(lines) if line.sa == last)
+    return tuple(line for line in lines[begun:] if line.sa in ("", last))
+
+
 # The end of an SA, or of an attempt at one.
 _END = re.compile(
     r"^(?:closing CHILD_SA|deleting IKE_SA|received DELETE for|giving up after|"

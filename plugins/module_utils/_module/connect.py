@@ -199,7 +199,7 @@ def _failure(host: Host, log: ViciLog, task: _Task, tunnel: Tunnel, live: Live) 
     attempt = _attempt(log, task, tunnel)
     finding = explain(attempt)
     if finding.cause.code == "no_answer":
-        finding = explain(replace(attempt, seen=_unreachable(host, tunnel.connection)))
+        finding = explain(replace(attempt, seen=unreachable(host, tunnel.connection)))
     return finding
 
 
@@ -209,7 +209,7 @@ def _attempt(log: ViciLog, task: _Task, tunnel: Tunnel) -> Attempt:
     return Attempt(connection, tunnel.child, lines, task.peer_log, called=tunnel.calls)
 
 
-def _unreachable(host: Host, connection: IkeConnection) -> str:
+def unreachable(host: Host, connection: IkeConnection) -> str:
     """What this host knows of a peer that does not answer."""
     address = connection.local_address
     if address is not None and address not in host.link.addresses():

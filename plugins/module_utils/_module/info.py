@@ -16,7 +16,6 @@ from dataclasses import dataclass, fields
 from .._errors import HostError, ModelError
 from .._host.dataplane import was_userspace
 from .._host.host import Host
-from .._host.log import Log, ended, read_log
 from .._host.observe import daemon_state, observe
 from .._host.state import installed_credentials, read_gateway
 from .._host.vici_facts import Facts, Section, child_facts, ike_facts, moment
@@ -39,10 +38,8 @@ from .._render.artefacts import (
 from .._render.pem import Certificate, certificate
 from .._render.strongswan_conf import LIBIPSEC
 from .edit import Params
-from .status import CONNECTING, DISABLED, DOWN, UP, phase1_state, phase2_state
-
-# How much of the journal is looked through, and how much of it is returned for each tunnel.
-_LINES, _TOLD = 5000, 20
+from .reasons import add_reasons
+from .status import DOWN, UP, phase1_state, phase2_state
 
 # What charon still lists of a Child SA that has been replaced or closed.
 _GOING = ("REKEYED", "DELETING", "DELETED")
@@ -84,7 +81,7 @@ def look(host: Host, params: Params) -> tuple[Facts, list[str]]:
     ]
     warnings = [seen.silent] if seen.silent else []
     try:
-        _add_log(host, phase1)
+        add_reasons(host, zip(connections, phase1))
     except HostError as error:
         warnings.append(str(error))
     facts = {
@@ -201,6 +198,7 @@ def _phase1(seen: Seen, connection: IkeConnection) -> Facts:
         "sas": sas,
         "phase2": phase2,
         "certificates": _certificates(seen, connection),
+        "explanation": None,
         "log": [],
     }
 
@@ -231,6 +229,7 @@ def _phase2(
         "options": child.to_options(),
         "loaded": child.name in loaded,
         "sas": sas,
+        "explanation": None,
     }
 
 
@@ -281,17 +280,3 @@ def _drift(differences: t.Iterable[Difference]) -> list[Facts]:
         {"what": item.header, "found": item.before.strip(), "wanted": item.after.strip()}
         for item in differences
     ]
-
-
-def _add_log(host: Host, phase1: t.Sequence[Facts]) -> None:
-    """To each that is not up, what the daemon has said of it last, and since when it is down."""
-    silent = [item for item in phase1 if item["state"] not in (UP, DISABLED)]
-    if not silent:
-        return
-    log = Log(read_log(host.run, lines=_LINES))
-    for item in silent:
-        lines = log.about((item["name"], item["options"]["remote_gateway"]))
-        item["log"] = [str(line) for line in lines[-_TOLD:]]
-        for entry in (item, *item["phase2"]):
-            if entry["state"] not in (UP, DISABLED, CONNECTING) and entry["since"] is None:
-                entry["since"] = ended(lines)

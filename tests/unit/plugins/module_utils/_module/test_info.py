@@ -47,6 +47,20 @@ def phase1(machine: Machine) -> Facts:
     return found
 
 
+def log(*texts: str, sa: str = "1") -> list[dict[str, str]]:
+    """In the fields of journald, a second apart."""
+    return [
+        {
+            "__REALTIME_TIMESTAMP": str((1769860800 + second) * 1000000),
+            "MESSAGE": text,
+            "GROUP": "IKE",
+            "IKE_SA_NAME": "site-b",
+            "IKE_SA_UNIQUE_ID": sa,
+        }
+        for second, text in enumerate(texts)
+    ]
+
+
 def test_an_empty_host(machine: Machine) -> None:
     found = info(machine)
     assert found["networks"] == found["phase1"] == found["drift"] == []
@@ -73,15 +87,7 @@ class TestState:
 
     def test_one_that_should_be_up_and_is_not(self, gateway: Machine) -> None:
         gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "start"}))
-        gateway.host.journalctl = [
-            {
-                "__REALTIME_TIMESTAMP": "1769860800000000",
-                "MESSAGE": "establishing IKE_SA failed, peer not responding",
-                "GROUP": "IKE",
-                "IKE_SA_NAME": "site-b",
-                "IKE_SA_UNIQUE_ID": "1",
-            }
-        ]
+        gateway.host.journalctl = log("establishing IKE_SA failed, peer not responding")
         found = phase1(gateway)
         assert found["state"] == "down"
         assert found["since"] == found["phase2"][0]["since"] == "2026-01-31T12:00:00+00:00"
@@ -89,6 +95,58 @@ class TestState:
             "2026-01-31T12:00:00+00:00 [IKE] <site-b> establishing IKE_SA failed, peer not "
             "responding"
         ]
+
+    def test_one_whose_last_attempt_has_failed_does_not_wait(self, gateway: Machine) -> None:
+        gateway.host.journalctl = log(
+            "initiating IKE_SA site-b[1] to 192.0.2.2",
+            "sending packet: from 198.51.100.1[500] to 192.0.2.2[500] (464 bytes)",
+            "received packet: from 192.0.2.2[500] to 198.51.100.1[500] (36 bytes)",
+            "received AUTHENTICATION_FAILED notify error",
+        )
+        found = phase1(gateway)
+        assert found["state"] == found["phase2"][0]["state"] == "down"
+        assert found["explanation"] == found["phase2"][0]["explanation"]
+        assert found["explanation"]["cause"] == "peer_refused_authentication"
+        assert found["explanation"]["candidates"]
+
+    def test_one_that_was_up_may_come_up_again(self, gateway: Machine) -> None:
+        gateway.host.journalctl = log(
+            "sending packet: from 198.51.100.1[500] to 192.0.2.2[500] (464 bytes)",
+            "received packet: from 192.0.2.2[500] to 198.51.100.1[500] (36 bytes)",
+            "IKE_SA site-b[1] established between 198.51.100.1[a]...192.0.2.2[b]",
+            "CHILD_SA net{1} established with SPIs c1_i c2_o and TS 10.1.0.0/24 === 10.2.0.0/24",
+            "received DELETE for IKE_SA site-b[1]",
+            "deleting IKE_SA site-b[1] between 198.51.100.1[a]...192.0.2.2[b]",
+        )
+        found = phase1(gateway)
+        assert (found["state"], found["explanation"]) == ("idle", None)
+        assert found["since"] == "2026-01-31T12:00:05+00:00"
+
+    def test_only_the_last_attempt_counts(self, gateway: Machine) -> None:
+        failed = log("received AUTHENTICATION_FAILED notify error", sa="1")
+        up = log("CHILD_SA net{1} established with SPIs c1_i c2_o and TS a === b", sa="2")
+        gateway.host.journalctl = [*failed, *up]
+        assert phase1(gateway)["state"] == "idle"
+        gateway.host.journalctl = [*up, *failed]
+        assert phase1(gateway)["state"] == "down"
+
+    def test_called_by_a_peer_with_another_key(self, gateway: Machine) -> None:
+        gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "responder_only"}))
+        gateway.host.journalctl = log(
+            "received packet: from 192.0.2.2[500] to 198.51.100.1[500] (464 bytes)",
+            "tried 1 shared key for '198.51.100.1' - '192.0.2.2', but MAC mismatched",
+        )
+        found = phase1(gateway)
+        assert (found["state"], found["explanation"]["cause"]) == ("down", "psk_mismatch")
+
+    def test_a_peer_without_a_route(self, gateway: Machine) -> None:
+        gateway.host.link.routes = False
+        gateway.host.journalctl = log(
+            "sending packet: from 198.51.100.1[500] to 192.0.2.2[500] (464 bytes)",
+            "giving up after 5 retransmits",
+            "establishing IKE_SA failed, peer not responding",
+        )
+        assert phase1(gateway)["explanation"]["cause"] == "no_route"
 
     def test_switched_off(self, gateway: Machine) -> None:
         gateway.prepare(("vpn_network", {"name": "lan", "state": "stopped"}))
