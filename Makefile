@@ -1,6 +1,6 @@
 # The commands of a developer. `make help` lists them.
 
-.PHONY: help demo demo-down test unit netns bench browser types lint sanity galaxy live soak molecule image venv format lock clean
+.PHONY: help demo demo-down test unit netns bench browser types lint sanity galaxy live soak kernel-test molecule image venv format lock clean
 .DEFAULT_GOAL := help
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -22,7 +22,7 @@ demo-down: ## remove what `make demo` has started
 	@tools/demo down
 
 test: venv ## everything below
-	@tools/stages unit netns bench browser types lint sanity galaxy live molecule
+	@tools/stages unit netns bench browser types lint sanity galaxy live kernel-test molecule
 
 unit: venv ## unit tests: no host, no root
 	@pytest -q
@@ -43,6 +43,9 @@ browser: venv ## the status page in headless Chromium; pictures in .cache/status
 
 bench: venv ## what is promised of speed, in ratios that hold on any machine
 	@pytest -q -s tests/bench
+
+kernel-test: venv ## every option, algorithm and peer on kernels of their own, in virtual machines (root)
+	@pytest -q tests/kernel $(if $(TEST),-k $(TEST))
 
 types: venv ## mypy, strict
 	@mypy plugins/module_utils plugins/plugin_utils plugins/filter

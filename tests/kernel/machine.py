@@ -58,10 +58,11 @@ class Machine(Host):
         lines: list[str] = []
         try:
             yield lines
-            time.sleep(0.3)
         finally:
+            # An emulated processor may be behind with what it has heard.
             self.sh(
-                f"kill -INT $(cat {file}.pid); "
+                f'old=; until [ "$(stat -c %s {file})" = "$old" ]; do '
+                f"old=$(stat -c %s {file}); sleep 1; done; kill -INT $(cat {file}.pid); "
                 f"while kill -0 $(cat {file}.pid) 2>/dev/null; do sleep 0.05; done"
             )
             told = self.sh(f"tcpdump -nn -tt -v -r {file} 2>/dev/null; rm -f {file}*")

@@ -81,13 +81,21 @@ class End:
         return self._apply("ipsec_phase1", given)
 
     def phase2(self, **options: t.Any) -> Run | None:
+        given = self._phase2(options)
+        self._phases.setdefault(given["phase1"], set()).add(given["name"])
+        return self._apply("ipsec_phase2", given)
+
+    def _phase2(self, options: Options) -> dict[str, t.Any]:
         base = {
             **{"name": PHASE2, "network": "lan", "phase1": PHASE1},
             **{"local_network": [self.lan4], "remote_network": [self.other.lan4]},
         }
-        given = {**base, **options}
-        self._phases.setdefault(given["phase1"], set()).add(given["name"])
-        return self._apply("ipsec_phase2", given)
+        return {**base, **options}
+
+    def has(self, phase2: Options) -> bool:
+        """Whether a phase 2 is like that already."""
+        given = self._phase2(phase2)
+        return self._applied.get(("ipsec_phase2", given["phase1"], given["name"])) == given
 
     def _apply(self, module: str, options: Options) -> Run | None:
         """One run, if it is not the last one of that object again."""
@@ -205,12 +213,13 @@ class Pair:
             own = of_end.get(end.name, {})
             given = {key: {**(value or {}), **own.get(key, {})} for key, value in shared.items()}
             end.terminate()
-            names = given["phase1"].get("name", PHASE1), given["phase2"].get("name", PHASE2)
-            end.clear(but=frozenset({names}))
+            # A phase 2 may not suit what its phase 1 is to become.
+            kept = PHASE2 if end.has(given["phase2"]) else ""
+            end.clear(but=frozenset({(PHASE1, kept)}))
             end.network(**given["network"])
             end.settings(**given["settings"])
             end.phase1(**{"apply": "reestablish", **given["phase1"]})
-            end.phase2(**{"phase1": names[0], "apply": "reestablish", **given["phase2"]})
+            end.phase2(**{"apply": "reestablish", **given["phase2"]})
 
         self.both(work)
 

@@ -52,11 +52,7 @@ def addresses(end: End, device: str) -> list[str]:
 def _spare(pair: Pair) -> t.Iterator[str]:
     """The name of a second network, which is removed afterwards."""
     yield "spare"
-    pair.both(
-        lambda end: end.machine.apply(
-            "vpn_network", {"name": "spare", "state": "absent", "force": True}
-        )
-    )
+    pair.both(lambda end: end.network(name="spare", state="absent", force=True))
 
 
 @ENDS
@@ -129,11 +125,7 @@ def test_layer_2(pair: Pair, spare: str, machines: dict[str, Machine]) -> None:
         with machines["other"].capturing("eth1", tagged) as wire:
             pair.a.machine.sh("ping -q -c 3 -i 0.3 -W 5 10.77.0.2")
         assert len(wire) == 6
-        pair.both(
-            lambda end: end.machine.apply(
-                "vpn_network", {"name": "spare", "state": "absent", "force": True}
-            )
-        )
+        pair.both(lambda end: end.network(name="spare", state="absent", force=True))
         assert seen
 
 

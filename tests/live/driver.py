@@ -35,6 +35,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import 
     network,
     phase1,
     phase2,
+    rule,
     settings,
 )
 
@@ -45,6 +46,7 @@ RESOURCES = {
         settings.SettingsResource(),
         phase1.Phase1Resource(),
         phase2.Phase2Resource(),
+        rule.RuleResource(),
     )
 }
 # Those that edit nothing.

@@ -228,6 +228,8 @@ nft list tables inet | sed -n '/ tunnelwright-/s/^/delete /p' | nft -f -
 for device in $(ip -o link | sed -nE 's/^[0-9]+: ([^:@]+).*alias VPN network .*/\\1/p'); do
     ip link delete dev "$device"
 done
+ip route flush proto 116
+ip -6 route flush proto 116
 rm -rf /etc/tunnelwright
 find /etc/swanctl /etc/strongswan.d /etc/systemd/system -depth \
     '(' -name 'tunnelwright*' -o -name '.tunnelwright*' ')' -delete

@@ -105,6 +105,7 @@ def state() -> dict[str, Any]:
     return {
         "files": paths,
         "links": _links(),
+        "routes": _routes(),
         "nft": _ruleset(),
         "forwarding": _forwarding(),
         "units": _units(paths),
@@ -114,6 +115,13 @@ def state() -> dict[str, Any]:
 
 def _printed(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _routes() -> list[str]:
+    """Those of ours; what the kernel and charon make comes and goes by itself."""
+    listed = _printed("ip", "route") + _printed("ip", "-6", "route")
+    lines = (" ".join(line.replace("linkdown", "").split()) for line in listed.splitlines())
+    return sorted(line for line in lines if " proto 116 " in line)
 
 
 def _files() -> dict[str, str]:

@@ -36,6 +36,7 @@ MODULES = {
     "lan": "vpn_network",
     "lan settings": "ipsec_settings",
     "lab settings": "ipsec_settings",
+    "lab rule": "vpn_rule",
 }
 
 
@@ -125,7 +126,19 @@ KINDS = (
         _each("firewall_chains", [], ["inet office input"], ["inet office forward"]),
     ),
     Kind("lan mtu", "lan", _each("mtu", 1400, 1500)),
+    # What does not concern the flows, which are UDP.
+    Kind(
+        "lab rule",
+        "lab rule",
+        (
+            {"action": "drop", "protocol": "tcp", "destination_ports": ["9"]},
+            {"action": "reject", "protocol": "icmp", "destination_ports": []},
+            {"action": "accept", "protocol": "any", "destination_ports": []},
+        ),
+    ),
 )
+
+RULE: Options = {"name": "some", "network": "lab", "direction": "incoming"}
 
 # How often each of the changes is drawn that concern more than an option.
 _SPECIAL = {"psk": 2, "second phase 2": 3, "off and on": 1, "reestablish": 1}
@@ -144,6 +157,7 @@ class Operator:
             self._wanted[side, "lan"] = network(side, "lan")
             self._wanted[side, "lan settings"] = {"network": "lan"}
             self._wanted[side, "lab settings"] = {"network": "lab"}
+            self._wanted[side, "lab rule"] = {**RULE}
         for kind in KINDS:
             for side in SIDES:
                 known = self._wanted[side, kind.of]
@@ -220,5 +234,11 @@ _SPECS = {
     "ipsec_settings": spec.IPSEC_SETTINGS.argument_spec,
     "ipsec_phase1": spec.IPSEC_PHASE1.argument_spec,
     "ipsec_phase2": spec.IPSEC_PHASE2.argument_spec,
+    "vpn_rule": spec.VPN_RULE.argument_spec,
 }
-_EMPTY: Options = {"description": "", "ike_interfaces": [], "firewall_chains": []}
+_EMPTY: Options = {
+    "description": "",
+    "ike_interfaces": [],
+    "firewall_chains": [],
+    "destination_ports": [],
+}

@@ -18,6 +18,7 @@ Options = dict[str, t.Any]
 NETWORKS = {"lan": "10.1.0", "dmz": "10.9.0"}
 PHASE1 = ("alpha", "beta", "gamma")
 PHASE2 = ("one", "two", "three")
+RULES = ("first", "second", "third")
 OTHER_PSK = "another key of twenty characters or more"
 FOREIGN_CHAIN = "inet handmade input"
 # A table of the host's own.
@@ -48,6 +49,7 @@ class World:
     settings: dict[str, Options] = field(default_factory=dict)
     phase1: dict[str, Options] = field(default_factory=dict)
     phase2: dict[tuple[str, str], Options] = field(default_factory=dict)
+    rules: dict[tuple[str, str], Options] = field(default_factory=dict)
 
     def calls(self) -> list[Call]:
         """What makes the same of an empty host."""
@@ -56,6 +58,7 @@ class World:
             *(Call("ipsec_settings", item) for item in self.settings.values()),
             *(Call("ipsec_phase1", item) for item in self.phase1.values()),
             *(Call("ipsec_phase2", item) for item in self.phase2.values()),
+            *(Call("vpn_rule", item) for item in self.rules.values()),
         ]
 
     def note(self, call: Call) -> None:
@@ -69,6 +72,7 @@ class World:
             self.settings.pop(name, None)
             for phase1 in [key for key, item in self.phase1.items() if item["network"] == name]:
                 self._drop(phase1)
+            self.rules = {key: item for key, item in self.rules.items() if key[0] != name}
             return
         state = options.get("state", "started")
         if state == "present":
@@ -99,6 +103,15 @@ class World:
             self.phase2[key] = {**self.phase2[key], "state": "disabled"}
         else:
             self.phase2[key] = options
+
+    def _vpn_rule(self, options: Options) -> None:
+        key = options["network"], options["name"]
+        if options.get("state") == "absent":
+            self.rules.pop(key, None)
+        elif "action" not in options:
+            self.rules[key] = {**self.rules[key], "state": "disabled"}
+        else:
+            self.rules[key] = options
 
     def _drop(self, phase1: str) -> None:
         self.phase1.pop(phase1, None)
@@ -138,6 +151,7 @@ class Generator:
             "ipsec_settings": 2,
             "ipsec_phase1": 3 if world.phase1 else 12,
             "ipsec_phase2": 6 if world.phase1 else 1,
+            "vpn_rule": 4,
         }
         (module,) = self._random.choices([*kinds], [*kinds.values()])
         draw = {
@@ -145,6 +159,7 @@ class Generator:
             "ipsec_settings": self._settings,
             "ipsec_phase1": self._phase1,
             "ipsec_phase2": self._phase2,
+            "vpn_rule": self._rule,
         }
         return Call(module, draw[module](world))
 
@@ -230,6 +245,26 @@ class Generator:
             options["remote_network"].append(f"172.16.{self._one(1, 2)}.0/24")
         return self._with(options, PHASE2_VALUES, 0.12)
 
+    def _rule(self, world: World) -> Options:
+        named = {"name": self._one(*RULES), "network": self._network_name(world)}
+        if (named["network"], named["name"]) in world.rules and self._chance(0.25):
+            return {**named, "state": self._one("absent", "disabled")}
+        prefix = NETWORKS.get(named["network"], "10.1.0")
+        kind = self._one("filter", "translate", "route")
+        if kind == "filter":
+            what = {"action": self._one("accept", "drop", "reject"), **self._one(*FILTERS)}
+        elif kind == "translate":
+            what = {"action": "translate", **self._one(*TRANSLATIONS)}
+            for option in ("target", "destination"):
+                if option in what:
+                    what[option] = what[option].format(prefix)
+        else:
+            way = self._one({"target": f"{prefix}.254"}, {"interface": "eth0"})
+            way = self._one(way, way, way, {"interface": "nowhere0"})
+            what = {"action": "route", "destination": f"10.{self._one(77, 78)}.0.0/16", **way}
+        more = {"order": (1, 7, 0), "description": ("Rule", "näher"), "state": ("disabled",)}
+        return self._with({**named, **what}, {**more, "log": (True,)}, 0.12)
+
     # Values
 
     def _networks(self, phase1: str, name: str, network: str) -> Options:
@@ -290,6 +325,20 @@ CONF_TEXTS = {
 STRONG = {"algorithm": "aes", "key_length": 256, "hash": "sha512", "dh_group": 19}
 WEAK = {"algorithm": "3des", "hash": "sha1", "dh_group": 14}
 AEAD = {"algorithm": "aes-gcm", "key_length": 256, "dh_group": 20}
+
+FILTERS: tuple[Options, ...] = (
+    {"direction": "incoming"},
+    {"direction": "outgoing", "protocol": "icmp"},
+    {"direction": "incoming", "protocol": "tcp", "destination_ports": ["22", "8000-8100"]},
+    {"direction": "outgoing", "source": ["10.1.0.0/25", "fd00:1::/64"]},
+    {"direction": "incoming", "destination_ports": ["22"]},
+)
+TRANSLATIONS: tuple[Options, ...] = (
+    {"direction": "outgoing", "source": "192.168.7.0/24", "target": "{}.7"},
+    {"direction": "outgoing", "source": "192.168.7.0/24", "target": "{}.0/24"},
+    {"direction": "outgoing", "source": "192.168.7.0/24", "target": "{}.0/25"},
+    {"direction": "incoming", "destination": "{}.9", "target": "192.168.7.20"},
+)
 
 PHASE1_VALUES: dict[str, t.Sequence[t.Any]] = {
     "description": ("Branch", 'a # b { c } "d" $e \\f'),

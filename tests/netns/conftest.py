@@ -133,7 +133,9 @@ with socket.socket(family, socket.SOCK_DGRAM) as client:
     client.bind((source, int(port)))
     client.settimeout(float(patience))
     try:
-        client.sendto(b"?", (target, int(target_port)))
+        # Connected, it hears of an ICMP error, and takes an answer from nobody else.
+        client.connect((target, int(target_port)))
+        client.send(b"?")
         print(client.recv(100).decode())
     except OSError as error:
         print(type(error).__name__)
@@ -164,9 +166,13 @@ def ask(
     port: int = 9,
     source_port: int = 0,
     patience: float = _LONG,
+    at: tuple[str, int] | None = None,
 ) -> str:
-    """Send a datagram and return the source that the receiver saw, or the kind of failure."""
-    echo = server.python(_ECHO, target, port)
+    """Send a datagram and return the source that the receiver saw, or the kind of failure.
+
+    ``at`` is where the receiver listens, if not where the datagram is sent to.
+    """
+    echo = server.python(_ECHO, *(at or (target, port)))
     try:
         assert echo.stdout is not None
         assert echo.stdout.readline() == "ready\n", echo.communicate()
@@ -179,9 +185,16 @@ def ask(
         echo.communicate()
 
 
-def blocked(client: Namespace, source: str, server: Namespace, target: str, port: int = 9) -> bool:
+def blocked(
+    client: Namespace,
+    source: str,
+    server: Namespace,
+    target: str,
+    port: int = 9,
+    at: tuple[str, int] | None = None,
+) -> bool:
     """Whether a datagram is lost on its way, or its answer."""
-    return ask(client, source, server, target, port, patience=_SHORT) == "TimeoutError"
+    return ask(client, source, server, target, port, patience=_SHORT, at=at) == "TimeoutError"
 
 
 def segment_sizes(

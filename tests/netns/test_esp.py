@@ -7,17 +7,12 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
 
 from .conftest import (
-    FAR4,
-    FAR6,
-    LAN4,
-    LAN6,
     Installed,
     Site,
     ask,
@@ -25,63 +20,21 @@ from .conftest import (
     chain,
     segment_sizes,
 )
+from .esp import OUTER, connect, protected
 
 Start = t.Callable[..., Installed]
 
 HOST, FAR, ROUTER = "10.1.0.10", "10.2.0.10", "10.1.0.1"
-OUTER = ("192.0.2.1", "192.0.2.2")
 BOTH_VERSIONS = pytest.mark.parametrize(
     ("host", "far"), [(HOST, FAR), ("fd00:1::10", "fd00:2::10")]
 )
 PEERS = (ipaddress.ip_address(OUTER[1]),)
-
-_CRYPTO = f"auth 'hmac(sha256)' 0x{'11' * 32} enc 'cbc(aes)' 0x{'22' * 16} flag af-unspec"
 
 
 @pytest.fixture(autouse=True)
 def _needs_esp(has_esp: bool) -> None:
     if not has_esp:
         pytest.skip("this kernel has no ESP")
-
-
-def connect(site: Site, *, ipcomp: bool = False) -> None:
-    """SAs and policies for LAN4 to FAR4 and LAN6 to FAR6 on both gateways."""
-    site.through("wan0")
-    near = ((LAN4, FAR4), (LAN6, FAR6))
-    far = tuple((remote, local) for local, remote in near)
-    for place, ends, selectors in ((site.gateway, OUTER, near), (site.far, OUTER[::-1], far)):
-        place.sh("ip xfrm state flush; ip xfrm policy flush")
-        mode = "transport" if ipcomp else "tunnel"
-        for number, (source, target) in enumerate((OUTER, OUTER[::-1])):
-            sa = f"ip xfrm state add src {source} dst {target}"
-            place.sh(f"{sa} proto esp spi {0x1000 + number} reqid 1 mode {mode} {_CRYPTO}")
-            if ipcomp:
-                kind = "reqid 1 mode tunnel comp deflate flag af-unspec"
-                place.sh(f"{sa} proto comp spi {0x2000 + number} {kind}")
-        for local, remote in selectors:
-            place.sh(_policy("out", local, remote, ends, ipcomp=ipcomp))
-            for direction in ("in", "fwd"):
-                place.sh(_policy(direction, remote, local, ends[::-1], ipcomp=ipcomp))
-
-
-def _policy(
-    direction: str, source: object, target: object, ends: tuple[str, ...], *, ipcomp: bool
-) -> str:
-    outer = f"tmpl src {ends[0]} dst {ends[1]}"
-    # A packet that was not worth compressing has no IPComp header to check.
-    level = "" if direction == "out" else "level use"
-    protection = (
-        f"{outer} proto comp reqid 1 mode tunnel {level} {outer} proto esp reqid 1 mode transport"
-        if ipcomp
-        else f"{outer} proto esp reqid 1 mode tunnel"
-    )
-    return f"ip xfrm policy add src {source} dst {target} dir {direction} {protection}"
-
-
-def protected(site: Site) -> int:
-    """Packets that ESP SAs of the gateway carried, in both directions."""
-    listed = site.gateway.sh("ip -s xfrm state list proto esp")
-    return sum(map(int, re.findall(r"lifetime current:\s+\d+\(bytes\), (\d+)\(packets\)", listed)))
 
 
 @pytest.fixture

@@ -296,6 +296,17 @@ def _delete_address(host: Host, step: steps.DeleteAddress) -> None:
         host.link.delete_address(step.device, step.address)
 
 
+def _add_route(host: Host, step: steps.AddRoute) -> None:
+    # Gone with its interface, it comes back with it.
+    if host.link.get(step.route.device) is not None:
+        host.link.add_route(step.route)
+
+
+def _delete_route(host: Host, step: steps.DeleteRoute) -> None:
+    if any(step.route.destination == route.destination for route in host.link.routes()):
+        host.link.delete_route(step.route)
+
+
 def _reload_units(host: Host, _step: steps.ReloadUnits) -> None:
     host.systemd.daemon_reload()
 
@@ -328,6 +339,8 @@ _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.DeleteLink: _delete_link,
     steps.ResetMtu: _reset_mtu,
     steps.DeleteAddress: _delete_address,
+    steps.AddRoute: _add_route,
+    steps.DeleteRoute: _delete_route,
     steps.ReloadUnits: _reload_units,
     steps.SwitchUnit: _switch_unit,
 }

@@ -115,7 +115,7 @@ def networks_in(files: t.Mapping[str, File]) -> dict[str, VpnNetwork]:
     for path, file in files.items():
         if matches(path, f"{RECORD_DIR}/*.json"):
             with contextlib.suppress(TunnelwrightError, UnicodeDecodeError):
-                network, _settings = read_network(path, file.data.decode())
+                network, *_rest = read_network(path, file.data.decode())
                 found[network.name] = network
     return found
 

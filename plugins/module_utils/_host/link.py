@@ -8,11 +8,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import typing as t
 from dataclasses import dataclass
 
 from .._errors import HostError
+from .._render.routes import PROTOCOL, Route
 from .command import Run, json_output, last_words, output
 
 _FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
@@ -89,6 +91,24 @@ class Link:
             if other not in (address, *after.addresses):
                 argv = ["ip", "address", "replace", other, "dev", device]
                 output(self._run, f"put address {other} back on {device}", argv)
+
+    def routes(self) -> tuple[Route, ...]:
+        """Those that the collection made, each with its interface."""
+        found = []
+        for version in ("-4", "-6"):
+            argv = ["ip", "-j", version, "route", "show", "proto", str(PROTOCOL)]
+            found += [_route(item, version) for item in json_output(self._run, "list routes", argv)]
+        return tuple(found)
+
+    def add_route(self, route: Route) -> None:
+        argv = ["ip", f"-{route.destination.version}", "route", "replace", *route.words]
+        output(self._run, f"add route {route}", argv)
+
+    def delete_route(self, route: Route) -> None:
+        """Whatever router and interface it has by now."""
+        marks = Route(route.destination, None).words
+        argv = ["ip", f"-{route.destination.version}", "route", "delete", *marks]
+        output(self._run, f"delete route {route}", argv)
 
     def forwarding(self, version: int) -> bool:
         """Whether the kernel forwards IPv4 or IPv6 at all; False where it lacks the protocol."""
@@ -172,6 +192,17 @@ def _link_state(item: dict[str, t.Any]) -> LinkState:
         alias=item.get("ifalias", ""),
         parent=item.get("link", "") if vlan else "",
         vlan_id=info.get("info_data", {}).get("id") if vlan else None,
+    )
+
+
+def _route(item: dict[str, t.Any], version: str) -> Route:
+    everything = {"-4": "0.0.0.0/0", "-6": "::/0"}
+    destination = item["dst"]
+    router = item.get("gateway")
+    return Route(
+        ipaddress.ip_network(everything[version] if destination == "default" else destination),
+        ipaddress.ip_address(router) if router else None,
+        item.get("dev", ""),
     )
 
 

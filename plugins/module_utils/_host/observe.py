@@ -42,6 +42,7 @@ def observe(
             if parts is not None
         },
         daemon if daemon is not None else daemon_state(host),
+        host.link.routes(),
     )
 
 

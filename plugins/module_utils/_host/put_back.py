@@ -90,7 +90,13 @@ def _withdraw(
     now: t.Mapping[str, VpnNetwork],
     kept: t.Mapping[str, VpnNetwork],
 ) -> None:
-    """Interfaces of ours, and addresses on those of others, that were not there."""
+    """Interfaces of ours, and addresses on those of others, that were not there; and all routes.
+
+    Those that were there come back with their networks.
+    """
+    with attempts:
+        for route in host.link.routes():
+            host.link.delete_route(route)
     for name, network in now.items():
         old = kept.get(name)
         stays = old is not None and old.started and old.device == network.device

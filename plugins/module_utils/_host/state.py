@@ -22,18 +22,20 @@ from .files import Files
 
 def read_gateway(files: Files) -> Gateway:
     """Raises RecordFault for a file of ours that can't be read any more."""
-    networks, settings = {}, {}
+    networks, settings, rules = {}, {}, {}
     for path in files.find(f"{RECORD_DIR}/*.json"):
-        network, options = records.read_network(path, _text(files, path))
+        network, options, own = records.read_network(path, _text(files, path))
         _check_name(path, f"{RECORD_DIR}/{network.name}.json")
         networks[network.name] = network
         settings[network.name] = _settings(files, path, network.name, options)
+        if own:
+            rules[network.name] = own
     connections = {}
     for path in files.find(artefacts.connection_path("*")):
         connection = records.read_connection(path, _text(files, path))
         _check_name(path, artefacts.connection_path(connection.name))
         connections[connection.name] = connection
-    return Gateway(networks, settings, connections)
+    return Gateway(networks, settings, connections, rules)
 
 
 def _check_name(path: str, expected: str) -> None:

@@ -131,7 +131,7 @@ def _check_selectors(child: ChildSa, versions: frozenset[int]) -> None:
                 "holds several networks, of which IKEv1 negotiates only the first",
                 "one network per phase 2, or key_exchange ikev2 in the phase 1",
             )
-        _check_disjoint(option, networks)
+        check_disjoint(option, networks)
     if child.local_network and child.remote_network and not child.selector_pairs:
         raise ModelError(
             "remote_network",
@@ -152,7 +152,8 @@ def _check_transport(option: str, networks: tuple[IPNetwork, ...]) -> None:
         )
 
 
-def _check_disjoint(option: str, networks: tuple[IPNetwork, ...]) -> None:
+def check_disjoint(option: str, networks: tuple[IPNetwork, ...]) -> None:
+    """Raises ModelError naming two that overlap."""
     for index, first in enumerate(networks):
         for second in networks[index + 1 :]:
             if overlap(first, second):

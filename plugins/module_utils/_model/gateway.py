@@ -19,16 +19,22 @@ from .._errors import ModelError
 from .child import ChildSa, overlap
 from .connection import IkeConnection
 from .network import VpnNetwork
+from .rule import VpnRule, subject_of
 from .settings import IpsecSettings
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """Networks, settings and connections by name; that of a connection is unique on the host."""
+    """Networks, settings and connections by name; that of a connection is unique on the host.
+
+    The name of a rule is unique in its network.
+    """
 
     networks: t.Mapping[str, VpnNetwork] = field(default_factory=dict)
     settings: t.Mapping[str, IpsecSettings] = field(default_factory=dict)
     connections: t.Mapping[str, IkeConnection] = field(default_factory=dict)
+    # By network, in their order.
+    rules: t.Mapping[str, tuple[VpnRule, ...]] = field(default_factory=dict)
 
     def settings_of(self, network: str) -> IpsecSettings:
         """The settings of a network, the defaults where none were made."""
@@ -68,6 +74,7 @@ class Gateway:
             _without(self.networks, name),
             _without(self.settings, name),
             {key: item for key, item in self.connections.items() if item.network != name},
+            _without(self.rules, name),
         )
 
     def _check_guests(self, name: str, after: VpnNetwork | None) -> None:
@@ -94,6 +101,25 @@ class Gateway:
     def with_settings(self, settings: IpsecSettings) -> Gateway:
         self._require_network(settings.network, f"IPsec settings of network {settings.network}")
         return replace(self, settings={**self.settings, settings.network: settings})
+
+    def rule(self, network: str, name: str) -> VpnRule | None:
+        known = (item for item in self.rules.get(network, ()) if item.name == name)
+        return next(known, None)
+
+    def with_rule(self, rule: VpnRule) -> Gateway:
+        self._require_network(rule.network, subject_of(rule.name, rule.network))
+        for others in self.rules.values():
+            for other in others:
+                if (other.network, other.name) != (rule.network, rule.name):
+                    _check_routes(rule, other)
+        rest = self.without_rule(rule.network, rule.name).rules.get(rule.network, ())
+        ordered = sorted((*rest, rule), key=lambda item: (item.order, item.name))
+        return replace(self, rules={**self.rules, rule.network: tuple(ordered)})
+
+    def without_rule(self, network: str, name: str) -> Gateway:
+        rest = tuple(item for item in self.rules.get(network, ()) if item.name != name)
+        rules = {**self.rules, network: rest} if rest else _without(self.rules, network)
+        return replace(self, rules=rules)
 
     def with_connection(self, connection: IkeConnection) -> Gateway:
         subject = f"phase 1 {connection.name}"
@@ -187,6 +213,21 @@ def _check_tags(network: VpnNetwork, other: VpnNetwork) -> None:
             f"is the tag of network {other.name} on {network.interface_network} already",
             "another tag, or interface_network to attach the network to that interface",
             f"network {network.name}",
+        )
+
+
+def _check_routes(rule: VpnRule, other: VpnRule) -> None:
+    """One of two routes to the same place would replace the other."""
+    if not (rule.enabled and other.enabled and rule.action == other.action == "route"):
+        return
+    shared = [item for item in rule.destination if item in other.destination]
+    if shared:
+        raise ModelError(
+            "destination",
+            str(shared[0]),
+            f"has a route already, by rule {other.name} of network {other.network}",
+            "another destination",
+            subject_of(rule.name, rule.network),
         )
 
 

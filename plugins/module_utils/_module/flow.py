@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""One run of a module, the same for those four that edit: read, edit, plan, try out, apply, answer.
+"""One run of a module, the same for those that edit: read, edit, plan, try out, apply, answer.
 
 The only place that knows AnsibleModule, and the only one that turns an exception into a failure.
 """

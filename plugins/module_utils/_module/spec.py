@@ -16,7 +16,7 @@ import copy
 import typing as t
 from dataclasses import dataclass
 
-from .._model import child, connection, lifetime, network, settings
+from .._model import child, connection, lifetime, network, rule, settings
 from .._model.algorithms import DH_GROUPS, ENCRYPTION_NAMES, HASH_NAMES, PRF_NAMES
 from .._model.options import defaults
 from .._plan.exchange import APPLY, GRACEFUL
@@ -202,6 +202,31 @@ IPSEC_PHASE2 = Spec(
         ),
         **_POLICY,
     }
+)
+
+VPN_RULE = Spec(
+    _with_defaults(
+        rule.VpnRule,
+        {
+            "name": _NAME,
+            "network": _NAME,
+            "description": _TEXT,
+            "action": _choice(rule.ACTIONS),
+            "direction": _choice(rule.DIRECTIONS),
+            "protocol": _choice(rule.PROTOCOLS),
+            "source": _TEXTS,
+            "destination": _TEXTS,
+            "source_ports": _TEXTS,
+            "destination_ports": _TEXTS,
+            "target": _TEXT,
+            "target_port": _NUMBER,
+            "interface": _TEXT,
+            "order": _NUMBER,
+            "log": _SWITCH,
+            "state": _choice(rule.STATES, "absent"),
+        },
+    ),
+    required_if=(("state", "present", ("action",)),),
 )
 
 IPSEC_CHECKPOINT = Spec(

@@ -8,8 +8,11 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from .._render.artefacts import File, NetworkParts, unit_name
 from .._render.network_files import Brought, brought_by
+from .._render.routes import Route
 from .differences import state_difference
 from .files import removed, written
 from .observed import NetworkState, Observed
@@ -17,6 +20,7 @@ from .plan import Difference, Plan
 from .steps import (
     DeleteAddress,
     DeleteLink,
+    DeleteRoute,
     ReloadUnits,
     ResetMtu,
     RunScript,
@@ -42,7 +46,8 @@ def plan_network(
     former = _former(before, after, observed)
     moved = _plan_move(former, after)
     if after.network.started:
-        on = _plan_on(after, state, drifted=after.rules == observed.files.get(after.rules.path))
+        drifted = after.rules == observed.files.get(after.rules.path)
+        on = _plan_on(after, state, observed.routes, drifted=drifted)
         # First, since the kernel takes along what was added to the same subnet later.
         stale = _plan_stale(former, after, state, guests) + _plan_mtu(before, after, state)
         return files + stale + on + moved
@@ -87,19 +92,22 @@ def _plan_files(after: NetworkParts, observed: Observed, state: NetworkState) ->
     return plan
 
 
-def _plan_on(after: NetworkParts, state: NetworkState, *, drifted: bool) -> Plan:
+def _plan_on(
+    after: NetworkParts, state: NetworkState, present: tuple[Route, ...], *, drifted: bool
+) -> Plan:
     """``drifted``: rules that do not match were changed by somebody else, not by this edit."""
     name = after.network.name
     unit = unit_name(name)
     steps: list[Step] = []
     differences: list[Difference] = []
-    lacking = _lacking(after, state)
+    lacking = _lacking(after, state) + _lacking_routes(after, present)
+    brought = _brought(after, state) + _brought_routes(after, present)
     if not state.active:
         # Starting the unit runs the script.
-        steps.append(SwitchUnit(unit, "start", _brought(after, state)))
+        steps.append(SwitchUnit(unit, "start", brought))
     elif lacking:
         what = "bring up interface and rules"
-        steps.append(RunScript(name, after.script.path, "start", what, _brought(after, state)))
+        steps.append(RunScript(name, after.script.path, "start", what, brought))
     elif not state.rules_match:
         steps.append(RunScript(name, after.script.path, "rules", "replace the nftables rules"))
     if not state.enabled:
@@ -123,6 +131,36 @@ def _brought(after: NetworkParts, state: NetworkState) -> tuple[Step, ...]:
     if network.router and network.router not in state.addresses:
         return (DeleteAddress(network.router, network.device),)
     return ()
+
+
+def _brought_routes(after: NetworkParts, present: tuple[Route, ...]) -> tuple[Step, ...]:
+    there = {route.destination for route in present}
+    return tuple(DeleteRoute(route) for route in after.routes if route.destination not in there)
+
+
+def _lacking_routes(after: NetworkParts, present: tuple[Route, ...]) -> list[tuple[str, str, str]]:
+    there = {route.destination: route for route in present}
+    return [
+        (f"route to {route.destination}", str(now or "absent"), str(route))
+        for route in after.routes
+        for now in [there.get(route.destination)]
+        if now is None or not route.is_met_by(now)
+    ]
+
+
+def plan_routes(after: t.Iterable[NetworkParts], observed: Observed) -> Plan:
+    """Take away the routes of ours that no network has, or one that is switched off."""
+    wanted = {
+        route.destination for parts in after if parts.network.started for route in parts.routes
+    }
+    stale = [route for route in observed.routes if route.destination not in wanted]
+    return Plan(
+        tuple(DeleteRoute(route) for route in stale),
+        tuple(
+            state_difference(f"route to {route.destination}", str(route), "absent")
+            for route in stale
+        ),
+    )
 
 
 def _lacking(after: NetworkParts, state: NetworkState) -> list[tuple[str, str, str]]:

@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._render.artefacts import File
+from .._render.routes import Route
 
 
 @dataclass(frozen=True)
@@ -87,3 +88,5 @@ class Observed:
     files: t.Mapping[str, File] = field(default_factory=dict)
     networks: t.Mapping[str, NetworkState] = field(default_factory=dict)
     daemon: DaemonState = DaemonState()
+    # All that are of ours, whichever network they were made for.
+    routes: tuple[Route, ...] = ()

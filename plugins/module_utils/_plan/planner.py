@@ -16,7 +16,7 @@ from .._render.strongswan_conf import LIBIPSEC
 from .differences import state_difference
 from .exchange import GRACEFUL
 from .files import removed, written
-from .network import plan_network, plan_record
+from .network import plan_network, plan_record, plan_routes
 from .observed import NOTHING, DaemonState, Observed, Unfinished
 from .plan import Impact, Plan, joined
 from .steps import HandOver, InstallTrap, ReloadSettings, RestartDaemon, UnloadSecret
@@ -99,6 +99,7 @@ def make_plan(
     coming = frozenset(changed & (after.records.keys() - before.records.keys()))
     return (
         _plan_records(coming, before, after, observed)
+        + (plan_routes(after.networks.values(), observed) if scope.networks else Plan())
         + joined(
             plan_network(
                 before.networks.get(name), after.networks[name], observed, _guests(after, name)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from .._render.advanced import SharedSecret
 from .._render.artefacts import File
+from .._render.routes import Route
 from .._render.settings_file import Section
 
 
@@ -341,6 +342,29 @@ class DeleteAddress(Step):
 
     def __str__(self) -> str:
         return f"delete address {self.address} from {self.device}"
+
+
+@dataclass(frozen=True)
+class AddRoute(Step):
+    """Put back a route of ours, with the interface that the kernel showed it with."""
+
+    route: Route
+
+    def __str__(self) -> str:
+        return f"add route {self.route}"
+
+
+@dataclass(frozen=True)
+class DeleteRoute(Step):
+    """By its destination, as there is no other route of ours to it."""
+
+    route: Route
+
+    def __str__(self) -> str:
+        return f"delete route {self.route}"
+
+    def undo(self) -> Step | None:
+        return AddRoute(self.route) if self.route.device else None
 
 
 @dataclass(frozen=True)

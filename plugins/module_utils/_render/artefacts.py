@@ -24,6 +24,7 @@ from .advanced import SharedSecret, loadable
 from .connection import bypass_section, connection_section, credential_file, secret_owners
 from .pem import key_id
 from .records import conf_text, connection_text, network_record, secret_id, secrets_section
+from .routes import Route, routes
 from .settings_file import Section, Value, render
 from .strongswan_conf import daemon_text
 
@@ -93,6 +94,7 @@ class NetworkParts:
     unit: File
     ruleset: nft.NetworkRules
     forwarding: tuple[int, ...] = ()
+    routes: tuple[Route, ...] = ()
 
     @property
     def files(self) -> tuple[File, ...]:
@@ -127,7 +129,9 @@ def artefacts(
     records = {
         name: File(
             f"{RECORD_DIR}/{name}.json",
-            network_record(network, gateway.settings_of(name)).encode(),
+            network_record(
+                network, gateway.settings_of(name), gateway.rules.get(name, ())
+            ).encode(),
         )
         for name, network in gateway.networks.items()
     }
@@ -283,6 +287,7 @@ def _network_parts(gateway: Gateway, name: str, *, userspace: bool) -> NetworkPa
         File(f"{UNIT_DIR}/{unit_name(name)}", network_files.unit(network).encode()),
         rules,
         tuple(sorted(versions)),
+        routes(network, rules.vpn_rules),
     )
 
 
@@ -312,6 +317,7 @@ def network_rules(gateway: Gateway, name: str, *, userspace: bool) -> nft.Networ
         ipcomp=settings.ipcomp,
         userspace=userspace,
         chains=network.firewall_chains,
+        vpn_rules=tuple(rule for rule in gateway.rules.get(name, ()) if rule.enabled),
     )
 
 

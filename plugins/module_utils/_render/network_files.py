@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from .._model.network import ForeignChain, VpnNetwork
 from . import nft
 from .records import MANAGED
+from .routes import lines, routes
 
 DIRECTORY = "/etc/tunnelwright"
 
@@ -41,6 +42,7 @@ def script(network: VpnNetwork, rules: nft.NetworkRules, directory: str = DIRECT
         _head(network, directory),
         _link(network),
         _forwarding(network, rules),
+        _function("add_routes", lines(routes(network, rules.vpn_rules)) or [":"]),
         _rules(rules),
         _VERBS,
     )
@@ -93,8 +95,8 @@ def brought_by(text: str) -> Brought | None:
 def _head(network: VpnNetwork, directory: str) -> str:
     return f"""#!/bin/sh
 {MANAGED}
-# start: interface, address, forwarding and rules. rules: the nftables rules alone.
-# stop: withdraws the rules; the interface stays, for the hosts on it and for the next start.
+# start: interface, address, forwarding, rules and routes. rules: the nftables rules alone.
+# stop: withdraws the rules; interface and routes stay, for the hosts and for the next start.
 set -eu
 
 table={shlex.quote(nft.table_name(network.name))}
@@ -265,6 +267,7 @@ start)
     nft -f "$rules_file"
     forwarding
     hooks
+    add_routes
     ;;
 rules)
     nft -f "$rules_file"

@@ -22,6 +22,7 @@ from .._errors import ModelError, SyntaxFault, TunnelwrightError
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.network import VpnNetwork
+from .._model.rule import VpnRule
 from .._model.secret import MASK, Secret
 from .._model.settings import IpsecSettings
 from .settings_file import Section, Value, parse, render, secret_bytes, secret_text
@@ -50,17 +51,30 @@ class RecordFault(TunnelwrightError):
         return f"{self.path}: {self.why}; restore the file, or remove it and run the module again"
 
 
-def network_record(network: VpnNetwork, settings: IpsecSettings) -> str:
-    """JSON of a network and its settings; read back by ``read_network``."""
-    record = {"vpn_network": network.to_options(), "ipsec_settings": settings.to_options()}
+def network_record(
+    network: VpnNetwork, settings: IpsecSettings, rules: t.Sequence[VpnRule] = ()
+) -> str:
+    """JSON of a network, its settings and its rules; read back by ``read_network``."""
+    record: dict[str, t.Any] = {
+        "vpn_network": network.to_options(),
+        "ipsec_settings": settings.to_options(),
+    }
+    if rules:
+        record["vpn_rules"] = [rule.to_options() for rule in rules]
     return json.dumps(record, indent=2, sort_keys=True) + "\n"
 
 
-def read_network(path: str, text: str) -> tuple[VpnNetwork, t.Mapping[str, t.Any]]:
-    """The network and the options of its settings, whose conf texts lie in files of their own."""
+def read_network(
+    path: str, text: str
+) -> tuple[VpnNetwork, t.Mapping[str, t.Any], tuple[VpnRule, ...]]:
+    """The network, its rules, and between them the options of its settings.
+
+    The conf texts of the settings lie in files of their own.
+    """
     try:
         record = json.loads(text)
-        return VpnNetwork.from_options(record["vpn_network"]), record["ipsec_settings"]
+        rules = tuple(VpnRule.from_options(item) for item in record.get("vpn_rules", ()))
+        return VpnNetwork.from_options(record["vpn_network"]), record["ipsec_settings"], rules
     except (ValueError, KeyError, TypeError, AttributeError, ModelError) as error:
         raise RecordFault(path, _why(error)) from None
 

@@ -23,6 +23,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.phase1 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.phase2 import (
     Phase2Resource,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.rule import (
+    RuleResource,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.settings import (
     SettingsResource,
 )
@@ -46,7 +49,13 @@ PLUGINS = f"ansible_collections.{COLLECTION}.plugins"
 
 RESOURCES: dict[str, Resource] = {
     resource.key: resource
-    for resource in (NetworkResource(), SettingsResource(), Phase1Resource(), Phase2Resource())
+    for resource in (
+        NetworkResource(),
+        SettingsResource(),
+        Phase1Resource(),
+        Phase2Resource(),
+        RuleResource(),
+    )
 }
 
 # Of every module, those that edit nothing included.
@@ -155,6 +164,7 @@ def _role_tasks(variables: Document) -> list[Document]:
     for peer in peers:
         owner = {"phase1": peer["name"], "network": peer["network"]}
         tasks += [{"ipsec_phase2": {**owner, **entry}} for entry in peer.get("phase2", ())]
+    tasks += [{"vpn_rule": entry} for entry in variables.get("gateway_rules", ())]
     return [{f"{COLLECTION}.{name}": task[name] for name in task} for task in tasks]
 
 

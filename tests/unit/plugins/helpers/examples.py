@@ -17,6 +17,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connecti
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.rule import VpnRule
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.settings import (
     IpsecSettings,
 )
@@ -32,6 +33,7 @@ PHASE2 = {
     "local_network": ["10.1.0.0/24"],
     "remote_network": ["10.2.0.0/24"],
 }
+RULE = {"name": "web", "network": "lan", "action": "accept", "direction": "incoming"}
 PUBKEY = {
     "authentication": "pubkey",
     "psk": None,
@@ -61,7 +63,11 @@ def child(*versions: int, **options: t.Any) -> ChildSa:
     return ChildSa.from_options({**PHASE2, **options}, frozenset(versions or (2,)))
 
 
-def gateway(*parts: VpnNetwork | IpsecSettings | IkeConnection) -> Gateway:
+def rule(**options: t.Any) -> VpnRule:
+    return VpnRule.from_options({**RULE, **options})
+
+
+def gateway(*parts: VpnNetwork | IpsecSettings | IkeConnection | VpnRule) -> Gateway:
     """A gateway of these; with the network ``lan`` if none is given."""
     made = Gateway()
     if not any(isinstance(part, VpnNetwork) for part in parts):
@@ -71,6 +77,8 @@ def gateway(*parts: VpnNetwork | IpsecSettings | IkeConnection) -> Gateway:
             made = made.with_network(part)
         elif isinstance(part, IpsecSettings):
             made = made.with_settings(part)
+        elif isinstance(part, VpnRule):
+            made = made.with_rule(part)
         else:
             made = made.with_connection(part)
     return made

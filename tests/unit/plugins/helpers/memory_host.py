@@ -12,6 +12,7 @@ list-conns shows, and loads everything from conf.d when it is restarted.
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import re
 import sys
@@ -35,6 +36,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_mess
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import loadable
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import File
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
     reads_userspace,
 )
@@ -453,7 +455,8 @@ class MemoryLink:
         self.learned: tuple[str, ...] = ()
         self.flushed = False
         self.spis = {SPI}
-        self.routes = True
+        self.routed = True
+        self.made_routes: dict[str, Route] = {}
 
     def sa_indexes(self) -> frozenset[str]:
         return frozenset(self.spis)
@@ -463,7 +466,7 @@ class MemoryLink:
         return frozenset(item.split("/")[0] for item in found)
 
     def has_route(self, _address: str) -> bool:
-        return self.routes
+        return self.routed
 
     def outbound_policies(self) -> frozenset[tuple[str, str]]:
         """Of what is loaded, whatever name it was installed by."""
@@ -501,6 +504,21 @@ class MemoryLink:
             self.forwards.add(4)
         if "/net/ipv6/conf/all/forwarding" in script:
             self.forwards.add(6)
+        replaced = r"^ +ip -[46] route replace (\S+)(?: via (\S+))?(?: dev (\S+))? proto 116"
+        for target, router, out in re.findall(replaced, script, re.MULTILINE):
+            via = ipaddress.ip_address(router) if router else None
+            self.made_routes[target] = Route(ipaddress.ip_network(target), via, out or device)
+
+    def routes(self) -> tuple[Route, ...]:
+        return tuple(self.made_routes.values())
+
+    def add_route(self, route: Route) -> None:
+        self._host.did(f"add route {route}")
+        self.made_routes[str(route.destination)] = route
+
+    def delete_route(self, route: Route) -> None:
+        self._host.did(f"delete route {route.destination}")
+        del self.made_routes[str(route.destination)]
 
     def get(self, device: str) -> LinkState | None:
         return self.devices.get(device)
@@ -511,6 +529,8 @@ class MemoryLink:
     def delete(self, device: str) -> None:
         self._host.did(f"delete {device}")
         del self.devices[device]
+        kept = {key: item for key, item in self.made_routes.items() if item.device != device}
+        self.made_routes = kept
 
     def set_mtu(self, device: str, mtu: int) -> None:
         self._host.did(f"mtu {device} {mtu}")

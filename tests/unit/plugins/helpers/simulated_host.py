@@ -113,15 +113,21 @@ def _network_step(step: steps.Step, host: Observed, wanted: Artefacts) -> Observ
         if step.verb == "stop":
             state = replace(state, active=False, rules_present=False, rules_match=False)
             return _with(host, name, state)
+        host = _routed(host, name, wanted)
         return _with(host, name, _started(replace(state, active=True), name, wanted))
     if isinstance(step, steps.RunScript):
         state = host.networks.get(step.network, NetworkState())
         if step.verb == "stop":
             return _with(host, step.network, replace(state, rules_present=False, rules_match=False))
+        host = _routed(host, step.network, wanted) if step.verb == "start" else host
         return _with(host, step.network, _started(state, step.network, wanted))
+    if isinstance(step, steps.DeleteRoute):
+        rest = tuple(route for route in host.routes if route != step.route)
+        return replace(host, routes=rest)
     if isinstance(step, steps.DeleteLink):
         return replace(
             host,
+            routes=tuple(route for route in host.routes if route.device != step.device),
             networks={
                 name: replace(state, device_exists=False, device_up=False, addresses=())
                 if _device(name, wanted) in (None, step.device)
@@ -149,6 +155,17 @@ def _network_step(step: steps.Step, host: Observed, wanted: Artefacts) -> Observ
         return replace(host, networks=networks)
     assert isinstance(step, (steps.ReloadSettings, steps.ReloadUnits)), step
     return host
+
+
+def _routed(host: Observed, name: str, wanted: Artefacts) -> Observed:
+    parts = wanted.networks[name]
+    made = tuple(
+        route if route.device else replace(route, device=parts.network.device)
+        for route in parts.routes
+    )
+    new = {route.destination for route in made}
+    rest = tuple(route for route in host.routes if route.destination not in new)
+    return replace(host, routes=rest + made)
 
 
 def _started(state: NetworkState, name: str, wanted: Artefacts) -> NetworkState:

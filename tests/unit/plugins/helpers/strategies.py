@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import json
+import typing as t
+
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.child import ChildSa
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import (
@@ -14,6 +17,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connecti
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.rule import VpnRule
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.settings import (
     IpsecSettings,
 )
@@ -60,6 +64,40 @@ def settings(draw: st.DrawFn, network: str) -> IpsecSettings:
     for switch in ("ipcomp", "exclude_my_network", "cisco_extensions", "make_before_break"):
         options[switch] = draw(switches)
     return IpsecSettings.from_options(options)
+
+
+ANSWERS = ({"action": "accept"}, {"action": "drop", "log": True}, {"action": "reject"})
+SERVICES = (
+    {},
+    {"protocol": "icmp"},
+    {"protocol": "tcp", "destination_ports": ["80", "8000-8100"]},
+    {"protocol": "udp", "source_ports": ["53"], "source": ["10.0.0.0/8", "fd00::/16"]},
+)
+TRANSLATIONS = (
+    {"direction": "outgoing", "source": ["192.168.0.0/16"], "target": "10.{}.0.9"},
+    {"direction": "outgoing", "source": ["192.168.1.0/24"], "target": "10.{}.0.0/24"},
+    {"direction": "incoming", "destination": ["10.{}.0.7"], "target": "192.168.0.7"},
+)
+
+
+@st.composite
+def rules(draw: st.DrawFn, name: str, network: str, index: int) -> VpnRule:
+    """``index`` is one of those that children are made with."""
+    kind = draw(st.sampled_from(("filter", "translate", "route")))
+    options: dict[str, t.Any] = {"action": kind}
+    if kind == "route":
+        target = draw(st.sampled_from((f"10.99.{index}.0/24", f"fd00:99:{index}::/64")))
+        options.update(destination=[target], interface="eth0")
+    elif kind == "translate":
+        chosen = draw(st.sampled_from(TRANSLATIONS))
+        text = json.dumps(chosen).replace("{}", str(index))
+        options.update(json.loads(text))
+    else:
+        options.update(draw(st.sampled_from(ANSWERS)), **draw(st.sampled_from(SERVICES)))
+        options["direction"] = draw(st.sampled_from(("incoming", "outgoing")))
+    options["order"] = draw(st.integers(1, 3))
+    options["state"] = draw(st.sampled_from(("present", "present", "disabled")))
+    return VpnRule.from_options({"name": name, "network": network, **options})
 
 
 @st.composite
@@ -111,6 +149,11 @@ def gateways(draw: st.DrawFn) -> Gateway:
         gateway = gateway.with_network(draw(networks(index)))
         if draw(switches):
             gateway = gateway.with_settings(draw(settings(f"net{index}")))
+    for network in gateway.networks:
+        index = int(network[-1])
+        for number in range(draw(st.integers(0, 2))):
+            rule = draw(rules(f"rule-{number}", network, index * 10 + number))
+            gateway = gateway.with_rule(rule)
     names = draw(st.lists(st.sampled_from(PHASE_NAMES), unique=True)) if gateway.networks else []
     for index, name in enumerate(names, 1):
         network = draw(st.sampled_from(sorted(gateway.networks)))

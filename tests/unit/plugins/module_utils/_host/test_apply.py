@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +44,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefac
     File,
     artefacts,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
     connection,
@@ -112,6 +114,17 @@ class TestSteps:
         assert host.link.devices["eth0"].addresses == ()
         carry_out(host, steps.DeleteLink("eth0"))
         assert host.link.devices == {}
+
+    def test_routes(self, host: t.Any) -> None:
+        route = Route(ipaddress.ip_network("10.5.0.0/16"), None, "eth0")
+        carry_out(host, steps.AddRoute(route))
+        assert host.link.routes() == (route,)
+        # By its destination, whatever leads there.
+        carry_out(host, steps.DeleteRoute(replace(route, device="eth9")))
+        assert host.link.routes() == ()
+        carry_out(host, steps.DeleteRoute(route))
+        carry_out(host, steps.AddRoute(replace(route, device="gone")))
+        assert host.link.routes() == ()
 
     @pytest.mark.parametrize(("parent", "mtu"), [("", 1500), ("eth1", 9000)])
     def test_mtu(self, host: t.Any, parent: str, mtu: int) -> None:

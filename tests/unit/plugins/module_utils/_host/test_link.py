@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import Link, LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_run import (
     ScriptedRun,
 )
@@ -111,6 +113,32 @@ def test_default_routes_from_router_advertisements(run: ScriptedRun) -> None:
     for device, accept in (("eth0", "1"), ("eth3", "2"), ("eth4", "1")):
         run.expect(f"cat /proc/sys/net/ipv6/conf/{device}/accept_ra", f"{accept}\n")
     assert Link(run).ra_default_route_interfaces() == ("eth0", "eth4")
+
+
+def test_routes_of_ours(run: ScriptedRun) -> None:
+    run.expect(
+        "ip -j -4 route show proto 116",
+        [
+            {"dst": "default", "gateway": "192.0.2.9", "dev": "eth0", "metric": 84, "flags": []},
+            {"dst": "10.5.0.1", "dev": "eth0", "scope": "link", "flags": ["linkdown"]},
+        ],
+    )
+    run.expect("ip -j -6 route show proto 116", [{"dst": "fd00:5::/32", "dev": "eth0"}])
+    assert [str(route) for route in Link(run).routes()] == [
+        "0.0.0.0/0 via 192.0.2.9 dev eth0",
+        "10.5.0.1/32 dev eth0",
+        "fd00:5::/32 dev eth0",
+    ]
+
+
+@pytest.mark.parametrize(("destination", "version"), [("10.5.0.0/16", 4), ("fd00:5::/32", 6)])
+def test_routes_are_told_by_their_marks(run: ScriptedRun, destination: str, version: int) -> None:
+    route = Route(ipaddress.ip_network(destination), None, "eth0")
+    run.expect(f"ip -{version} route replace {destination} dev eth0 proto 116 metric 84")
+    Link(run).add_route(route)
+    run.expect(f"ip -{version} route delete {destination} proto 116 metric 84", status=2)
+    with pytest.raises(HostError, match=f"delete route {destination}"):
+        Link(run).delete_route(route)
 
 
 def test_no_default_routes(run: ScriptedRun) -> None:

@@ -339,4 +339,7 @@ def test_what_was_accepted_is_accepted_in_any_order(made: Gateway) -> None:
         again = again.with_settings(item)
     for name in reversed(made.connections):
         again = again.with_connection(made.connections[name])
+    for rules in made.rules.values():
+        for rule in reversed(rules):
+            again = again.with_rule(rule)
     assert again == made

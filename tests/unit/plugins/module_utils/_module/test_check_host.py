@@ -29,11 +29,13 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     PHASE1,
     PHASE2,
     PUBKEY,
+    RULE,
     child,
     connection,
     gateway,
     network,
     refused,
+    rule,
     settings,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
@@ -66,6 +68,45 @@ def asked(
     observed = Observed(daemon=daemon)
     view = View(current, made, params, observed, userspace)
     return RESOURCES[module].check_host(host, view)
+
+
+class TestRule:
+    HIDE: t.ClassVar = {
+        "action": "translate",
+        "direction": "outgoing",
+        "source": ["192.168.7.0/24"],
+        "target": "10.1.0.7",
+    }
+    ROUTE: t.ClassVar = {"action": "route", "destination": ["10.55.0.0/16"]}
+
+    def asked(self, host: t.Any, current: Gateway, **options: t.Any) -> list[str]:
+        given = {**RULE, **options}
+        if given["action"] == "route":
+            del given["direction"]
+        return asked(host, "vpn_rule", current, **given)
+
+    def test_nothing_to_say(self, host: t.Any) -> None:
+        assert self.asked(host, gateway()) == []
+        assert self.asked(host, gateway(rule()), state="absent") == []
+
+    def test_translation_for_no_tunnel(self, host: t.Any) -> None:
+        tunnel = gateway(connection(child()))
+        (warning,) = self.asked(host, gateway(connection()), **self.HIDE)
+        assert "rule web of network lan" in warning
+        assert "no effect yet" in warning
+        assert self.asked(host, tunnel, **{**self.HIDE, "target": "10.7.0.7"}) == [warning]
+        assert self.asked(host, tunnel, **self.HIDE) == []
+        assert self.asked(host, gateway(), **self.HIDE, state="disabled") == []
+
+    @pytest.mark.parametrize("interface", ["eth0", "vpn-lan"])
+    def test_route(self, host: t.Any, interface: str) -> None:
+        assert self.asked(host, gateway(), **self.ROUTE, interface=interface) == []
+
+    def test_route_out_of_nowhere(self, host: t.Any) -> None:
+        with refused("interface", "rule web of network lan", "eth7", "eth0"):
+            self.asked(host, gateway(), **self.ROUTE, interface="eth7")
+        off = gateway(network(state="stopped"))
+        assert self.asked(host, off, **self.ROUTE, interface="eth7") == []
 
 
 class TestNetwork:

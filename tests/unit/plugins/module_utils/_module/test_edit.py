@@ -24,11 +24,13 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     PHASE2,
     PSK,
     PUBKEY,
+    RULE,
     child,
     connection,
     gateway,
     network,
     refused,
+    rule,
     settings,
 )
 
@@ -40,6 +42,38 @@ DMZ = {"name": "dmz", "ip_address": "10.9.0.1", "network_address": "10.9.0.0/24"
 
 def edit(module: str, current: Gateway, **options: t.Any) -> Edit:
     return RESOURCES[module].edit(current, validated(module, options))
+
+
+class TestRule:
+    NAMED: t.ClassVar = {"name": "web", "network": "lan"}
+
+    def test_new_and_declared_anew(self) -> None:
+        for current in (gateway(), gateway(rule(log=True, order=7))):
+            made = edit("vpn_rule", current, **RULE)
+            assert made.gateway == gateway(rule())
+            assert made.result == rule().to_options()
+            assert made.scope == Scope(frozenset({"lan"}))
+
+    def test_switched_off_by_its_name(self) -> None:
+        made = edit("vpn_rule", gateway(rule(log=True)), **self.NAMED, state="disabled")
+        assert made.gateway == gateway(rule(log=True, state="disabled"))
+
+    def test_switched_off_before_it_is_there(self) -> None:
+        with refused("action", "rule web of network lan", "is missing"):
+            edit("vpn_rule", gateway(), **self.NAMED, state="disabled")
+        made = edit("vpn_rule", gateway(), **RULE, state="disabled")
+        assert made.gateway == gateway(rule(state="disabled"))
+
+    @pytest.mark.parametrize("current", [gateway(rule()), gateway()])
+    def test_gone(self, current: Gateway) -> None:
+        made = edit("vpn_rule", current, **self.NAMED, state="absent")
+        assert made.gateway == gateway()
+        assert made.result == {**self.NAMED, "state": "absent"}
+        assert made.scope == Scope(frozenset({"lan"}))
+
+    def test_gone_with_its_network(self) -> None:
+        made = edit("vpn_rule", Gateway(), **self.NAMED, state="absent")
+        assert (made.gateway, made.scope) == (Gateway(), Scope())
 
 
 class TestNetwork:

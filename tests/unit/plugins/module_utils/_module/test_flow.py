@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import ipaddress
 import typing as t
 
 import pytest
@@ -21,6 +23,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     PHASE1,
     PHASE2,
     PUBKEY,
+    RULE,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
 
@@ -35,6 +38,15 @@ PEER = ("ipsec_phase1", PHASE1)
 TUNNEL = ("ipsec_phase2", PHASE2)
 PEER_NAMED = {"name": "site-b", "network": "lan"}
 TUNNEL_NAMED = {**PEER_NAMED, "name": "net", "phase1": "site-b"}
+
+RULE_NAMED = {"name": "web", "network": "lan"}
+HIDE = {
+    "action": "translate",
+    "direction": "outgoing",
+    "source": ["192.168.7.0/24"],
+    "target": "10.1.0.7",
+}
+ROUTE = {"action": "route", "destination": ["10.55.0.0/16"], "target": "10.1.0.254"}
 
 # Each module: what must be there, and its object made, modified and taken away.
 STORIES: dict[str, tuple[list[t.Any], list[dict[str, t.Any]]]] = {
@@ -85,6 +97,19 @@ STORIES: dict[str, tuple[list[t.Any], list[dict[str, t.Any]]]] = {
             {**TUNNEL_NAMED, "state": "absent"},
         ],
     ),
+    "vpn_rule": (
+        [LAN, PEER, TUNNEL, ("vpn_rule", {**RULE, "name": "other"})],
+        [
+            RULE,
+            {**RULE, "action": "reject", "protocol": "tcp", "destination_ports": ["22"]},
+            {**RULE_NAMED, "state": "disabled"},
+            {**RULE_NAMED, **HIDE},
+            {**RULE_NAMED, **ROUTE},
+            {**RULE_NAMED, **ROUTE, "target": "10.1.0.253"},
+            {**RULE_NAMED, **ROUTE, "destination": ["10.56.0.0/16"], "target": "198.51.100.9"},
+            {**RULE_NAMED, "state": "absent"},
+        ],
+    ),
 }
 
 
@@ -131,6 +156,7 @@ class TestStories:
         assert (host.vici.conns, host.vici.shared) == ({}, {})
         assert host.nft.tables == {}
         assert host.link.devices.keys() == {"eth0"}
+        assert host.link.routes() == ()
         assert (host.systemd.enabled, host.systemd.active) == (set(), set())
 
 
@@ -196,6 +222,60 @@ class TestResult:
         assert machine.run("vpn_network", **NETWORK)["actions"] == [
             "replace the nftables rules of network lan"
         ]
+
+
+class TestRoutes:
+    """They are the one thing of a network that is neither on its interface nor in its table."""
+
+    WAN: t.ClassVar = {"action": "route", "destination": ["10.55.0.0/16"], "interface": "eth0"}
+
+    @pytest.fixture(name="machine")
+    def _routed(self, machine: Machine) -> Machine:
+        machine.prepare(LAN, ("vpn_rule", {**RULE_NAMED, **self.WAN}))
+        return machine
+
+    def routes(self, machine: Machine) -> list[str]:
+        return [str(route) for route in machine.host.link.routes()]
+
+    def test_with_the_power_of_the_network(self, machine: Machine) -> None:
+        assert self.routes(machine) == ["10.55.0.0/16 dev eth0"]
+        done = machine.run("vpn_network", name="lan", state="stopped")
+        assert "delete route 10.55.0.0/16 dev eth0" in done["actions"]
+        assert self.routes(machine) == []
+        machine.run("vpn_network", name="lan", state="started")
+        assert self.routes(machine) == ["10.55.0.0/16 dev eth0"]
+
+    @pytest.mark.parametrize("module", ["vpn_network", "vpn_rule"])
+    def test_drift(self, machine: Machine, module: str) -> None:
+        options = {"vpn_network": NETWORK, "vpn_rule": {**RULE_NAMED, **self.WAN}}[module]
+        right = machine.host.link.made_routes
+        stray = dataclasses.replace(
+            *right.values(), destination=ipaddress.ip_network("10.9.0.0/24")
+        )
+        for wrong in ({}, {**right, "10.9.0.0/24": stray}):
+            machine.host.link.made_routes = dict(wrong)
+            done = machine.run(module, **options)
+            assert done["changed"]
+            assert done["diff"]
+            assert machine.host.link.made_routes == right
+            assert machine.run(module, **options)["changed"] is False
+
+    def test_others_do_not_ask(self, machine: Machine) -> None:
+        machine.prepare(PEER)
+        machine.host.link.made_routes = {}
+        machine.prepare(PEER)
+        assert self.routes(machine) == []
+
+    @pytest.mark.parametrize("state", ["absent", "disabled", "present"])
+    def test_taken_back(self, machine: Machine, state: str) -> None:
+        before = self.routes(machine)
+        machine.host.failing = {f"write {RECORD}"}
+        other = {**self.WAN, "destination": ["10.56.0.0/16"]} if state == "present" else {}
+        done = machine.run("vpn_rule", **RULE_NAMED, **other, state=state)
+        assert done["failed"]
+        assert "taken back" in done["msg"]
+        assert self.routes(machine) == before
+        assert machine.run("vpn_rule", **RULE_NAMED, **self.WAN)["changed"] is False
 
 
 class TestFailure:

@@ -140,7 +140,7 @@ class TestState:
         assert (found["state"], found["explanation"]["cause"]) == ("down", "psk_mismatch")
 
     def test_a_peer_without_a_route(self, gateway: Machine) -> None:
-        gateway.host.link.routes = False
+        gateway.host.link.routed = False
         gateway.host.journalctl = log(
             "sending packet: from 198.51.100.1[500] to 192.0.2.2[500] (464 bytes)",
             "giving up after 5 retransmits",

@@ -24,6 +24,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connecti
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.options import defaults
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.proposal import Proposal
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.rule import VpnRule
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.settings import (
     IpsecSettings,
 )
@@ -40,6 +41,7 @@ MODELS: dict[str, type] = {
     "ipsec_settings": IpsecSettings,
     "ipsec_phase1": IkeConnection,
     "ipsec_phase2": ChildSa,
+    "vpn_rule": VpnRule,
 }
 # Options that say how to do it rather than what there is to be, and fields that are no option.
 MANNERS = {
@@ -47,6 +49,7 @@ MANNERS = {
     "ipsec_settings": set(),
     "ipsec_phase1": {"weak_crypto", "apply"},
     "ipsec_phase2": {"weak_crypto", "apply"},
+    "vpn_rule": set(),
 }
 NO_OPTIONS = {"children"}
 # Left to the model, which tells "not given" from any value by them.

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import MASK, Secret
@@ -29,6 +31,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefac
     PUBLIC,
     File,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,6 +140,7 @@ class TestPlan:
         assert IMPACTS == ("none", "pending", "child", "ike")
 
 
+ROUTE = Route(ipaddress.ip_network("10.5.0.0/16"), None, "eth1")
 FILE, OLD = File("/a", b"new"), File("/a", b"old")
 SHARED, OLD_SHARED = (SharedSecret("ike-x", "IKE", (), Secret(text)) for text in (b"new", b"old"))
 NEW_SECTION, OLD_SECTION = {"version": "2"}, {"version": "1"}
@@ -211,6 +215,9 @@ NEW_SECTION, OLD_SECTION = {"version": "2"}, {"version": "1"}
             "delete address 10.1.0.1/24 from eth1",
             None,
         ),
+        (steps.AddRoute(ROUTE), f"add route {ROUTE}", None),
+        (steps.DeleteRoute(ROUTE), f"delete route {ROUTE}", steps.AddRoute(ROUTE)),
+        (steps.DeleteRoute(replace(ROUTE, device="")), "delete route 10.5.0.0/16", None),
         (
             steps.SwitchUnit("x.service", "start"),
             "start x.service",
@@ -270,7 +277,7 @@ def test_no_step_shows_what_it_carries(step: steps.Step) -> None:
 
 
 def test_every_step_is_tested_here() -> None:
-    assert len(_kinds(steps.Step)) == 25
+    assert len(_kinds(steps.Step)) == 27
 
 
 def _kinds(kind: type) -> set[type]:

@@ -94,6 +94,7 @@ def test_whatever_came_before_the_host_ends_as_a_fresh_one(first, second):
     assert changed.files == fresh.files
     assert changed.daemon.connections == fresh.daemon.connections
     assert changed.daemon.secrets == fresh.daemon.secrets
+    assert {str(route) for route in changed.routes} == {str(route) for route in fresh.routes}
     for name in after.networks:
         states = (host.networks.get(name, NetworkState()) for host in (changed, fresh))
         attached = after.networks[name].network.attached

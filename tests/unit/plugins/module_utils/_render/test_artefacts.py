@@ -133,8 +133,9 @@ class TestFiles:
     def test_they_are_the_whole_state(self, gateway: t.Any) -> None:
         whole = artefacts(gateway, userspace=False, credentials={})
         for name, record in whole.records.items():
-            again, _settings = read_network(record.path, record.data.decode())
+            again, _settings, rules = read_network(record.path, record.data.decode())
             assert again == gateway.networks[name]
+            assert rules == gateway.rules.get(name, ())
         for name, item in gateway.connections.items():
             parts = whole.swanctl[rendered.connection_path(name)]
             assert read_connection(parts.file.path, parts.file.data.decode()) == item

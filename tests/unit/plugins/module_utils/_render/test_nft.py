@@ -9,11 +9,15 @@ from __future__ import annotations
 import ipaddress
 import re
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import ForeignChain
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.strategies import (
+    rules as vpn_rules,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +55,7 @@ RULES = st.builds(
     st.booleans(),
     st.booleans(),
     st.lists(CHAINS, max_size=2).map(tuple),
+    st.lists(vpn_rules("a-rule", "n", 1), max_size=3).map(tuple),
 )
 
 
@@ -211,14 +216,14 @@ def test_mss_is_clamped_for_both_directions_in_tunnels() -> None:
         "ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24",
         "ip saddr 10.2.0.0/24 ip daddr 10.1.0.0/24",
     )
-    assert expressions(nft.NetworkRules("n", tunnels=tunnels, mss=1300), "clamp_mss") == [
-        f"{out} rt ipsec exists {syn}",
-        f"{back} meta ipsec exists {syn}",
-    ]
-    assert expressions(
-        nft.NetworkRules("n", tunnels=tunnels, mss=1300, userspace=True), "clamp_mss"
-    ) == [f'{out} oifname "ipsec0" {syn}', f'{back} iifname "ipsec0" {syn}']
-    assert expressions(nft.NetworkRules("n", tunnels=tunnels), "clamp_mss") == []
+    rules = nft.NetworkRules("n", tunnels=tunnels, mss=1300)
+    assert expressions(rules, "clamp_mss_out") == [f"{out} rt ipsec exists {syn}"]
+    assert expressions(rules, "clamp_mss_in") == [f"{back} meta ipsec exists {syn}"]
+    rules = replace(rules, userspace=True)
+    assert expressions(rules, "clamp_mss_out") == [f'{out} oifname "ipsec0" {syn}']
+    assert expressions(rules, "clamp_mss_in") == [f'{back} iifname "ipsec0" {syn}']
+    for chain in ("clamp_mss_out", "clamp_mss_in"):
+        assert expressions(replace(rules, mss=0), chain) == []
 
 
 def test_forward_hook_accepts_protected_traffic_only() -> None:

@@ -1,0 +1,75 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The module vpn_rule."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from .._errors import ModelError
+from .._host.host import Host
+from .._model import checks
+from .._model.gateway import Gateway
+from .._model.rule import VpnRule, subject_of
+from .._plan.planner import Scope
+from .._render.artefacts import network_rules
+from .._render.nft_rules import translations
+from .edit import Edit, Params, View
+from .spec import VPN_RULE, Spec
+
+
+class RuleResource:
+    spec: t.ClassVar[Spec] = VPN_RULE
+    key: t.ClassVar[str] = "vpn_rule"
+
+    def edit(self, current: Gateway, params: Params) -> Edit:
+        name = checks.phase_name("name", params["name"])
+        network = checks.network_name("network", params["network"])
+        if params["state"] == "absent":
+            result = {"name": name, "network": network, "state": "absent"}
+            scope = Scope(frozenset({network} & current.networks.keys()))
+            return Edit(current.without_rule(network, name), scope, result)
+        rule = _wanted(current.rule(network, name), params)
+        return Edit(current.with_rule(rule), Scope(frozenset({network})), rule.to_options())
+
+    def check_host(self, host: Host, view: View) -> list[str]:
+        gateway, network = view.edit.gateway, view.params["network"]
+        rule = gateway.rule(network, view.params["name"])
+        if rule is None or not rule.enabled:
+            return []
+        if rule.action == "route" and gateway.networks[network].started:
+            _check_interface(host, rule, gateway)
+        if rule.action == "translate" and not _translates(gateway, rule, view):
+            return [
+                f"{subject_of(rule.name, network)}: no tunnel of the network carries what it "
+                "translates to or from, so that it has no effect yet"
+            ]
+        return []
+
+
+def _wanted(known: VpnRule | None, params: Params) -> VpnRule:
+    if known is not None and params["state"] == "disabled" and params["action"] is None:
+        return replace(known, state="disabled")
+    return VpnRule.from_options(params)
+
+
+def _check_interface(host: Host, rule: VpnRule, gateway: Gateway) -> None:
+    existing = {*host.link.names(), gateway.networks[rule.network].device}
+    if rule.interface is not None and rule.interface not in existing:
+        raise ModelError(
+            "interface",
+            rule.interface,
+            "does not exist on this host",
+            ", ".join(sorted(existing)),
+            subject_of(rule.name, rule.network),
+        )
+
+
+def _translates(gateway: Gateway, rule: VpnRule, view: View) -> bool:
+    rules = network_rules(gateway, rule.network, userspace=view.userspace)
+    return any(item.rule == rule for item in translations(rules))

@@ -1,0 +1,132 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""A table of nftables as text for ``nft -f``, and back.
+
+The text is that of nft 1.0.6 (Debian 12), which 1.1.3 (Debian 13) reads as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import SyntaxFault
+from .records import MANAGED
+
+# NFTNL_UDATA_COMMENT_MAXLEN: nft refuses a longer one.
+LONGEST_COMMENT = 128
+
+
+@dataclass(frozen=True)
+class Rule:
+    """``expression`` is nft's, verdict included; ``comment`` tells people what the rule is for."""
+
+    expression: str
+    comment: str
+
+    def __str__(self) -> str:
+        return f'{self.expression} comment "{self.comment}"'
+
+
+@dataclass(frozen=True)
+class Chain:
+    """``base`` is the line that hooks it: ``type filter hook input priority 0; policy accept;``.
+
+    It is empty where other chains jump here.
+    """
+
+    name: str
+    base: str
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of family inet."""
+
+    name: str
+    chains: tuple[Chain, ...]
+
+
+def base(kind: str, hook: str, priority: str) -> str:
+    return f"type {kind} hook {hook} priority {priority}; policy accept;"
+
+
+def labelled(expression: str, comment: str) -> Rule:
+    """Two names of 64 characters do not fit a comment: cut, they keep a digest of the whole."""
+    if len(comment) > LONGEST_COMMENT:
+        digest = hashlib.sha256(comment.encode()).hexdigest()[:8]
+        comment = f"{comment[: LONGEST_COMMENT - 9]}~{digest}"
+    return Rule(expression, comment)
+
+
+def set_of(items: t.Iterable[object]) -> str:
+    return "{ " + ", ".join(str(item) for item in items) + " }"
+
+
+def one_of(items: t.Sequence[object]) -> str:
+    """The one element, or a set of them."""
+    return str(items[0]) if len(items) == 1 else set_of(items)
+
+
+def render(content: Table) -> str:
+    """One transaction for ``nft -f``, which makes or replaces this table and touches no other."""
+    lines = [
+        MANAGED,
+        f"table inet {content.name}",
+        f"delete table inet {content.name}",
+        f"table inet {content.name} {{",
+    ]
+    for chain in content.chains:
+        lines += [f"\tchain {chain.name} {{", *([f"\t\t{chain.base}"] if chain.base else [])]
+        lines += [f"\t\t{rule}" for rule in chain.rules]
+        lines += ["\t}"]
+    lines.append("}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+_TABLE = re.compile(r"table inet (\S+) \{")
+_CHAIN = re.compile(r"\tchain (\S+) \{")
+_BASE = re.compile(r"\t\t(type .+;)")
+_RULE = re.compile(r'\t\t(.+) comment "([^"]*)"')
+
+
+def parse(text: str) -> Table:
+    """The table of a text that ``render`` made. Raises SyntaxFault where it is not one."""
+    lines = text.splitlines()
+    opening = _TABLE.fullmatch(lines[3]) if len(lines) > 4 else None
+    if opening is None:
+        raise SyntaxFault(4, "the table is missing")
+    name = opening.group(1)
+    frame = [MANAGED, f"table inet {name}", f"delete table inet {name}"]
+    if lines[:3] != frame or lines[-1] != "}":
+        raise SyntaxFault(1, f"this does not replace the table {name} and nothing else")
+    return Table(name, tuple(_parse_chains(lines[4:-1], first=5)))
+
+
+def _parse_chains(lines: t.Sequence[str], *, first: int) -> t.Iterator[Chain]:
+    """``first`` is the number of the first line, for the message."""
+    position = 0
+    while position < len(lines):
+        chain = _CHAIN.fullmatch(lines[position])
+        base = _BASE.fullmatch(lines[position + 1]) if position + 1 < len(lines) else None
+        if chain is None:
+            raise SyntaxFault(first + position, "a chain is expected")
+        position += 2 if base else 1
+        rules = []
+        while position < len(lines) and lines[position] != "\t}":
+            rule = _RULE.fullmatch(lines[position])
+            if rule is None:
+                raise SyntaxFault(first + position, "a rule with its comment is expected")
+            rules.append(Rule(rule.group(1), rule.group(2)))
+            position += 1
+        if position == len(lines):
+            raise SyntaxFault(first + position, f"chain {chain.group(1)} does not end")
+        position += 1
+        yield Chain(chain.group(1), base.group(1) if base else "", tuple(rules))
