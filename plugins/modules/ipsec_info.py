@@ -167,6 +167,12 @@ ipsec_info:
           returned: always
           type: dict
           sample: {network: lan, unique_ids: 'yes', mss_clamp: 0}
+        rules:
+          description: Its rules in their order, in the options of M(tunnelwright.ipsec.vpn_rule).
+          returned: always
+          type: list
+          elements: dict
+          sample: []
     phase1:
       description: The phase 1 objects, by name.
       returned: always

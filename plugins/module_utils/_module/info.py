@@ -173,6 +173,7 @@ def _network(seen: Seen, name: str) -> Facts:
         "mtu": live.mtu,
         "options": network.to_options(),
         "settings": seen.gateway.settings_of(name).to_options(),
+        "rules": [rule.to_options() for rule in seen.gateway.rules.get(name, ())],
     }
 
 
