@@ -15,6 +15,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.log impor
     Log,
     LogLine,
     ended,
+    last_attempt,
     read_log,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_run import (
@@ -128,6 +129,19 @@ class TestAbout:
             "unable to resolve gw.example, initiate aborted",
         ]
         assert len(log.about(("x", "2001:db8::2"))) == 1
+
+
+def test_last_attempt() -> None:
+    lines = [
+        of_sa("first", "1/1"),
+        of_sa("second", "1/2"),
+        of_sa("first still", "1/1"),
+        LogLine("", "about none"),
+        of_sa("second still", "1/2"),
+    ]
+    assert texts(last_attempt(lines)) == ["second", "about none", "second still"]
+    assert texts(last_attempt(lines[3:4])) == ["about none"]
+    assert last_attempt([]) == ()
 
 
 def test_end() -> None:

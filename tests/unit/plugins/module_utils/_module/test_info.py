@@ -80,6 +80,17 @@ class TestState:
         assert (child["bytes_in"], child["bytes_out"], child["idle"]) == (840, 1680, 3)
         assert child["rekey_in"] == 2700
 
+    def test_what_has_been_replaced_is_left_out(
+        self, gateway: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gateway.host.vici.up["site-b"] = {"net"}
+        ((name, section),) = gateway.host.vici.sa_sections()
+        (new,) = section["child-sas"].values()
+        section["child-sas"]["old"] = {**new, "uniqueid": "99", "state": "REKEYED"}
+        monkeypatch.setattr(gateway.host.vici, "sa_sections", lambda: ((name, section),))
+        (sa,) = phase1(gateway)["phase2"][0]["sas"]
+        assert sa["id"] != 99
+
     def test_an_ike_sa_alone_is_not_up(self, gateway: Machine) -> None:
         gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "start"}))
         gateway.host.vici.up["site-b"] = set()
@@ -138,6 +149,15 @@ class TestState:
         )
         found = phase1(gateway)
         assert (found["state"], found["explanation"]["cause"]) == ("down", "psk_mismatch")
+
+    def test_called_by_a_peer_with_another_identity(self, gateway: Machine) -> None:
+        gateway.host.journalctl = log(
+            "received packet: from 192.0.2.2[500] to 198.51.100.1[500] (464 bytes)",
+            "looking for peer configs matching 198.51.100.1[a.example]...192.0.2.2[b.example]",
+            "no matching peer config found",
+        )
+        why = phase1(gateway)["explanation"]
+        assert "b.example" in (why["theirs"] or "")
 
     def test_a_peer_without_a_route(self, gateway: Machine) -> None:
         gateway.host.link.routed = False
