@@ -8,9 +8,25 @@
 
 from __future__ import annotations
 
+_ALIKE = """\
+  action_group:
+    description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set defaults for
+      this module.
+    support: full
+    membership:
+      - tunnelwright.ipsec.ipsec
+  platform:
+    description: Target OS/families that can be operated against.
+    support: full
+    platforms: debian
+    details:
+      - Tested on Debian 12 (strongSwan 5.9.8) and Debian 13 (strongSwan 6.0.1).
+"""
+
 
 class ModuleDocFragment:
-    DOCUMENTATION = r"""
+    DOCUMENTATION = (
+        r"""
 options: {}
 attributes:
   check_mode:
@@ -42,22 +58,13 @@ attributes:
       - The IKE daemon does not tell everything that it was given. Of a connection that somebody
         loaded by hand under the name of a managed one, a difference in its proposals, its lifetimes
         or its retries alone is not seen.
-  action_group:
-    description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set defaults for
-      this module.
-    support: full
-    membership:
-      - tunnelwright.ipsec.ipsec
-  platform:
-    description: Target OS/families that can be operated against.
-    support: full
-    platforms: debian
-    details:
-      - Tested on Debian 12 (strongSwan 5.9.8) and Debian 13 (strongSwan 6.0.1).
 """
+        + _ALIKE
+    )
 
     # Of modules that only look.
-    QUERY = r"""
+    QUERY = (
+        r"""
 options: {}
 attributes:
   check_mode:
@@ -79,16 +86,6 @@ attributes:
     support: full
     details:
       - The module changes nothing, and always returns RV(ignore:changed=false).
-  action_group:
-    description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set defaults for
-      this module.
-    support: full
-    membership:
-      - tunnelwright.ipsec.ipsec
-  platform:
-    description: Target OS/families that can be operated against.
-    support: full
-    platforms: debian
-    details:
-      - Tested on Debian 12 (strongSwan 5.9.8) and Debian 13 (strongSwan 6.0.1).
 """
+        + _ALIKE
+    )

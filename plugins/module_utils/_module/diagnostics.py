@@ -59,16 +59,16 @@ class Subject:
         return tuple(self.gateway.connections.values())
 
 
-def query(host: Host, params: Params, *, check: bool) -> Facts:
-    """The answer. Raises ModelError before anything is run, and HostError."""
-    if params["query"] == LOGS:
+def look(host: Host, params: Params, *, check: bool) -> tuple[Facts, list[str]]:
+    """The answer, without warnings. Raises ModelError before anything is run, and HostError."""
+    query = params["query"]
+    if query != TCPDUMP:
         _has_no_use(params, "filter", "interface")
-        return _logs(host, params)
-    _has_no_use(params, "grep", "since")
-    if params["query"] == CONFIGURATION:
-        _has_no_use(params, "filter", "interface")
-        return _configuration(host, params)
-    return _tcpdump(host, params, check=check)
+    if query != LOGS:
+        _has_no_use(params, "grep", "since")
+    if query == TCPDUMP:
+        return _tcpdump(host, params, check=check), []
+    return (_logs if query == LOGS else _configuration)(host, params), []
 
 
 def _has_no_use(params: Params, *options: str) -> None:

@@ -32,7 +32,7 @@ from . import checkpoint, connect, diagnostics, info
 from .edit import Edit, View
 from .foreign import check_configuration
 from .resource import Resource
-from .spec import IPSEC_CHECKPOINT, IPSEC_CONNECTION, IPSEC_DIAGNOSTICS, IPSEC_INFO
+from .spec import IPSEC_CHECKPOINT, IPSEC_CONNECTION, IPSEC_DIAGNOSTICS, IPSEC_INFO, Spec
 
 
 def run(resource: Resource) -> None:
@@ -132,31 +132,28 @@ def run_connection() -> None:
 
 
 def run_info() -> None:
-    """The ``main`` of ipsec_info, which changes nothing."""
-    module = AnsibleModule(**IPSEC_INFO.arguments())
+    """The ``main`` of ipsec_info."""
+    _look(IPSEC_INFO, "ipsec_info", info.look)
+
+
+def run_diagnostics() -> None:
+    """The ``main`` of ipsec_diagnostics."""
+    _look(IPSEC_DIAGNOSTICS, "ipsec_diagnostics", diagnostics.look)
+
+
+def _look(spec: Spec, key: str, look: t.Callable[..., tuple[dict[str, t.Any], list[str]]]) -> None:
+    """A run that changes nothing: what was found, and warnings."""
+    module = AnsibleModule(**spec.arguments())
     try:
         with Host(_runner(module)) as host:
-            found, warnings = info.look(host, module.params)
+            found, warnings = look(host, module.params, check=module.check_mode)
     except ModelError as error:
-        module.fail_json(msg=str(error.within("ipsec_info")))
+        module.fail_json(msg=str(error.within(key)))
     except TunnelwrightError as error:
         module.fail_json(msg=str(error))
     for warning in warnings:
         module.warn(warning)
-    module.exit_json(changed=False, ipsec_info=found)
-
-
-def run_diagnostics() -> None:
-    """The ``main`` of ipsec_diagnostics, which changes nothing but the trace that it leaves."""
-    module = AnsibleModule(**IPSEC_DIAGNOSTICS.arguments())
-    try:
-        with Host(_runner(module)) as host:
-            found = diagnostics.query(host, module.params, check=module.check_mode)
-    except ModelError as error:
-        module.fail_json(msg=str(error.within("ipsec_diagnostics")))
-    except TunnelwrightError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(changed=False, ipsec_diagnostics=found)
+    module.exit_json(changed=False, **{key: found})
 
 
 def _run(
