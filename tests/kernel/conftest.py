@@ -4,8 +4,10 @@
 
 """Whole gateways with a kernel of their own, which has ESP, AH and IPComp: virtual machines.
 
-``KERNEL_TESTBED`` names them, ``KERNEL_TOPOLOGY`` another topology file. With ``KERNEL_KEEP`` set
-they stay, for a look (``tools/kernel-testbed enter kernel a``) or for the next run.
+A test that is made for each end is run for one of them, unless ``FIELDS`` is ``all``.
+``KERNEL_TESTBED`` names the machines, ``KERNEL_TOPOLOGY`` another topology file. With
+``KERNEL_KEEP`` set they stay, for a look (``tools/kernel-testbed enter kernel a``) or for the next
+run.
 """
 
 from __future__ import annotations
@@ -26,12 +28,29 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import (
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair
 
 TESTBED = os.environ.get("KERNEL_TESTBED", "kernel")
+ENDS = ("a", "b")
 TOPOLOGY = Path(os.environ.get("KERNEL_TOPOLOGY", HERE / "testbed.toml"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if os.geteuid() != 0:
         pytest.exit("tests on virtual machines need root, to build their disks", 2)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the tests that are there for both ends, the ends in turn."""
+    if os.environ.get("FIELDS") == "all":
+        return
+    kept, dropped, turn = [], [], {}
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        end = callspec and callspec.params.get("name")
+        if end in ENDS:
+            test = item.nodeid.partition("[")[0]
+            wanted = turn.setdefault(test, ENDS[len(turn) % 2])
+        (dropped if end in ENDS and end != wanted else kept).append(item)
+    config.hook.pytest_deselected(items=dropped)
+    items[:] = kept
 
 
 @pytest.fixture(name="machines", scope="session")

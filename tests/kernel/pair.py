@@ -11,6 +11,7 @@ the end.
 
 from __future__ import annotations
 
+import re
 import time
 import typing as t
 from collections.abc import Mapping
@@ -257,3 +258,19 @@ def until(holds: t.Callable[[], t.Any], what: str, seconds: float = PATIENCE) ->
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
         time.sleep(0.3)
     return found
+
+
+def lost_meanwhile(pair: Pair, holds: t.Callable[[], t.Any], what: str) -> int:
+    """How many of 20 packets a second are lost until something holds, and a moment longer."""
+    ping = "ip netns exec lan ping -n -i 0.05"
+    a = pair.a.machine
+    a.sh(f"{ping} {pair.b.host()} >/run/ping 2>&1 & echo $! >/run/ping.pid")
+    try:
+        until(holds, what, seconds=120)
+        a.sh("sleep 2")
+    finally:
+        a.sh("kill -INT $(cat /run/ping.pid); sleep 1")
+    told = a.sh("cat /run/ping")
+    found = re.search(r"(\d+) packets transmitted, (\d+) received", told)
+    assert found, told
+    return int(found[1]) - int(found[2])

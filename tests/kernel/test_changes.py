@@ -10,8 +10,13 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel.fields import proves
-from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import PHASE1, PHASE2, End, Pair
-from ansible_collections.tunnelwright.ipsec.tests.kernel.test_lifetimes import lost_meanwhile
+from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import (
+    PHASE1,
+    PHASE2,
+    End,
+    Pair,
+    lost_meanwhile,
+)
 
 ENDS = pytest.mark.parametrize("name", ["a", "b"])
 GCM = [{"algorithm": "aes-gcm", "key_length": 256}]

@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel.fields import proves
-from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import End, Pair, carried, until
+from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import (
+    End,
+    Pair,
+    carried,
+    lost_meanwhile,
+)
 
 SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "years": 365 * 86400}
 # Lifetime and margin of each unit, in that unit.
@@ -92,22 +96,6 @@ SHORT = {"lifetime": 60, "lifetime_unit": "seconds"}
 SOON = {**SHORT, "margintime": 20, "margintime_unit": "seconds"}
 
 
-def lost_meanwhile(pair: Pair, holds: t.Callable[[], t.Any], what: str) -> int:
-    """How many of 20 packets a second are lost until something holds, and a moment longer."""
-    ping = "ip netns exec lan ping -n -i 0.05"
-    a = pair.a.machine
-    a.sh(f"{ping} {pair.b.host()} >/run/ping 2>&1 & echo $! >/run/ping.pid")
-    try:
-        until(holds, what, seconds=120)
-        a.sh("sleep 2")
-    finally:
-        a.sh("kill -INT $(cat /run/ping.pid); sleep 1")
-    told = a.sh("cat /run/ping")
-    found = re.search(r"(\d+) packets transmitted, (\d+) received", told)
-    assert found, told
-    return int(found[1]) - int(found[2])
-
-
 @proves("ipsec_phase1.rekey", True, "rekey_time", "new SPIs of both SAs in time, no packet lost")
 @proves(
     "ipsec_phase1.reauth", False, "reauth_time = 0", "the SA is rekeyed, not authenticated anew"
@@ -139,20 +127,20 @@ def test_sas_that_are_never_rekeyed(pair: Pair) -> None:
         assert "rekey-time" not in end.child()
 
 
-@pytest.mark.parametrize("caller", ["a", "b"])
+@pytest.mark.parametrize("name", ["a", "b"])
 @proves("ipsec_phase1.reauth", True, "reauth_time", "a new IKE SA, authenticated anew, in time")
 @proves("ipsec_settings.make_before_break", False, "charon.make_before_break", "packets are lost")
 @proves("ipsec_settings.make_before_break", True, "charon.make_before_break", "no packet is lost")
-def test_reauthentication(pair: Pair, caller: str) -> None:
-    end = pair.a if caller == "a" else pair.b
+def test_reauthentication(pair: Pair, name: str) -> None:
+    end = getattr(pair, name)
     # The other end would reauthenticate by itself, and calls the tunnel back by its trap.
     lasting = {"phase1": {"connection_behavior": "responder_only"}}
     for kind in (True, False):
         pair.tunnel(
-            caller,
+            name,
             settings={"make_before_break": kind},
             **{
-                caller: {"phase1": {**SOON, "reauth": True}},
+                name: {"phase1": {**SOON, "reauth": True}},
                 end.other.name: lasting,
             },
         )

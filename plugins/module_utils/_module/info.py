@@ -64,7 +64,8 @@ class Seen:
 def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, list[str]]:
     """What is there, and warnings. Raises ModelError for a name that there is not, and HostError.
 
-    In check mode it is the same. A daemon or a journal that tells nothing is no error: the rest is worth knowing then, too.
+    In check mode it is the same. A daemon or a journal that tells nothing is no error: the rest is
+    worth knowing then, too.
     """
     with host.exclusive("ipsec_info"):
         gateway = read_gateway(host.files)
