@@ -32,7 +32,7 @@ _FIELDS = ("MESSAGE", "GROUP", "LEVEL", "IKE_SA_NAME", "IKE_SA_UNIQUE_ID", "_PID
 
 @dataclass(frozen=True)
 class LogLine:
-    """``sa`` tells an IKE SA from every other, those of former daemons included.
+    """``sa`` tells an IKE SA from every other, those of former daemons included; ``pid`` these.
 
     ``group`` (IKE, CFG, NET ...) and ``sa`` are empty for what is not about one, and
     ``connection`` as long as charon has not found out which one it is.
@@ -43,6 +43,7 @@ class LogLine:
     group: str = ""
     connection: str = ""
     sa: str = ""
+    pid: int = 0
 
     def __str__(self) -> str:
         where = f"[{self.group}] " if self.group else ""
@@ -71,6 +72,7 @@ def _line(text: str) -> LogLine | None:
         entry = json.loads(text)
         level = int(entry.get("LEVEL") or 0)
         when = int(entry["__REALTIME_TIMESTAMP"]) / 1e6
+        pid = int(entry.get("_PID") or 0)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     message = entry.get("MESSAGE")
@@ -85,7 +87,8 @@ def _line(text: str) -> LogLine | None:
         message,
         entry.get("GROUP") or "",
         entry.get("IKE_SA_NAME") or "",
-        f"{entry.get('_PID')}/{unique}" if unique else "",
+        f"{pid}/{unique}" if unique else "",
+        pid,
     )
 
 
@@ -122,6 +125,20 @@ class Log:
         for sa in sas - {""}:
             found |= self._of_sa[sa]
         return found
+
+
+def since_loaded(
+    lines: t.Sequence[LogLine], connection: str, pid: int, *, at_all: bool
+) -> tuple[LogLine, ...]:
+    """What the daemon ``pid`` has said since it has the connection, as far as it tells.
+
+    ``at_all``: since it was loaded for the last time, though perhaps with nothing new.
+    """
+    what = "added|replaced|updated" if at_all else "added|replaced"
+    loaded = re.compile(rf"(?:{what}) vici connection: {re.escape(connection)}")
+    own = [line for line in lines if line.pid == pid]
+    begun = [at for at, line in enumerate(own) if loaded.fullmatch(line.text)]
+    return tuple(own[begun[-1] :] if begun else own)
 
 
 def last_attempt(lines: t.Sequence[LogLine]) -> tuple[LogLine, ...]:

@@ -54,6 +54,8 @@ class Seen:
     observed: Observed
     sas: t.Mapping[str, t.Sequence[Section]]
     now: float
+    # The process of the daemon; 0 where it is silent.
+    pid: int = 0
     silent: str = ""
 
     @property
@@ -82,7 +84,7 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
     ]
     warnings = [seen.silent] if seen.silent else []
     try:
-        add_reasons(host, zip(connections, phase1))
+        add_reasons(host, seen.pid, zip(connections, phase1))
     except HostError as error:
         warnings.append(str(error))
     facts = {
@@ -121,10 +123,11 @@ def _see(
     scope = _host_scope(networks)
     paths = scope.swanctl | {connection_path(item.name) for item in connections}
     scope = Scope(scope.networks, paths, daemon=True)
-    daemon, silent = DaemonState(), ""
+    daemon, pid, silent = DaemonState(), 0, ""
     sections: tuple[tuple[str, Section], ...] = ()
     try:
         sections = host.vici.sa_sections()
+        pid = host.vici.pid
         daemon = daemon_state(host, [IkeState.of(name, section) for name, section in sections])
     except HostError as error:
         silent = str(error)
@@ -132,7 +135,7 @@ def _see(
     for name, section in sections:
         sas.setdefault(name, []).append(section)
     observed = observe(host, wanted, wanted, scope, daemon)
-    return Seen(gateway, wanted, observed, sas, time.time(), silent)
+    return Seen(gateway, wanted, observed, sas, time.time(), pid, silent)
 
 
 def _host_scope(networks: set[str]) -> Scope:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from .._diagnose.explain import Attempt, Finding, explain
 from .._host.host import Host
-from .._host.log import Log, LogLine, ended, last_attempt, read_log
+from .._host.log import Log, LogLine, ended, last_attempt, read_log, since_loaded
 from .._host.vici_facts import Facts
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
@@ -29,10 +29,11 @@ _UNTOLD = ("not_established", "nobody_called")
 _PACKET = re.compile(r"^(sending|received) packet: ")
 
 
-def add_reasons(host: Host, found: t.Iterable[tuple[IkeConnection, Facts]]) -> None:
+def add_reasons(host: Host, pid: int, found: t.Iterable[tuple[IkeConnection, Facts]]) -> None:
     """To each phase 1 that is not up, since when and why, and what the daemon has said last.
 
-    One that waits is down all the same if the last attempt has failed. Raises HostError.
+    Only the last attempt of the daemon ``pid`` counts, since it has the connection. One that waits
+    is down all the same if that has failed. Raises HostError.
     """
     asked = [(item, facts) for item, facts in found if facts["state"] not in (UP, DISABLED)]
     if not asked:
@@ -41,9 +42,11 @@ def add_reasons(host: Host, found: t.Iterable[tuple[IkeConnection, Facts]]) -> N
     for connection, facts in asked:
         lines = log.about((connection.name, connection.remote_gateway))
         facts["log"] = [str(line) for line in lines[-_TOLD:]]
-        attempt = last_attempt(lines)
+        attempt = last_attempt(since_loaded(lines, connection.name, pid, at_all=False))
+        latest = last_attempt(since_loaded(lines, connection.name, pid, at_all=True))
         for child, entry in zip(connection.children, facts["phase2"]):
-            _add_reason(host, connection, child, entry, attempt)
+            waits = entry["state"] == IDLE
+            _add_reason(host, connection, child, entry, latest if waits else attempt)
         _sum_up(host, connection, facts, attempt)
         for entry in (facts, *facts["phase2"]):
             if entry["state"] in (DOWN, IDLE) and entry["since"] is None:

@@ -63,6 +63,7 @@ class TestReading:
             "IKE",
             "site-b",
             "77/4",
+            77,
         )
         assert str(line) == (
             "2026-01-31T12:00:00+00:00 [IKE] <site-b> received NO_PROPOSAL_CHOSEN notify error"

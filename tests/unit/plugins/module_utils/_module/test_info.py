@@ -47,7 +47,7 @@ def phase1(machine: Machine) -> Facts:
     return found
 
 
-def log(*texts: str, sa: str = "1") -> list[dict[str, str]]:
+def log(*texts: str, sa: str = "1", pid: str = "1") -> list[dict[str, str]]:
     """In the fields of journald, a second apart."""
     return [
         {
@@ -56,6 +56,7 @@ def log(*texts: str, sa: str = "1") -> list[dict[str, str]]:
             "GROUP": "IKE",
             "IKE_SA_NAME": "site-b",
             "IKE_SA_UNIQUE_ID": sa,
+            "_PID": pid,
         }
         for second, text in enumerate(texts)
     ]
@@ -140,6 +141,28 @@ class TestState:
         assert phase1(gateway)["state"] == "idle"
         gateway.host.journalctl = [*up, *failed]
         assert phase1(gateway)["state"] == "down"
+
+    def test_what_came_before_counts_no_longer(self, gateway: Machine) -> None:
+        failed = log("received AUTHENTICATION_FAILED notify error")
+        gateway.host.journalctl = log("received AUTHENTICATION_FAILED notify error", pid="7")
+        assert phase1(gateway)["state"] == "idle"
+        for word in ("added", "replaced", "updated"):
+            loaded = {**failed[0], "MESSAGE": f"{word} vici connection: site-b"}
+            del loaded["IKE_SA_NAME"], loaded["IKE_SA_UNIQUE_ID"]
+            gateway.host.journalctl = [*failed, loaded]
+            assert phase1(gateway)["state"] == "idle"
+            other = {**loaded, "MESSAGE": f"{word} vici connection: site-bc"}
+            gateway.host.journalctl = [*failed, other]
+            assert phase1(gateway)["state"] == "down"
+
+    def test_loaded_once_more_as_it_was(self, gateway: Machine) -> None:
+        """What is down is not tried again for that."""
+        gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "start"}))
+        failed = log("received AUTHENTICATION_FAILED notify error")
+        loaded = {**failed[0], "MESSAGE": "updated vici connection: site-b"}
+        del loaded["IKE_SA_NAME"], loaded["IKE_SA_UNIQUE_ID"]
+        gateway.host.journalctl = [*failed, loaded]
+        assert phase1(gateway)["explanation"]["cause"] == "peer_refused_authentication"
 
     def test_called_by_a_peer_with_another_key(self, gateway: Machine) -> None:
         gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "responder_only"}))
