@@ -136,7 +136,8 @@ options:
         in the files.
       - V(present) makes sure that it exists as described and leaves the power as it is. A new
         network is switched on.
-      - V(absent) removes the network with everything that the collection made for it.
+      - V(absent) removes the network with everything that the collection made for it, its rules
+        included.
       - With V(stopped) and V(absent) the interface that was made for the network goes. The module
         refuses it while another network that is switched on is attached to that interface.
       - The power state survives a reboot as it was left.

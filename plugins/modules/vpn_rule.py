@@ -17,9 +17,9 @@ description:
     whatever rules are added. Without a rule everything passes between the networks of a phase 2.
   - Rules about traffic are in the network's own nftables table, C(inet tunnelwright-NETWORK), each
     with its name as the comment, and concern nothing but the traffic of the tunnels of this
-    network. What a tunnel carries is found in the phase 2 objects, whether they are made before or
-    after the rule. Tunnels of an O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) are not
-    known to it.
+    network. What a tunnel carries is found in the phase 2 objects of mode V(tunnel), whether they
+    are made before or after the rule. Tunnels of an
+    O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) are not known to it.
   - A rule with O(action=accept), V(drop) or V(reject) is about who opens a connection. What answers
     passes, so that O(direction=incoming) with V(drop) still lets the local side open connections to
     the far one. The first rule that matches decides.
@@ -160,7 +160,7 @@ options:
       - absent
     default: present
 notes:
-  - A V(drop) is final, an V(accept) is not. The host's own nftables tables still see the traffic
+  - V(drop) is final, V(accept) is not. The host's own nftables tables still see the traffic
     and may drop it.
   - A route is marked by the protocol 116 and the metric 84. It stands beside a route of the host's
     own to the same destination and does not replace it. In IPv4, where that has the metric 0, the

@@ -123,15 +123,22 @@ class End:
                 self._phases[name].discard(child)
                 self._applied.pop(("ipsec_phase2", name, child), None)
 
+    def forget(self) -> None:
+        """What was applied, so that it is applied again."""
+        self._applied.clear()
+
     def _forget(self, phase1: str, *children: str) -> None:
         self._applied.pop(("ipsec_phase1", "", phase1), None)
         for child in children:
             self._applied.pop(("ipsec_phase2", phase1, child), None)
 
     def initiate(self, phase1: str = PHASE1, child: str = PHASE2) -> None:
-        """Have charon bring a child up, and wait until it is."""
-        self.machine.sh(
-            f"swanctl --initiate --ike {phase1} --child {child} --timeout {PATIENCE:.0f} 2>&1"
+        """Have charon bring a child up, if it is not on its way by itself, and wait until it is."""
+        said = self.machine.sh(
+            f"swanctl --initiate --ike {phase1} --child {child} --timeout 30 2>&1 || true"
+        )
+        until(
+            lambda: self.children(child, phase1), f"{self.name}: {phase1}/{child} is up\n{said}", 20
         )
 
     def terminate(self, phase1: str = PHASE1) -> None:

@@ -14,7 +14,7 @@ import typing as t
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import End, Pair, until
 
-# A router that masquerades, a default drop, and what Docker makes.
+# A router that masquerades and lets the LAN out, a default drop, and what Docker makes.
 FIREWALL = """
 table ip router {
     chain postrouting {
@@ -33,6 +33,7 @@ table inet host {
     chain forward {
         type filter hook forward priority filter; policy drop
         ct state established,related accept
+        iifname "vpn-lan" oifname "eth1" accept
     }
     chain output { type filter hook output priority filter; policy accept; }
 }
@@ -54,6 +55,7 @@ table ip filter {
         counter jump DOCKER-USER
         oifname "docker0" ct state related,established counter accept
         iifname "docker0" oifname != "docker0" counter accept
+        iifname "vpn-lan" counter accept
     }
 }
 """

@@ -59,7 +59,7 @@ def _spare(pair: Pair) -> t.Iterator[str]:
 @proves(
     "vpn_network.name", "a name", "inet tunnelwright-<name>, vpn-<name>", "table, interface, unit"
 )
-@proves("vpn_network.description", "a text", "the unit's description", "systemctl")
+@proves("vpn_network.description", "a text", "nothing", "kept in the record")
 @proves("vpn_network.ip_address_type", "static", "an address", "the LAN reaches its router")
 @proves("vpn_network.ip_address_type", "none", "no address", "ip address, before and after")
 @proves("vpn_network.ip_address", "IPv4 and IPv6", "an address", "the LAN reaches its router")
@@ -75,7 +75,7 @@ def test_interface_and_addresses(pair: Pair, spare: str, name: str) -> None:
     end.network(name=spare, description="A spare network", mtu=1400, **six)
     assert link(end, "vpn-spare")["linkinfo"]["info_kind"] == "bridge"
     assert addresses(end, "vpn-spare") == [f"{six['ip_address']}/64"]
-    assert "A spare network" in end.machine.sh("systemctl show -P Description 'tunnelwright-spare'")
+    assert "A spare network" in end.machine.sh("cat /etc/tunnelwright/spare.json")
     # A host of that network.
     end.machine.sh(
         f"""

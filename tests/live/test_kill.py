@@ -42,6 +42,15 @@ def _dmz(rig: Rig, **options: t.Any) -> Task:
     return ("vpn_network", rig.network(**{**own, **options}))
 
 
+def _rule(**options: t.Any) -> Task:
+    return ("vpn_rule", {"name": "some", "network": "lan", "direction": "outgoing", **options})
+
+
+def _way(destination: str) -> Task:
+    own = {"name": "way", "network": "lan", "action": "route", "target": "10.1.0.254"}
+    return ("vpn_rule", {**own, "destination": destination})
+
+
 STRANGE = "of no peer that there is"
 
 SCENARIOS = (
@@ -107,6 +116,16 @@ SCENARIOS = (
         "move network",
         lambda rig: [_dmz(rig, interface_network="ext0")],
         lambda rig: [_dmz(rig, interface_network="ext1")],
+    ),
+    Scenario(
+        "rules",
+        lambda rig: [_p1(rig), _p2(rig), _way("10.66.0.0/16"), _rule(action="accept")],
+        lambda rig: [
+            _p1(rig),
+            _p2(rig),
+            _way("10.67.0.0/16"),
+            _rule(action="translate", source="192.168.7.0/24", target="10.1.0.7"),
+        ],
     ),
     Scenario(
         "stop network",

@@ -196,7 +196,9 @@ def test_nft_takes_every_rule(
 
 @BOTH_VERSIONS
 def test_drop_is_for_the_one_who_opens(site: Site, start: Start, host: str, far: str) -> None:
-    begun = start(rule("drop", "incoming"))
+    begun = start()
+    assert ask(site.far, far, site.host, host) == far
+    begun.change(rule("drop", "incoming"))
     assert blocked(site.far, far, site.host, host)
     assert ask(site.host, host, site.far, far) == host
     begun.change(rule("drop", "outgoing"))
@@ -208,7 +210,9 @@ def test_drop_is_for_the_one_who_opens(site: Site, start: Start, host: str, far:
 
 @pytest.mark.parametrize(("router", "far"), [(ROUTER, FAR), (ROUTER6, FAR_HOST6)])
 def test_the_gateway_itself_is_filtered(site: Site, start: Start, router: str, far: str) -> None:
-    begun = start(rule("drop", "incoming", destination=[router]))
+    begun = start()
+    assert ask(site.far, far, site.gateway, router) == far
+    begun.change(rule("drop", "incoming", destination=[router]))
     assert blocked(site.far, far, site.gateway, router)
     assert ask(site.gateway, router, site.far, far) == router
     begun.change(rule("drop", "outgoing", source=[router]))
@@ -385,11 +389,10 @@ def test_a_destination_on_the_gateway_itself(site: Site, start: Start) -> None:
 def test_filters_see_the_addresses_of_the_local_side(
     site: Site, start: Start, host: str, far: str
 ) -> None:
-    begun = start(
-        *ONE_TO_ONE,
-        rule("drop", "incoming", destination=[HOST, HOST6]),
-        tunnels=TRANSLATED,
-    )
+    begun = start(*ONE_TO_ONE, tunnels=TRANSLATED)
+    assert ask(site.far, far, site.host, OUTSIDE[host], at=(host, 9)) == far
+    incoming = rule("drop", "incoming", destination=[HOST, HOST6])
+    begun.change(*ONE_TO_ONE, incoming, tunnels=TRANSLATED)
     assert blocked(site.far, far, site.host, OUTSIDE[host], at=(host, 9))
     assert ask(site.host, host, site.far, far) == OUTSIDE[host]
     outgoing = rule("drop", "outgoing", source=[HOST, HOST6])
@@ -418,6 +421,29 @@ def dropped(begun: Tunnelled) -> int:
     listed = begun.site.gateway.sh("nft list chain inet tunnelwright-lan no_leak_postrouting")
     counts = [line.split() for line in listed.splitlines() if " drop " in line]
     return sum(int(words[words.index("packets") + 1]) for words in counts)
+
+
+@BOTH_VERSIONS
+def test_nothing_translated_leaves_before_there_is_an_sa(
+    site: Site, start: Start, host: str, far: str
+) -> None:
+    """In the kernel the policy is there, as that of a trap is."""
+    begun = start(*ONE_TO_ONE, tunnels=TRANSLATED)
+    assert ask(site.host, host, site.far, far) == OUTSIDE[host]
+    site.far.nft(
+        """
+        table inet seen { chain pre { type filter hook prerouting priority 0
+            ip daddr 10.2.0.0/24 counter
+            ip6 daddr fd00:2::/64 counter; }
+        }
+        """
+    )
+    if begun.kernel:
+        site.gateway.sh("ip xfrm state flush")
+    else:
+        begun.cut()
+    assert blocked(site.host, host, site.far, far)
+    assert site.far.sh("nft list table inet seen").count("packets 0 ") == 2
 
 
 def test_what_was_not_translated_does_not_leave_in_clear(site: Site, start: Start) -> None:

@@ -283,7 +283,7 @@ def _forwards(rules: NetworkRules, versions: tuple[int, ...]) -> tuple[Rule, ...
         # never become any, it is dropped then.
         if item.of_source:
             made.append(Rule(f"{going_out(rules, item)} counter accept", name))
-        if item.of_destination:
+        else:
             answer = f"{selector(item.inside, inwards=False)} ct status dnat"
             made.append(Rule(f"{answer} counter accept", name))
     return tuple(made)

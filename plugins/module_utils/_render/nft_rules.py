@@ -211,9 +211,12 @@ def _verdicts(rules: NetworkRules, direction: str) -> tuple[Rule, ...]:
 def _statements(rule: VpnRule) -> tuple[str, ...]:
     if rule.action != "reject":
         return (f"counter {rule.action}",)
-    reset = "meta l4proto 6 counter reject with tcp reset"
-    unreachable = "counter reject with icmpx admin-prohibited"
-    return {"any": (reset, unreachable), "tcp": (reset,)}.get(rule.protocol, (unreachable,))
+    reset, unreachable = (
+        "counter reject with tcp reset",
+        "counter reject with icmpx admin-prohibited",
+    )
+    either = (f"meta l4proto 6 {reset}", unreachable)
+    return {"any": either, "tcp": (reset,)}.get(rule.protocol, (unreachable,))
 
 
 def _logged(rules: NetworkRules, rule: VpnRule, match: str, statement: str) -> tuple[Rule, ...]:

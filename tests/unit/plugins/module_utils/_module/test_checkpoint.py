@@ -30,6 +30,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     PHASE2,
     PSK,
     PUBKEY,
+    RULE,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
 
@@ -40,7 +41,14 @@ UNITS = [f"/etc/systemd/system/{unit}" for unit in (TIMER, SERVICE)]
 LAN = ("vpn_network", NETWORK)
 PEER = ("ipsec_phase1", PHASE1)
 TUNNEL = ("ipsec_phase2", PHASE2)
-GATEWAY = (LAN, PEER, TUNNEL)
+WAY = {
+    "name": "way",
+    "network": "lan",
+    "action": "route",
+    "destination": ["10.55.0.0/16"],
+    "interface": "eth0",
+}
+GATEWAY = (LAN, PEER, TUNNEL, ("vpn_rule", WAY))
 DMZ = {"name": "dmz", "ip_address": "10.9.0.1", "network_address": "10.9.0.0/24"}
 OTHER = {"name": "site-c", "network": "dmz", "remote_gateway": "192.0.2.3", "psk": NEW_PSK}
 
@@ -81,6 +89,13 @@ CHANGES: dict[str, list[tuple[str, dict[str, t.Any]]]] = {
     "stopped": [("vpn_network", {"name": "lan", "state": "stopped"})],
     "less": [("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})],
     "all gone": [("vpn_network", {"name": "lan", "state": "absent", "force": True})],
+    "rules": [
+        ("vpn_rule", RULE),
+        ("vpn_rule", {**WAY, "destination": ["10.56.0.0/16"]}),
+        ("vpn_rule", {**WAY, "name": "another", "target": "198.51.100.9"}),
+    ],
+    "another route": [("vpn_rule", {**WAY, "target": "198.51.100.9"})],
+    "no route": [("vpn_rule", {"name": "way", "network": "lan", "state": "absent"})],
     "certificates": [("ipsec_phase1", {**PHASE1, **PUBKEY})],
     "userspace": [("vpn_network", {**NETWORK, "dataplane": "userspace"})],
 }
@@ -112,6 +127,7 @@ def held(machine: Machine) -> tuple[t.Any, ...]:
             host.vici.plugins(),
             host.nft.tables,
             host.link.devices,
+            host.link.made_routes,
             host.systemd.enabled - {TIMER},
             host.systemd.active - {TIMER},
         )

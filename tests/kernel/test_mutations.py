@@ -1,0 +1,106 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The matrix can fail: what a module renders is broken on the host, and its test must notice.
+
+Run with ``FIELDS=all`` only.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import typing as t
+from dataclasses import dataclass
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.tests.kernel import (
+    test_behavior,
+    test_identities,
+    test_lifetimes,
+    test_settings,
+    test_tunnels,
+)
+from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair
+from ansible_collections.tunnelwright.ipsec.tests.live.host import COLLECTION, LIBRARY
+
+pytestmark = pytest.mark.skipif(os.environ.get("FIELDS") != "all", reason="with FIELDS=all only")
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """In a file of ``module_utils``, ``old`` becomes ``new``, which ``test`` must notice."""
+
+    label: str
+    file: str
+    old: str
+    new: str
+    test: t.Callable[[Pair], None]
+
+
+MUTATIONS = (
+    Mutation(
+        "DPD action",
+        *("_render/connection.py", '"hold": "trap"', '"hold": "clear"'),
+        lambda pair: test_behavior.test_a_dead_peer(pair, "a", "hold"),
+    ),
+    Mutation(
+        "PFS group",
+        *("_model/algorithms.py", 'DhGroup(19, "ecp256"', 'DhGroup(19, "ecp384"'),
+        test_tunnels.test_proposals_are_taken_in_their_order,
+    ),
+    Mutation(
+        "MSS",
+        *("_render/nft*.py", "size set {rules.mss}", "size set 1400"),
+        lambda pair: test_settings.test_mss_clamp(pair, "a"),
+    ),
+    Mutation(
+        "identity",
+        *("_render/connection.py", '["id"] = connection.identifier', '["aka"] = "other"'),
+        test_identities.test_identities,
+    ),
+    Mutation(
+        "lifetime",
+        *("_render/connection.py", '"life_time": str(life)', '"life_time": str(life + 3600)'),
+        test_lifetimes.test_lifetimes_in_all_units_of_several_tunnels,
+    ),
+)
+
+
+@pytest.fixture(name="mutate")
+def _mutate(pair: Pair) -> t.Iterator[t.Callable[[Mutation], None]]:
+    def mutate(mutation: Mutation) -> None:
+        for end in pair.ends:
+            files = f"{LIBRARY}/{COLLECTION}/plugins/module_utils/{mutation.file}"
+            words = shlex.join([mutation.old, mutation.new])
+            end.machine.sh(f"python3 -c {shlex.quote(_REPLACE)} {words} {files}")
+            end.machine.start()
+            end.forget()
+
+    yield mutate
+    for end in pair.ends:
+        end.machine.deliver()
+        end.machine.start()
+        end.forget()
+
+
+_REPLACE = """
+import pathlib, sys
+old, new, *files = sys.argv[1:]
+found = 0
+for path in map(pathlib.Path, files):
+    text = path.read_text()
+    found += text.count(old)
+    path.write_text(text.replace(old, new))
+sys.exit(not found)
+"""
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda item: item.label)
+def test_the_matrix_notices(
+    pair: Pair, mutate: t.Callable[[Mutation], None], mutation: Mutation
+) -> None:
+    mutate(mutation)
+    with pytest.raises(AssertionError):
+        mutation.test(pair)
