@@ -1,6 +1,6 @@
 # The commands of a developer. `make help` lists them.
 
-.PHONY: help demo demo-down test unit netns types lint sanity galaxy live soak kernel-test molecule image venv format lock clean
+.PHONY: help demo demo-down test unit netns bench browser types lint sanity galaxy live soak kernel-test molecule image venv format lock clean
 .DEFAULT_GOAL := help
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -22,7 +22,7 @@ demo-down: ## remove what `make demo` has started
 	@tools/demo down
 
 test: venv ## everything below
-	@tools/stages unit netns types lint sanity galaxy live kernel-test molecule
+	@tools/stages unit netns bench browser types lint sanity galaxy live kernel-test molecule
 
 unit: venv ## unit tests: no host, no root
 	@pytest -q
@@ -36,11 +36,19 @@ live: venv image ## runs of the modules by the hundred on gateways that talk to 
 soak: venv image ## 500 random changes beside tunnels under traffic: 20 minutes; CHANGES=... SEED=... (root)
 	@CHANGES=$(or $(CHANGES),500) BASELINE=60 pytest -q tests/live/test_zero_loss.py
 
+browser: venv ## the status page in headless Chromium; pictures in .cache/status (root, to install it)
+	@command -v chromium >/dev/null || { apt-get update -qq || true; \
+	    apt-get install -y -qq --no-install-recommends chromium; }
+	@pytest -q tests/browser
+
+bench: venv ## what is promised of speed, in ratios that hold on any machine
+	@pytest -q -s tests/bench
+
 kernel-test: venv ## every option, algorithm and peer on kernels of their own, in virtual machines; FIELDS=all (root)
 	@pytest -q tests/kernel $(if $(TEST),-k $(TEST))
 
 types: venv ## mypy, strict
-	@mypy plugins/module_utils
+	@mypy plugins/module_utils plugins/plugin_utils plugins/filter
 	@MYPYPATH=tools mypy --python-version 3.11 --scripts-are-modules tools/testbed tools/kernel-testbed tools/demo
 
 lint: venv ## Python, YAML, playbooks, changelog and module documentation

@@ -8,9 +8,25 @@
 
 from __future__ import annotations
 
+_ALIKE = """\
+  action_group:
+    description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set defaults for
+      this module.
+    support: full
+    membership:
+      - tunnelwright.ipsec.ipsec
+  platform:
+    description: Target OS/families that can be operated against.
+    support: full
+    platforms: debian
+    details:
+      - Tested on Debian 12 (strongSwan 5.9.8) and Debian 13 (strongSwan 6.0.1).
+"""
+
 
 class ModuleDocFragment:
-    DOCUMENTATION = r"""
+    DOCUMENTATION = (
+        r"""
 options: {}
 attributes:
   check_mode:
@@ -42,16 +58,34 @@ attributes:
       - The IKE daemon does not tell everything that it was given. Of a connection that somebody
         loaded by hand under the name of a managed one, a difference in its proposals, its lifetimes
         or its retries alone is not seen.
-  action_group:
-    description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set defaults for
-      this module.
-    support: full
-    membership:
-      - tunnelwright.ipsec.ipsec
-  platform:
-    description: Target OS/families that can be operated against.
-    support: full
-    platforms: debian
-    details:
-      - Tested on Debian 12 (strongSwan 5.9.8) and Debian 13 (strongSwan 6.0.1).
 """
+        + _ALIKE
+    )
+
+    # Of modules that only look.
+    QUERY = (
+        r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return changed status prediction without modifying
+      target.
+    support: full
+    details:
+      - The module does the same in check mode, since it changes nothing.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in
+      C(check_mode)), when in diff mode.
+    support: N/A
+    details:
+      - The module changes nothing.
+  idempotent:
+    description:
+      - When run twice in a row outside check mode, with the same arguments, the second invocation
+        indicates no change.
+    support: full
+    details:
+      - The module changes nothing, and always returns RV(ignore:changed=false).
+"""
+        + _ALIKE
+    )

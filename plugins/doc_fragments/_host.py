@@ -8,9 +8,8 @@
 
 from __future__ import annotations
 
-
-class ModuleDocFragment:
-    DOCUMENTATION = r"""
+# The last of it is the beginning of the notes.
+_NEEDED = """
 options: {}
 requirements:
   - strongSwan 5.9.8 or later with vici (Debian packages C(charon-systemd) and
@@ -22,6 +21,13 @@ requirements:
     here.
 notes:
   - The module must run as root (C(become=true)).
+"""
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = (
+        _NEEDED
+        + r"""
   - Files on the managed host are the only state. After a reboot, after a restart of the IKE daemon
     and after C(swanctl --load-all) the host does what the modules last made it do.
   - The module is declarative. An option that is left out takes its default, also where the object
@@ -38,3 +44,6 @@ notes:
     seconds at most, with C(/run/tunnelwright.lock).
   - When a step fails, those before it are taken back in reverse order.
 """
+    )
+    # Of modules that only look.
+    QUERY = _NEEDED

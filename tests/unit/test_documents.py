@@ -10,13 +10,19 @@ import typing as t
 
 import pytest
 import yaml
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.explain import (
+    Attempt,
+    explain,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.checkpoint import Checkpoint
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.checkpoint import (
     result_of,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.connect import selected
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec import (
     CHECKPOINT_STATES,
+    CONNECTION_STATES,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import IMPACTS
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import (
@@ -35,7 +41,12 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents
 MODULES = tuple(RESOURCES)
 # It is about what the others do, and has no object of its own.
 CHECKPOINT = "ipsec_checkpoint"
-ALL = (*MODULES, CHECKPOINT)
+CONNECTION = "ipsec_connection"
+# They only look.
+QUERIES = ("ipsec_info", "ipsec_diagnostics")
+ALL = (*MODULES, CHECKPOINT, CONNECTION)
+# What a module returns besides what all return.
+MORE = {CHECKPOINT: {"differs"}, CONNECTION: {"failures", "remarks"}}
 PAGES = sorted(
     page
     for pattern in ("*.md", "docs/**/*.md", "roles/*/*.md", "examples/*.md")
@@ -49,7 +60,7 @@ all_modules = pytest.mark.parametrize("module", ALL)
 def before(module: str) -> Gateway:
     """The examples of one module stand on what those of the modules before it have made."""
     gateway = Gateway()
-    for name in ALL[: ALL.index(module)]:
+    for name in MODULES[: ALL.index(module)]:
         gateway = told(examples(name), gateway, keep=True)
     return gateway
 
@@ -99,6 +110,39 @@ def test_examples_of_the_checkpoint_are_legal() -> None:
     assert shown == set(CHECKPOINT_STATES)
 
 
+def test_examples_of_connections_are_legal() -> None:
+    gateway = before(CONNECTION)
+    tasks = list(flattened(examples(CONNECTION)))
+    given = [
+        task[f"{COLLECTION}.{CONNECTION}"] for task in tasks if f"{COLLECTION}.{CONNECTION}" in task
+    ]
+    for options in given:
+        assert selected(gateway, validated(CONNECTION, options))
+    assert {options.get("state", "connected") for options in given} == set(CONNECTION_STATES)
+
+
+def test_a_failure_is_as_documented() -> None:
+    """Made of the lines that the sample shows as evidence."""
+    document = returned(CONNECTION)["failures"]["contains"]
+    sample = {key: value["sample"] for key, value in document.items()}
+    gateway = before(CONNECTION)
+    (tunnel,) = selected(gateway, {"network": "site-a", "phase1": "site-b", "phase2": "lan"})
+    lists = {"received": sample["ours"], "configured": sample["theirs"]}
+    finding = explain(
+        Attempt(
+            tunnel.connection,
+            tunnel.child,
+            ("received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built",),
+            (
+                *(f"{key} proposals: {value}" for key, value in lists.items()),
+                "no acceptable proposal found",
+            ),
+        )
+    ).to_result()
+    evidence = finding["evidence"]
+    assert {**finding, "evidence": [evidence[0], evidence[-1]]} == sample
+
+
 def flattened(tasks: t.Iterable[dict[str, t.Any]]) -> t.Iterator[dict[str, t.Any]]:
     """The tasks, and those in their blocks."""
     for task in tasks:
@@ -116,11 +160,36 @@ def test_result_of_the_checkpoint_is_as_documented() -> None:
 @all_modules
 def test_every_returned_value_is_documented(module: str) -> None:
     document = returned(module)
-    more = {"differs"} if module == CHECKPOINT else set()
+    more = MORE.get(module, set())
     assert set(document) == {module, "actions", "impact", "impacts", "diff", *more}
     assert document["impact"]["choices"] == list(IMPACTS)
     assert document["impact"]["sample"] in IMPACTS
     assert all("sample" in value or "contains" in value for value in document.values())
+
+
+@pytest.mark.parametrize("module", QUERIES)
+def test_examples_of_queries_are_legal(module: str) -> None:
+    asked = [task[f"{COLLECTION}.{module}"] for task in examples(module) if _asks(module, task)]
+    assert asked
+    for options in asked:
+        validated(module, options or {})
+
+
+def _asks(module: str, task: dict[str, t.Any]) -> bool:
+    return f"{COLLECTION}.{module}" in task
+
+
+@pytest.mark.parametrize("module", QUERIES)
+def test_results_of_queries_have_samples(module: str) -> None:
+    document = returned(module)
+    assert set(document) == {module}
+    _check_samples(document)
+
+
+def _check_samples(document: dict[str, t.Any]) -> None:
+    for name, value in document.items():
+        assert "sample" in value or "contains" in value, name
+        _check_samples(value.get("contains", {}))
 
 
 def test_shared_values_are_described_alike() -> None:
@@ -129,11 +198,12 @@ def test_shared_values_are_described_alike() -> None:
         assert len(texts) == 1, key
 
 
-@all_modules
+@pytest.mark.parametrize("module", [*ALL, *QUERIES])
 def test_documentation_names_its_neighbours(module: str) -> None:
     named = {entry["module"] for entry in documentation(module)["seealso"] if "module" in entry}
     assert named
-    assert named <= {f"{COLLECTION}.{other}" for other in ALL} - {f"{COLLECTION}.{module}"}
+    others = {*ALL, *QUERIES} - {module}
+    assert named <= {f"{COLLECTION}.{other}" for other in others}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -153,6 +223,6 @@ def test_readme_shows_a_whole_tunnel(name: str) -> None:
 
 def test_action_group_holds_every_module() -> None:
     runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
-    assert set(runtime["action_groups"]["ipsec"]) == set(ALL)
+    assert set(runtime["action_groups"]["ipsec"]) == {*ALL, *QUERIES}
     found = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
-    assert found == set(ALL)
+    assert found == {*ALL, *QUERIES}

@@ -22,6 +22,7 @@ from .nft import Nft
 from .pending import Pending
 from .systemd import Systemd
 from .vici import Vici
+from .vici_log import ViciLog
 from .vici_socket import Silent
 
 DAEMON_UNIT = "strongswan.service"
@@ -85,6 +86,10 @@ class Host:
                     raise
             self._exit.close()
             time.sleep(_PAUSE)
+
+    def daemon_log(self) -> ViciLog:
+        """What the IKE daemon logs from now on."""
+        return ViciLog()
 
     def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
         """One run at a time; gives the note of a wait."""

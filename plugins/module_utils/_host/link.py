@@ -30,6 +30,8 @@ _TRY_ESP = [
 # A policy begins at the margin; a port, or a protocol, may follow the networks.
 _POLICY = re.compile(r"^src (\S+) dst (\S+) *$", re.MULTILINE)
 
+_SPI = re.compile(r"\bspi 0x([0-9a-f]{8})\b")
+
 
 @dataclass(frozen=True)
 class LinkState:
@@ -117,6 +119,28 @@ class Link:
         argv = ["ip", "xfrm", "policy", "list", "dir", "out"]
         listed = output(self._run, "list the IPsec policies of the kernel", argv)
         return frozenset(_POLICY.findall(listed))
+
+    def sa_indexes(self) -> frozenset[str]:
+        """The SPIs of the SAs that the kernel has, eight hexadecimal digits each."""
+        # Else it would print the keys.
+        argv = ["ip", "xfrm", "state", "list", "nokeys"]
+        listed = output(self._run, "list the SAs of the kernel", argv)
+        return frozenset(_SPI.findall(listed))
+
+    def addresses(self) -> frozenset[str]:
+        """Every address of the host, without prefix lengths."""
+        listed = json_output(self._run, "list the addresses", ["ip", "-j", "address", "show"])
+        return frozenset(
+            address["local"]
+            for item in listed
+            for address in item.get("addr_info", ())
+            if "local" in address
+        )
+
+    def has_route(self, address: str) -> bool:
+        """Whether the kernel would send anything there."""
+        status, _printed, _errors = self._run(["ip", "route", "get", address], "")
+        return status == 0
 
     def kernel_has_esp(self) -> bool:
         """Found out by trying; on the way the kernel may load its module."""

@@ -22,8 +22,17 @@ from .nft import Nft, rules_in, table_in
 from .vici_message import IkeState
 
 
-def observe(host: Host, before: Artefacts, after: Artefacts, scope: Scope) -> Observed:
-    """Reads only; rules are tried in a throw-away network namespace."""
+def observe(
+    host: Host,
+    before: Artefacts,
+    after: Artefacts,
+    scope: Scope,
+    daemon: DaemonState | None = None,
+) -> Observed:
+    """Reads only; rules are tried in a throw-away network namespace.
+
+    ``daemon`` is what was seen of it already.
+    """
     return Observed(
         _files(host, files_in(before, after, scope)),
         {
@@ -32,7 +41,7 @@ def observe(host: Host, before: Artefacts, after: Artefacts, scope: Scope) -> Ob
             for parts in [after.networks.get(name) or before.networks.get(name)]
             if parts is not None
         },
-        daemon_state(host),
+        daemon if daemon is not None else daemon_state(host),
         host.link.routes(),
     )
 
@@ -42,9 +51,10 @@ def _files(host: Host, paths: t.Iterable[str]) -> dict[str, File]:
     return {path: file for path, file in found.items() if file is not None}
 
 
-def daemon_state(host: Host) -> DaemonState:
+def daemon_state(host: Host, sas: t.Sequence[IkeState] | None = None) -> DaemonState:
+    """``sas`` are those that were listed already."""
     vici = host.vici
-    sas = vici.sas()
+    sas = vici.sas() if sas is None else sas
     policies = vici.policies()
     plugins = vici.plugins()
     return DaemonState(

@@ -154,9 +154,13 @@ class Vici:
 
     def sas(self, name: str | None = None) -> tuple[IkeState, ...]:
         """The IKE SAs with their Child SAs in whatever state, all or those of one connection."""
+        return tuple(IkeState.of(key, sa) for key, sa in self.sa_sections(name))
+
+    def sa_sections(self, name: str | None = None) -> tuple[tuple[str, dict[str, t.Any]], ...]:
+        """The same with all that charon tells of them, by name of the connection."""
         message = {} if name is None else {"ike": name}
         events = self._stream("list the SAs", "list-sas", "list-sa", message)
-        return tuple(IkeState.of(key, sa) for event in events for key, sa in event.items())
+        return tuple(item for event in events for item in event.items())
 
     def policies(self, ike: str | None = None) -> tuple[PolicyState, ...]:
         """The trap, pass and drop policies that charon believes to be installed."""
@@ -226,8 +230,14 @@ class Vici:
         """Begin to establish a child; whether it succeeds shows in ``sas``."""
         message = {"ike": ike, "child": child, "timeout": "-1"}
         with contextlib.suppress(_Refused):
-            # Refused is what is up already, with these very values.
-            self._request(f"initiate {ike}/{child}", "initiate", message)
+            # Refused is what is up already, with these very values. The peer's name is looked up
+            # before the answer.
+            operation = f"initiate {ike}/{child}"
+            self._request(operation, "initiate", message, waits=LOOKUP_TIMEOUT)
+
+    def rekey(self, ike: str, child: ChildState) -> None:
+        """Begin to replace the keys of a Child SA; whether it succeeds shows in ``sas``."""
+        self._request(f"rekey {ike}/{child.name}", "rekey", {"child-id": child.uniqueid})
 
     # Take out of force
 

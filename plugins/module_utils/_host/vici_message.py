@@ -50,6 +50,11 @@ class ChildState:
     remote_ts: tuple[str, ...] = ()
     # Whole seconds since it was installed.
     age: int = 0
+    # Security parameter indexes in hexadecimal, as the kernel has them.
+    spi_in: str = ""
+    spi_out: str = ""
+    packets_in: int = 0
+    packets_out: int = 0
 
     @classmethod
     def of(cls, sa: t.Mapping[str, t.Any]) -> ChildState:
@@ -62,6 +67,10 @@ class ChildState:
             local_ts=tuple(sa.get("local-ts", ())),
             remote_ts=tuple(sa.get("remote-ts", ())),
             age=int(sa.get("install-time", "0")),
+            spi_in=sa.get("spi-in", ""),
+            spi_out=sa.get("spi-out", ""),
+            packets_in=int(sa.get("packets-in", "0")),
+            packets_out=int(sa.get("packets-out", "0")),
         )
 
     @property

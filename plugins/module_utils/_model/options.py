@@ -49,10 +49,10 @@ def defaults(model: type) -> dict[str, t.Any]:
 
 def plain(value: t.Any) -> t.Any:
     """A field's value as JSON can hold it, in the form that the option takes."""
-    if isinstance(value, tuple):
-        return [plain(item) for item in value]
     if value is None or isinstance(value, (str, int, bool)):
         return value
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
     if isinstance(value, (ipaddress.IPv4Address, ipaddress.IPv6Address)):
         return str(value)
     if isinstance(value, (ipaddress.IPv4Network, ipaddress.IPv6Network)):

@@ -28,11 +28,11 @@ from .._plan.observed import Unfinished
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
 from .._render.artefacts import Credentials, artefacts
-from .checkpoint import carry_out
+from . import checkpoint, connect, diagnostics, info
 from .edit import Edit, View
 from .foreign import check_configuration
 from .resource import Resource
-from .spec import IPSEC_CHECKPOINT
+from .spec import IPSEC_CHECKPOINT, IPSEC_CONNECTION, IPSEC_DIAGNOSTICS, IPSEC_INFO, Spec
 
 
 def run(resource: Resource) -> None:
@@ -77,7 +77,7 @@ def run_checkpoint() -> None:
     module = AnsibleModule(**IPSEC_CHECKPOINT.arguments())
     try:
         with Host(_runner(module)) as host, host.exclusive("ipsec_checkpoint") as waited:
-            answer = carry_out(host, module.params, check=module.check_mode)
+            answer = checkpoint.carry_out(host, module.params, check=module.check_mode)
     except ModelError as error:
         module.fail_json(msg=str(error.within("ipsec_checkpoint")))
     except TunnelwrightError as error:
@@ -96,6 +96,64 @@ def run_checkpoint() -> None:
     if module._diff:
         result["diff"] = answer.plan.diff
     module.exit_json(**result)
+
+
+def run_connection() -> None:
+    """The ``main`` of ipsec_connection, which edits nothing either, and may fail with an answer."""
+    module = AnsibleModule(**IPSEC_CONNECTION.arguments())
+    key = "ipsec_connection"
+    params = {**module.params}
+    # Ansible shows the options with the result, and nobody knows what is in a log.
+    module.params["peer_log"] = [f"{len(params['peer_log'] or ())} lines"]
+    try:
+        with Host(_runner(module)) as host, _at_work(host, module, key) as waited:
+            answer = connect.carry_out(host, params, check=module.check_mode)
+    except ModelError as error:
+        module.fail_json(msg=str(error.within(key)))
+    except TunnelwrightError as error:
+        module.fail_json(msg=str(error))
+    for warning in (waited, *map(str, answer.remarks)):
+        if warning:
+            module.warn(warning)
+    result: dict[str, t.Any] = {
+        "changed": answer.changed,
+        key: answer.result,
+        "failures": [item.to_result() for item in answer.failures],
+        "remarks": [item.to_result() for item in answer.remarks],
+        "actions": answer.plan.actions,
+        "impact": answer.plan.impact,
+        "impacts": _impacts(answer.plan),
+    }
+    if module._diff:
+        result["diff"] = answer.plan.diff
+    if answer.failures:
+        module.fail_json(msg=answer.message, **result)
+    module.exit_json(**result)
+
+
+def run_info() -> None:
+    """The ``main`` of ipsec_info."""
+    _look(IPSEC_INFO, "ipsec_info", info.look)
+
+
+def run_diagnostics() -> None:
+    """The ``main`` of ipsec_diagnostics."""
+    _look(IPSEC_DIAGNOSTICS, "ipsec_diagnostics", diagnostics.look)
+
+
+def _look(spec: Spec, key: str, look: t.Callable[..., tuple[dict[str, t.Any], list[str]]]) -> None:
+    """A run that changes nothing: what was found, and warnings."""
+    module = AnsibleModule(**spec.arguments())
+    try:
+        with Host(_runner(module)) as host:
+            found, warnings = look(host, module.params, check=module.check_mode)
+    except ModelError as error:
+        module.fail_json(msg=str(error.within(key)))
+    except TunnelwrightError as error:
+        module.fail_json(msg=str(error))
+    for warning in warnings:
+        module.warn(warning)
+    module.exit_json(changed=False, **{key: found})
 
 
 def _run(

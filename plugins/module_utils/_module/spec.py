@@ -23,6 +23,8 @@ from .._plan.exchange import APPLY, GRACEFUL
 
 WEAK_CRYPTO = ("allow", "warn", "refuse")
 
+CONNECTION_STATES = ("connected", "disconnected", "reconnected")
+DIAGNOSTIC_QUERIES = ("logs", "tcpdump", "configuration")
 CHECKPOINT_STATES = ("started", "confirmed", "rolled_back")
 
 ArgumentSpec = dict[str, dict[str, t.Any]]
@@ -231,5 +233,35 @@ IPSEC_CHECKPOINT = Spec(
     {
         "state": {**_choice(CHECKPOINT_STATES), "default": "started"},
         "timeout": {"type": "int", "default": 120},
+    }
+)
+
+IPSEC_CONNECTION = Spec(
+    {
+        "network": _NAME,
+        "phase1": _TEXT,
+        "phase2": _TEXT,
+        "state": {**_choice(CONNECTION_STATES), "default": "connected"},
+        "timeout": {"type": "int", "default": 30},
+        "probe": _TEXTS,
+        "check_rekey": {**_not_secret(_SWITCH), "default": False},
+        "peer_log": _TEXTS,
+    }
+)
+
+IPSEC_INFO = Spec({"network": _TEXT, "phase1": _TEXT})
+
+IPSEC_DIAGNOSTICS = Spec(
+    {
+        "query": {**_choice(DIAGNOSTIC_QUERIES), "required": True},
+        "network": _TEXT,
+        "phase1": _TEXT,
+        "since": _TEXT,
+        "grep": _TEXT,
+        "lines": {"type": "int", "default": 200},
+        "interface": _TEXT,
+        "filter": _TEXT,
+        "seconds": {"type": "int", "default": 10},
+        "count": {"type": "int", "default": 1000},
     }
 )

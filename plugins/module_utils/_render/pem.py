@@ -4,7 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Which private key a certificate belongs to: as much of X.509 as that takes."""
+"""Whose a certificate is, until when it is good and which private key belongs to it.
+
+That much of X.509, since no Debian release has a package for it installed.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,51 @@ import base64
 import hashlib
 import re
 import typing as t
+from dataclasses import dataclass
 
 _CERTIFICATE = re.compile(
     rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----"
 )
 _BIT_STRING, _SEQUENCE, _VERSION = 0x03, 0x30, 0xA0
-# Of a TBSCertificate without its version: serialNumber, signature, issuer, validity, subject.
-_BEFORE_KEY = 5
+_SET, _OBJECT_ID, _UTC_TIME, _UTF16 = 0x31, 0x06, 0x17, 0x1E
+# In a TBSCertificate without its version: serialNumber, signature, issuer, validity, subject.
+_ISSUER, _VALIDITY, _SUBJECT, _KEY = 2, 3, 4, 5
+# Names of attributes as strongSwan writes them (X.520 and RFC 4519), by object identifier.
+_ATTRIBUTES = {
+    b"\x55\x04\x03": "CN",
+    b"\x55\x04\x05": "serialNumber",
+    b"\x55\x04\x06": "C",
+    b"\x55\x04\x07": "L",
+    b"\x55\x04\x08": "ST",
+    b"\x55\x04\x0a": "O",
+    b"\x55\x04\x0b": "OU",
+    b"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19": "DC",
+    b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01": "E",
+}
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """Names as ``C=CH, O=example, CN=gw-a``; times in ISO 8601, UTC."""
+
+    subject: str
+    issuer: str
+    not_before: str
+    not_after: str
+
+
+def certificate(pem: bytes) -> Certificate | None:
+    """The first certificate of a PEM file; None where none can be read."""
+    try:
+        fields = _fields(pem)
+        if not fields:
+            return None
+        start, end = _inner(fields[_VALIDITY], _SEQUENCE)
+        return Certificate(
+            _name(fields[_SUBJECT]), _name(fields[_ISSUER]), _time(start), _time(end)
+        )
+    except (ValueError, IndexError):
+        return None
 
 
 def key_id(pem: bytes) -> str:
@@ -28,22 +69,53 @@ def key_id(pem: bytes) -> str:
     key, in hexadecimal (RFC 5280 section 4.2.1.2, method 1). Empty where there is no certificate
     that can be read, which is for charon to say.
     """
-    found = _CERTIFICATE.search(pem)
-    if found is None:
-        return ""
     try:
-        public_key = _public_key(base64.b64decode(found[1]))
+        fields = _fields(pem)
+        if not fields:
+            return ""
+        _algorithm, public_key = _inner(fields[_KEY], _SEQUENCE)
+        # Without the count of unused bits.
+        bits = _content(public_key, _BIT_STRING)[1:]
     except (ValueError, IndexError):
         return ""
-    return hashlib.sha1(public_key, usedforsecurity=False).hexdigest()
+    return hashlib.sha1(bits, usedforsecurity=False).hexdigest()
 
 
-def _public_key(certificate: bytes) -> bytes:
-    """The value of subjectPublicKey (RFC 5280 section 4.1), without the count of unused bits."""
-    tbs = _inner(certificate, _SEQUENCE)[0]
-    fields = [item for item in _items(_content(tbs, _SEQUENCE)) if item[0] != _VERSION]
-    _algorithm, public_key = _inner(fields[_BEFORE_KEY], _SEQUENCE)
-    return _content(public_key, _BIT_STRING)[1:]
+def _fields(pem: bytes) -> list[bytes]:
+    """The fields of the TBSCertificate (RFC 5280 section 4.1) but its version; or nothing."""
+    found = _CERTIFICATE.search(pem)
+    if found is None:
+        return []
+    tbs = _inner(base64.b64decode(found[1]), _SEQUENCE)[0]
+    return [item for item in _items(_content(tbs, _SEQUENCE)) if item[0] != _VERSION]
+
+
+def _name(item: bytes) -> str:
+    """A distinguished name, in the order in which it is encoded."""
+    return ", ".join(
+        _attribute(attribute)
+        for relative in _inner(item, _SEQUENCE)
+        for attribute in _inner(relative, _SET)
+    )
+
+
+def _attribute(item: bytes) -> str:
+    kind, value = _inner(item, _SEQUENCE)
+    encoding = "utf-16-be" if value[0] == _UTF16 else "utf-8"
+    text = value[_header(value) :].decode(encoding, "replace")
+    identifier = _content(kind, _OBJECT_ID)
+    return f"{_ATTRIBUTES.get(identifier, identifier.hex())}={text}"
+
+
+def _time(item: bytes) -> str:
+    """UTCTime has two digits of a year from 1950 to 2049, GeneralizedTime all four."""
+    digits = item[_header(item) :].decode("ascii").rstrip("Z")
+    if item[0] == _UTC_TIME:
+        digits = ("19" if digits[:2] >= "50" else "20") + digits
+    if len(digits) != len("YYYYMMDDhhmmss") or not digits.isdigit():
+        raise ValueError("no time of a certificate")
+    parts = [digits[:4], *(digits[at : at + 2] for at in range(4, 14, 2))]
+    return "{}-{}-{}T{}:{}:{}+00:00".format(*parts)
 
 
 def _inner(item: bytes, tag: int) -> list[bytes]:

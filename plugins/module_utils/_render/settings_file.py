@@ -76,14 +76,14 @@ def _lines(section: Section, depth: int) -> Iterator[str]:
     for name, value in section.items():
         if not _NAME.fullmatch(name) or name == "include":
             raise ValueError(f"{name!r} cannot be a name: {_NAME_RULE}, and not 'include'")
-        if isinstance(value, Mapping):
+        if isinstance(value, (str, tuple)):
+            yield f"{pad}{name} = {_written(name, _joined(name, value))}"
+        else:
             if depth == _DEEPEST:
                 raise ValueError(f"{name}: sections are nested more than {_DEEPEST} deep")
             yield f"{pad}{name} {{"
             yield from _lines(value, depth + 1)
             yield f"{pad}}}"
-        else:
-            yield f"{pad}{name} = {_written(name, _joined(name, value))}"
 
 
 def _joined(name: str, value: str | tuple[str, ...]) -> str:
@@ -171,6 +171,7 @@ class _Reader:
         self._root: _Parsed = {}
         # The open sections, outermost first: name, where it was opened, content.
         self._open: list[tuple[str, int, _Parsed]] = []
+        self._path: tuple[str, ...] = ()
         # Everything met so far, by path: whether a key (=) or a section ({), and where.
         self._seen: dict[tuple[str, ...], tuple[str, int]] = {}
 
@@ -207,7 +208,7 @@ class _Reader:
             raise self._fault(at, _MISPLACED.get(sign, bare))
         if not _NAME.fullmatch(name):
             raise self._fault(at, _NAME_RULE)
-        path = (*(section[0] for section in self._open), name)
+        path = (*self._path, name)
         first_sign, first_at = self._seen.setdefault(path, (sign, at))
         if first_at == at:
             return
@@ -223,6 +224,7 @@ class _Reader:
         section = self._content().setdefault(name, {})
         if not isinstance(section, str):  # never: _declare has refused a key of that name
             self._open.append((name, at, section))
+            self._path += (name,)
 
     def _assign(self, name: str) -> None:
         value = self._value()
@@ -235,6 +237,7 @@ class _Reader:
         if not self._open:
             raise self._fault(at, "} closes no section")
         self._open.pop()
+        self._path = self._path[:-1]
 
     def _value(self) -> str | None:
         """Words and quoted texts up to the end of the line, a comment or a brace."""

@@ -31,6 +31,10 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.setting
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec import (
     IPSEC_CHECKPOINT,
+    IPSEC_CONNECTION,
+    IPSEC_DIAGNOSTICS,
+    IPSEC_INFO,
+    Spec,
 )
 
 if t.TYPE_CHECKING:
@@ -52,6 +56,15 @@ RESOURCES: dict[str, Resource] = {
         Phase2Resource(),
         RuleResource(),
     )
+}
+
+# Of every module, those that edit nothing included.
+SPECS: dict[str, Spec] = {
+    "ipsec_checkpoint": IPSEC_CHECKPOINT,
+    "ipsec_connection": IPSEC_CONNECTION,
+    "ipsec_info": IPSEC_INFO,
+    "ipsec_diagnostics": IPSEC_DIAGNOSTICS,
+    **{name: resource.spec for name, resource in RESOURCES.items()},
 }
 
 Document = dict[str, t.Any]
@@ -90,7 +103,7 @@ def _fragment(name: str) -> Document:
 
 def validated(module: str, options: Document) -> Document:
     """The parameters that AnsibleModule makes of the options; fails as it would."""
-    spec = IPSEC_CHECKPOINT if module == "ipsec_checkpoint" else RESOURCES[module].spec
+    spec = SPECS[module]
     validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
     result = validator.validate(options)
     assert not result.error_messages, result.error_messages

@@ -25,6 +25,9 @@ Result = dict[str, t.Any]
 
 MAINS: dict[str, t.Callable[[], None]] = {
     "ipsec_checkpoint": flow.run_checkpoint,
+    "ipsec_connection": flow.run_connection,
+    "ipsec_info": flow.run_info,
+    "ipsec_diagnostics": flow.run_diagnostics,
     **{name: partial(flow.run, resource) for name, resource in RESOURCES.items()},
 }
 

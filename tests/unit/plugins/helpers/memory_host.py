@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import json
 import re
 import sys
 import typing as t
@@ -55,8 +56,53 @@ PACKAGED = {
     "/etc/swanctl/swanctl.conf": "include conf.d/*.conf\n",
 }
 
+# Of every Child SA.
+SPI = "c0ffee01"
+
 # What lies in /run on a real one.
 NOTES = ("unfinished", "pending")
+
+
+def sa_section(children: t.Iterable[dict[str, t.Any]]) -> dict[str, t.Any]:
+    """An IKE SA with these Child SAs, in the keys of the event list-sa."""
+    return {
+        "uniqueid": "1",
+        "version": "2",
+        "state": "ESTABLISHED",
+        "local-host": "198.51.100.1",
+        "local-port": "500",
+        "local-id": "198.51.100.1",
+        "remote-host": "203.0.113.20",
+        "remote-port": "500",
+        "remote-id": "203.0.113.20",
+        "initiator": "yes",
+        "encr-alg": "AES_CBC",
+        "encr-keysize": "256",
+        "integ-alg": "HMAC_SHA2_256_128",
+        "prf-alg": "PRF_HMAC_SHA2_256",
+        "dh-group": "MODP_2048",
+        "established": "60",
+        "rekey-time": "9000",
+        "child-sas": {f"{child['name']}-{child['uniqueid']}": CHILD | child for child in children},
+    }
+
+
+# What a Child SA has, unless it has something else.
+CHILD = {
+    "state": "INSTALLED",
+    "protocol": "ESP",
+    "spi-in": SPI,
+    "spi-out": SPI,
+    "encr-alg": "AES_CBC",
+    "encr-keysize": "256",
+    "integ-alg": "HMAC_SHA2_256_128",
+    "bytes-in": "840",
+    "use-in": "3",
+    "bytes-out": "1680",
+    "rekey-time": "2700",
+    "life-time": "3540",
+    "install-time": "60",
+}
 
 
 class MemoryHost:
@@ -69,6 +115,8 @@ class MemoryHost:
         self.root = root
         self.log: list[str] = []
         self.failing: set[str] = set()
+        # What charon has written to the journal, in the fields of journald.
+        self.journalctl: list[dict[str, str]] = []
         self.files = LoggedFiles(self, root)
         self.dead = False
         self._vici = MemoryVici(self)
@@ -77,6 +125,9 @@ class MemoryHost:
         self.systemd = MemorySystemd(self)
         self.journal = Journal(str(root / "unfinished"))
         self.pending = Pending(str(root / "pending"))
+        # Of ping, and what charon says of a connection when it is initiated, or rekeyed.
+        self.answers = (0, "", "")
+        self.says: dict[str, tuple[str, ...]] = {}
         for path, text in PACKAGED.items():
             (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
             (root / path[1:]).write_text(text)
@@ -109,6 +160,9 @@ class MemoryHost:
             self.failing.discard(what)
             raise HostError(what, "it was not to be")
 
+    def daemon_log(self) -> MemoryLog:
+        return MemoryLog(self)
+
     def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
         return exclusive(what, path=f"{self.root}.lock", patience=0.5)
 
@@ -121,6 +175,11 @@ class MemoryHost:
         self.vici.start()
 
     def run(self, argv: list[str], _stdin: str) -> tuple[int, str, str]:
+        if argv[0] == "ping":
+            self.log.append(" ".join(argv))
+            return self.answers
+        if "journalctl" in argv:
+            return 0, "".join(f"{json.dumps(entry)}\n" for entry in self.journalctl), ""
         program, path, verb = argv
         try:
             if program == sys.executable:
@@ -154,6 +213,25 @@ class MemoryHost:
         return file.data.decode()
 
 
+class MemoryLog:
+    """What charon is told to say, without its delays."""
+
+    def __init__(self, host: MemoryHost) -> None:
+        self._host = host
+
+    def __enter__(self) -> MemoryLog:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def listen(self, seconds: float) -> None:
+        pass
+
+    def about(self, connection: str, *_peer: str) -> tuple[str, ...]:
+        return self._host.says.get(connection, ())
+
+
 class LoggedFiles(Files):
     def __init__(self, host: MemoryHost, root: Path) -> None:
         super().__init__(str(root))
@@ -179,6 +257,14 @@ class MemoryVici:
         self.up: dict[str, set[str]] = {}
         self.traps: set[tuple[str, str]] = set()
         self.shunts: set[tuple[str, str]] = set()
+        # Connections whose peer refuses, and those of them of which it takes phase 1.
+        self.refused: set[str] = set()
+        self.half: set[str] = set()
+        # How often the keys of a child were renewed.
+        self.renewed: dict[tuple[str, str], int] = {}
+        self.mode = "TUNNEL"
+        # By how many packets the counters move from one question to the next.
+        self.packets, self._counted = 3, 0
         self.pid = 1
         self.loaded_plugins = {"aes", "kernel-netlink"}
 
@@ -229,20 +315,35 @@ class MemoryVici:
         return frozenset(self.shared)
 
     def sas(self, only: str | None = None) -> tuple[IkeState, ...]:
+        return tuple(IkeState.of(*item) for item in self.sa_sections(only))
+
+    def sa_sections(self, only: str | None = None) -> tuple[tuple[str, dict[str, t.Any]], ...]:
         return tuple(
-            IkeState(
-                name,
-                "1",
-                "ESTABLISHED",
-                "2",
-                tuple(
-                    ChildState(child, "1", "INSTALLED", "TUNNEL", (), ())
-                    for child in sorted(children)
-                ),
-            )
+            (name, self._section(name, children))
             for name, children in self.up.items()
             if only is None or name == only
         )
+
+    def _section(self, ike: str, children: set[str]) -> dict[str, t.Any]:
+        return sa_section(
+            self._child(number, ike, name) for number, name in enumerate(sorted(children), 1)
+        )
+
+    def _child(self, number: int, ike: str, name: str) -> dict[str, t.Any]:
+        section = self.conns.get(ike, {}).get("children", {}).get(name, {})
+        self._counted += self.packets
+        return {
+            "name": name,
+            "uniqueid": str(number + 100 * self.renewed.get((ike, name), 0)),
+            "mode": self.mode,
+            "local-ts": tuple(section.get("local_ts", ())),
+            "remote-ts": tuple(section.get("remote_ts", ())),
+            "packets-in": str(self._counted),
+            "packets-out": str(self._counted),
+        }
+
+    def connection_names(self) -> frozenset[str]:
+        return frozenset(self.conns)
 
     def policies(self) -> tuple[PolicyState, ...]:
         modes = {"TUNNEL": self.traps, "PASS": self.shunts}
@@ -311,7 +412,20 @@ class MemoryVici:
 
     def initiate(self, ike: str, child: str) -> None:
         self._host.did(f"initiate {ike}/{child}")
-        self.up.setdefault(ike, set()).add(child)
+        if ike not in self.refused:
+            self.up.setdefault(ike, set()).add(child)
+        elif ike in self.half:
+            self.up.setdefault(ike, set())
+
+    def rekey(self, ike: str, child: ChildState) -> None:
+        self._host.did(f"rekey {ike}/{child.name}")
+        if ike not in self.refused:
+            key = ike, child.name
+            self.renewed[key] = self.renewed.get(key, 0) + 1
+
+    def close(self, sa: IkeState) -> None:
+        self._host.did(f"close {sa.name}")
+        self.up.pop(sa.name)
 
     def terminate_ike(self, name: str) -> None:
         self._host.did(f"terminate {name}")
@@ -340,7 +454,19 @@ class MemoryLink:
         self.esp = True
         self.learned: tuple[str, ...] = ()
         self.flushed = False
+        self.spis = {SPI}
+        self.routed = True
         self.made_routes: dict[str, Route] = {}
+
+    def sa_indexes(self) -> frozenset[str]:
+        return frozenset(self.spis)
+
+    def addresses(self) -> frozenset[str]:
+        found = (item for state in self.devices.values() for item in state.addresses)
+        return frozenset(item.split("/")[0] for item in found)
+
+    def has_route(self, _address: str) -> bool:
+        return self.routed
 
     def outbound_policies(self) -> frozenset[tuple[str, str]]:
         """Of what is loaded, whatever name it was installed by."""

@@ -167,3 +167,30 @@ def test_an_address_takes_no_other_along(run: ScriptedRun, promoted: bool) -> No
     if not promoted:
         run.expect("ip address replace 10.1.0.2/24 dev vpn-lan")
     Link(run).delete_address("vpn-lan", "10.1.0.1/24")
+
+
+# As iproute2 6.1 prints it.
+STATES = """src 192.0.2.1 dst 192.0.2.2
+\tproto esp spi 0xc0ffee01 reqid 1 mode tunnel
+\treplay-window 0 flag af-unspec
+\tauth-trunc hmac(sha256) <<Keys hidden>> 128
+src 192.0.2.2 dst 192.0.2.1
+\tproto esp spi 0x00c0ffee reqid 1 mode tunnel
+\treplay-window 32 flag af-unspec
+"""
+
+
+def test_sas_of_the_kernel_by_their_indexes(run: ScriptedRun) -> None:
+    run.expect("ip xfrm state list nokeys", STATES)
+    assert Link(run).sa_indexes() == {"c0ffee01", "00c0ffee"}
+
+
+def test_every_address_counts(run: ScriptedRun) -> None:
+    run.expect("ip -j address show", [ETH0, {"ifname": "lo", "addr_info": [inet("::1", 128)]}])
+    assert Link(run).addresses() == {"192.0.2.1", "192.0.2.9", "2001:db8::1", "fe80::1", "::1"}
+
+
+@pytest.mark.parametrize("status", [0, 2])
+def test_routes(run: ScriptedRun, status: int) -> None:
+    run.expect("ip route get 192.0.2.9", status=status)
+    assert Link(run).has_route("192.0.2.9") is (status == 0)

@@ -264,3 +264,24 @@ class TestTerminateChild:
         expect_sas(charon, "site-b", sa("1"), sa("2", net=("7", "DELETING")))
         charon.expect("terminate", {"ike-id": "2", "force": "yes", "timeout": "0"}, reply=OK)
         assert vici.terminate_child("site-b", "net") is True
+
+
+class TestSas:
+    def test_initiate_asks_and_does_not_wait(self, charon: ScriptedVici, vici: Vici) -> None:
+        message = {"ike": "site-b", "child": "net", "timeout": "-1"}
+        charon.expect("initiate", message, reply=OK)
+        vici.initiate("site-b", "net")
+
+    def test_initiate_of_what_is_up_is_no_error(self, charon: ScriptedVici, vici: Vici) -> None:
+        message = {"ike": "site-b", "child": "net", "timeout": "-1"}
+        charon.expect("initiate", message, reply=failed("establishing CHILD_SA 'net' failed"))
+        vici.initiate("site-b", "net")
+
+    def test_rekey_of_one_child(self, charon: ScriptedVici, vici: Vici) -> None:
+        charon.expect("rekey", {"child-id": "7"}, reply={**OK, "matches": "1"})
+        vici.rekey("site-b", ChildState("net", "7", "INSTALLED", "TUNNEL"))
+
+    def test_rekey_of_what_went_meanwhile(self, charon: ScriptedVici, vici: Vici) -> None:
+        charon.expect("rekey", {"child-id": "7"}, reply=failed("no matching SAs to rekey found"))
+        with pytest.raises(HostError, match="rekey site-b/net: no matching SAs"):
+            vici.rekey("site-b", ChildState("net", "7", "INSTALLED", "TUNNEL"))

@@ -31,6 +31,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.settings
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import spec
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import (
     RESOURCES,
+    SPECS,
     documentation,
     validated,
 )
@@ -99,15 +100,10 @@ def test_encryption_suboptions_are_the_fields_of_a_proposal() -> None:
         assert not any("default" in option for option in suboptions.values())
 
 
-@every_module
+@pytest.mark.parametrize("module", SPECS)
 def test_documentation_describes_the_specification(module: str) -> None:
     document = documentation(module)["options"]
-    _compare(module, document, RESOURCES[module].spec.argument_spec)
-
-
-def test_documentation_describes_the_specification_of_the_checkpoint() -> None:
-    document = documentation("ipsec_checkpoint")["options"]
-    _compare("ipsec_checkpoint", document, spec.IPSEC_CHECKPOINT.argument_spec)
+    _compare(module, document, SPECS[module].argument_spec)
 
 
 def _compare(where: str, document: dict[str, t.Any], options: dict[str, t.Any]) -> None:

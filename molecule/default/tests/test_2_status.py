@@ -1,0 +1,130 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The status page and the diagnosis tell what is the case, and no secret."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from gateway import EXAMPLES, Gateway, Run, ansible_playbook, up, wait_for, write_variables
+from leaks import shows
+
+Play = Callable[..., Run]
+
+WRONG = "not the key of the other side at all"
+
+
+@pytest.fixture
+def page(play: Play, tmp_path: Path) -> Callable[[], tuple[str, dict[str, Any]]]:
+    """The page of now, and the same for machines."""
+
+    def written() -> tuple[str, dict[str, Any]]:
+        path = tmp_path / "status.html"
+        done = play("status", gateway_status_page=str(path))
+        assert set(done.changed.values()) == {0}
+        told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8"), told
+
+    return written
+
+
+def secrets_of(gateways: dict[str, Gateway]) -> list[str]:
+    """Every pre-shared key on the gateways, as it is in its file: the base64 of it."""
+    found = []
+    for gateway in gateways.values():
+        line = "sed -n 's/^ *secret = 0s//p' /etc/swanctl/conf.d/*.conf"
+        found += gateway.sh(line).split()
+    return found
+
+
+@pytest.mark.usefixtures("tunnel")
+def test_all_is_well(page: Any, gateways: dict[str, Gateway]) -> None:
+    for name, far in (("gw-a", "gw-b"), ("gw-b", "gw-a")):
+        gateways[name].ping(gateways[far].lan4.ip)
+    html, told = page()
+    assert told["counts"] == {"up": 4}
+    assert told["troubles"] == []
+    assert {(item["gateway"], item["peer"]) for item in told["tunnels"]} == {
+        ("gw-a", "gw-b"),
+        ("gw-b", "gw-a"),
+    }
+    for tunnel in told["tunnels"]:
+        assert tunnel["drift"] == []
+        sa = gateways[tunnel["gateway"]].child_sas()[tunnel["phase2"]]
+        assert tunnel["bytes_in"] <= int(sa["bytes-in"])
+        assert f"{sa['encr-alg']}-{sa['encr-keysize']}" in tunnel["algorithms"]
+        if tunnel["phase2"] == "ipv4":
+            assert tunnel["bytes_in"] >= 84
+    (line,) = told["topology"]["lines"]
+    assert (line["between"], line["state"]) == (["gw-a", "gw-b"], "up")
+    assert "No tunnel is down" in html
+    assert not shows(html.encode(), *secrets_of(gateways))
+
+
+@pytest.fixture
+def broken(play: Play, gateways: dict[str, Gateway]) -> Iterator[None]:
+    """gw-b has another key; both daemons have forgotten their SAs."""
+    play("site", "--limit=gw-b", vault_psk_gw_a_gw_b=WRONG)
+    for gateway in gateways.values():
+        gateway.sh("systemctl restart strongswan")
+    yield
+    play("site")
+    for gateway in gateways.values():
+        gateway.sh("systemctl restart strongswan")
+    wait_for("the tunnel is up", lambda: up(gateways))
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_tunnel_that_is_down_is_explained(
+    page: Any, gateways: dict[str, Gateway], tmp_path: Path
+) -> None:
+    causes: set[str] = set()
+
+    def explained() -> bool:
+        _html, told = page()
+        for item in told["troubles"]:
+            why = item["explanation"] or {"cause": "", "candidates": []}
+            causes.update([why["cause"], *(it["cause"] for it in why["candidates"])])
+        return told["counts"].get("down", 0) > 0 and "psk_mismatch" in causes
+
+    wait_for("the key is named as the cause", explained)
+    html, _told = page()
+    assert "pre-shared key" in html
+    _diagnosis_holds_no_secret(gateways, tmp_path)
+
+
+def _diagnosis_holds_no_secret(gateways: dict[str, Gateway], scratch: Path) -> None:
+    archive = scratch / "diagnosis.tar.gz"
+    variables = {
+        "gateway_archive": str(archive),
+        "gateway_phase1": "gw-b",
+        "gateway_seconds": 5,
+    }
+    options = f"--extra-vars=@{write_variables(variables, scratch)}"
+    done = subprocess.run(ansible_playbook("diagnose", options), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with tarfile.open(archive) as packed:
+        files = {item.name: packed.extractfile(item) for item in packed if item.isfile()}
+        contents = {name: file.read() for name, file in files.items() if file is not None}
+    told = {Path(name).name for name in contents if "/gw-a/" in name}
+    assert {"state.json", "log.txt", "configuration.txt", "trace.pcap", "ip-xfrm-state.txt"} <= told
+    assert b"remote_addrs" in contents["vpn-diagnosis/gw-a/configuration.txt"]
+    keys = [WRONG, example_key(), *secrets_of(gateways)]
+    assert not [name for name, content in contents.items() if shows(content, *keys)]
+    private = [name for name, content in contents.items() if b"PRIVATE KEY" in content]
+    assert not private
+
+
+def example_key() -> str:
+    """The pre-shared key of the examples."""
+    secrets = yaml.safe_load((EXAMPLES / "group_vars/gateways/secrets.yml").read_text())
+    return str(secrets["vault_psk_gw_a_gw_b"])

@@ -1,0 +1,294 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""From the lines of two logs to the cause: what is known, what it rests on, what to do next.
+
+The log of the side that has called is always there, that of the other side may be. A cause that a
+line names is stated. One that only the other side could name is not guessed: the candidates are
+listed, with what proves each.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._model.child import ChildSa
+from .._model.connection import IkeConnection
+from .._model.secret import MASK
+from . import peer_log, proposals
+from .cause import OURS, THEIRS, Cause
+from .causes import CAUSES, MIRRORED
+from .known import of_our_side
+from .signs import OUR_SIGNS, PEER_SIGNS, Sign
+
+# Of a log without a sign.
+_LAST_WORDS = 5
+# Before the text of a line there may be a time, a host, a program, a thread, a group.
+_PREFIX = re.compile(r"^(?:.*?charon(?:-systemd)?\[\d+\]: )?(?:.*?\[[A-Z]{3}\] (?:<[^>]*> )?)?")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try to bring a tunnel up. ``theirs`` is the log of the peer, with whatever is in it.
+
+    ``called`` is False where we were the ones to be called. ``seen`` are causes that were found by
+    looking at the host, such as a missing route: they count for more than any log.
+    """
+
+    connection: IkeConnection
+    child: ChildSa | None = None
+    ours: tuple[str, ...] = ()
+    theirs: tuple[str, ...] = ()
+    called: bool = True
+    rekeyed: bool = False
+    seen: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``ours`` and ``theirs`` are what each side has, as far as it is known."""
+
+    cause: Cause
+    connection: IkeConnection
+    child: ChildSa | None
+    ours: str = ""
+    theirs: str = ""
+    evidence: tuple[str, ...] = ()
+    detail: str = ""
+
+    @property
+    def candidates(self) -> tuple[Cause, ...]:
+        """What may lie behind it, for a connection of this kind."""
+        kinds = {self.connection.authentication, self.connection.key_exchange}
+        found = (CAUSES[code] for code in self.cause.candidates)
+        return tuple(item for item in found if not item.only or item.only in kinds)
+
+    @property
+    def explanation(self) -> str:
+        return f"{self.cause.explanation}{self.detail}"
+
+    def to_result(self) -> dict[str, t.Any]:
+        return {
+            "phase1": self.connection.name,
+            "phase2": self.child.name if self.child else None,
+            "cause": self.cause.code,
+            "explanation": self.explanation,
+            "where": _places(self.cause),
+            "ours": self.ours or None,
+            "theirs": self.theirs or None,
+            "evidence": list(self.evidence),
+            "next_step": self.cause.next_step,
+            "candidates": [self._candidate(item) for item in self.candidates],
+        }
+
+    def _candidate(self, cause: Cause) -> dict[str, t.Any]:
+        return {
+            "cause": cause.code,
+            "explanation": cause.explanation,
+            "where": _places(cause),
+            "ours": of_our_side(cause.aspect, self.connection, self.child) or None,
+            "look_for": cause.look_for,
+        }
+
+    def __str__(self) -> str:
+        name = self.connection.name + (f"/{self.child.name}" if self.child else "")
+        sides = {"ours": self.ours, "theirs": self.theirs}
+        values = "; ".join(f"{side}: {value}" for side, value in sides.items() if value)
+        known = f" ({values})" if values else ""
+        told = f"{name}: {self.explanation}{known} [{self.cause.code}]"
+        behind = ", ".join(item.code for item in self.candidates)
+        return f"{told} {self.cause.next_step}" + (f" Candidates: {behind}." if behind else "")
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A sign and the lines that it was found in."""
+
+    code: str
+    lines: tuple[str, ...]
+    groups: t.Mapping[str, str]
+
+
+def explain(attempt: Attempt) -> Finding:
+    """The cause, as far as the logs tell it."""
+    finding = _explained(attempt)
+    return replace(
+        finding,
+        ours=finding.ours or of_our_side(finding.cause.aspect, attempt.connection, attempt.child),
+        evidence=_masked(finding.evidence, attempt.connection),
+    )
+
+
+def _explained(attempt: Attempt) -> Finding:
+    if attempt.seen:
+        return _finding(attempt, attempt.seen, ())
+    if not attempt.called:
+        return _answering(attempt)
+    ours = attempt.ours
+    if attempt.child is not None:
+        ours = peer_log.about_child(ours, attempt.child.name)
+    here = next(_signs(OUR_SIGNS, ours), None)
+    if here is not None and not CAUSES[here.code].candidates:
+        return _known(attempt, here, OURS)
+    theirs = peer_log.about_us(attempt.theirs, attempt.ours)
+    if here is None:
+        there = next(_signs(PEER_SIGNS, theirs), None)
+        if there is not None:
+            return _known(attempt, there, THEIRS)
+        return _finding(attempt, "not_established", _told(OURS, ours[-_LAST_WORDS:]))
+    code = "peer_refused_rekeying" if _at_rekeying(attempt, here) else here.code
+    here = replace(here, code=code)
+    return _behind(attempt, here, theirs)
+
+
+def _at_rekeying(attempt: Attempt, here: _Seen) -> bool:
+    return attempt.rekeyed and here.code in ("peer_refused_phase1", "peer_refused_phase2")
+
+
+def _behind(attempt: Attempt, here: _Seen, theirs: tuple[str, ...]) -> Finding:
+    """What the peer's log says of what we saw; only what can lie behind it counts."""
+    possible = _possible(here.code)
+    for there in _signs(PEER_SIGNS, theirs):
+        if _classified(there) in possible:
+            known = _known(attempt, there, THEIRS)
+            return replace(known, evidence=_told(OURS, here.lines) + known.evidence)
+    if attempt.theirs and here.code.startswith("no_answer"):
+        return _silence(attempt, here, theirs)
+    return _finding(attempt, here.code, _told(OURS, here.lines))
+
+
+def _possible(code: str) -> set[str]:
+    """The candidates of a cause; what the peer has made of a message that it got may be any."""
+    if code.startswith("no_answer_"):
+        return {*CAUSES} - {"replaced_by_same_identity"}
+    return {*CAUSES[code].candidates}
+
+
+def _silence(attempt: Attempt, here: _Seen, theirs: tuple[str, ...]) -> Finding:
+    """Nothing came back, and the peer's log is there: which way are packets lost?"""
+    lines = _told(OURS, here.lines)
+    if here.code != "no_answer":
+        return _finding(attempt, here.code, lines + _told(THEIRS, theirs[-_LAST_WORDS:]))
+    if not theirs and peer_log.may_know_us_otherwise(attempt.theirs, attempt.ours):
+        return _finding(attempt, here.code, lines)
+    code = "answer_lost" if peer_log.answered(theirs) else "request_lost"
+    return _finding(attempt, code, lines + _told(THEIRS, theirs[-_LAST_WORDS:]))
+
+
+def _answering(attempt: Attempt) -> Finding:
+    """We were to be called: our log is that of a responder."""
+    seen = next(_signs(PEER_SIGNS, attempt.ours), None)
+    if seen is None:
+        return _finding(attempt, "nobody_called", ())
+    code = _classified(seen)
+    known = _known(attempt, seen, OURS)
+    return replace(
+        known, cause=CAUSES[MIRRORED.get(code, code)], ours=known.theirs, theirs=known.ours
+    )
+
+
+def _known(attempt: Attempt, seen: _Seen, side: str) -> Finding:
+    """The cause that a line names, with what it says of both sides."""
+    code = _classified(seen)
+    groups = seen.groups
+    ours, theirs = groups.get("ours", ""), groups.get("theirs", "")
+    if "named" in groups:
+        # Of a search by address and identity.
+        ours, theirs = _searched(groups)
+    detail = ""
+    if side == THEIRS and code.endswith("_proposal_mismatch") and ours and theirs:
+        kinds = proposals.differences(ours, theirs)
+        detail = f" Nothing in common: {', '.join(kinds)}." if kinds else ""
+    return Finding(
+        CAUSES[code],
+        attempt.connection,
+        attempt.child,
+        ours,
+        theirs,
+        _told(side, seen.lines),
+        detail,
+    )
+
+
+def _searched(groups: t.Mapping[str, str]) -> tuple[str, str]:
+    asked = groups.get("asked")
+    ours = f"{groups['named']}, calling {asked}" if asked else groups["named"]
+    return ours, ""
+
+
+def _classified(seen: _Seen) -> str:
+    """Which difference two lists of proposals for phase 2 have."""
+    if seen.code != "esp_proposal_mismatch":
+        return seen.code
+    ours, theirs = seen.groups["ours"], seen.groups["theirs"]
+    if proposals.differences(ours, theirs) == ("protocol",):
+        return "protocol_mismatch"
+    if proposals.only_group_differs(ours, theirs):
+        return "pfs_mismatch"
+    return seen.code
+
+
+def _signs(signs: t.Iterable[Sign], lines: t.Sequence[str]) -> t.Iterator[_Seen]:
+    """Each sign that is in the log, at its last place."""
+    for sign in signs:
+        seen = _seen(sign, lines)
+        if seen is not None:
+            yield seen
+
+
+def _seen(sign: Sign, lines: t.Sequence[str]) -> _Seen | None:
+    if sign.unless and any(map(sign.unless.search, lines)):
+        return None
+    for at in range(len(lines) - 1, -1, -1):
+        match = sign.pattern.search(lines[at])
+        if match and _in_place(sign, lines, at):
+            return _with_context(sign, lines, at, match)
+    return None
+
+
+def _in_place(sign: Sign, lines: t.Sequence[str], at: int) -> bool:
+    if sign.after and not any(map(sign.after.search, lines[:at])):
+        return False
+    return not (sign.before and any(map(sign.before.search, lines[:at])))
+
+
+def _with_context(sign: Sign, lines: t.Sequence[str], at: int, match: t.Match[str]) -> _Seen | None:
+    """None where a line that belongs to it, and gives its values, is missing."""
+    found, groups = [], {}
+    for pattern in sign.context:
+        places = [place for place in range(at, -1, -1) if pattern.search(lines[place])]
+        if places:
+            found.append(places[0])
+            groups.update(_groups(pattern.search(lines[places[0]])))
+        elif pattern.groups or sign.code == "no_answer_on_4500":
+            return None
+    groups.update(_groups(match))
+    places_in_order = sorted({*found, at})
+    return _Seen(sign.code, tuple(lines[place] for place in places_in_order), groups)
+
+
+def _groups(match: t.Match[str] | None) -> dict[str, str]:
+    return {key: text for key, text in match.groupdict().items() if text} if match else {}
+
+
+def _finding(attempt: Attempt, code: str, evidence: tuple[str, ...]) -> Finding:
+    return Finding(CAUSES[code], attempt.connection, attempt.child, evidence=evidence)
+
+
+def _told(side: str, lines: t.Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"{side}: {_PREFIX.sub('', line).strip()}" for line in lines)
+
+
+def _masked(lines: tuple[str, ...], connection: IkeConnection) -> tuple[str, ...]:
+    """charon logs no PSK; what somebody has pasted may hold it all the same."""
+    secret = connection.psk.reveal().decode("utf-8", "replace") if connection.psk else ""
+    return tuple(line.replace(secret, MASK) if secret else line for line in lines)
+
+
+def _places(cause: Cause) -> list[dict[str, str]]:
+    return [{"side": place.side, "option": place.option} for place in cause.where]

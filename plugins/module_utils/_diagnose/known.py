@@ -1,0 +1,49 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What of our own configuration a cause is about, in a line. Never a secret."""
+
+from __future__ import annotations
+
+from .._model.child import ChildSa
+from .._model.connection import IkeConnection
+
+
+def of_our_side(aspect: str, connection: IkeConnection, child: ChildSa | None) -> str:
+    """Empty for an aspect of a phase 2 where none is meant."""
+    values = {
+        "": "",
+        "gateway": connection.remote_gateway,
+        "local_address": connection.local_address or "",
+        "version": connection.key_exchange,
+        "authentication": connection.authentication,
+        "negotiation_mode": connection.negotiation_mode,
+        "behavior": connection.connection_behavior,
+        "identity": _own_identity(connection),
+        "peer_identity": connection.peer_identity,
+        "identities": f"{_own_identity(connection)} to {connection.peer_identity}",
+        "ike_proposals": ", ".join(item.keyword() for item in connection.encryption),
+    }
+    if child is not None:
+        values["mode"] = child.mode
+        proposals = (item.keyword() for item in child.encryption)
+        values["esp_proposals"] = f"{child.protocol}: {', '.join(proposals)}"
+        values["selectors"] = selectors(child)
+    return values.get(aspect, "")
+
+
+def selectors(child: ChildSa) -> str:
+    """``10.1.0.0/24 to 10.2.0.0/24``."""
+    if not child.local_network:
+        return "the two gateways"
+    local, remote = (
+        ", ".join(map(str, networks)) for networks in (child.local_network, child.remote_network)
+    )
+    return f"{local} to {remote}"
+
+
+def _own_identity(connection: IkeConnection) -> str:
+    return connection.identifier or connection.local_address or "the address in use"

@@ -1,0 +1,67 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Lists of proposals as charon logs them, and where they differ."""
+
+from __future__ import annotations
+
+import re
+
+_KINDS = (
+    ("PRF", re.compile(r"PRF_")),
+    ("DH group", re.compile(r"(?:KE\d_)?(?:MODP|ECP|CURVE|ML_KEM|NTRU|NEWHOPE|FRODO|KYBER)_")),
+    ("ESN", re.compile(r"(?:NO_)?EXT_SEQ")),
+    ("hash", re.compile(r"HMAC_|AES_XCBC_|AES_CMAC_|AES_\d+_GMAC")),
+    ("encryption", re.compile(r"")),
+)
+# For a proposal that has none of a kind.
+_NONE = "none"
+
+Transforms = dict[str, frozenset[str]]
+
+
+def differences(ours: str, theirs: str) -> tuple[str, ...]:
+    """The kinds of algorithms of which two lists have none in common; ``protocol`` alone if that.
+
+    ``ours`` is as in ``IKE:AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048, IKE:...``.
+    Empty where each kind has one in common, if in no combination.
+    """
+    one, other = _parsed(ours), _parsed(theirs)
+    if not {protocol for protocol, _ in one} & {protocol for protocol, _ in other}:
+        return ("protocol",)
+    return tuple(
+        kind for kind, _pattern in reversed(_KINDS) if not _all(one, kind) & _all(other, kind)
+    )
+
+
+def only_group_differs(ours: str, theirs: str) -> bool:
+    """Whether there is a combination on both sides that differs in nothing but the DH group."""
+    kinds = [kind for kind, _pattern in _KINDS if kind != "DH group"]
+    return any(
+        protocol == other_protocol and all(one[kind] & other[kind] for kind in kinds)
+        for protocol, one in _parsed(ours)
+        for other_protocol, other in _parsed(theirs)
+    )
+
+
+def _all(proposals: list[tuple[str, Transforms]], kind: str) -> frozenset[str]:
+    return frozenset(name for _protocol, item in proposals for name in item[kind])
+
+
+def _parsed(text: str) -> list[tuple[str, Transforms]]:
+    proposals = []
+    for item in text.split(","):
+        protocol, _colon, names = item.strip().partition(":")
+        found: dict[str, set[str]] = {}
+        for name in names.split("/"):
+            found.setdefault(_kind(name), set()).add(name)
+        transforms = {kind: frozenset(found.get(kind, {_NONE})) for kind, _pattern in _KINDS}
+        proposals.append((protocol, transforms))
+    return proposals
+
+
+def _kind(name: str) -> str:
+    return next(kind for kind, pattern in _KINDS if pattern.match(name))

@@ -1,0 +1,91 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What one side can see of the other's refusal. What lies behind it, the peer's log tells."""
+
+from __future__ import annotations
+
+from .cause import Cause, both, of_theirs
+
+REFUSALS = (
+    Cause(
+        "peer_refused_phase1",
+        "The peer answers that it chooses none of the proposals for phase 1 (NO_PROPOSAL_CHOSEN).",
+        both("ipsec_phase1 encryption", "ipsec_phase1 key_exchange"),
+        "Read the log of the peer: it tells whether it has no configuration for us, or other "
+        "algorithms.",
+        aspect="ike_proposals",
+        candidates=("ike_proposal_mismatch", "config_unknown_to_peer"),
+    ),
+    Cause(
+        "peer_refused_authentication",
+        "The peer answers that it could not authenticate us (AUTHENTICATION_FAILED).",
+        both("ipsec_phase1 psk", "ipsec_phase1 identifier", "ipsec_phase1 peer_identifier"),
+        "Read the log of the peer: it tells which of these it was. The protocol does not.",
+        aspect="identities",
+        candidates=(
+            "psk_mismatch",
+            "psk_missing_at_peer",
+            "identities_unknown_to_peer",
+            "our_identity_unknown",
+            "our_certificate_revoked",
+            "our_certificate_status_unknown",
+            "our_certificate_expired",
+            "our_certificate_untrusted",
+            "aggressive_mode_refused",
+            "negotiation_mode_mismatch",
+            "authentication_mismatch",
+        ),
+    ),
+    Cause(
+        "peer_refused_keys",
+        "The peer does not go on after the key exchange (INVALID_KE_PAYLOAD).",
+        of_theirs("ipsec_phase1 psk", "ipsec_phase1 encryption"),
+        "Read the log of the peer. With IKEv1 it mostly has no key for us, since it must look it "
+        "up at this point.",
+        aspect="identities",
+        candidates=("psk_missing_at_peer", "ike_proposal_mismatch"),
+    ),
+    Cause(
+        "peer_refused_phase2",
+        "The peer answers that it chooses none of the proposals for phase 2 "
+        "(NO_PROPOSAL_CHOSEN). Phase 1 is in order.",
+        both("ipsec_phase2 encryption", "ipsec_phase2 protocol"),
+        "Read the log of the peer: it shows both lists of proposals.",
+        aspect="esp_proposals",
+        candidates=(
+            "esp_proposal_mismatch",
+            "protocol_mismatch",
+            "pfs_mismatch",
+            "peer_kernel_refuses_sa",
+        ),
+    ),
+    Cause(
+        "peer_refused_rekeying",
+        "The peer took the proposals for phase 2 when the tunnel came up, and refuses them when "
+        "it is rekeyed (NO_PROPOSAL_CHOSEN).",
+        both("ipsec_phase2 encryption[].dh_group"),
+        "Compare the DH group of phase 2 on both sides. With IKEv2 it is first negotiated when the "
+        "keys are renewed.",
+        aspect="esp_proposals",
+        candidates=("pfs_mismatch", "esp_proposal_mismatch"),
+    ),
+    Cause(
+        "peer_refused_selectors",
+        "The peer does not take the networks of phase 2 (TS_UNACCEPTABLE, with IKEv1 "
+        "INVALID_ID_INFORMATION). Phase 1 is in order.",
+        both("ipsec_phase2 local_network", "ipsec_phase2 remote_network", "ipsec_phase2 mode"),
+        "Compare the networks and the mode of both sides, then read the log of the peer.",
+        aspect="selectors",
+        candidates=("selector_mismatch", "mode_mismatch", "peer_kernel_refuses_policy"),
+    ),
+    Cause(
+        "peer_refused",
+        "The peer has refused, for a reason that is in the evidence.",
+        of_theirs("the log of the peer"),
+        "Read the log of the peer.",
+    ),
+)

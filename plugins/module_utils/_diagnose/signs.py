@@ -1,0 +1,235 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Lines of charon's log, and the causes that they tell of.
+
+The tables are in the order in which signs are believed: what names the cause itself first, then
+what the peer answers, then silence. Texts are those of strongSwan 5.9.8 and 6.0.1.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+_Pattern = t.Pattern[str]
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A line that matches ``pattern`` tells of the cause ``code``.
+
+    Named groups ``ours`` and ``theirs`` are what each side has. ``context`` are lines before it
+    that belong to it, and may have these groups too. It counts only after a line that matches
+    ``after``, before any that matches ``before``, and where nothing matches ``unless``.
+    """
+
+    pattern: _Pattern
+    code: str
+    context: tuple[_Pattern, ...] = ()
+    after: _Pattern | None = None
+    before: _Pattern | None = None
+    unless: _Pattern | None = None
+
+
+def _sign(
+    pattern: str,
+    code: str,
+    *context: str,
+    after: str = "",
+    before: str = "",
+    unless: str = "",
+) -> Sign:
+    return Sign(
+        re.compile(pattern),
+        code,
+        tuple(re.compile(item) for item in context),
+        re.compile(after) if after else None,
+        re.compile(before) if before else None,
+        re.compile(unless) if unless else None,
+    )
+
+
+_CHILD_UP = r"CHILD_SA \S+ established with SPIs "
+# Phase 1 is done: for what IKEv1 says in the same words of both phases.
+_ESTABLISHED = rf"IKE_SA \S+ established between |{_CHILD_UP}"
+_RECEIVED = r"received packet: from "
+_NAT_PORT = r"sending packet: from \S+\[\d+\] to \S+\[4500\]"
+_ID = r"'(?P<{}>[^']*)'(?:\[\S+\])?"
+
+# Undecryptable, and that in the first messages under the new keys: IKEv1 makes them of the PSK.
+_UNDECRYPTABLE = (
+    r"invalid (?:HASH|ID)_V1 payload length, decryption failed\?|could not decrypt payloads"
+)
+
+# The side that verifies a certificate, and what it finds.
+_CERTIFICATE_SIGNS = (
+    (r"certificate was revoked on ", "revoked"),
+    (r"subject certificate invalid \(valid from ", "expired"),
+    (r"constraint check failed: RULE_(?:CRL|OCSP)_VALIDATION is ", "status_unknown"),
+    (r"certificate status is not available", "status_unknown"),
+    (r"no issuer certificate found for ", "untrusted"),
+    (r"no trusted \S+ public key found for ", "untrusted"),
+)
+
+
+def _certificates(whose: str) -> tuple[Sign, ...]:
+    return tuple(
+        _sign(pattern, f"{whose}_certificate_{fault}") for pattern, fault in _CERTIFICATE_SIGNS
+    )
+
+
+_KERNEL_SA = (
+    r"unable to install inbound and outbound IPsec SA \(SAD\) in kernel|unable to add SAD entry"
+)
+_KERNEL_POLICY = (
+    r"unable to install IPsec policies \(SPD\) in kernel|error installing route with policy"
+)
+
+# In the log of the side that has called.
+OUR_SIGNS: tuple[Sign, ...] = (
+    _sign(rf"no shared key found for {_ID.format('ours')} - {_ID.format('theirs')}", "psk_missing"),
+    _sign(
+        r"IDir '(?P<theirs>[^']*)' does not match to '(?P<ours>[^']*)'", "peer_identity_mismatch"
+    ),
+    _sign(
+        r"constraint check failed: identity '(?P<ours>[^']*)' required", "peer_identity_mismatch"
+    ),
+    _sign(r"tried \d+ shared keys? for .* but MAC mismatched", "psk_mismatch"),
+    _sign(r"calculated HASH does not match HASH payload", "psk_mismatch"),
+    _sign(_UNDECRYPTABLE, "psk_mismatch", before=_ESTABLISHED),
+    _sign(r"unable to resolve (?P<ours>\S+), initiate aborted", "gateway_unresolvable"),
+    _sign(
+        r"(?:configured|negotiated) (?:DH group|key exchange method) (?P<ours>\S+) not supported",
+        "algorithm_unavailable",
+    ),
+    _sign(_KERNEL_SA, "kernel_refuses_sa", r"received netlink error: "),
+    _sign(_KERNEL_POLICY, "kernel_refuses_policy"),
+    _sign(r"local traffic selector missing in configuration", "mode_mismatch"),
+    *_certificates("peer"),
+    _sign(r"not establishing CHILD_SA .* due to existing duplicate", "already_up"),
+    # What the peer answers.
+    _sign(
+        r"received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built|CHILD_SA rekeying failed",
+        "peer_refused_rekeying",
+        after=_CHILD_UP,
+    ),
+    _sign(r"received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built", "peer_refused_phase2"),
+    _sign(r"received TS_UNACCEPTABLE notify, no CHILD_SA built", "peer_refused_selectors"),
+    _sign(r"received \w+ notify, no CHILD_SA built", "peer_refused"),
+    _sign(r"received NO_PROPOSAL_CHOSEN error notify", "peer_refused_rekeying", after=_CHILD_UP),
+    _sign(r"received NO_PROPOSAL_CHOSEN error notify", "peer_refused_phase2", after=_ESTABLISHED),
+    _sign(
+        r"received INVALID_ID_INFORMATION error notify",
+        "peer_refused_selectors",
+        after=_ESTABLISHED,
+    ),
+    _sign(r"received NO_PROPOSAL_CHOSEN (?:notify error|error notify)", "peer_refused_phase1"),
+    _sign(
+        r"received AUTHENTICATION_FAILED (?:notify error|error notify)",
+        "peer_refused_authentication",
+    ),
+    _sign(
+        r"received INVALID_ID_INFORMATION error notify",
+        "peer_refused_authentication",
+        before=_ESTABLISHED,
+    ),
+    _sign(r"received INVALID_KE_PAYLOAD error notify", "peer_refused_keys"),
+    _sign(r"received \w+ (?:notify error|error notify)", "peer_refused"),
+    # Dead peer detection.
+    _sign(r"DPD check timed out, enforcing DPD action", "peer_dead"),
+    _sign(
+        r"giving up after \d+ retransmits", "peer_dead", r"sending DPD request", after=_ESTABLISHED
+    ),
+    # It was up, for a moment.
+    _sign(
+        r"received DELETE for (?:IKE_SA|ESP CHILD_SA|AH CHILD_SA)",
+        "closed_by_peer",
+        after=_ESTABLISHED,
+    ),
+    # Silence.
+    _sign(
+        r"retransmit \d+ of request (?:with message ID [1-9]|message ID 0, seq [2-9])",
+        "no_answer_on_4500",
+        _RECEIVED,
+        _NAT_PORT,
+        after=_RECEIVED,
+        before=_ESTABLISHED,
+    ),
+    _sign(
+        r"retransmit \d+ of request (?:with message ID [1-9]|message ID 0, seq [2-9])",
+        "no_answer_to_authentication",
+        _RECEIVED,
+        after=_RECEIVED,
+        before=_ESTABLISHED,
+    ),
+    _sign(r"retransmit \d+ of request (?:with )?message ID 0", "no_answer", unless=_RECEIVED),
+    _sign(r"establishing IKE_SA failed, peer not responding", "no_answer", unless=_RECEIVED),
+    _sign(r"sending packet: from ", "no_answer", unless=_RECEIVED),
+)
+
+# The peer's own words for what it does not take, after both lists of proposals.
+_NO_COMMON = (
+    r"received proposals unacceptable|no proposal found|no acceptable proposal found"
+    r"|no matching proposal found"
+)
+_LOOKING = (
+    r"looking for (?:\S.* )?peer configs matching "
+    r"(?P<theirs>\S+?)(?:\[(?P<asked>.*)\])?\.\.\.(?P<ours>\S+?)\[(?P<named>.*)\]"
+)
+
+# In the log of the side that was called. Which of the causes it is that two lists of proposals tell
+# of is found out by comparing them.
+PEER_SIGNS: tuple[Sign, ...] = (
+    _sign(r"tried \d+ shared keys? for .* but MAC mismatched", "psk_mismatch"),
+    _sign(_UNDECRYPTABLE, "psk_mismatch", before=_ESTABLISHED),
+    _sign(r"calculated HASH does not match HASH payload", "psk_mismatch"),
+    _sign(
+        rf"no shared key found for {_ID.format('theirs')} - {_ID.format('ours')}",
+        "psk_missing_at_peer",
+    ),
+    _sign(r"no IKE config found for \S+, sending NO_PROPOSAL_CHOSEN", "config_unknown_to_peer"),
+    _sign(r"Aggressive Mode PSK disabled for security reasons", "aggressive_mode_refused"),
+    _sign(
+        r"found \d+ matching configs?, but none allows pre-shared key authentication using "
+        r"(?P<ours>\w+) Mode",
+        "negotiation_mode_mismatch",
+    ),
+    _sign(
+        r"found \d+ matching configs?, but none allows (?P<ours>.*) authentication",
+        "authentication_mismatch",
+    ),
+    _sign(r"no matching peer config found", "identities_unknown_to_peer", _LOOKING),
+    _sign(r"no peer config found", "our_identity_unknown", _LOOKING),
+    _sign(
+        _NO_COMMON,
+        "ike_proposal_mismatch",
+        r"received proposals: (?P<ours>IKE:.*)",
+        r"configured proposals: (?P<theirs>IKE:.*)",
+    ),
+    _sign(
+        _NO_COMMON,
+        "esp_proposal_mismatch",
+        r"received proposals: (?P<ours>(?:ESP|AH):.*)",
+        r"configured proposals: (?P<theirs>(?:ESP|AH):.*)",
+    ),
+    _sign(r"traffic selectors\s+===\s+unacceptable", "mode_mismatch"),
+    _sign(r"traffic selectors (?P<theirs>.+) === (?P<ours>.+) unacceptable", "selector_mismatch"),
+    _sign(
+        r"no matching CHILD_SA config found for (?P<theirs>.+) === (?P<ours>.+)",
+        "selector_mismatch",
+    ),
+    _sign(_KERNEL_SA, "peer_kernel_refuses_sa", r"received netlink error: "),
+    _sign(_KERNEL_POLICY, "peer_kernel_refuses_policy"),
+    *_certificates("our"),
+    _sign(
+        r"destroying duplicate IKE_SA for peer '(?P<ours>[^']*)', received INITIAL_CONTACT",
+        "replaced_by_same_identity",
+    ),
+    _sign(r"no alternative config found", "authentication_mismatch", r"constraint check failed: "),
+    _sign(r"IDir '(?P<ours>[^']*)' does not match to '(?P<theirs>[^']*)'", "our_identity_unknown"),
+)

@@ -1,0 +1,110 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Whether an address answers through a tunnel."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from .._errors import HostError, ModelError
+from .._model.checks import IPAddress
+from .._plan.connect import Tunnel
+from .command import last_words
+from .dial import child_of
+from .host import Host
+
+_COUNT, _PATIENCE = 3, 6
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Sent from ``source``, an address of this host that the tunnel carries."""
+
+    tunnel: Tunnel
+    address: IPAddress
+    source: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``sent`` and ``received`` are the packets that the counters of the tunnel have moved by."""
+
+    probe: Probe
+    answered: bool
+    sent: int
+    received: int
+
+    @property
+    def fault(self) -> str:
+        """The code of a cause; empty where it answered, and through the tunnel."""
+        if self.sent == 0:
+            return "probe_outside_tunnel"
+        return "" if self.answered and self.received else "probe_unanswered"
+
+
+def prepare(
+    host: Host, tunnels: tuple[Tunnel, ...], addresses: tuple[IPAddress, ...]
+) -> list[Probe]:
+    """Raises ModelError for an address that no tunnel carries, or that can't be reached in one."""
+    own = [ipaddress.ip_address(item.split("%")[0]) for item in sorted(host.link.addresses())]
+    probes = []
+    for address in addresses:
+        tunnel = _carrier(tunnels, address)
+        source = next(
+            (
+                str(item)
+                for item in own
+                for network in tunnel.child.local_network
+                if item.version == address.version and item in network
+            ),
+            "",
+        )
+        if not source and tunnel.child.local_network:
+            raise ModelError(
+                "probe",
+                str(address),
+                f"can't be sent through {tunnel}: this host has no address in its local_network",
+                "nothing, or an ip_address in the network",
+            )
+        probes.append(Probe(tunnel, address, source))
+    return probes
+
+
+def _carrier(tunnels: tuple[Tunnel, ...], address: IPAddress) -> Tunnel:
+    for tunnel in tunnels:
+        networks = tunnel.child.remote_network
+        gateway = tunnel.connection.peer_address
+        if any(address in network for network in networks) or (not networks and address == gateway):
+            return tunnel
+    carried = [str(item) for tunnel in tunnels for item in tunnel.child.remote_network]
+    raise ModelError(
+        "probe",
+        str(address),
+        "is in no remote_network of the tunnels that are meant",
+        f"an address in {', '.join(carried)}" if carried else "the address of the peer",
+    )
+
+
+def send(host: Host, probe: Probe) -> Answer:
+    """A few echo requests, with the counters of the tunnel before and after."""
+    before = child_of(host, probe.tunnel)
+    argv = ["ping", "-n", "-q", "-c", str(_COUNT), "-i", "0.3", "-w", str(_PATIENCE)]
+    argv += ["-I", probe.source] if probe.source else []
+    status, printed, errors = host.run([*argv, str(probe.address)], "")
+    if status > 1:
+        raise HostError(f"probe {probe.address}", last_words(errors or printed, status))
+    after = child_of(host, probe.tunnel)
+    if before is None or after is None or before.uniqueid != after.uniqueid:
+        # Replaced meanwhile: its counters began anew.
+        moved = (after.packets_out, after.packets_in) if after else (0, 0)
+    else:
+        moved = (
+            after.packets_out - before.packets_out,
+            after.packets_in - before.packets_in,
+        )
+    return Answer(probe, status == 0, *moved)

@@ -1,0 +1,234 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The module ipsec_diagnostics: what the IKE daemon says and reads, and what is on the wire."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .._errors import HostError, ModelError
+from .._host.host import Host
+from .._host.log import MOST, Log, read_log
+from .._host.state import read_gateway
+from .._host.trace import TRACE_FILE, Listening, capture, check_filter, device_to
+from .._host.vici_facts import Facts
+from .._model import checks
+from .._model.connection import IkeConnection
+from .._model.gateway import Gateway
+from .._render.artefacts import (
+    CONF_DIR,
+    RECORD_DIR,
+    STRONGSWAN_DIR,
+    SWANCTL_DIR,
+    connection_path,
+)
+from .._render.records import masked
+from .edit import Params
+from .spec import DIAGNOSTIC_QUERIES
+
+LOGS, TCPDUMP, CONFIGURATION = DIAGNOSTIC_QUERIES
+WAN, INSIDE = "wan", "inside"
+
+_SINCE = re.compile(r"([1-9][0-9]{0,5})([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST = 31 * 86400
+# What IPsec looks like from outside.
+_IPSEC = "(udp port 500 or udp port 4500 or esp or ah)"
+_FLOWS = 50
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is asked about: one phase 1, or all those of a network, or of the host."""
+
+    gateway: Gateway
+    network: str | None
+    phase1: IkeConnection | None
+
+    @property
+    def connections(self) -> tuple[IkeConnection, ...]:
+        if self.phase1 is not None:
+            return (self.phase1,)
+        if self.network is not None:
+            return self.gateway.connections_of(self.network)
+        return tuple(self.gateway.connections.values())
+
+
+def look(host: Host, params: Params, *, check: bool) -> tuple[Facts, list[str]]:
+    """The answer, without warnings. Raises ModelError before anything is run, and HostError."""
+    query = params["query"]
+    if query != TCPDUMP:
+        _has_no_use(params, "filter", "interface")
+    if query != LOGS:
+        _has_no_use(params, "grep", "since")
+    if query == TCPDUMP:
+        return _tcpdump(host, params, check=check), []
+    return (_logs if query == LOGS else _configuration)(host, params), []
+
+
+def _has_no_use(params: Params, *options: str) -> None:
+    for option in options:
+        if params[option] is not None:
+            why = f"has no use with query {params['query']}"
+            raise ModelError(option, params[option], why, "nothing")
+
+
+def _subject(host: Host, params: Params) -> Subject:
+    gateway = read_gateway(host.files)
+    chosen: dict[str, str | None] = {}
+    for option, known in (("network", gateway.networks), ("phase1", gateway.connections)):
+        name = chosen[option] = params[option]
+        if name is not None and name not in known:
+            legal = ", ".join(sorted(known)) or "none: there is none on this host"
+            raise ModelError(option, name, "does not exist on this host", legal)
+    phase1 = gateway.connections[chosen["phase1"]] if chosen["phase1"] is not None else None
+    network = chosen["network"]
+    if phase1 is not None and network not in (None, phase1.network):
+        raise ModelError("network", network, f"does not have phase 1 {phase1.name}", phase1.network)
+    return Subject(gateway, phase1.network if phase1 is not None else network, phase1)
+
+
+def _logs(host: Host, params: Params) -> Facts:
+    since = _since(params["since"] or "1h")
+    count = checks.number("lines", params["lines"], 1, MOST)
+    wanted = _line_of_text("grep", params["grep"]) if params["grep"] is not None else ""
+    subject = _subject(host, params)
+    found = read_log(host.run, since=since)
+    if subject.network is not None:
+        tunnels = ((item.name, item.remote_gateway) for item in subject.connections)
+        found = Log(found).about(*tunnels)
+    lines = [str(line) for line in found]
+    lines = [line for line in lines if wanted.casefold() in line.casefold()]
+    return {"query": LOGS, "found": len(lines), "lines": lines[-count:]}
+
+
+def _since(text: str) -> int:
+    match = _SINCE.fullmatch(text)
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+    if not 0 < seconds <= _LONGEST:
+        legal = "a number with s, m, h or d, such as 15m, up to 31d"
+        raise ModelError("since", text, "is not a legal value", legal)
+    return seconds
+
+
+def _line_of_text(option: str, value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= 1000 or not value.isprintable():
+        raise ModelError(option, value, "is not a legal value", "one line of up to 1000 characters")
+    return value
+
+
+def _configuration(host: Host, params: Params) -> Facts:
+    """Texts that can be handed on; a phase 1 that was not asked for is left out."""
+    subject = _subject(host, params)
+    asked = {connection_path(item.name) for item in subject.connections}
+    others = {*host.files.find(connection_path("*"))} - asked
+    paths = [path for pattern in _FILES for path in host.files.find(pattern) if path not in others]
+    return {"query": CONFIGURATION, "files": {path: _shown(host, path) for path in paths}}
+
+
+def _shown(host: Host, path: str) -> str:
+    file = host.files.read(path) if host.files.kind(path) == "file" else None
+    text = file.data.decode("utf-8", "replace") if file is not None else ""
+    if not path.endswith(".conf"):
+        return text
+    # What is not complete in itself would be hidden whole.
+    includes = "".join(f"{line}\n" for line in _INCLUDE.findall(text))
+    return includes + masked(_INCLUDE.sub("", text))
+
+
+_INCLUDE = re.compile(r"^[ \t]*include[ \t].*$", re.MULTILINE)
+_FILES = (
+    f"{SWANCTL_DIR}/swanctl.conf",
+    f"{CONF_DIR}/*.conf",
+    "/etc/strongswan.conf",
+    f"{STRONGSWAN_DIR}/*.conf",
+    f"{RECORD_DIR}/*.json",
+    f"{RECORD_DIR}/*.nft",
+)
+
+
+def _tcpdump(host: Host, params: Params, *, check: bool) -> Facts:
+    seconds = checks.number("seconds", params["seconds"], 1, 300)
+    count = checks.number("count", params["count"], 1, MOST)
+    told = checks.number("lines", params["lines"], 1, MOST)
+    filters = []
+    if params["filter"] is not None:
+        own = _line_of_text("filter", params["filter"])
+        check_filter(host.run, own)
+        filters = [f"({own})"]
+    subject = _subject(host, params)
+    side = params["interface"] or WAN
+    device = _device(host, subject, side)
+    base = _outside(subject) if side == WAN else _in_the_clear(subject)
+    expression = " and ".join([*([base] if base else []), *filters])
+    facts: Facts = {"query": TCPDUMP, "interface": device, "filter": expression}
+    if check:
+        return {**facts, "packets": 0, "dropped": 0, "flows": [], "lines": [], **_NO_FILE}
+    what = Listening(device, expression, seconds, count, told, clear=side != WAN)
+    trace = capture(host.run, host.files, what)
+    keys = ("source", "destination", "kind", "packets")
+    return {
+        **facts,
+        "packets": trace.packets,
+        "dropped": trace.dropped,
+        "flows": [dict(zip(keys, flow)) for flow in trace.flows[:_FLOWS]],
+        "lines": list(trace.lines),
+        "pcap": TRACE_FILE,
+        "size": trace.size,
+    }
+
+
+_NO_FILE = {"pcap": None, "size": 0}
+
+
+def _device(host: Host, subject: Subject, side: str) -> str:
+    if side == WAN:
+        return _wan(host, subject)
+    if side == INSIDE:
+        if subject.network is None:
+            raise ModelError("network", None, "is missing for interface inside", "a VPN network")
+        return subject.gateway.networks[subject.network].device
+    name = checks.interface_name("interface", side)
+    existing = host.link.names()
+    if name not in existing:
+        legal = ", ".join([WAN, INSIDE, *existing])
+        raise ModelError("interface", name, "does not exist on this host", legal)
+    return name
+
+
+def _wan(host: Host, subject: Subject) -> str:
+    """Where the peer is reached; every interface where that can't be told."""
+    if subject.phase1 is not None and subject.phase1.peer_address is not None:
+        address = str(subject.phase1.peer_address)
+        device = device_to(host.run, address)
+        if device is None:
+            raise HostError(f"reach phase 1 {subject.phase1.name}", f"no route to {address}")
+        return device
+    network = subject.gateway.networks.get(subject.network or "")
+    if network is not None and len(network.ike_interfaces) == 1:
+        return network.ike_interfaces[0]
+    return "any"
+
+
+def _outside(subject: Subject) -> str:
+    peer = subject.phase1.peer_address if subject.phase1 is not None else None
+    return f"host {peer} and {_IPSEC}" if peer is not None else _IPSEC
+
+
+def _in_the_clear(subject: Subject) -> str:
+    """Traffic that is to go through the tunnel, or that of the network."""
+    if subject.phase1 is not None:
+        pairs = [
+            f"(net {local} and net {remote})"
+            for child in subject.phase1.children
+            for local, remote in child.selector_pairs
+        ]
+        return f"({' or '.join(pairs)})" if pairs else ""
+    network = subject.gateway.networks.get(subject.network or "")
+    inside = network.network_address if network is not None else None
+    return f"net {inside}" if inside is not None else ""

@@ -1,0 +1,106 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Why tunnels are not up, from what the IKE daemon has written to the journal."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import replace
+
+from .._diagnose.explain import Attempt, Finding, explain
+from .._host.host import Host
+from .._host.log import Log, LogLine, ended, last_attempt, read_log, since_loaded
+from .._host.vici_facts import Facts
+from .._model.child import ChildSa
+from .._model.connection import IkeConnection
+from .connect import unreachable
+from .status import CONNECTING, DISABLED, DOWN, IDLE, UP, phase1_state
+
+# How much of the journal is looked through, and how much of it is returned for each tunnel.
+_LINES, _TOLD = 5000, 20
+
+# That there is nothing to be found is no explanation.
+_UNTOLD = ("not_established", "nobody_called")
+_PACKET = re.compile(r"^(sending|received) packet: ")
+
+
+def add_reasons(host: Host, pid: int, found: t.Iterable[tuple[IkeConnection, Facts]]) -> None:
+    """To each phase 1 that is not up, since when and why, and what the daemon has said last.
+
+    Only the last attempt of the daemon ``pid`` counts, since it has the connection. One that waits
+    is down all the same if that has failed. Raises HostError.
+    """
+    asked = [(item, facts) for item, facts in found if facts["state"] not in (UP, DISABLED)]
+    if not asked:
+        return
+    log = Log(read_log(host.run, lines=_LINES))
+    for connection, facts in asked:
+        lines = log.about((connection.name, connection.remote_gateway))
+        facts["log"] = [str(line) for line in lines[-_TOLD:]]
+        attempt = last_attempt(since_loaded(lines, connection.name, pid, at_all=False))
+        latest = last_attempt(since_loaded(lines, connection.name, pid, at_all=True))
+        for child, entry in zip(connection.children, facts["phase2"]):
+            waits = entry["state"] == IDLE
+            _add_reason(host, connection, child, entry, latest if waits else attempt)
+        _sum_up(host, connection, facts, attempt)
+        for entry in (facts, *facts["phase2"]):
+            if entry["state"] in (DOWN, IDLE) and entry["since"] is None:
+                entry["since"] = ended(lines)
+
+
+def _add_reason(
+    host: Host,
+    connection: IkeConnection,
+    child: ChildSa,
+    entry: Facts,
+    attempt: t.Sequence[LogLine],
+) -> None:
+    finding = _why(host, connection, child, attempt)
+    if finding is None or entry["state"] not in (DOWN, IDLE, CONNECTING):
+        return
+    if entry["state"] == IDLE:
+        if any(_established(child.name, line.text) for line in attempt):
+            # It was up, and may come up again.
+            return
+        entry["state"] = DOWN
+    # An attempt that has just begun is no failure yet.
+    if entry["state"] == DOWN or any("retransmit" in line.text for line in attempt):
+        entry["explanation"] = finding.to_result()
+
+
+def _established(child: str, text: str) -> bool:
+    return text.startswith(f"CHILD_SA {child}{{") and " established with SPIs " in text
+
+
+def _sum_up(
+    host: Host, connection: IkeConnection, facts: Facts, attempt: t.Sequence[LogLine]
+) -> None:
+    """What is known of its phase 2 objects is known of it; without any, it is asked itself."""
+    reasons = [entry["explanation"] for entry in facts["phase2"] if entry["explanation"]]
+    if facts["phase2"] and facts["state"] != CONNECTING:
+        states = [entry["state"] for entry in facts["phase2"]]
+        facts["state"] = phase1_state(states, enabled=True, up=False, busy=False, waiting=True)
+    elif facts["state"] == DOWN:
+        finding = _why(host, connection, None, attempt)
+        reasons = [finding.to_result()] if finding is not None else []
+    facts["explanation"] = reasons[0] if reasons else None
+
+
+def _why(
+    host: Host, connection: IkeConnection, child: ChildSa | None, lines: t.Sequence[LogLine]
+) -> Finding | None:
+    texts = tuple(line.text for line in lines)
+    packets = [match[1] for match in map(_PACKET.match, texts) if match]
+    called = packets[0] == "sending" if packets else True
+    if not texts:
+        return None
+    attempt = Attempt(connection, child, texts, called=called)
+    finding = explain(attempt)
+    if finding.cause.code == "no_answer":
+        finding = explain(replace(attempt, seen=unreachable(host, connection)))
+    return None if finding.cause.code in _UNTOLD else finding

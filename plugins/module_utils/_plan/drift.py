@@ -1,0 +1,48 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What is not as it is configured, without an edit of anybody: the plan of what is there already.
+
+A Gateway is compared with itself, so that whatever differs was changed by somebody else.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+
+from .._render.artefacts import Artefacts, SwanctlFile
+from .files import written
+from .observed import Observed
+from .plan import Difference
+from .planner import Scope, make_plan
+from .swanctl import plan_swanctl
+
+
+def drift_of_files(
+    files: t.Sequence[SwanctlFile], observed: Observed
+) -> t.Iterator[tuple[Difference, ...]]:
+    """Of each file under conf.d, and of what the daemon is to have loaded from it."""
+    daemon = observed.daemon
+    traps: dict[str, set[tuple[str, str]]] = {}
+    for trap in daemon.traps:
+        traps.setdefault(trap[0], set()).add(trap)
+    for parts in files:
+        if not daemon.version:
+            # It does not answer, and holds nothing.
+            yield written((parts.file, *parts.extra_files), observed).differences
+            continue
+        # Of a thousand tunnels each would look through the traps of all.
+        own = frozenset(trap for name in parts.owned for trap in traps.get(name, ()))
+        seen = replace(observed, daemon=replace(daemon, traps=own))
+        yield plan_swanctl(parts, parts, seen).differences
+
+
+def drift_of_host(wanted: Artefacts, observed: Observed, scope: Scope) -> tuple[Difference, ...]:
+    """Of networks, their shunts and conf texts, and of the daemon-wide settings."""
+    if not observed.daemon.version:
+        scope = Scope(scope.networks)
+    return make_plan(wanted, wanted, observed, scope).differences

@@ -1,0 +1,222 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What many gateways say of themselves, put together: tunnels, sites, and what is wrong. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import datetime
+
+from ._topology import placed, size_of
+
+Facts = t.Mapping[str, t.Any]
+Made = dict[str, t.Any]
+
+# From what needs somebody now to what nobody need look at. `unknown` is a host that told nothing.
+ORDER = ("down", "partial", "unknown", "connecting", "idle", "up", "disabled")
+_WRONG = ("down", "partial", "connecting")
+
+
+def fleet(results: t.Mapping[str, Facts], addresses: t.Mapping[str, str] | None = None) -> Made:
+    """``results`` are what ipsec_info returned, or how it failed, by name of the host.
+
+    By ``addresses`` the peers of a host may know it, besides those of its interfaces.
+    """
+    hosts = {name: _Host(result) for name, result in sorted(results.items())}
+    sites = _Sites(hosts, addresses or {})
+    gateways = [_gateway(name, host) for name, host in hosts.items()]
+    tunnels = sorted(
+        (
+            tunnel
+            for name, host in hosts.items()
+            for phase1 in host.info.get("phase1", ())
+            for tunnel in _tunnels(name, phase1, sites, host.info["time"])
+        ),
+        key=lambda item: (
+            ORDER.index(item["state"]),
+            item["gateway"],
+            item["phase1"],
+            item["phase2"] or "",
+        ),
+    )
+    states = [item["state"] for item in tunnels]
+    return {
+        "counts": {state: states.count(state) for state in ORDER if state in states},
+        "gateways": gateways,
+        "troubles": _troubles(tunnels),
+        "tunnels": tunnels,
+        "topology": _topology(gateways, tunnels),
+    }
+
+
+class _Host:
+    """``error`` is why there is no ``info``."""
+
+    def __init__(self, result: Facts) -> None:
+        self.info: Facts = result.get("ipsec_info") or {}
+        self.error = None if self.info else str(result.get("msg") or "it has not been asked")
+
+
+class _Sites:
+    """Who a peer is: another host of the fleet, or somebody else, known by the address."""
+
+    def __init__(self, hosts: t.Mapping[str, _Host], addresses: t.Mapping[str, str]) -> None:
+        self._hosts: dict[str, str] = {}
+        for name, host in hosts.items():
+            for known in (name, addresses.get(name), *host.info.get("addresses", ())):
+                if known:
+                    self._hosts.setdefault(str(known), name)
+
+    def of(self, gateway: str, phase1: Facts) -> str:
+        """By the address that is configured, or the one that an SA has found."""
+        configured = str(phase1["options"]["remote_gateway"])
+        seen = [str(sa["remote_host"]) for sa in phase1["sas"] if sa["remote_host"]]
+        for address in (configured, *seen):
+            if self._hosts.get(address, gateway) != gateway:
+                return self._hosts[address]
+        return seen[0] if configured == "%any" and seen else configured
+
+
+def _gateway(name: str, host: _Host) -> Made:
+    info = host.info
+    daemon = info.get("daemon", {})
+    return {
+        "name": name,
+        "error": host.error,
+        "running": bool(daemon.get("running")),
+        "version": daemon.get("version"),
+        "dataplane": daemon.get("dataplane"),
+        "networks": [
+            {key: network[key] for key in ("name", "state", "interface", "addresses")}
+            for network in info.get("networks", ())
+        ],
+        "drift": list(info.get("drift", ())),
+        "unmanaged": list(info.get("unmanaged", ())),
+    }
+
+
+def _tunnels(gateway: str, phase1: Facts, sites: _Sites, now: str) -> t.Iterator[Made]:
+    """One for each phase 2, since that is what carries traffic; a phase 1 without any is one."""
+    shared = {
+        "gateway": gateway,
+        "phase1": phase1["name"],
+        "network": phase1["network"],
+        "peer": sites.of(gateway, phase1),
+        "remote_gateway": phase1["options"]["remote_gateway"],
+        "ike": phase1["sas"][0]["algorithms"] if phase1["sas"] else None,
+        "ike_version": phase1["sas"][0]["version"] if phase1["sas"] else None,
+        "certificate": _certificate(phase1["certificates"], now),
+        "drift": list(phase1["drift"]),
+    }
+    if not phase1["phase2"]:
+        yield {**shared, **_own(phase1, None, now)}
+    for phase2 in phase1["phase2"]:
+        yield {**shared, **_own(phase1, phase2, now)}
+
+
+def _own(phase1: Facts, phase2: Facts | None, now: str) -> Made:
+    it = phase2 if phase2 is not None else phase1
+    sas = phase2["sas"] if phase2 is not None else []
+    options = phase2["options"] if phase2 is not None else {}
+    well = it["state"] in ("up", "disabled")
+    return {
+        "phase2": phase2["name"] if phase2 is not None else None,
+        "state": it["state"],
+        "since": it["since"],
+        "age": _seconds(it["since"], now),
+        "local_network": list(options.get("local_network") or ()),
+        "remote_network": list(options.get("remote_network") or ()),
+        "algorithms": sas[0]["algorithms"] if sas else None,
+        "protocol": sas[0]["protocol"] if sas else options.get("protocol"),
+        "bytes_in": sum(sa["bytes_in"] for sa in sas),
+        "bytes_out": sum(sa["bytes_out"] for sa in sas),
+        "rekey_in": min((sa["rekey_in"] for sa in sas if sa["rekey_in"] is not None), default=None),
+        "explanation": None if well else it.get("explanation"),
+        "log": [] if well else list(phase1["log"]),
+    }
+
+
+def _certificate(certificates: t.Iterable[Facts], now: str) -> Made | None:
+    """The one that expires first; ``days`` is negative when it has."""
+    dated = [item for item in certificates if item["not_after"]]
+    if not dated:
+        return None
+    first = min(dated, key=lambda item: str(item["not_after"]))
+    left = _seconds(now, str(first["not_after"])) or 0
+    return {
+        "subject": first["subject"],
+        "not_after": first["not_after"],
+        "days": left // 86400,
+    }
+
+
+def _troubles(tunnels: t.Sequence[Facts]) -> list[Made]:
+    """What is wrong, once for each phase 1, and the two ends of a tunnel one after the other."""
+    found: dict[tuple[str, str], list[Facts]] = {}
+    for tunnel in tunnels:
+        if tunnel["state"] in _WRONG:
+            found.setdefault((tunnel["gateway"], tunnel["phase1"]), []).append(tunnel)
+    told = ("gateway", "phase1", "peer", "state", "since", "age", "drift", "log")
+    troubles = [
+        {
+            **{key: group[0][key] for key in told},
+            "phase2": [item["phase2"] for item in group if item["phase2"]],
+            "explanation": next((it["explanation"] for it in group if it["explanation"]), None),
+        }
+        for group in found.values()
+    ]
+    return sorted(troubles, key=lambda it: (sorted((it["gateway"], it["peer"])), it["gateway"]))
+
+
+def _seconds(begin: str | None, end: str) -> int | None:
+    if begin is None:
+        return None
+    return int((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds())
+
+
+def _topology(gateways: t.Sequence[Facts], tunnels: t.Sequence[Facts]) -> Made:
+    silent = {item["name"] for item in gateways if item["error"]}
+    states: dict[tuple[str, str], list[str]] = {}
+    for tunnel in tunnels:
+        pair = sorted((tunnel["gateway"], tunnel["peer"]))
+        states.setdefault((pair[0], pair[1]), []).append(tunnel["state"])
+    own = [item["name"] for item in gateways]
+    sites = own + sorted({name for pair in states for name in pair} - {*own})
+    size = size_of(len(sites))
+    places = placed(sites, states.keys(), size)
+    return {
+        "width": size[0],
+        "height": size[1],
+        "sites": [
+            {
+                "name": name,
+                "managed": name in own,
+                "state": "unknown" if name in silent else "up",
+                "x": places[name][0],
+                "y": places[name][1],
+            }
+            for name in sites
+        ],
+        "lines": [
+            {
+                "between": list(pair),
+                "state": _together(found),
+                "tunnels": len(found),
+                "from": list(places[pair[0]]),
+                "to": list(places[pair[1]]),
+            }
+            for pair, found in sorted(states.items())
+        ],
+    }
+
+
+def _together(states: t.Sequence[str]) -> str:
+    """Some up and some down is neither; what is switched off counts only where all is."""
+    found = {*states} - {"disabled"} or {"disabled"}
+    if "up" in found and found & {"down", "connecting"}:
+        return "partial"
+    return min(found, key=ORDER.index)

@@ -1,0 +1,96 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fleets as ipsec_info tells of them, in whatever state a test wants them to be."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import examples
+
+Facts = dict[str, t.Any]
+
+NOW = "2026-01-31T12:00:00+00:00"
+
+WHY = {
+    "cause": "psk_mismatch",
+    "explanation": "The peer refuses our authentication: the pre-shared keys are not the same.",
+    "where": [{"side": "ours", "option": "psk"}, {"side": "theirs", "option": "psk"}],
+    "ours": "gw-b.example",
+    "theirs": "tried 1 shared key, but MAC mismatched",
+    "evidence": ["ours: received AUTHENTICATION_FAILED notify error"],
+    "next_step": "Set psk to the same on both sides, then connect again.",
+    "candidates": [],
+}
+LOG = [
+    "2026-01-31T11:58:59+00:00 [IKE] <site-b> initiating IKE_SA site-b[7] to 203.0.113.20",
+    "2026-01-31T11:59:00+00:00 [IKE] <site-b> received AUTHENTICATION_FAILED notify error",
+]
+
+
+def ike(remote: str) -> Facts:
+    return {
+        "algorithms": "AES_GCM_16-256 PRF_HMAC_SHA2_384 ECP_384",
+        "version": 2,
+        "remote_host": remote,
+    }
+
+
+def child(**more: t.Any) -> Facts:
+    return {
+        "algorithms": "AES_GCM_16-256 ECP_384",
+        "protocol": "esp",
+        "bytes_in": 84_000_000,
+        "bytes_out": 1_250_000,
+        "rekey_in": 1834,
+        **more,
+    }
+
+
+def phase2(name: str, state: str = "up", **options: t.Any) -> Facts:
+    up = state == "up"
+    return {
+        "name": name,
+        "state": state,
+        "since": "2026-01-31T11:20:00+00:00",
+        "options": {"protocol": "esp", **examples.child(name=name, **options).to_options()},
+        "sas": [child()] if up else [],
+        "explanation": WHY if state == "down" else None,
+    }
+
+
+def phase1(name: str, remote: str, *children: Facts, **more: t.Any) -> Facts:
+    up = any(item["state"] == "up" for item in children)
+    return {
+        "name": name,
+        "network": "lan",
+        "state": "up" if up else "down",
+        "since": "2026-01-29T09:12:00+00:00",
+        "options": {"remote_gateway": remote},
+        "sas": [ike(remote)] if up else [],
+        "phase2": list(children),
+        "certificates": [],
+        "drift": [],
+        "log": [] if up else LOG,
+        "explanation": None,
+        **more,
+    }
+
+
+def host(address: str, *connections: Facts, **more: t.Any) -> Facts:
+    """The result of a task with ipsec_info."""
+    found = {
+        "time": NOW,
+        "addresses": [address],
+        "daemon": {"running": True, "version": "6.0.1", "dataplane": "kernel", "plugins": []},
+        "networks": [
+            {"name": "lan", "state": "up", "interface": "vpn-lan", "addresses": ["10.1.0.1/24"]}
+        ],
+        "phase1": list(connections),
+        "unmanaged": [],
+        "drift": [],
+        **more,
+    }
+    return {"changed": False, "ipsec_info": found}

@@ -1,0 +1,228 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Causes from lines of log. Whole logs of both releases are in test_recorded.py."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.explain import (
+    Attempt,
+    Finding,
+    explain,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    PSK,
+    PUBKEY,
+    child,
+    connection,
+)
+
+UP = "IKE_SA site-b[1] established between 192.0.2.1[a]...192.0.2.2[b]"
+CHILD_UP = "CHILD_SA net{1} established with SPIs c1_i c2_o and TS 10.1.0.0/24 === 10.2.0.0/24"
+GOT = "received packet: from 192.0.2.2[500] to 192.0.2.1[500] (36 bytes)"
+SENT = "sending packet: from 192.0.2.1[500] to 192.0.2.2[500] (464 bytes)"
+SENT_4500 = "sending packet: from 192.0.2.1[4500] to 192.0.2.2[4500] (464 bytes)"
+THEY_GOT = "received packet: from 192.0.2.1[500] to 192.0.2.2[500] (464 bytes)"
+THEY_SENT = "sending packet: from 192.0.2.2[500] to 192.0.2.1[500] (36 bytes)"
+AUTH_FAILED = "received AUTHENTICATION_FAILED notify error"
+AGAIN = "retransmit 1 of request with message ID 1"
+
+
+def found(*ours: str, theirs: t.Sequence[str] = (), **more: t.Any) -> Finding:
+    made = child()
+    attempt = Attempt(connection(made), made, ours, tuple(theirs))
+    return explain(Attempt(**{**attempt.__dict__, **more}))
+
+
+@pytest.mark.parametrize(
+    ("lines", "cause"),
+    [
+        (("no shared key found for 'a' - 'b'",), "psk_missing"),
+        (("IDir 'b' does not match to 'c'",), "peer_identity_mismatch"),
+        (("unable to resolve gw.example, initiate aborted",), "gateway_unresolvable"),
+        (("configured DH group NTRU_128 not supported",), "algorithm_unavailable"),
+        (("configured key exchange method ML_KEM_768 not supported",), "algorithm_unavailable"),
+        (("invalid HASH_V1 payload length, decryption failed?",), "psk_mismatch"),
+        # One message that was garbled, later on, is no other key.
+        ((UP, "could not decrypt payloads"), "not_established"),
+        (("received NO_PROPOSAL_CHOSEN notify error",), "peer_refused_phase1"),
+        (("received NO_PROPOSAL_CHOSEN error notify",), "peer_refused_phase1"),
+        ((UP, "received NO_PROPOSAL_CHOSEN error notify"), "peer_refused_phase2"),
+        ((UP, CHILD_UP, "received NO_PROPOSAL_CHOSEN error notify"), "peer_refused_rekeying"),
+        ((UP, "received INVALID_ID_INFORMATION error notify"), "peer_refused_selectors"),
+        (("received INVALID_ID_INFORMATION error notify",), "peer_refused_authentication"),
+        (("received TEMPORARY_FAILURE notify error",), "peer_refused"),
+        ((SENT,), "no_answer"),
+        ((SENT, "retransmit 1 of request with message ID 0"), "no_answer"),
+        ((SENT, "sending retransmit 1 of request message ID 0, seq 1"), "no_answer"),
+        ((SENT, GOT, SENT_4500, AGAIN), "no_answer_on_4500"),
+        ((SENT, GOT, SENT, AGAIN), "no_answer_to_authentication"),
+        (
+            (SENT, GOT, SENT_4500, "sending retransmit 1 of request message ID 0, seq 3"),
+            "no_answer_on_4500",
+        ),
+        ((CHILD_UP, "sending DPD request", "giving up after 5 retransmits"), "peer_dead"),
+        ((UP, "received DELETE for IKE_SA site-b[1]"), "closed_by_peer"),
+        (("nothing of interest",), "not_established"),
+        ((), "not_established"),
+    ],
+)
+def test_what_this_side_alone_can_say(lines: tuple[str, ...], cause: str) -> None:
+    assert found(*lines).cause.code == cause
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "remote host is behind NAT",
+        "local host is behind NAT, sending keep alives",
+        "peer didn't accept DH group MODP_3072, it requested MODP_2048",
+    ],
+)
+def test_routine_is_no_cause(line: str) -> None:
+    assert found(GOT, line).cause.code == "not_established"
+
+
+def test_the_last_line_counts() -> None:
+    two = found("no shared key found for 'old' - 'b'", "no shared key found for 'new' - 'b'")
+    assert (two.ours, two.theirs) == ("new", "b")
+
+
+def test_of_another_time_is_nothing() -> None:
+    """The tunnel was up since."""
+    assert found(AUTH_FAILED, CHILD_UP, "received DELETE for IKE_SA x").cause.code == (
+        "closed_by_peer"
+    )
+
+
+def test_the_peers_log_settles_what_lies_behind() -> None:
+    theirs = [THEY_GOT, "tried 1 shared key for 'b' - 'a', but MAC mismatched"]
+    finding = found(SENT, AUTH_FAILED, theirs=theirs)
+    assert finding.cause.code == "psk_mismatch"
+    assert finding.evidence == (f"ours: {AUTH_FAILED}", f"theirs: {theirs[1]}")
+    assert not finding.candidates
+
+
+def test_what_can_not_lie_behind_is_not_believed() -> None:
+    """A line of another attempt."""
+    theirs = [THEY_GOT, "traffic selectors 10.0.0.0/8 === 10.1.0.0/24 unacceptable"]
+    finding = found(SENT, AUTH_FAILED, theirs=theirs)
+    assert finding.cause.code == "peer_refused_authentication"
+
+
+def test_lines_about_another_peer_are_not_believed() -> None:
+    theirs = [THEY_GOT.replace("0.2.1[", "0.2.9["), "no shared key found for 'b' - 'x'", THEY_GOT]
+    finding = found(SENT, AUTH_FAILED, theirs=theirs)
+    assert finding.cause.code == "peer_refused_authentication"
+
+
+def proposals(ours: str, theirs: str) -> list[str]:
+    return [
+        f"received proposals: {ours}",
+        f"configured proposals: {theirs}",
+        "no acceptable proposal found",
+    ]
+
+
+ESP = "ESP:AES_CBC_256/HMAC_SHA2_256_128"
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "cause", "detail"),
+    [
+        (f"{ESP}/NO_EXT_SEQ", f"{ESP}/MODP_2048/NO_EXT_SEQ", "pfs_mismatch", ""),
+        (f"{ESP}/NO_EXT_SEQ", "AH:HMAC_SHA1_96/NO_EXT_SEQ", "protocol_mismatch", ""),
+        (
+            f"{ESP}/NO_EXT_SEQ",
+            "ESP:AES_GCM_16_256/NO_EXT_SEQ",
+            "esp_proposal_mismatch",
+            "Nothing in common: encryption, hash.",
+        ),
+    ],
+)
+def test_two_lists_of_proposals_are_compared(
+    ours: str, theirs: str, cause: str, detail: str
+) -> None:
+    refused = "received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built"
+    finding = found(UP, refused, theirs=proposals(ours, theirs))
+    assert (finding.cause.code, finding.ours, finding.theirs) == (cause, ours, theirs)
+    assert finding.explanation.endswith(detail)
+
+
+def test_behind_a_rekeying_lies_pfs() -> None:
+    refused = "received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built"
+    assert found(refused, rekeyed=True).cause.code == "peer_refused_rekeying"
+    lists = proposals(f"{ESP}/MODP_2048/NO_EXT_SEQ", f"{ESP}/MODP_4096/NO_EXT_SEQ")
+    assert found(refused, theirs=lists, rekeyed=True).cause.code == "pfs_mismatch"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "cause"),
+    [
+        (["unrelated"], "request_lost"),
+        ([THEY_GOT, "parsed IKE_SA_INIT request 0"], "request_lost"),
+        ([THEY_GOT, THEY_SENT], "answer_lost"),
+        ([THEY_GOT.replace("192.0.2.1", "192.0.2.9"), THEY_SENT], "request_lost"),
+    ],
+)
+def test_silence_has_a_direction(theirs: list[str], cause: str) -> None:
+    assert found(SENT, theirs=theirs).cause.code == cause
+
+
+def test_nat_leaves_open_whose_packets_the_peer_got() -> None:
+    got = "received packet: from 9.9.9.9[500] to 8.8.8.8[500] (464 bytes)"
+    assert found(SENT.replace("192.0.2.1", "10.0.0.1"), theirs=[got]).cause.code == "no_answer"
+
+
+def test_a_search_by_identity_shows_what_we_have_sent() -> None:
+    looking = "looking for peer configs matching 192.0.2.2[b]...192.0.2.1[a@example.org]"
+    finding = found(SENT, AUTH_FAILED, theirs=[THEY_GOT, looking, "no matching peer config found"])
+    assert (finding.cause.code, finding.ours) == (
+        "identities_unknown_to_peer",
+        "a@example.org, calling b",
+    )
+    assert [item.code for item in finding.candidates] == [
+        "our_identity_unknown",
+        "peer_identity_mismatch",
+    ]
+
+
+def test_candidates_are_those_of_the_kind_of_connection() -> None:
+    made = child()
+    codes = {item.code for item in found(AUTH_FAILED).candidates}
+    assert "psk_mismatch" in codes
+    assert not {code for code in codes if "certificate" in code or "mode" in code}
+    certified = connection(made, **PUBKEY)
+    codes = {item.code for item in found(AUTH_FAILED, connection=certified).candidates}
+    assert "our_certificate_revoked" in codes
+    assert not {code for code in codes if code.startswith("psk")}
+
+
+def test_what_was_seen_on_the_host_counts_for_more() -> None:
+    assert found(SENT, seen="no_route").cause.code == "no_route"
+
+
+def test_as_the_one_who_is_called_sides_are_swapped() -> None:
+    lists = proposals(f"{ESP}/NO_EXT_SEQ", f"{ESP}/MODP_2048/NO_EXT_SEQ")
+    finding = found(*lists, called=False)
+    assert (finding.cause.code, finding.ours) == ("pfs_mismatch", f"{ESP}/MODP_2048/NO_EXT_SEQ")
+    unknown = "no IKE config found for 192.0.2.1...192.0.2.2, sending NO_PROPOSAL_CHOSEN"
+    assert found(unknown, called=False).cause.code == "caller_unknown"
+    assert found("nothing", called=False).cause.code == "nobody_called"
+
+
+def test_no_secret_is_evidence() -> None:
+    finding = found(f"{PSK} calculated HASH does not match HASH payload")
+    assert PSK not in str(finding) + str(finding.to_result())
+    assert finding.evidence == ("ours: ******** calculated HASH does not match HASH payload",)
+
+
+def test_a_message_tells_everything_in_a_line() -> None:
+    text = str(found(AUTH_FAILED))
+    assert text.startswith("site-b/net: The peer answers that it could not authenticate us")
+    assert "[peer_refused_authentication]" in text
+    assert "Candidates: psk_mismatch, psk_missing_at_peer" in text

@@ -1,0 +1,206 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Calling and waiting, with a daemon that goes from one state to the next."""
+
+from __future__ import annotations
+
+import itertools
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import dial
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
+    ChildState,
+    IkeState,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.connect import Live, Tunnel
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    child as phase2,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import connection
+
+SPI = "c0ffee01"
+KEY = ("site-b", "net")
+TUNNEL = Tunnel(connection(phase2()), phase2())
+PASSIVE = Tunnel(connection(phase2(), connection_behavior="responder_only"), phase2())
+
+
+class Clock:
+    """Time passes when somebody listens."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def listen(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Charon:
+    """Answers list-sas with one state after the other, the last one for ever."""
+
+    def __init__(self, *states):
+        self._states = itertools.chain(states, itertools.repeat(states[-1]))
+        self.did = []
+        self.loaded = frozenset({"kernel-libipsec"})
+
+    def sas(self, _name=None):
+        return next(self._states)
+
+    def plugins(self):
+        return self.loaded
+
+    def initiate(self, ike, child):
+        self.did.append(f"initiate {ike}/{child}")
+
+    def rekey(self, ike, child):
+        self.did.append(f"rekey {ike}/{child.name} {child.uniqueid}")
+
+    def close(self, sa):
+        self.did.append(f"close {sa.uniqueid}")
+
+
+@pytest.fixture(name="clock", autouse=True)
+def _clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(dial.time, "monotonic", lambda: clock.now)
+    return clock
+
+
+def host(*states):
+    link = SimpleNamespace(sa_indexes=lambda: frozenset({SPI}))
+    return SimpleNamespace(vici=Charon(*states), link=link)
+
+
+def child(uniqueid="1", name="net", state="INSTALLED", spi=SPI):
+    return ChildState(name, uniqueid, state, "TUNNEL", spi_in=spi, spi_out=spi)
+
+
+def ike(*children, uniqueid="1", state="ESTABLISHED", tasks=()):
+    return (IkeState("site-b", uniqueid, state, "2", children, tasks),)
+
+
+CONNECTING = ike(state="CONNECTING")
+NEW = ike(uniqueid="9", state="CONNECTING")
+
+
+def call(there, clock, timeout=30.0, called=(TUNNEL,), awaited=()):
+    return dial.call(there, clock, called, awaited, timeout)
+
+
+def test_waits_until_it_is_up(clock) -> None:
+    there = host((), (), (), NEW, NEW, ike(child(), uniqueid="9"))
+    assert call(there, clock).up == {KEY}
+    assert there.vici.did == ["initiate site-b/net"]
+    assert clock.now < 2
+
+
+def test_a_refusal_is_noticed_soon(clock) -> None:
+    there = host((), (), (), NEW, ())
+    assert call(there, clock) == Live()
+    assert clock.now < 2
+
+
+def test_silence_takes_all_the_time_and_leaves_nothing_half_open(clock) -> None:
+    there = host((), (), (), NEW)
+    assert call(there, clock, timeout=10.0).up == frozenset()
+    assert there.vici.did == ["initiate site-b/net", "close 9"]
+    assert 10 <= clock.now < 11
+
+
+def test_an_ike_sa_without_its_child_is_closed_if_it_is_new(clock) -> None:
+    kept = ike(uniqueid="9")
+    there = host((), (), (), kept)
+    call(there, clock)
+    assert there.vici.did == ["initiate site-b/net", "close 9"]
+    old = host(kept)
+    call(old, clock)
+    assert old.vici.did == ["initiate site-b/net"]
+
+
+def test_an_ike_sa_that_carries_another_child_stays(clock) -> None:
+    there = host((), (), (), ike(child(name="more"), uniqueid="9"))
+    call(there, clock)
+    assert there.vici.did == ["initiate site-b/net"]
+
+
+def test_what_closes_at_once_is_not_up(clock) -> None:
+    there = host((), (), (), ike(child(), uniqueid="9"), ())
+    assert call(there, clock).up == frozenset()
+
+
+def test_an_attempt_under_way_gets_a_moment(clock) -> None:
+    there = host(CONNECTING, CONNECTING, ike(child()))
+    assert call(there, clock).up == {KEY}
+    assert there.vici.did == []
+
+
+def test_an_attempt_that_hangs_is_replaced_and_made_again(clock) -> None:
+    """The peer may have come back; if it has not, the daemon goes on trying as it did."""
+    there = host(CONNECTING)
+    call(there, clock, timeout=5.0)
+    assert there.vici.did == ["close 1", "initiate site-b/net", "initiate site-b/net"]
+
+
+def test_a_child_that_is_up_by_now_is_not_initiated(clock) -> None:
+    """IKEv1 would renew its keys."""
+    busy = ike(tasks=("QUICK_MODE",))
+    there = host(busy, busy, ike(child()))
+    assert call(there, clock).up == {KEY}
+    assert there.vici.did == []
+
+
+def test_the_peers_call_is_waited_for(clock) -> None:
+    there = host((), *[()] * 20, ike(child()))
+    assert call(there, clock, called=(), awaited=(PASSIVE,)).up == {KEY}
+    assert there.vici.did == []
+    assert clock.now > 3
+
+
+def test_nobody_calls(clock) -> None:
+    there = host(())
+    assert call(there, clock, called=(), awaited=(PASSIVE,)).up == frozenset()
+    assert 30 <= clock.now < 31
+
+
+@pytest.mark.parametrize(
+    ("plugins", "spi", "live"),
+    [
+        ({"kernel-netlink"}, SPI, Live(frozenset({KEY}), frozenset(), frozenset({"site-b"}))),
+        ({"kernel-netlink"}, "0", Live(frozenset(), frozenset({KEY}), frozenset({"site-b"}))),
+        # The kernel has nothing to say.
+        ({"kernel-libipsec"}, "0", Live(frozenset({KEY}), frozenset(), frozenset({"site-b"}))),
+    ],
+)
+def test_the_data_plane_has_the_last_word(plugins, spi, live) -> None:
+    there = host(ike(child(spi=spi)))
+    there.vici.loaded = frozenset(plugins)
+    assert dial.look(there, [TUNNEL]) == live
+
+
+@pytest.mark.parametrize("state", ["REKEYED", "DELETING", "DELETED", "CREATED", "INSTALLING"])
+def test_what_lingers_is_not_up(state) -> None:
+    assert dial.look(host(ike(child(state=state))), [TUNNEL]).up == frozenset()
+
+
+def test_keys_are_renewed_once_and_waited_for(clock) -> None:
+    old, new = child("1"), child("2")
+    there = host(ike(old), ike(old, tasks=("CHILD_REKEY",)), ike(child("1", state="REKEYED"), new))
+    assert dial.rekey(there, clock, [TUNNEL], 30.0) == {KEY}
+    assert there.vici.did == ["rekey site-b/net 1"]
+
+
+def test_keys_that_are_not_renewed(clock) -> None:
+    old = ike(child("1"))
+    there = host(old, ike(child("1"), tasks=("CHILD_REKEY",)), old)
+    assert dial.rekey(there, clock, [TUNNEL], 30.0) == frozenset()
+    assert clock.now < 3
+    hanging = host(old, ike(child("1"), tasks=("CHILD_REKEY",)))
+    assert dial.rekey(hanging, clock, [TUNNEL], 5.0) == frozenset()
+
+
+def test_the_youngest_of_two_children_is_meant() -> None:
+    found = dial.child_of(host(ike(child("9"), child("10"), child("11", "more"))), TUNNEL)
+    assert found is not None
+    assert found.uniqueid == "10"

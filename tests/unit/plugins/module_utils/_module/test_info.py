@@ -1,0 +1,319 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole runs of ipsec_info, with the real AnsibleModule, on a machine in memory."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import returned
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    NETWORK,
+    PHASE1,
+    PHASE2,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
+
+Facts = dict[str, t.Any]
+
+LAN = ("vpn_network", NETWORK)
+PEER = ("ipsec_phase1", PHASE1)
+TUNNEL = ("ipsec_phase2", PHASE2)
+CONF = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
+
+
+def info(machine: Machine, **options: str) -> Facts:
+    result = machine.run("ipsec_info", **options)
+    assert not result.get("failed"), result
+    assert result["changed"] is False
+    assert machine.host.log == []
+    found = result["ipsec_info"]
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.fixture(name="gateway")
+def _gateway(machine: Machine) -> Machine:
+    machine.prepare(LAN, PEER, TUNNEL)
+    return machine
+
+
+def phase1(machine: Machine) -> Facts:
+    (found,) = info(machine)["phase1"]
+    assert isinstance(found, dict)
+    return found
+
+
+def log(*texts: str, sa: str = "1", pid: str = "1") -> list[dict[str, str]]:
+    """In the fields of journald, a second apart."""
+    return [
+        {
+            "__REALTIME_TIMESTAMP": str((1769860800 + second) * 1000000),
+            "MESSAGE": text,
+            "GROUP": "IKE",
+            "IKE_SA_NAME": "site-b",
+            "IKE_SA_UNIQUE_ID": sa,
+            "_PID": pid,
+        }
+        for second, text in enumerate(texts)
+    ]
+
+
+def test_an_empty_host(machine: Machine) -> None:
+    found = info(machine)
+    assert found["networks"] == found["phase1"] == found["drift"] == []
+
+
+class TestState:
+    def test_waiting_for_traffic(self, gateway: Machine) -> None:
+        assert phase1(gateway)["state"] == phase1(gateway)["phase2"][0]["state"] == "idle"
+
+    def test_up(self, gateway: Machine) -> None:
+        gateway.host.vici.up["site-b"] = {"net"}
+        found = phase1(gateway)
+        assert (found["state"], found["log"]) == ("up", [])
+        (sa,) = found["sas"]
+        assert sa["algorithms"] == "AES_CBC-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 MODP_2048"
+        (child,) = found["phase2"][0]["sas"]
+        assert (child["bytes_in"], child["bytes_out"], child["idle"]) == (840, 1680, 3)
+        assert child["rekey_in"] == 2700
+
+    def test_what_has_been_replaced_is_left_out(
+        self, gateway: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gateway.host.vici.up["site-b"] = {"net"}
+        ((name, section),) = gateway.host.vici.sa_sections()
+        (new,) = section["child-sas"].values()
+        section["child-sas"]["old"] = {**new, "uniqueid": "99", "state": "REKEYED"}
+        monkeypatch.setattr(gateway.host.vici, "sa_sections", lambda: ((name, section),))
+        (sa,) = phase1(gateway)["phase2"][0]["sas"]
+        assert sa["id"] != 99
+
+    def test_an_ike_sa_alone_is_not_up(self, gateway: Machine) -> None:
+        gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "start"}))
+        gateway.host.vici.up["site-b"] = set()
+        assert phase1(gateway)["state"] == "down"
+
+    def test_one_that_should_be_up_and_is_not(self, gateway: Machine) -> None:
+        gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "start"}))
+        gateway.host.journalctl = log("establishing IKE_SA failed, peer not responding")
+        found = phase1(gateway)
+        assert found["state"] == "down"
+        assert found["since"] == found["phase2"][0]["since"] == "2026-01-31T12:00:00+00:00"
+        assert found["log"] == [
+            "2026-01-31T12:00:00+00:00 [IKE] <site-b> establishing IKE_SA failed, peer not "
+            "responding"
+        ]
+
+    def test_one_whose_last_attempt_has_failed_does_not_wait(self, gateway: Machine) -> None:
+        gateway.host.journalctl = log(
+            "initiating IKE_SA site-b[1] to 192.0.2.2",
+            "sending packet: from 198.51.100.1[500] to 192.0.2.2[500] (464 bytes)",
+            "received packet: from 192.0.2.2[500] to 198.51.100.1[500] (36 bytes)",
+            "received AUTHENTICATION_FAILED notify error",
+        )
+        found = phase1(gateway)
+        assert found["state"] == found["phase2"][0]["state"] == "down"
+        assert found["explanation"] == found["phase2"][0]["explanation"]
+        assert found["explanation"]["cause"] == "peer_refused_authentication"
+        assert found["explanation"]["candidates"]
+
+    def test_one_that_was_up_may_come_up_again(self, gateway: Machine) -> None:
+        gateway.host.journalctl = log(
+            "sending packet: from 198.51.100.1[500] to 192.0.2.2[500] (464 bytes)",
+            "received packet: from 192.0.2.2[500] to 198.51.100.1[500] (36 bytes)",
+            "IKE_SA site-b[1] established between 198.51.100.1[a]...192.0.2.2[b]",
+            "CHILD_SA net{1} established with SPIs c1_i c2_o and TS 10.1.0.0/24 === 10.2.0.0/24",
+            "received DELETE for IKE_SA site-b[1]",
+            "deleting IKE_SA site-b[1] between 198.51.100.1[a]...192.0.2.2[b]",
+        )
+        found = phase1(gateway)
+        assert (found["state"], found["explanation"]) == ("idle", None)
+        assert found["since"] == "2026-01-31T12:00:05+00:00"
+
+    def test_only_the_last_attempt_counts(self, gateway: Machine) -> None:
+        failed = log("received AUTHENTICATION_FAILED notify error", sa="1")
+        up = log("CHILD_SA net{1} established with SPIs c1_i c2_o and TS a === b", sa="2")
+        gateway.host.journalctl = [*failed, *up]
+        assert phase1(gateway)["state"] == "idle"
+        gateway.host.journalctl = [*up, *failed]
+        assert phase1(gateway)["state"] == "down"
+
+    def test_what_came_before_counts_no_longer(self, gateway: Machine) -> None:
+        failed = log("received AUTHENTICATION_FAILED notify error")
+        gateway.host.journalctl = log("received AUTHENTICATION_FAILED notify error", pid="7")
+        assert phase1(gateway)["state"] == "idle"
+        for word in ("added", "replaced", "updated"):
+            loaded = {**failed[0], "MESSAGE": f"{word} vici connection: site-b"}
+            del loaded["IKE_SA_NAME"], loaded["IKE_SA_UNIQUE_ID"]
+            gateway.host.journalctl = [*failed, loaded]
+            assert phase1(gateway)["state"] == "idle"
+            other = {**loaded, "MESSAGE": f"{word} vici connection: site-bc"}
+            gateway.host.journalctl = [*failed, other]
+            assert phase1(gateway)["state"] == "down"
+
+    def test_loaded_once_more_as_it_was(self, gateway: Machine) -> None:
+        """What is down is not tried again for that."""
+        gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "start"}))
+        failed = log("received AUTHENTICATION_FAILED notify error")
+        loaded = {**failed[0], "MESSAGE": "updated vici connection: site-b"}
+        del loaded["IKE_SA_NAME"], loaded["IKE_SA_UNIQUE_ID"]
+        gateway.host.journalctl = [*failed, loaded]
+        assert phase1(gateway)["explanation"]["cause"] == "peer_refused_authentication"
+
+    def test_called_by_a_peer_with_another_key(self, gateway: Machine) -> None:
+        gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "responder_only"}))
+        gateway.host.journalctl = log(
+            "received packet: from 192.0.2.2[500] to 198.51.100.1[500] (464 bytes)",
+            "tried 1 shared key for '198.51.100.1' - '192.0.2.2', but MAC mismatched",
+        )
+        found = phase1(gateway)
+        assert (found["state"], found["explanation"]["cause"]) == ("down", "psk_mismatch")
+
+    def test_called_by_a_peer_with_another_identity(self, gateway: Machine) -> None:
+        gateway.host.journalctl = log(
+            "received packet: from 192.0.2.2[500] to 198.51.100.1[500] (464 bytes)",
+            "looking for peer configs matching 198.51.100.1[a.example]...192.0.2.2[b.example]",
+            "no matching peer config found",
+        )
+        why = phase1(gateway)["explanation"]
+        assert "b.example" in (why["theirs"] or "")
+
+    def test_a_peer_without_a_route(self, gateway: Machine) -> None:
+        gateway.host.link.routed = False
+        gateway.host.journalctl = log(
+            "sending packet: from 198.51.100.1[500] to 192.0.2.2[500] (464 bytes)",
+            "giving up after 5 retransmits",
+            "establishing IKE_SA failed, peer not responding",
+        )
+        assert phase1(gateway)["explanation"]["cause"] == "no_route"
+
+    def test_switched_off(self, gateway: Machine) -> None:
+        gateway.prepare(("vpn_network", {"name": "lan", "state": "stopped"}))
+        assert info(gateway)["networks"][0]["state"] == "stopped"
+        assert phase1(gateway)["state"] == "disabled"
+
+    def test_unloaded_by_hand(self, gateway: Machine) -> None:
+        gateway.host.vici.unload_conn("site-b")
+        found = phase1(gateway)
+        assert (found["state"], found["loaded"]) == ("down", None)
+        assert not found["phase2"][0]["loaded"]
+        assert {
+            "what": "connection site-b in the IKE daemon",
+            "found": "not loaded",
+            "wanted": "loaded",
+        } in found["drift"]
+
+
+class TestDrift:
+    def test_none(self, gateway: Machine) -> None:
+        gateway.host.vici.up["site-b"] = {"net"}
+        assert phase1(gateway)["drift"] == info(gateway)["drift"] == []
+
+    def test_of_a_file_shows_no_secret(self, gateway: Machine) -> None:
+        path = gateway.host.root / CONF[1:]
+        path.write_text(path.read_text().replace("dpd_delay = 30", "dpd_delay = 31"))
+        (drift,) = phase1(gateway)["drift"]
+        assert drift["what"] == CONF
+        assert "dpd_delay = 31" in drift["found"]
+        assert "secret = ********" in drift["found"].replace('"', "")
+
+    def test_of_a_network(self, gateway: Machine) -> None:
+        gateway.host.nft.tables.clear()
+        found = info(gateway)
+        assert found["networks"][0]["state"] == "down"
+        assert found["drift"] == [
+            {
+                "what": "network lan: nftables rules",
+                "found": "not loaded",
+                "wanted": "loaded",
+            }
+        ]
+
+    def test_connections_of_others(self, gateway: Machine) -> None:
+        gateway.host.vici.conns["road"] = {"remote_addrs": ("%any",)}
+        assert info(gateway)["unmanaged"] == ["road"]
+
+
+class TestSilence:
+    def test_a_daemon_that_does_not_run(self, gateway: Machine) -> None:
+        gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "start"}))
+        gateway.host.dead = True
+        result = gateway.run("ipsec_info")
+        found = result["ipsec_info"]
+        assert found["daemon"] == {
+            "running": False,
+            "version": None,
+            "dataplane": None,
+            "plugins": [],
+        }
+        assert found["phase1"][0]["state"] == "down"
+        assert found["phase1"][0]["drift"] == found["drift"] == []
+        assert "Connection refused" in str(result["warnings"])
+
+    def test_a_journal_that_can_not_be_read(
+        self, gateway: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(gateway.host, "run", lambda _argv, _stdin: (1, "", "no journal"))
+        result = gateway.run("ipsec_info")
+        assert result["ipsec_info"]["phase1"][0]["state"] == "idle"
+        assert "no journal" in str(result["warnings"])
+
+
+class TestChoice:
+    @pytest.fixture(autouse=True)
+    def _more(self, gateway: Machine) -> None:
+        gateway.prepare(
+            ("vpn_network", {"name": "dmz", "ip_address_type": "none"}),
+            ("ipsec_phase1", {**PHASE1, "name": "c", "network": "dmz", "remote_gateway": "::2"}),
+        )
+
+    def test_everything(self, gateway: Machine) -> None:
+        found = info(gateway)
+        assert [item["name"] for item in found["networks"]] == ["dmz", "lan"]
+        assert [item["name"] for item in found["phase1"]] == ["c", "site-b"]
+
+    def test_of_a_network(self, gateway: Machine) -> None:
+        found = info(gateway, network="dmz")
+        assert [item["name"] for item in found["networks"]] == ["dmz"]
+        assert [item["name"] for item in found["phase1"]] == ["c"]
+        # Of the other network it is still known whose they are.
+        assert found["unmanaged"] == []
+
+    def test_of_a_phase1(self, gateway: Machine) -> None:
+        found = info(gateway, phase1="site-b")
+        assert [item["name"] for item in found["networks"]] == ["lan"]
+        assert [item["name"] for item in found["phase1"]] == ["site-b"]
+
+    @pytest.mark.parametrize("option", ["network", "phase1"])
+    def test_names_that_there_are_not(self, gateway: Machine, option: str) -> None:
+        result = gateway.run("ipsec_info", **{option: "nobody"})
+        assert result["failed"]
+        assert f"{option}: 'nobody' does not exist on this host" in result["msg"]
+        assert "lan" in result["msg"] or "site-b" in result["msg"]
+
+
+def test_result_is_as_documented(gateway: Machine) -> None:
+    """Every key that is returned, no other, at every depth that is documented."""
+    gateway.host.vici.up["site-b"] = {"net"}
+    gateway.host.nft.tables.clear()
+    gateway.host.systemd.disable("tunnelwright-lan.service")
+    _compare({"ipsec_info": info_of_drift(gateway)}, returned("ipsec_info"), "")
+
+
+def info_of_drift(machine: Machine) -> Facts:
+    return t.cast(Facts, machine.run("ipsec_info")["ipsec_info"])
+
+
+def _compare(found: t.Any, document: Facts, where: str) -> None:
+    assert set(found) == set(document), where
+    kinds = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict}
+    for name, value in found.items():
+        assert value is None or isinstance(value, kinds[document[name]["type"]]), name
+        contained = document[name].get("contains")
+        for item in value if isinstance(value, list) else [value]:
+            if contained and item is not None:
+                _compare(item, contained, f"{where}.{name}")
