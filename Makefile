@@ -36,7 +36,7 @@ live: venv image ## runs of the modules by the hundred on gateways that talk to 
 soak: venv image ## 500 random changes beside tunnels under traffic: 20 minutes; CHANGES=... SEED=... (root)
 	@CHANGES=$(or $(CHANGES),500) BASELINE=60 pytest -q tests/live/test_zero_loss.py
 
-kernel-test: venv ## every option, algorithm and peer on kernels of their own, in virtual machines; FIELDS=all (root)
+kernel-test: venv ## every option, algorithm and peer on kernels of their own, in virtual machines; FIELDS=all ALGORITHMS=all (root)
 	@pytest -q tests/kernel $(if $(TEST),-k $(TEST))
 
 types: venv ## mypy, strict

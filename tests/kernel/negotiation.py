@@ -179,16 +179,23 @@ class Lane:
         for name, end in self._ends.items():
             # Without it the kernel opens no socket for echoes.
             end.sh("sysctl -q net.ipv4.ping_group_range='0 0'")
-            for version, length in ((4, 24), (6, 64)):
-                end.sh(
-                    f"ip address replace {self._outside(name, version)}/{length} dev eth1 nodad\n"
-                    f"ip address replace {self._inside[name][version]} dev lo nodad"
-                )
+            end.sh(self._addresses(name, "replace", "nodad"))
             end.vici("load-shared", {"type": "IKE", "id": self.name, "data": PSK})
 
     def close(self) -> None:
-        for end in self._ends.values():
+        """As if it had not been there."""
+        for name, end in self._ends.items():
+            end.ask("request", command="unload-conn", message={"name": self.name})
+            end.vici("unload-shared", {"id": self.name})
+            end.sh(self._addresses(name, "delete"))
             end.close()
+
+    def _addresses(self, name: str, verb: str, flag: str = "") -> str:
+        return "\n".join(
+            f"ip address {verb} {self._outside(name, version)}/{length} dev eth1 {flag}\n"
+            f"ip address {verb} {self._inside[name][version]} dev lo {flag}"
+            for version, length in ((4, 24), (6, 64))
+        )
 
     def negotiate(self, case: Case) -> str:
         """Bring it up, send traffic, and compare; what went wrong, empty if nothing did."""
