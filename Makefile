@@ -44,7 +44,7 @@ browser: venv ## the status page in headless Chromium; pictures in .cache/status
 bench: venv ## what is promised of speed, in ratios that hold on any machine
 	@pytest -q -s tests/bench
 
-kernel-test: venv ## every option, algorithm and peer on kernels of their own, in virtual machines; FIELDS=all (root)
+kernel-test: venv ## every option, algorithm and peer, in virtual machines; FIELDS=all ALGORITHMS=all INTEROP=all (root)
 	@pytest -q tests/kernel $(if $(TEST),-k $(TEST))
 
 types: venv ## mypy, strict

@@ -30,12 +30,12 @@ class Machine(Host):
     def __init__(self, name: str, testbed_name: str, ipv4: str, ipv6: str, image: str) -> None:
         settings = ROOT / f".cache/kernel/{testbed_name}/ssh_config"
         super().__init__(name, ("ssh", "-F", str(settings), name), ipv4, ipv6)
-        self._testbed, self.image = testbed_name, image
+        self.testbed, self.image = testbed_name, image
 
     def restart(self) -> None:
         """Shut down in order and boot again."""
         self.close()
-        testbed("restart", self._testbed, self.name)
+        testbed("restart", self.testbed, self.name)
 
     def lan(self, script: str) -> str:
         """Lines of sh on the host behind this gateway."""

@@ -15,6 +15,7 @@ import contextlib
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -125,12 +126,41 @@ def shell(script: str, stdin: str = "") -> Answer:
     return {"status": done.returncode, "output": done.stdout, "errors": done.stderr}
 
 
+def ping(source: str, target: str, count: int, seconds: float) -> Answer:
+    """Whether ``count`` echoes came back in time; what is lost is sent again."""
+    family, kind = (socket.AF_INET6, 128) if ":" in target else (socket.AF_INET, 8)
+    protocol = socket.IPPROTO_ICMPV6 if family == socket.AF_INET6 else socket.IPPROTO_ICMP
+    deadline = time.monotonic() + seconds
+    # The kernel sets the checksum, and sorts out whose reply it is.
+    with socket.socket(family, socket.SOCK_DGRAM, protocol) as echo:
+        echo.bind((source, 0))
+        echo.settimeout(0.1)
+        while count and time.monotonic() < deadline:
+            echo.sendto(bytes([kind, *bytes(63)]), (target, 0))
+            with contextlib.suppress(TimeoutError):
+                echo.recv(128)
+                count -= 1
+    return {"lost": count}
+
+
 def request(command: str, message: Answer | None = None) -> Answer:
     """A vici command of the test itself; its refusal is an answer too."""
     try:
         return {"answer": observed.text(observed.session().request(command, message or {}))}
     except vici.exception.CommandException as error:
         return {"refused": str(error)}
+
+
+def initiate(child: str, ike: str, seconds: float) -> Answer:
+    """Bring a Child SA up, with what the IKE daemon says meanwhile, and why it failed, if it did"""
+    message = {"child": child, "ike": ike, "timeout": str(int(seconds * 1000))}
+    answer: Answer = {"log": []}
+    try:
+        for line in observed.session().streamed_request("initiate", "control-log", message):
+            answer["log"].append(observed.text(line)["msg"])
+    except vici.exception.CommandException as error:
+        answer["refused"] = str(error)
+    return answer
 
 
 _listener: Any = None
@@ -160,6 +190,8 @@ SERVICES = {
     "bounds": bounds,
     "settled": faults.settled,
     "shell": shell,
+    "initiate": initiate,
+    "ping": ping,
     "request": request,
     "events": events,
     "kernel": kernel,

@@ -1,0 +1,132 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table of algorithms is neither too lax nor too strict.
+
+What the model allows is negotiated between two releases, with traffic; what it refuses is handed to
+both IKE daemons, and must come to nothing, or to something else. ``ALGORITHMS`` is for how many
+seconds each of both is done, or ``all`` for everything; ``SEED`` draws the ones that are tried.
+"""
+
+from __future__ import annotations
+
+import collections
+import ipaddress
+import os
+import queue
+import random
+import time
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.proposal import Use
+from ansible_collections.tunnelwright.ipsec.tests.kernel.combinations import (
+    Refusal,
+    all_cases,
+    all_refusals,
+)
+from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import Machine
+from ansible_collections.tunnelwright.ipsec.tests.kernel.negotiation import (
+    AS_ASKED,
+    Kernel,
+    Lane,
+)
+
+GATEWAYS = ("a", "b")
+LANES = 2
+SECONDS = os.environ.get("ALGORITHMS", "60")
+SEED = int(os.environ.get("SEED", "1"))
+
+# The interface has it in phase 2 only, though IKEv2 has a number for it (RFC 5930).
+LEFT_OUT = {Refusal(2, Use.IKE, (("algorithm", "aes-ctr"),))}
+
+Item = t.TypeVar("Item")
+
+
+@pytest.fixture(name="lanes", scope="module")
+def _lanes(machines: dict[str, Machine]) -> t.Iterator[list[Lane]]:
+    kernels = {name: Kernel(machines[name]) for name in GATEWAYS}
+    lanes = [
+        Lane(number, {name: _beside(machines[name], number) for name in GATEWAYS}, kernels)
+        for number in range(1, LANES + 1)
+    ]
+    try:
+        for lane in lanes:
+            lane.prepare()
+        yield lanes
+    finally:
+        for lane in lanes:
+            lane.close()
+        for kernel in kernels.values():
+            kernel.close()
+
+
+def _beside(machine: Machine, number: int) -> Machine:
+    """The same machine under other addresses: .111, .121 for .11."""
+    ipv4, ipv6 = (
+        str(ipaddress.ip_address(address) + 90 + 10 * number)
+        for address in (machine.ipv4, machine.ipv6)
+    )
+    return Machine(machine.name, machine.testbed, ipv4, ipv6, machine.image)
+
+
+def _sampled(
+    items: list[Item], lanes: list[Lane], attempt: t.Callable[[Lane, Item], str]
+) -> dict[Item, str]:
+    """What came of as many of ``items`` as there is time for, in random order."""
+    waiting: queue.SimpleQueue[Item] = queue.SimpleQueue()
+    for item in random.Random(SEED).sample(items, len(items)):
+        waiting.put(item)
+    deadline = float("inf") if SECONDS == "all" else time.monotonic() + float(SECONDS)
+    found: dict[Item, str] = {}
+
+    def work(lane: Lane) -> None:
+        while time.monotonic() < deadline and not waiting.empty():
+            try:
+                item = waiting.get_nowait()
+            except queue.Empty:
+                return
+            found[item] = attempt(lane, item)
+
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        list(pool.map(work, lanes))
+    return found
+
+
+def test_what_is_allowed_is_negotiated(
+    lanes: list[Lane], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = all_cases()
+    started = time.monotonic()
+    found = _sampled(cases, lanes, Lane.negotiate)
+    took = time.monotonic() - started
+    initiated = collections.Counter(case.initiator for case, said in found.items() if not said)
+    with capsys.disabled():
+        print(
+            f"\nalgorithms: {initiated.total()} of {len(cases)} combinations negotiated in "
+            f"{took:.0f} s, {initiated['a']} from Debian 12 and {initiated['b']} from Debian 13, "
+            f"SEED={SEED}"
+        )
+    failed = [f"{case}: {said}" for case, said in found.items() if said]
+    assert not failed, "\n".join(failed)
+    assert found
+
+
+def test_what_is_refused_is_illegal(lanes: list[Lane], capsys: pytest.CaptureFixture[str]) -> None:
+    trials = [(refusal, name) for refusal in all_refusals() for name in GATEWAYS]
+    started = time.monotonic()
+    found = _sampled(trials, lanes, lambda lane, trial: lane.try_out(*trial))
+    took = time.monotonic() - started
+    verdicts = collections.Counter(said.split(":")[0] for said in found.values())
+    told = ", ".join(f"{count} {word}" for word, count in sorted(verdicts.items()))
+    with capsys.disabled():
+        print(
+            f"\nalgorithms: {len(found)} of {len(trials)} trials of refused combinations "
+            f"in {took:.0f} s: {told}, SEED={SEED}"
+        )
+    undecided = [f"{trial[0]}: {said}" for trial, said in found.items() if "undecided" in said]
+    assert not undecided, "\n".join(undecided)
+    too_strict = {trial[0] for trial, said in found.items() if said == AS_ASKED}
+    assert too_strict <= LEFT_OUT, "\n".join(map(str, too_strict - LEFT_OUT))
