@@ -40,7 +40,7 @@ kernel-test: venv ## every option, algorithm and peer on kernels of their own, i
 	@pytest -q tests/kernel $(if $(TEST),-k $(TEST))
 
 types: venv ## mypy, strict
-	@mypy plugins/module_utils
+	@mypy plugins/module_utils plugins/plugin_utils plugins/filter
 	@MYPYPATH=tools mypy --python-version 3.11 --scripts-are-modules tools/testbed tools/kernel-testbed tools/demo
 
 lint: venv ## Python, YAML, playbooks, changelog and module documentation
