@@ -43,14 +43,17 @@ def name_of(definition: t.Any, default: str) -> str:
     return str(name or default)
 
 
-def read(name: str, definition: t.Any) -> Peer:
-    """The peer. Raises ModelError naming the object and the option."""
+def read(name: str, definition: t.Any, *, single: bool = True) -> Peer:
+    """The peer. Raises ModelError naming the object and the option.
+
+    Where there are two alone, what is no host with but one phase 1 is ``single``: one end.
+    """
     if not isinstance(definition, Mapping):
         raise ModelError("", type(definition).__name__, "is no definition of a peer", _FORMS)
     sheet = "remote_gateway" in definition
     if not sheet and "gateway_phase1" not in definition:
         raise ModelError("gateway_phase1", None, "is missing", _FORMS)
-    given = {"gateway_phase1": [definition]} if sheet else definition
+    given = {"gateway_phase1": [_plain(definition)]} if sheet else definition
     lists = {key: _entries(given, variable) for key, variable in _LISTS.items()}
     # Where the host is reached may be where its peers call it too.
     known = () if sheet else ("ansible_host", _HOST)
@@ -59,13 +62,14 @@ def read(name: str, definition: t.Any) -> Peer:
         "settings": [_typed(IPSEC_SETTINGS, item, "IPsec settings") for item in lists["settings"]],
         "phase1": [_phase1(item) for item in lists["phase1"]],
         "addresses": [str(definition[key]) for key in known if key in definition],
-        "single": _HOST not in definition and len(lists["phase1"]) == 1,
+        "single": single and _HOST not in definition and len(lists["phase1"]) == 1,
     }
     return peer(name, options)
 
 
 def _entries(definition: Mapping[str, t.Any], variable: str) -> list[Mapping[str, t.Any]]:
-    entries = definition.get(variable) or []
+    # Of the variables of a host, these alone are looked at.
+    entries = _plain(definition.get(variable)) or []
     proper = isinstance(entries, Sequence) and all(isinstance(item, Mapping) for item in entries)
     if isinstance(entries, str) or not proper:
         raise ModelError(variable, "...", "is no list of dictionaries", "a list of dictionaries")
@@ -100,3 +104,12 @@ def _typed(spec: Spec, given: Mapping[str, t.Any], kind: str) -> dict[str, t.Any
         why = f"does not do: {'; '.join(result.error_messages)}"
         raise ModelError("options", "what is given", why, "what ansible-doc says", subject)
     return dict(result.validated_parameters)
+
+
+def _plain(value: t.Any) -> t.Any:
+    """Without what Ansible has around the values of variables, which it takes long to copy."""
+    if isinstance(value, Mapping):
+        return {key: _plain(value[key]) for key in value}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return value

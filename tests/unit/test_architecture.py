@@ -47,6 +47,7 @@ PURE_LIBRARY = {
     "enum",
     "hashlib",
     "ipaddress",
+    "itertools",
     "json",
     "re",
     "shlex",

@@ -70,6 +70,10 @@ class Peer:
     tunnels: tuple[Tunnel, ...]
     single: bool = False
 
+    def names(self, tunnel: Tunnel) -> bool:
+        """Whether a tunnel of another side leads here."""
+        return tunnel.connection.remote_gateway in (*self.addresses, self.name)
+
 
 def peer(name: str, options: Options) -> Peer:
     """``options`` has ``addresses``, ``single``, and lists ``networks``, ``settings``, ``phase1``.

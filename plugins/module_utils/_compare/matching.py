@@ -50,7 +50,7 @@ def lonely(peer: Peer, other: Peer, matched: tuple[Pair, ...]) -> tuple[Tunnel, 
     return tuple(
         item
         for item in peer.tunnels
-        if all(item is not tunnel for tunnel in taken) and (_addressed(item, other) or peer.single)
+        if all(item is not tunnel for tunnel in taken) and (other.names(item) or peer.single)
     )
 
 
@@ -59,7 +59,7 @@ def _rating(mine: Tunnel, theirs: Tunnel, local: Peer, remote: Peer) -> int:
     for one, other, peer in ((mine, theirs, remote), (theirs, mine, local)):
         if one.connection.remote_gateway == ANY:
             rating += _ANYBODY
-        elif _addressed(one, peer):
+        elif peer.names(one):
             rating += _ADDRESS
         if one.connection.name == peer.name:
             rating += _NAME
@@ -68,10 +68,6 @@ def _rating(mine: Tunnel, theirs: Tunnel, local: Peer, remote: Peer) -> int:
             rating += _IDENTITY * proved.proves(Identity.parse(one.connection.peer_identifier))
     both = [(one, other) for one in mine.children for other in theirs.children]
     return rating + max((_fit(one, other) for one, other in both), default=0)
-
-
-def _addressed(tunnel: Tunnel, peer: Peer) -> bool:
-    return tunnel.connection.remote_gateway in (*peer.addresses, peer.name)
 
 
 def _fit(one: ChildSa, other: ChildSa) -> int:

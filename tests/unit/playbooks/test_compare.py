@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.tunnelwright.ipsec.plugins.filter.ipsec_fleet_mismatches import (
+    ipsec_fleet_mismatches,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.ends import local, remote
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import PSK
 
@@ -64,16 +67,16 @@ def _inventory(tmp_path: Path) -> t.Callable[..., Path]:
 def test_the_example_fits(inventory):
     done = run(ROOT / "examples/inventory.yml")
     assert done.returncode == 0, done.stdout
-    assert "gw-a - gw-b                    up" in done.stdout
+    assert "gw-a - gw-b                              up" in done.stdout
 
 
 def test_it_fails_with_a_table_that_names_what_does_not_fit(inventory):
     elsewhere = local({}, name="site-d", remote_gateway="192.0.2.77")
     done = run(inventory(a=[local({**GCM}), elsewhere], b=[remote({})], c=[]))
     assert done.returncode != 0
-    assert "a - b                          down" in done.stdout
+    assert "a - b                                    down" in done.stdout
     assert "error   phase2_proposal_mismatch: No combination of algorithms" in done.stdout
-    assert "site-d of a: nobody in the inventory is at 192.0.2.77" in done.stdout
+    assert "not compared: phase 1 site-d of a" in done.stdout
     assert "a - c" not in done.stdout
     assert PSK not in done.stdout
 
@@ -84,3 +87,24 @@ def test_warnings_fail_where_it_is_strict(inventory):
     assert done.returncode == 0, done.stdout
     assert "warning selectors_narrowed" in done.stdout
     assert run(narrowed, "-e", "gateway_strict=true").returncode != 0
+
+
+def test_readme_shows_what_it_prints():
+    """The table of three hosts: one has no PFS, and one has another key."""
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- compare output: begin -->\n```\n")[2].partition("```\n")[0]
+    addresses = ("198.51.100.7", "203.0.113.20", "203.0.113.30")
+    networks = ("10.1.0.0/24", "10.2.0.0/24", "10.3.0.0/24")
+
+    def end(name, here, there, psk=PSK, **options):
+        child = {"local_network": [networks[here]], "remote_network": [networks[there]], **options}
+        ends = {"local_address": addresses[here], "remote_gateway": addresses[there]}
+        return {"name": name, "psk": psk, "phase2": [{"name": "lan", **child}], **ends}
+
+    hosts = {
+        "gw-a": [end("gw-b", 0, 1), end("gw-c", 0, 2)],
+        "gw-b": [end("gw-a", 1, 0, encryption=[{"algorithm": "aes"}])],
+        "gw-c": [end("gw-a", 2, 0, psk="a key that was mistyped")],
+    }
+    definitions = {name: {"gateway_phase1": items} for name, items in hosts.items()}
+    assert shown.splitlines() == ipsec_fleet_mismatches(definitions)["table"]
