@@ -223,7 +223,7 @@ _value:
             - address_mismatch
             - address_family_mismatch
             - nat
-            - key_exchange_mismatch
+            - ike_version_mismatch
             - ike_proposal_mismatch
             - ikev1_algorithm
             - aggressive_group_mismatch
@@ -236,23 +236,22 @@ _value:
             - identity_mismatch
             - identity_not_own
             - identity_unknown
-            - selectors_mismatch
+            - selector_mismatch
             - selectors_not_mirrored
             - selectors_narrowed
             - ikev1_first_selector
             - protocol_mismatch
             - mode_mismatch
             - mode_becomes_tunnel
-            - phase2_proposal_mismatch
+            - esp_proposal_mismatch
             - pfs_mismatch
-            - pfs_mismatch_at_rekey
             - ah_through_nat
             - dataplane_incapable
             - ipcomp_one_sided
             - mss_too_large
             - mss_not_clamped
             - lifetime_differs
-          sample: pfs_mismatch_at_rekey
+          sample: pfs_mismatch
         severity:
           description:
             - V(error) if traffic will not flow, now or after a rekeying; V(warning) if a tunnel is

@@ -72,7 +72,7 @@ CAUSES: t.Mapping[str, Cause] = {
         "Have UDP 500 and 4500 forwarded to {hidden}, or let {hidden} alone initiate.",
     ),
     # Phase 1
-    "key_exchange_mismatch": Cause(
+    "ike_version_mismatch": Cause(
         ERROR,
         "The side that calls begins with IKEv{version}, which the other one does not answer.",
         "Set key_exchange to the same version on both sides.",
@@ -142,7 +142,7 @@ CAUSES: t.Mapping[str, Cause] = {
         "Set local_address or identifier on {prover}, to have this compared.",
     ),
     # Phase 2
-    "selectors_mismatch": Cause(
+    "selector_mismatch": Cause(
         ERROR,
         "No phase 2 of {other} has networks in common with those of this one.",
         "Define on both sides what the other one has, with local_network and remote_network "
@@ -181,20 +181,14 @@ CAUSES: t.Mapping[str, Cause] = {
         "becomes tunnel mode.",
         "Set mode to the same on both sides.",
     ),
-    "phase2_proposal_mismatch": Cause(
+    "esp_proposal_mismatch": Cause(
         ERROR,
         "No combination of algorithms of phase 2 is on both lists.",
         "Add one of {ours} to encryption of phase 2 on {remote}, or one of {theirs} on {local}.",
     ),
     "pfs_mismatch": Cause(
         ERROR,
-        "The lists agree but for dh_group (PFS), so that IKEv1 refuses.",
-        "Set dh_group in encryption of phase 2 to the same on both sides.",
-    ),
-    "pfs_mismatch_at_rekey": Cause(
-        ERROR,
-        "The lists agree but for dh_group (PFS): this phase 2 comes up with the IKE SA, but it "
-        "can't be rekeyed, nor come up on its own when the IKE SA is there already.",
+        "The lists agree but for dh_group (PFS): {consequence}.",
         "Set dh_group in encryption of phase 2 to the same on both sides.",
     ),
     "ah_through_nat": Cause(

@@ -94,7 +94,7 @@ def negotiated(direction: Direction, ike: IkeOutcome, child: ChildSa) -> ChildOu
 
 
 def _prevents(finding: Finding) -> bool:
-    return finding.severity == "error" and finding.code != "pfs_mismatch_at_rekey"
+    return finding.severity == "error" and finding.code != "pfs_mismatch"
 
 
 def _offered(direction: Direction, version: int, child: ChildSa) -> tuple[Networks, Networks]:
@@ -144,7 +144,7 @@ def _unanswered(direction: Direction, child: ChildSa) -> Findings:
         (item.local_network, item.remote_network) == (child.local_network, child.remote_network)
         for item in children
     )
-    code = "selectors_not_mirrored" if same else "selectors_mismatch"
+    code = "selectors_not_mirrored" if same else "selector_mismatch"
     yield direction.unmatched(child, code, [selectors_text(item) for item in children])
 
 
@@ -167,14 +167,20 @@ def _select(
     if meeting.version == 1:
         offered = proposals.quick_mode_offer(offered, ike.dh_group if ike else None)
     full = proposals.chosen(offered, configured)
-    if plain is None:
-        code = "phase2_proposal_mismatch"
-    elif full is None:
-        code = "pfs_mismatch" if meeting.version == 1 else "pfs_mismatch_at_rekey"
-    else:
+    if full is not None:
         return (full if meeting.version == 1 else plain), full, []
-    finding = meeting.direction.phase2(code, meeting.both, "encryption", lists)
+    code, words = "esp_proposal_mismatch", {}
+    if plain is not None:
+        code, words = "pfs_mismatch", {"consequence": _WITHOUT_PFS[meeting.version]}
+    finding = meeting.direction.phase2(code, meeting.both, "encryption", lists, **words)
     return (None if meeting.version == 1 else plain), None, [finding]
+
+
+_WITHOUT_PFS = {
+    1: "with IKEv1 it does not come up",
+    2: "this phase 2 comes up with the IKE SA, but it can't be rekeyed, nor come up on its own "
+    "when the IKE SA is there already",
+}
 
 
 def _modes(meeting: _Meeting) -> Findings:

@@ -72,7 +72,7 @@ def _addresses(direction: Direction) -> Findings:
 def _version(direction: Direction, version: int) -> Findings:
     initiator, responder = direction.initiator.connection, direction.responder.connection
     if version not in responder.versions:
-        yield direction.alike("key_exchange_mismatch", "key_exchange", version=version)
+        yield direction.alike("ike_version_mismatch", "key_exchange", version=version)
     elif version == 1 and initiator.negotiation_mode != responder.negotiation_mode:
         yield direction.alike("negotiation_mode_mismatch", "negotiation_mode")
 

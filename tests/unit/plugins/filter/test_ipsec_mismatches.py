@@ -77,7 +77,7 @@ def test_the_sheet_of_the_example_is_compared():
     given["ours"]["psk"] = PSK
     result = Compared(given["ours"], given["theirs"])
     assert result.verdict == "up_but"
-    assert result.codes == {"pfs_mismatch_at_rekey", "selectors_narrowed"}
+    assert result.codes == {"pfs_mismatch", "selectors_narrowed"}
 
 
 def test_hosts_of_the_example_are_compared():

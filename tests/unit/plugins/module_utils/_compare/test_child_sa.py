@@ -50,7 +50,7 @@ def test_the_preference_of_the_responder_counts():
 def test_no_common_proposal():
     found = lists([AES], [GCM])
     assert found.verdict == "down"
-    assert found.codes == {"phase2_proposal_mismatch"}
+    assert found.codes == {"esp_proposal_mismatch"}
     assert found.call("local")["up"]
 
 
@@ -60,7 +60,7 @@ def test_no_common_proposal():
 def test_pfs_that_differs_shows_at_the_first_rekeying(ours, theirs):
     found = lists([ours], [theirs])
     assert found.verdict == "up_but"
-    assert found.codes == {"pfs_mismatch_at_rekey"}
+    assert found.codes == {"pfs_mismatch"}
     assert found.child("local")["up"]
     assert found.child("local")["rekey_proposal"] is None
 
@@ -98,7 +98,7 @@ def test_nothing_in_common():
     assert found.verdict == "down"
     # Nothing answers to that of either side.
     findings = [item for item in found.result["findings"] if item["severity"] == "error"]
-    assert [item["code"] for item in findings] == ["selectors_mismatch", "selectors_mismatch"]
+    assert [item["code"] for item in findings] == ["selector_mismatch", "selector_mismatch"]
     assert findings[0]["ours"] == ["10.1.0.0/24 to 10.9.0.0/24"]
     assert findings[0]["theirs"] == ["10.2.0.0/24 to 10.1.0.0/24"]
 
@@ -147,10 +147,10 @@ def test_a_phase_2_that_the_other_side_lacks():
     ours = local({}, {"name": "dmz", "local_network": ["10.3.0.0/24"]})
     found = Compared(ours, remote({}))
     assert found.verdict == "up_but"
-    assert found.finding("selectors_mismatch")["local_object"] == "phase 2 dmz of phase 1 site-b"
+    assert found.finding("selector_mismatch")["local_object"] == "phase 2 dmz of phase 1 site-b"
     # As bad if it is the side that never calls which has it.
     silent = Compared({**ours, "connection_behavior": "responder_only"}, remote({}))
-    assert silent.finding("selectors_mismatch")["severity"] == "error"
+    assert silent.finding("selector_mismatch")["severity"] == "error"
 
 
 def test_protocols():

@@ -63,7 +63,7 @@ def test_versions(ours, theirs, local, remote):
         call = found.call(initiator)
         assert call["up"] is (version is not None)
         assert version is None or call["version"] == version
-    assert ("key_exchange_mismatch" in found.codes) is (None in (local, remote))
+    assert ("ike_version_mismatch" in found.codes) is (None in (local, remote))
 
 
 def test_ikev1_passes_over_what_it_cannot_negotiate():
