@@ -132,6 +132,12 @@ def test_ikev1_negotiates_the_first_networks_alone():
     assert found.child("remote")["up"]
 
 
+def test_ikev1_answers_with_the_first_of_what_is_in_common():
+    several = {"local_network": ["10.1.0.0/24", "10.5.0.0/24"]}
+    found = compared(both=IKEV1, children=(several, {"remote_network": ["10.0.0.0/8"]}))
+    assert found.child("remote")["local_network"] == ["10.1.0.0/24"]
+
+
 def test_the_child_whose_networks_fit_best_answers():
     ours = local({}, {"name": "dmz", "local_network": ["10.3.0.0/24"]})
     theirs = remote(

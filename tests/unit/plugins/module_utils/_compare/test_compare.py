@@ -167,6 +167,28 @@ def test_hosts_are_matched_in_spite_of_a_mistyped_address():
     assert "address_mismatch" in found.codes
 
 
+OTHER_NETWORKS = {"local_network": ["10.8.0.0/24"], "remote_network": ["10.9.0.0/24"]}
+
+
+def test_hosts_are_matched_by_address_alone():
+    found = Compared(host("a", local({})), host("b", remote(OTHER_NETWORKS)))
+    assert found.result["matched"]
+    assert found.codes == {"selector_mismatch"}
+
+
+def test_hosts_are_matched_by_name_alone():
+    ours = host("a", local({}, name="b", remote_gateway="b.example"))
+    theirs = host("b", remote(OTHER_NETWORKS, name="a", remote_gateway="a.example"))
+    assert Compared(ours, theirs).result["matched"]
+
+
+def test_hosts_are_matched_by_identities_alone():
+    named = {"identifier": "a", "peer_identifier": "b", "remote_gateway": "b.example"}
+    other = {"identifier": "b", "peer_identifier": "a", "remote_gateway": "a.example"}
+    found = Compared(host("x", local({}, **named)), host("y", remote(OTHER_NETWORKS, **other)))
+    assert found.result["matched"]
+
+
 def test_hosts_that_have_nothing_to_do_with_each_other():
     theirs = host("gw-c", remote({"remote_network": ["10.7.0.0/24"]}, remote_gateway="192.0.2.1"))
     found = Compared(host("gw-a", local({}, remote_gateway="192.0.2.9")), theirs)
@@ -179,6 +201,13 @@ def test_a_host_that_lacks_its_end():
     assert found.verdict == "down"
     assert found.codes == {"phase1_missing"}
     assert "gw-b has no phase 1 for gw-a" in found.finding("phase1_missing")["explanation"]
+
+
+def test_a_host_that_lacks_one_of_two_ends():
+    second = local(OTHER_NETWORKS, name="second", identifier="second.example")
+    found = Compared(host("gw-a", local({}), second), host("gw-b", remote({})))
+    assert found.verdict == "up_but"
+    assert found.codes == {"phase1_missing"}
 
 
 def test_a_hub_that_takes_anybody():

@@ -173,6 +173,11 @@ def test_nat_is_assumed_before_a_private_address():
     assert "identity_mismatch" in compared({"local_address": "192.168.1.2"}).codes
 
 
+def test_no_nat_is_assumed_between_private_addresses():
+    found = compared({"local_address": "192.168.1.2"}, {"remote_gateway": "10.0.0.7"})
+    assert "address_mismatch" in found.codes
+
+
 def test_encapsulation_by_either_side():
     assert compared(None, {"force_udp_encapsulation": True}).call("local")["udp_encapsulation"]
     assert not compared().call("local")["udp_encapsulation"]
