@@ -146,7 +146,9 @@ _value:
           type: str
           sample: site-a
         up:
-          description: Whether the IKE SA comes up.
+          description:
+            - Whether the IKE SA comes up. Where a phase 2 fails on the data plane of the side that
+              is called, strongSwan 6 there gives up the IKE SA too, and strongSwan 5 does not.
           type: bool
           sample: true
         version:

@@ -30,9 +30,13 @@ PATIENCE = "6000"
 # Seconds until nothing is being negotiated any more.
 SETTLED = 5.0
 
-SETTINGS = "/etc/strongswan.d/compare.conf"
-# Nobody lives in the networks of the pairs.
-NO_ROUTES = "charon {\n    install_routes = no\n}\n"
+# Who configures Aggressive Mode with a PSK answers to it, whoever makes the gateway.
+_FOREIGN = "/etc/strongswan.d/compared.conf"
+_ANSWERS_AGGRESSIVE = """
+charon {
+    i_dont_care_about_security_and_use_aggressive_mode_psk = yes
+}
+"""
 
 DOWN: Options = {
     "up": False,
@@ -87,6 +91,8 @@ class Side:
     def _load(self, variables: Options) -> None:
         """What our modules refuse, as it would be configured elsewhere."""
         self.host.apply("ipsec_phase1", {"name": self.name, "network": "lan", "state": "absent"})
+        self.host.sh(f"cat >{_FOREIGN}", _ANSWERS_AGGRESSIVE)
+        self.host.vici("reload-settings")
         (tunnel,) = read(self.label, variables).tunnels
         section = connection_section(tunnel.connection, tunnel.settings)
         for child in t.cast("dict[str, Options]", section["children"]).values():
@@ -100,6 +106,8 @@ class Side:
         """What was loaded past the modules."""
         self.host.ask("request", command="unload-conn", message={"name": self.name})
         self.host.ask("request", command="unload-shared", message={"id": "compared"})
+        self.host.sh(f"rm -f {_FOREIGN}")
+        self.host.vici("reload-settings")
 
     def hang_up(self) -> None:
         for sa in self.host.ask("sas")["sas"]:

@@ -41,6 +41,16 @@ IKEV2_ESP: tuple[Options, ...] = (
     {"algorithm": "chacha20-poly1305"},
     {"algorithm": "aes-gcm", "key_length": 128},
 )
+# The networks of either side, by its number and that of the phase 2; those that a twist puts there.
+_LAN4, _LAN6 = "10.{}{}.{}.0/20", "fd00:{}{}::/64"
+_ELSEWHERE, _MORE = "10.77.0.0/24", "10.55.0.0/24"
+_BOTH = [(side, number) for side in (1, 2) for number in (0, 1)]
+LANS = (
+    *(_LAN4.format(*which, third) for which in _BOTH for third in (0, 16)),
+    *(_LAN6.format(*which) for which in _BOTH),
+    _ELSEWHERE,
+    _MORE,
+)
 IDENTITIES = ("{}.example.org", "{}@example.org", "@#{:x}", "C=CH, O=Example, CN={}")
 
 
@@ -147,8 +157,8 @@ class _Maker:
 
     def _lan(self, side: int, number: int, index: int) -> str:
         if index == 2:
-            return f"fd00:{side}{number}::/64"
-        return f"10.{side}{number}.{16 * index}.0/20"
+            return _LAN6.format(side, number)
+        return _LAN4.format(side, number, 16 * index)
 
 
 def _variables(phase1: Options) -> Options:
@@ -290,7 +300,7 @@ def _everything(maker: _Maker, ends: Ends, side: str) -> bool:
 def _elsewhere(maker: _Maker, ends: Ends, side: str) -> bool:
     networks = _networks(maker, ends, side)
     if "mode" not in ends.phase1(side)["phase2"][0]:
-        networks[maker.random.randrange(len(networks))] = "10.77.0.0/24"
+        networks[maker.random.randrange(len(networks))] = _ELSEWHERE
     return True
 
 
@@ -304,7 +314,7 @@ def _several(maker: _Maker, ends: Ends, side: str) -> bool:
     if ends.phase1(side)["key_exchange"] != "ikev1":
         return False
     networks = _networks(maker, ends, side)
-    networks.insert(maker.random.randrange(len(networks) + 1), "10.55.0.0/24")
+    networks.insert(maker.random.randrange(len(networks) + 1), _MORE)
     return True
 
 

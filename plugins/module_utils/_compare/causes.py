@@ -198,8 +198,10 @@ CAUSES: t.Mapping[str, Cause] = {
     ),
     "dataplane_incapable": Cause(
         ERROR,
-        "The userspace data plane of {side} carries neither AH nor transport mode.",
-        "Set protocol to esp and mode to tunnel on both sides, or use a kernel that has ESP.",
+        "The userspace data plane of {side} carries neither AH, nor transport mode, nor a tunnel "
+        "to the very address of the peer.",
+        "Set protocol to esp and mode to tunnel on both sides, for the networks behind them, or "
+        "use a kernel that has ESP.",
     ),
     "ipcomp_one_sided": Cause(
         INFO,

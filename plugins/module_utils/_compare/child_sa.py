@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._model.child import ChildSa
+from .._model.options import plain
 from .._model.proposal import Proposal
 from . import proposals, selectors
 from .direction import Direction, selectors_text
@@ -79,7 +80,7 @@ def negotiated(direction: Direction, ike: IkeOutcome, child: ChildSa) -> ChildOu
     if ike.version == 1:
         carried = carried[0][:1], carried[1][:1]
     selected, rekey, stops = _select(meeting, ike.proposal)
-    stops += [*_modes(meeting), *_data_plane(meeting)]
+    stops += [*_modes(meeting), *_data_plane(meeting, carried)]
     down = not ike.up or selected is None or any(_prevents(item) for item in stops)
     findings = (*stops, *_narrowing(meeting, carried), *_differences(meeting))
     return ChildOutcome(
@@ -190,19 +191,31 @@ def _modes(meeting: _Meeting) -> Findings:
         yield meeting.direction.phase2(code, meeting.both, "mode", values)
 
 
-def _data_plane(meeting: _Meeting) -> Findings:
+def _data_plane(meeting: _Meeting, carried: tuple[Networks, Networks]) -> Findings:
     direction = meeting.direction
     protocols = meeting.child.protocol, meeting.answering.protocol
     if "ah" in protocols and direction.encapsulated:
         yield direction.phase2("ah_through_nat", meeting.both, "protocol", protocols)
-    if meeting.mode == "transport" or "ah" in protocols:
-        for tunnel in (direction.initiator, direction.responder):
-            if tunnel.userspace:
-                option = "protocol" if "ah" in protocols else "mode"
-                values = tuple(getattr(child, option) for child in meeting.both)
-                yield direction.phase2(
-                    "dataplane_incapable", meeting.both, option, values, side=tunnel.peer
-                )
+    option = _incapable(meeting)
+    for tunnel, far, role in (
+        (direction.initiator, carried[1], "responder"),
+        (direction.responder, carried[0], "initiator"),
+    ):
+        # Its packets would go into the tunnel that they carry.
+        to_peer = _host(direction, role) in far
+        if tunnel.userspace and (option or to_peer):
+            named = option or "remote_network"
+            values = [plain(getattr(child, named)) for child in meeting.both]
+            yield direction.phase2(
+                "dataplane_incapable", meeting.both, named, values, side=tunnel.peer
+            )
+
+
+def _incapable(meeting: _Meeting) -> str:
+    """The option by which a phase 2 is none for the userspace data plane."""
+    if "ah" in (meeting.child.protocol, meeting.answering.protocol):
+        return "protocol"
+    return "mode" if meeting.mode == "transport" else ""
 
 
 def _narrowing(meeting: _Meeting, carried: tuple[Networks, Networks]) -> Findings:

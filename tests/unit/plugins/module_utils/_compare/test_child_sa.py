@@ -202,6 +202,19 @@ def test_the_userspace_data_plane_carries_esp_in_tunnel_mode_alone():
     assert "dataplane_incapable" in found.codes
 
 
+def test_the_userspace_data_plane_carries_nothing_to_the_peer_itself():
+    hosts = [["198.51.100.7/32"], ["203.0.113.20/32"]]
+    ours = {"local_network": hosts[0], "remote_network": hosts[1]}
+    theirs = {"local_network": hosts[1], "remote_network": hosts[0]}
+    network = {"name": "lan", "ip_address_type": "none", "dataplane": "userspace"}
+    found = Compared(
+        {"gateway_networks": [network], "gateway_phase1": [local(ours)]}, remote(theirs)
+    )
+    assert found.verdict == "down"
+    assert found.codes == {"dataplane_incapable"}
+    assert compared(children=(ours, theirs)).verdict == "up"
+
+
 def test_what_is_good_to_know():
     found = compared(children=({"lifetime": 2}, {}))
     assert found.verdict == "up"
