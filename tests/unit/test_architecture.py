@@ -29,33 +29,37 @@ ROOMS: dict[str, set[str]] = {
     "_render": {"_errors", "_model"},
     "_plan": {"_errors", "_model", "_render"},
     "_diagnose": {"_errors", "_model"},
+    "_compare": {"_errors", "_model", "_render"},
     "_host": {"_errors", "_model", "_render", "_plan"},
     "_module": {"_errors", "_model", "_render", "_plan", "_diagnose", "_host"},
     "modules": {"_module"},
-    "plugin_utils": set(),
-    "filter": {"plugin_utils"},
+    "plugin_utils": {"_errors", "_model", "_compare", "_module"},
+    "filter": {"_compare", "plugin_utils"},
     "doc_fragments": set(),
 }
-PURE = ("_errors", "_model", "_render", "_plan", "_diagnose")
+PURE = ("_errors", "_model", "_render", "_plan", "_diagnose", "_compare")
 
 # What the pure core may use of the standard library: nothing that reaches out of the process.
 PURE_LIBRARY = {
     "base64",
     "collections",
     "dataclasses",
+    "functools",
     "enum",
     "hashlib",
     "ipaddress",
+    "itertools",
     "json",
     "re",
     "shlex",
+    "string",
     "typing",
 }
 IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
 
 # Third-party packages, and the files that may import them.
 THIRD_PARTY = {
-    "ansible": {"_module/flow.py"},
+    "ansible": {"_module/flow.py", "plugin_utils/_definition.py"},
     "vici": {"_host/vici.py", "_host/vici_log.py"},
     "jinja2": {"plugin_utils/_page.py"},
 }

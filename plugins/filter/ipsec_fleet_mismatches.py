@@ -1,0 +1,113 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: ipsec_fleet_mismatches
+short_description: Compare both ends of every IPsec tunnel of many hosts
+version_added: 0.1.0
+description:
+  - Does for all pairs of many hosts what P(tunnelwright.ipsec.ipsec_mismatches#filter) does for
+    two, and says which tunnels have their other end elsewhere. No host is asked.
+  - The playbook C(tunnelwright.ipsec.compare) applies it to an inventory.
+options:
+  _input:
+    description:
+      - The definition of each host under its name, as P(tunnelwright.ipsec.ipsec_mismatches#filter)
+        takes it, with the variables of role P(tunnelwright.ipsec.gateway#role).
+    type: dict
+    required: true
+seealso:
+  - plugin: tunnelwright.ipsec.ipsec_mismatches
+    plugin_type: filter
+author:
+  - The tunnelwright.ipsec authors (@tunnelwright)
+"""
+
+EXAMPLES = r"""
+- name: Show what does not fit
+  ansible.builtin.debug:
+    msg: "{{ (definitions | tunnelwright.ipsec.ipsec_fleet_mismatches).table }}"
+  vars:
+    definitions:
+      gw-a:
+        gateway_phase1:
+          - name: site-b
+            network: lan
+            remote_gateway: 203.0.113.20
+            local_address: 198.51.100.7
+            psk: "{{ vault_psk }}"
+            phase2:
+              - {name: lan, local_network: [10.1.0.0/24], remote_network: [10.2.0.0/24]}
+      gw-b:
+        gateway_phase1:
+          - name: site-a
+            network: lan
+            remote_gateway: 198.51.100.7
+            local_address: 203.0.113.20
+            psk: "{{ vault_psk }}"
+            phase2:
+              - {name: lan, local_network: [10.2.0.0/16], remote_network: [10.1.0.0/24]}
+"""
+
+RETURN = r"""
+_value:
+  description: What comes of it.
+  type: dict
+  contains:
+    compared:
+      description:
+        - One entry for each two hosts that have a tunnel, with the keys of the result of
+          P(tunnelwright.ipsec.ipsec_mismatches#filter), and C(peers), the names of the hosts. The
+          first of them is the local one. A host whose definition is not legal has an entry of its
+          own.
+      type: list
+      elements: dict
+      sample:
+        - {peers: [gw-a, gw-b], verdict: up}
+    unmatched:
+      description: The tunnels whose other end is at none of the hosts.
+      type: list
+      elements: dict
+      contains:
+        peer:
+          description: The host.
+          type: str
+          sample: gw-a
+        phase1:
+          description: The name of the phase 1.
+          type: str
+          sample: partner
+        gateway:
+          description: Its C(remote_gateway).
+          type: str
+          sample: 192.0.2.77
+    table:
+      description: The same for people, line by line, without what is merely good to know.
+      type: list
+      elements: str
+      sample:
+        - gw-a - gw-b                              up
+"""
+
+import functools
+import typing as t
+
+from ..module_utils._compare.fleet import fleet
+from ..plugin_utils._definition import read
+
+
+def ipsec_fleet_mismatches(definitions: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return fleet(
+        {
+            name: functools.partial(read, name, definition, single=False)
+            for name, definition in definitions.items()
+        }
+    )
+
+
+class FilterModule:
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"ipsec_fleet_mismatches": ipsec_fleet_mismatches}

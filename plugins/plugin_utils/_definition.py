@@ -1,0 +1,115 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Definitions of peers as users write them, made what the comparison takes."""
+
+from __future__ import annotations
+
+import typing as t
+from collections.abc import Mapping, Sequence
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ..module_utils._compare.definition import Peer, peer
+from ..module_utils._errors import ModelError
+from ..module_utils._model.secret import MASK
+from ..module_utils._module.spec import (
+    IPSEC_PHASE1,
+    IPSEC_PHASE2,
+    IPSEC_SETTINGS,
+    VPN_NETWORK,
+    Spec,
+)
+
+_LISTS = {
+    "networks": "gateway_networks",
+    "settings": "gateway_settings",
+    "phase1": "gateway_phase1",
+}
+_FORMS = "the variables of a host with gateway_phase1, or the options of one phase 1"
+
+_HOST = "inventory_hostname"
+
+# What a sheet need not tell, since it does not matter to the peer.
+_UNTOLD = {"name": "tunnel", "network": "lan"}
+
+
+def name_of(definition: t.Any, default: str) -> str:
+    """What a peer is called: the host, or else the side."""
+    name = definition.get(_HOST) if isinstance(definition, Mapping) else None
+    return str(name or default)
+
+
+def read(name: str, definition: t.Any, *, single: bool = True) -> Peer:
+    """The peer. Raises ModelError naming the object and the option.
+
+    Where there are two alone, what is no host with but one phase 1 is ``single``: one end.
+    """
+    if not isinstance(definition, Mapping):
+        raise ModelError("", type(definition).__name__, "is no definition of a peer", _FORMS)
+    sheet = "remote_gateway" in definition
+    if not sheet and "gateway_phase1" not in definition:
+        raise ModelError("gateway_phase1", None, "is missing", _FORMS)
+    given = {"gateway_phase1": [_plain(definition)]} if sheet else definition
+    lists = {key: _entries(given, variable) for key, variable in _LISTS.items()}
+    # Where the host is reached may be where its peers call it too.
+    known = () if sheet else ("ansible_host", _HOST)
+    options = {
+        "networks": [_typed(VPN_NETWORK, item, "network") for item in lists["networks"]],
+        "settings": [_typed(IPSEC_SETTINGS, item, "IPsec settings") for item in lists["settings"]],
+        "phase1": [_phase1(item) for item in lists["phase1"]],
+        "addresses": [str(definition[key]) for key in known if key in definition],
+        "single": single and _HOST not in definition and len(lists["phase1"]) == 1,
+    }
+    return peer(name, options)
+
+
+def _entries(definition: Mapping[str, t.Any], variable: str) -> list[Mapping[str, t.Any]]:
+    # Of the variables of a host, these alone are looked at.
+    entries = _plain(definition.get(variable)) or []
+    proper = isinstance(entries, Sequence) and all(isinstance(item, Mapping) for item in entries)
+    if isinstance(entries, str) or not proper:
+        raise ModelError(variable, "...", "is no list of dictionaries", "a list of dictionaries")
+    return list(entries)
+
+
+def _phase1(given: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The options of a phase 1 with its phase 2 objects, and the fingerprint of a key."""
+    own = {key: given[key] for key in given if key not in ("phase2", "psk_fingerprint")}
+    options = _typed(IPSEC_PHASE1, {**_UNTOLD, **own}, "phase 1")
+    owner = {"phase1": options["name"], "network": options["network"]}
+    children = _entries(given, "phase2")
+    return {
+        **options,
+        "psk_fingerprint": given.get("psk_fingerprint"),
+        "phase2": [
+            _typed(IPSEC_PHASE2, {**_UNTOLD, **item, **owner}, "phase 2") for item in children
+        ],
+    }
+
+
+def _typed(spec: Spec, given: Mapping[str, t.Any], kind: str) -> dict[str, t.Any]:
+    """The options as their module sees them, with its defaults; what is not known is refused."""
+    subject = f"{kind} {given.get('name') or given.get('network')}"
+    for option in given:
+        if option not in spec.argument_spec:
+            # Its value may be a secret whose name was mistyped.
+            raise ModelError(option, MASK, "is no option", ", ".join(spec.argument_spec), subject)
+    validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
+    result = validator.validate(dict(given))
+    if result.error_messages:
+        why = f"does not do: {'; '.join(result.error_messages)}"
+        raise ModelError("options", "what is given", why, "what ansible-doc says", subject)
+    return dict(result.validated_parameters)
+
+
+def _plain(value: t.Any) -> t.Any:
+    """Without what Ansible has around the values of variables, which it takes long to copy."""
+    if isinstance(value, Mapping):
+        return {key: _plain(value[key]) for key in value}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return value

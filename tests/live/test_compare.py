@@ -1,0 +1,218 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the filter ipsec_mismatches says of two ends, and what two gateways then do.
+
+``PAIRS`` pairs at random, beginning with that of ``SEED``; one that fails is repeated by ``make
+live TEST=compare SEED=... PAIRS=1``. Of even ones the local end is on strongSwan 5.9.8 and the
+remote one on 6.0.1, of odd ones it is the other way. The agreement is in ``.cache/compare.md``.
+"""
+
+from __future__ import annotations
+
+import collections
+import os
+import time
+import typing as t
+from ipaddress import ip_network
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.filter.ipsec_mismatches import (
+    ipsec_mismatches,
+)
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import SEED
+from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, Host
+from ansible_collections.tunnelwright.ipsec.tests.live.meeting import Meeting
+from ansible_collections.tunnelwright.ipsec.tests.live.pairs import LANS, Ends, Options, Pairs
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
+
+PAIRS = int(os.environ.get("PAIRS", "40"))
+REPORT = ROOT / ".cache/compare.md"
+NETWORK = {"name": "lan", "ip_address_type": "none", "dataplane": "userspace"}
+
+# What is not of the outcome of a call.
+NOT_SEEN = ("used", "udp_encapsulation", "local_phase1", "remote_phase1")
+
+
+@pytest.fixture(name="gateways")
+def _gateways(rigs: dict[str, Rig]) -> t.Iterator[list[Host]]:
+    hosts = [rig.device for rig in rigs.values()]
+    for host in hosts:
+        host.wipe()
+        host.apply("vpn_network", NETWORK)
+        # The userspace data plane wants an address in each network that it carries.
+        for lan in LANS:
+            host.sh(f"ip address replace {next(ip_network(lan).hosts())} dev lo")
+    yield hosts
+    for host in hosts:
+        host.sh("ip address flush dev lo scope global")
+        host.wipe()
+
+
+def test_the_verdict_is_what_two_gateways_do(gateways: list[Host], capsys: t.Any) -> None:
+    started = time.monotonic()
+    told = Told()
+    for seed in range(SEED, SEED + PAIRS):
+        hosts = gateways if seed % 2 == 0 else gateways[::-1]
+        told.add(*compared((hosts[0], hosts[1]), seed))
+        # Whoever can't wait sees how far it is.
+        told.write(time.monotonic() - started)
+    with capsys.disabled():
+        print(f"\n{told.figure}: {REPORT}")
+    assert not told.disagreements, "\n\n".join(told.disagreements)
+
+
+def compared(hosts: tuple[Host, Host], seed: int) -> tuple[Ends, str, str, list[str]]:
+    """The ends, both verdicts, and in what they do not agree."""
+    ends = drawn(hosts, seed)
+    said = ipsec_mismatches(ends.local, ends.remote)
+    seen = Meeting(hosts, ends).held()
+    differing = list(differences(expected(said, hosts), seen))
+    verdict = verdict_of(ends, seen)
+    if verdict != said["verdict"]:
+        differing.insert(0, f"verdict: said {said['verdict']}, seen {verdict}")
+    if differing:
+        codes = sorted({item["code"] for item in said["findings"] if item["severity"] != "info"})
+        differing.append(f"found: {codes}")
+        differing += [str(ends.phase1(side)) for side in ("local", "remote")]
+    return ends, str(said["verdict"]), verdict, differing
+
+
+def expected(said: Options, hosts: tuple[Host, Host]) -> list[Options]:
+    """What is negotiated, as it is to be seen on these releases.
+
+    strongSwan 6 that is called gives up the IKE SA with a Child SA which it can't install.
+    """
+    sides = {"local": hosts[0], "remote": hosts[1]}
+    codes = {item["code"] for item in said["findings"]}
+    # What is refused before is not tried.
+    tried = not codes & {"protocol_mismatch", "esp_proposal_mismatch"}
+    refused = {i["initiator"] for i in said["findings"] if i["code"] == "dataplane_incapable"}
+    nothing = {"up": False, "proposal": None}
+    calls = []
+    for item in said["negotiated"]:
+        called = sides["remote" if item["initiator"] == "local" else "local"]
+        meets_it = tried and item["version"] == 2 and refused & {item["initiator"], "both"}
+        gives_up = called.name == "b" and meets_it
+        calls.append({**item, **(nothing if gives_up else {})})
+    return calls
+
+
+def drawn(hosts: tuple[Host, Host], seed: int) -> Ends:
+    nobody = {4: hosts[0].ipv4.rpartition(".")[0] + ".99", 6: f"{hosts[0].ipv6}:99"}
+    own = [{4: host.ipv4, 6: host.ipv6} for host in hosts]
+    return Pairs([*own, nobody]).draw(seed)
+
+
+def differences(said: list[Options], seen: list[Options]) -> t.Iterator[str]:
+    assert [item["initiator"] for item in said] == [item["initiator"] for item in seen]
+    for mine, real in zip(said, seen, strict=True):
+        where = f"{mine['initiator']} calls"
+        for key in sorted({*mine} - {*NOT_SEEN, "phase2"}):
+            # Which version it was does not show where nothing came up.
+            if mine[key] != real.get(key) and not (key == "version" and not mine["up"]):
+                yield f"{where}: {key}: said {mine[key]}, seen {real.get(key)}"
+        for expected, child in zip(mine["phase2"], real["phase2"], strict=True):
+            yield from _child_differences(where, expected, child)
+
+
+def _child_differences(where: str, said: Options, seen: Options) -> t.Iterator[str]:
+    keys = [key for key in sorted(said) if said["up"] or not key.endswith("_phase2")]
+    for key in keys:
+        expected, real = said[key], seen.get(key)
+        if key.endswith("_network"):
+            expected, real = sorted(expected), sorted(real or ())
+        if expected != real:
+            yield f"{where}: {key}: said {expected}, seen {real}"
+    if "later" in seen and seen["up"] and seen["later"] != said["rekey_proposal"]:
+        yield f"{where}: beside another: said {said['rekey_proposal']}, seen {seen['later']}"
+
+
+def verdict_of(ends: Ends, seen: list[Options]) -> str:
+    """From what was seen alone: whether nothing, or all as both sides want it, or something."""
+    calls = [
+        item
+        for item in seen
+        if ends.phase1(item["initiator"])["connection_behavior"] != "responder_only"
+    ]
+    children = [child for item in calls for child in item["phase2"]]
+    if not any(child["up"] for child in children):
+        return "down"
+    wanted = all(_as_wanted(ends, child) for child in children) and _all(ends, calls)
+    return "up" if wanted else "up_but"
+
+
+def _as_wanted(ends: Ends, child: Options) -> bool:
+    if not child["up"] or not child["rekey_proposal"]:
+        return False
+    for side, other in (("local", "remote"), ("remote", "local")):
+        wanted = next(
+            item for item in ends.phase1(side)["phase2"] if item["name"] == child[f"{side}_phase2"]
+        )
+        networks = (
+            (wanted["local_network"], child[f"{side}_network"]),
+            (wanted["remote_network"], child[f"{other}_network"]),
+        )
+        if any(sorted(mine) != sorted(real) for mine, real in networks):
+            return False
+        if wanted.get("mode", "tunnel") != child["mode"]:
+            return False
+    return True
+
+
+def _all(ends: Ends, calls: list[Options]) -> bool:
+    """Whether every phase 2 of both sides came up."""
+    up = {
+        (side, child[f"{side}_phase2"])
+        for item in calls
+        for child in item["phase2"]
+        for side in ("local", "remote")
+    }
+    wanted = {
+        (side, item["name"]) for side in ("local", "remote") for item in ends.phase1(side)["phase2"]
+    }
+    return wanted <= up
+
+
+class Told:
+    """What was said and seen of all pairs."""
+
+    def __init__(self) -> None:
+        self.pairs = 0
+        self.verdicts: collections.Counter[str] = collections.Counter()
+        self.twists: collections.Counter[str] = collections.Counter()
+        self.disagreements: list[str] = []
+
+    def add(self, ends: Ends, said: str, seen: str, differing: list[str]) -> None:
+        self.pairs += 1
+        self.verdicts[said] += 1
+        self.twists.update(item.split()[0] for item in ends.twists)
+        if differing:
+            title = f"SEED={ends.seed} ({', '.join(ends.twists) or 'nothing twisted'})"
+            self.disagreements.append("\n  ".join([title, *differing]))
+
+    @property
+    def figure(self) -> str:
+        agreed = self.pairs - len(self.disagreements)
+        return f"{agreed} of {self.pairs} pairs agree, SEED={SEED}"
+
+    def write(self, seconds: float) -> None:
+        verdicts = ", ".join(f"{number} {what}" for what, number in sorted(self.verdicts.items()))
+        twists = ", ".join(f"{what} {number}" for what, number in sorted(self.twists.items()))
+        lines = [
+            "# What ipsec_mismatches says, against strongSwan 5.9.8 and 6.0.1",
+            "",
+            f"{self.figure}: {verdicts}; {seconds:.0f} s.",
+            "",
+            "Compared are the verdict and, for either side that calls, the IKE SA with its version",
+            "and proposal, each Child SA with its mode, proposal and networks, whether and with",
+            "which proposal it is rekeyed, and whether it comes up beside another one.",
+            "",
+            f"What was twisted: {twists}.",
+            *("", "## Disagreements", "") * bool(self.disagreements),
+            *(f"```\n{item}\n```" for item in self.disagreements),
+            "",
+        ]
+        REPORT.parent.mkdir(exist_ok=True)
+        REPORT.write_text("\n".join(lines))

@@ -1,0 +1,212 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What becomes of the IKE SA."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.ends import compared
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import PUBKEY
+
+AES = {"algorithm": "aes", "key_length": 256, "hash": "sha256", "dh_group": 14}
+GCM = {"algorithm": "aes-gcm", "key_length": 128, "prf": "sha256", "dh_group": 19}
+SMALL = {"algorithm": "aes", "key_length": 128, "hash": "sha1", "dh_group": 19}
+
+IKEV1 = {"key_exchange": "ikev1"}
+AGGRESSIVE = {**IKEV1, "negotiation_mode": "aggressive"}
+
+
+def test_ends_that_fit_come_up_whoever_calls():
+    found = compared()
+    assert found.verdict == "up"
+    assert not found.codes
+    for initiator in ("local", "remote"):
+        call = found.call(initiator)
+        assert (call["up"], call["used"], call["version"]) == (True, True, 2)
+        assert call["proposal"] == "aes256-sha256-modp2048"
+        assert (call["local_phase1"], call["remote_phase1"]) == ("site-b", "site-a")
+
+
+def test_the_preference_of_the_responder_counts():
+    found = compared({"encryption": [AES, GCM]}, {"encryption": [GCM, AES]})
+    assert found.verdict == "up"
+    assert found.call("local")["proposal"] == "aes128gcm16-prfsha256-ecp256"
+    assert found.call("remote")["proposal"] == "aes256-sha256-modp2048"
+
+
+def test_no_common_proposal():
+    found = compared({"encryption": [AES]}, {"encryption": [GCM, SMALL]})
+    assert found.verdict == "down"
+    finding = found.finding("ike_proposal_mismatch")
+    assert finding["initiator"] == "both"
+    assert finding["ours"] == ["aes256-sha256-modp2048"]
+    assert finding["theirs"] == ["aes128gcm16-prfsha256-ecp256", "aes128-sha1-ecp256"]
+    assert "aes128-sha1-ecp256" in finding["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "local", "remote"),
+    [
+        ("ikev1", "ikev1", 1, 1),
+        ("auto", "ikev2", 2, 2),
+        ("auto", "auto", 2, 2),
+        # Who has auto answers IKEv1, and begins with IKEv2.
+        ("auto", "ikev1", None, 1),
+        ("ikev2", "ikev1", None, None),
+    ],
+)
+def test_versions(ours, theirs, local, remote):
+    found = compared({"key_exchange": ours}, {"key_exchange": theirs})
+    for initiator, version in (("local", local), ("remote", remote)):
+        call = found.call(initiator)
+        assert call["up"] is (version is not None)
+        assert version is None or call["version"] == version
+    assert ("ike_version_mismatch" in found.codes) is (None in (local, remote))
+
+
+def test_ikev1_passes_over_what_it_cannot_negotiate():
+    found = compared({"encryption": [GCM, AES]}, {"encryption": [AES]}, both=IKEV1)
+    assert found.verdict == "up_but"
+    assert found.call("local")["proposal"] == "aes256-sha256-modp2048"
+    assert "aes128gcm16" in found.finding("ikev1_algorithm")["explanation"]
+    assert compared({"encryption": [GCM]}, {"encryption": [GCM]}, both=IKEV1).verdict == "down"
+
+
+def test_main_and_aggressive_mode():
+    found = compared(IKEV1, AGGRESSIVE)
+    assert found.codes == {"negotiation_mode_mismatch"}
+    assert compared(both=AGGRESSIVE).verdict == "up"
+
+
+def test_aggressive_mode_has_sent_its_key_exchange_before_the_peer_chooses():
+    lists = ({"encryption": [AES, SMALL]}, {"encryption": [SMALL, AES]})
+    assert compared(*lists, both=IKEV1).verdict == "up"
+    found = compared(*lists, both=AGGRESSIVE)
+    assert found.verdict == "down"
+    assert found.codes == {"aggressive_group_mismatch"}
+
+
+def test_keys_that_differ_are_shown_as_fingerprints():
+    found = compared({"psk": "one key"}, {"psk": "another key"})
+    assert found.verdict == "down"
+    finding = found.finding("psk_mismatch")
+    assert finding["ours"] != finding["theirs"]
+    assert "one key" not in str(found.result)
+    assert "another key" not in str(found.result)
+
+
+def test_a_key_that_is_not_told():
+    found = compared(None, {"psk": None})
+    assert found.verdict == "up"
+    assert found.finding("psk_not_compared")["severity"] == "info"
+
+
+def test_authentication():
+    found = compared(None, PUBKEY)
+    assert found.codes == {"authentication_mismatch"}
+    certificates = compared(both={"authentication": "pubkey", "psk": None})
+    assert certificates.verdict == "up"
+    assert certificates.finding("certificate_not_compared")["severity"] == "info"
+
+
+def test_identities_that_fit():
+    ours = {"identifier": "a.example", "peer_identifier": "*.example"}
+    theirs = {"identifier": "b.example", "peer_identifier": "a.example"}
+    assert compared(ours, theirs).verdict == "up"
+    assert compared(ours, theirs, both=IKEV1).verdict == "up"
+
+
+@pytest.mark.parametrize("both", [{}, IKEV1], ids=["ikev2", "ikev1"])
+def test_who_calls_must_be_who_is_expected(both):
+    found = compared({"identifier": "a.example"}, both=both)
+    assert found.verdict == "down"
+    finding = found.finding("identity_mismatch")
+    assert (finding["local_option"], finding["ours"]) == ("identifier", "a.example")
+    assert (finding["remote_option"], finding["theirs"]) == ("remote_gateway", "198.51.100.7")
+
+
+def test_with_ikev2_who_has_no_identifier_goes_by_what_it_is_called():
+    found = compared({"peer_identifier": "b.example"})
+    assert found.verdict == "up_but"
+    assert found.call("local")["up"]
+    assert not found.call("remote")["up"]
+    assert found.finding("identity_mismatch")["initiator"] == "remote"
+    assert compared({"peer_identifier": "b.example"}, both=IKEV1).verdict == "down"
+
+
+def test_who_has_an_identifier_answers_to_no_other():
+    found = compared({"peer_identifier": "x.example"}, {"identifier": "b.example"})
+    assert found.codes == {"identity_not_own", "identity_mismatch"}
+    assert found.finding("identity_not_own")["initiator"] == "local"
+
+
+def test_an_address_that_is_not_told():
+    ours = {"local_address": None, "peer_identifier": "203.0.113.20"}
+    theirs = {
+        "remote_gateway": "%any",
+        "connection_behavior": "responder_only",
+        "peer_identifier": "198.51.100.7",
+    }
+    assert compared(ours, theirs).finding("identity_unknown")["severity"] == "info"
+    named = {**theirs, "peer_identifier": "a.example"}
+    assert compared(ours, named).codes == {"identity_mismatch"}
+    assert not compared(ours, {**theirs, "peer_identifier": "%any"}).codes
+
+
+def test_addresses():
+    found = compared({"remote_gateway": "203.0.113.99"})
+    assert found.verdict == "down"
+    finding = found.finding("address_mismatch")
+    assert (finding["ours"], finding["theirs"]) == ("203.0.113.99", "203.0.113.20")
+    mixed = compared({"local_address": None}, {"local_address": None, "remote_gateway": "fd00::1"})
+    assert "address_family_mismatch" in mixed.codes
+
+
+def test_nat_is_assumed_before_a_private_address():
+    found = compared({"local_address": "192.168.1.2", "identifier": "198.51.100.7"})
+    assert found.verdict == "up"
+    assert found.finding("nat")["severity"] == "info"
+    assert found.call("local")["udp_encapsulation"]
+    # Without an identifier it would go by the address that nobody knows.
+    assert "identity_mismatch" in compared({"local_address": "192.168.1.2"}).codes
+
+
+def test_no_nat_is_assumed_between_private_addresses():
+    found = compared({"local_address": "192.168.1.2"}, {"remote_gateway": "10.0.0.7"})
+    assert "address_mismatch" in found.codes
+
+
+def test_encapsulation_by_either_side():
+    assert compared(None, {"force_udp_encapsulation": True}).call("local")["udp_encapsulation"]
+    assert not compared().call("local")["udp_encapsulation"]
+
+
+def test_somebody_has_to_call():
+    silent = {"connection_behavior": "responder_only"}
+    assert compared(silent).verdict == "up"
+    found = compared(both=silent)
+    assert found.verdict == "down"
+    assert found.codes == {"nobody_initiates"}
+    assert found.call("local")["up"]
+    anybody = {**silent, "remote_gateway": "%any", "peer_identifier": "198.51.100.7"}
+    assert compared(None, anybody).verdict == "up"
+    assert compared(silent, anybody).codes == {"nobody_initiates"}
+
+
+def test_a_call_that_is_never_made_does_no_harm():
+    found = compared({"peer_identifier": "b.example"}, {"connection_behavior": "responder_only"})
+    assert found.verdict == "up"
+    assert found.finding("identity_mismatch")["severity"] == "info"
+
+
+def test_a_responder_of_ikev1_needs_its_key_before_it_knows_who_calls():
+    theirs = {
+        "remote_gateway": "a.example",
+        "connection_behavior": "responder_only",
+    }
+    found = compared({"identifier": "a.example"}, theirs, both=IKEV1)
+    assert "psk_not_found" in found.codes
+    named = {**theirs, "identifier": "203.0.113.20"}
+    assert compared({"identifier": "a.example"}, named, both=IKEV1).verdict == "up"
