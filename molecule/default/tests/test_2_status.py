@@ -116,7 +116,7 @@ def _diagnosis_holds_no_secret(gateways: dict[str, Gateway], scratch: Path) -> N
         files = {item.name: packed.extractfile(item) for item in packed if item.isfile()}
         contents = {name: file.read() for name, file in files.items() if file is not None}
     told = {Path(name).name for name in contents if "/gw-a/" in name}
-    assert {"state.json", "log.txt", "configuration.txt", "trace.pcap", "ip-xfrm-state.txt"} <= told
+    assert {"state.json", "log.txt", "configuration.txt", "trace.pcap", "commands.txt"} <= told
     assert b"remote_addrs" in contents["vpn-diagnosis/gw-a/configuration.txt"]
     keys = [WRONG, example_key(), *secrets_of(gateways)]
     assert not [name for name, content in contents.items() if shows(content, *keys)]
