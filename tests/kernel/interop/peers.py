@@ -1,0 +1,155 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The IKE daemons at the other end, on a host of the test bed, started, loaded and ended."""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.configuration import PKI
+from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import Machine
+
+
+class Peer:
+    """``unit`` is its service; ``process`` what is killed where it is to die."""
+
+    unit = ""
+    process = ""
+    # sh, around what writes the files.
+    loading = "systemctl stop {unit}; {write} systemctl start {unit}"
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self._since = 0.0
+
+    def prepare(self) -> None:
+        """Once: certificates where it looks for them, what is loaded by default out of the way."""
+
+    def load(self, files: dict[str, str]) -> None:
+        """Have it begin anew, with these files and no SA."""
+        self._since = time.time()
+        write = "".join(
+            f"install -m 600 /dev/null {path}; cat >{path} <<'END'\n{text}END\n"
+            for path, text in files.items()
+        )
+        self.machine.sh(self.loading.format(write=write, unit=self.unit))
+
+    def restart(self) -> None:
+        self.machine.sh(f"systemctl restart {self.unit}")
+
+    def crash(self) -> None:
+        """It dies without a word to anybody, and is started again."""
+        self.machine.sh(f"killall --signal KILL {self.process}")
+        self.machine.sh(f"systemctl stop {self.unit}; systemctl start {self.unit}")
+
+    def stop(self) -> None:
+        self.machine.sh(f"systemctl stop {self.unit}")
+
+    def close(self) -> None:
+        """Close the tunnel, as its administrator would."""
+        raise NotImplementedError
+
+    def version(self) -> str:
+        raise NotImplementedError
+
+    def log(self) -> str:
+        """What it said since it was loaded."""
+        return self.machine.sh(
+            f"journalctl --unit {self.unit} --since @{self._since:.0f} --output cat --no-pager"
+        )
+
+
+class Libreswan(Peer):
+    unit = "ipsec"
+    process = "pluto"
+    # It takes long to start.
+    loading = """
+        systemctl is-active --quiet {unit} || systemctl start {unit}
+        for name in $(sed -n 's/^conn //p' /etc/ipsec.d/site-a.conf); do
+            ipsec whack --delete --name $name >/dev/null || true
+        done
+        {write}
+        ipsec whack --rereadsecrets --listen >/dev/null
+        /usr/libexec/ipsec/addconn --autoall
+    """
+
+    def prepare(self) -> None:
+        self.machine.sh(
+            f"""
+            systemctl stop openiked ipsec
+            rm -rf /var/lib/ipsec/nss
+            mkdir -m 700 /var/lib/ipsec/nss
+            ipsec initnss >/dev/null
+            for kind in rsa ecdsa; do
+                cd {PKI}/$kind
+                openssl pkcs12 -export -in peer.example.pem -inkey peer.example.key \\
+                    -certfile ca.pem -name peer.example-$kind -passout pass: -out /run/$kind.p12
+                pk12util -i /run/$kind.p12 -d sql:/var/lib/ipsec/nss -W ''
+                certutil -M -d sql:/var/lib/ipsec/nss -n 'VPN CA' -t CT,, || true
+            done
+            """
+        )
+
+    def close(self) -> None:
+        self.machine.sh(
+            "for name in $(sed -n 's/^conn //p' /etc/ipsec.d/site-a.conf); do"
+            "    ipsec auto --down $name; done"
+        )
+
+    def version(self) -> str:
+        return self.machine.sh("ipsec --version").split()[1]
+
+
+class OpenIked(Peer):
+    unit = "openiked"
+    process = "iked"
+
+    def prepare(self) -> None:
+        self.machine.sh("systemctl stop ipsec openiked")
+
+    def load(self, files: dict[str, str]) -> None:
+        kind = "ecdsa" if "ecdsa256" in "".join(files.values()) else "rsa"
+        self.machine.sh(
+            f"""
+            cd {PKI}/{kind}
+            install -m 600 peer.example.key /etc/iked/private/local.key
+            install -m 600 peer.example.pem /etc/iked/certs/peer.example.crt
+            install -m 600 ca.pem /etc/iked/ca/ca.crt
+            """
+        )
+        super().load(files)
+
+    def close(self) -> None:
+        self.machine.sh("ikectl reset sa")
+
+    def version(self) -> str:
+        return self.machine.sh("dpkg-query --show --showformat '${Version}' openiked").split("-")[0]
+
+
+class StrongSwan(Peer):
+    unit = "strongswan"
+    process = "charon-systemd"
+
+    def prepare(self) -> None:
+        self.machine.wipe()
+        self.machine.sh(
+            f"""
+            for kind in rsa ecdsa; do
+                cd {PKI}/$kind
+                install -m 600 peer.example.key /etc/swanctl/private/peer.example-$kind.pem
+                install -m 600 peer.example.pem /etc/swanctl/x509/peer.example-$kind.pem
+                install -m 600 ca.pem /etc/swanctl/x509ca/ca-$kind.pem
+            done
+            """
+        )
+
+    def close(self) -> None:
+        self.machine.sh("swanctl --terminate --ike site-a")
+
+    def version(self) -> str:
+        return self.machine.sh("swanctl --version").split()[2]
+
+
+DAEMONS = {"libreswan": Libreswan, "openiked": OpenIked, "strongswan": StrongSwan}

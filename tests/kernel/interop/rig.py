@@ -1,0 +1,306 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Our gateway, set up by the modules, and a peer of another make: tunnels between their LANs."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+import time
+import typing as t
+
+from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.configuration import (
+    PKI,
+    Places,
+    Site,
+)
+from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.peers import Peer
+from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import PATIENCE, Machine
+
+PINGS = 3
+
+# Retransmissions that give up after a quarter of a minute instead of three minutes.
+IMPATIENT = """
+charon {
+    retransmit_tries = 3
+    retransmit_timeout = 4.0
+    retransmit_base = 1.0
+}
+"""
+
+# What arrives from the other gateway: packets between LANs in clear, and how the others come.
+_PROBE = """
+table inet probe
+delete table inet probe
+table inet probe {
+    counter in_clear { }
+    counter as_esp { }
+    counter as_ah { }
+    counter as_udp { }
+    chain arriving {
+        type filter hook prerouting priority raw; policy accept;
+        iifname { "vpn-lan", "lan0" } return
+        ip saddr 10.0.0.0/8 ip daddr 10.0.0.0/8 iifname != "eth0" meta ipsec missing counter name in_clear
+        ip6 saddr fd00::/8 ip6 daddr fd00::/8 meta ipsec missing counter name in_clear
+        meta l4proto esp counter name as_esp
+        meta l4proto ah counter name as_ah
+        udp dport 4500 @th,64,32 != 0 counter name as_udp
+    }
+}
+"""
+
+# A host that masquerades, between this one and `peer`, which is reached through it alone.
+_NAT = """
+ip netns add nat
+ip link add nat0 type veth peer name inside netns nat
+ip link add outside link eth1 netns nat type macvlan mode bridge
+ip address add {behind}/24 dev nat0
+ip link set nat0 up
+ip -n nat link set lo up
+ip -n nat address add {gateway}/24 dev inside
+ip -n nat link set inside up
+ip -n nat address add {nat}/24 dev outside
+ip -n nat link set outside up
+ip netns exec nat sysctl -q -w net.ipv4.ip_forward=1
+ip netns exec nat nft 'table ip nat {{ chain post {{
+    type nat hook postrouting priority srcnat; oifname outside masquerade; }}; }}'
+ip route add {peer}/32 via {gateway} src {behind}
+"""
+_NO_NAT = """
+ip netns delete nat 2>/dev/null || true
+ip link delete nat0 2>/dev/null || true
+"""
+
+_KERNEL = "ip -s xfrm state; ip xfrm policy | grep -v -A 1 socket; ip -brief address; ip route"
+
+
+class Rig:
+    """``ours`` is set up by the modules alone; ``peer`` by files that a user may copy."""
+
+    def __init__(self, ours: Machine, peer: Peer, places: Places) -> None:
+        self.ours, self.peer, self.places = ours, peer, places
+        self.theirs = peer.machine
+        self._site: Site | None = None
+        self._since = 0.0
+        self._translated: set[str] = set()
+
+    @property
+    def site(self) -> Site:
+        assert self._site is not None
+        return self._site
+
+    # --- Set up
+
+    def prepare(self, pki: str) -> None:
+        """Once for a peer: its LAN, certificates (``pki`` is a tar archive in base64), probes."""
+        lan = self.places.their_lan
+        self.theirs.sh(
+            f"""
+            ip link show vpn-lan >/dev/null 2>&1 || ip link add vpn-lan type bridge
+            ip address replace {router(lan[4])}/24 dev vpn-lan
+            ip address replace {router(lan[6])}/64 dev vpn-lan nodad
+            ip link set vpn-lan up
+            sysctl -q -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+            """
+        )
+        for machine in (self.ours, self.theirs):
+            machine.sh(f"rm -rf {PKI}; mkdir -p -m 700 {PKI}; base64 -d | tar -x -C {PKI}", pki)
+            machine.sh(f"{_NO_NAT}\nnft -f -", _PROBE)
+        self.peer.prepare()
+
+    def set_up(self, site: Site) -> None:
+        """Both ends for the tunnel of ``site``, without waiting for it. Raises AssertionError."""
+        self._site, self._since = site, time.time()
+        self.ours.apply("ipsec_phase1", {"name": "peer", "network": "lan", "state": "absent"})
+        self._translate()
+        # Whoever initiates comes last.
+        ends = [self._load_peer, self._apply_ours]
+        for end in ends if site.tunnel.start == "ours" else reversed(ends):
+            end()
+
+    def _load_peer(self) -> None:
+        self.peer.load(self.site.files())
+        self._route()
+
+    def _apply_ours(self) -> None:
+        self.ours.apply("ipsec_phase1", self.site.phase1())
+        for options in self.site.phase2():
+            self.ours.apply("ipsec_phase2", options)
+
+    def _translate(self) -> None:
+        """NAT where the tunnel wants it, and only there."""
+        site, places = self.site, self.places
+        pairs = {"ours": (self.ours, places.theirs[4]), "theirs": (self.theirs, places.ours[4])}
+        for side, (machine, other) in pairs.items():
+            if side in self._translated:
+                machine.sh(_NO_NAT)
+                self._translated.remove(side)
+            if side == site.tunnel.nat:
+                self._translated.add(side)
+                gateway = places.behind_nat.rpartition(".")[0] + ".1"
+                behind = {"behind": places.behind_nat, "gateway": gateway, "nat": places.nat}
+                machine.sh(_NAT.format(peer=other, **behind))
+
+    def _route(self) -> None:
+        """In the place of a default route, which the test bed has not, to our LAN alone."""
+        if self.site.column.daemon != "strongswan":
+            device = "nat0" if self.site.tunnel.nat == "theirs" else "eth1"
+            for version, lan in self.places.our_lan.items():
+                source = router(self.places.their_lan[version])
+                self.theirs.sh(f"ip -{version} route replace {lan} dev {device} src {source}")
+
+    # --- Observed
+
+    def child_sas(self) -> dict[str, tuple[str, str]]:
+        """The SPIs (in, out) of each Child SA of ours that is up, as ``connection/child``."""
+        return {
+            f"{sa['name']}/{child['name']}": (child["spi-in"], child["spi-out"])
+            for sa in self.ours.ask("sas")["sas"]
+            if sa["state"] == "ESTABLISHED"
+            for child in sa.get("child-sas", {}).values()
+            if child["state"] == "INSTALLED"
+        }
+
+    def ike_sa(self) -> str:
+        """The cookies of our IKE SA that is up, or ``""``."""
+        for sa in self.ours.ask("sas")["sas"]:
+            if sa["state"] == "ESTABLISHED":
+                return f"{sa['initiator-spi']}-{sa['responder-spi']}"
+        return ""
+
+    def is_up(self) -> bool:
+        """Whether each phase 2 has an SA that is in the kernels of both ends."""
+        sas = self.child_sas()
+        if set(sas) < set(self.site.children()):
+            return False
+        spis = {spi for pair in sas.values() for spi in pair}
+        return spis <= set(packets(self.ours)) and spis <= set(packets(self.theirs))
+
+    def said(self) -> str:
+        """What both daemons said since the tunnel was set up."""
+        ours = self.ours.sh(
+            f"journalctl --unit strongswan --since @{self._since:.0f} --output cat --no-pager"
+        )
+        return f"--- ours\n{ours}\n--- the peer's\n{self.peer.log()}"
+
+    def told(self) -> str:
+        """For whoever looks for the reason of a failure."""
+        kernels = "\n".join(
+            f"--- {machine.name}\n{machine.sh(_KERNEL)}"
+            for machine in (self.ours, self.theirs)
+        )
+        return f"{self.said()}\n{kernels}"
+
+    # --- Traffic
+
+    def ping(self, count: int = PINGS) -> bool:
+        """From LAN to LAN, both ways, in each IP version of the tunnel; whether all came back."""
+        return all(_answered(self._ping(count)))
+
+    def knock(self) -> None:
+        """One packet from our LAN, which may be lost."""
+        self._ping(1, back=False)
+
+    def _ping(self, count: int, back: bool = True) -> t.Iterator[str]:
+        tunnel, places = self.site.tunnel, self.places
+        ping = f"ping -c {count} -i 0.2 -W 3"
+        if tunnel.mode == "transport":
+            yield self.ours.sh(f"{ping} {self.site.theirs} || true")
+            if back:
+                yield self.theirs.sh(f"{ping} {self.site.ours} || true")
+            return
+        for version in tunnel.inside:
+            yield self.ours.lan(f"{ping} {_host(places.their_lan[version])} || true")
+            if back:
+                yield self.theirs.lan(f"{ping} {_host(places.our_lan[version])} || true")
+
+    def wait(self, what: t.Callable[[], bool], seconds: float = PATIENCE, wanted: str = "") -> None:
+        deadline = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < deadline, f"{wanted or 'not up'}\n{self.told()}"
+            time.sleep(0.3)
+
+    def wait_up(self, knocking: bool = False) -> None:
+        def up() -> bool:
+            if self.is_up():
+                return True
+            if knocking:
+                self.knock()
+            return False
+
+        self.wait(up)
+
+    def carries(self) -> None:
+        """Traffic passes, within the SAs of both ends, in the protocol of the tunnel, alone."""
+        machines = (self.ours, self.theirs)
+        before = [_seen(machine) for machine in machines]
+        assert self.ping(), f"lost packets\n{self.told()}"
+        tunnel = self.site.tunnel
+        # Each ping and its answer, both ways; in transport mode IKE is not in the SAs.
+        expected = 2 * PINGS * len(tunnel.inside)
+        for machine, (earlier, old) in zip(machines, before, strict=True):
+            new, counted = _seen(machine)
+            grown = sum(new[spi] - earlier.get(spi, 0) for spi in new)
+            assert grown >= 2 * expected, f"{machine.name}: {grown} packets in SAs\n{self.told()}"
+            came = {name: value - old[name] for name, value in counted.items()}
+            wrapped = "udp" if tunnel.udp or tunnel.nat else tunnel.protocol
+            assert came.pop("in_clear") == 0, f"{machine.name}: in clear\n{self.told()}"
+            assert came.pop(f"as_{wrapped}") >= expected, f"{machine.name}: {came}\n{self.told()}"
+            assert not any(came.values()), f"{machine.name}: {came}\n{self.told()}"
+        if tunnel.nat:
+            seen = self.theirs if tunnel.nat == "ours" else self.ours
+            assert f" {self.places.nat} " in seen.sh("ip xfrm state"), self.told()
+
+    # --- What befalls a line
+
+    @contextlib.contextmanager
+    def cut(self) -> t.Iterator[None]:
+        """Nothing comes or goes at the peer, but what the test itself sends."""
+        self.theirs.sh(
+            """nft 'table inet cut {
+                chain in { type filter hook prerouting priority -400; iifname "eth1" drop; }
+                chain out { type filter hook output priority -400; oifname "eth1" drop; }
+            }'"""
+        )
+        try:
+            yield
+        finally:
+            self.theirs.sh("nft delete table inet cut")
+
+
+def packets(machine: Machine) -> dict[str, int]:
+    """The ESP and AH SAs in the kernel by their SPIs, and how many packets each has seen."""
+    return _packets(machine.sh("ip -s xfrm state"))
+
+
+def _packets(listed: str) -> dict[str, int]:
+    found = re.findall(
+        r"proto (?:esp|ah) spi 0x([0-9a-f]{8}).*?lifetime current:\s+\d+\(bytes\), (\d+)\(packets",
+        listed,
+        re.DOTALL,
+    )
+    return {spi: int(count) for spi, count in found}
+
+
+def _seen(machine: Machine) -> tuple[dict[str, int], dict[str, int]]:
+    """Packets by SPI, and those that the probe counted."""
+    told = machine.sh("ip -s xfrm state; nft list counters table inet probe")
+    counted = re.findall(r"counter (\w+) \{\s*packets (\d+)", told)
+    return _packets(told), {name: int(count) for name, count in counted}
+
+
+def _answered(printed: t.Iterable[str]) -> t.Iterator[bool]:
+    return (" 0% packet loss" in text for text in printed)
+
+
+def router(network: str) -> str:
+    return str(ipaddress.ip_network(network)[1])
+
+
+def _host(network: str) -> str:
+    """The one host in a LAN of the test bed: .10 or ::10."""
+    found = ipaddress.ip_network(network)
+    return str(found[10 if found.version == 4 else 0x10])

@@ -1,0 +1,174 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which tunnels are tried with which peers: a row is a tunnel or what befalls it, a column a peer.
+
+What a peer can't do is in ``limits.py``.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+Proposal = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """An IKE daemon in a role: ``host`` of the test bed has it, ``version`` is Debian's."""
+
+    name: str
+    title: str
+    daemon: str
+    version: str
+    key_exchange: str
+    host: str
+
+
+COLUMNS = {
+    column.name: column
+    for column in (
+        Column("libreswan", "libreswan, IKEv2", "libreswan", "4.10", "ikev2", "other"),
+        Column("libreswan-ikev1", "libreswan, IKEv1", "libreswan", "4.10", "ikev1", "other"),
+        Column("openiked", "OpenIKED", "openiked", "7.2", "ikev2", "other"),
+        Column("strongswan", "strongSwan 6.0", "strongswan", "6.0.1", "ikev2", "b"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Tunnel:
+    """What both sides are set up for, in the options of the modules."""
+
+    # Those that serve most peers best: what OpenIKED can't do in phase 2 is left out.
+    ike: Proposal = field(
+        default_factory=lambda: {"key_length": 256, "hash": "sha256", "dh_group": 14}
+    )
+    child: Proposal = field(
+        default_factory=lambda: {"key_length": 256, "hash": "sha512", "dh_group": 14}
+    )
+    protocol: str = "esp"
+    authentication: str = "psk"
+    key: str = "rsa"  # of the certificates
+    outside: int = 4  # IP version of the packets between the gateways
+    inside: tuple[int, ...] = (4,)  # of those in the tunnel, a phase 2 for each
+    mode: str = "tunnel"
+    nat: str = ""  # who is behind NAT: "", "ours" or "theirs"
+    udp: bool = False  # whether we force UDP encapsulation
+    start: str = "ours"  # who initiates
+    behavior: str = "start"  # of ours, when it initiates
+    dpd: str = ""  # who looks for dead peers: "", "ours" or "theirs"
+    lifetime: str = ""  # of which SA the peer's is short, so that it rekeys: "", "child", "ike"
+    defaults: bool = False  # the peer proposes what it proposes by itself
+
+
+@dataclass(frozen=True)
+class Row:
+    """``act`` is what happens to the tunnel once it is up: a function of ``acts.py``."""
+
+    name: str
+    title: str
+    tunnel: Tunnel
+    act: str = ""
+
+
+def _proposal(text: str) -> Proposal:
+    """``aes-256 sha256 14``: the options of an entry of `encryption`."""
+    found: Proposal = {}
+    for word in text.split():
+        algorithm, _dash, length = word.rpartition("-")
+        if word.isdigit():
+            found["dh_group"] = int(word)
+        elif word.startswith("prf"):
+            found["prf"] = word[3:]
+        elif length.isdigit() and algorithm in ("aes", "aes-gcm", "aes-ccm", "aes-ctr", "camellia"):
+            found |= {"algorithm": algorithm, "key_length": int(length)}
+        elif word in ("3des", "chacha20-poly1305"):
+            found["algorithm"] = word
+        else:
+            found["hash"] = word
+    return found
+
+
+# Phase 1, phase 2; a group in phase 2 is PFS, which shows at the first rekeying.
+_SUITES = (
+    ("aes-256 sha256 14", "aes-256 sha256"),
+    ("aes-128 sha256 14", "aes-128 sha512 14"),
+    ("aes-256 sha256 14", "aes-256 sha512"),
+    ("aes-192 sha256 15", "aes-192 sha384 15"),
+    ("aes-256 sha512 16", "aes-256 sha512 16"),
+    ("aes-128 sha256 19", "aes-128 sha512 19"),
+    ("aes-256 sha384 20", "aes-256 sha384"),
+    ("aes-256 sha384 20", "aes-256 sha384 20"),
+    ("aes-256 sha512 21", "aes-256 sha512 21"),
+    ("aes-256 sha256 31", "aes-256 sha512 31"),
+    ("aes-128 sha1 14", "aes-128 sha1 14"),
+    ("aes-128 sha1 5", "aes-128 sha1 5"),
+    ("3des sha1 14", "3des sha1 14"),
+    ("aes-256 sha256 14", "aes-gcm-128"),
+    ("aes-256 sha384 20", "aes-gcm-256"),
+    ("aes-256 sha256 14", "aes-ctr-256 sha512 14"),
+    ("camellia-256 sha256 14", "camellia-256 sha512"),
+    ("aes-gcm-128 prfsha256 19", "aes-128 sha512 19"),
+    ("aes-gcm-256 prfsha384 20", "aes-256 sha384 20"),
+    ("aes-gcm-256 prfsha384 20", "aes-gcm-256 20"),
+    ("chacha20-poly1305 prfsha256 31", "chacha20-poly1305 31"),
+)
+# AH takes no encryption.
+_AH = (("aes-256 sha512 14", "sha512 14"),)
+
+
+def _suites() -> t.Iterator[Row]:
+    for protocol, pairs in (("esp", _SUITES), ("ah", _AH)):
+        for pair in pairs:
+            ike, child = (_proposal(text) for text in pair)
+            title = f"{pair[0]} / {'AH ' if protocol == 'ah' else ''}{pair[1]}"
+            tunnel = Tunnel(ike=ike, child=child, protocol=protocol)
+            name = title.replace(" / ", "/").replace(" ", "_")
+            yield Row(name, title, tunnel, "rekey_child_by_us" if "dh_group" in child else "")
+
+
+def _row(name: str, title: str, act: str = "", **tunnel: t.Any) -> Row:
+    return Row(name, title, Tunnel(**tunnel), act)
+
+
+SUITES = tuple(_suites())
+BEHAVIOURS = (
+    _row("defaults", "We offer one suite, the peer what it proposes by itself", defaults=True),
+    _row("certificates", "Certificates with RSA keys", authentication="pubkey"),
+    _row("certificates-ecdsa", "Certificates with ECDSA keys", authentication="pubkey", key="ecdsa"),
+    _row("transport", "Transport mode between the gateways", mode="transport"),
+    _row("6in4", "IPv6 inside, IPv4 outside", inside=(6,)),
+    _row("4in6", "IPv4 inside, IPv6 outside", outside=6),
+    _row("6in6", "IPv6 inside, IPv6 outside", outside=6, inside=(6,)),
+    _row("6in6-certificates", "The same with certificates", outside=6, inside=(6,),
+         authentication="pubkey"),
+    _row("both", "IPv4 and IPv6 inside, a phase 2 for each", inside=(4, 6)),
+    _row("on-demand", "The first packet from our LAN brings the tunnel up", behavior="on_demand"),
+    _row("peer-starts", "The peer initiates", start="theirs"),
+    _row("peer-starts-certificates", "The same with certificates", start="theirs",
+         authentication="pubkey"),
+    _row("udp", "UDP encapsulation forced by us", udp=True),
+    _row("nat-ours", "We are behind NAT", nat="ours"),
+    _row("nat-ours-certificates", "The same with certificates", nat="ours",
+         authentication="pubkey"),
+    _row("nat-theirs", "The peer is behind NAT, and initiates", nat="theirs", start="theirs"),
+    _row("rekey-child-ours", "We rekey the Child SA", "rekey_child_by_us"),
+    _row("rekey-child-theirs", "The peer rekeys the Child SA", "rekey_child_by_peer",
+         lifetime="child"),
+    _row("rekey-ike-ours", "We rekey the IKE SA", "rekey_ike_by_us"),
+    _row("rekey-ike-theirs", "The peer rekeys the IKE SA", "rekey_ike_by_peer", lifetime="ike"),
+    _row("dpd-ours", "The line is cut: we notice, and the tunnel comes back", "cut_seen_by_us",
+         dpd="ours"),
+    _row("dpd-theirs", "The line is cut: the peer notices, and the tunnel comes back",
+         "cut_seen_by_peer", dpd="theirs", start="theirs"),
+    _row("restart-ours", "Our IKE daemon is restarted", "restart_of_us"),
+    _row("restart-theirs", "The peer's IKE daemon is restarted", "restart_of_peer"),
+    _row("crash-theirs", "The peer's IKE daemon dies without a word, and is started again",
+         "crash_of_peer", dpd="ours"),
+    _row("peer-closes", "The peer closes the tunnel: the next packet brings it back",
+         "closed_by_peer"),
+)  # fmt: skip
+ROWS = {row.name: row for row in (*SUITES, *BEHAVIOURS)}
