@@ -71,21 +71,21 @@ def restart_of_peer(rig: Rig) -> None:
     before = rig.ike_sa()
     rig.peer.restart()
     rig.wait(lambda: rig.ike_sa() != before, PATIENCE, "not noticed")
-    rig.wait_up(knocking=True)
+    rig.wait_up()
 
 
 def crash_of_peer(rig: Rig) -> None:
     before = rig.ike_sa()
     rig.peer.crash()
     rig.wait(lambda: rig.ike_sa() != before, PATIENCE, "not noticed")
-    rig.wait_up(knocking=True)
+    rig.wait_up()
 
 
 def closed_by_peer(rig: Rig) -> None:
     before = rig.child_sas()
     rig.peer.close()
     rig.wait(lambda: rig.child_sas() != before, wanted="not closed")
-    rig.wait_up(knocking=True)
+    rig.wait_up()
 
 
 def _replaced(rig: Rig, before: dict[str, tuple[str, str]]) -> bool:

@@ -21,8 +21,65 @@ class Limit:
     holds: t.Callable[[Column, Row], bool]
 
 
-LIMITS: tuple[Limit, ...] = ()
+def _phase2_of(daemon: str, **options: t.Any) -> t.Callable[[Column, Row], bool]:
+    """Tunnels with a daemon whose phase 2 has one of these options."""
+
+    def holds(column: Column, row: Row) -> bool:
+        child = row.tunnel.child
+        return column.daemon == daemon and any(child.get(key) in options[key] for key in options)
+
+    return holds
+
+
+def _ikev1_aead(column: Column, row: Row) -> bool:
+    return column.key_exchange == "ikev1" and row.tunnel.ike.get("algorithm", "aes") in _AEAD
+
+
+def _ikev1_curves(column: Column, row: Row) -> bool:
+    groups = (row.tunnel.child.get("dh_group"), row.tunnel.ike.get("dh_group"))
+    return column.name == "libreswan-ikev1" and (groups[0] in (19, 20, 21, 31) or groups[1] == 31)
+
+
+_AEAD = ("aes-gcm", "aes-ccm", "chacha20-poly1305")
+
+LIMITS = (
+    Limit(
+        "IKEv1 has no AEAD for the IKE SA. The module refuses it.",
+        "IKEv1",
+        _ikev1_aead,
+    ),
+    Limit(
+        "libreswan takes elliptic curves in IKEv1 for the IKE SA only, not for PFS, and the curve "
+        "25519 not at all.",
+        "not supported|not valid|not permitted|not allowed",
+        _ikev1_curves,
+    ),
+    Limit(
+        "libreswan authenticates with ECDSA in IKEv2 only.",
+        "ECDSA|ecdsa",
+        lambda column, row: column.name == "libreswan-ikev1" and row.tunnel.key == "ecdsa",
+    ),
+    Limit(
+        "OpenIKED negotiates SHA-256 in phase 2, but cannot hand it to the kernel of Linux. Our "
+        "side takes the tunnel for established, and nothing passes. Use `sha384` or `sha512`.",
+        "pfkey_sa: unsupported integrity algorithm HMAC_SHA2_256_128",
+        lambda column, row: (
+            column.daemon == "openiked" and row.tunnel.child.get("hash") == "sha256"
+        ),
+    ),
+    Limit(
+        "OpenIKED, as Debian builds it, offers no AEAD in phase 2.",
+        "NO_PROPOSAL_CHOSEN",
+        _phase2_of("openiked", algorithm=_AEAD),
+    ),
+    Limit(
+        "OpenIKED knows no Camellia.",
+        "syntax error|invalid|failed",
+        _phase2_of("openiked", algorithm=("camellia",)),
+    ),
+)
 
 
 def limit_of(column: Column, row: Row) -> Limit | None:
+    """The first reason for which a cell can't work."""
     return next((limit for limit in LIMITS if limit.holds(column, row)), None)

@@ -13,10 +13,9 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import Machine
 
 
 class Peer:
-    """``unit`` is its service; ``process`` what is killed where it is to die."""
+    """``unit`` is its service."""
 
     unit = ""
-    process = ""
     # sh, around what writes the files.
     loading = "systemctl stop {unit}; {write} systemctl start {unit}"
 
@@ -41,10 +40,9 @@ class Peer:
 
     def crash(self) -> None:
         """It dies without a word to anybody, and is started again."""
-        self.machine.sh(f"killall --signal KILL {self.process}")
-        self.machine.sh(f"systemctl stop {self.unit}; systemctl start {self.unit}")
+        self.machine.sh(f"systemctl kill --signal KILL {self.unit}; systemctl restart {self.unit}")
 
-    def stop(self) -> None:
+    def clear(self) -> None:
         self.machine.sh(f"systemctl stop {self.unit}")
 
     def close(self) -> None:
@@ -63,7 +61,6 @@ class Peer:
 
 class Libreswan(Peer):
     unit = "ipsec"
-    process = "pluto"
     # It takes long to start.
     loading = """
         systemctl is-active --quiet {unit} || systemctl start {unit}
@@ -104,7 +101,6 @@ class Libreswan(Peer):
 
 class OpenIked(Peer):
     unit = "openiked"
-    process = "iked"
 
     def prepare(self) -> None:
         self.machine.sh("systemctl stop ipsec openiked")
@@ -115,8 +111,8 @@ class OpenIked(Peer):
             f"""
             cd {PKI}/{kind}
             install -m 600 peer.example.key /etc/iked/private/local.key
-            install -m 600 peer.example.pem /etc/iked/certs/peer.example.crt
-            install -m 600 ca.pem /etc/iked/ca/ca.crt
+            install -m 644 peer.example.pem /etc/iked/certs/peer.example.crt
+            install -m 644 ca.pem /etc/iked/ca/ca.crt
             """
         )
         super().load(files)
@@ -130,7 +126,6 @@ class OpenIked(Peer):
 
 class StrongSwan(Peer):
     unit = "strongswan"
-    process = "charon-systemd"
 
     def prepare(self) -> None:
         self.machine.wipe()
@@ -144,6 +139,10 @@ class StrongSwan(Peer):
             done
             """
         )
+
+    def clear(self) -> None:
+        self.machine.sh("rm -f /etc/swanctl/conf.d/site-a.conf /etc/swanctl/*/*.pem")
+        self.machine.wipe()
 
     def close(self) -> None:
         self.machine.sh("swanctl --terminate --ike site-a")

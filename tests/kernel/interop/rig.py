@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.configuration import (
     PKI,
+    Options,
     Places,
     Site,
 )
@@ -42,8 +43,8 @@ table inet probe {
     counter as_udp { }
     chain arriving {
         type filter hook prerouting priority raw; policy accept;
-        iifname { "vpn-lan", "lan0" } return
-        ip saddr 10.0.0.0/8 ip daddr 10.0.0.0/8 iifname != "eth0" meta ipsec missing counter name in_clear
+        iifname { "vpn-lan", "lan0", "eth0", "lo" } return
+        ip saddr 10.0.0.0/8 ip daddr 10.0.0.0/8 meta ipsec missing counter name in_clear
         ip6 saddr fd00::/8 ip6 daddr fd00::/8 meta ipsec missing counter name in_clear
         meta l4proto esp counter name as_esp
         meta l4proto ah counter name as_ah
@@ -74,6 +75,8 @@ ip netns delete nat 2>/dev/null || true
 ip link delete nat0 2>/dev/null || true
 """
 
+_NAMES = {"network": "lan", "phase1": "peer"}
+
 _KERNEL = "ip -s xfrm state; ip xfrm policy | grep -v -A 1 socket; ip -brief address; ip route"
 
 
@@ -86,6 +89,7 @@ class Rig:
         self._site: Site | None = None
         self._since = 0.0
         self._translated: set[str] = set()
+        self._applied: dict[str, Options] = {}
 
     @property
     def site(self) -> Site:
@@ -95,7 +99,7 @@ class Rig:
     # --- Set up
 
     def prepare(self, pki: str) -> None:
-        """Once for a peer: its LAN, certificates (``pki`` is a tar archive in base64), probes."""
+        """Once for a peer: its LAN, probes, certificates (``pki`` is a tar archive in base64)."""
         lan = self.places.their_lan
         self.theirs.sh(
             f"""
@@ -109,12 +113,21 @@ class Rig:
         for machine in (self.ours, self.theirs):
             machine.sh(f"rm -rf {PKI}; mkdir -p -m 700 {PKI}; base64 -d | tar -x -C {PKI}", pki)
             machine.sh(f"{_NO_NAT}\nnft -f -", _PROBE)
+        self.ours.apply("ipsec_phase1", {"name": "peer", "network": "lan", "state": "absent"})
         self.peer.prepare()
+
+    def clear(self) -> None:
+        """Nothing of the peer and of the tunnel is left."""
+        self.ours.apply("ipsec_phase1", {"name": "peer", "network": "lan", "state": "absent"})
+        self.peer.clear()
+        for machine in (self.ours, self.theirs):
+            machine.sh(f"{_NO_NAT}\nnft delete table inet probe; rm -rf {PKI}")
+        self.theirs.sh("ip link delete vpn-lan")
 
     def set_up(self, site: Site) -> None:
         """Both ends for the tunnel of ``site``, without waiting for it. Raises AssertionError."""
         self._site, self._since = site, time.time()
-        self.ours.apply("ipsec_phase1", {"name": "peer", "network": "lan", "state": "absent"})
+        self.ours.sh("swanctl --terminate --ike peer --force >/dev/null 2>&1 || true")
         self._translate()
         # Whoever initiates comes last.
         ends = [self._load_peer, self._apply_ours]
@@ -126,9 +139,18 @@ class Rig:
         self._route()
 
     def _apply_ours(self) -> None:
-        self.ours.apply("ipsec_phase1", self.site.phase1())
-        for options in self.site.phase2():
-            self.ours.apply("ipsec_phase2", options)
+        """What differs from the tunnel before this one: on these machines a run takes seconds."""
+        site = self.site
+        wanted = {"ipsec_phase1 peer": site.phase1()}
+        wanted |= {f"ipsec_phase2 {options['name']}": options for options in site.phase2()}
+        for key in sorted(set(self._applied) - set(wanted), reverse=True):
+            del self._applied[key]
+            self.ours.apply("ipsec_phase2", {**_NAMES, "name": key.split()[1], "state": "absent"})
+        for key, options in wanted.items():
+            if self._applied.get(key) != options:
+                self._applied.pop(key, None)
+                self.ours.apply(key.split()[0], options)
+                self._applied[key] = options
 
     def _translate(self) -> None:
         """NAT where the tunnel wants it, and only there."""
@@ -189,8 +211,7 @@ class Rig:
     def told(self) -> str:
         """For whoever looks for the reason of a failure."""
         kernels = "\n".join(
-            f"--- {machine.name}\n{machine.sh(_KERNEL)}"
-            for machine in (self.ours, self.theirs)
+            f"--- {machine.name}\n{machine.sh(_KERNEL)}" for machine in (self.ours, self.theirs)
         )
         return f"{self.said()}\n{kernels}"
 
@@ -223,15 +244,15 @@ class Rig:
             assert time.monotonic() < deadline, f"{wanted or 'not up'}\n{self.told()}"
             time.sleep(0.3)
 
-    def wait_up(self, knocking: bool = False) -> None:
-        def up() -> bool:
-            if self.is_up():
-                return True
-            if knocking:
-                self.knock()
-            return False
+    def wait_up(self, seconds: float = PATIENCE) -> None:
+        """Until it is; if we are the one to initiate, there is traffic meanwhile that wants it."""
 
-        self.wait(up)
+        def up() -> bool:
+            if not self.is_up() and self.site.tunnel.start == "ours":
+                self.knock()
+            return self.is_up()
+
+        self.wait(up, seconds)
 
     def carries(self) -> None:
         """Traffic passes, within the SAs of both ends, in the protocol of the tunnel, alone."""

@@ -138,21 +138,22 @@ SUITES = tuple(_suites())
 BEHAVIOURS = (
     _row("defaults", "We offer one suite, the peer what it proposes by itself", defaults=True),
     _row("certificates", "Certificates with RSA keys", authentication="pubkey"),
-    _row("certificates-ecdsa", "Certificates with ECDSA keys", authentication="pubkey", key="ecdsa"),
+    _row("certificates-ecdsa", "Certificates with ECDSA keys", authentication="pubkey",
+         key="ecdsa"),
     _row("transport", "Transport mode between the gateways", mode="transport"),
     _row("6in4", "IPv6 inside, IPv4 outside", inside=(6,)),
     _row("4in6", "IPv4 inside, IPv6 outside", outside=6),
-    _row("6in6", "IPv6 inside, IPv6 outside", outside=6, inside=(6,)),
-    _row("6in6-certificates", "The same with certificates", outside=6, inside=(6,),
+    _row("6in6", "IPv6 inside and outside", outside=6, inside=(6,)),
+    _row("6in6-certificates", "IPv6 inside and outside, with certificates", outside=6, inside=(6,),
          authentication="pubkey"),
     _row("both", "IPv4 and IPv6 inside, a phase 2 for each", inside=(4, 6)),
     _row("on-demand", "The first packet from our LAN brings the tunnel up", behavior="on_demand"),
     _row("peer-starts", "The peer initiates", start="theirs"),
-    _row("peer-starts-certificates", "The same with certificates", start="theirs",
+    _row("peer-starts-certificates", "The peer initiates, with certificates", start="theirs",
          authentication="pubkey"),
     _row("udp", "UDP encapsulation forced by us", udp=True),
     _row("nat-ours", "We are behind NAT", nat="ours"),
-    _row("nat-ours-certificates", "The same with certificates", nat="ours",
+    _row("nat-ours-certificates", "We are behind NAT, with certificates", nat="ours",
          authentication="pubkey"),
     _row("nat-theirs", "The peer is behind NAT, and initiates", nat="theirs", start="theirs"),
     _row("rekey-child-ours", "We rekey the Child SA", "rekey_child_by_us"),
@@ -172,3 +173,11 @@ BEHAVIOURS = (
          "closed_by_peer"),
 )  # fmt: skip
 ROWS = {row.name: row for row in (*SUITES, *BEHAVIOURS)}
+
+# The cells of every run: each peer, both kinds of authentication, NAT, rekeying, IPv6.
+SAMPLE = {
+    *("libreswan/nat-ours", "libreswan/rekey-child-ours", "libreswan/certificates-ecdsa"),
+    *("libreswan-ikev1/rekey-child-ours",),
+    *("openiked/peer-starts-certificates", "openiked/rekey-child-theirs"),
+    *("strongswan/6in6", "strongswan/nat-theirs"),
+}

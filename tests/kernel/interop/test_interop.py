@@ -1,0 +1,66 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tunnels with IKE daemons of others, each cell of the table in docs/interoperability.md.
+
+``INTEROP`` chooses the cells: a sample by default, ``all`` of them, or those whose name holds it.
+``tools/interop_docs.py`` makes the page of what came of them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.acts import ACTS
+from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.bench import Bench
+from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.configuration import Site
+from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.limits import Limit, limit_of
+from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.results import EXPECTED, record
+from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.rig import Rig
+from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.table import COLUMNS, ROWS, SAMPLE
+from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import PATIENCE
+
+CHOICE = os.environ.get("INTEROP", "sample")
+# How long to wait for what can't come up.
+HOPELESS = 25.0
+
+
+def chosen(cell: str) -> bool:
+    """Of the cells by their names, as ``INTEROP`` says."""
+    if CHOICE == "sample":
+        return cell in SAMPLE
+    return CHOICE == "all" or re.search(CHOICE, cell) is not None
+
+
+@pytest.mark.parametrize("cell", [cell for cell in EXPECTED if chosen(cell)])
+def test_interoperability(bench: Bench, cell: str) -> None:
+    name, _slash, row_name = cell.partition("/")
+    column, row = COLUMNS[name], ROWS[row_name]
+    rig, limit = bench.rig(column), limit_of(column, row)
+    record(cell, "")
+    if limit is None:
+        works(rig, Site(column, row.tunnel, rig.places), row.act)
+    else:
+        falls_short(rig, Site(column, row.tunnel, rig.places), row.act, limit)
+    record(cell, EXPECTED[cell])
+
+
+def works(rig: Rig, site: Site, act: str, seconds: float = PATIENCE) -> None:
+    rig.set_up(site)
+    if site.tunnel.behavior == "on_demand":
+        assert not rig.ike_sa(), rig.told()
+    rig.wait_up(seconds)
+    rig.carries()
+    if act:
+        ACTS[act](rig)
+        rig.carries()
+
+
+def falls_short(rig: Rig, site: Site, act: str, limit: Limit) -> None:
+    """It does not work, and the reason shows: what is thought of a peer may be wrong, or change."""
+    with pytest.raises(AssertionError) as failure:
+        works(rig, site, act, HOPELESS)
+    assert re.search(limit.evidence, f"{failure.value}\n{rig.said()}"), failure.value
