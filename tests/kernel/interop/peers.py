@@ -26,14 +26,14 @@ class Peer:
     def prepare(self) -> None:
         """Once: certificates where it looks for them, what is loaded by default out of the way."""
 
-    def load(self, files: dict[str, str]) -> None:
-        """Have it begin anew, with these files and no SA."""
+    def load(self, files: dict[str, str], key: str) -> None:
+        """Have it begin anew, with these files and no SA. ``key`` is the kind of its key."""
         self._since = time.time()
         write = "".join(
             f"install -m 600 /dev/null {path}; cat >{path} <<'END'\n{text}END\n"
             for path, text in files.items()
         )
-        self.machine.sh(self.loading.format(write=write, unit=self.unit))
+        self.machine.sh(self.loading.format(write=write, unit=self.unit, pki=PKI, key=key))
 
     def restart(self) -> None:
         self.machine.sh(f"systemctl restart {self.unit}")
@@ -102,20 +102,18 @@ class Libreswan(Peer):
 class OpenIked(Peer):
     unit = "openiked"
 
+    loading = """
+        systemctl stop {unit}
+        cd {pki}/{key}
+        install -m 600 peer.example.key /etc/iked/private/local.key
+        install -m 644 peer.example.pem /etc/iked/certs/peer.example.crt
+        install -m 644 ca.pem /etc/iked/ca/ca.crt
+        {write}
+        systemctl start {unit}
+    """
+
     def prepare(self) -> None:
         self.machine.sh("systemctl stop ipsec openiked")
-
-    def load(self, files: dict[str, str]) -> None:
-        kind = "ecdsa" if "ecdsa256" in "".join(files.values()) else "rsa"
-        self.machine.sh(
-            f"""
-            cd {PKI}/{kind}
-            install -m 600 peer.example.key /etc/iked/private/local.key
-            install -m 644 peer.example.pem /etc/iked/certs/peer.example.crt
-            install -m 644 ca.pem /etc/iked/ca/ca.crt
-            """
-        )
-        super().load(files)
 
     def close(self) -> None:
         self.machine.sh("ikectl reset sa")
@@ -126,6 +124,15 @@ class OpenIked(Peer):
 
 class StrongSwan(Peer):
     unit = "strongswan"
+
+    # What is loaded already is not started again.
+    loading = """
+        rm -f /etc/swanctl/conf.d/site-a.conf
+        swanctl --load-conns >/dev/null
+        swanctl --terminate --ike site-a --force >/dev/null 2>&1 || true
+        {write}
+        swanctl --load-all --clear >/dev/null
+    """
 
     def prepare(self) -> None:
         self.machine.wipe()

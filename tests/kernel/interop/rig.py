@@ -128,7 +128,7 @@ class Rig:
     def set_up(self, site: Site) -> None:
         """Both ends for the tunnel of ``site``, without waiting for it. Raises AssertionError."""
         self._site, self._since = site, time.time()
-        self.ours.sh("swanctl --terminate --ike peer --force >/dev/null 2>&1 || true")
+        self.ours.ask("request", command="terminate", message={"ike": "peer", "force": "yes"})
         self._translate()
         # Whoever initiates comes last.
         ends = [self._load_peer, self._apply_ours]
@@ -136,7 +136,7 @@ class Rig:
             end()
 
     def _load_peer(self) -> None:
-        self.peer.load(self.site.files())
+        self.peer.load(self.site.files(), self.site.tunnel.key)
         self._route()
 
     def _apply_ours(self) -> None:
@@ -169,11 +169,15 @@ class Rig:
 
     def _route(self) -> None:
         """In the place of a default route, which the test bed has not, to our LAN alone."""
+        device = "nat0" if self.site.tunnel.nat == "theirs" else "eth1"
         if self.site.column.daemon != "strongswan":
-            device = "nat0" if self.site.tunnel.nat == "theirs" else "eth1"
-            for version, lan in self.places.our_lan.items():
-                source = router(self.places.their_lan[version])
-                self.theirs.sh(f"ip -{version} route replace {lan} dev {device} src {source}")
+            self.theirs.sh(
+                "".join(
+                    f"ip -{version} route replace {lan} dev {device} "
+                    f"src {router(self.places.their_lan[version])}\n"
+                    for version, lan in self.places.our_lan.items()
+                )
+            )
 
     # --- Observed
 
@@ -241,15 +245,18 @@ class Rig:
         deadline = time.monotonic() + seconds
         while not what():
             assert time.monotonic() < deadline, f"{wanted or 'not up'}\n{self.told()}"
-            time.sleep(0.3)
+            # To look takes the emulated processors seconds, which the daemons need.
+            time.sleep(1)
 
     def wait_up(self, seconds: float = PATIENCE) -> None:
         """Until it is; if we are the one to initiate, there is traffic meanwhile that wants it."""
 
         def up() -> bool:
-            if not self.is_up() and self.site.tunnel.start == "ours":
+            if self.is_up():
+                return True
+            if self.site.tunnel.start == "ours" and not self.ours.ask("sas")["sas"]:
                 self.knock()
-            return self.is_up()
+            return False
 
         self.wait(up, seconds)
 
