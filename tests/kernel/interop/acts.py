@@ -11,9 +11,6 @@ import typing as t
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.algorithms import DH
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.rig import Rig, packets
 
-# How long what a daemon does by its own clock may take, in seconds.
-PATIENCE = 150.0
-
 
 def rekey_child_by_us(rig: Rig) -> None:
     """With a new Diffie-Hellman exchange, where the phase 2 has a group."""
@@ -33,7 +30,7 @@ def rekey_child_by_us(rig: Rig) -> None:
 
 def rekey_child_by_peer(rig: Rig) -> None:
     before, ike = rig.child_sas(), rig.ike_sa()
-    rig.wait(lambda: _replaced(rig, before), PATIENCE, "not rekeyed")
+    rig.wait(lambda: _replaced(rig, before), wanted="not rekeyed")
     assert rig.ike_sa() == ike, rig.told()
 
 
@@ -45,19 +42,19 @@ def rekey_ike_by_us(rig: Rig) -> None:
 
 def rekey_ike_by_peer(rig: Rig) -> None:
     before = rig.ike_sa()
-    rig.wait(lambda: _ike_replaced(rig, before), PATIENCE, "not rekeyed")
+    rig.wait(lambda: _ike_replaced(rig, before), wanted="not rekeyed")
 
 
 def cut_seen_by_us(rig: Rig) -> None:
     with rig.cut():
-        rig.wait(lambda: not rig.ike_sa(), PATIENCE, "not noticed")
+        rig.wait(lambda: not rig.ike_sa(), wanted="not noticed")
     rig.wait_up()
 
 
 def cut_seen_by_peer(rig: Rig) -> None:
     before = set(packets(rig.theirs))
     with rig.cut():
-        rig.wait(lambda: not before & set(packets(rig.theirs)), PATIENCE, "not noticed")
+        rig.wait(lambda: not before & set(packets(rig.theirs)), wanted="not noticed")
     rig.wait_up()
 
 
@@ -70,14 +67,14 @@ def restart_of_us(rig: Rig) -> None:
 def restart_of_peer(rig: Rig) -> None:
     before = rig.ike_sa()
     rig.peer.restart()
-    rig.wait(lambda: rig.ike_sa() != before, PATIENCE, "not noticed")
+    rig.wait(lambda: rig.ike_sa() != before, wanted="not noticed")
     rig.wait_up()
 
 
 def crash_of_peer(rig: Rig) -> None:
     before = rig.ike_sa()
     rig.peer.crash()
-    rig.wait(lambda: rig.ike_sa() != before, PATIENCE, "not noticed")
+    rig.wait(lambda: rig.ike_sa() != before, wanted="not noticed")
     rig.wait_up()
 
 

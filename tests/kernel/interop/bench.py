@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Our gateway, and beside it the peer of one column at a time."""
+"""Our gateway, and beside it one peer at a time."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ LANS = {
 
 
 class Bench:
-    """The peer of one column at a time, beside our gateway."""
+    """One peer at a time, beside our gateway."""
 
     def __init__(self, machines: dict[str, Machine], ours: Machine, pki: str) -> None:
         self._machines, self._ours, self._pki = machines, ours, pki
-        self._column = ""
+        self._daemon = ""
         self._rig: Rig | None = None
 
     def prepare(self) -> None:
@@ -42,13 +42,14 @@ class Bench:
         ours.apply("ipsec_settings", {"network": "lan", **advanced})
 
     def rig(self, column: Column) -> Rig:
-        if self._rig is None or self._column != column.name:
+        """The one of ``column``, which others with the same daemon share."""
+        if self._rig is None or self._daemon != column.daemon:
             self.clear()
             theirs = self._machines[column.host]
             self._rig = Rig(self._ours, DAEMONS[column.daemon](theirs), self._places(column.host))
             self._rig.prepare(self._pki)
             assert self._rig.peer.version() == column.version
-            self._column = column.name
+            self._daemon = column.daemon
         return self._rig
 
     def clear(self) -> None:

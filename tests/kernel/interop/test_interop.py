@@ -19,13 +19,12 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.bench import Be
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.configuration import Site
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.limits import Limit, limit_of
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.results import EXPECTED, record
-from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.rig import Rig
+from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.rig import PATIENCE, Rig
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.table import COLUMNS, ROWS, SAMPLE
-from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import PATIENCE
 
 CHOICE = os.environ.get("INTEROP", "sample")
 # How long to wait for what can't come up.
-HOPELESS = 25.0
+HOPELESS = 40.0
 
 
 def chosen(cell: str) -> bool:
