@@ -76,6 +76,10 @@ class Libreswan(Peer):
         self.machine.sh(
             f"""
             systemctl stop openiked ipsec
+            # It tests its algorithms first.
+            cd /run/systemd/system; mkdir -p ipsec.service.d
+            printf '[Service]\\nTimeoutStartSec=600\\n' >ipsec.service.d/slow.conf
+            systemctl daemon-reload
             rm -rf /var/lib/ipsec/nss
             mkdir -m 700 /var/lib/ipsec/nss
             ipsec initnss >/dev/null

@@ -223,13 +223,13 @@ class Rig:
 
     # --- Traffic
 
-    def ping(self, count: int = PINGS) -> bool:
-        """From LAN to LAN, both ways, in each IP version of the tunnel; whether all came back."""
-        return all(_answered(self._ping(count)))
+    def lost(self) -> str:
+        """What ``ping`` says where it lost a packet, from LAN to LAN, both ways, in each version"""
+        return "".join(said for said in self._ping(PINGS) if " 0% packet loss" not in said)
 
     def knock(self) -> None:
         """One packet from our LAN, which may be lost."""
-        self._ping(1, back=False)
+        list(self._ping(1, back=False))
 
     def _ping(self, count: int, back: bool = True) -> t.Iterator[str]:
         tunnel, places = self.site.tunnel, self.places
@@ -267,7 +267,8 @@ class Rig:
         """Traffic passes, within the SAs of both ends, in the protocol of the tunnel, alone."""
         for _attempt in range(3):
             before = [_seen(machine) for machine in self._ends]
-            assert self.ping(), f"lost packets\n{self.told()}"
+            lost = self.lost()
+            assert not lost, f"lost packets: {lost}\n{self.told()}"
             after = [_seen(machine) for machine in self._ends]
             # What an SA has counted goes with it, when a peer rekeys meanwhile.
             if all(set(old[0]) == set(new[0]) for old, new in zip(before, after, strict=True)):
@@ -331,10 +332,6 @@ def _seen(machine: Machine) -> tuple[dict[str, int], dict[str, int]]:
 
 def _grown(old: dict[str, int], new: dict[str, int]) -> dict[str, int]:
     return {name: count - old.get(name, 0) for name, count in new.items()}
-
-
-def _answered(printed: t.Iterable[str]) -> t.Iterator[bool]:
-    return (" 0% packet loss" in text for text in printed)
 
 
 def router(network: str) -> str:
