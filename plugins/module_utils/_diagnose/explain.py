@@ -34,7 +34,9 @@ _PREFIX = re.compile(r"^(?:.*?charon(?:-systemd)?\[\d+\]: )?(?:.*?\[[A-Z]{3}\] (
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try to bring a tunnel up. ``theirs`` is the log of the peer, with whatever is in it.
+    """One try to bring a tunnel up.
+
+    ``theirs`` is the log of the peer, with whatever is in it; None where nobody has looked.
 
     ``called`` is False where we were the ones to be called. ``seen`` are causes that were found by
     looking at the host, such as a missing route: they count for more than any log.
@@ -43,7 +45,7 @@ class Attempt:
     connection: IkeConnection
     child: ChildSa | None = None
     ours: tuple[str, ...] = ()
-    theirs: tuple[str, ...] = ()
+    theirs: tuple[str, ...] | None = None
     called: bool = True
     rekeyed: bool = False
     seen: str = ""
@@ -135,7 +137,7 @@ def _explained(attempt: Attempt) -> Finding:
     here = next(_signs(OUR_SIGNS, ours), None)
     if here is not None and not CAUSES[here.code].candidates:
         return _known(attempt, here, OURS)
-    theirs = peer_log.about_us(attempt.theirs, attempt.ours)
+    theirs = peer_log.about_us(attempt.theirs or (), attempt.ours)
     if here is None:
         there = next(_signs(PEER_SIGNS, theirs), None)
         if there is not None:
@@ -157,7 +159,7 @@ def _behind(attempt: Attempt, here: _Seen, theirs: tuple[str, ...]) -> Finding:
         if _classified(there) in possible:
             known = _known(attempt, there, THEIRS)
             return replace(known, evidence=_told(OURS, here.lines) + known.evidence)
-    if attempt.theirs and here.code.startswith("no_answer"):
+    if attempt.theirs is not None and here.code.startswith("no_answer"):
         return _silence(attempt, here, theirs)
     return _finding(attempt, here.code, _told(OURS, here.lines))
 
@@ -171,13 +173,24 @@ def _possible(code: str) -> set[str]:
 
 def _silence(attempt: Attempt, here: _Seen, theirs: tuple[str, ...]) -> Finding:
     """Nothing came back, and the peer's log is there: which way are packets lost?"""
-    lines = _told(OURS, here.lines)
-    if here.code != "no_answer":
-        return _finding(attempt, here.code, lines + _told(THEIRS, theirs[-_LAST_WORDS:]))
-    if not theirs and peer_log.may_know_us_otherwise(attempt.theirs, attempt.ours):
-        return _finding(attempt, here.code, lines)
-    code = "answer_lost" if peer_log.answered(theirs) else "request_lost"
-    return _finding(attempt, code, lines + _told(THEIRS, theirs[-_LAST_WORDS:]))
+    evidence = _told(OURS, here.lines) + _told(THEIRS, theirs[-_LAST_WORDS:])
+    known = any("received packet: from " in line for line in theirs)
+    if not known and peer_log.may_hide_us(attempt.theirs or (), attempt.ours):
+        return _finding(attempt, here.code, _told(OURS, here.lines))
+    got, sent = peer_log.last_exchange(theirs, first=here.code == "no_answer")
+    if not got:
+        return _finding(attempt, _LOST[here.code] if theirs else _UNHEARD[here.code], evidence)
+    return _finding(attempt, "answer_lost" if sent else "peer_silent", evidence)
+
+
+# What it means that the message in question is not in the peer's log, with what was before in it.
+_LOST = {
+    "no_answer": "request_lost",
+    "no_answer_on_4500": "udp_4500_blocked",
+    "no_answer_to_authentication": "packets_lost",
+}
+# And where nothing of us is in it, though it has answered: it is the log of something else.
+_UNHEARD = {**{code: code for code in _LOST}, "no_answer": "request_lost"}
 
 
 def _answering(attempt: Attempt) -> Finding:

@@ -48,11 +48,16 @@ def about_us(theirs: t.Iterable[str], ours: t.Sequence[str]) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def may_know_us_otherwise(theirs: t.Iterable[str], ours: t.Iterable[str]) -> bool:
-    """Whether packets in the peer's log may be ours, with an address that NAT has given them."""
+def may_hide_us(theirs: t.Sequence[str], ours: t.Iterable[str]) -> bool:
+    """Whether something of ours may be in the peer's log, and can't be told.
+
+    Packets may have an address that NAT has given them, or not be in the log at all.
+    """
     packets = [
         match for text in theirs for match in map(_PACKET.search, text.splitlines()) if match
     ]
+    if theirs and not packets:
+        return True
     inside = any(_private(address) for address in _own(ours))
     return inside and any(not _private(match[2]) for match in packets)
 
@@ -86,6 +91,23 @@ def about_child(lines: t.Sequence[str], child: str) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def answered(theirs: t.Sequence[str]) -> bool:
-    """Whether the peer has sent something, judging by lines that are about us."""
-    return any(_SENT.search(line) for line in theirs)
+# Of IKEv2, and of Main and Aggressive Mode; the first message of each has a proposal in it.
+_FIRST = re.compile(
+    r"parsed (?:IKE_SA_INIT request \d+ \[ |(?:ID_PROT|AGGRESSIVE) request \d+ \[ SA )"
+)
+_PARSED = re.compile(r"parsed \S+ request \d+ ")
+_KEYS = re.compile(r"parsed ID_PROT request \d+ \[ KE ")
+
+
+def last_exchange(theirs: t.Sequence[str], *, first: bool) -> tuple[bool, bool]:
+    """Whether the peer got a request of the last attempt, and whether it sent something after it.
+
+    With ``first`` it is the first request that is meant, else the one that authenticates.
+    """
+    begun = [at for at, line in enumerate(theirs) if _FIRST.search(line)]
+    if first:
+        lines = theirs[begun[-1] :] if begun else theirs
+        return bool(lines), any(map(_SENT.search, lines))
+    lines = theirs[begun[-1] + 1 :] if begun else theirs
+    got = [at for at, line in enumerate(lines) if _PARSED.search(line) and not _KEYS.search(line)]
+    return bool(got), bool(got) and any(map(_SENT.search, lines[got[0] :]))

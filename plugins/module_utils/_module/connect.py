@@ -61,7 +61,7 @@ class _Task:
     params: Params
     tunnels: tuple[Tunnel, ...]
     timeout: int
-    peer_log: tuple[str, ...]
+    peer_log: tuple[str, ...] | None
 
     @property
     def one(self) -> bool:
@@ -86,7 +86,7 @@ def carry_out(host: Host, params: Params, *, check: bool) -> Answer:
         params,
         selected(read_gateway(host.files), params),
         timeout,
-        tuple(params["peer_log"] or ()),
+        None if params["peer_log"] is None else tuple(params["peer_log"]),
     )
     _check_loaded(host, task)
     probes = prepare(host, task.tunnels, addresses)

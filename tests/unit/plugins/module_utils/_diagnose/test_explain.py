@@ -32,9 +32,9 @@ AUTH_FAILED = "received AUTHENTICATION_FAILED notify error"
 AGAIN = "retransmit 1 of request with message ID 1"
 
 
-def found(*ours: str, theirs: t.Sequence[str] = (), **more: t.Any) -> Finding:
+def found(*ours: str, theirs: t.Sequence[str] | None = None, **more: t.Any) -> Finding:
     made = child()
-    attempt = Attempt(connection(made), made, ours, tuple(theirs))
+    attempt = Attempt(connection(made), made, ours, None if theirs is None else tuple(theirs))
     return explain(Attempt(**{**attempt.__dict__, **more}))
 
 
@@ -160,17 +160,46 @@ def test_behind_a_rekeying_lies_pfs() -> None:
     assert found(refused, theirs=lists, rekeyed=True).cause.code == "pfs_mismatch"
 
 
+INIT = "parsed IKE_SA_INIT request 0 [ SA KE No ]"
+AUTH = "parsed IKE_AUTH request 1 [ IDi AUTH SA TSi TSr ]"
+MAIN = "parsed ID_PROT request 0 [ SA V V ]"
+KEYS = "parsed ID_PROT request 0 [ KE No NAT-D NAT-D ]"
+ENDS = "parsed ID_PROT request 0 [ ID HASH ]"
+OTHERS = THEY_GOT.replace("192.0.2.1", "192.0.2.9")
+
+
 @pytest.mark.parametrize(
     ("theirs", "cause"),
     [
-        (["unrelated"], "request_lost"),
-        ([THEY_GOT, "parsed IKE_SA_INIT request 0"], "request_lost"),
-        ([THEY_GOT, THEY_SENT], "answer_lost"),
-        ([THEY_GOT.replace("192.0.2.1", "192.0.2.9"), THEY_SENT], "request_lost"),
+        (None, "no_answer"),
+        ([], "request_lost"),
+        (["a log without packets"], "no_answer"),
+        ([OTHERS, THEY_SENT], "request_lost"),
+        ([THEY_GOT, INIT], "peer_silent"),
+        ([THEY_GOT, INIT, THEY_SENT], "answer_lost"),
+        # It has answered an attempt before.
+        ([THEY_GOT, INIT, THEY_SENT, THEY_GOT, INIT], "peer_silent"),
     ],
 )
-def test_silence_has_a_direction(theirs: list[str], cause: str) -> None:
+def test_silence_has_a_direction(theirs: list[str] | None, cause: str) -> None:
     assert found(SENT, theirs=theirs).cause.code == cause
+
+
+@pytest.mark.parametrize(
+    ("theirs", "cause"),
+    [
+        ([], "no_answer_on_4500"),
+        ([THEY_GOT, INIT, THEY_SENT], "udp_4500_blocked"),
+        ([THEY_GOT, INIT, THEY_SENT, THEY_GOT, AUTH], "peer_silent"),
+        ([THEY_GOT, INIT, THEY_SENT, THEY_GOT, AUTH, THEY_SENT], "answer_lost"),
+        ([THEY_GOT, MAIN, THEY_SENT, THEY_GOT, KEYS, THEY_SENT], "udp_4500_blocked"),
+        ([THEY_GOT, MAIN, THEY_SENT, THEY_GOT, KEYS, THEY_SENT, THEY_GOT, ENDS], "peer_silent"),
+    ],
+)
+def test_so_has_silence_after_the_first_answer(theirs: list[str], cause: str) -> None:
+    assert found(SENT, GOT, SENT_4500, AGAIN, theirs=theirs).cause.code == cause
+    if cause == "udp_4500_blocked":
+        assert found(SENT, GOT, SENT, AGAIN, theirs=theirs).cause.code == "packets_lost"
 
 
 def test_nat_leaves_open_whose_packets_the_peer_got() -> None:
