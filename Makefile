@@ -1,6 +1,6 @@
 # The commands of a developer. `make help` lists them.
 
-.PHONY: help demo demo-down test unit netns bench browser types lint sanity galaxy live soak kernel-test molecule image venv format lock clean
+.PHONY: help demo demo-down test unit netns bench browser types lint sanity galaxy live scorecard soak kernel-test molecule image venv format lock clean
 .DEFAULT_GOAL := help
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -32,6 +32,10 @@ netns: venv ## rules and packets in network namespaces of this machine (root)
 
 live: venv image ## runs of the modules by the hundred on gateways that talk to peers (root)
 	@pytest -q tests/live $(if $(TEST),-k $(TEST))
+
+scorecard: venv image ## provoke every failure that is explained, and write docs/troubleshooting.md (root)
+	@SCORECARD=1 pytest -q tests/live/test_explained.py
+	@python tools/troubleshooting_docs.py
 
 soak: venv image ## 500 random changes beside tunnels under traffic: 20 minutes; CHANGES=... SEED=... (root)
 	@CHANGES=$(or $(CHANGES),500) BASELINE=60 pytest -q tests/live/test_zero_loss.py

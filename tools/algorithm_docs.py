@@ -11,7 +11,6 @@ With --check nothing is written: ends with status 1 if the file is not what woul
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.algorith
     HASHES,
     IkeVersions,
 )
+from ansible_collections.tunnelwright.ipsec.tools.pages import table, write_or_check
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "algorithms.md"
 
@@ -109,20 +109,11 @@ def _versions(versions: IkeVersions) -> str:
 
 
 def _section(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = (head, ["---"] * len(head), *rows)
-    return "\n".join((f"## {title}\n", *(f"| {' | '.join(cells)} |" for cells in lines), ""))
+    return f"## {title}\n\n{table(head, rows)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--check", action="store_true", help="compare only")
-    if not parser.parse_args(arguments).check:
-        PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page():
-        return 0
-    print(f"{PAGE} is out of date: run tools/algorithm_docs.py", file=sys.stderr)
-    return 1
+    return write_or_check(PAGE, page(), "tools/algorithm_docs.py", __doc__ or "", arguments)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ this. With --check nothing is written: ends with status 1 if the file is not wha
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.cause import Cause
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.causes import SECTIONS
+from ansible_collections.tunnelwright.ipsec.tools.pages import table, write_or_check
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "troubleshooting.md"
@@ -88,7 +88,7 @@ def scores() -> str:
         )
         for failure, card in cards.items()
     ]
-    return f"{SCORES}\n{_totals(measured)}\n\n{_table(head, rows)}"
+    return f"{SCORES}\n{_totals(measured)}\n\n{table(head, rows)}"
 
 
 def _score(item: dict[str, Any], side: str) -> str:
@@ -133,21 +133,8 @@ def _code(text: str) -> str:
     return f"`{text}`"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = (head, ["---"] * len(head), *rows)
-    return "\n".join((*(f"| {' | '.join(cells)} |" for cells in lines), ""))
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
-    parser.add_argument("--check", action="store_true", help="compare only")
-    if not parser.parse_args(arguments).check:
-        PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page():
-        return 0
-    print(f"{PAGE} is out of date: run tools/troubleshooting_docs.py", file=sys.stderr)
-    return 1
+    return write_or_check(PAGE, page(), "tools/troubleshooting_docs.py", __doc__ or "", arguments)
 
 
 if __name__ == "__main__":

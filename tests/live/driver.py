@@ -51,7 +51,11 @@ RESOURCES = {
     )
 }
 # Those that edit nothing.
-MAINS = {"ipsec_info": flow.run_info, "ipsec_diagnostics": flow.run_diagnostics}
+OTHERS = {
+    "ipsec_connection": flow.run_connection,
+    "ipsec_info": flow.run_info,
+    "ipsec_diagnostics": flow.run_diagnostics,
+}
 
 Answer = dict[str, Any]
 
@@ -94,10 +98,7 @@ def run(module: str, options: Answer, check: bool = False, diff: bool = True) ->
     started = time.monotonic()
     silent, at_its_end = contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit)
     with patch_module_args(given), silent, at_its_end:
-        if module in MAINS:
-            MAINS[module]()
-        else:
-            flow.run(RESOURCES[module])
+        OTHERS[module]() if module in OTHERS else flow.run(RESOURCES[module])
     return {
         "result": json.loads(printed.getvalue()),
         "commands": list(Spy.sent),

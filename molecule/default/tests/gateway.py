@@ -195,7 +195,10 @@ class Run:
 def playbook(
     name: str, *options: str, variables: Mapping[str, Any] | None = None, scratch: Path
 ) -> Run:
-    """A playbook of the collection, as a user would run it, with ``variables`` on top."""
+    """A playbook of the collection, as a user would run it, with ``variables`` on top.
+
+    A path is that of another playbook.
+    """
     file = write_variables(variables or {}, scratch)
     done = subprocess.run(
         ansible_playbook(name, *options, f"--extra-vars=@{file}"),
@@ -215,7 +218,8 @@ def playbook(
 
 def ansible_playbook(name: str, *options: str) -> list[str]:
     inventories = [f"--inventory={path}" for path in INVENTORIES]
-    return ["ansible-playbook", *inventories, *options, f"tunnelwright.ipsec.{name}"]
+    book = name if "/" in name else f"tunnelwright.ipsec.{name}"
+    return ["ansible-playbook", *inventories, *options, book]
 
 
 def write_variables(variables: Mapping[str, Any], scratch: Path) -> Path:

@@ -1,0 +1,437 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What can go wrong between two gateways, and how to make it go wrong.
+
+The caller is set up by the modules, the one that is called by hand. In texts, ``{caller}`` and
+``{peer}`` are their addresses.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Options
+
+PSK = "the key that both sides should have"
+OTHER_PSK = "the key that one side has in its place"
+
+AES, STRONGER = "aes256-sha256-modp2048", "aes128gcm16-prfsha384-ecp384"
+AES128 = [{"algorithm": "aes", "key_length": 128}]
+V1, V2 = {"key_exchange": "ikev1"}, {"key_exchange": "ikev2"}
+AGGRESSIVE = {**V1, "negotiation_mode": "aggressive", "local_address": "{caller}"}
+NAMED = {"identifier": "us.example"}
+WRONG = "wrong.example"
+SILENT = {"timeout": 6}
+
+# Aggressive Mode with a PSK is for those who say that they don't care.
+CARELESS = """
+echo 'charon {{ i_dont_care_about_security_and_use_aggressive_mode_psk = yes }}' \
+    >/etc/strongswan.d/careless.conf
+swanctl --reload-settings
+"""
+CAREFUL = """
+rm -f /etc/strongswan.d/careless.conf
+swanctl --reload-settings
+"""
+
+
+def drop(hook: str, rule: str) -> str:
+    """Packets are lost in this host."""
+    return f"""
+    nft add table inet lossy
+    nft add chain inet lossy {hook} '{{{{ type filter hook {hook} priority -400; }}}}'
+    nft add rule inet lossy {hook} {rule}
+    """
+
+
+NOTHING_LOST = "nft delete table inet lossy"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """``cause`` is the code; empty for what does not fail, or is just remarked on with ``remark``.
+
+    ``phase1`` and ``phase2`` are laid over the options of the caller, ``conn`` and ``child`` over
+    the connection of the peer, ``psk`` is the peer's. Scripts ``at_caller`` and ``at_peer`` come
+    when all is set up.
+    """
+
+    label: str
+    cause: str
+    phase1: Options = field(default_factory=dict)
+    phase2: Options = field(default_factory=dict)
+    conn: Options = field(default_factory=dict)
+    child: Options = field(default_factory=dict)
+    psk: str = PSK
+    loaded: bool = True
+    at_caller: str = ""
+    at_peer: str = ""
+    mend_caller: str = ""
+    mend_peer: str = ""
+    options: Options = field(default_factory=dict)
+    remark: str = ""
+    # What both logs together can tell is less than the cause.
+    listed: bool = False
+
+    def __str__(self) -> str:
+        return self.label
+
+
+def _versions(
+    label: str, cause: str, *, v1: str = "", options: Options | None = None, **more: t.Any
+) -> tuple[Failure, Failure]:
+    """The same with IKEv2 and with IKEv1, where the cause is ``v1`` if that is another."""
+    first = {**more, "phase1": {**V1, **more.get("phase1", {})}}
+    first["conn"] = {"version": "1", **more.get("conn", {})}
+    given = options or {}
+    return (
+        Failure(f"{label}, IKEv2", cause, options=given, **more),
+        Failure(f"{label}, IKEv1", v1 or cause, options=given or SILENT, **first),
+    )
+
+
+AUTHENTICATION = (
+    *_versions("other PSK", "psk_mismatch", psk=OTHER_PSK),
+    Failure(
+        "other PSK, Aggressive Mode",
+        "psk_mismatch",
+        phase1=AGGRESSIVE,
+        conn={"version": "1", "aggressive": "yes"},
+        psk=OTHER_PSK,
+        at_peer=CARELESS,
+        mend_peer=CAREFUL,
+        options=SILENT,
+    ),
+    *_versions(
+        "no PSK at the caller",
+        "psk_missing",
+        at_caller="""
+        python3 -c "import vici; s = vici.Session()
+        [s.request('unload-shared', {{'id': k}}) for k in s.request('get-shared')['keys']]"
+        """,
+    ),
+    *_versions("no PSK at the peer", "psk_missing_at_peer", psk=""),
+    *_versions(
+        "caller expects another identity",
+        "identities_unknown_to_peer",
+        v1="peer_identity_mismatch",
+        phase1={"peer_identifier": WRONG},
+    ),
+    *_versions(
+        "peer has another identity",
+        "identities_unknown_to_peer",
+        v1="peer_identity_mismatch",
+        conn={"local": {"auth": "psk", "id": WRONG}},
+    ),
+    *_versions(
+        "peer expects another identity",
+        "identities_unknown_to_peer",
+        v1="our_identity_unknown",
+        conn={"remote": {"auth": "psk", "id": WRONG}},
+    ),
+    Failure(
+        "Aggressive Mode refused",
+        "aggressive_mode_refused",
+        phase1=AGGRESSIVE,
+        conn={"version": "1", "aggressive": "yes"},
+    ),
+    Failure(
+        "Aggressive Mode against Main Mode",
+        "negotiation_mode_mismatch",
+        phase1=AGGRESSIVE,
+        conn={"version": "1"},
+        at_peer=CARELESS,
+        mend_peer=CAREFUL,
+    ),
+    Failure(
+        "Main Mode against Aggressive Mode",
+        "negotiation_mode_mismatch",
+        phase1=V1,
+        conn={"version": "1", "aggressive": "yes"},
+        at_peer=CARELESS,
+        mend_peer=CAREFUL,
+        options=SILENT,
+    ),
+)
+
+PHASE1 = (
+    Failure("IKEv2 against IKEv1", "config_unknown_to_peer", conn={"version": "1"}),
+    Failure("IKEv1 against IKEv2", "config_unknown_to_peer", phase1=V1, conn={"version": "2"}),
+    Failure(
+        "auto against IKEv1",
+        "config_unknown_to_peer",
+        phase1={"key_exchange": "auto"},
+        conn={"version": "1"},
+    ),
+    *_versions("peer has no connection", "config_unknown_to_peer", loaded=False),
+    *_versions(
+        "peer expects another address",
+        "config_unknown_to_peer",
+        conn={"remote_addrs": ["192.0.2.77"]},
+    ),
+    *_versions(
+        "other encryption in phase 1",
+        "ike_proposal_mismatch",
+        conn={"proposals": ["aes128-sha256-modp2048"]},
+    ),
+    *_versions(
+        "other hash in phase 1",
+        "ike_proposal_mismatch",
+        conn={"proposals": ["aes256-sha512-modp2048"]},
+    ),
+    *_versions(
+        "other DH group in phase 1",
+        "ike_proposal_mismatch",
+        conn={"proposals": ["aes256-sha256-ecp384"]},
+    ),
+    Failure(
+        "second DH group in common",
+        "",
+        phase1={"encryption": [{"dh_group": 15}, {"dh_group": 14}]},
+    ),
+)
+
+PHASE2 = (
+    *_versions(
+        "other algorithms in phase 2",
+        "esp_proposal_mismatch",
+        child={"esp_proposals": ["aes128-sha512-modp2048"]},
+    ),
+    *_versions(
+        "ESP against AH",
+        "protocol_mismatch",
+        child={"esp_proposals": [], "ah_proposals": ["sha256-modp2048"]},
+    ),
+    Failure(
+        "other PFS group, IKEv2",
+        "pfs_mismatch",
+        child={"esp_proposals": ["aes256-sha256-ecp384"]},
+        options={"check_rekey": True},
+    ),
+    Failure(
+        "PFS at the caller only, IKEv2",
+        "pfs_mismatch",
+        child={"esp_proposals": ["aes256-sha256"]},
+        options={"check_rekey": True},
+    ),
+    Failure(
+        "PFS at the peer only, IKEv2",
+        "pfs_mismatch",
+        phase2={"encryption": [{"algorithm": "aes"}]},
+        options={"check_rekey": True},
+    ),
+    Failure(
+        "other PFS group, IKEv1",
+        "pfs_mismatch",
+        phase1=V1,
+        conn={"version": "1"},
+        child={"esp_proposals": ["aes256-sha256-ecp384"]},
+    ),
+    *_versions("other networks", "selector_mismatch", child={"remote_ts": ["10.9.0.0/24"]}),
+    Failure(
+        "fewer networks at the peer, IKEv2",
+        "",
+        phase2={"remote_network": ["10.2.0.0/23"]},
+        remark="selectors_narrowed",
+    ),
+    *_versions(
+        "peer can't install its policies",
+        "peer_kernel_refuses_policy",
+        at_peer="ip address delete 10.2.0.1/24 dev vpn-lan",
+        mend_peer="ip address replace 10.2.0.1/24 dev vpn-lan",
+    ),
+    *_versions(
+        "transport at the caller against tunnel",
+        "mode_mismatch",
+        phase2={"mode": "transport", "local_network": None, "remote_network": None},
+    ),
+    *_versions(
+        "tunnel against transport at the peer",
+        "selector_mismatch",
+        child={"mode": "transport", "local_ts": ["dynamic"], "remote_ts": ["dynamic"]},
+    ),
+    Failure(
+        "transport against tunnel between hosts, IKEv2",
+        "",
+        phase2={"mode": "transport", "local_network": None, "remote_network": None},
+        child={"local_ts": ["dynamic"], "remote_ts": ["dynamic"]},
+        remark="mode_mismatch",
+    ),
+)
+
+REACHING = (
+    *_versions(
+        "no host at that address",
+        "peer_down",
+        phase1={"remote_gateway": "{nobody}"},
+        options=SILENT,
+        listed=True,
+    ),
+    *_versions(
+        "UDP 500 dropped at the peer",
+        "request_lost",
+        at_peer=drop("input", "udp dport 500 drop"),
+        mend_peer=NOTHING_LOST,
+        options=SILENT,
+    ),
+    Failure(
+        "UDP 500 rejected at the peer",
+        "request_lost",
+        at_peer=drop("input", "udp dport 500 reject"),
+        mend_peer=NOTHING_LOST,
+        options=SILENT,
+    ),
+    Failure(
+        "answers from UDP 500 lost",
+        "answer_lost",
+        at_caller=drop("input", "udp sport 500 drop"),
+        mend_caller=NOTHING_LOST,
+        options=SILENT,
+    ),
+    Failure(
+        "local address not on the host",
+        "local_address_missing",
+        phase1={"local_address": "192.0.2.99"},
+        options=SILENT,
+    ),
+    Failure(
+        "no route to the peer",
+        "no_route",
+        phase1={"remote_gateway": "192.0.2.98"},
+        options=SILENT,
+    ),
+    *_versions(
+        "UDP 4500 dropped at the peer",
+        "udp_4500_blocked",
+        at_peer=drop("input", "udp dport 4500 drop"),
+        mend_peer=NOTHING_LOST,
+        options={"timeout": 8},
+    ),
+    Failure(
+        "name can't be resolved",
+        "gateway_unresolvable",
+        phase1={"remote_gateway": "gateway.invalid"},
+        options={"timeout": 20},
+    ),
+)
+
+FAILURES = (*REACHING, *PHASE1, *AUTHENTICATION, *PHASE2)
+
+
+def connection(failure: Failure) -> Options:
+    """The peer's connection as vici takes it."""
+    child = {
+        "local_ts": ["10.2.0.0/24"],
+        "remote_ts": ["10.1.0.0/24"],
+        "esp_proposals": [AES],
+        **failure.child,
+    }
+    return {
+        "version": "2",
+        "local_addrs": ["{peer}"],
+        "remote_addrs": ["{caller}"],
+        "proposals": [AES],
+        "local": {"auth": "psk", "id": "{peer}"},
+        "remote": {"auth": "psk", "id": "{caller}"},
+        **failure.conn,
+        "children": {"any": {key: value for key, value in child.items() if value}},
+    }
+
+
+def filled(value: t.Any, names: t.Mapping[str, str]) -> t.Any:
+    """With addresses in the place of their names."""
+    if isinstance(value, str):
+        return value.format(**names)
+    if isinstance(value, dict):
+        return {key: filled(item, names) for key, item in value.items()}
+    return [filled(item, names) for item in value] if isinstance(value, list) else value
+
+
+class Pair:
+    """Two gateways, one of which calls."""
+
+    def __init__(self, release: str, caller: Host, peer: Host) -> None:
+        self.release, self.caller, self.peer = release, caller, peer
+        self.names = {
+            "caller": caller.ipv4,
+            "peer": peer.ipv4,
+            # An address in their network that nobody has.
+            "nobody": f"{caller.ipv4.rpartition('.')[0]}.250",
+        }
+
+    def prepare(self) -> None:
+        for number, host in enumerate((self.caller, self.peer), 1):
+            host.wipe()
+            host.apply(
+                "vpn_network",
+                {
+                    "name": "lan",
+                    "ip_address": f"10.{number}.0.1",
+                    "network_address": f"10.{number}.0.0/24",
+                },
+            )
+
+    def arrange(self, failure: Failure) -> None:
+        """Both sides are set up, and what is to go wrong with them is."""
+        self.caller.apply("ipsec_phase1", filled({**PHASE1_OPTIONS, **failure.phase1}, self.names))
+        self.caller.apply("ipsec_phase2", filled({**PHASE2_OPTIONS, **failure.phase2}, self.names))
+        if failure.loaded:
+            self.peer.vici("load-conn", {"us": filled(connection(failure), self.names)})
+        if failure.psk:
+            shared = {"id": "us", "type": "IKE", "data": failure.psk, "owners": []}
+            self.peer.vici("load-shared", shared)
+        for host, script in ((self.caller, failure.at_caller), (self.peer, failure.at_peer)):
+            if script:
+                host.sh(filled(script, self.names))
+
+    def clear(self, failure: Failure) -> None:
+        for host, script in ((self.caller, failure.mend_caller), (self.peer, failure.mend_peer)):
+            if script:
+                host.sh(filled(script, self.names))
+        self.caller.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
+        self.peer.ask("request", command="unload-conn", message={"name": "us"})
+        self.peer.vici("unload-shared", {"id": "us"})
+        for host in (self.caller, self.peer):
+            for sa in host.ask("sas")["sas"]:
+                message = {"ike-id": sa["uniqueid"], "force": "yes", "timeout": "1000"}
+                host.ask("request", command="terminate", message=message)
+
+    def connect(self, failure: Failure, **options: t.Any) -> t.Any:
+        given = {"network": "lan", "phase1": "site-b", "phase2": "net", **failure.options}
+        return self.caller.run("ipsec_connection", {**given, **options})
+
+
+PHASE1_OPTIONS = {
+    "name": "site-b",
+    "network": "lan",
+    "remote_gateway": "{peer}",
+    "psk": PSK,
+    "encryption": [{"algorithm": "aes", "key_length": 256, "hash": "sha256", "dh_group": 14}],
+}
+PHASE2_OPTIONS = {
+    "name": "net",
+    "network": "lan",
+    "phase1": "site-b",
+    "local_network": ["10.1.0.0/24"],
+    "remote_network": ["10.2.0.0/24"],
+    "encryption": [{"algorithm": "aes", "key_length": 256, "hash": "sha256", "dh_group": 14}],
+}
+
+
+class Journal:
+    """What the IKE daemon of a host writes from now on."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        said = host.sh("journalctl --quiet --lines 0 --show-cursor --no-pager")
+        self._cursor = said.partition("cursor: ")[2].strip()
+
+    def lines(self) -> list[str]:
+        self._host.sh("journalctl --sync")
+        told = self._host.sh(
+            f"journalctl --unit strongswan --after-cursor '{self._cursor}' --output cat --no-pager"
+        )
+        return told.splitlines()

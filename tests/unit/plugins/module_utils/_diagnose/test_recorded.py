@@ -1,0 +1,67 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The logs of real failures, of both releases and both sides, are explained as they were.
+
+`make scorecard` records them.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.explain import (
+    Attempt,
+    explain,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    child,
+    connection,
+)
+
+RECORDED: list[dict[str, t.Any]] = json.loads(
+    (Path(__file__).parent / "fixtures" / "recorded.json").read_text(encoding="utf-8")
+)
+# Found by looking at the host, or at the SA that came up: no log tells.
+NOT_IN_A_LOG = ("local_address_missing", "no_route", "mode_mismatch", "selectors_narrowed", "none")
+
+every_failure = pytest.mark.parametrize(
+    "record",
+    [item for item in RECORDED if item["both"]["cause"] not in NOT_IN_A_LOG or item["fails"]],
+    ids=lambda item: f"{item['failure']}, {item['caller']} calls",
+)
+
+
+def attempt(record: dict[str, t.Any], theirs: list[str] | None) -> Attempt:
+    made = child(name="net")
+    options = {key: record["options"][key] for key in ("key_exchange",) if key in record["options"]}
+    return Attempt(
+        connection(made, **options),
+        made,
+        tuple(record["ours"]),
+        None if theirs is None else tuple(theirs),
+        rekeyed=record["rekeyed"],
+    )
+
+
+@every_failure
+def test_by_the_caller_alone(record: dict[str, t.Any]) -> None:
+    assert explain(attempt(record, None)).cause.code == record["alone"]["cause"]
+
+
+@every_failure
+def test_with_the_log_of_the_peer(record: dict[str, t.Any]) -> None:
+    assert explain(attempt(record, record["theirs"])).cause.code == record["both"]["cause"]
+
+
+@every_failure
+@pytest.mark.parametrize("prefix", ["Nov 25 10:00:01 gw charon-systemd[211]: ", "09[IKE] <us|3> "])
+def test_in_whatever_form(record: dict[str, t.Any], prefix: str) -> None:
+    theirs = [prefix + line for line in record["theirs"]]
+    finding = explain(attempt(record, theirs))
+    assert finding.cause.code == record["both"]["cause"]
+    assert not [line for line in finding.evidence if prefix in line]
