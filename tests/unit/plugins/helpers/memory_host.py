@@ -263,6 +263,8 @@ class MemoryVici:
         # How often the keys of a child were renewed.
         self.renewed: dict[tuple[str, str], int] = {}
         self.mode = "TUNNEL"
+        # What the peer takes of the networks of every child, where that is less.
+        self.taken: tuple[str, ...] = ()
         # By how many packets the counters move from one question to the next.
         self.packets, self._counted = 3, 0
         self.pid = 1
@@ -337,7 +339,7 @@ class MemoryVici:
             "uniqueid": str(number + 100 * self.renewed.get((ike, name), 0)),
             "mode": self.mode,
             "local-ts": tuple(section.get("local_ts", ())),
-            "remote-ts": tuple(section.get("remote_ts", ())),
+            "remote-ts": self.taken or tuple(section.get("remote_ts", ())),
             "packets-in": str(self._counted),
             "packets-out": str(self._counted),
         }

@@ -300,6 +300,18 @@ def test_what_came_up_otherwise_is_remarked(gateway: Machine) -> None:
     assert [item for item in result["warnings"] if "mode_mismatch" in str(item)]
 
 
+def test_networks_that_the_peer_has_narrowed_are_remarked(gateway: Machine) -> None:
+    gateway.host.vici.taken = ("10.2.0.0/25",)
+    result = connect(gateway, phase1="site-b", phase2="net")
+    (remark,) = result["remarks"]
+    assert (remark["cause"], remark["ours"], remark["theirs"]) == (
+        "selectors_narrowed",
+        "10.1.0.0/24 to 10.2.0.0/24",
+        "10.1.0.0/24 to 10.2.0.0/25",
+    )
+    assert not result.get("failed")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
