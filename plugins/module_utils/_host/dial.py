@@ -23,6 +23,8 @@ _PAUSE = 0.2
 _QUIET = 1.0
 # What came up is looked at once more: a peer that can't install its end closes it at once.
 _PROOF = 0.5
+# What was logged is on its way for a moment.
+_LATE = 0.2
 # An attempt that was under way gets so long. Later the daemon repeats its messages ever more
 # rarely, and a peer that has come back in the meantime would not be noticed for minutes.
 _UNDER_WAY = 2.0
@@ -68,7 +70,10 @@ def call(
     if all(item.key in live.up for item in tunnels):
         log.listen(_PROOF)
         live = look(host, tunnels)
-    _clear_up(host, [item for item in called if item.key not in live.up], before, displaced)
+    failed = [item for item in called if item.key not in live.up]
+    if failed:
+        log.listen(_LATE)
+    _clear_up(host, failed, before, displaced)
     return live
 
 
@@ -105,9 +110,11 @@ def rekey(host: Host, log: ViciLog, tunnels: t.Sequence[Tunnel], timeout: float)
         )
         if any(sa.busy for sa in sas):
             quiet = now
-        if wanted <= renewed or now - quiet > _QUIET or now > deadline:
-            return renewed & wanted
+        if wanted <= renewed:
+            return frozenset(wanted)
         log.listen(_PAUSE)
+        if now - quiet > _QUIET or now > deadline:
+            return renewed & wanted
 
 
 def child_of(host: Host, tunnel: Tunnel) -> ChildState | None:

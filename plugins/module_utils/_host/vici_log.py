@@ -32,8 +32,6 @@ except ImportError:  # Vici() reports it
     Transport = None
 
 _UNNAMED = "(unnamed)"
-# What was logged is on its way for a moment.
-_LATE = 0.2
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,6 @@ class ViciLog:
         Those of IKE SAs that have not found their connection, and those that are about none, are
         among them if they name an address or name of the ``peer``.
         """
-        self.listen(_LATE)
         named = {item.sa for item in self._entries if item.sa and item.connection == connection}
         strangers = {
             item.sa

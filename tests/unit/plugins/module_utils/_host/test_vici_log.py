@@ -8,7 +8,6 @@ import socket
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import vici_log
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_log import ViciLog
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_vici import (
     CONFIRM,
@@ -22,9 +21,8 @@ Ends = tuple[ViciLog, socket.socket]
 
 
 @pytest.fixture(name="ends")
-def _ends(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[Ends]:
+def _ends() -> t.Iterator[Ends]:
     """A log that has subscribed, and the daemon's end."""
-    monkeypatch.setattr(vici_log, "_LATE", 0.05)
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.sendall(packet(CONFIRM))
@@ -47,6 +45,7 @@ def test_lines_go_to_their_connection(ends: Ends) -> None:
     log, theirs = ends
     theirs.sendall(said("one", "site-b", "1") + said("two", "site-c", "2"))
     theirs.sendall(said("three", "site-b", "3") + said("four", "site-b-2", "4"))
+    log.listen(0.05)
     assert log.about("site-b", "192.0.2.2") == ("one", "three")
     assert log.about("site-c", "192.0.2.3") == ("two",)
     assert log.about("site-d", "192.0.2.4") == ()
@@ -55,6 +54,7 @@ def test_lines_go_to_their_connection(ends: Ends) -> None:
 def test_lines_before_the_connection_is_known_are_its_too(ends: Ends) -> None:
     log, theirs = ends
     theirs.sendall(said("192.0.2.2 is initiating", "(unnamed)", "5") + said("x", "site-b", "5"))
+    log.listen(0.05)
     assert log.about("site-b", "192.0.2.2") == ("192.0.2.2 is initiating", "x")
     assert log.about("site-c", "192.0.2.2") == ()
 
@@ -64,6 +64,7 @@ def test_what_found_no_connection_is_known_by_the_peer(ends: Ends) -> None:
     no_config = "no IKE config found for 192.0.2.1...192.0.2.2, sending NO_PROPOSAL_CHOSEN"
     theirs.sendall(said(no_config, "(unnamed)", "6") + said("bye", "(unnamed)", "6"))
     theirs.sendall(said("unable to resolve gw.example, initiate aborted") + said("other"))
+    log.listen(0.05)
     assert log.about("site-b", "192.0.2.2") == (no_config, "bye")
     assert log.about("site-b", "gw.example") == ("unable to resolve gw.example, initiate aborted",)
     # The beginning of an address is another one.
@@ -75,6 +76,7 @@ def test_a_line_that_comes_in_pieces_is_whole(ends: Ends) -> None:
     theirs.sendall(said("one", "site-b", "1")[:9])
     log.listen(0)
     theirs.sendall(said("one", "site-b", "1")[9:])
+    log.listen(0.05)
     assert log.about("site-b") == ("one",)
 
 
@@ -82,6 +84,7 @@ def test_a_daemon_that_breaks_off_says_nothing_more(ends: Ends) -> None:
     log, theirs = ends
     theirs.sendall(said("last words", "site-b", "1"))
     theirs.close()
+    log.listen(0.05)
     assert log.about("site-b") == ("last words",)
     assert log.about("site-b") == ("last words",)
 
