@@ -30,6 +30,8 @@ from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, Host, R
 SCORECARD = ROOT / "tests/live/scorecard.json"
 RECORDED = ROOT / "tests/unit/plugins/module_utils/_diagnose/fixtures/recorded.json"
 
+KINDS = ("key_exchange",)
+
 Card = dict[str, t.Any]
 
 
@@ -41,7 +43,7 @@ def _cards() -> t.Iterator[list[Card]]:
     if os.environ.get("SCORECARD"):
         order = {failure.label: number for number, failure in enumerate(FAILURES)}
         cards.sort(key=lambda card: (order.get(card["failure"], 999), card["caller"]))
-        logs = [{**card, **card.pop("logs")} for card in cards]
+        logs = [{**card, **card.pop("recorded")} for card in cards]
         SCORECARD.write_text(json.dumps(cards, indent=1) + "\n")
         RECORDED.parent.mkdir(exist_ok=True)
         RECORDED.write_text(json.dumps(logs, indent=1) + "\n")
@@ -74,9 +76,13 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
         "provoked": failure.cause or failure.remark or "none",
         "alone": judged(alone, failure),
         "both": judged(both, failure),
-        "options": {"phase1": failure.phase1, "phase2": failure.phase2},
-        "rekeyed": bool(failure.options.get("check_rekey")),
-        "logs": logs,
+        "recorded": {
+            "fails": both.failed,
+            # Those on which it depends which candidates there are.
+            "options": {key: failure.phase1[key] for key in KINDS if key in failure.phase1},
+            "rekeyed": bool(failure.options.get("check_rekey")),
+            **logs,
+        },
     }
     cards.append(card)
     told = json.dumps({**card, "result": both.result}, indent=1)

@@ -457,8 +457,8 @@ class MemoryLink:
         self.learned: tuple[str, ...] = ()
         self.flushed = False
         self.spis = {SPI}
-        self.routed = True
         self.made_routes: dict[str, Route] = {}
+        self.reaches = True
 
     def sa_indexes(self) -> frozenset[str]:
         return frozenset(self.spis)
@@ -468,7 +468,7 @@ class MemoryLink:
         return frozenset(item.split("/")[0] for item in found)
 
     def has_route(self, _address: str) -> bool:
-        return self.routed
+        return self.reaches
 
     def outbound_policies(self) -> frozenset[tuple[str, str]]:
         """Of what is loaded, whatever name it was installed by."""

@@ -190,7 +190,7 @@ def test_silence_is_looked_into(
     gateway.prepare(("ipsec_phase1", {**PHASE1, **options}))
     host = gateway.host
     host.vici.up.clear()
-    host.link.routed = route
+    host.link.reaches = route
     host.vici.refused = {"site-b"}
     host.says = {"site-b": ("retransmit 1 of request with message ID 0",)}
     (failure,) = connect(gateway, phase1="site-b")["failures"]
