@@ -63,6 +63,7 @@ peer's log* what it says with both.
 
 - **named**: the cause that was provoked, and nothing else.
 - **listed**: among the candidates, with what proves it. More can't be known on that side.
+- **unseen**: nothing of it shows on that side.
 - **missed**: anything else.
 """
 
@@ -93,7 +94,7 @@ def scores() -> str:
 
 def _score(item: dict[str, Any], side: str) -> str:
     verdict, said = item[side]["verdict"], item[side]["cause"]
-    return verdict if verdict == "named" else f"{verdict}: {_code(said)}"
+    return f"{verdict}: {_code(said)}" if verdict in ("listed", "missed") else verdict
 
 
 def _totals(measured: list[dict[str, Any]]) -> str:
@@ -101,7 +102,8 @@ def _totals(measured: list[dict[str, Any]]) -> str:
     for side, label in (("alone", "caller alone"), ("both", "with the peer's log")):
         verdicts = [item[side]["verdict"] for item in measured]
         counts = ", ".join(
-            f"{verdicts.count(verdict)} {verdict}" for verdict in ("named", "listed", "missed")
+            f"{verdicts.count(verdict)} {verdict}"
+            for verdict in ("named", "listed", "unseen", "missed")
         )
         told.append(f"{label} {counts}")
     return f"Of {len(measured)} attempts: {'; '.join(told)}."

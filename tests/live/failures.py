@@ -4,8 +4,7 @@
 
 """What can go wrong between two gateways, and how to make it go wrong.
 
-The caller is set up by the modules, the one that is called by hand. In texts, ``{caller}`` and
-``{peer}`` are their addresses.
+In texts, ``{caller}`` and ``{peer}`` are the addresses of the two. `provoke.py` sets them up.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Options
+from ansible_collections.tunnelwright.ipsec.tests.live.host import Options
 
 PSK = "the key that both sides should have"
 OTHER_PSK = "the key that one side has in its place"
@@ -47,6 +46,11 @@ def drop(hook: str, rule: str) -> str:
     """
 
 
+def python(statement: str) -> str:
+    """Something said to the IKE daemon, in which braces are doubled."""
+    return f'python3 -c "import vici; s = vici.Session(); {statement}"'
+
+
 NOTHING_LOST = "nft delete table inet lossy"
 
 
@@ -75,6 +79,10 @@ class Failure:
     remark: str = ""
     # What both logs together can tell is less than the cause.
     listed: bool = False
+    # With certificates, and what of them the peer has, see `PKI`.
+    certified: tuple[str, ...] = ()
+    # The side whose kernel is taken to have ESP, and has not.
+    kernel: str = ""
 
     def __str__(self) -> str:
         return self.label
@@ -108,10 +116,9 @@ AUTHENTICATION = (
     *_versions(
         "no PSK at the caller",
         "psk_missing",
-        at_caller="""
-        python3 -c "import vici; s = vici.Session()
-        [s.request('unload-shared', {{'id': k}}) for k in s.request('get-shared')['keys']]"
-        """,
+        at_caller=python(
+            "[s.request('unload-shared', {{'id': key}}) for key in s.request('get-shared')['keys']]"
+        ),
     ),
     *_versions("no PSK at the peer", "psk_missing_at_peer", psk=""),
     *_versions(
@@ -318,120 +325,37 @@ REACHING = (
     ),
 )
 
-FAILURES = (*REACHING, *PHASE1, *AUTHENTICATION, *PHASE2)
+STRICT = {"auth": "pubkey", "id": "gw.example", "revocation": "strict"}
+CERTIFICATES = (
+    Failure("certificates in order", "", certified=("ca.pem",)),
+    Failure("certificate revoked", "our_certificate_revoked", certified=("ca.pem", "revoked.crl")),
+    Failure(
+        "no CRL where one is wanted",
+        "our_certificate_status_unknown",
+        certified=("ca.pem",),
+        conn={"remote": STRICT},
+    ),
+    Failure("CA unknown to the peer", "our_certificate_untrusted", certified=("nothing",)),
+    Failure(
+        "certificate against PSK",
+        "authentication_mismatch",
+        certified=("ca.pem",),
+        conn={"remote": {"auth": "psk", "id": "gw.example"}},
+    ),
+)
 
+# Of which no plugin in Debian has the key exchange, by release.
+_UNAVAILABLE = (
+    "p = {{'5': 'ntru128', '6': 'mlkem768'}}[s.request('version')['version'][:1].decode()]; "
+    "s.request('load-conn', {{'site-b': {{'version': '2', 'remote_addrs': ['{peer}'], "
+    "'proposals': ['aes256-sha256-' + p], 'local': {{'auth': 'psk'}}, "
+    "'remote': {{'auth': 'psk', 'id': '{peer}'}}, 'children': {{'net': "
+    "{{'local_ts': ['10.1.0.0/24'], 'remote_ts': ['10.2.0.0/24']}}}}}}}})"
+)
+HOSTS = (
+    Failure("algorithm of no plugin", "algorithm_unavailable", at_caller=python(_UNAVAILABLE)),
+    Failure("no ESP in the caller's kernel", "kernel_refuses_sa", kernel="caller"),
+    *_versions("no ESP in the peer's kernel", "peer_kernel_refuses_sa", kernel="peer"),
+)
 
-def connection(failure: Failure) -> Options:
-    """The peer's connection as vici takes it."""
-    child = {
-        "local_ts": ["10.2.0.0/24"],
-        "remote_ts": ["10.1.0.0/24"],
-        "esp_proposals": [AES],
-        **failure.child,
-    }
-    return {
-        "version": "2",
-        "local_addrs": ["{peer}"],
-        "remote_addrs": ["{caller}"],
-        "proposals": [AES],
-        "local": {"auth": "psk", "id": "{peer}"},
-        "remote": {"auth": "psk", "id": "{caller}"},
-        **failure.conn,
-        "children": {"any": {key: value for key, value in child.items() if value}},
-    }
-
-
-def filled(value: t.Any, names: t.Mapping[str, str]) -> t.Any:
-    """With addresses in the place of their names."""
-    if isinstance(value, str):
-        return value.format(**names)
-    if isinstance(value, dict):
-        return {key: filled(item, names) for key, item in value.items()}
-    return [filled(item, names) for item in value] if isinstance(value, list) else value
-
-
-class Pair:
-    """Two gateways, one of which calls."""
-
-    def __init__(self, release: str, caller: Host, peer: Host) -> None:
-        self.release, self.caller, self.peer = release, caller, peer
-        self.names = {
-            "caller": caller.ipv4,
-            "peer": peer.ipv4,
-            # An address in their network that nobody has.
-            "nobody": f"{caller.ipv4.rpartition('.')[0]}.250",
-        }
-
-    def prepare(self) -> None:
-        for number, host in enumerate((self.caller, self.peer), 1):
-            host.wipe()
-            host.apply(
-                "vpn_network",
-                {
-                    "name": "lan",
-                    "ip_address": f"10.{number}.0.1",
-                    "network_address": f"10.{number}.0.0/24",
-                },
-            )
-
-    def arrange(self, failure: Failure) -> None:
-        """Both sides are set up, and what is to go wrong with them is."""
-        self.caller.apply("ipsec_phase1", filled({**PHASE1_OPTIONS, **failure.phase1}, self.names))
-        self.caller.apply("ipsec_phase2", filled({**PHASE2_OPTIONS, **failure.phase2}, self.names))
-        if failure.loaded:
-            self.peer.vici("load-conn", {"us": filled(connection(failure), self.names)})
-        if failure.psk:
-            shared = {"id": "us", "type": "IKE", "data": failure.psk, "owners": []}
-            self.peer.vici("load-shared", shared)
-        for host, script in ((self.caller, failure.at_caller), (self.peer, failure.at_peer)):
-            if script:
-                host.sh(filled(script, self.names))
-
-    def clear(self, failure: Failure) -> None:
-        for host, script in ((self.caller, failure.mend_caller), (self.peer, failure.mend_peer)):
-            if script:
-                host.sh(filled(script, self.names))
-        self.caller.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
-        self.peer.ask("request", command="unload-conn", message={"name": "us"})
-        self.peer.vici("unload-shared", {"id": "us"})
-        for host in (self.caller, self.peer):
-            for sa in host.ask("sas")["sas"]:
-                message = {"ike-id": sa["uniqueid"], "force": "yes", "timeout": "1000"}
-                host.ask("request", command="terminate", message=message)
-
-    def connect(self, failure: Failure, **options: t.Any) -> t.Any:
-        given = {"network": "lan", "phase1": "site-b", "phase2": "net", **failure.options}
-        return self.caller.run("ipsec_connection", {**given, **options})
-
-
-PHASE1_OPTIONS = {
-    "name": "site-b",
-    "network": "lan",
-    "remote_gateway": "{peer}",
-    "psk": PSK,
-    "encryption": [{"algorithm": "aes", "key_length": 256, "hash": "sha256", "dh_group": 14}],
-}
-PHASE2_OPTIONS = {
-    "name": "net",
-    "network": "lan",
-    "phase1": "site-b",
-    "local_network": ["10.1.0.0/24"],
-    "remote_network": ["10.2.0.0/24"],
-    "encryption": [{"algorithm": "aes", "key_length": 256, "hash": "sha256", "dh_group": 14}],
-}
-
-
-class Journal:
-    """What the IKE daemon of a host writes from now on."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        said = host.sh("journalctl --quiet --lines 0 --show-cursor --no-pager")
-        self._cursor = said.partition("cursor: ")[2].strip()
-
-    def lines(self) -> list[str]:
-        self._host.sh("journalctl --sync")
-        told = self._host.sh(
-            f"journalctl --unit strongswan --after-cursor '{self._cursor}' --output cat --no-pager"
-        )
-        return told.splitlines()
+FAILURES = (*REACHING, *PHASE1, *AUTHENTICATION, *CERTIFICATES, *PHASE2, *HOSTS)

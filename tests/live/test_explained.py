@@ -12,25 +12,44 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.causes import CAUSES
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.explain import (
+    Attempt,
+    explain,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.child import ChildSa
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import (
+    IkeConnection,
+)
 from ansible_collections.tunnelwright.ipsec.tests.live.conftest import DEVICES
 from ansible_collections.tunnelwright.ipsec.tests.live.failures import (
     FAILURES,
+    NOTHING_LOST,
     OTHER_PSK,
     PSK,
+    V1,
     Failure,
-    Journal,
-    Pair,
+    drop,
 )
 from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, Host, Run
+from ansible_collections.tunnelwright.ipsec.tests.live.provoke import (
+    PHASE1_OPTIONS,
+    PHASE2_OPTIONS,
+    Journal,
+    Pair,
+    filled,
+)
 
 SCORECARD = ROOT / "tests/live/scorecard.json"
 RECORDED = ROOT / "tests/unit/plugins/module_utils/_diagnose/fixtures/recorded.json"
 
 KINDS = ("key_exchange",)
+# Of what shows on one side only.
+UNSEEN = {"cause": "none", "verdict": "unseen"}
 
 Card = dict[str, t.Any]
 
@@ -41,8 +60,8 @@ def _cards() -> t.Iterator[list[Card]]:
     cards: list[Card] = []
     yield cards
     if os.environ.get("SCORECARD"):
-        order = {failure.label: number for number, failure in enumerate(FAILURES)}
-        cards.sort(key=lambda card: (order.get(card["failure"], 999), card["caller"]))
+        order = [failure.label for failure in (*FAILURES, *LATER)]
+        cards.sort(key=lambda card: (order.index(card["failure"]), card["caller"]))
         logs = [{**card, **card.pop("recorded")} for card in cards]
         SCORECARD.write_text(json.dumps(cards, indent=1) + "\n")
         RECORDED.parent.mkdir(exist_ok=True)
@@ -80,6 +99,7 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
             "fails": both.failed,
             # Those on which it depends which candidates there are.
             "options": {key: failure.phase1[key] for key in KINDS if key in failure.phase1},
+            "certified": bool(failure.certified),
             "rekeyed": bool(failure.options.get("check_rekey")),
             **logs,
         },
@@ -113,3 +133,91 @@ def judged(run: Run, failure: Failure) -> dict[str, str]:
 def check_nothing_half_open(pair: Pair) -> None:
     for sa in pair.caller.ask("sas")["sas"]:
         assert sa.get("child-sas"), sa
+
+
+LATER = (
+    Failure("the peer goes silent, IKEv2", "peer_dead", phase1={"dpd_delay": 1}),
+    Failure(
+        "the peer goes silent, IKEv1",
+        "peer_dead",
+        phase1={**V1, "dpd_delay": 1, "dpd_failures": 1},
+        conn={"version": "1"},
+    ),
+    Failure("initiated twice, IKEv2", "already_up"),
+    Failure("a second gateway of the same identity", "replaced_by_same_identity"),
+)
+# An answer is waited for, for two seconds.
+IMPATIENT = """
+echo 'charon { retransmit_tries = 1
+ retransmit_timeout = 1
+ retransmit_base = 1 }' >/etc/strongswan.d/impatient.conf
+swanctl --reload-settings
+"""
+PATIENT = "rm -f /etc/strongswan.d/impatient.conf; swanctl --reload-settings"
+
+
+@pytest.mark.parametrize("failure", LATER, ids=str)
+def test_what_befalls_a_tunnel_later_is_explained(
+    pair: Pair, failure: Failure, cards: list[Card]
+) -> None:
+    """By the journals: nobody is connecting then."""
+    pair.caller.sh(IMPATIENT)
+    try:
+        pair.arrange(failure)
+        ours, theirs = Journal(pair.caller), Journal(pair.peer)
+        first = pair.connect(failure)
+        assert not first.failed, first.result["msg"]
+        BEFALL[failure.cause](pair)
+        logs = {"ours": ours.lines(), "theirs": theirs.lines()}
+    finally:
+        pair.caller.sh(PATIENT)
+        pair.clear(failure)
+    seen = failure.cause != "replaced_by_same_identity"
+    told = [_explained(failure, logs["ours"], item) for item in (None, logs["theirs"])]
+    card = {
+        "failure": failure.label,
+        "caller": pair.release,
+        "provoked": failure.cause,
+        "alone": told[0] if seen else UNSEEN,
+        "both": told[1] if seen else _explained(failure, [], logs["theirs"]),
+    }
+    recorded = {"fails": seen, "options": {}, "certified": False, "rekeyed": False, **logs}
+    cards.append({**card, "recorded": recorded})
+    assert card["both"]["verdict"] == "named", json.dumps({**card, **logs}, indent=1)
+    assert card["alone"]["verdict"] in ("named", "unseen"), json.dumps({**card, **logs}, indent=1)
+
+
+def _explained(failure: Failure, ours: list[str], theirs: list[str] | None) -> dict[str, str]:
+    options = {**PHASE1_OPTIONS, **failure.phase1, "remote_gateway": "192.0.2.2"}
+    child = ChildSa.from_options(PHASE2_OPTIONS, frozenset({1, 2}))
+    connection = IkeConnection.from_options(options).with_child(child)
+    given = None if theirs is None else tuple(theirs)
+    cause = explain(Attempt(connection, child, tuple(ours), given)).cause.code
+    return {"cause": cause, "verdict": "named" if cause == failure.cause else "missed"}
+
+
+def _go_silent(pair: Pair) -> None:
+    pair.peer.sh(filled(drop("input", "udp dport {{ 500, 4500 }} drop"), pair.names))
+    try:
+        time.sleep(8)
+    finally:
+        pair.peer.sh(NOTHING_LOST)
+
+
+def _initiate_again(pair: Pair) -> None:
+    again = {"ike": "site-b", "child": "net", "timeout": "3000"}
+    assert "refused" in pair.caller.ask("request", command="initiate", message=again)
+
+
+def _come_anew(pair: Pair) -> None:
+    """As after a crash, or as another gateway would."""
+    pair.caller.sh("systemctl kill --signal KILL strongswan; sleep 1; systemctl start strongswan")
+    run = pair.connect(LATER[-1])
+    assert not run.failed, run.result["msg"]
+
+
+BEFALL = {
+    "peer_dead": _go_silent,
+    "already_up": _initiate_again,
+    "replaced_by_same_identity": _come_anew,
+}

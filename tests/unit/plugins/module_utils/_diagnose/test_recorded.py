@@ -19,6 +19,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.expla
     explain,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    PUBKEY,
     child,
     connection,
 )
@@ -39,7 +40,7 @@ every_failure = pytest.mark.parametrize(
 def attempt(record: dict[str, t.Any], theirs: list[str] | None) -> Attempt:
     made = child(name="net")
     return Attempt(
-        connection(made, **record["options"]),
+        connection(made, **record["options"], **(PUBKEY if record["certified"] else {})),
         made,
         tuple(record["ours"]),
         None if theirs is None else tuple(theirs),
