@@ -77,8 +77,6 @@ class Failure:
     mend_peer: str = ""
     options: Options = field(default_factory=dict)
     remark: str = ""
-    # What both logs together can tell is less than the cause.
-    listed: bool = False
     # With certificates, and what of them the peer has, see `PKI`.
     certified: tuple[str, ...] = ()
     # The side whose kernel is taken to have ESP, and has not.
@@ -272,10 +270,9 @@ PHASE2 = (
 REACHING = (
     *_versions(
         "no host at that address",
-        "peer_down",
+        "request_lost",
         phase1={"remote_gateway": "{nobody}"},
         options=SILENT,
-        listed=True,
     ),
     *_versions(
         "UDP 500 dropped at the peer",

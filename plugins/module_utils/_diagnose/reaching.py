@@ -55,8 +55,12 @@ REACHING = (
     Cause(
         "request_lost",
         "What this side sends does not reach the IKE daemon of the peer.",
-        (*of_ours("firewall: UDP 500 and 4500"), *of_theirs("firewall: UDP 500 and 4500")),
-        "Allow UDP ports 500 and 4500, on the peer and on whatever lies between.",
+        (
+            *of_ours("ipsec_phase1 remote_gateway", "firewall: UDP 500 and 4500"),
+            *of_theirs("firewall: UDP 500 and 4500"),
+        ),
+        "See whether remote_gateway is an address of the peer. Then allow UDP ports 500 and 4500, "
+        "on the peer and on whatever lies between.",
         look_for="no received packet: from <us>, although this side has called",
         aspect="gateway",
     ),

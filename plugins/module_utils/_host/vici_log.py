@@ -54,18 +54,25 @@ class ViciLog:
         self._over = False
 
     def __enter__(self) -> ViciLog:
-        self._socket.allow(ANSWER_TIMEOUT)
-        try:
-            self._transport.send(Packet.register_event("log"))
-            while self._next() not in (Packet.EVENT_CONFIRM, Packet.EVENT_UNKNOWN):
-                pass
-        except OSError:
-            # A daemon that breaks off is the other session's to report.
-            self._over = True
+        self._tell(Packet.register_event("log"))
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        # What is left unread would be an error in the daemon's log.
+        self._tell(Packet.unregister_event("log"))
         self._socket.close()
+
+    def _tell(self, packet: bytes) -> None:
+        if self._over:
+            return
+        self._socket.allow(ANSWER_TIMEOUT)
+        try:
+            self._transport.send(packet)
+            while self._next() not in (Packet.EVENT_CONFIRM, Packet.EVENT_UNKNOWN):
+                pass
+        except (OSError, ValueError):
+            # A daemon that breaks off is the other session's to report.
+            self._over = True
 
     def listen(self, seconds: float) -> None:
         """Take in what comes within that time."""

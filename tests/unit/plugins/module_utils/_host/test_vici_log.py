@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import typing as t
 
@@ -28,6 +29,9 @@ def _ends() -> t.Iterator[Ends]:
         theirs.sendall(packet(CONFIRM))
         with ViciLog(lambda: ours) as log:
             yield log, theirs
+            with contextlib.suppress(OSError):
+                # The one who leaves says so.
+                theirs.sendall(packet(CONFIRM))
 
 
 def said(text: str, connection: str = "", sa: str = "") -> bytes:
@@ -92,6 +96,17 @@ def test_a_daemon_that_breaks_off_says_nothing_more(ends: Ends) -> None:
 def test_a_daemon_without_that_event_says_nothing() -> None:
     ours, theirs = socket.socketpair()
     with theirs:
-        theirs.sendall(packet(EVENT_UNKNOWN))
+        theirs.sendall(packet(EVENT_UNKNOWN) * 2)
         with ViciLog(lambda: ours) as log:
             assert log.about("site-b") == ()
+
+
+def test_nothing_is_left_unread() -> None:
+    """charon would take it for an error of the connection."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.sendall(packet(CONFIRM))
+        with ViciLog(lambda: ours):
+            theirs.sendall(said("late", "site-b", "1") + packet(CONFIRM))
+        assert theirs.recv(100) == packet(3, b"\x03log") + packet(4, b"\x03log")
+        assert theirs.recv(100) == b""
