@@ -26,6 +26,9 @@ database = index.txt
 crlnumber = number
 default_md = sha256
 default_crl_days = 1
+crl_extensions = known
+[known]
+authorityKeyIdentifier = keyid
 END
 with_ca() { openssl ca -config ca.conf -keyfile ca.key -cert ca.pem "$@"; }
 with_ca -revoke first.pem

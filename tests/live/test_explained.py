@@ -14,6 +14,7 @@ import json
 import os
 import time
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.causes import CAUSES
@@ -56,16 +57,22 @@ Card = dict[str, t.Any]
 
 @pytest.fixture(name="cards", scope="module")
 def _cards() -> t.Iterator[list[Card]]:
-    """What was found; written down where that is asked for."""
+    """What was found; written down where that is asked for, beside what was found before."""
     cards: list[Card] = []
     yield cards
     if os.environ.get("SCORECARD"):
-        order = [failure.label for failure in (*FAILURES, *LATER)]
-        cards.sort(key=lambda card: (order.index(card["failure"]), card["caller"]))
-        logs = [{**card, **card.pop("recorded")} for card in cards]
-        SCORECARD.write_text(json.dumps(cards, indent=1) + "\n")
-        RECORDED.parent.mkdir(exist_ok=True)
-        RECORDED.write_text(json.dumps(logs, indent=1) + "\n")
+        write(SCORECARD, [{key: card[key] for key in card if key != "recorded"} for card in cards])
+        write(RECORDED, [{**card, **card.pop("recorded")} for card in cards])
+
+
+def write(path: Path, found: list[Card]) -> None:
+    order = [failure.label for failure in (*FAILURES, *LATER)]
+    before = json.loads(path.read_text()) if path.exists() else []
+    known = {(card["failure"], card["caller"]): card for card in (*before, *found)}
+    cards = [card for card in known.values() if card["failure"] in order]
+    cards.sort(key=lambda card: (order.index(card["failure"]), card["caller"]))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(cards, indent=1) + "\n")
 
 
 @pytest.fixture(name="pair", scope="module", params=DEVICES)
@@ -80,6 +87,8 @@ def _pair(request: pytest.FixtureRequest, hosts: dict[str, Host]) -> Pair:
 
 @pytest.mark.parametrize("failure", FAILURES, ids=str)
 def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card]) -> None:
+    if failure.peer and failure.peer == pair.release:
+        pytest.skip(f"does not happen to a peer with another release than {failure.peer}")
     try:
         pair.arrange(failure)
         ours, theirs = Journal(pair.caller), Journal(pair.peer)
@@ -106,7 +115,9 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
     }
     cards.append(card)
     told = json.dumps({**card, "result": both.result}, indent=1)
-    assert card["both"]["verdict"] == "named", told
+    # Whether nothing has come, a log with nothing of packets in it leaves open.
+    open_ = card["both"]["cause"] == "no_answer"
+    assert card["both"]["verdict"] == ("listed" if open_ else "named"), told
     assert card["alone"]["verdict"] in ("named", "listed"), told
     assert PSK not in told
     assert OTHER_PSK not in told
@@ -173,13 +184,14 @@ def test_what_befalls_a_tunnel_later_is_explained(
         pair.caller.sh(PATIENT)
         pair.clear(failure)
     seen = failure.cause != "replaced_by_same_identity"
+    packets = [line for line in logs["ours"] if " packet: from " in line]
     told = [_explained(failure, logs["ours"], item) for item in (None, logs["theirs"])]
     card = {
         "failure": failure.label,
         "caller": pair.release,
         "provoked": failure.cause,
         "alone": told[0] if seen else UNSEEN,
-        "both": told[1] if seen else _explained(failure, [], logs["theirs"]),
+        "both": told[1] if seen else _explained(failure, packets, logs["theirs"]),
     }
     recorded = {"fails": seen, "options": {}, "certified": False, "rekeyed": False, **logs}
     cards.append({**card, "recorded": recorded})

@@ -76,8 +76,8 @@ AUTHENTICATION = (
         "The peer wants another kind of authentication of us.",
         both("ipsec_phase1 authentication"),
         "Set authentication to psk or to pubkey on both sides.",
-        look_for="constraint check failed, and then no alternative config found; with IKEv1 found "
-        "1 matching config, but none allows ... authentication",
+        look_for="constraint requires ... authentication, but ... was used; with IKEv1 found 1 "
+        "matching config, but none allows ... authentication",
         aspect="authentication",
     ),
     Cause(
@@ -114,7 +114,7 @@ CERTIFICATE_FAULTS = (
         "status_unknown",
         "can't be checked for revocation, and must be",
         "Make the CRL or the OCSP server reachable, or relax strict_crl.",
-        "certificate status is not available, or constraint check failed: RULE_CRL_VALIDATION ...",
+        "constraint check failed: RULE_CRL_VALIDATION is ..., but requires at least ...",
     ),
     (
         "expired",

@@ -50,6 +50,14 @@ REFUSALS = (
         candidates=("psk_missing_at_peer", "ike_proposal_mismatch"),
     ),
     Cause(
+        "peer_answer_incomplete",
+        "The peer has accepted us, and its answer lacks what proves who it is (IDr payload "
+        "missing). strongSwan 6 answers so when it can't install its end of the tunnel.",
+        of_theirs("vpn_network dataplane", "ipsec_phase2 local_network"),
+        "Read the log of the peer: it says there why.",
+        candidates=("peer_kernel_refuses_sa", "peer_kernel_refuses_policy"),
+    ),
+    Cause(
         "peer_refused_phase2",
         "The peer answers that it chooses none of the proposals for phase 2 "
         "(NO_PROPOSAL_CHOSEN). Phase 1 is in order.",

@@ -71,7 +71,6 @@ _CERTIFICATE_SIGNS = (
     (r"certificate was revoked on ", "revoked"),
     (r"subject certificate invalid \(valid from ", "expired"),
     (r"constraint check failed: RULE_(?:CRL|OCSP)_VALIDATION is ", "status_unknown"),
-    (r"certificate status is not available", "status_unknown"),
     (r"no issuer certificate found for ", "untrusted"),
     (r"no trusted \S+ public key found for ", "untrusted"),
 )
@@ -139,6 +138,7 @@ OUR_SIGNS: tuple[Sign, ...] = (
         before=_ESTABLISHED,
     ),
     _sign(r"received INVALID_KE_PAYLOAD error notify", "peer_refused_keys"),
+    _sign(r"IDr payload missing", "peer_answer_incomplete"),
     _sign(r"received \w+ (?:notify error|error notify)", "peer_refused"),
     # Dead peer detection.
     _sign(r"DPD check timed out, enforcing DPD action", "peer_dead"),
@@ -225,11 +225,14 @@ PEER_SIGNS: tuple[Sign, ...] = (
     ),
     _sign(_KERNEL_SA, "peer_kernel_refuses_sa", r"received netlink error: "),
     _sign(_KERNEL_POLICY, "peer_kernel_refuses_policy"),
+    _sign(
+        r"constraint requires (?P<theirs>.+) authentication, but (?P<ours>.+) was used",
+        "authentication_mismatch",
+    ),
     *_certificates("our"),
     _sign(
         r"destroying duplicate IKE_SA for peer '(?P<ours>[^']*)', received INITIAL_CONTACT",
         "replaced_by_same_identity",
     ),
-    _sign(r"no alternative config found", "authentication_mismatch", r"constraint check failed: "),
     _sign(r"IDir '(?P<ours>[^']*)' does not match to '(?P<theirs>[^']*)'", "our_identity_unknown"),
 )

@@ -198,7 +198,7 @@ def _failure(host: Host, log: ViciLog, task: _Task, tunnel: Tunnel, live: Live) 
         return explain(Attempt(tunnel.connection, tunnel.child, seen="sa_not_in_kernel"))
     attempt = _attempt(log, task, tunnel)
     finding = explain(attempt)
-    if finding.cause.code == "no_answer":
+    if finding.cause.code in ("no_answer", "request_lost"):
         finding = explain(replace(attempt, seen=unreachable(host, tunnel.connection)))
     return finding
 
