@@ -65,6 +65,8 @@ peer's log* what it says with both.
 - **listed**: among the candidates, with what proves it. More can't be known on that side.
 - **unseen**: nothing of it shows on that side.
 - **missed**: anything else.
+
+Empty cells are of what does not happen between these two.
 """
 
 
@@ -85,14 +87,20 @@ def scores() -> str:
         (
             failure,
             _code(next(iter(card.values()))["provoked"]),
-            *(_score(card[release], side) for release in releases for side in ("alone", "both")),
+            *(
+                _score(card.get(release), side)
+                for release in releases
+                for side in ("alone", "both")
+            ),
         )
         for failure, card in cards.items()
     ]
     return f"{SCORES}\n{_totals(measured)}\n\n{table(head, rows)}"
 
 
-def _score(item: dict[str, Any], side: str) -> str:
+def _score(item: dict[str, Any] | None, side: str) -> str:
+    if item is None:
+        return ""
     verdict, said = item[side]["verdict"], item[side]["cause"]
     return f"{verdict}: {_code(said)}" if verdict in ("listed", "missed") else verdict
 
