@@ -233,6 +233,7 @@ _value:
             - authentication_mismatch
             - psk_mismatch
             - psk_not_found
+            - psk_not_found_for_anybody
             - psk_not_compared
             - certificate_not_compared
             - identity_mismatch

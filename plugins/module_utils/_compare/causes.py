@@ -115,6 +115,12 @@ CAUSES: t.Mapping[str, Cause] = {
         "Set identifier on {answering}, or its remote_gateway to the address of the peer, or "
         "key_exchange to ikev2 on both sides.",
     ),
+    "psk_not_found_for_anybody": Cause(
+        ERROR,
+        "{caller} looks its key up for anybody, as its peer_identifier {asked} stands for more "
+        "than one peer, and has it for those alone.",
+        "Set peer_identifier on {caller} to the identity of the peer.",
+    ),
     "psk_not_compared": Cause(
         INFO,
         "The pre-shared keys were not compared, as one is not given.",

@@ -120,12 +120,26 @@ def _keys(direction: Direction, version: int) -> Findings:
     elif not mine.same_as(theirs):
         shown = ("psk", mine.fingerprint), ("psk", theirs.fingerprint)
         yield direction.phase1("psk_mismatch", shown)
+    if version == 2 and _keyless_caller(direction):
+        initiator = direction.initiator
+        options = _peer_option(initiator.connection), ("identifier", None)
+        words = {"caller": initiator.peer, "asked": initiator.connection.peer_identity}
+        yield direction.phase1("psk_not_found_for_anybody", options, **words)
     if version == 1 and _keyless(direction):
         stated = (
             ("identifier", direction.initiator.connection.identifier),
             ("remote_gateway", direction.responder.connection.remote_gateway),
         )
         yield direction.phase1("psk_not_found", stated, answering=direction.responder.peer)
+
+
+def _keyless_caller(direction: Direction) -> bool:
+    """Whether an initiator of IKEv2 does not find its key: charon looks for it by ``%any`` then."""
+    initiator = direction.initiator.connection
+    owners = [Identity.parse(item) for item in secret_owners(initiator)]
+    named = initiator.identifier or str(direction.initiator_address)
+    proved = any(Identity.parse(named).proves(owner) for owner in owners)
+    return Identity.parse(initiator.peer_identity).wild and bool(owners) and not proved
 
 
 def _keyless(direction: Direction) -> bool:

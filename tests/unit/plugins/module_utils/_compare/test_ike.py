@@ -112,10 +112,25 @@ def test_authentication():
 
 
 def test_identities_that_fit():
-    ours = {"identifier": "a.example", "peer_identifier": "*.example"}
+    ours = {"identifier": "a.example", "peer_identifier": "b.example"}
     theirs = {"identifier": "b.example", "peer_identifier": "a.example"}
     assert compared(ours, theirs).verdict == "up"
-    assert compared(ours, theirs, both=IKEV1).verdict == "up"
+    assert compared(ours, {**theirs, "peer_identifier": "%any"}).verdict == "up"
+    several = {**ours, "peer_identifier": "*.example"}
+    assert compared(several, theirs, both=IKEV1).verdict == "up"
+
+
+def test_who_calls_one_of_several_finds_no_key():
+    ours = {"identifier": "a.example.org", "peer_identifier": "*.example"}
+    theirs = {"identifier": "b.example", "peer_identifier": "a.example.org"}
+    found = compared(ours, theirs)
+    assert found.verdict == "up_but"
+    assert found.codes == {"psk_not_found_for_anybody"}
+    assert not found.call("local")["up"]
+    assert found.call("remote")["up"]
+    # By its own identity, if that is one of them.
+    ours["identifier"] = theirs["peer_identifier"] = "a.example"
+    assert compared(ours, theirs).verdict == "up"
 
 
 @pytest.mark.parametrize("both", [{}, IKEV1], ids=["ikev2", "ikev1"])
