@@ -65,7 +65,9 @@ def named(event: Event) -> list[str]:
         if isinstance(sa, dict) and event["kind"].startswith("ike"):
             found.append(connection)
         elif isinstance(sa, dict):
-            found += [f"{connection}/{item['name']}" for item in sa["child-sas"].values()]
+            # A daemon that is killed meanwhile may leave half an event.
+            items = sa.get("child-sas", {}).values()
+            found += [f"{connection}/{item['name']}" for item in items if "name" in item]
     return found
 
 
