@@ -183,7 +183,7 @@ class TestState:
         assert "b.example" in (why["theirs"] or "")
 
     def test_a_peer_without_a_route(self, gateway: Machine) -> None:
-        gateway.host.link.routed = False
+        gateway.host.link.reaches = False
         gateway.host.journalctl = log(
             "sending packet: from 198.51.100.1[500] to 192.0.2.2[500] (464 bytes)",
             "giving up after 5 retransmits",
