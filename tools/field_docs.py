@@ -25,9 +25,10 @@ INTRODUCTION = """\
 Every value of every option of `vpn_network`, `ipsec_settings`, `ipsec_phase1` and `ipsec_phase2`,
 what it becomes in strongSwan, nftables or systemd, and what shows it at work: set by the module on
 virtual machines with a kernel of their own, with a peer, packets, and the wire between them
-watched by a third host. Each was seen on strongSwan 5.9.8 (Debian 12) and on 6.0.1 (Debian 13).
+watched by a third host. The ends are strongSwan 5.9.8 (Debian 12) and 6.0.1 (Debian 13).
 
-`make kernel-test` repeats it. Written by `tools/field_docs.py`; the tests are in `tests/kernel/`.
+`make kernel-test` repeats it, what only one end does for either in turn, and `FIELDS=all` for both.
+Written by `tools/field_docs.py`; the tests are in `tests/kernel/`.
 """
 
 

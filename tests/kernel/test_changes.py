@@ -71,7 +71,8 @@ def test_ways_to_apply(pair: Pair, name: str, phase: str) -> None:
                 results or results.append(_apply(end, phase, apply="graceful", **new, **start))
                 return bool(results) and algorithm() == "AES_GCM_16"
 
-            assert lost_meanwhile(pair, changed, "the new SA") <= 1
+            # Of 20 a second, on an emulated processor.
+            assert lost_meanwhile(pair, changed, "the new SA") <= 2
             continue
         result = _apply(end, phase, apply=way, **new, **start)
         if way == "defer":
