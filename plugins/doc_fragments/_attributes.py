@@ -8,25 +8,9 @@
 
 from __future__ import annotations
 
-_ALIKE = """\
-  action_group:
-    description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set defaults for
-      this module.
-    support: full
-    membership:
-      - tunnelwright.ipsec.ipsec
-  platform:
-    description: Target OS/families that can be operated against.
-    support: full
-    platforms: debian
-    details:
-      - Tested on Debian 12 (strongSwan 5.9.8) and Debian 13 (strongSwan 6.0.1).
-"""
-
 
 class ModuleDocFragment:
-    DOCUMENTATION = (
-        r"""
+    DOCUMENTATION = r"""
 options: {}
 attributes:
   check_mode:
@@ -59,12 +43,9 @@ attributes:
         loaded by hand under the name of a managed one, a difference in its proposals, its lifetimes
         or its retries alone is not seen.
 """
-        + _ALIKE
-    )
 
     # Of modules that only look.
-    QUERY = (
-        r"""
+    QUERY = r"""
 options: {}
 attributes:
   check_mode:
@@ -87,5 +68,21 @@ attributes:
     details:
       - The module changes nothing, and always returns RV(ignore:changed=false).
 """
-        + _ALIKE
-    )
+
+    # Of all modules.
+    ALIKE = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set defaults for
+      this module.
+    support: full
+    membership:
+      - tunnelwright.ipsec.ipsec
+  platform:
+    description: Target OS/families that can be operated against.
+    support: full
+    platforms: debian
+    details:
+      - Tested on Debian 12 (strongSwan 5.9.8) and Debian 13 (strongSwan 6.0.1).
+"""

@@ -8,26 +8,11 @@
 
 from __future__ import annotations
 
-# The last of it is the beginning of the notes.
-_NEEDED = """
-options: {}
-requirements:
-  - strongSwan 5.9.8 or later with vici (Debian packages C(charon-systemd) and
-    C(strongswan-swanctl))
-  - nftables 1.0.6 or later and iproute2
-  - systemd
-  - The Python library vici for the Python of the managed host. No Debian release packages it; the
-    role P(tunnelwright.ipsec.gateway#role) brings it along with everything else that is needed
-    here.
-notes:
-  - The module must run as root (C(become=true)).
-"""
-
 
 class ModuleDocFragment:
-    DOCUMENTATION = (
-        _NEEDED
-        + r"""
+    DOCUMENTATION = r"""
+options: {}
+notes:
   - Files on the managed host are the only state. After a reboot, after a restart of the IKE daemon
     and after C(swanctl --load-all) the host does what the modules last made it do.
   - The module is declarative. An option that is left out takes its default, also where the object
@@ -44,6 +29,18 @@ class ModuleDocFragment:
     seconds at most, with C(/run/tunnelwright.lock).
   - When a step fails, those before it are taken back in reverse order.
 """
-    )
-    # Of modules that only look.
-    QUERY = _NEEDED
+
+    # Of modules that only look too.
+    NEEDED = r"""
+options: {}
+requirements:
+  - strongSwan 5.9.8 or later with vici (Debian packages C(charon-systemd) and
+    C(strongswan-swanctl))
+  - nftables 1.0.6 or later and iproute2
+  - systemd
+  - The Python library vici for the Python of the managed host. No Debian release packages it; the
+    role P(tunnelwright.ipsec.gateway#role) brings it along with everything else that is needed
+    here.
+notes:
+  - The module must run as root (C(become=true)).
+"""

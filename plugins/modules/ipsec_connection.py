@@ -120,6 +120,7 @@ seealso:
   - module: tunnelwright.ipsec.ipsec_phase2
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes
+  - tunnelwright.ipsec._attributes.alike
 author:
   - The tunnelwright.ipsec authors (@tunnelwright)
 """

@@ -97,7 +97,8 @@ seealso:
   - module: tunnelwright.ipsec.ipsec_phase1
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes.query
-  - tunnelwright.ipsec._host.query
+  - tunnelwright.ipsec._attributes.alike
+  - tunnelwright.ipsec._host.needed
 author:
   - The tunnelwright.ipsec authors (@tunnelwright)
 """

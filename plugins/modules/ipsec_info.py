@@ -46,7 +46,8 @@ seealso:
   - module: tunnelwright.ipsec.ipsec_diagnostics
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes.query
-  - tunnelwright.ipsec._host.query
+  - tunnelwright.ipsec._attributes.alike
+  - tunnelwright.ipsec._host.needed
 author:
   - The tunnelwright.ipsec authors (@tunnelwright)
 """

@@ -292,6 +292,8 @@ seealso:
     description: The strongSwan settings named here in parentheses.
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes
+  - tunnelwright.ipsec._attributes.alike
+  - tunnelwright.ipsec._host.needed
   - tunnelwright.ipsec._host
   - tunnelwright.ipsec._phase
 author:

@@ -144,6 +144,8 @@ seealso:
   - module: tunnelwright.ipsec.ipsec_phase1
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes
+  - tunnelwright.ipsec._attributes.alike
+  - tunnelwright.ipsec._host.needed
   - tunnelwright.ipsec._host
 author:
   - The tunnelwright.ipsec authors (@tunnelwright)

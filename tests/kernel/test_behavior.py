@@ -148,7 +148,7 @@ def test_a_dead_peer(pair: Pair, name: str, action: str) -> None:
     if action == "hold":
         call(end)
     if action != "clear":
-        until(lambda: end.children(), "the tunnel again")
+        until(end.children, "the tunnel again")
 
 
 @ENDS

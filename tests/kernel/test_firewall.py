@@ -125,7 +125,7 @@ def test_nothing_leaves_in_clear(pair: Pair, before: list[str]) -> None:
         for end in pair.ends:
             end.phase1(encryption=[{"algorithm": "aes-gcm", "prf": "sha256", "dh_group": 19}])
         pair.a.terminate()
-        until(lambda: pair.a.children(), "the tunnel that traffic calls")
+        until(pair.a.children, "the tunnel that traffic calls")
         for end in pair.ends:
             end.machine.sh("systemctl stop strongswan; sleep 1; systemctl start strongswan")
         pair.both(hush)

@@ -43,7 +43,7 @@ def _gateways(rigs: dict[str, Rig]) -> t.Iterator[list[Host]]:
         host.apply("vpn_network", NETWORK)
         # The userspace data plane wants an address in each network that it carries.
         for lan in LANS:
-            host.sh(f"ip address replace {next(ip_network(lan).hosts())} dev lo")
+            host.sh(f"ip address replace {ip_network(lan)[1]} dev lo")
     yield hosts
     for host in hosts:
         host.sh("ip address flush dev lo scope global")

@@ -30,7 +30,7 @@ def differences(ours: str, theirs: str) -> tuple[str, ...]:
     Empty where each kind has one in common, if in no combination.
     """
     one, other = _parsed(ours), _parsed(theirs)
-    if not {protocol for protocol, _ in one} & {protocol for protocol, _ in other}:
+    if not {protocol for protocol, _names in one} & {protocol for protocol, _names in other}:
         return ("protocol",)
     return tuple(
         kind for kind, _pattern in reversed(_KINDS) if not _all(one, kind) & _all(other, kind)
