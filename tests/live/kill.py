@@ -261,7 +261,8 @@ def _chosen(effects: tuple[str, ...], share: float, chance: random.Random) -> li
         for when in (BEFORE, AFTER) if effect.startswith(("vici ", "run ")) else (BEFORE,):
             points.append(Point(number, when, effect, AGAIN))
             points.append(Point(number, when, effect, chance.choice((REGRETTED, LOADED))))
-    return chance.sample(points, max(1, round(len(points) * share)))
+    # None where the call changes nothing.
+    return chance.sample(points, min(len(points), max(1, round(len(points) * share))))
 
 
 def check_between(between: State, old: State, new: State) -> None:
