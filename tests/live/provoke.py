@@ -34,7 +34,8 @@ with_ca() { openssl ca -config ca.conf -keyfile ca.key -cert ca.pem "$@"; }
 with_ca -revoke first.pem
 with_ca -gencrl -out revoked.crl
 """
-PKI = "/root/pki"
+# Apart from that of the rig, which other tests of the same run go on with.
+PKI = "/root/pki-explained"
 CERTIFIED = {
     "authentication": "pubkey",
     "psk": None,
