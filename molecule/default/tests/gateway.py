@@ -234,7 +234,9 @@ def _results(report: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], 
     for host, task, result in _tasks(report):
         for item in result.get("results", ()):
             if "actions" in item:
-                yield (host, task, item["item"]), item
+                about = item["item"]
+                # The whole rule, of which the name will do.
+                yield (host, task, about if isinstance(about, str) else about["name"]), item
 
 
 def _failures(report: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
