@@ -90,6 +90,12 @@ def test_rules(near: Gateway, far: Gateway) -> None:
         assert len(re.findall(f"{back} size set 1300", table)) == 1
 
 
+def test_rules_of_the_operator(near: Gateway) -> None:
+    (rule,) = re.findall(r'(.*) comment "no-telnet"\n', near.table())
+    assert "dport 23 " in rule
+    assert rule.endswith("reject with tcp reset")
+
+
 def test_rules_hooked_into_a_firewall_that_drops(near: Gateway, far: Gateway) -> None:
     firewall = near.firewall()
     inputs, forwards = firewall.split("chain forward")[0], firewall.split("chain forward")[1]
