@@ -23,8 +23,8 @@ demo: venv ## two gateways and their tunnel, from nothing, with proof
 demo-down: ## remove what `make demo` has started
 	@tools/demo down
 
-test: venv ## everything but kernel-test and soak
-	@tools/stages unit netns bench browser types lint sanity galaxy live molecule
+test: venv ## everything but the soak, kernel-test by sample
+	@tools/stages bench unit types lint sanity galaxy netns browser molecule / live kernel-test
 
 unit: venv ## unit tests: no host, no root
 	@pytest -q
@@ -55,7 +55,8 @@ kernel-test: venv ## every option, algorithm and peer, in virtual machines; FIEL
 
 types: venv ## mypy, strict
 	@mypy plugins/module_utils plugins/plugin_utils plugins/filter
-	@MYPYPATH=tools mypy --python-version 3.11 --scripts-are-modules tools/testbed tools/kernel-testbed tools/demo
+	@MYPYPATH=tools mypy --python-version 3.11 --scripts-are-modules \
+	    tools/testbed tools/kernel-testbed tools/demo tools/stages
 
 lint: venv ## Python, YAML, playbooks, changelog and module documentation
 	@ruff check --quiet --output-format concise

@@ -63,6 +63,7 @@ def test_a_responder_never_calls(pair: Pair, name: str) -> None:
 )
 def test_traffic_brings_a_tunnel_up(pair: Pair, name: str) -> None:
     end = getattr(pair, name)
+    pair.both(lambda item: item.terminate())
     with pair.wire(IKE) as wire:
         pair.configure(**{end.other.name: {"phase1": {"connection_behavior": "responder_only"}}})
     assert wire == []
