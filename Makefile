@@ -52,6 +52,7 @@ bench: venv ## what is promised of speed, in ratios that hold on any machine
 
 kernel-test: venv ## every option, algorithm and peer, in virtual machines; FIELDS=all ALGORITHMS=all INTEROP=all (root)
 	@pytest -q tests/kernel $(if $(TEST),-k $(TEST))
+	@$(if $(TEST),,molecule --base-config molecule/config.yml test --scenario-name kernel)
 
 types: venv ## mypy, strict
 	@mypy plugins/module_utils plugins/plugin_utils plugins/filter

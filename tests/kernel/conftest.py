@@ -83,6 +83,12 @@ def _pair(machines: dict[str, Machine]) -> Pair:
     return pair
 
 
+@pytest.fixture(name="summarize")
+def _summarize(request: pytest.FixtureRequest) -> t.Callable[[str], None]:
+    """Say a line in the end, beside how much of the matrix was seen."""
+    return request.config.stash.setdefault(_LINES, []).append
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> t.Any:
     report = yield
@@ -91,12 +97,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     return report
 
 
+_LINES = pytest.StashKey[list[str]]()
 _PASSED = pytest.StashKey[list[str]]()
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    fields.record(session.config.stash.get(_PASSED, []))
-
-
-def pytest_terminal_summary(terminalreporter: t.Any) -> None:
-    terminalreporter.write_line(fields.summary())
+def pytest_terminal_summary(terminalreporter: t.Any, config: pytest.Config) -> None:
+    lines = [fields.summary(config.stash.get(_PASSED, [])), *config.stash.get(_LINES, [])]
+    for line in lines:
+        terminalreporter.write_line(line)

@@ -4,18 +4,13 @@
 
 """The field matrix: which test shows which value of which option at work, and by what.
 
-A test says so with ``proves``. What has passed is recorded, for ``docs/fields.md``.
+A test says so with ``proves``; ``tools/field_docs.py`` makes docs/fields.md of it.
 """
 
 from __future__ import annotations
 
-import json
 import typing as t
 from dataclasses import dataclass
-
-from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT
-
-RECORD = ROOT / ".cache/kernel/fields.json"
 
 _Test = t.TypeVar("_Test", bound=t.Callable[..., None])
 
@@ -52,16 +47,9 @@ def _written(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def record(passed: t.Collection[str]) -> None:
-    """Note which tests have passed, beside those that did before."""
-    known = set(json.loads(RECORD.read_text())) if RECORD.exists() else set()
-    RECORD.parent.mkdir(parents=True, exist_ok=True)
-    RECORD.write_text(json.dumps(sorted(known | set(passed)), indent=1))
-
-
-def summary() -> str:
-    """How much of the matrix has been seen, on this machine."""
-    known = set(json.loads(RECORD.read_text())) if RECORD.exists() else set()
-    seen = [row for row, test in ROWS.items() if any(name.split("[")[0] == test for name in known)]
+def summary(passed: t.Collection[str]) -> str:
+    """How much of the matrix these tests have shown, by their names."""
+    names = {name.partition("[")[0] for name in passed}
+    seen = [row for row, test in ROWS.items() if test in names]
     fields = {row.field for row in seen}
-    return f"field matrix: {len(seen)} values of {len(fields)} fields of {len(ROWS)} values"
+    return f"field matrix: {len(seen)} of {len(ROWS)} values, of {len(fields)} fields"

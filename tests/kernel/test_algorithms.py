@@ -96,36 +96,33 @@ def _sampled(
 
 
 def test_what_is_allowed_is_negotiated(
-    lanes: list[Lane], capsys: pytest.CaptureFixture[str]
+    lanes: list[Lane], summarize: t.Callable[[str], None]
 ) -> None:
     cases = all_cases()
     started = time.monotonic()
     found = _sampled(cases, lanes, Lane.negotiate)
     took = time.monotonic() - started
     initiated = collections.Counter(case.initiator for case, said in found.items() if not said)
-    with capsys.disabled():
-        print(
-            f"\nalgorithms: {initiated.total()} of {len(cases)} combinations negotiated in "
-            f"{took:.0f} s, {initiated['a']} from Debian 12 and {initiated['b']} from Debian 13, "
-            f"SEED={SEED}"
-        )
+    summarize(
+        f"algorithms: {initiated.total()} of {len(cases)} combinations negotiated in {took:.0f} s, "
+        f"{initiated['a']} from Debian 12 and {initiated['b']} from Debian 13, SEED={SEED}"
+    )
     failed = [f"{case}: {said}" for case, said in found.items() if said]
     assert not failed, "\n".join(failed)
     assert found
 
 
-def test_what_is_refused_is_illegal(lanes: list[Lane], capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_refused_is_illegal(lanes: list[Lane], summarize: t.Callable[[str], None]) -> None:
     trials = [(refusal, name) for refusal in all_refusals() for name in GATEWAYS]
     started = time.monotonic()
     found = _sampled(trials, lanes, lambda lane, trial: lane.try_out(*trial))
     took = time.monotonic() - started
     verdicts = collections.Counter(said.split(":")[0] for said in found.values())
     told = ", ".join(f"{count} {word}" for word, count in sorted(verdicts.items()))
-    with capsys.disabled():
-        print(
-            f"\nalgorithms: {len(found)} of {len(trials)} trials of refused combinations "
-            f"in {took:.0f} s: {told}, SEED={SEED}"
-        )
+    summarize(
+        f"algorithms: {len(found)} of {len(trials)} trials of refused combinations "
+        f"in {took:.0f} s: {told}, SEED={SEED}"
+    )
     undecided = [f"{trial[0]}: {said}" for trial, said in found.items() if "undecided" in said]
     assert not undecided, "\n".join(undecided)
     too_strict = {trial[0] for trial, said in found.items() if said == AS_ASKED}
