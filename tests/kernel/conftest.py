@@ -4,7 +4,8 @@
 
 """Whole gateways with a kernel of their own, which has ESP, AH and IPComp: virtual machines.
 
-A test that is made for each end is run for one of them, unless ``FIELDS`` is ``all``.
+Of the tests that prove a value of an option a third is run, drawn by ``SEED``, and for one end only
+what is there for each, unless ``FIELDS`` is ``all``.
 ``KERNEL_TESTBED`` names the machines, ``KERNEL_TOPOLOGY`` another topology file. With
 ``KERNEL_KEEP`` set they stay, for a look (``tools/kernel-testbed enter kernel a``) or for the next
 run.
@@ -29,6 +30,8 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair
 
 TESTBED = os.environ.get("KERNEL_TESTBED", "kernel")
 ENDS = ("a", "b")
+SEED = int(os.environ.get("SEED", "1"))
+PARTS = 3
 TOPOLOGY = Path(os.environ.get("KERNEL_TOPOLOGY", HERE / "testbed.toml"))
 
 
@@ -38,19 +41,27 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the tests that are there for both ends, the ends in turn."""
     if os.environ.get("FIELDS") == "all":
         return
-    kept, dropped, turn = [], [], {}
+    kept = sampled(items, set(fields.ROWS.values()))
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+def sampled(items: list[pytest.Item], proofs: set[str]) -> list[pytest.Item]:
+    """A part of ``proofs``, which are names of functions, the ends in turn; all of the others."""
+    numbers: dict[str, int] = {}
+    kept = []
     for item in items:
         callspec = getattr(item, "callspec", None)
         end = callspec and callspec.params.get("name")
-        if end in ENDS:
-            test = item.nodeid.partition("[")[0]
-            wanted = turn.setdefault(test, ENDS[len(turn) % 2])
-        (dropped if end in ENDS and end != wanted else kept).append(item)
-    config.hook.pytest_deselected(items=dropped)
-    items[:] = kept
+        test = item.nodeid.partition("[")[0]
+        number = numbers.setdefault(test, len(numbers))
+        if test.rpartition("::")[2] in proofs and number % PARTS != SEED % PARTS:
+            continue
+        if end not in ENDS or end == ENDS[number // PARTS % 2]:
+            kept.append(item)
+    return kept
 
 
 @pytest.fixture(name="machines", scope="session")
