@@ -25,8 +25,8 @@ AGAIN, REGRETTED, LOADED = FOLLOWS = ("again", "regretted", "loaded")
 
 TRIAL = "tunnelwright-trial"
 ASIDE = ".replaced"
-# What stays in /run: the lock, and which IKE SAs go on with replaced values.
-KEPT = {"tunnelwright.lock", "tunnelwright.pending"}
+# What stays in /run: the locks, and which IKE SAs go on with replaced values.
+KEPT = {"tunnelwright.lock", "tunnelwright.trace.lock", "tunnelwright.pending"}
 
 
 @dataclass(frozen=True)
