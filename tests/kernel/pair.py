@@ -105,8 +105,11 @@ class End:
         same = {name: value for name, value in options.items() if name != "apply"}
         if self._applied.get(key) == same:
             return None
+        run = self.machine.apply(module, dict(options))
         self._applied[key] = same
-        return self.machine.apply(module, dict(options))
+        if module == "ipsec_phase1" and options.get("state") == "absent":
+            self._forget(options["name"], *self._phases.pop(options["name"]))
+        return run
 
     def clear(self, *, but: frozenset[tuple[str, str]] = frozenset()) -> None:
         """Remove every phase 1 and phase 2 that is not in ``but``, as pairs of names."""
