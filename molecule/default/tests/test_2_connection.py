@@ -6,18 +6,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from gateway import SCENARIO, Gateway, Run, playbook, up, wait_for
 
-pytestmark = [
-    pytest.mark.usefixtures("tunnel"),
-    # It fails in this scenario, for a reason that is not known yet; tests/live passes.
-    pytest.mark.skipif(not os.environ.get("UNSOLVED"), reason="fails; run it with UNSOLVED=1"),
-]
+pytestmark = pytest.mark.usefixtures("tunnel")
 
 
 def test_connections_are_made_closed_and_explained(

@@ -208,7 +208,7 @@ class Exchange:
         """What was being attempted along with what has changed; charon begins the latter itself."""
         old, new = children(self.before), children(self.after)
         for name in sorted(old.keys() & new.keys()):
-            if old[name] == new[name] and "start" in str(new[name].get("start_action")):
+            if old[name] == new[name] and starts(new[name]):
                 yield Initiate(self.name, name)
 
     def _torn_down(self) -> list[Step]:
@@ -290,9 +290,7 @@ def quiet(section: Section, names: t.Container[str]) -> Section:
     It shows: swanctl would load them otherwise from the file, which has the start action.
     """
     still = {
-        name: {**child, **_QUIET}
-        if name in names and "start" in str(child.get("start_action"))
-        else child
+        name: {**child, **_QUIET} if name in names and starts(child) else child
         for name, child in children(section).items()
     }
     return {**section, "children": still}
@@ -326,9 +324,14 @@ def close_child(name: str, child: str, daemon: DaemonState) -> t.Iterator[Step]:
         yield UninstallTrap(name, child)
 
 
+def starts(child: Section) -> bool:
+    """Whether charon initiates it by itself."""
+    return "start" in str(child.get("start_action"))
+
+
 def starting(section: Section) -> bool:
     """Whether charon initiates a child of the connection by itself."""
-    return any("start" in str(child.get("start_action")) for child in children(section).values())
+    return any(map(starts, children(section).values()))
 
 
 def would_be_dropped(before: Section | None, after: Section, loaded: t.Mapping[str, t.Any]) -> bool:
@@ -345,7 +348,7 @@ def _same_sa(old: Section | None, new: Section) -> bool:
     """Whether an SA of ``old`` is as one of ``new`` would be; charon starts what is to start."""
     if old is None:
         return False
-    if "start" in str(new.get("start_action")):
+    if starts(new):
         return old == new
     return {**old, "start_action": ""} == {**new, "start_action": ""}
 

@@ -19,12 +19,14 @@ import typing as t
 from .._render.artefacts import SwanctlFile
 from .._render.settings_file import Section
 from .differences import state_difference
-from .exchange import GRACEFUL, Exchange, children
+from .exchange import GRACEFUL, Exchange, children, starts
 from .files import removed, written
-from .observed import Observed
+from .loaded import is_loaded
+from .observed import DaemonState, Observed
 from .plan import Difference, Impact, Plan, joined
 from .repair import plan_repair
 from .steps import (
+    Initiate,
     LoadConnection,
     LoadKey,
     LoadSecret,
@@ -56,9 +58,11 @@ def plan_swanctl(
         _plan_load(name, old.connections.get(name), section, observed, apply)
         for name, section in new.connections.items()
     ]
+    secrets = _plan_secrets_in(old, new, observed)
     return (
         _plan_key_out(old, new)
-        + _plan_secrets_in(old, new, observed)
+        + secrets
+        + (_plan_attempts(old, new, observed.daemon) if secrets else Plan())
         + going
         + joined(aside for aside, _load in loads)
         + written(new.extra_files, observed)
@@ -132,6 +136,27 @@ def _plan_secrets_in(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> 
             drift = (state_difference(header, "perhaps another", "loaded"),)
             plan += Plan((LoadSecret(shared, shared),), drift)
     return plan
+
+
+def _plan_attempts(old: SwanctlFile, new: SwanctlFile, daemon: DaemonState) -> Plan:
+    """What could not authenticate was given up by charon, which would not try the new secret.
+
+    It comes before the file, so that a run that dies in between is repeated. Connections that are
+    to be loaded begin by that.
+    """
+    steps: list[Step] = []
+    for name, section in new.connections.items():
+        unchanged = section == old.connections.get(name)
+        if not unchanged or not is_loaded(section, daemon.connections.get(name)):
+            continue
+        calling = [child for child, options in children(section).items() if starts(options)]
+        if name in daemon.established or not calling:
+            continue
+        if name in daemon.ike_ids:
+            # An attempt that may have authenticated with the old one by now.
+            steps.append(TerminateConnection(name))
+        steps += [Initiate(name, child) for child in calling]
+    return Plan(tuple(steps))
 
 
 def _secret_impacts(new: SwanctlFile, observed: Observed) -> t.Iterator[Impact]:

@@ -91,6 +91,10 @@ def _carry_out(step: steps.Step, host: Observed, wanted: Artefacts) -> Observed:
         left = daemon.established[step.connection] - {step.child}
         up = {**daemon.established, step.connection: left}
         return replace(host, daemon=replace(daemon, established=up))
+    if isinstance(step, steps.Initiate):
+        # Whether anything comes of it is up to the peer.
+        assert step.child in daemon.connections[step.connection]["children"]
+        return host
     if isinstance(step, steps.UninstallTrap):
         traps = daemon.traps - {(step.connection, step.child)}
         return replace(host, daemon=replace(daemon, traps=traps))

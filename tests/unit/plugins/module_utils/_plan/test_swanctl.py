@@ -122,6 +122,35 @@ class TestChange:
         assert plan.impact == "pending"
         assert edited(ENABLED, changed).impact == "none"
 
+    def test_of_the_psk_of_what_is_down(self) -> None:
+        """charon has given it up with the old one, and would not begin again."""
+        before, changed = (
+            parts(connection(child(), connection_behavior="start", psk=psk))
+            for psk in (PSK, "another")
+        )
+        assert edited(before, changed).actions == [LOAD_SECRET, "initiate site-b/net", WRITE]
+        calling = {"ike_ids": {"site-b": frozenset({"1"})}}
+        assert edited(before, changed, **calling).actions == [
+            LOAD_SECRET,
+            CLOSE,
+            "initiate site-b/net",
+            WRITE,
+        ]
+        assert edited(before, changed, **up("net")).actions == [LOAD_SECRET, WRITE]
+        before, changed = (
+            parts(connection(child(), connection_behavior="responder_only", psk=psk))
+            for psk in (PSK, "another")
+        )
+        assert edited(before, changed).actions == [LOAD_SECRET, WRITE]
+
+    def test_of_the_psk_of_what_is_not_loaded(self) -> None:
+        before, changed = (
+            parts(connection(child(), connection_behavior="start", psk=psk))
+            for psk in (PSK, "another")
+        )
+        # Loading it is what begins.
+        assert edited(before, changed, connections={}).actions == [LOAD_SECRET, WRITE, LOAD]
+
     def test_of_the_identity_the_psk_is_for(self) -> None:
         changed = parts(connection(child(), peer_identifier="b@example.org"))
         assert edited(ENABLED, changed).actions == [LOAD_SECRET, ASIDE, WRITE, LOAD]
