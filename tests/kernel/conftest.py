@@ -26,7 +26,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import (
     is_running,
     testbed,
 )
-from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair
+from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair, until
 
 TESTBED = os.environ.get("KERNEL_TESTBED", "kernel")
 ENDS = ("a", "b")
@@ -92,6 +92,15 @@ def _pair(machines: dict[str, Machine]) -> Pair:
     pair = Pair(machines["a"], machines["b"], machines["other"])
     pair.both(lambda end: end.machine.wipe())
     return pair
+
+
+@pytest.fixture(autouse=True)
+def _no_orphans(request: pytest.FixtureRequest) -> t.Iterator[None]:
+    """After each test of a pair, no SA is left in a kernel that its daemon does not know."""
+    yield
+    if "pair" in request.fixturenames:
+        for end in request.getfixturevalue("pair").ends:
+            until(lambda end=end: not end.orphans(), f"{end.name}: no SA is left alone", 30)
 
 
 @pytest.fixture(name="summarize")

@@ -176,6 +176,18 @@ class End:
         assert len(found) == 1, f"{self.name}: {phase1}/{child} has {len(found)} SAs: {found}"
         return found[0]
 
+    def orphans(self) -> set[str]:
+        """SPIs of SAs in the kernel that the daemon knows nothing of."""
+        pattern = r"^\s(proto|enc|auth|aead)"
+        keyed = self.machine.sh(f"ip xfrm state | grep -E '{pattern}' || true")
+        spis = set(re.findall(r" spi 0x(\w+).*\n\t(?!proto)", keyed))
+        children = [
+            child
+            for sa in self.machine.ask("sas")["sas"]
+            for child in sa.get("child-sas", {}).values()
+        ]
+        return spis - {child.get(f"spi-{way}") for child in children for way in ("in", "out")}
+
     def conn(self, phase1: str = PHASE1) -> dict[str, t.Any]:
         """What ``list-conns`` says of a phase 1."""
         return t.cast("dict[str, t.Any]", self.machine.state()["connections"][phase1])

@@ -147,7 +147,8 @@ def test_reauthentication(pair: Pair, name: str) -> None:
         old, mark = end.sa()["initiator-spi"], end.mark()
 
         def replaced(end: End = end, old: str = old) -> bool:
-            return len(end.sas()) == 1 and end.sa()["initiator-spi"] != old and bool(carried(end))
+            cookies = [sa["initiator-spi"] for sa in end.sas()]
+            return len(cookies) == 1 and cookies != [old] and bool(carried(end))
 
         lost = lost_meanwhile(pair, replaced, "a new IKE SA")
         assert "reauthenticating IKE_SA" in end.log(mark)
