@@ -31,17 +31,25 @@ def hand_over(vici: Vici, step: HandOver) -> str | None:
     if waiting and _thinned_out(vici, step, waiting):
         waiting = _wait(vici, step)
     if waiting and not step.optional:
-        names = ", ".join(f"{step.connection}/{name}" for name in sorted(waiting))
-        return (
-            f"the new values of {names} were not taken up by the peer yet: the old SAs stay up, "
-            "and the new values come into force when they are established anew"
-        )
+        return _not_taken_up(vici, step, waiting)
     taken_up = frozenset(step.children) - waiting
     if taken_up and _young(vici, step):
         time.sleep(_DRAIN)
     for sa in vici.sas(step.connection):
         _close_old(vici, sa, step, taken_up)
     return None
+
+
+def _not_taken_up(vici: Vici, step: HandOver, waiting: frozenset[str]) -> str:
+    names = ", ".join(f"{step.connection}/{name}" for name in sorted(waiting))
+    told = f"the new values of {names} were not taken up by the peer yet"
+    sas = vici.sas(step.connection)
+    if any(_up(sas, name) for name in waiting):
+        return (
+            f"{told}: the old SAs stay up, and the new values come into force when they are "
+            "established anew"
+        )
+    return f"{told}, and the old SAs are closed: ipsec_connection tells why no new ones come up"
 
 
 def _young(vici: Vici, step: HandOver) -> bool:

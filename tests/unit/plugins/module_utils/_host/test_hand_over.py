@@ -64,6 +64,13 @@ def test_the_old_child_goes_when_the_new_one_is_there():
     assert charon.closed == [("9", "1")]
 
 
+def test_where_the_peer_refuses_the_old_ones_stay_unless_they_were_closed():
+    stay = hand_over(Charon((ike("9", child("1")),)), HandOver("b", ("lan",), OLD))
+    assert "new values of b/lan were not taken up by the peer yet: the old SAs stay up" in stay
+    closed = hand_over(Charon((ike("9", child("2", "dmz")),)), HandOver("b", ("lan",), OLD))
+    assert closed.endswith("the old SAs are closed: ipsec_connection tells why no new ones come up")
+
+
 @pytest.mark.parametrize(("age", "waits"), [(0, True), (1, True), (2, False)])
 def test_the_last_packets_on_the_old_one_are_waited_for_once(age, waits):
     charon = Charon((ike("9", child("1"), child("3", age=age)),))
