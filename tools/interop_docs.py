@@ -78,7 +78,8 @@ configured with, in rows that were not tried yet too.
 NOTES = {
     "libreswan": """\
 The private key and the certificates are in libreswan's NSS database, brought there with
-`ipsec import`. libreswan installs no route here: the host has one towards our networks, as a
+`ipsec import`. For IKEv1 `ikev1-policy=accept` is needed in `config setup` of `/etc/ipsec.conf`.
+libreswan installs no route here: the host has one towards our networks, as a
 default route is.
 """,
     "openiked": """\

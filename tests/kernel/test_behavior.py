@@ -223,7 +223,8 @@ def test_unique_ids(pair: Pair, name: str) -> None:
         )
         # A crash tells the other end nothing.
         end.other.machine.sh(
-            "systemctl kill -s KILL strongswan; sleep 1; systemctl restart strongswan"
+            "systemctl kill -s KILL strongswan; ip xfrm state flush; sleep 1\n"
+            "systemctl restart strongswan"
         )
         end.other.initiate()
         # charon closes what was replaced ten seconds later.

@@ -80,6 +80,8 @@ class Libreswan(Peer):
             cd /run/systemd/system; mkdir -p ipsec.service.d
             printf '[Service]\\nTimeoutStartSec=600\\n' >ipsec.service.d/slow.conf
             systemctl daemon-reload
+            grep -q ikev1-policy /etc/ipsec.conf ||
+                sed -i '/^config setup/a\\    ikev1-policy=accept' /etc/ipsec.conf
             rm -rf /var/lib/ipsec/nss
             mkdir -m 700 /var/lib/ipsec/nss
             ipsec initnss >/dev/null
@@ -88,7 +90,7 @@ class Libreswan(Peer):
                 openssl pkcs12 -export -in peer.example.pem -inkey peer.example.key \\
                     -certfile ca.pem -name peer.example-$kind -passout pass: -out /run/$kind.p12
                 pk12util -i /run/$kind.p12 -d sql:/var/lib/ipsec/nss -W ''
-                certutil -M -d sql:/var/lib/ipsec/nss -n 'VPN CA' -t CT,, || true
+                certutil -M -d sql:/var/lib/ipsec/nss -n "VPN CA $kind" -t CT,,
             done
             """
         )

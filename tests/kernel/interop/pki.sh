@@ -1,9 +1,9 @@
 # Certificates of both gateways, signed by one CA, in the directory where this is run; with RSA keys
-# in `rsa`, with ECDSA keys in `ecdsa`.
+# in `rsa`, with ECDSA keys in `ecdsa`. NSS has one nickname for a subject, so that both have their own.
 
 make() {
     folder=$1 name=$2
-    openssl req $3 -noenc -subj "/CN=$name" -keyout "$folder/$name.key" -out "$folder/request"
+    openssl req $3 -noenc -subj "/O=$folder/CN=$name" -keyout "$folder/$name.key" -out "$folder/request"
     printf 'subjectAltName = DNS:%s\n' "$name" >"$folder/extensions"
     openssl x509 -req -days 2 -in "$folder/request" -CA "$folder/ca.pem" -CAkey "$folder/ca.key" \
         -extfile "$folder/extensions" -out "$folder/$name.pem"
@@ -15,7 +15,7 @@ for kind in rsa ecdsa; do
         rsa) new='-newkey rsa:2048' ;;
         ecdsa) new='-newkey ec -pkeyopt ec_paramgen_curve:P-256' ;;
     esac
-    openssl req -x509 $new -noenc -keyout $kind/ca.key -days 2 -subj '/CN=VPN CA' -out $kind/ca.pem
+    openssl req -x509 $new -noenc -keyout $kind/ca.key -days 2 -subj "/CN=VPN CA $kind" -out $kind/ca.pem
     make $kind gw.example "$new"
     make $kind peer.example "$new"
 done
