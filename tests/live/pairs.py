@@ -144,16 +144,17 @@ class _Maker:
     def _children(self, number: int, old: bool) -> tuple[Options, Options]:
         count = 1 if old else self.random.choice((1, 1, 2, 3))
         lans = [[self._lan(side, number, index) for index in range(count)] for side in (1, 2)]
-        common = {"encryption": self._esp(old)}
-        return tuple(  # type: ignore[return-value]  # of the two sides
-            {
+        encryption = self._esp(old)
+
+        def end(name: str, local: list[str], remote: list[str]) -> Options:
+            return {
                 "name": f"{name}{number}",
-                "local_network": list(lans[index]),
-                "remote_network": list(lans[1 - index]),
-                **copy.deepcopy(common),
+                "local_network": list(local),
+                "remote_network": list(remote),
+                "encryption": copy.deepcopy(encryption),
             }
-            for index, name in enumerate(("net", "lan"))
-        )
+
+        return end("net", lans[0], lans[1]), end("lan", lans[1], lans[0])
 
     def _lan(self, side: int, number: int, index: int) -> str:
         if index == 2:

@@ -35,8 +35,9 @@ from .._render.artefacts import (
     unit_name,
 )
 from .._render.records import read_network
+from .daemon import DAEMON_UNIT
 from .files import Files
-from .host import DAEMON_UNIT, Host
+from .host import Host
 
 STATE_FILE = f"{CHECKPOINT_DIR}/state.json"
 

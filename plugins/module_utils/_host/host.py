@@ -13,7 +13,7 @@ import time
 
 from .._errors import HostError
 from .command import Run
-from .daemon import speaks_ikev1
+from .daemon import DAEMON_UNIT, speaks_ikev1
 from .files import Files
 from .journal import Journal
 from .link import Link
@@ -24,8 +24,6 @@ from .systemd import Systemd
 from .vici import Vici
 from .vici_log import ViciLog
 from .vici_socket import Silent
-
-DAEMON_UNIT = "strongswan.service"
 
 # How long a daemon that broke off is waited for, in seconds.
 RECOVERY_TIME = 15.0

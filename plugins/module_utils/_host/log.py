@@ -4,9 +4,9 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What charon has written to systemd's journal, each line with the SA that it is about.
+"""What charon has said, each line with the SA that it is about, and to read it from the journal.
 
-Source: src/charon-systemd/charon-systemd.c of strongSwan, which sets the fields.
+Source: src/charon-systemd/charon-systemd.c of strongSwan, which sets the fields of the journal.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from .._errors import HostError
 from .command import Run, last_words
-from .host import DAEMON_UNIT
+from .daemon import DAEMON_UNIT
 from .vici_facts import moment
 
 # In seconds, and in lines: what a journal on a slow disk may take, and what fits into a result.

@@ -19,8 +19,9 @@ from .._render.artefacts import CONF_DIR, RECORD_DIR, File, connection_path
 from .._render.network_files import alias
 from .checkpoint import Checkpoint, KeptFiles, matches, networks_in, other_mtus, ours, take
 from .command import output
+from .daemon import DAEMON_UNIT
 from .dataplane import chose_userspace
-from .host import DAEMON_UNIT, Host
+from .host import Host
 
 _Files = t.Mapping[str, File]
 _PHASE1 = connection_path("*")

@@ -16,7 +16,8 @@ from .._errors import HostError
 from .._render.artefacts import CHECKPOINT_DIR, PRIVATE, UNIT_DIR, File
 from .._render.records import MANAGED
 from . import checkpoint
-from .host import DAEMON_UNIT, Host
+from .daemon import DAEMON_UNIT
+from .host import Host
 
 PROGRAM = f"{CHECKPOINT_DIR}/rollback.pyz"
 # With a dot after the first word, where the unit of a network has a dash.

@@ -15,14 +15,14 @@ Source: src/libcharon/plugins/vici/vici_logger.c of strongSwan 5.9.8 and 6.0.1.
 
 from __future__ import annotations
 
-import re
 import select
 import socket
 import time
 import typing as t
-from dataclasses import dataclass
 
+from .log import Log, LogLine
 from .vici import ANSWER_TIMEOUT
+from .vici_facts import moment
 from .vici_message import decode
 from .vici_socket import BoundedSocket, charon_socket
 
@@ -31,16 +31,8 @@ try:
 except ImportError:  # Vici() reports it
     Transport = None
 
+# What an IKE SA is called that has not found its connection.
 _UNNAMED = "(unnamed)"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """``connection`` and ``sa`` are empty for what is not about an IKE SA."""
-
-    text: str
-    connection: str = ""
-    sa: str = ""
 
 
 class ViciLog:
@@ -50,7 +42,7 @@ class ViciLog:
         self._raw = connect()
         self._socket = BoundedSocket(self._raw)
         self._transport = Transport(self._socket)
-        self._entries: list[Entry] = []
+        self._lines: list[LogLine] = []
         self._over = False
 
     def __enter__(self) -> ViciLog:
@@ -87,27 +79,9 @@ class ViciLog:
             if select.select([self._raw], [], [], left)[0]:
                 self._take()
 
-    def about(self, connection: str, *peer: str) -> tuple[str, ...]:
-        """The lines of the IKE SAs of a connection.
-
-        Those of IKE SAs that have not found their connection, and those that are about none, are
-        among them if they name an address or name of the ``peer``.
-        """
-        named = {item.sa for item in self._entries if item.sa and item.connection == connection}
-        strangers = {
-            item.sa
-            for item in self._entries
-            if item.connection in ("", _UNNAMED) and item.sa and _names(item.text, peer)
-        }
-        others = {
-            item.sa for item in self._entries if item.connection not in ("", _UNNAMED, connection)
-        }
-        wanted = named | (strangers - others)
-        return tuple(
-            item.text
-            for item in self._entries
-            if (item.sa in wanted if item.sa else _names(item.text, peer))
-        )
+    def about(self, connection: str, peer: str) -> tuple[str, ...]:
+        """The lines about a connection and its peer, as of a ``Log``."""
+        return tuple(line.text for line in Log(self._lines).about((connection, peer)))
 
     def _take(self) -> None:
         self._socket.allow(ANSWER_TIMEOUT)
@@ -117,23 +91,19 @@ class ViciLog:
             self._over = True
 
     def _next(self) -> int:
-        """The type of the next packet, whose entry is taken in."""
+        """The type of the next packet, whose line is taken in."""
         packet = Packet.parse(self._transport.receive())
         if packet.response_type == Packet.EVENT:
-            message = decode(Message.deserialize(packet.payload))
-            self._entries.append(
-                Entry(
-                    message.get("msg", ""),
-                    message.get("ikesa-name", ""),
-                    message.get("ikesa-uniqueid", ""),
-                )
-            )
+            self._lines.append(_line(decode(Message.deserialize(packet.payload))))
         return int(packet.response_type)
 
 
-# Addresses and names, also in ``no IKE config found for 192.0.2.1...192.0.2.2``.
-_WORD = re.compile(r"[\w:%-]+(?:\.[\w:%-]+)*")
-
-
-def _names(text: str, peer: t.Iterable[str]) -> bool:
-    return not {*peer}.isdisjoint(word.strip(":") for word in _WORD.findall(text))
+def _line(message: t.Mapping[str, t.Any]) -> LogLine:
+    name = message.get("ikesa-name", "")
+    return LogLine(
+        moment(time.time()),
+        message.get("msg", ""),
+        message.get("group", ""),
+        name if name != _UNNAMED else "",
+        message.get("ikesa-uniqueid", ""),
+    )

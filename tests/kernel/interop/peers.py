@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.configuration import PKI
 from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import Machine
 
 
-class Peer:
+class Peer(ABC):
     """``unit`` is its service."""
 
     unit = ""
@@ -23,6 +24,7 @@ class Peer:
         self.machine = machine
         self._since = 0.0
 
+    @abstractmethod
     def prepare(self) -> None:
         """Once: certificates where it looks for them, what is loaded by default out of the way."""
 
@@ -45,12 +47,13 @@ class Peer:
     def clear(self) -> None:
         self.machine.sh(f"systemctl stop {self.unit}")
 
+    @abstractmethod
     def close(self) -> None:
         """Close the tunnel, as its administrator would."""
-        raise NotImplementedError
 
+    @abstractmethod
     def version(self) -> str:
-        raise NotImplementedError
+        """As the program itself, or its package, says it."""
 
     def log(self) -> str:
         """What it said since it was loaded."""

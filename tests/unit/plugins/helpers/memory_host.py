@@ -21,8 +21,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.daemon import DAEMON_UNIT
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import Files
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.host import DAEMON_UNIT
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.journal import Journal
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
@@ -228,7 +228,7 @@ class MemoryLog:
     def listen(self, seconds: float) -> None:
         pass
 
-    def about(self, connection: str, *_peer: str) -> tuple[str, ...]:
+    def about(self, connection: str, _peer: str) -> tuple[str, ...]:
         return self._host.says.get(connection, ())
 
 

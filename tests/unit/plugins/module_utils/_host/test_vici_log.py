@@ -81,7 +81,7 @@ def test_a_line_that_comes_in_pieces_is_whole(ends: Ends) -> None:
     log.listen(0)
     theirs.sendall(said("one", "site-b", "1")[9:])
     log.listen(0.05)
-    assert log.about("site-b") == ("one",)
+    assert log.about("site-b", "192.0.2.2") == ("one",)
 
 
 def test_a_daemon_that_breaks_off_says_nothing_more(ends: Ends) -> None:
@@ -89,8 +89,8 @@ def test_a_daemon_that_breaks_off_says_nothing_more(ends: Ends) -> None:
     theirs.sendall(said("last words", "site-b", "1"))
     theirs.close()
     log.listen(0.05)
-    assert log.about("site-b") == ("last words",)
-    assert log.about("site-b") == ("last words",)
+    assert log.about("site-b", "192.0.2.2") == ("last words",)
+    assert log.about("site-b", "192.0.2.2") == ("last words",)
 
 
 def test_a_daemon_without_that_event_says_nothing() -> None:
@@ -98,7 +98,7 @@ def test_a_daemon_without_that_event_says_nothing() -> None:
     with theirs:
         theirs.sendall(packet(EVENT_UNKNOWN) * 2)
         with ViciLog(lambda: ours) as log:
-            assert log.about("site-b") == ()
+            assert log.about("site-b", "192.0.2.2") == ()
 
 
 def test_nothing_is_left_unread() -> None:
