@@ -12,6 +12,7 @@ the other end.
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import os
@@ -90,6 +91,7 @@ def _told(command: str, message: Any) -> str:
 def run(module: str, options: Answer, check: bool = False, diff: bool = True) -> Answer:
     """What the module prints, the commands that it sent to the IKE daemon, and how long it took."""
     # A process is meant to run one module; here these would pile up.
+    gc.enable()
     warnings._global_warnings.clear()
     warnings._global_deprecations.clear()
     Spy.sent.clear()
