@@ -21,8 +21,8 @@ demo: venv ## two gateways and their tunnel, from nothing, with proof
 demo-down: ## remove what `make demo` has started
 	@tools/demo down
 
-test: venv ## everything but the soak, kernel-test by sample
-	@tools/stages bench unit types lint sanity galaxy netns browser molecule / live kernel-test
+test: venv ## everything but kernel-test and the soak
+	@tools/stages bench unit types lint sanity galaxy netns browser molecule / live
 
 unit: venv ## unit tests: no host, no root
 	@pytest -q
@@ -49,7 +49,7 @@ bench: venv ## what is promised of speed, in ratios that hold on any machine
 	@pytest -q -s tests/bench
 
 kernel-test: venv ## every option, algorithm and peer, in virtual machines; FIELDS=all ALGORITHMS=all INTEROP=all (root)
-	@pytest -q tests/kernel $(if $(TEST),-k $(TEST))
+	@pytest -q --durations=12 tests/kernel $(if $(TEST),-k $(TEST))
 	@$(if $(TEST),,molecule --base-config molecule/config.yml test --scenario-name kernel)
 
 types: venv ## mypy, strict
