@@ -32,8 +32,9 @@ def _pki(tmp_path_factory: pytest.TempPathFactory) -> str:
     return base64.encodebytes(packed.stdout).decode()
 
 
-@pytest.fixture(name="bench", scope="session")
+@pytest.fixture(name="bench", scope="module")
 def _bench(machines: dict[str, Machine], pki: str) -> t.Iterator[Bench]:
+    """Gone before other tests want the hosts."""
     ours = machines[OURS]
     ours.wipe()
     bench = Bench(machines, ours, pki)
