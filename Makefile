@@ -9,8 +9,6 @@ COPY := .cache/tree/ansible_collections/tunnelwright/ipsec
 # One scenario and one step:  make molecule SCENARIO=default STEP=converge
 STEP ?= test
 SCENARIO ?=
-# On hosts of their own: where the journal holds the hour before, test_of_one_tunnel finds nothing.
-LOOKING := $(addprefix tests/live/test_,compare.py explained.py info.py)
 # Some of the live tests:              make live TEST=no_lies SEQUENCES=10000
 TEST ?=
 
@@ -33,7 +31,7 @@ netns: venv ## rules and packets in network namespaces of this machine (root)
 	@pytest -q tests/netns
 
 live: venv image ## runs of the modules by the hundred on gateways that talk to peers (root)
-	@pytest -q tests/live $(if $(TEST),-k $(TEST),$(LOOKING:%=--ignore=%) && pytest -q $(LOOKING))
+	@pytest -q tests/live $(if $(TEST),-k $(TEST))
 
 scorecard: venv image ## provoke every failure that is explained, and write docs/troubleshooting.md (root)
 	@SCORECARD=1 pytest -q tests/live/test_explained.py

@@ -11,7 +11,7 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Options
+from ansible_collections.tunnelwright.ipsec.tests.live.host import LIBRARY, Host, Options
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PKI, PSK, Rig
 
 RELEASES = ("5.9.8", "6.0.1")
@@ -209,6 +209,18 @@ def test_drift(rig: Rig, what: str) -> None:
     assert found["drift"] == found["phase1"][0]["drift"] == []
 
 
+READ_TWO = """
+import json, subprocess
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.log import read_log
+
+def run(argv, stdin):
+    done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+print(json.dumps([line.text for line in read_log(run, since=3600, lines=2)]))
+"""
+
+
 class TestLogs:
     def ask(self, host: Host, **options: t.Any) -> list[str]:
         run = host.run("ipsec_diagnostics", {"query": "logs", **options})
@@ -234,6 +246,14 @@ class TestLogs:
         both = self.ask(host, network="lan", since="5m", lines=10000)
         assert {*ours, *others} <= {*both}
         assert self.ask(host, phase1="site-c", grep="authentication_failed", lines=1)
+
+    def test_of_more_than_fits_the_last_are_told(self, rig: Rig) -> None:
+        """systemd 252 (Debian 12) gives the first ones when it is asked since when, too."""
+        host = rig.device
+        tunnel(rig)
+        host.wait_for("site-b/net")
+        told = json.loads(host.sh(f"PYTHONPATH={LIBRARY} python3 -", READ_TWO))
+        assert told == host.log(2).splitlines()
 
     def test_of_a_peer_that_nobody_knows(self, rig: Rig) -> None:
         """The daemon refuses before it knows which connection it is about."""

@@ -56,14 +56,15 @@ def read_log(run: Run, *, since: int | None = None, lines: int = MOST) -> tuple[
     argv = [
         *("timeout", str(PATIENCE), "journalctl", f"--unit={DAEMON_UNIT}", "--quiet"),
         *("--no-pager", "--output=json", f"--output-fields={','.join(_FIELDS)}"),
-        f"--lines={lines}",
+        # Backwards, since systemd 252 would give the first lines where it is asked since when.
+        *(f"--lines={lines}", "--reverse"),
     ]
     if since is not None:
         argv.append(f"--since=-{since}s")
     status, printed, errors = run(argv, "")
     if status != 0:
         raise HostError("read the journal of the IKE daemon", last_words(errors, status))
-    found = (_line(text) for text in printed.splitlines())
+    found = (_line(text) for text in reversed(printed.splitlines()))
     return tuple(line for line in found if line is not None)
 
 

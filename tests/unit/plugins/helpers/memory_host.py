@@ -179,7 +179,7 @@ class MemoryHost:
             self.log.append(" ".join(argv))
             return self.answers
         if "journalctl" in argv:
-            return 0, "".join(f"{json.dumps(entry)}\n" for entry in self.journalctl), ""
+            return 0, "".join(f"{json.dumps(entry)}\n" for entry in reversed(self.journalctl)), ""
         program, path, verb = argv
         try:
             if program == sys.executable:

@@ -34,12 +34,12 @@ def of_sa(text: str, sa: str, name: str = "") -> LogLine:
 
 COMMAND = (
     "timeout 20 journalctl --unit=strongswan.service --quiet --no-pager --output=json "
-    "--output-fields=MESSAGE,GROUP,LEVEL,IKE_SA_NAME,IKE_SA_UNIQUE_ID,_PID --lines=10000"
+    "--output-fields=MESSAGE,GROUP,LEVEL,IKE_SA_NAME,IKE_SA_UNIQUE_ID,_PID --lines=10000 --reverse"
 )
 
 
 def read(run: ScriptedRun, *printed: str) -> tuple[LogLine, ...]:
-    run.expect(COMMAND, "\n".join(printed))
+    run.expect(COMMAND, "\n".join(reversed(printed)))
     return read_log(run)
 
 
@@ -78,8 +78,11 @@ class TestReading:
         assert texts(found) == ["hi\\xff"]
 
     def test_bounds(self, run: ScriptedRun) -> None:
-        run.expect(COMMAND.replace("=10000", "=50 --since=-300s"))
+        run.expect(COMMAND.replace("=10000", "=50") + " --since=-300s")
         assert read_log(run, since=300, lines=50) == ()
+
+    def test_oldest_first(self, run: ScriptedRun) -> None:
+        assert texts(read(run, entry("first"), entry("then"))) == ["first", "then"]
 
     def test_no_journal(self, run: ScriptedRun) -> None:
         run.expect(COMMAND, status=1, errors="No such file")
