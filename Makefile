@@ -1,6 +1,6 @@
 # The commands of a developer. `make help` lists them.
 
-.PHONY: help demo demo-down test unit netns bench browser types lint sanity galaxy live scorecard soak kernel-test molecule image venv format lock clean
+.PHONY: help demo demo-down test unit netns bench browser types lint sanity galaxy live scorecard soak thousand kernel-test molecule image venv format lock clean
 .DEFAULT_GOAL := help
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -39,6 +39,9 @@ scorecard: venv image ## provoke every failure that is explained, and write docs
 
 soak: venv image ## 500 random changes beside tunnels under traffic: 20 minutes; CHANGES=... SEED=... (root)
 	@CHANGES=$(or $(CHANGES),500) BASELINE=60 pytest -q tests/live/test_zero_loss.py
+
+thousand: venv image ## what ipsec_info takes where a thousand tunnels are up: two minutes (root)
+	@pytest -q tests/live/measure_thousand.py
 
 browser: venv ## the status page in headless Chromium; pictures in .cache/status (root, to install it)
 	@command -v chromium >/dev/null || { apt-get update -qq || true; \

@@ -1,5 +1,5 @@
 # Certificates of both gateways, signed by one CA, in the directory where this is run; with RSA keys
-# in `rsa`, with ECDSA keys in `ecdsa`. NSS has one nickname for a subject, so that both have their own.
+# in `rsa`, with ECDSA keys in `ecdsa`. NSS has one nickname for a subject: each kind has its own.
 
 make() {
     folder=$1 name=$2
