@@ -18,6 +18,9 @@ Message = t.Mapping[str, t.Any]
 _NAME_LIMIT = 0xFF
 _VALUE_LIMIT = 0xFFFF
 
+# An identity may hold any bytes.
+_ERRORS = "backslashreplace"
+
 # Of child_sa.c and ike_sa.c. UPDATING: moves to new addresses; REKEYING: a successor is on its way.
 _CHILD_UP = ("INSTALLED", "UPDATING", "REKEYING")
 _IKE_UP = ("ESTABLISHED", "REKEYING")
@@ -35,7 +38,11 @@ def encode(message: Message) -> dict[str, t.Any]:
 
 def decode(message: Message) -> dict[str, t.Any]:
     """What the library returned, with texts for bytes and tuples for lists."""
-    return {key: _decoded(value) for key, value in message.items()}
+    return {
+        # Most are texts: a call for each is what a thousand tunnels would notice.
+        key: value.decode(errors=_ERRORS) if type(value) is bytes else _decoded(value)
+        for key, value in message.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -172,8 +179,7 @@ def _blob(value: object, where: str) -> bytes:
 
 def _decoded(value: object) -> t.Any:
     if isinstance(value, bytes):
-        # An identity may hold any bytes.
-        return value.decode(errors="backslashreplace")
+        return value.decode(errors=_ERRORS)
     if isinstance(value, t.Mapping):
         return decode(value)
     if isinstance(value, list):

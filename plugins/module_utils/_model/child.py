@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import ipaddress
 import typing as t
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from .._errors import ModelError
 from . import checks, lifetime
 from .checks import IPNetwork
-from .options import Options, field_values, list_of, plain
+from .options import Options, field_values, list_of, option_values, plain
 from .proposal import DEFAULT_AH, DEFAULT_ESP, Proposal, Use
 
 MODES = ("tunnel", "transport")
@@ -59,7 +59,7 @@ class ChildSa:
             raise error.within(f"phase 2 {name} of phase 1 {phase1}") from None
 
     def to_options(self) -> dict[str, t.Any]:
-        return {item.name: plain(getattr(self, item.name)) for item in fields(self)}
+        return option_values(self)
 
     @property
     def use(self) -> Use:

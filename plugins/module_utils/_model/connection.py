@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import ipaddress
 import typing as t
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from .._errors import ModelError
 from . import checks, lifetime
 from .checks import ANY
 from .child import ChildSa, proposals
-from .options import Options, field_values, plain
+from .options import Options, field_values, option_values
 from .proposal import DEFAULT_IKE, Proposal, Use
 from .secret import MASK, Secret
 
@@ -89,11 +89,7 @@ class IkeConnection:
 
     def to_options(self) -> dict[str, t.Any]:
         """Every option but the PSK, and without the children."""
-        return {
-            item.name: plain(getattr(self, item.name))
-            for item in fields(self)
-            if item.name not in ("psk", "children")
-        }
+        return option_values(self, without=("psk", "children"))
 
     @property
     def versions(self) -> frozenset[int]:

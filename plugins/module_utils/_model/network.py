@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import typing as t
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from .._errors import ModelError
 from . import checks
 from .checks import IPAddress, IPNetwork
-from .options import Options, field_values, list_of, plain
+from .options import Options, field_values, list_of, option_values
 
 LAYER2_TYPES = ("none", "vlan")
 ADDRESS_TYPES = ("static", "none")
@@ -78,7 +78,7 @@ class VpnNetwork:
             raise error.within(f"network {name}") from None
 
     def to_options(self) -> dict[str, t.Any]:
-        return {item.name: plain(getattr(self, item.name)) for item in fields(self)}
+        return option_values(self)
 
     @property
     def attached(self) -> bool:

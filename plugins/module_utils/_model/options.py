@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import typing as t
 from dataclasses import MISSING, fields
@@ -24,13 +25,25 @@ def field_values(
     An option that is None or absent is left out, so that the default of the dataclass holds.
     """
     values = {}
-    for item in fields(model):
-        value = options.get(item.name)
+    for name in field_names(model):
+        value = options.get(name)
         if value is None:
             continue
-        checker = convert.get(item.name)
-        values[item.name] = checker(item.name, value) if checker else value
+        checker = convert.get(name)
+        values[name] = checker(name, value) if checker else value
     return values
+
+
+@functools.cache
+def field_names(model: type) -> tuple[str, ...]:
+    """The fields of a dataclass, in their order."""
+    return tuple(item.name for item in fields(model))
+
+
+def option_values(model: t.Any, *, without: t.Collection[str] = ()) -> dict[str, t.Any]:
+    """The inverse of ``field_values``: what ``plain`` makes of each field."""
+    kind: type = type(model)
+    return {name: plain(getattr(model, name)) for name in field_names(kind) if name not in without}
 
 
 def list_of(check: Convert) -> Convert:
@@ -49,7 +62,7 @@ def defaults(model: type) -> dict[str, t.Any]:
 
 def plain(value: t.Any) -> t.Any:
     """A field's value as JSON can hold it, in the form that the option takes."""
-    if value is None or isinstance(value, (str, int, bool)):
+    if value is None or type(value) in (str, int, bool):
         return value
     if isinstance(value, tuple):
         return [plain(item) for item in value]

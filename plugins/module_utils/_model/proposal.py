@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import enum
 import typing as t
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from .._errors import ModelError
 from . import checks
@@ -35,6 +35,7 @@ from .algorithms import (
     Hash,
     IkeVersions,
 )
+from .options import field_names
 
 _Given = t.Mapping[str, object]
 _Negotiable = t.TypeVar("_Negotiable", Encryption, Hash)
@@ -134,7 +135,7 @@ class Proposal:
 
     def to_options(self) -> dict[str, str | int]:
         """The suboptions that build this proposal."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        values = {name: getattr(self, name) for name in field_names(Proposal)}
         return {name: value for name, value in values.items() if value is not None}
 
     def weaknesses(self) -> tuple[str, ...]:
@@ -197,7 +198,7 @@ def missing(
 
 
 def _check_known(given: _Given) -> None:
-    names = [item.name for item in fields(Proposal)]
+    names = field_names(Proposal)
     for name, value in given.items():
         if name not in names:
             raise ModelError(name, value, "is not a suboption of encryption", ", ".join(names))

@@ -16,7 +16,7 @@ from .._errors import ModelError
 from . import checks
 from .checks import IPAddress, IPNetwork
 from .child import check_disjoint, overlap
-from .options import Options, field_values, list_of, plain
+from .options import Options, field_values, list_of, option_values, plain
 
 FILTERS = ("accept", "drop", "reject")
 ACTIONS = (*FILTERS, "translate", "route")
@@ -107,7 +107,7 @@ class VpnRule:
             raise error.within(subject_of(name, network)) from None
 
     def to_options(self) -> dict[str, t.Any]:
-        return {item.name: plain(getattr(self, item.name)) for item in fields(self)}
+        return option_values(self)
 
     @property
     def enabled(self) -> bool:

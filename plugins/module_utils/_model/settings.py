@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from .._errors import ModelError
 from . import checks
-from .options import Options, field_values, plain
+from .options import Options, field_values, option_values
 from .secret import MASK
 
 MODES = ("normal", "advanced")
@@ -60,11 +60,7 @@ class IpsecSettings:
 
     def to_options(self) -> dict[str, t.Any]:
         """Everything but the conf texts, which live in files of their own and may hold secrets."""
-        return {
-            item.name: plain(getattr(self, item.name))
-            for item in fields(self)
-            if item.name not in CONF_TEXTS
-        }
+        return option_values(self, without=CONF_TEXTS)
 
 
 def _check_mode(settings: IpsecSettings) -> None:

@@ -12,7 +12,6 @@ A Gateway is compared with itself, so that whatever differs was changed by someb
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from .._render.artefacts import Artefacts, SwanctlFile
 from .files import written
@@ -26,19 +25,12 @@ def drift_of_files(
     files: t.Sequence[SwanctlFile], observed: Observed
 ) -> t.Iterator[tuple[Difference, ...]]:
     """Of each file under conf.d, and of what the daemon is to have loaded from it."""
-    daemon = observed.daemon
-    traps: dict[str, set[tuple[str, str]]] = {}
-    for trap in daemon.traps:
-        traps.setdefault(trap[0], set()).add(trap)
     for parts in files:
-        if not daemon.version:
+        if observed.daemon.version:
+            yield plan_swanctl(parts, parts, observed).differences
+        else:
             # It does not answer, and holds nothing.
             yield written((parts.file, *parts.extra_files), observed).differences
-            continue
-        # Of a thousand tunnels each would look through the traps of all.
-        own = frozenset(trap for name in parts.owned for trap in traps.get(name, ()))
-        seen = replace(observed, daemon=replace(daemon, traps=own))
-        yield plan_swanctl(parts, parts, seen).differences
 
 
 def drift_of_host(wanted: Artefacts, observed: Observed, scope: Scope) -> tuple[Difference, ...]:

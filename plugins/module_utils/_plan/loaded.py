@@ -13,6 +13,7 @@ not repeat; what it would show otherwise stays open.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import typing as t
@@ -116,6 +117,7 @@ def _networks(value: Value) -> tuple[str, ...]:
     return items if all(map(_is_plain, items)) else ()
 
 
+@functools.cache
 def _is_plain(selector: str) -> bool:
     try:
         return selector == "dynamic" or str(ipaddress.ip_network(selector)) == selector

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .._render.artefacts import File
 from .._render.routes import Route
@@ -58,6 +59,14 @@ class DaemonState:
     unfinished: Unfinished = NOTHING
     # IKE SAs that go on with the values of a configuration that was replaced since.
     pending: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @cached_property
+    def trapped(self) -> t.Mapping[str, frozenset[str]]:
+        """The children with a trap, by name of the connection."""
+        found: dict[str, set[str]] = {}
+        for connection, child in self.traps:
+            found.setdefault(connection, set()).add(child)
+        return {name: frozenset(children) for name, children in found.items()}
 
     @property
     def release(self) -> int:

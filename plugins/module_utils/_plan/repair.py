@@ -161,7 +161,7 @@ def _networks(value: t.Any) -> tuple[str, ...]:
 def _leftovers(name: str, section: Section, daemon: DaemonState) -> Plan:
     """SAs and traps of children that the connection does not have."""
     up = daemon.established.get(name, frozenset())
-    trapped = {child for connection, child in daemon.traps if connection == name}
+    trapped = daemon.trapped.get(name, frozenset())
     return joined(
         _leftover(name, child, section, daemon)
         for child in sorted((up | trapped) - children(section).keys())

@@ -99,10 +99,10 @@ def _plan_unload(name: str, before: Section | None, observed: Observed) -> Plan:
         steps.append(UnloadConnection(name, before))
     if name in daemon.ike_ids or name in daemon.established:
         steps.append(TerminateConnection(name))
-    for connection, child in sorted(daemon.traps):
+    for child in sorted(daemon.trapped.get(name, ())):
         # unload-conn takes the traps of start_action along, but not those that DPD left.
-        if connection == name and (name not in daemon.connections or _leaves_trap(before, child)):
-            steps.append(UninstallTrap(connection, child))
+        if name not in daemon.connections or _leaves_trap(before, child):
+            steps.append(UninstallTrap(name, child))
     difference: tuple[Difference, ...] = ()
     if steps:
         header = f"connection {name} in the IKE daemon"

@@ -90,7 +90,7 @@ def _apart_from_own(rules: NetworkRules, tunnel: Tunnel, *, inwards: bool) -> st
     """A match that leaves out what lies in the remote network by its number only."""
     remote = tunnel.remote
     within = (*_LINK_SCOPE[remote.version], tunnel.local, *tunnel.beside)
-    aside = [item for item in within if overlap(item, remote) and item.prefixlen > remote.prefixlen]
+    aside = [item for item in within if item.prefixlen > remote.prefixlen and overlap(item, remote)]
     if rules.own is not None and overlap(rules.own, remote):
         aside.append(rules.own)
     if not aside:

@@ -30,6 +30,7 @@ from .settings_file import Section, Value, parse, render, secret_bytes, secret_t
 MANAGED = "# Managed by the Ansible collection tunnelwright.ipsec: its next run replaces this file."
 _RECORD = "# record "
 _OFF = "#off "
+_SECRETS = "\nsecrets {\n"
 # The comments that we begin a file with.
 _HEAD = re.compile(f"(?:{re.escape(MANAGED)}\n|{_RECORD}.*\n)*")
 
@@ -185,7 +186,9 @@ def _record_line(head: str) -> str:
 
 
 def _psk(body: str) -> Secret | None:
-    secrets = parse(_switched_on(body)).get("secrets")
+    # As we write it, in a line of its own, there is no need to parse what stands before.
+    text = _switched_on(body)
+    secrets = parse(text[text.find(_SECRETS) + 1 :]).get("secrets")
     if not isinstance(secrets, t.Mapping):
         return None
     for section in secrets.values():

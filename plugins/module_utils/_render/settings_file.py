@@ -32,7 +32,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Union
 
 from .._errors import SyntaxFault
@@ -68,22 +68,24 @@ def render(section: Section, *, indent: int = 0) -> str:
     name, nesting, list element or character that the grammar cannot carry; the message never holds
     a value.
     """
-    return "".join(f"{line}\n" for line in _lines(section, indent))
+    lines: list[str] = []
+    _append(lines, section, indent)
+    return "".join(lines)
 
 
-def _lines(section: Section, depth: int) -> Iterator[str]:
+def _append(lines: list[str], section: Section, depth: int) -> None:
     pad = _INDENT * depth
     for name, value in section.items():
         if not _NAME.fullmatch(name) or name == "include":
             raise ValueError(f"{name!r} cannot be a name: {_NAME_RULE}, and not 'include'")
         if isinstance(value, (str, tuple)):
-            yield f"{pad}{name} = {_written(name, _joined(name, value))}"
+            lines.append(f"{pad}{name} = {_written(name, _joined(name, value))}\n")
         else:
             if depth == _DEEPEST:
                 raise ValueError(f"{name}: sections are nested more than {_DEEPEST} deep")
-            yield f"{pad}{name} {{"
-            yield from _lines(value, depth + 1)
-            yield f"{pad}}}"
+            lines.append(f"{pad}{name} {{\n")
+            _append(lines, value, depth + 1)
+            lines.append(f"{pad}}}\n")
 
 
 def _joined(name: str, value: str | tuple[str, ...]) -> str:

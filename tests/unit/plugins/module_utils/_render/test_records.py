@@ -224,6 +224,13 @@ class TestSpoilt:
         assert message.endswith("restore the file, or remove it and run the module again")
         assert base64.b64encode(PSK.encode()).decode()[:10] not in message
 
+    @pytest.mark.parametrize("loaded", [True, False])
+    def test_what_stands_before_the_secrets_is_made_of_the_record(self, *, loaded: bool) -> None:
+        made = connection(child())
+        text = text_of(made, loaded=loaded).replace("connections {", "connections {{")
+        assert "connections {{" in text
+        assert read_connection(PATH, text) == made
+
     @pytest.mark.parametrize(
         ("text", "why"),
         [
