@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tasks in a container with one `podman exec` each, where containers.podman.podman takes four.
+"""Tasks in the namespaces of a container, where containers.podman.podman takes four `podman exec`.
 
 In a scenario of hundreds of tasks that is most of the time. What reaches a module is the same.
 """
@@ -13,7 +13,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.connection import ConnectionBase
 
 DOCUMENTATION = """
@@ -35,6 +35,13 @@ options:
     default: true
 """
 
+# As podman sets it for a command in a container.
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "HOME": "/root",
+    "container": "podman",
+}
+
 
 class Connection(ConnectionBase):
     transport = "testbed"
@@ -48,14 +55,25 @@ class Connection(ConnectionBase):
         self, cmd: str, in_data: bytes | None = None, sudoable: bool = True
     ) -> tuple[int, bytes, bytes]:
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
-        container = self.get_option("remote_addr")
         # Without a terminal nobody would answer a prompt.
         done = subprocess.run(
-            ("podman", "exec", "--interactive", container, "/bin/sh", "-c", cmd),
+            ("nsenter", "--target", self._process(), "--all", "/bin/sh", "-c", cmd),
             input=in_data or b"",
             capture_output=True,
+            env=_ENVIRONMENT,
+            cwd="/",
         )
         return done.returncode, done.stdout, done.stderr
+
+    def _process(self) -> str:
+        """The first one of the container, which is another after a restart."""
+        container = self.get_option("remote_addr")
+        asked = ("podman", "inspect", "--format", "{{.State.Pid}}", container)
+        done = subprocess.run(asked, capture_output=True, text=True)
+        found = done.stdout.strip()
+        if done.returncode != 0 or found == "0":
+            raise AnsibleConnectionFailure(f"{container} does not run: {done.stderr.strip()}")
+        return found
 
     def put_file(self, in_path: str, out_path: str) -> None:
         super().put_file(in_path, out_path)

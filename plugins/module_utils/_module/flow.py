@@ -7,6 +7,8 @@
 """One run of a module, the same for those that edit: read, edit, plan, try out, apply, answer.
 
 The only place that knows AnsibleModule, and the only one that turns an exception into a failure.
+Each run is a process that compiles what it imports, so that what one module needs, and no other, is
+imported where it is used.
 """
 
 from __future__ import annotations
@@ -29,7 +31,6 @@ from .._plan.observed import Unfinished
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
 from .._render.artefacts import Credentials, artefacts
-from . import checkpoint, connect, diagnostics, info
 from .edit import Edit, View
 from .foreign import check_configuration
 from .resource import Resource
@@ -75,6 +76,8 @@ def _impacts(plan: Plan) -> list[dict[str, str]]:
 
 def run_checkpoint() -> None:
     """The ``main`` of ipsec_checkpoint, which edits nothing."""
+    from . import checkpoint
+
     module = AnsibleModule(**IPSEC_CHECKPOINT.arguments())
     try:
         with Host(_runner(module)) as host, host.exclusive("ipsec_checkpoint") as waited:
@@ -101,6 +104,8 @@ def run_checkpoint() -> None:
 
 def run_connection() -> None:
     """The ``main`` of ipsec_connection, which edits nothing either, and may fail with an answer."""
+    from . import connect
+
     module = AnsibleModule(**IPSEC_CONNECTION.arguments())
     key = "ipsec_connection"
     params = {**module.params}
@@ -134,11 +139,15 @@ def run_connection() -> None:
 
 def run_info() -> None:
     """The ``main`` of ipsec_info."""
+    from . import info
+
     _look(IPSEC_INFO, "ipsec_info", info.look)
 
 
 def run_diagnostics() -> None:
     """The ``main`` of ipsec_diagnostics."""
+    from . import diagnostics
+
     _look(IPSEC_DIAGNOSTICS, "ipsec_diagnostics", diagnostics.look)
 
 
