@@ -4,7 +4,8 @@
 
 """docs/fields.md, from what the tests on virtual machines say that they prove.
 
-``.venv/bin/python tools/field_docs.py`` writes it anew.
+``.venv/bin/python tools/field_docs.py`` writes it anew. What came of the latest runs, in
+.cache/fields.json, is taken over into tests/kernel/seen.json first.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ import importlib
 import sys
 from pathlib import Path
 
-from ansible_collections.tunnelwright.ipsec.tests.kernel.fields import ROWS, Row
+from ansible_collections.tunnelwright.ipsec.tests.kernel.fields import (
+    LATEST,
+    ROWS,
+    SEEN,
+    Row,
+    read,
+    releases,
+    write,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/fields.md"
@@ -25,7 +34,8 @@ INTRODUCTION = """\
 Every value of every option of `vpn_network`, `ipsec_settings`, `ipsec_phase1` and `ipsec_phase2`,
 what it becomes in strongSwan, nftables or systemd, and what shows it at work: set by the module on
 virtual machines with a kernel of their own, with a peer, packets, and the wire between them
-watched by a third host. The ends are strongSwan 5.9.8 (Debian 12) and 6.0.1 (Debian 13).
+watched by a third host. `on` is the release of strongSwan at the end whose option it is: 5.9.8
+(Debian 12) and 6.0.1 (Debian 13).
 
 `make kernel-test` repeats it, what only one end does for either in turn, and `FIELDS=all` for both.
 Written by `tools/field_docs.py`; the tests are in `tests/kernel/`.
@@ -41,13 +51,15 @@ def rows() -> dict[Row, str]:
 
 def page() -> str:
     """The whole document."""
+    outcomes = read(SEEN)
     parts = [INTRODUCTION]
     for module in ("vpn_network", "ipsec_settings", "ipsec_phase1", "ipsec_phase2"):
-        parts.append(f"\n## {module}\n\n| option | value | becomes | seen | test |\n")
-        parts.append("| --- | --- | --- | --- | --- |\n")
+        parts.append(f"\n## {module}\n\n| option | value | becomes | seen | on | test |\n")
+        parts.append("| --- | --- | --- | --- | --- | --- |\n")
         parts += [
             f"| `{row.field.partition('.')[2]}` | {row.value} | {_code(row.becomes)} "
-            f"| {_code(row.shown_by)} | `{test}` |\n"
+            f"| {_code(row.shown_by)} | {', '.join(releases(outcomes, test)) or 'not yet'} "
+            f"| `{test}` |\n"
             for row, test in sorted(rows().items())
             if row.field.startswith(f"{module}.")
         ]
@@ -61,4 +73,5 @@ def _code(text: str) -> str:
 
 if __name__ == "__main__":
     sys.dont_write_bytecode = True
+    write(SEEN, read(SEEN) | read(LATEST))
     PAGE.write_text(page())

@@ -53,15 +53,21 @@ def sampled(items: list[pytest.Item], proofs: set[str]) -> list[pytest.Item]:
     numbers: dict[str, int] = {}
     kept = []
     for item in items:
-        callspec = getattr(item, "callspec", None)
-        end = callspec and callspec.params.get("name")
+        end = end_of(item)
         test = item.nodeid.partition("[")[0]
         number = numbers.setdefault(test, len(numbers))
         if test.rpartition("::")[2] in proofs and number % PARTS != SEED % PARTS:
             continue
-        if end not in ENDS or end == ENDS[number // PARTS % 2]:
+        if not end or end == ENDS[number // PARTS % 2]:
             kept.append(item)
     return kept
+
+
+def end_of(item: pytest.Item) -> str:
+    """Which of both a test is about; empty for both."""
+    callspec = getattr(item, "callspec", None)
+    name = callspec.params.get("name") if callspec else None
+    return name if name in ENDS else ""
 
 
 @pytest.fixture(name="machines", scope="session")
@@ -112,8 +118,10 @@ def _summarize(request: pytest.FixtureRequest) -> t.Callable[[str], None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> t.Any:
     report = yield
-    if report.when == "call" and report.passed:
-        item.config.stash.setdefault(_PASSED, []).append(item.name)
+    if report.when == "call" and item.name.partition("[")[0] in fields.ROWS.values():
+        fields.record(item.name, fields.Outcome(end_of(item), report.passed))
+        if report.passed:
+            item.config.stash.setdefault(_PASSED, []).append(item.name)
     return report
 
 

@@ -4,13 +4,22 @@
 
 """The field matrix: which test shows which value of which option at work, and by what.
 
-A test says so with ``proves``; ``tools/field_docs.py`` makes docs/fields.md of it.
+A test says so with ``proves``; ``tools/field_docs.py`` makes docs/fields.md of it, and of the
+releases on which the test has passed.
 """
 
 from __future__ import annotations
 
+import json
 import typing as t
 from dataclasses import dataclass
+from pathlib import Path
+
+# The strongSwan of each end.
+RELEASES = {"a": "5.9.8", "b": "6.0.1"}
+# What came of each test, by its name with its parameters: of the latest runs, and what is kept.
+LATEST = Path(__file__).resolve().parents[2] / ".cache/fields.json"
+SEEN = Path(__file__).with_name("seen.json")
 
 _Test = t.TypeVar("_Test", bound=t.Callable[..., None])
 
@@ -41,6 +50,42 @@ def proves(field: str, value: object, becomes: str, shown_by: str) -> t.Callable
         return test
 
     return mark
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one test; ``end`` is the one that it was about, empty for both."""
+
+    end: str
+    passed: bool
+
+
+def record(test: str, outcome: Outcome) -> None:
+    """Keep the latest outcome of ``test``."""
+    found = {**read(LATEST), test: outcome}
+    LATEST.parent.mkdir(parents=True, exist_ok=True)
+    write(LATEST, found)
+
+
+def read(path: Path) -> dict[str, Outcome]:
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {test: Outcome(*values) for test, values in found.items()}
+
+
+def write(path: Path, outcomes: t.Mapping[str, Outcome]) -> None:
+    plain = {test: [item.end, item.passed] for test, item in sorted(outcomes.items())}
+    path.write_text(json.dumps(plain, indent=0) + "\n", encoding="utf-8")
+
+
+def releases(outcomes: t.Mapping[str, Outcome], test: str) -> list[str]:
+    """Where all that is to be seen with ``test``, a function, was seen."""
+    found = [item for name, item in outcomes.items() if name.partition("[")[0] == test]
+    about = {end: [item for item in found if item.end in (end, "")] for end in RELEASES}
+    return [
+        release
+        for end, release in RELEASES.items()
+        if about[end] and all(item.passed for item in about[end])
+    ]
 
 
 def _written(value: object) -> str:

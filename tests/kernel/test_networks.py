@@ -143,7 +143,6 @@ def test_layer_2(pair: Pair, spare: str, machines: dict[str, Machine]) -> None:
 @proves("vpn_network.ike_interfaces", "a list", "iifname", "the peer comes in by these alone")
 def test_rules_beside_a_firewall(pair: Pair, name: str) -> None:
     end = getattr(pair, name)
-    # What is connected already, passes.
     pair.both(lambda item: item.terminate())
     end.machine.sh("nft -f -", FIREWALL)
     passive = {"phase1": {"connection_behavior": "responder_only"}}
@@ -155,6 +154,8 @@ def test_rules_beside_a_firewall(pair: Pair, name: str) -> None:
             ({"firewall_chains": CHAINS}, True),
         ):
             pair.configure(**{name: {**passive, "network": options}})
+            # What is connected already, passes.
+            end.machine.sh("conntrack --flush")
             if passes:
                 end.other.initiate()
                 pair.ping()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import spec
+from ansible_collections.tunnelwright.ipsec.tests.kernel import fields
 from ansible_collections.tunnelwright.ipsec.tools import field_docs
 
 SPECS = {
@@ -20,6 +21,26 @@ WHOSE = {"ipsec_settings.network"}
 
 def test_the_page_is_up_to_date() -> None:
     assert field_docs.PAGE.read_text(encoding="utf-8") == field_docs.page()
+
+
+def test_every_value_was_seen_on_both_releases() -> None:
+    outcomes = fields.read(fields.SEEN)
+    both = [*fields.RELEASES.values()]
+    assert {test: fields.releases(outcomes, test) for test in field_docs.rows().values()} == (
+        dict.fromkeys(field_docs.rows().values(), both)
+    )
+
+
+def test_one_outcome_of_a_kind_is_not_enough() -> None:
+    outcomes = {
+        "test_x[one-a]": fields.Outcome("a", passed=True),
+        "test_x[two-a]": fields.Outcome("a", passed=False),
+        "test_x[one-b]": fields.Outcome("b", passed=True),
+        "test_y": fields.Outcome("", passed=True),
+    }
+    assert fields.releases(outcomes, "test_x") == ["6.0.1"]
+    assert fields.releases(outcomes, "test_y") == ["5.9.8", "6.0.1"]
+    assert fields.releases(outcomes, "test_z") == []
 
 
 @pytest.mark.parametrize("module", SPECS)
