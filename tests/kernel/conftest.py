@@ -4,7 +4,7 @@
 
 """Whole gateways with a kernel of their own, which has ESP, AH and IPComp: virtual machines.
 
-Of the tests that prove a value of an option a third is run, drawn by ``SEED``, and for one end only
+Of the tests that prove a value of an option a sixth is run, drawn by ``SEED``, and for one end only
 what is there for each, unless ``FIELDS`` is ``all``.
 ``KERNEL_TESTBED`` names the machines, ``KERNEL_TOPOLOGY`` another topology file. With
 ``KERNEL_KEEP`` set they stay, for a look (``tools/kernel-testbed enter kernel a``) or for the next
@@ -31,7 +31,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair, until
 TESTBED = os.environ.get("KERNEL_TESTBED", "kernel")
 ENDS = ("a", "b")
 SEED = int(os.environ.get("SEED", "1"))
-PARTS = 3
+PARTS = 6
 TOPOLOGY = Path(os.environ.get("KERNEL_TOPOLOGY", HERE / "testbed.toml"))
 
 
