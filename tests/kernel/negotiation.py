@@ -17,6 +17,7 @@ import subprocess
 import threading
 import time
 import typing as t
+from dataclasses import replace
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.algorithms import (
     DH,
@@ -281,7 +282,11 @@ class Lane:
     def _refused_section(self, name: str, refusal: Refusal) -> Section:
         use = Use.ESP if refusal.use is Use.IKE else refusal.use
         (ike,), (esp,) = DEFAULT_IKE, DEFAULT_ESP
-        child = esp if use is Use.ESP else Proposal(None, None, "sha256", None, None)
+        if use is Use.ESP:
+            # IKEv1 has a group in the first Child SA, too.
+            child = replace(esp, dh_group=None)
+        else:
+            child = Proposal(None, None, "sha256", None, None)
         case = Case(refusal.version, ike, use, child, "tunnel", 4, 4, "a")
         section = self._section(name, case)
         keyword = (refusal.proposal().keyword(),)
