@@ -129,8 +129,12 @@ def test_sas_that_are_never_rekeyed(pair: Pair) -> None:
 
 @pytest.mark.parametrize("name", ["a", "b"])
 @proves("ipsec_phase1.reauth", True, "reauth_time", "a new IKE SA, authenticated anew, in time")
-@proves("ipsec_settings.make_before_break", False, "charon.make_before_break", "packets are lost")
-@proves("ipsec_settings.make_before_break", True, "charon.make_before_break", "no packet is lost")
+@proves(
+    "ipsec_settings.make_before_break", False, "charon.make_before_break", "the old SA goes first"
+)
+@proves(
+    "ipsec_settings.make_before_break", True, "charon.make_before_break", "the new SA comes first"
+)
 def test_reauthentication(pair: Pair, name: str) -> None:
     end = getattr(pair, name)
     # The other end would reauthenticate by itself, and calls the tunnel back by its trap.
@@ -151,5 +155,8 @@ def test_reauthentication(pair: Pair, name: str) -> None:
             return len(cookies) == 1 and cookies != [old] and bool(carried(end))
 
         lost = lost_meanwhile(pair, replaced, "a new IKE SA")
-        assert "reauthenticating IKE_SA" in end.log(mark)
-        assert (lost <= 1) is kind, f"{lost} lost with make_before_break {kind}"
+        told = end.log(mark)
+        assert "reauthenticating IKE_SA" in told
+        assert (told.find("established between") < told.find("deleting IKE_SA")) is kind, told
+        # Of 20 a second: what is on its way while one end has switched and the other has not yet.
+        assert lost <= 3 or not kind, f"{lost} lost with make_before_break"
