@@ -268,7 +268,11 @@ class Pair:
 def carried(end: End) -> dict[str, int]:
     """Packets in and out of all Child SAs that are up."""
     items = [
-        item for sa in end.machine.ask("sas")["sas"] for item in sa.get("child-sas", {}).values()
+        item
+        for sa in end.machine.ask("sas")["sas"]
+        for item in sa.get("child-sas", {}).values()
+        # One that was replaced stays for a while, and what it has counted then goes with it.
+        if item["state"] not in ("REKEYED", "DELETED")
     ]
     return {way: sum(int(item.get(f"packets-{way}", 0)) for item in items) for way in ("in", "out")}
 

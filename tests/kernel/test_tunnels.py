@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.tunnelwright.ipsec.tests.kernel.fields import proves
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import End, Pair, until
 
@@ -184,9 +186,10 @@ def test_ipv6_outside_and_both_inside(pair: Pair) -> None:
         assert end.other.sa()["remote-host"] == end.machine.ipv6
 
 
-def spis(end: End) -> list[str]:
-    """Empty while the old Child SA is gone, and the new one not there yet."""
-    return [item["spi-in"] for item in end.children()]
+def replaced(end: End, old: dict[str, t.Any]) -> bool:
+    """Whether there is another Child SA, and ``old`` is no more."""
+    found = {item["spi-in"] for item in end.children()}
+    return bool(found) and not found & {old["spi-in"], old["spi-out"]}
 
 
 @proves("ipsec_phase1.encryption", "several entries", "proposals", "the first common one wins")
@@ -211,8 +214,8 @@ def test_proposals_are_taken_in_their_order(pair: Pair) -> None:
         # The first Child SA comes with the keys of the IKE SA (RFC 7296 section 1.2).
         assert "dh-group" not in child
     for end in pair.ends:
-        spi = end.child()["spi-in"]
+        old = end.child()
         end.machine.sh("swanctl --rekey --child net")
-        until(lambda end=end, spi=spi: spis(end) and spi not in spis(end), "a new Child SA")
+        until(lambda old=old: all(replaced(each, old) for each in pair.ends), "a new Child SA")
         assert [each.child()["dh-group"] for each in pair.ends] == ["ECP_256", "ECP_256"]
         pair.ping()
