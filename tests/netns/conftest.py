@@ -22,7 +22,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import Link
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import Nft, Ruleset
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import (
+    Nft,
+    Ruleset,
+    normalised,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import (
     ForeignChain,
     VpnNetwork,
@@ -30,6 +34,17 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import network_files, nft
 
 _numbers = itertools.count()
+
+
+def table_in(ruleset: Ruleset, name: str) -> Ruleset:
+    """The entries of the table ``inet <name>``."""
+    return tuple(
+        entry
+        for entry in ruleset
+        for kind, item in entry.items()
+        if item["family"] == "inet" and (item["name"] if kind == "table" else item["table"]) == name
+    )
+
 
 # Seconds to wait for an answer that should come, on a busy machine too; and one that should not.
 _LONG, _SHORT = 10, 0.5
@@ -84,7 +99,7 @@ class Namespace:
 
     def ruleset(self) -> t.Any:
         """Everything that nft lists, without handles and counts."""
-        return Nft(self.run).ruleset()
+        return normalised(json.loads(self.sh("nft -s -j list ruleset")))
 
     def links(self) -> t.Any:
         return json.loads(self.sh("ip -j -d address show"))
@@ -251,7 +266,7 @@ class Installed:
         assert (status, output) == (0, ""), f"{verb}: {status} {output}{errors}"
         return errors
 
-    def live(self) -> Ruleset | None:
+    def live(self) -> str:
         return Nft(self.where.run).table(nft.table_name(self.network.name))
 
 

@@ -195,7 +195,7 @@ def test_a_missing_chain_is_a_warning(firewalled: Start, missing: str) -> None:
     assert "warning" in said
     assert missing in said
     assert set(hooked(installed)) == {CHAINS[0]}
-    assert installed.live() is not None
+    assert installed.live()
 
 
 def test_a_chain_at_another_hook_is_a_warning(site: Site, firewalled: Start) -> None:

@@ -17,7 +17,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link impo
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import (
     Nft,
     rules_in,
-    table_in,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.rule import VpnRule
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
@@ -182,8 +181,8 @@ def test_nft_takes_every_rule(
     installed = install(place, network(), wanted)
     for _again in range(2):
         installed("rules")
-        listed = Nft(place.run).expected(nft.render(nft.table(wanted)))
-        assert installed.live() == table_in(listed, "tunnelwright-lan")
+        text = nft.render(nft.table(wanted))
+        assert installed.live() == Nft(place.run).expected_table(text, "tunnelwright-lan")
         hooked = Nft(place.run).hooked(nft.comment_prefix("lan"))
         for name in names:
             stand_in = nft.stand_in(wanted, chain(name), name.split()[1])

@@ -12,10 +12,10 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import Nft, table_in
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import Nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
 
-from .conftest import LAN4, TUNNELS, Installed, Namespace, chain, network, rules
+from .conftest import LAN4, TUNNELS, Installed, Namespace, chain, network, rules, table_in
 
 PEERS = tuple(map(ipaddress.ip_address, ("192.0.2.2", "192.0.2.3", "2001:db8::2")))
 EVERYTHING = (
@@ -81,9 +81,8 @@ def loaded(namespace: Make, install: t.Callable[..., Installed]) -> Installed:
     return made
 
 
-def expected(wanted: nft.NetworkRules, place: Namespace) -> t.Any:
-    listed = Nft(place.run).expected(nft.render(nft.table(wanted)))
-    return table_in(listed, "tunnelwright-lan")
+def expected(wanted: nft.NetworkRules, place: Namespace) -> str:
+    return Nft(place.run).expected_table(nft.render(nft.table(wanted)), "tunnelwright-lan")
 
 
 def test_live_table_equals_the_one_expected(loaded: Installed) -> None:
@@ -169,7 +168,7 @@ def test_other_tables_stay(loaded: Installed) -> None:
 
 def test_stop_takes_the_table_away_and_may_be_repeated(loaded: Installed) -> None:
     loaded("stop")
-    assert loaded.live() is None
+    assert not loaded.live()
     loaded("stop")
     assert loaded.where.ruleset() == ()
 

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import HostError
-from .command import Run, json_output
+from .command import Run, json_output, output
 
 # What `nft -s -j list` holds: {"table": {...}}, {"chain": {...}}, {"rule": {...}}, in that order.
 Ruleset = tuple[dict[str, t.Any], ...]
@@ -20,7 +20,11 @@ Ruleset = tuple[dict[str, t.Any], ...]
 OWN_TABLES = "tunnelwright-"
 
 # The text comes by standard input, so that nothing of it is ever a shell's to read.
-_TRIAL = ["unshare", "--net", "sh", "-c", "nft -f - && nft -s -j list ruleset"]
+_TRIAL = ("unshare", "--net", "sh", "-c")
+_ALL = "nft -f - && nft -s -j list ruleset"
+_ONE = 'nft -f - && nft -s list table inet "$0"'
+
+_LIST, _TRY = "list the nftables rules", "try the nftables rules"
 
 _IPTABLES_TABLES = ("raw", "mangle", "nat", "filter", "security")
 _IPTABLES_CHAINS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
@@ -51,32 +55,42 @@ class BaseChain:
 
 
 class Nft:
-    """The live rules are listed once and kept, until ``forget``: a run looks, then acts."""
+    """The rules of others are listed once and kept, until ``forget``: a run looks, then acts.
+
+    A table of ours is compared as text, which is all that is asked of it: as JSON, the rules of a
+    thousand tunnels take most of a second to list and to read.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._live: Ruleset | None = None
+        self._tables: tuple[tuple[str, str], ...] | None = None
+        self._foreign: Ruleset | None = None
 
     def forget(self) -> None:
         """Rules are about to change."""
-        self._live = None
+        self._tables = self._foreign = None
 
-    def table(self, name: str) -> Ruleset | None:
-        """The live table ``inet <name>``; None where there is none."""
-        return table_in(self.ruleset(), name) or None
+    def table(self, name: str) -> str:
+        """The live table ``inet <name>`` as nft lists it; empty where there is none."""
+        if ("inet", name) not in self.tables():
+            return ""
+        return output(self._run, _LIST, ["nft", "-s", "list", "table", "inet", name])
 
-    def expected(self, text: str) -> Ruleset:
-        """What the kernel makes of a text for ``nft -f``, seen in a network namespace of its own.
+    def expected_table(self, text: str, name: str) -> str:
+        """The same of what the kernel makes of a text, seen in a network namespace of its own.
 
         Raises HostError where nft refuses the text.
         """
-        listed = json_output(self._run, "try the nftables rules", list(_TRIAL), text)
-        return normalised(listed)
+        return output(self._run, _TRY, [*_TRIAL, _ONE, name], text)
+
+    def expected(self, text: str) -> Ruleset:
+        """All that the kernel makes of a text."""
+        return normalised(json_output(self._run, _TRY, [*_TRIAL, _ALL], text))
 
     def hooked(self, prefix: str) -> dict[str, Ruleset]:
         """The rules whose comment begins with ``prefix``, by chain (``inet filter input``)."""
         found: dict[str, Ruleset] = {}
-        for rule in _of_kind(self.ruleset(), "rule"):
+        for rule in _of_kind(self.foreign(), "rule"):
             if rule.get("comment", "").startswith(prefix):
                 chain = f"{rule['family']} {rule['table']} {rule['chain']}"
                 found[chain] = (*found.get(chain, ()), {"rule": rule})
@@ -84,7 +98,7 @@ class Nft:
 
     def foreign_chains(self) -> tuple[BaseChain, ...]:
         """Every base chain in a table that is not of this collection."""
-        ruleset = self.ruleset()
+        ruleset = self.foreign()
         return tuple(
             BaseChain(
                 chain["family"],
@@ -95,15 +109,29 @@ class Nft:
                 chain["policy"] == "drop" or _ends_in_drop(ruleset, chain),
             )
             for chain in _of_kind(ruleset, "chain")
-            if "hook" in chain and "policy" in chain and not chain["table"].startswith(OWN_TABLES)
+            if "hook" in chain and "policy" in chain
         )
 
-    def ruleset(self) -> Ruleset:
-        """All that is live."""
-        if self._live is None:
-            argv = ["nft", "-s", "-t", "-j", "list", "ruleset"]
-            self._live = normalised(json_output(self._run, "list the nftables rules", argv))
-        return self._live
+    def foreign(self) -> Ruleset:
+        """All that is live in tables that are not of this collection."""
+        if self._foreign is None:
+            self._foreign = tuple(
+                entry
+                for family, name in self.tables()
+                if not name.startswith(OWN_TABLES)
+                for entry in self._listed("-s", "-t", "-j", "list", "table", family, name)
+            )
+        return self._foreign
+
+    def tables(self) -> tuple[tuple[str, str], ...]:
+        """Family and name of each."""
+        if self._tables is None:
+            listed = _of_kind(self._listed("-j", "list", "tables"), "table")
+            self._tables = tuple((item["family"], item["name"]) for item in listed)
+        return self._tables
+
+    def _listed(self, *words: str) -> Ruleset:
+        return normalised(json_output(self._run, _LIST, ["nft", *words]))
 
 
 def rules_in(ruleset: Ruleset, family: str, table: str, chain: str) -> Ruleset:
@@ -113,16 +141,6 @@ def rules_in(ruleset: Ruleset, family: str, table: str, chain: str) -> Ruleset:
         {"rule": rule}
         for rule in _of_kind(ruleset, "rule")
         if (rule["family"], rule["table"], rule["chain"]) == place
-    )
-
-
-def table_in(ruleset: Ruleset, name: str) -> Ruleset:
-    """The entries of the table ``inet <name>``, as ``Nft.table`` returns them."""
-    return tuple(
-        entry
-        for entry in ruleset
-        for kind, item in entry.items()
-        if item["family"] == "inet" and (item["name"] if kind == "table" else item["table"]) == name
     )
 
 

@@ -18,7 +18,7 @@ from .._render.artefacts import Artefacts, File, NetworkParts, unit_name
 from .._render.strongswan_conf import LIBIPSEC
 from .host import Host
 from .link import LinkState
-from .nft import Nft, rules_in, table_in
+from .nft import Nft, rules_in
 from .vici_message import IkeState
 
 
@@ -124,12 +124,11 @@ def _rules(adapter: Nft, parts: NetworkParts) -> tuple[bool, bool]:
     hooked = adapter.hooked(nft.comment_prefix(name))
     hooks = {str(chain): chain.hook for chain in adapter.foreign_chains()}
     listed = [chain for chain in parts.ruleset.chains if str(chain) in hooks]
-    text = parts.rules.data.decode() + "".join(
-        nft.stand_in(parts.ruleset, chain, hooks[str(chain)]) for chain in listed
-    )
-    wanted = adapter.expected(text)
+    stand_ins = "".join(nft.stand_in(parts.ruleset, item, hooks[str(item)]) for item in listed)
+    wanted = adapter.expected(stand_ins) if stand_ins else ()
     wanted_hooks = {
         str(chain): rules_in(wanted, chain.family, chain.table, chain.chain) for chain in listed
     }
     same_hooks = hooked == {chain: rules for chain, rules in wanted_hooks.items() if rules}
-    return live is not None or bool(hooked), live == table_in(wanted, table) and same_hooks
+    same = same_hooks and live == adapter.expected_table(parts.rules.data.decode(), table)
+    return bool(live or hooked), same

@@ -13,14 +13,15 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft impor
     Nft,
     normalised,
     rules_in,
-    table_in,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_run import (
     ScriptedRun,
 )
 
-LIST = "nft -s -t -j list"
+LIST = "nft -s -t -j list table inet"
+TABLES = "nft -j list tables"
 TRY = "unshare --net sh -c nft -f - && nft -s -j list ruleset"
+TRY_ONE = 'unshare --net sh -c nft -f - && nft -s list table inet "$0" x'
 METAINFO = {"metainfo": {"version": "1.0.6", "json_schema_version": 1}}
 
 
@@ -85,39 +86,38 @@ def test_everything_else_is_a_difference(other: dict[str, t.Any]) -> None:
 
 @pytest.mark.parametrize("output", ["no json", "[]", '{"nftables": 5}', "{}", '{"nftables": [5]}'])
 def test_output_that_is_not_understood_is_an_error(run: ScriptedRun, output: str) -> None:
-    run.expect(f"{LIST} ruleset", output)
+    run.expect(TABLES, output)
     with pytest.raises(HostError):
         Nft(run).foreign_chains()
 
 
 def test_table(run: ScriptedRun) -> None:
-    entries = [table("other"), table("mine"), table("mine", "ip"), chain("c", "mine")]
-    run.expect(f"{LIST} ruleset", listing(*entries))
-    assert Nft(run).table("mine") == (
-        without_handle(table("mine")),
-        without_handle(chain("c", "mine")),
-    )
+    run.expect(TABLES, listing(table("other"), table("mine"), table("mine", "ip")))
+    run.expect("nft -s list table inet mine", "table inet mine {\n}\n")
+    assert Nft(run).table("mine") == "table inet mine {\n}\n"
 
 
-def test_rules_are_listed_once_until_they_may_have_changed(run: ScriptedRun) -> None:
+def test_rules_of_others_are_listed_once_until_they_may_have_changed(run: ScriptedRun) -> None:
     nft = Nft(run)
-    run.expect(f"{LIST} ruleset", listing(table("mine")))
-    assert nft.table("mine") is not None
-    assert nft.table("other") is None
+    run.expect(TABLES, listing(table("fw"), table("tunnelwright-lan")))
+    run.expect(f"{LIST} fw", listing(table("fw")))
+    assert nft.table("other") == ""
     assert nft.hooked("x") == {}
     assert nft.foreign_chains() == ()
     nft.forget()
-    run.expect(f"{LIST} ruleset", listing(table("other")))
-    assert nft.table("mine") is None
+    run.expect(TABLES, listing(table("fw", "ip")))
+    run.expect("nft -s -t -j list table ip fw", listing(table("fw", "ip"), chain("input")))
+    assert nft.hooked("x") == {}
+    assert [item.chain for item in nft.foreign_chains()] == ["input"]
 
 
 def test_no_table(run: ScriptedRun) -> None:
-    run.expect(f"{LIST} ruleset", listing(table("mine-2")))
-    assert Nft(run).table("mine") is None
+    run.expect(TABLES, listing(table("mine-2"), table("mine", "ip")))
+    assert Nft(run).table("mine") == ""
 
 
 def test_the_error_names_what_was_tried_and_what_nft_said(run: ScriptedRun) -> None:
-    run.expect(f"{LIST} ruleset", status=1, errors="Operation not permitted\n")
+    run.expect(TABLES, status=1, errors="Operation not permitted\n")
     with pytest.raises(HostError) as raised:
         Nft(run).table("mine")
     assert str(raised.value) == "list the nftables rules: Operation not permitted"
@@ -126,6 +126,12 @@ def test_the_error_names_what_was_tried_and_what_nft_said(run: ScriptedRun) -> N
 def test_expected_text_comes_by_standard_input(run: ScriptedRun) -> None:
     run.expect(TRY, listing(table("x")))
     assert Nft(run).expected("$(reboot) table") == (without_handle(table("x")),)
+    assert run.stdin == ["$(reboot) table"]
+
+
+def test_of_one_table_it_is_a_text(run: ScriptedRun) -> None:
+    run.expect(TRY_ONE, "table inet x {\n}\n")
+    assert Nft(run).expected_table("$(reboot) table", "x") == "table inet x {\n}\n"
     assert run.stdin == ["$(reboot) table"]
 
 
@@ -153,7 +159,8 @@ def test_hooked_rules_are_those_with_the_prefix(run: ScriptedRun) -> None:
         rule("input", ACCEPT, comment="tunnelwright-lan-2: IKE"),
         rule("input", ACCEPT, comment="not tunnelwright-lan: IKE"),
     ]
-    run.expect(f"{LIST} ruleset", listing(table("fw"), *others, *ours))
+    run.expect(TABLES, listing(table("fw")))
+    run.expect(f"{LIST} fw", listing(table("fw"), *others, *ours))
     assert Nft(run).hooked("tunnelwright-lan: ") == {
         "inet fw input": (without_handle(ours[0]), without_handle(ours[2])),
         "inet fw forward": (without_handle(ours[1]),),
@@ -161,12 +168,13 @@ def test_hooked_rules_are_those_with_the_prefix(run: ScriptedRun) -> None:
 
 
 def foreign(run: ScriptedRun, *entries: dict[str, t.Any]) -> tuple[BaseChain, ...]:
-    run.expect(f"{LIST} ruleset", listing(table("fw"), *entries))
+    run.expect(TABLES, listing(table("fw"), table("tunnelwright-lan")))
+    run.expect(f"{LIST} fw", listing(table("fw"), *entries))
     return Nft(run).foreign_chains()
 
 
-def test_chains_of_ours_and_regular_chains_are_not_foreign(run: ScriptedRun) -> None:
-    found = foreign(run, chain("a", "tunnelwright-lan"), regular("b"), chain("c", hook="output"))
+def test_tables_of_ours_and_regular_chains_are_not_foreign(run: ScriptedRun) -> None:
+    found = foreign(run, regular("b"), chain("c", hook="output"))
     assert found == (BaseChain("inet", "fw", "c", "output", "accept", drops=False),)
     assert str(found[0]) == "inet fw c"
 
@@ -218,6 +226,5 @@ def test_parts_of_a_ruleset() -> None:
     entries = [table("x"), chain("c", "x"), rule("c", DROP, in_table="x"), table("y")]
     other = [table("x", "ip"), rule("c", ACCEPT), chain("c", "y")]
     ruleset = normalised(listing(*entries, *other))
-    assert table_in(ruleset, "x") == tuple(map(without_handle, entries[:3]))
     assert rules_in(ruleset, "inet", "x", "c") == (without_handle(entries[2]),)
     assert rules_in(ruleset, "ip", "x", "c") == ()
