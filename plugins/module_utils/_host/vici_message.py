@@ -40,7 +40,7 @@ def decode(message: Message) -> dict[str, t.Any]:
     """What the library returned, with texts for bytes and tuples for lists."""
     return {
         # Most are texts: a call for each is what a thousand tunnels would notice.
-        key: value.decode(errors=_ERRORS) if type(value) is bytes else _decoded(value)
+        key: value.decode(errors=_ERRORS) if isinstance(value, bytes) else _decoded(value)
         for key, value in message.items()
     }
 
