@@ -22,7 +22,8 @@ OWN_TABLES = "tunnelwright-"
 # The text comes by standard input, so that nothing of it is ever a shell's to read.
 _TRIAL = ("unshare", "--net", "sh", "-c")
 _ALL = "nft -f - && nft -s -j list ruleset"
-_ONE = 'nft -f - && nft -s list table inet "$0"'
+# In one piece: nft prints line by line.
+_LISTED = 'listed=$(nft -s list table inet "$0") && printf "%s\\n" "$listed"'
 
 _LIST, _TRY = "list the nftables rules", "try the nftables rules"
 
@@ -74,14 +75,14 @@ class Nft:
         """The live table ``inet <name>`` as nft lists it; empty where there is none."""
         if ("inet", name) not in self.tables():
             return ""
-        return output(self._run, _LIST, ["nft", "-s", "list", "table", "inet", name])
+        return output(self._run, _LIST, ["sh", "-c", _LISTED, name])
 
     def expected_table(self, text: str, name: str) -> str:
         """The same of what the kernel makes of a text, seen in a network namespace of its own.
 
         Raises HostError where nft refuses the text.
         """
-        return output(self._run, _TRY, [*_TRIAL, _ONE, name], text)
+        return output(self._run, _TRY, [*_TRIAL, f"nft -f - && {_LISTED}", name], text)
 
     def expected(self, text: str) -> Ruleset:
         """All that the kernel makes of a text."""

@@ -40,6 +40,11 @@ def _ikev1_curves(column: Column, row: Row) -> bool:
     return column.name == "libreswan-ikev1" and (groups[0] in (19, 20, 21, 31) or groups[1] == 31)
 
 
+def _in_other_version(column: Column, row: Row) -> bool:
+    tunnel = row.tunnel
+    return column.daemon == "openiked" and {*tunnel.inside} != {tunnel.outside}
+
+
 _AEAD = ("aes-gcm", "aes-ccm", "chacha20-poly1305")
 
 LIMITS = (
@@ -71,6 +76,18 @@ LIMITS = (
         "OpenIKED, as Debian builds it, offers no AEAD in phase 2.",
         "NO_PROPOSAL_CHOSEN",
         _phase2_of("openiked", algorithm=_AEAD),
+    ),
+    Limit(
+        "OpenIKED, on Linux, can't have IPv4 in IPv6 or IPv6 in IPv4: its SAs are for packets of "
+        "the version that the gateways speak. Its kernel asks for another SA again and again.",
+        "send CREATE_CHILD_SA req 0",
+        _in_other_version,
+    ),
+    Limit(
+        "OpenIKED, on Linux, pads AH over IPv4 to 8 bytes, where RFC 4302 has 4 and our side does "
+        "as it says. The tunnel comes up, and nothing passes.",
+        r"proto ah .*\n\treplay-window .* flag  \(0x00000000\)",
+        lambda column, row: column.daemon == "openiked" and row.tunnel.protocol == "ah",
     ),
     Limit(
         "OpenIKED knows no Camellia.",

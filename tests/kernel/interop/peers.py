@@ -23,6 +23,7 @@ class Peer(ABC):
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self._since = 0.0
+        self._answer = ""
 
     @abstractmethod
     def prepare(self) -> None:
@@ -35,7 +36,8 @@ class Peer(ABC):
             f"install -m 600 /dev/null {path}; cat >{path} <<'END'\n{text}END\n"
             for path, text in files.items()
         )
-        self.machine.sh(self.loading.format(write=write, unit=self.unit, pki=PKI, key=key))
+        loading = self.loading.format(write=write, unit=self.unit, pki=PKI, key=key)
+        self._answer = self.machine.sh(loading)
 
     def restart(self) -> None:
         self.machine.sh(f"systemctl restart {self.unit}")
@@ -56,10 +58,9 @@ class Peer(ABC):
         """As the program itself, or its package, says it."""
 
     def log(self) -> str:
-        """What it said since it was loaded."""
-        return self.machine.sh(
-            f"journalctl --unit {self.unit} --since @{self._since:.0f} --output cat --no-pager"
-        )
+        """What it said when it was loaded, and since."""
+        since = f"--since @{self._since:.0f} --output cat --no-pager"
+        return self._answer + self.machine.sh(f"journalctl --unit {self.unit} {since}")
 
 
 class Libreswan(Peer):
@@ -72,7 +73,7 @@ class Libreswan(Peer):
         done
         {write}
         ipsec whack --rereadsecrets --listen >/dev/null
-        /usr/libexec/ipsec/addconn --autoall
+        /usr/libexec/ipsec/addconn --autoall 2>&1
     """
 
     def prepare(self) -> None:

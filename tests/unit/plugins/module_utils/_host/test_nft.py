@@ -21,7 +21,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_
 LIST = "nft -s -t -j list table inet"
 TABLES = "nft -j list tables"
 TRY = "unshare --net sh -c nft -f - && nft -s -j list ruleset"
-TRY_ONE = 'unshare --net sh -c nft -f - && nft -s list table inet "$0" x'
+ONE = 'listed=$(nft -s list table inet "$0") && printf "%s\\n" "$listed"'
 METAINFO = {"metainfo": {"version": "1.0.6", "json_schema_version": 1}}
 
 
@@ -93,7 +93,7 @@ def test_output_that_is_not_understood_is_an_error(run: ScriptedRun, output: str
 
 def test_table(run: ScriptedRun) -> None:
     run.expect(TABLES, listing(table("other"), table("mine"), table("mine", "ip")))
-    run.expect("nft -s list table inet mine", "table inet mine {\n}\n")
+    run.expect(f"sh -c {ONE} mine", "table inet mine {\n}\n")
     assert Nft(run).table("mine") == "table inet mine {\n}\n"
 
 
@@ -130,7 +130,7 @@ def test_expected_text_comes_by_standard_input(run: ScriptedRun) -> None:
 
 
 def test_of_one_table_it_is_a_text(run: ScriptedRun) -> None:
-    run.expect(TRY_ONE, "table inet x {\n}\n")
+    run.expect(f"unshare --net sh -c nft -f - && {ONE} x", "table inet x {\n}\n")
     assert Nft(run).expected_table("$(reboot) table", "x") == "table inet x {\n}\n"
     assert run.stdin == ["$(reboot) table"]
 
