@@ -31,7 +31,8 @@ READING = (
 )
 # So do these programs. What unshare runs is done in a network namespace that ends with it.
 _LOOKING = re.compile(
-    r"unshare |sh -c listed=|cat |journalctl |systemctl (--quiet )?show |nft .*\blist |ip .*\b(show|list)\b"
+    r"unshare |sh -c listed=|cat |journalctl |systemctl (--quiet )?show |nft .*\blist "
+    r"|ip .*\b(show|list)\b"
 )
 
 # Where files of ours are; the lock stays for ever and holds nothing.
