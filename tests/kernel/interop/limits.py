@@ -46,6 +46,8 @@ def _in_other_version(column: Column, row: Row) -> bool:
 
 
 _AEAD = ("aes-gcm", "aes-ccm", "chacha20-poly1305")
+# What OpenIKED says of a configuration that it can't take.
+_NO_SUCH = "no valid configuration rules found|not a valid transform"
 
 LIMITS = (
     Limit(
@@ -73,6 +75,14 @@ LIMITS = (
         ),
     ),
     Limit(
+        "OpenIKED knows ChaCha20-Poly1305 in phase 2 only, where it offers it no more than another "
+        "AEAD.",
+        _NO_SUCH,
+        lambda column, row: (
+            column.daemon == "openiked" and row.tunnel.ike.get("algorithm") == _AEAD[2]
+        ),
+    ),
+    Limit(
         "OpenIKED, as Debian builds it, offers no AEAD in phase 2.",
         "NO_PROPOSAL_CHOSEN",
         _phase2_of("openiked", algorithm=_AEAD),
@@ -91,7 +101,7 @@ LIMITS = (
     ),
     Limit(
         "OpenIKED knows no Camellia.",
-        "syntax error|invalid|failed",
+        _NO_SUCH,
         _phase2_of("openiked", algorithm=("camellia",)),
     ),
 )

@@ -62,4 +62,4 @@ def falls_short(rig: Rig, site: Site, act: str, limit: Limit) -> None:
     """It does not work, and the reason shows: what is thought of a peer may be wrong, or change."""
     with pytest.raises(AssertionError) as failure:
         works(rig, site, act, HOPELESS)
-    assert re.search(limit.evidence, f"{failure.value}\n{rig.said()}"), failure.value
+    assert re.search(limit.evidence, f"{failure.value}\n{rig.said()}"), str(failure.value)
