@@ -85,7 +85,9 @@ default route is.
     "openiked": """\
 The key is `/etc/iked/private/local.key`, the certificate `/etc/iked/certs/peer.example.crt` after
 its identity, the CA's `/etc/iked/ca/ca.crt`. OpenIKED installs no route: the host has one towards
-our networks, as a default route is. It forgets what `ikectl reset sa` closes.
+our networks, as a default route is. It forgets what `ikectl reset sa` closes. On Linux it looks for
+a dead peer after five minutes of silence only, whatever `dpd_check_interval` says, since the kernel
+does not tell it when an SA was used.
 """,
     "strongswan": """\
 The certificates are in `/etc/swanctl/x509` and `/etc/swanctl/x509ca`, the key in

@@ -54,7 +54,9 @@ def cut_seen_by_us(rig: Rig) -> None:
 def cut_seen_by_peer(rig: Rig) -> None:
     before = set(packets(rig.theirs))
     with rig.cut():
-        rig.wait(lambda: not before & set(packets(rig.theirs)), 600, wanted="not noticed")
+        rig.wait(
+            lambda: not before & set(packets(rig.theirs)), rig.peer.noticing, wanted="not noticed"
+        )
     rig.wait_up()
 
 

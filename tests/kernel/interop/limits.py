@@ -63,7 +63,7 @@ LIMITS = (
     ),
     Limit(
         "libreswan authenticates with ECDSA in IKEv2 only.",
-        "ECDSA|ecdsa",
+        "ikev1 connection must use authby= of rsasig, secret or never",
         lambda column, row: column.name == "libreswan-ikev1" and row.tunnel.key == "ecdsa",
     ),
     Limit(

@@ -17,6 +17,8 @@ class Peer(ABC):
     """``unit`` is its service."""
 
     unit = ""
+    # Seconds until it has noticed that nobody answers.
+    noticing = 180.0
     # sh, around what writes the files.
     loading = "systemctl stop {unit}; {write} systemctl start {unit}"
 
@@ -111,6 +113,8 @@ class Libreswan(Peer):
 
 class OpenIked(Peer):
     unit = "openiked"
+    # It looks after five minutes of silence.
+    noticing = 480.0
 
     loading = """
         systemctl stop {unit}
