@@ -53,7 +53,7 @@ daemon needs the group only, unless its data plane is the userspace one.
 
 `ALGORITHMS=all make kernel-test TEST=algorithms` has negotiated 1242 combinations of what is
 allowed, which hold every pair of values, between strongSwan 5.9.8 and 6.0.1, half of them from
-either end, for IKE, ESP and AH with IKEv1 and IKEv2, with traffic and with a look at the SAs of both
+either end, for IKE, ESP and AH with IKEv1 and IKEv2, with traffic and a look at the SAs of both
 kernels. Of what is refused, 190 entries were handed to both daemons, called by either: they were
 unknown, not negotiated, or became something else without a word. One alone came up as it was asked
 for, `aes-ctr` in phase 1 with IKEv2, which is for phase 2 only here.
