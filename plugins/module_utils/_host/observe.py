@@ -130,5 +130,6 @@ def _rules(adapter: Nft, parts: NetworkParts) -> tuple[bool, bool]:
         str(chain): rules_in(wanted, chain.family, chain.table, chain.chain) for chain in listed
     }
     same_hooks = hooked == {chain: rules for chain, rules in wanted_hooks.items() if rules}
-    same = same_hooks and live == adapter.expected_table(parts.rules.data.decode(), table)
-    return bool(live or hooked), same
+    # In any case, because what nft refuses is found out by it.
+    same_table = live == adapter.expected_table(parts.rules.data.decode(), table)
+    return bool(live or hooked), same_table and same_hooks
