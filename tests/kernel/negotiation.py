@@ -133,12 +133,16 @@ class Kernel:
             [*machine.reach, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self._states: dict[str, set[str]] = {}
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def close(self) -> None:
         assert self._monitor.stdin is not None
+        assert self._monitor.stdout is not None
         self._monitor.stdin.close()
         self._monitor.wait(PATIENCE)
+        self._listener.join(PATIENCE)
+        self._monitor.stdout.close()
 
     def state(self, spi: str) -> set[str]:
         """Encryption and authentication of the SA, with the length of their keys in bits."""
