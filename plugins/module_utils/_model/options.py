@@ -62,7 +62,7 @@ def defaults(model: type) -> dict[str, t.Any]:
 
 def plain(value: t.Any) -> t.Any:
     """A field's value as JSON can hold it, in the form that the option takes."""
-    if value is None or type(value) in (str, int, bool):
+    if value is None or isinstance(value, (str, int, bool)):
         return value
     if isinstance(value, tuple):
         return [plain(item) for item in value]

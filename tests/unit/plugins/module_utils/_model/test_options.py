@@ -80,3 +80,9 @@ def test_defaults() -> None:
 def test_plain(value: object, plain: object) -> None:
     assert options.plain(value) == plain
     assert type(options.plain(value)) is type(plain)
+
+
+def test_a_text_that_ansible_has_tagged_is_a_text() -> None:
+    """As those of an inventory are: of a class of its own, derived from str."""
+    tagged = type("Tagged", (str,), {})("x")
+    assert options.plain((tagged,)) == ["x"]
