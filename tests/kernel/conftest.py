@@ -29,7 +29,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import (
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair, until
 
 TESTBED = os.environ.get("KERNEL_TESTBED", "kernel")
-ENDS = ("a", "b")
+ENDS = (*fields.RELEASES,)
 SEED = int(os.environ.get("SEED", "1"))
 PARTS = 6
 TOPOLOGY = Path(os.environ.get("KERNEL_TOPOLOGY", HERE / "testbed.toml"))
