@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import Nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_text import is_listed
 
 from .conftest import LAN4, TUNNELS, Installed, Namespace, chain, network, rules, table_in
 
@@ -60,6 +61,19 @@ def test_nft_takes_every_variant(
         if "chain" in entry
     }
     assert found == {item.name for item in nft.table(wanted).chains}
+
+
+def test_the_rules_of_many_peers_are_listed_as_they_were_written(namespace: Make) -> None:
+    """So that a gateway with a thousand tunnels need not have them tried in each run."""
+    peers = tuple(map(ipaddress.ip_address, [f"192.0.2.{last}" for last in range(1, 250)]))
+    tunnels = [
+        nft.Tunnel(f"site-{index}/net", LAN4, ipaddress.ip_network(f"10.100.{index}.0/24"))
+        for index in range(250)
+    ]
+    text = nft.render(nft.table(rules(peers=peers, tunnels=tunnels)))
+    listed = Nft(namespace().run).expected_table(text, "tunnelwright-lan")
+    assert is_listed(listed, text)
+    assert not is_listed(listed, text.replace("192.0.2.7,", "192.0.2.77,"))
 
 
 def test_text_that_nft_refuses_is_an_error(namespace: Make) -> None:

@@ -22,8 +22,9 @@ OWN_TABLES = "tunnelwright-"
 # The text comes by standard input, so that nothing of it is ever a shell's to read.
 _TRIAL = ("unshare", "--net", "sh", "-c")
 _ALL = "nft -f - && nft -s -j list ruleset"
-# In one piece: nft prints line by line.
-_LISTED = 'listed=$(nft -s list table inet "$0") && printf "%s\\n" "$listed"'
+# In one piece: nft prints line by line. Protocols as numbers, as they are written, and as they are
+# listed anyway where /etc/protocols is missing.
+_LISTED = 'listed=$(nft -s -p list table inet "$0") && printf "%s\\n" "$listed"'
 
 _LIST, _TRY = "list the nftables rules", "try the nftables rules"
 

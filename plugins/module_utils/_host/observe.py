@@ -15,6 +15,7 @@ from .._plan.observed import DaemonState, NetworkState, Observed
 from .._plan.planner import Scope, files_in
 from .._render import nft
 from .._render.artefacts import Artefacts, File, NetworkParts, unit_name
+from .._render.nft_text import is_listed
 from .._render.strongswan_conf import LIBIPSEC
 from .host import Host
 from .link import LinkState
@@ -115,8 +116,8 @@ def _fits(link: LinkState, network: VpnNetwork) -> bool:
 def _rules(adapter: Nft, parts: NetworkParts) -> tuple[bool, bool]:
     """Whether rules of the network are live, and whether they are those that are wanted.
 
-    What is wanted is loaded in an empty network namespace, because nft lists rules otherwise than
-    they were written, each release in its way.
+    What is not listed as it was written is loaded in an empty network namespace and listed there:
+    each release of nft writes some rules in its own way, and what it refuses is found out by it.
     """
     name = parts.network.name
     table = nft.table_name(name)
@@ -130,6 +131,6 @@ def _rules(adapter: Nft, parts: NetworkParts) -> tuple[bool, bool]:
         str(chain): rules_in(wanted, chain.family, chain.table, chain.chain) for chain in listed
     }
     same_hooks = hooked == {chain: rules for chain, rules in wanted_hooks.items() if rules}
-    # In any case, because what nft refuses is found out by it.
-    same_table = live == adapter.expected_table(parts.rules.data.decode(), table)
+    text = parts.rules.data.decode()
+    same_table = is_listed(live, text) or live == adapter.expected_table(text, table)
     return bool(live or hooked), same_table and same_hooks

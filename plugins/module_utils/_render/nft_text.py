@@ -91,6 +91,16 @@ def render(content: Table) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def is_listed(listing: str, text: str) -> bool:
+    """Whether nft's listing of a table is, word for word, the table of a text that ``render`` made.
+
+    nft breaks the lines of long sets. It reads back what it lists, so such a table is the one that
+    the text makes; of others this tells nothing, since some rules are listed otherwise than written
+    """
+    _transaction, _end, body = text.partition("\ndelete table inet ")
+    return listing.split() == body.partition("\n")[2].split()
+
+
 _TABLE = re.compile(r"table inet (\S+) \{")
 _CHAIN = re.compile(r"\tchain (\S+) \{")
 _BASE = re.compile(r"\t\t(type .+;)")

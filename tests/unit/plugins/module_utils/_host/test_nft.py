@@ -21,7 +21,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_
 LIST = "nft -s -t -j list table inet"
 TABLES = "nft -j list tables"
 TRY = "unshare --net sh -c nft -f - && nft -s -j list ruleset"
-ONE = 'listed=$(nft -s list table inet "$0") && printf "%s\\n" "$listed"'
+ONE = 'listed=$(nft -s -p list table inet "$0") && printf "%s\\n" "$listed"'
 METAINFO = {"metainfo": {"version": "1.0.6", "json_schema_version": 1}}
 
 

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import ForeignChain
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_text import is_listed
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.strategies import (
     rules as vpn_rules,
 )
@@ -291,3 +292,27 @@ def test_a_text_that_is_not_of_ours_is_refused(number: int, replacement: str) ->
 def test_a_text_without_the_frame_is_refused(text: str) -> None:
     with pytest.raises(SyntaxFault):
         nft.parse(text)
+
+
+class TestListed:
+    TEXT = nft.render(nft.table(nft.NetworkRules("n", peers=PEERS)))
+    LISTED = TEXT[TEXT.index("table inet tunnelwright-n {") :]
+
+    def test_with_long_sets_in_several_lines(self) -> None:
+        wrapped = self.LISTED.replace("192.0.2.1, ", "192.0.2.1,\n\t\t\t     ")
+        assert wrapped != self.LISTED
+        assert is_listed(wrapped, self.TEXT)
+
+    @pytest.mark.parametrize(
+        "listed",
+        [
+            "",
+            LISTED.replace("192.0.2.1", "192.0.2.9", 1),
+            LISTED.replace("tunnelwright-n", "tunnelwright-m"),
+            LISTED + "table inet other {\n}\n",
+            LISTED.replace(" accept", " drop", 1),
+            TEXT,
+        ],
+    )
+    def test_otherwise(self, listed: str) -> None:
+        assert not is_listed(listed, self.TEXT)
