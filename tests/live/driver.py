@@ -101,10 +101,11 @@ def run(module: str, options: Answer, check: bool = False, diff: bool = True) ->
     silent, at_its_end = contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit)
     with patch_module_args(given), silent, at_its_end:
         OTHERS[module]() if module in OTHERS else flow.run(RESOURCES[module])
+    seconds = time.monotonic() - started
     return {
         "result": json.loads(printed.getvalue()),
         "commands": list(Spy.sent),
-        "seconds": time.monotonic() - started,
+        "seconds": seconds,
     }
 
 

@@ -25,6 +25,11 @@ _ALL = "nft -f - && nft -s -j list ruleset"
 # In one piece: nft prints line by line. Protocols as numbers, as they are written, and as they are
 # listed anyway where /etc/protocols is missing.
 _LISTED = 'listed=$(nft -s -p list table inet "$0") && printf "%s\\n" "$listed"'
+# Both at once, since nft 1.0.6 reads all rules even for the names.
+_TABLES_AND_ONE = (
+    'listed=$(nft -s -p "list tables; list table inet $0" 2>/dev/null) || '
+    'listed=$(nft list tables) && printf "%s\\n" "$listed"'
+)
 
 _LIST, _TRY = "list the nftables rules", "try the nftables rules"
 
@@ -74,9 +79,10 @@ class Nft:
 
     def table(self, name: str) -> str:
         """The live table ``inet <name>`` as nft lists it; empty where there is none."""
-        if ("inet", name) not in self.tables():
-            return ""
-        return output(self._run, _LIST, ["sh", "-c", _LISTED, name])
+        printed = output(self._run, _LIST, ["sh", "-c", _TABLES_AND_ONE, name])
+        names, opening, content = printed.partition(f"table inet {name} {{\n")
+        self._tables = _tables(names)
+        return opening + content
 
     def expected_table(self, text: str, name: str) -> str:
         """The same of what the kernel makes of a text, seen in a network namespace of its own.
@@ -128,12 +134,19 @@ class Nft:
     def tables(self) -> tuple[tuple[str, str], ...]:
         """Family and name of each."""
         if self._tables is None:
-            listed = _of_kind(self._listed("-j", "list", "tables"), "table")
-            self._tables = tuple((item["family"], item["name"]) for item in listed)
+            self._tables = _tables(output(self._run, _LIST, ["nft", "list", "tables"]))
         return self._tables
 
     def _listed(self, *words: str) -> Ruleset:
         return normalised(json_output(self._run, _LIST, ["nft", *words]))
+
+
+def _tables(listed: str) -> tuple[tuple[str, str], ...]:
+    """Of lines such as ``table inet filter``."""
+    found = [line.split() for line in listed.splitlines() if line]
+    if any(len(words) != 3 or words[0] != "table" for words in found):
+        raise HostError(_LIST, f"unknown form of output: {listed[:200]}")
+    return tuple((family, name) for _table, family, name in found)
 
 
 def rules_in(ruleset: Ruleset, family: str, table: str, chain: str) -> Ruleset:

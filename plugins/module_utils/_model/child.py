@@ -16,7 +16,7 @@ from .._errors import ModelError
 from . import checks, lifetime
 from .checks import IPNetwork
 from .options import Options, field_values, list_of, option_values, plain
-from .proposal import DEFAULT_AH, DEFAULT_ESP, Proposal, Use
+from .proposal import DEFAULT_AH, DEFAULT_ESP, Proposal, Use, check_proposal
 
 MODES = ("tunnel", "transport")
 PROTOCOLS = ("esp", "ah")
@@ -60,6 +60,15 @@ class ChildSa:
 
     def to_options(self) -> dict[str, t.Any]:
         return option_values(self)
+
+    def check_versions(self, versions: frozenset[int]) -> None:
+        """Raises ModelError where these IKE versions can't negotiate it."""
+        _check_selectors(self, versions)
+        for index, proposal in enumerate(self.encryption):
+            try:
+                check_proposal(proposal, self.use, versions)
+            except ModelError as error:
+                raise error.at(f"encryption[{index}]") from None
 
     @property
     def use(self) -> Use:

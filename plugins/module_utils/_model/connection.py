@@ -218,7 +218,7 @@ class IkeConnection:
                     "esp, or force_udp_encapsulation: false",
                 )
             # A change of the phase 1's key_exchange may make legal children illegal.
-            ChildSa.from_options(child.to_options(), self.versions)
+            child.check_versions(self.versions)
         except ModelError as error:
             raise error.within(f"phase 2 {child.name} of phase 1 {self.name}") from None
 

@@ -14,6 +14,7 @@ negotiate is refused here.
 from __future__ import annotations
 
 import enum
+import functools
 import typing as t
 from dataclasses import dataclass
 
@@ -171,6 +172,15 @@ class Proposal:
             group = DH[self.dh_group]
             needs.append(Requirement("ke", group.charon, "dh_group", group.number, group.package))
         return tuple(needs)
+
+
+@functools.cache
+def check_proposal(proposal: Proposal, use: Use, versions: IkeVersions) -> None:
+    """Raises ModelError where these IKE versions can't negotiate it.
+
+    A gateway has many tunnels with the same few proposals.
+    """
+    Proposal.build(proposal.to_options(), use, versions)
 
 
 def missing(

@@ -19,7 +19,11 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_
 )
 
 LIST = "nft -s -t -j list table inet"
-TABLES = "nft -j list tables"
+TABLES = "nft list tables"
+BOTH = (
+    'sh -c listed=$(nft -s -p "list tables; list table inet $0" 2>/dev/null) || '
+    'listed=$(nft list tables) && printf "%s\\n" "$listed"'
+)
 TRY = "unshare --net sh -c nft -f - && nft -s -j list ruleset"
 ONE = 'listed=$(nft -s -p list table inet "$0") && printf "%s\\n" "$listed"'
 METAINFO = {"metainfo": {"version": "1.0.6", "json_schema_version": 1}}
@@ -86,38 +90,48 @@ def test_everything_else_is_a_difference(other: dict[str, t.Any]) -> None:
 
 @pytest.mark.parametrize("output", ["no json", "[]", '{"nftables": 5}', "{}", '{"nftables": [5]}'])
 def test_output_that_is_not_understood_is_an_error(run: ScriptedRun, output: str) -> None:
-    run.expect(TABLES, output)
+    run.expect(TABLES, "table inet fw\n")
+    run.expect(f"{LIST} fw", output)
     with pytest.raises(HostError):
         Nft(run).foreign_chains()
 
 
+@pytest.mark.parametrize("output", ["no table\n", "table inet\n", "table inet fw {\n"])
+def test_names_that_are_not_understood_are_an_error(run: ScriptedRun, output: str) -> None:
+    run.expect(TABLES, output)
+    with pytest.raises(HostError, match="unknown form"):
+        Nft(run).foreign_chains()
+
+
 def test_table(run: ScriptedRun) -> None:
-    run.expect(TABLES, listing(table("other"), table("mine"), table("mine", "ip")))
-    run.expect(f"sh -c {ONE} mine", "table inet mine {\n}\n")
-    assert Nft(run).table("mine") == "table inet mine {\n}\n"
+    names = "table inet other\ntable inet mine\ntable ip mine\n"
+    run.expect(f"{BOTH} mine", f"{names}table inet mine {{\n}}\n")
+    nft = Nft(run)
+    assert nft.table("mine") == "table inet mine {\n}\n"
+    assert nft.tables() == (("inet", "other"), ("inet", "mine"), ("ip", "mine"))
 
 
 def test_rules_of_others_are_listed_once_until_they_may_have_changed(run: ScriptedRun) -> None:
     nft = Nft(run)
-    run.expect(TABLES, listing(table("fw"), table("tunnelwright-lan")))
+    run.expect(f"{BOTH} other", "table inet fw\ntable inet tunnelwright-lan\n")
     run.expect(f"{LIST} fw", listing(table("fw")))
     assert nft.table("other") == ""
     assert nft.hooked("x") == {}
     assert nft.foreign_chains() == ()
     nft.forget()
-    run.expect(TABLES, listing(table("fw", "ip")))
+    run.expect(TABLES, "table ip fw\n")
     run.expect("nft -s -t -j list table ip fw", listing(table("fw", "ip"), chain("input")))
     assert nft.hooked("x") == {}
     assert [item.chain for item in nft.foreign_chains()] == ["input"]
 
 
 def test_no_table(run: ScriptedRun) -> None:
-    run.expect(TABLES, listing(table("mine-2"), table("mine", "ip")))
+    run.expect(f"{BOTH} mine", "table inet mine-2\ntable ip mine\n")
     assert Nft(run).table("mine") == ""
 
 
 def test_the_error_names_what_was_tried_and_what_nft_said(run: ScriptedRun) -> None:
-    run.expect(TABLES, status=1, errors="Operation not permitted\n")
+    run.expect(f"{BOTH} mine", status=1, errors="Operation not permitted\n")
     with pytest.raises(HostError) as raised:
         Nft(run).table("mine")
     assert str(raised.value) == "list the nftables rules: Operation not permitted"
@@ -159,7 +173,7 @@ def test_hooked_rules_are_those_with_the_prefix(run: ScriptedRun) -> None:
         rule("input", ACCEPT, comment="tunnelwright-lan-2: IKE"),
         rule("input", ACCEPT, comment="not tunnelwright-lan: IKE"),
     ]
-    run.expect(TABLES, listing(table("fw")))
+    run.expect(TABLES, "table inet fw\n")
     run.expect(f"{LIST} fw", listing(table("fw"), *others, *ours))
     assert Nft(run).hooked("tunnelwright-lan: ") == {
         "inet fw input": (without_handle(ours[0]), without_handle(ours[2])),
@@ -168,7 +182,7 @@ def test_hooked_rules_are_those_with_the_prefix(run: ScriptedRun) -> None:
 
 
 def foreign(run: ScriptedRun, *entries: dict[str, t.Any]) -> tuple[BaseChain, ...]:
-    run.expect(TABLES, listing(table("fw"), table("tunnelwright-lan")))
+    run.expect(TABLES, "table inet fw\ntable inet tunnelwright-lan\n")
     run.expect(f"{LIST} fw", listing(table("fw"), *entries))
     return Nft(run).foreign_chains()
 
