@@ -21,8 +21,8 @@ demo: venv ## two gateways and their tunnel, from nothing, with proof
 demo-down: ## remove what `make demo` has started
 	@tools/demo down
 
-test: venv ## everything but kernel-test and the soak
-	@tools/stages bench unit types lint sanity galaxy netns browser molecule / live
+test: venv ## everything but the soak, with samples of what takes hours
+	@tools/stages bench unit types lint sanity galaxy netns browser molecule kernel-test / live
 
 unit: venv ## unit tests: no host, no root
 	@pytest -q
