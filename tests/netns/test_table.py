@@ -76,6 +76,18 @@ def test_the_rules_of_many_peers_are_listed_as_they_were_written(namespace: Make
     assert not is_listed(listed, text.replace("192.0.2.7,", "192.0.2.77,"))
 
 
+@pytest.mark.parametrize("others", ["", "table ip nat {\n}\ntable inet filter {\n}\n"])
+def test_a_table_is_listed_beside_others(namespace: Make, others: str) -> None:
+    place = namespace()
+    place.nft(others + nft.render(nft.table(rules())))
+    adapter = Nft(place.run)
+    assert adapter.table("tunnelwright-lan").startswith("table inet tunnelwright-lan {\n\tchain ")
+    own = {("inet", "tunnelwright-lan")}
+    assert {*adapter.tables()} - own == ({("ip", "nat"), ("inet", "filter")} if others else set())
+    assert own < {*adapter.tables(), ("ip", "another")}
+    assert adapter.table("tunnelwright-dmz") == ""
+
+
 def test_text_that_nft_refuses_is_an_error(namespace: Make) -> None:
     with pytest.raises(HostError, match="syntax error"):
         Nft(namespace().run).expected("table inet x { chain }")

@@ -20,11 +20,11 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_
 
 LIST = "nft -s -t -j list table inet"
 TABLES = "nft list tables"
-BOTH = (
-    'sh -c listed=$(nft -s -p "list tables; list table inet $0" 2>/dev/null) || '
-    'listed=$(nft list tables) && printf "%s\\n" "$listed"'
-)
 TRY = "unshare --net sh -c nft -f - && nft -s -j list ruleset"
+BOTH = (
+    'sh -c nft list tables & listed=$(nft -s -p list table inet "$0" 2>/dev/null); '
+    'wait $! && printf "%s\\n" "$listed"'
+)
 ONE = 'listed=$(nft -s -p list table inet "$0") && printf "%s\\n" "$listed"'
 METAINFO = {"metainfo": {"version": "1.0.6", "json_schema_version": 1}}
 
@@ -109,6 +109,12 @@ def test_table(run: ScriptedRun) -> None:
     nft = Nft(run)
     assert nft.table("mine") == "table inet mine {\n}\n"
     assert nft.tables() == (("inet", "other"), ("inet", "mine"), ("ip", "mine"))
+
+
+def test_a_table_that_can_not_be_listed(run: ScriptedRun) -> None:
+    run.expect(f"{BOTH} mine", "table inet mine\n\n")
+    with pytest.raises(HostError, match="can't be listed"):
+        Nft(run).table("mine")
 
 
 def test_rules_of_others_are_listed_once_until_they_may_have_changed(run: ScriptedRun) -> None:
