@@ -148,7 +148,7 @@ BREAKS = (
         "nft missing",
         "mv /usr/sbin/nft /usr/sbin/nft.away",
         "mv /usr/sbin/nft.away /usr/sbin/nft",
-        r"run nft: No such file or directory",
+        "list the nftables rules: sh: 1: nft: not found",
         _more,
     ),
     Break(

@@ -24,10 +24,10 @@ _TRIAL = ("unshare", "--net", "sh", "-c")
 _ALL = "nft -f - && nft -s -j list ruleset"
 # In one piece: nft prints line by line. Protocols as numbers, as they are written, and as they are
 # listed anyway where /etc/protocols is missing.
-_LISTED = 'listed=$(nft -s -p list table inet "$0") && printf "%s\\n" "$listed"'
+_LISTED = 'listed=$(nft -s -p list table inet "$1") && printf "%s\\n" "$listed"'
 # The names beside the listing: for them alone nft 1.0.6 reads all rules, too.
 _NAMES_AND_TABLE = (
-    'nft list tables & listed=$(nft -s -p list table inet "$0" 2>/dev/null); '
+    'nft list tables & listed=$(nft -s -p list table inet "$1" 2>/dev/null); '
     'wait $! && printf "%s\\n" "$listed"'
 )
 
@@ -79,7 +79,7 @@ class Nft:
 
     def table(self, name: str) -> str:
         """The live table ``inet <name>`` as nft lists it; empty where there is none."""
-        printed = output(self._run, _LIST, ["sh", "-c", _NAMES_AND_TABLE, name])
+        printed = output(self._run, _LIST, ["sh", "-c", _NAMES_AND_TABLE, "sh", name])
         names, opening, content = printed.partition(f"table inet {name} {{\n")
         self._tables = _tables(names)
         if not opening and ("inet", name) in self._tables:
@@ -91,7 +91,7 @@ class Nft:
 
         Raises HostError where nft refuses the text.
         """
-        return output(self._run, _TRY, [*_TRIAL, f"nft -f - && {_LISTED}", name], text)
+        return output(self._run, _TRY, [*_TRIAL, f"nft -f - && {_LISTED}", "sh", name], text)
 
     def expected(self, text: str) -> Ruleset:
         """All that the kernel makes of a text."""

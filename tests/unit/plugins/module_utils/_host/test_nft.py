@@ -22,10 +22,10 @@ LIST = "nft -s -t -j list table inet"
 TABLES = "nft list tables"
 TRY = "unshare --net sh -c nft -f - && nft -s -j list ruleset"
 BOTH = (
-    'sh -c nft list tables & listed=$(nft -s -p list table inet "$0" 2>/dev/null); '
+    'sh -c nft list tables & listed=$(nft -s -p list table inet "$1" 2>/dev/null); '
     'wait $! && printf "%s\\n" "$listed"'
 )
-ONE = 'listed=$(nft -s -p list table inet "$0") && printf "%s\\n" "$listed"'
+ONE = 'listed=$(nft -s -p list table inet "$1") && printf "%s\\n" "$listed"'
 METAINFO = {"metainfo": {"version": "1.0.6", "json_schema_version": 1}}
 
 
@@ -105,21 +105,21 @@ def test_names_that_are_not_understood_are_an_error(run: ScriptedRun, output: st
 
 def test_table(run: ScriptedRun) -> None:
     names = "table inet other\ntable inet mine\ntable ip mine\n"
-    run.expect(f"{BOTH} mine", f"{names}table inet mine {{\n}}\n")
+    run.expect(f"{BOTH} sh mine", f"{names}table inet mine {{\n}}\n")
     nft = Nft(run)
     assert nft.table("mine") == "table inet mine {\n}\n"
     assert nft.tables() == (("inet", "other"), ("inet", "mine"), ("ip", "mine"))
 
 
 def test_a_table_that_can_not_be_listed(run: ScriptedRun) -> None:
-    run.expect(f"{BOTH} mine", "table inet mine\n\n")
+    run.expect(f"{BOTH} sh mine", "table inet mine\n\n")
     with pytest.raises(HostError, match="can't be listed"):
         Nft(run).table("mine")
 
 
 def test_rules_of_others_are_listed_once_until_they_may_have_changed(run: ScriptedRun) -> None:
     nft = Nft(run)
-    run.expect(f"{BOTH} other", "table inet fw\ntable inet tunnelwright-lan\n")
+    run.expect(f"{BOTH} sh other", "table inet fw\ntable inet tunnelwright-lan\n")
     run.expect(f"{LIST} fw", listing(table("fw")))
     assert nft.table("other") == ""
     assert nft.hooked("x") == {}
@@ -132,12 +132,12 @@ def test_rules_of_others_are_listed_once_until_they_may_have_changed(run: Script
 
 
 def test_no_table(run: ScriptedRun) -> None:
-    run.expect(f"{BOTH} mine", "table inet mine-2\ntable ip mine\n")
+    run.expect(f"{BOTH} sh mine", "table inet mine-2\ntable ip mine\n")
     assert Nft(run).table("mine") == ""
 
 
 def test_the_error_names_what_was_tried_and_what_nft_said(run: ScriptedRun) -> None:
-    run.expect(f"{BOTH} mine", status=1, errors="Operation not permitted\n")
+    run.expect(f"{BOTH} sh mine", status=1, errors="Operation not permitted\n")
     with pytest.raises(HostError) as raised:
         Nft(run).table("mine")
     assert str(raised.value) == "list the nftables rules: Operation not permitted"
@@ -150,7 +150,7 @@ def test_expected_text_comes_by_standard_input(run: ScriptedRun) -> None:
 
 
 def test_of_one_table_it_is_a_text(run: ScriptedRun) -> None:
-    run.expect(f"unshare --net sh -c nft -f - && {ONE} x", "table inet x {\n}\n")
+    run.expect(f"unshare --net sh -c nft -f - && {ONE} sh x", "table inet x {\n}\n")
     assert Nft(run).expected_table("$(reboot) table", "x") == "table inet x {\n}\n"
     assert run.stdin == ["$(reboot) table"]
 
