@@ -87,7 +87,8 @@ class TestUp:
 
     def test_since_when(self, rig: Rig) -> None:
         host = rig.device
-        before = host.sh("date -u +%FT%T").strip()
+        # charon tells how long ago, in whole seconds.
+        before = host.sh("date -u -d '1 second ago' +%FT%T").strip()
         tunnel(rig)
         host.wait_for("site-b/net")
         time.sleep(1.1)
