@@ -22,7 +22,7 @@ demo-down: ## remove what `make demo` has started
 	@tools/demo down
 
 test: venv ## everything but the soak, with samples of what takes hours
-	@tools/stages bench unit types lint sanity galaxy netns browser molecule kernel-test / live
+	@tools/stages bench unit types lint molecule kernel-test / live sanity galaxy netns browser
 
 unit: venv ## unit tests: no host, no root
 	@pytest -q

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import tarfile
@@ -32,6 +33,8 @@ def _source(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return None if "__pycache__" in member.name else member
 
 
+# A quarter of an hour.
+@pytest.mark.skipif(os.environ.get("FIELDS") != "all", reason="with FIELDS=all only")
 @pytest.mark.parametrize("name", ["a", "b"])
 def test_rules_on_a_kernel_that_has_esp(machines: dict[str, Machine], name: str) -> None:
     machine = machines[name]
