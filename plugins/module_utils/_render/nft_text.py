@@ -95,7 +95,7 @@ def is_listed(listing: str, text: str) -> bool:
     """Whether nft's listing of a table is, word for word, the table of a text that ``render`` made.
 
     nft breaks the lines of long sets. It reads back what it lists, so such a table is the one that
-    the text makes; of others this tells nothing, since some rules are listed otherwise than written
+    the text makes. Of others this tells nothing: some rules are listed otherwise than written.
     """
     _transaction, _end, body = text.partition("\ndelete table inet ")
     # In 1.1.3 the code has no name.
