@@ -110,9 +110,12 @@ options:
       - V(disabled) makes sure that it exists and is not loaded. If it is up it is closed, and other
         phase 2 objects of the same phase 1 stay up. Where it exists and both networks are left out,
         it is only switched off and every other option keeps its value.
-      - Nothing keeps traffic between the networks of one that is disabled from leaving in clear,
-        where there is a route. While one is present and down, that is dropped.
-      - V(absent) closes and removes it. A phase 2 whose phase 1 does not exist is absent.
+      - Traffic between the networks of a phase 2 does not leave in cleartext while the phase 2 is
+        disabled, or present and down. In V(transport) mode that is traffic between the two
+        gateways, where the address of the peer is known.
+      - V(absent) closes and removes it. A warning names the networks whose traffic leaves in
+        cleartext from then on, where there is a route. A phase 2 whose phase 1 does not exist is
+        absent.
     type: str
     choices:
       - present

@@ -21,9 +21,20 @@ description:
     M(tunnelwright.ipsec.ipsec_phase2).
   - The network's nftables table is called C(inet tunnelwright-NAME) and holds, each with a comment
     that names it, rules that accept incoming IKE (UDP 500), NAT traversal (UDP 4500), ESP and AH,
-    from the peers of the network where their addresses are known. It keeps traffic that enters a
-    tunnel from being masqueraded by another table, and it drops traffic between the networks of a
-    phase 2 that would leave in clear while the tunnel is down.
+    from the peers of the network where their addresses are known. Without an enabled phase 1 the
+    network has no peer, and nothing is accepted. The table keeps traffic that enters a tunnel from
+    being masqueraded by another table.
+  - The table also guards the networks of each phase 2 against cleartext. Packets to the remote
+    network that would leave in cleartext are dropped, whatever their source. Packets in cleartext
+    that claim to come from the remote network to the local network are dropped. This holds while
+    the tunnel is up or down, disabled, or its network stopped. A M(tunnelwright.ipsec.vpn_rule)
+    with C(cleartext) admits what it names. Where the remote network is the internet (a prefix
+    shorter than /8), connections of the gateway itself from other addresses are not dropped.
+  - Policies or routes of the kernel block the same traffic of the local network while the nftables
+    rules are gone, for example while nftables is restarted. In the kernel's data plane they are
+    IPsec policies with the lowest precedence. In the userspace data plane they are unreachable
+    routes in the routing table 116. The unit C(tunnelwright-NAME.guard) loads rules and blocks at
+    boot before the network of the host comes up. A shutdown withdraws nothing.
 options:
   name:
     description:
@@ -132,12 +143,12 @@ options:
     description:
       - V(started) makes sure that the network exists as described and is switched on (Power On).
       - V(stopped) makes sure that it exists as described and is switched off (Power Off). Its
-        interface, its rules and its connections are not in the system, and what is configured stays
-        in the files.
+        interface and its connections are not in the system, and what is configured stays in the
+        files. Of its rules only the guard against cleartext stays.
       - V(present) makes sure that it exists as described and leaves the power as it is. A new
         network is switched on.
       - V(absent) removes the network with everything that the collection made for it, its rules
-        included.
+        included. A warning names the networks whose traffic leaves in cleartext from then on.
       - With V(stopped) and V(absent) the interface that was made for the network goes. The module
         refuses it while another network that is switched on is attached to that interface.
       - The power state survives a reboot as it was left.

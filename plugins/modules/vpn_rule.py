@@ -16,8 +16,8 @@ description:
   - The rules that IPsec needs are made by M(tunnelwright.ipsec.vpn_network) on its own, and hold
     whatever rules are added. Without a rule everything passes between the networks of a phase 2.
   - Rules about traffic are in the network's own nftables table, C(inet tunnelwright-NETWORK), each
-    with its name as the comment, and concern nothing but the traffic of the tunnels of this
-    network. What a tunnel carries is found in the phase 2 objects of mode V(tunnel), whether they
+    with its name as the comment. Without O(cleartext) they concern nothing but the traffic of the
+    tunnels of this network. What a tunnel carries is found in the phase 2 objects of mode V(tunnel), whether they
     are made before or after the rule. Tunnels of an
     O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) are not known to it.
   - A rule with O(action=accept), V(drop) or V(reject) is about who opens a connection. What answers
@@ -36,7 +36,8 @@ options:
   network:
     description:
       - Name of the network, made with M(tunnelwright.ipsec.vpn_network). The rule is in force while
-        the network is started, and goes with it.
+        the network is started, and goes with it. A rule with O(cleartext) is in force while the
+        network is stopped, too.
     type: str
     required: true
   description:
@@ -148,6 +149,19 @@ options:
         second. The line begins with C(tunnelwright-NETWORK NAME).
     type: bool
     default: false
+  cleartext:
+    description:
+      - With O(action=accept), the rule admits connections outside of the tunnels, in cleartext. The
+        network drops such connections otherwise, between the networks of its phase 2 objects, and
+        from the gateway to the remote networks.
+      - O(source) and O(destination) are the addresses that the first packet of the connection has
+        on the side where it is opened. At least one of them is required. Answers pass as well.
+      - While the tunnel is up, the kernel's data plane still drops what arrives in cleartext from
+        the remote network to the local network, and encrypts what goes the other way.
+      - Where the nftables rules are gone, everything between the hosts that the rule names may pass
+        in cleartext, and not only the ports that the rule names.
+    type: bool
+    default: false
   state:
     description:
       - V(present) makes the rule, or changes it to what the options say.
@@ -255,6 +269,18 @@ EXAMPLES = r"""
     destination: 10.55.0.0/16
     target: 10.1.0.254
 
+- name: The gateway sends its log to a collector at the far side, also while the tunnel is down
+  tunnelwright.ipsec.vpn_rule:
+    name: syslog
+    network: site-a
+    action: accept
+    direction: outgoing
+    cleartext: true
+    protocol: tcp
+    source: 203.0.113.1
+    destination: 10.2.0.5
+    destination_ports: 6514
+
 - name: Out of force, but not forgotten
   tunnelwright.ipsec.vpn_rule:
     name: printers
@@ -295,6 +321,7 @@ vpn_rule:
     interface: null
     order: 100
     log: false
+    cleartext: false
     state: present
 actions:
   description:

@@ -32,6 +32,10 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network 
     VpnNetwork,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import network_files, nft
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
+    ALLOW_PRIORITY,
+    BLOCK_PRIORITY,
+)
 
 _numbers = itertools.count()
 
@@ -208,8 +212,9 @@ def blocked(
     port: int = 9,
     at: tuple[str, int] | None = None,
 ) -> bool:
-    """Whether a datagram is lost on its way, or its answer."""
-    return ask(client, source, server, target, port, patience=_SHORT, at=at) == "TimeoutError"
+    """Whether a datagram is lost on its way, or its answer; or the sender hears that it can't."""
+    answer = ask(client, source, server, target, port, patience=_SHORT, at=at)
+    return answer in ("TimeoutError", "PermissionError", "OSError")
 
 
 def segment_sizes(
@@ -266,6 +271,21 @@ class Installed:
         assert (status, output) == (0, ""), f"{verb}: {status} {output}{errors}"
         return errors
 
+    def unblock(self) -> None:
+        """Take away what holds without the nftables rules, so that only these are left."""
+        priorities = f"{BLOCK_PRIORITY} {ALLOW_PRIORITY}"
+        self.where.sh(
+            f"""
+            ip -4 rule flush protocol 116
+            ip -6 rule flush protocol 116
+            for priority in {priorities}; do ip xfrm policy deleteall priority $priority; done
+            """
+        )
+
+    def flush(self) -> None:
+        """Take away every nftables rule of the host, as many a script of a firewall begins."""
+        self.where.sh("nft flush ruleset")
+
     def live(self) -> str:
         return Nft(self.where.run).table(nft.table_name(self.network.name))
 
@@ -293,16 +313,20 @@ class Site:
     far: Namespace
 
     def through(self, device: str) -> None:
-        """Make both sides send to one another over ``ipsec0`` or ``wan0``."""
+        """Make both sides send to one another over ``ipsec0`` or ``wan0``.
+
+        The routes of charon are in table 220, those to the internet in the main one.
+        """
         near = {"wan0": ("192.0.2.2", "2001:db8::2"), "ipsec0": ("198.51.100.2", "2001:db8:1::2")}
         far = {"wan0": ("192.0.2.1", "2001:db8::1"), "ipsec0": ("198.51.100.1", "2001:db8:1::1")}
-        for place, networks, hops in (
-            (self.gateway, (FAR4, FAR6), near[device]),
-            (self.far, (LAN4, LAN6), far[device]),
-        ):
-            for target, hop in zip(networks, hops):
-                version = f"-{target.version}"
-                place.sh(f"ip {version} route replace {target} via {hop} dev {device}")
+        for number, (target, back) in enumerate(((FAR4, LAN4), (FAR6, LAN6))):
+            ip = f"ip -{target.version} route"
+            self.gateway.sh(f"{ip} flush table 220 2>/dev/null || true")
+            self.gateway.sh(f"{ip} replace {target} via {near['wan0'][number]} dev wan0")
+            if device == "ipsec0":
+                hop = near["ipsec0"][number]
+                self.gateway.sh(f"{ip} replace {target} via {hop} dev ipsec0 table 220")
+            self.far.sh(f"{ip} replace {back} via {far[device][number]} dev {device}")
 
 
 @pytest.fixture
@@ -320,6 +344,8 @@ def site(namespace: t.Callable[[], Namespace]) -> Site:
         ip address add 2001:db8::1/64 dev wan0 nodad
         ip address add 2001:db8:1::1/64 dev ipsec0 nodad
         for device in port0 wan0 ipsec0; do ip link set $device up; done
+        ip -4 rule add priority 220 lookup 220
+        ip -6 rule add priority 220 lookup 220
         """
     )
     made.far.sh(

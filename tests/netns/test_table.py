@@ -137,7 +137,7 @@ def test_counts_are_no_difference(loaded: Installed) -> None:
 @pytest.mark.parametrize(
     "meddling",
     [
-        "add rule inet tunnelwright-lan no_leak_output accept",
+        "add rule inet tunnelwright-lan no_leak_postrouting accept",
         "insert rule inet tunnelwright-lan no_leak_forward accept",
         "flush chain inet tunnelwright-lan no_leak_forward",
         "delete chain inet tunnelwright-lan allow_input",

@@ -13,7 +13,7 @@ import typing as t
 
 from .._errors import HostError
 from .._model.connection import RESERVED_PREFIX
-from .._plan import steps
+from .._plan import network_steps, steps
 from .._plan.exchange import aside
 from .._plan.observed import NOTHING, DaemonState, Unfinished
 from .._plan.plan import Plan
@@ -268,50 +268,70 @@ def _restart(host: Host, _step: steps.RestartDaemon) -> None:
     host.restart_daemon()
 
 
-def _run_script(host: Host, step: steps.RunScript) -> None:
-    if host.files.read(step.path) is None:
+def _run_script(host: Host, step: network_steps.RunScript) -> None:
+    _call_script(host, step, step.path, step.verb)
+
+
+def _call_script(host: Host, step: steps.Step, path: str, verb: str) -> None:
+    if host.files.read(path) is None:
         # Taken back to where the network was not there.
         return
-    status, output, errors = host.run(["/bin/sh", step.path, step.verb], "")
+    status, output, errors = host.run(["/bin/sh", path, verb], "")
     if status != 0:
         raise HostError(str(step), (errors or output).strip() or f"exit status {status}")
 
 
-def _delete_link(host: Host, step: steps.DeleteLink) -> None:
+def _load_rules(host: Host, step: network_steps.LoadRules) -> None:
+    _call_script(host, step, step.path, "rules")
+
+
+def _withdraw_rules(host: Host, step: network_steps.WithdrawRules) -> None:
+    _call_script(host, step, step.path, "stop")
+
+
+def _add_blocks(host: Host, step: network_steps.AddBlocks) -> None:
+    host.blocks.add(step.blocks)
+
+
+def _delete_blocks(host: Host, step: network_steps.DeleteBlocks) -> None:
+    host.blocks.delete(step.blocks, step.kept)
+
+
+def _delete_link(host: Host, step: network_steps.DeleteLink) -> None:
     # It may have gone by itself: nobody looked at an interface that a network moves away from.
     if host.link.get(step.device) is not None:
         host.link.delete(step.device)
 
 
-def _reset_mtu(host: Host, step: steps.ResetMtu) -> None:
+def _reset_mtu(host: Host, step: network_steps.ResetMtu) -> None:
     link = host.link.get(step.device)
     if link is not None:
         parent = host.link.get(link.parent) if link.parent else None
         host.link.set_mtu(step.device, parent.mtu if parent else STANDARD_MTU)
 
 
-def _delete_address(host: Host, step: steps.DeleteAddress) -> None:
+def _delete_address(host: Host, step: network_steps.DeleteAddress) -> None:
     link = host.link.get(step.device)
     if link is not None and step.address in link.addresses:
         host.link.delete_address(step.device, step.address)
 
 
-def _add_route(host: Host, step: steps.AddRoute) -> None:
+def _add_route(host: Host, step: network_steps.AddRoute) -> None:
     # Gone with its interface, it comes back with it.
     if host.link.get(step.route.device) is not None:
         host.link.add_route(step.route)
 
 
-def _delete_route(host: Host, step: steps.DeleteRoute) -> None:
+def _delete_route(host: Host, step: network_steps.DeleteRoute) -> None:
     if any(step.route.destination == route.destination for route in host.link.routes()):
         host.link.delete_route(step.route)
 
 
-def _reload_units(host: Host, _step: steps.ReloadUnits) -> None:
+def _reload_units(host: Host, _step: network_steps.ReloadUnits) -> None:
     host.systemd.daemon_reload()
 
 
-def _switch_unit(host: Host, step: steps.SwitchUnit) -> None:
+def _switch_unit(host: Host, step: network_steps.SwitchUnit) -> None:
     getattr(host.systemd, step.verb)(step.unit)
 
 
@@ -335,12 +355,16 @@ _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.UninstallTrap: _uninstall,
     steps.ReloadSettings: _reload_settings,
     steps.RestartDaemon: _restart,
-    steps.RunScript: _run_script,
-    steps.DeleteLink: _delete_link,
-    steps.ResetMtu: _reset_mtu,
-    steps.DeleteAddress: _delete_address,
-    steps.AddRoute: _add_route,
-    steps.DeleteRoute: _delete_route,
-    steps.ReloadUnits: _reload_units,
-    steps.SwitchUnit: _switch_unit,
+    network_steps.RunScript: _run_script,
+    network_steps.LoadRules: _load_rules,
+    network_steps.WithdrawRules: _withdraw_rules,
+    network_steps.AddBlocks: _add_blocks,
+    network_steps.DeleteBlocks: _delete_blocks,
+    network_steps.DeleteLink: _delete_link,
+    network_steps.ResetMtu: _reset_mtu,
+    network_steps.DeleteAddress: _delete_address,
+    network_steps.AddRoute: _add_route,
+    network_steps.DeleteRoute: _delete_route,
+    network_steps.ReloadUnits: _reload_units,
+    network_steps.SwitchUnit: _switch_unit,
 }

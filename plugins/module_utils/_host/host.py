@@ -12,6 +12,7 @@ import contextlib
 import time
 
 from .._errors import HostError
+from .blocks import Blocks
 from .command import Run
 from .daemon import DAEMON_UNIT, speaks_ikev1
 from .files import Files
@@ -41,6 +42,7 @@ class Host:
         self.files = Files()
         self.nft = Nft(run)
         self.link = Link(run)
+        self.blocks = Blocks(run)
         self.systemd = Systemd(run)
         self._exit = contextlib.ExitStack()
         self._vici: Vici | None = None

@@ -14,6 +14,8 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import HostError
+from .._model.checks import IPNetwork
+from .._render.blocks import ALLOW_PRIORITY, BLOCK_PRIORITY
 from .._render.routes import PROTOCOL, Route
 from .command import Run, json_output, last_words, output
 
@@ -27,8 +29,12 @@ _TRY_ESP = [
 ]
 
 
-# A policy begins at the margin; a port, or a protocol, may follow the networks.
-_POLICY = re.compile(r"^src (\S+) dst (\S+) *$", re.MULTILINE)
+# A policy begins at the margin; a port, or a protocol, may follow the networks. What blocks
+# cleartext is no policy of charon.
+_POLICY = re.compile(
+    rf"^src (\S+) dst (\S+) *\n(?!.*\bpriority (?:{BLOCK_PRIORITY}|{ALLOW_PRIORITY}) )",
+    re.MULTILINE,
+)
 
 _SPI = re.compile(r"\bspi 0x([0-9a-f]{8})\b")
 
@@ -141,6 +147,24 @@ class Link:
         """Whether the kernel would send anything there."""
         status, _printed, _errors = self._run(["ip", "route", "get", address], "")
         return status == 0
+
+    def way_out(self, network: IPNetwork) -> str:
+        """The interface by which packets to a network leave; empty where there is no route.
+
+        Only the main table counts: the routes of charon are for the tunnel itself.
+        """
+        for selection in ("match", "root"):
+            argv = ["ip", "-j", f"-{network.version}", "route", "show", selection, str(network)]
+            routes = json_output(self._run, f"look for a route to {network}", argv)
+            # The last one that matches is the closest.
+            for route in reversed(routes):
+                hops = [route, *route.get("nexthops", ())]
+                device = next((hop["dev"] for hop in hops if "dev" in hop), "")
+                if route.get("type", "unicast") != "unicast":
+                    return ""
+                if device:
+                    return str(device)
+        return ""
 
     def kernel_has_esp(self) -> bool:
         """Found out by trying; on the way the kernel may load its module."""

@@ -14,7 +14,7 @@ from .._model.network import VpnNetwork
 from .._plan.observed import DaemonState, NetworkState, Observed
 from .._plan.planner import Scope, files_in
 from .._render import nft
-from .._render.artefacts import Artefacts, File, NetworkParts, unit_name
+from .._render.artefacts import Artefacts, File, NetworkParts, guard_unit_name, unit_name
 from .._render.nft_text import is_listed
 from .._render.strongswan_conf import LIBIPSEC
 from .host import Host
@@ -43,7 +43,8 @@ def observe(
             if parts is not None
         },
         daemon if daemon is not None else daemon_state(host),
-        host.link.routes(),
+        host.link.routes() if scope.networks else (),
+        host.blocks.present() if scope.networks else frozenset(),
     )
 
 
@@ -89,7 +90,7 @@ def _by_name(found: t.Iterable[tuple[str, t.Iterable[str]]]) -> dict[str, frozen
 def _network(host: Host, parts: NetworkParts) -> NetworkState:
     network = parts.network
     link = host.link.get(network.device)
-    unit = host.systemd.state(unit_name(network.name))
+    unit, guard = host.systemd.states(unit_name(network.name), guard_unit_name(network.name))
     present, match = _rules(host.nft, parts)
     return NetworkState(
         link is not None and _fits(link, network),
@@ -101,7 +102,9 @@ def _network(host: Host, parts: NetworkParts) -> NetworkState:
         match,
         unit.enabled,
         unit.active,
-        unit.stale,
+        guard.enabled,
+        guard.active,
+        unit.stale or guard.stale,
     )
 
 

@@ -39,6 +39,7 @@ def put_back(host: Host, kept: Checkpoint) -> list[str]:
     _power_down(host, attempts, kept)
     _withdraw(host, attempts, networks_in(now), networks_in(kept.files))
     _files(host, attempts, now, kept.files)
+    _block(host, attempts)
     _power_up(host, attempts, kept)
     for device in kept.mtus:
         with attempts:
@@ -91,15 +92,18 @@ def _withdraw(
     now: t.Mapping[str, VpnNetwork],
     kept: t.Mapping[str, VpnNetwork],
 ) -> None:
-    """Interfaces of ours, and addresses on those of others, that were not there; and all routes.
+    """Rules and interfaces of ours, and addresses on other interfaces, that were not there.
 
-    Those that were there come back with their networks.
+    All routes go. Those that were there come back with their networks.
     """
     with attempts:
         for route in host.link.routes():
             host.link.delete_route(route)
     for name, network in now.items():
         old = kept.get(name)
+        if old is None:
+            with attempts:
+                _script(host, name, "stop")
         stays = old is not None and old.started and old.device == network.device
         router = old.router if old is not None and stays else ""
         with attempts:
@@ -124,22 +128,38 @@ def _files(host: Host, attempts: _Attempts, now: _Files, kept: _Files) -> None:
         host.systemd.daemon_reload()
 
 
+def _block(host: Host, attempts: _Attempts) -> None:
+    """The blocks of now go, because nothing tells which were there. The scripts make theirs."""
+    with attempts:
+        host.blocks.delete(sorted(host.blocks.present()), ())
+
+
 def _power_up(host: Host, attempts: _Attempts, kept: Checkpoint) -> None:
     """The script brings up what it finds, so that it runs where the unit is on already, too."""
-    for unit, state in kept.units.items():
+    for unit, state in sorted(kept.units.items(), key=_rules_first):
         if unit == DAEMON_UNIT:
             continue
         if state.endswith(" active"):
             with attempts:
                 if host.systemd.is_active(unit):
-                    name = unit.partition("-")[2].rpartition(".")[0]
-                    script = f"{RECORD_DIR}/{name}.sh"
-                    output(host.run, f"start {script}", ["/bin/sh", script, "start"])
+                    name, _guard, of_guard = (
+                        unit.partition("-")[2].rpartition(".")[0].partition(".")
+                    )
+                    _script(host, name, "rules" if of_guard else "start")
                 else:
                     host.systemd.start(unit)
         with attempts:
             if state.startswith("enabled") and not host.systemd.is_enabled(unit):
                 host.systemd.enable(unit)
+
+
+def _rules_first(unit: tuple[str, str]) -> bool:
+    return not unit[0].endswith(".guard.service")
+
+
+def _script(host: Host, network: str, verb: str) -> None:
+    script = f"{RECORD_DIR}/{network}.sh"
+    output(host.run, f"{verb} {script}", ["/bin/sh", script, verb])
 
 
 def _daemon(host: Host, attempts: _Attempts, now: _Files, kept: Checkpoint) -> None:

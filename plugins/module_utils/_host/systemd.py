@@ -29,14 +29,18 @@ class Systemd:
 
     def state(self, unit: str) -> UnitState:
         """All False where there is no such unit."""
+        (found,) = self.states(unit)
+        return found
+
+    def states(self, *units: str) -> tuple[UnitState, ...]:
+        """The state of each unit, in one call."""
         argv = ["systemctl", "show", "--property", "UnitFileState,ActiveState,NeedDaemonReload"]
-        shown = output(self._run, f"look at {unit}", [*argv, unit])
-        found = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
-        return UnitState(
-            found.get("UnitFileState") in ("enabled", "enabled-runtime"),
-            found.get("ActiveState") in ("active", "reloading"),
-            found.get("NeedDaemonReload") == "yes",
-        )
+        shown = output(self._run, f"look at {', '.join(units)}", [*argv, *units])
+        # An empty line stands between two units.
+        parts = shown.strip("\n").split("\n\n")
+        if len(parts) != len(units):
+            raise HostError(f"look at {', '.join(units)}", f"unknown form of output: {shown[:200]}")
+        return tuple(_unit_state(part) for part in parts)
 
     def is_enabled(self, unit: str) -> bool:
         return self.state(unit).enabled
@@ -83,3 +87,12 @@ class Systemd:
         argv = ["journalctl", "--unit", unit, "--lines", "10", "--output", "cat", "--no-pager"]
         _status, printed, _errors = self._run(argv, "")
         return printed
+
+
+def _unit_state(shown: str) -> UnitState:
+    found = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    return UnitState(
+        found.get("UnitFileState") in ("enabled", "enabled-runtime"),
+        found.get("ActiveState") in ("active", "reloading"),
+        found.get("NeedDaemonReload") == "yes",
+    )

@@ -32,6 +32,7 @@ _MATCHES = frozenset(
 # The options that an action knows what to do with, besides those that every rule has.
 _USES = {
     **dict.fromkeys(FILTERS, _MATCHES),
+    "accept": _MATCHES | {"cleartext"},
     "translate": _MATCHES | {"target", "target_port"},
     "route": frozenset({"destination", "target", "interface"}),
 }
@@ -83,6 +84,7 @@ class VpnRule:
     interface: str | None = None
     order: int = 100
     log: bool = False
+    cleartext: bool = False
     state: str = "present"
 
     @classmethod
@@ -96,6 +98,7 @@ class VpnRule:
             rule = cls(**field_values(cls, options, _CONVERT))
             _check_uses(rule)
             _check_matches(rule)
+            _check_cleartext(rule)
             if rule.action == "route":
                 _check_route(rule)
             elif rule.direction is None:
@@ -148,6 +151,16 @@ def _check_matches(rule: VpnRule) -> None:
         if ports:
             _require_ports(rule, option, plain(ports))
         _check_ports_disjoint(option, ports)
+
+
+def _check_cleartext(rule: VpnRule) -> None:
+    if rule.cleartext and not (rule.source or rule.destination):
+        raise ModelError(
+            "cleartext",
+            rule.cleartext,
+            "would admit every packet of every tunnel in cleartext",
+            "a source, a destination, or both",
+        )
 
 
 def _require_ports(rule: VpnRule, option: str, value: object) -> None:

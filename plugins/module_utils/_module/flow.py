@@ -31,6 +31,7 @@ from .._plan.observed import Unfinished
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
 from .._render.artefacts import Credentials, artefacts
+from .cleartext import exposed
 from .edit import Edit, View
 from .foreign import check_configuration
 from .resource import Resource
@@ -191,6 +192,7 @@ def _run(
     end_trials(host, observed.daemon)
     try_out(host, plan)
     in_order = settled(before, after, scope, left)
+    warnings += exposed(host.link, before, after)
     return edit, plan, in_order, foreign.warnings + warnings
 
 

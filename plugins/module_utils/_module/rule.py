@@ -17,7 +17,7 @@ from .._model import checks
 from .._model.gateway import Gateway
 from .._model.rule import VpnRule, subject_of
 from .._plan.planner import Scope
-from .._render.artefacts import network_rules
+from .._render.network_rules import network_rules
 from .._render.nft_rules import translations
 from .edit import Edit, Params, View
 from .spec import VPN_RULE, Spec

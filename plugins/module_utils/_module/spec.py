@@ -223,6 +223,7 @@ VPN_RULE = Spec(
             "interface": _TEXT,
             "order": _NUMBER,
             "log": _SWITCH,
+            "cleartext": _SWITCH,
             "state": _choice(rule.STATES, "absent"),
         },
     ),

@@ -10,23 +10,27 @@ from __future__ import annotations
 
 import typing as t
 
-from .._render.artefacts import File, NetworkParts, unit_name
+from .._render.artefacts import File, NetworkParts, guard_unit_name, unit_name
+from .._render.blocks import Block
 from .._render.network_files import Brought, brought_by
 from .._render.routes import Route
 from .differences import state_difference
 from .files import removed, written
-from .observed import NetworkState, Observed
-from .plan import Difference, Plan
-from .steps import (
+from .network_steps import (
     DeleteAddress,
+    DeleteBlocks,
     DeleteLink,
     DeleteRoute,
+    LoadRules,
     ReloadUnits,
     ResetMtu,
     RunScript,
-    Step,
     SwitchUnit,
+    WithdrawRules,
 )
+from .observed import NetworkState, Observed
+from .plan import Difference, Plan
+from .steps import Step
 
 
 def plan_network(
@@ -35,23 +39,59 @@ def plan_network(
     observed: Observed,
     guests: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Files first, then the script that the unit runs at boot, then what is left of before.
+    """Files first, then rules, then the interface, then what is left of before.
 
-    ``guests`` are the router addresses that other networks have on the interface of ``after``.
+    The rules and blocks are there whether the network is on or off. ``guests`` are the router
+    addresses that other networks have on the interface of ``after``.
     """
     if after is None:
         return _plan_removal(before, observed)
     state = observed.networks.get(after.network.name, NetworkState())
-    files = _plan_files(after, observed, state)
+    files = _plan_files(after, observed, state) + _plan_rules(after, state, observed)
     former = _former(before, after, observed)
     moved = _plan_move(former, after)
     if after.network.started:
-        drifted = after.rules == observed.files.get(after.rules.path)
-        on = _plan_on(after, state, observed.routes, drifted=drifted)
+        on = _plan_on(after, state, observed.routes)
         # First, since the kernel takes along what was added to the same subnet later.
         stale = _plan_stale(former, after, state, guests) + _plan_mtu(before, after, state)
         return files + stale + on + moved
     return files + _plan_off(former, after, state) + moved
+
+
+def _plan_rules(after: NetworkParts, state: NetworkState, observed: Observed) -> Plan:
+    """The nftables rules, the blocks, and the unit that loads both at boot."""
+    name, unit = after.network.name, guard_unit_name(after.network.name)
+    missing = tuple(block for block in after.blocks if block not in observed.blocks)
+    away: tuple[Step, ...] = (DeleteBlocks(missing, _others(after, observed)),) if missing else ()
+    steps: list[Step] = []
+    differences: list[Difference] = []
+    if not state.rules_present:
+        steps.append(LoadRules(name, after.script.path, away))
+    elif missing or not state.rules_match:
+        steps.append(
+            RunScript(name, after.script.path, "rules", "replace the nftables rules", away)
+        )
+    if not state.guard_active:
+        steps.append(SwitchUnit(unit, "start"))
+    if not state.guard_enabled:
+        steps.append(SwitchUnit(unit, "enable"))
+    # Rules that do not match a file that does were changed by another administrator.
+    if not state.rules_match and after.rules == observed.files.get(after.rules.path):
+        now = "not as they should be" if state.rules_present else "not loaded"
+        differences.append(state_difference(f"network {name}: nftables rules", now, "loaded"))
+    if missing:
+        header = f"network {name}: blocks against cleartext"
+        now = f"{len(after.blocks) - len(missing)} of {len(after.blocks)}"
+        differences.append(state_difference(header, now, f"{len(after.blocks)}"))
+    if not state.guard_active or not state.guard_enabled:
+        now = _unit_words(enabled=state.guard_enabled, active=state.guard_active)
+        differences.append(state_difference(f"unit {unit}", now, "enabled, active"))
+    return Plan(tuple(steps), tuple(differences))
+
+
+def _others(after: NetworkParts, observed: Observed) -> tuple[Block, ...]:
+    """The blocks of the host that the network did not bring."""
+    return tuple(sorted(observed.blocks - {*after.blocks}))
 
 
 def _plan_mtu(before: NetworkParts | None, after: NetworkParts, state: NetworkState) -> Plan:
@@ -84,18 +124,17 @@ def _former(
 
 def _plan_files(after: NetworkParts, observed: Observed, state: NetworkState) -> Plan:
     plan = written(after.files, observed)
-    if observed.files.get(after.unit.path) != after.unit:
+    units = (after.unit, after.guard_unit)
+    if any(observed.files.get(unit.path) != unit for unit in units):
         plan += Plan((ReloadUnits(),))
     elif state.unit_stale:
-        header = f"unit {unit_name(after.network.name)} in systemd"
+        header = f"units of network {after.network.name} in systemd"
         plan += Plan((ReloadUnits(),), (state_difference(header, "an older one", "as its file"),))
     return plan
 
 
-def _plan_on(
-    after: NetworkParts, state: NetworkState, present: tuple[Route, ...], *, drifted: bool
-) -> Plan:
-    """``drifted``: rules that do not match were changed by somebody else, not by this edit."""
+def _plan_on(after: NetworkParts, state: NetworkState, present: tuple[Route, ...]) -> Plan:
+    """Interface, address, forwarding and routes."""
     name = after.network.name
     unit = unit_name(name)
     steps: list[Step] = []
@@ -106,19 +145,14 @@ def _plan_on(
         # Starting the unit runs the script.
         steps.append(SwitchUnit(unit, "start", brought))
     elif lacking:
-        what = "bring up interface and rules"
+        what = "bring up interface and routes"
         steps.append(RunScript(name, after.script.path, "start", what, brought))
-    elif not state.rules_match:
-        steps.append(RunScript(name, after.script.path, "rules", "replace the nftables rules"))
     if not state.enabled:
         steps.append(SwitchUnit(unit, "enable"))
     for what, now, then in lacking:
         differences.append(state_difference(f"network {name}: {what}", now, then))
-    if not state.rules_match and drifted:
-        now = "not as they should be" if state.rules_present else "not loaded"
-        differences.append(state_difference(f"network {name}: nftables rules", now, "loaded"))
     if not state.active or not state.enabled:
-        now = _unit_words(state)
+        now = _unit_words(enabled=state.enabled, active=state.active)
         differences.append(state_difference(f"unit {unit}", now, "enabled, active"))
     return Plan(tuple(steps), tuple(differences))
 
@@ -217,8 +251,6 @@ def _plan_off(former: tuple[Brought, ...], after: NetworkParts, state: NetworkSt
     steps: list[Step] = []
     if state.active:
         steps.append(SwitchUnit(unit, "stop"))
-    elif state.rules_present:
-        steps.append(RunScript(network.name, after.script.path, "stop", "withdraw the rules"))
     if state.enabled:
         steps.append(SwitchUnit(unit, "disable"))
     if state.device_exists and not network.attached:
@@ -230,7 +262,8 @@ def _plan_off(former: tuple[Brought, ...], after: NetworkParts, state: NetworkSt
     differences: tuple[Difference, ...] = ()
     if steps:
         header = f"network {network.name}: power"
-        differences = (state_difference(header, _unit_words(state), "disabled, inactive"),)
+        now = _unit_words(enabled=state.enabled, active=state.active)
+        differences = (state_difference(header, now, "disabled, inactive"),)
     return Plan(tuple(steps), differences)
 
 
@@ -240,10 +273,41 @@ def _plan_removal(before: NetworkParts | None, observed: Observed) -> Plan:
     state = observed.networks.get(before.network.name, NetworkState())
     former = _former(None, before, observed)
     off = _plan_off(former, before, state) + _plan_move(former, before)
-    plan = off + removed(before.files, observed)
-    if before.unit.path in observed.files:
+    plan = off + _plan_withdrawal(before, state) + removed(before.files, observed)
+    if any(unit.path in observed.files for unit in (before.unit, before.guard_unit)):
         plan += Plan((ReloadUnits(),))
     return plan
+
+
+def _plan_withdrawal(before: NetworkParts, state: NetworkState) -> Plan:
+    """The rules last, when nothing is left that they are for."""
+    name, unit = before.network.name, guard_unit_name(before.network.name)
+    steps: list[Step] = []
+    differences: list[Difference] = []
+    if state.guard_active:
+        steps.append(SwitchUnit(unit, "stop"))
+    if state.guard_enabled:
+        steps.append(SwitchUnit(unit, "disable"))
+    if steps:
+        now = _unit_words(enabled=state.guard_enabled, active=state.guard_active)
+        differences.append(state_difference(f"unit {unit}", now, "disabled, inactive"))
+    if state.rules_present:
+        steps.append(WithdrawRules(name, before.script.path))
+        header = f"network {name}: nftables rules"
+        differences.append(state_difference(header, "loaded", "withdrawn"))
+    return Plan(tuple(steps), tuple(differences))
+
+
+def plan_blocks(after: t.Iterable[NetworkParts], observed: Observed) -> Plan:
+    """Delete the blocks that no network has any more. Other blocks are made by the scripts."""
+    wanted = {block for parts in after for block in parts.blocks}
+    stale = tuple(sorted(observed.blocks - wanted))
+    if not stale:
+        return Plan()
+    return Plan(
+        (DeleteBlocks(stale, tuple(sorted(wanted))),),
+        tuple(state_difference(str(block), "present", "absent") for block in stale),
+    )
 
 
 def plan_record(before: File | None, after: File | None, observed: Observed) -> Plan:
@@ -259,7 +323,5 @@ def _withdraw(old: Brought) -> list[Step]:
     return [DeleteAddress(old.router, old.device)] if old.router else []
 
 
-def _unit_words(state: NetworkState) -> str:
-    enabled = "enabled" if state.enabled else "disabled"
-    active = "active" if state.active else "inactive"
-    return f"{enabled}, {active}"
+def _unit_words(*, enabled: bool, active: bool) -> str:
+    return f"{'enabled' if enabled else 'disabled'}, {'active' if active else 'inactive'}"

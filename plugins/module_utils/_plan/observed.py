@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from .._render.artefacts import File
+from .._render.blocks import Block
 from .._render.routes import Route
 
 
@@ -88,7 +89,9 @@ class NetworkState:
     rules_match: bool = False
     enabled: bool = False
     active: bool = False
-    # systemd has not read the unit file as it is now.
+    guard_enabled: bool = False
+    guard_active: bool = False
+    # systemd has not read the unit files as they are now.
     unit_stale: bool = False
 
 
@@ -97,5 +100,6 @@ class Observed:
     files: t.Mapping[str, File] = field(default_factory=dict)
     networks: t.Mapping[str, NetworkState] = field(default_factory=dict)
     daemon: DaemonState = DaemonState()
-    # All that are of ours, whichever network they were made for.
+    # All that the collection made, whichever network they were made for.
     routes: tuple[Route, ...] = ()
+    blocks: frozenset[Block] = frozenset()

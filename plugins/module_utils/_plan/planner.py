@@ -16,7 +16,7 @@ from .._render.strongswan_conf import LIBIPSEC
 from .differences import state_difference
 from .exchange import GRACEFUL
 from .files import removed, written
-from .network import plan_network, plan_record, plan_routes
+from .network import plan_blocks, plan_network, plan_record, plan_routes
 from .observed import NOTHING, DaemonState, Observed, Unfinished
 from .plan import Impact, Plan, joined
 from .steps import HandOver, InstallTrap, ReloadSettings, RestartDaemon, UnloadSecret
@@ -111,6 +111,7 @@ def make_plan(
         + _plan_orphans(before, after, observed.daemon)
         + (_plan_restart(why, observed) if why else Plan())
         + joined(plan_network(before.networks.get(name), None, observed) for name in going)
+        + (plan_blocks(after.networks.values(), observed) if scope.networks else Plan())
         + _plan_records(changed - coming, before, after, observed)
     )
 

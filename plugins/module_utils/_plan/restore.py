@@ -44,6 +44,7 @@ def _network(parts: NetworkParts, kept: Kept) -> NetworkParts:
         script=_as_kept(parts.script, kept),
         rules=_as_kept(parts.rules, kept),
         unit=_as_kept(parts.unit, kept),
+        guard_unit=_as_kept(parts.guard_unit, kept),
     )
 
 

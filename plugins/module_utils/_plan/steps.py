@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 
 from .._render.advanced import SharedSecret
 from .._render.artefacts import File
-from .._render.routes import Route
 from .._render.settings_file import Section
 
 
@@ -295,101 +294,3 @@ class RestartDaemon(Refresh):
 
     def __str__(self) -> str:
         return f"restart the IKE daemon: {self.why}"
-
-
-@dataclass(frozen=True)
-class RunScript(Refresh):
-    """Run a network's script (``start``, ``rules``, ``stop``), as its unit does at boot."""
-
-    network: str
-    path: str
-    verb: str
-    what: str
-    away: tuple[Step, ...] = field(default=(), repr=False)
-
-    def __str__(self) -> str:
-        return f"{self.what} of network {self.network}"
-
-    @property
-    def brought(self) -> tuple[Step, ...]:
-        return self.away
-
-
-@dataclass(frozen=True)
-class DeleteLink(Step):
-    """Remove an interface that the collection made."""
-
-    device: str
-
-    def __str__(self) -> str:
-        return f"delete interface {self.device}"
-
-
-@dataclass(frozen=True)
-class ResetMtu(Step):
-    """An interface that the collection made gets back the MTU that it would have been made with."""
-
-    device: str
-
-    def __str__(self) -> str:
-        return f"reset the mtu of {self.device}"
-
-
-@dataclass(frozen=True)
-class DeleteAddress(Step):
-    address: str
-    device: str
-
-    def __str__(self) -> str:
-        return f"delete address {self.address} from {self.device}"
-
-
-@dataclass(frozen=True)
-class AddRoute(Step):
-    """Put back a route of ours, with the interface that the kernel showed it with."""
-
-    route: Route
-
-    def __str__(self) -> str:
-        return f"add route {self.route}"
-
-
-@dataclass(frozen=True)
-class DeleteRoute(Step):
-    """By its destination, as there is no other route of ours to it."""
-
-    route: Route
-
-    def __str__(self) -> str:
-        return f"delete route {self.route}"
-
-    def undo(self) -> Step | None:
-        return AddRoute(self.route) if self.route.device else None
-
-
-@dataclass(frozen=True)
-class ReloadUnits(Refresh):
-    """systemd ``daemon-reload``, after a unit file came, changed or went."""
-
-    def __str__(self) -> str:
-        return "reload systemd's unit files"
-
-
-@dataclass(frozen=True)
-class SwitchUnit(Step):
-    """``systemctl enable|disable|start|stop`` of a network's unit."""
-
-    unit: str
-    verb: str
-    away: tuple[Step, ...] = field(default=(), repr=False)
-
-    def __str__(self) -> str:
-        return f"{self.verb} {self.unit}"
-
-    @property
-    def brought(self) -> tuple[Step, ...]:
-        return self.away
-
-    def undo(self) -> Step:
-        opposite = {"enable": "disable", "disable": "enable", "start": "stop", "stop": "start"}
-        return SwitchUnit(self.unit, opposite[self.verb])

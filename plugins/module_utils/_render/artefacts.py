@@ -15,13 +15,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from .._model.checks import IPAddress
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
 from . import network_files, nft
 from .advanced import SharedSecret, loadable
+from .blocks import Block, blocks
 from .connection import bypass_section, connection_section, credential_file, secret_owners
+from .network_rules import network_rules
 from .pem import key_id
 from .records import conf_text, connection_text, network_record, secret_id, secrets_section
 from .routes import Route, routes
@@ -86,19 +87,25 @@ class SwanctlFile:
 
 @dataclass(frozen=True)
 class NetworkParts:
-    """A network's files and what is to be live of it while it is switched on."""
+    """A network's files and what is to be live of it.
+
+    Interface, forwarding and routes are live while the network is switched on; rules and blocks
+    always.
+    """
 
     network: VpnNetwork
     script: File
     rules: File
     unit: File
+    guard_unit: File
     ruleset: nft.NetworkRules
     forwarding: tuple[int, ...] = ()
     routes: tuple[Route, ...] = ()
+    blocks: tuple[Block, ...] = ()
 
     @property
     def files(self) -> tuple[File, ...]:
-        return self.rules, self.script, self.unit
+        return self.rules, self.script, self.guard_unit, self.unit
 
 
 @dataclass(frozen=True)
@@ -285,51 +292,19 @@ def _network_parts(gateway: Gateway, name: str, *, userspace: bool) -> NetworkPa
         ),
         File(f"{RECORD_DIR}/{name}.nft", nft.render(nft.table(rules)).encode()),
         File(f"{UNIT_DIR}/{unit_name(name)}", network_files.unit(network).encode()),
+        File(f"{UNIT_DIR}/{guard_unit_name(name)}", network_files.guard_unit(network).encode()),
         rules,
         tuple(sorted(versions)),
         routes(network, rules.vpn_rules),
+        blocks(rules),
     )
 
 
 def unit_name(network: str) -> str:
+    """The unit of a network's interface."""
     return f"tunnelwright-{network}.service"
 
 
-def network_rules(gateway: Gateway, name: str, *, userspace: bool) -> nft.NetworkRules:
-    """What the nftables rules of a network depend on: its tunnels, peers and settings."""
-    network = gateway.networks[name]
-    settings = gateway.settings_of(name)
-    connections = [item for item in gateway.connections_of(name) if item.enabled]
-    return nft.NetworkRules(
-        network=name,
-        ike_interfaces=network.ike_interfaces,
-        # Those of a conf text are not known.
-        peers=None if settings.swanctl_conf else _peers(connections),
-        own=network.network_address,
-        tunnels=tuple(
-            nft.Tunnel(f"{connection.name}/{child.name}", local, remote)
-            for connection in connections
-            for child in connection.children
-            if child.enabled and child.mode == "tunnel"
-            for local, remote in child.selector_pairs
-        ),
-        mss=settings.mss_clamp,
-        ipcomp=settings.ipcomp,
-        userspace=userspace,
-        chains=network.firewall_chains,
-        vpn_rules=tuple(rule for rule in gateway.rules.get(name, ()) if rule.enabled),
-    )
-
-
-def _peers(connections: t.Sequence[IkeConnection]) -> tuple[IPAddress, ...] | None:
-    """The addresses to which the IKE rules can be narrowed; None where they may be any.
-
-    A mobile peer (RFC 4555) and one behind a name or ``%any`` can't be told beforehand.
-    """
-    addresses = []
-    for connection in connections:
-        address = connection.peer_address
-        if address is None or connection.mobike:
-            return None
-        addresses.append(address)
-    return tuple(sorted(set(addresses), key=lambda item: (item.version, int(item)))) or None
+def guard_unit_name(network: str) -> str:
+    """The unit of a network's rules. No name of a network has a dot."""
+    return f"tunnelwright-{network}.guard.service"

@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The script that brings a network up, and the systemd unit that runs it at boot.
+"""The script that brings a network up, and the systemd units that run it at boot.
 
-The module runs the same script, so that a task and a reboot end in the same state. Whatever comes
-from an option reaches the shell quoted, or inside of a here-document that expands nothing.
+The module runs the same script, so that a task and a reboot end in the same state. Each value of an
+option reaches the shell quoted, or inside of a here-document that expands nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from .._model.network import ForeignChain, VpnNetwork
 from . import nft
+from .blocks import Block, blocks
 from .records import MANAGED
 from .routes import lines, routes
 
@@ -44,31 +45,76 @@ def script(network: VpnNetwork, rules: nft.NetworkRules, directory: str = DIRECT
         _forwarding(network, rules),
         _function("add_routes", lines(routes(network, rules.vpn_rules)) or [":"]),
         _rules(rules),
+        _blocks(blocks(rules)),
         _VERBS,
     )
     return "\n".join(parts)
 
 
 def unit(network: VpnNetwork, directory: str = DIRECTORY) -> str:
-    """The service. It follows nftables.service, whose start, reload and stop flush every table."""
+    """The service of the interface, after the network of the host.
+
+    It has no ExecStop: a shutdown must leave interface and rules as they are, while other hosts
+    still send.
+    """
+    command = f"/bin/sh {directory}/{network.name}.sh"
+    guard = f"tunnelwright-{network.name}.guard.service"
+    return f"""{MANAGED}
+[Unit]
+Description=VPN network {network.name}: interface, address, forwarding and routes
+Wants={guard}
+After=network.target nftables.service {guard}
+Before=strongswan.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart={command} start
+{_HARDENING}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def guard_unit(network: VpnNetwork, directory: str = DIRECTORY) -> str:
+    """The service of the rules and blocks, from before the network of the host until the end.
+
+    It follows nftables.service, whose start, reload and stop flush every table. No shutdown stops
+    it, because it has no conflict with shutdown.target.
+    """
     command = f"/bin/sh {directory}/{network.name}.sh"
     return f"""{MANAGED}
 [Unit]
-Description=VPN network {network.name}: interface, address and nftables rules
-After=network.target nftables.service
-Before=strongswan.service
+Description=VPN network {network.name}: nftables rules and guard against cleartext
+DefaultDependencies=no
+Wants=network-pre.target
+Before=network-pre.target
+After=local-fs.target nftables.service
 PartOf=nftables.service
 ReloadPropagatedFrom=nftables.service
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart={command} start
+ExecStart={command} rules
 ExecReload={command} rules
-ExecStop={command} stop
-
+{_HARDENING}
 [Install]
-WantedBy=multi-user.target nftables.service
+WantedBy=sysinit.target nftables.service
+"""
+
+
+# What the tools of the script can bear: nft and ip need CAP_NET_ADMIN and netlink.
+_HARDENING = """CapabilityBoundingSet=CAP_NET_ADMIN
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+NoNewPrivileges=yes
+ProtectHome=yes
+ProtectSystem=full
+RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
 """
 
 
@@ -95,8 +141,8 @@ def brought_by(text: str) -> Brought | None:
 def _head(network: VpnNetwork, directory: str) -> str:
     return f"""#!/bin/sh
 {MANAGED}
-# start: interface, address, forwarding, rules and routes. rules: the nftables rules alone.
-# stop: withdraws the rules; interface and routes stay, for the hosts and for the next start.
+# start: rules, interface, address, forwarding and routes. rules: the nftables rules, and what
+# blocks cleartext where these are gone. stop: withdraws the nftables rules; the rest stays.
 set -eu
 
 table={shlex.quote(nft.table_name(network.name))}
@@ -260,18 +306,40 @@ def _function(name: str, lines: t.Sequence[str]) -> str:
     return f"{name}() {{\n{body}}}\n"
 
 
-_VERBS = """case "${1-}" in
-start)
-    link
-    # Before forwarding, so that nothing leaves in clear in between.
-    nft -f "$rules_file"
-    forwarding
+def _blocks(found: t.Sequence[Block]) -> str:
+    """The function ``block``. The kernel refuses a routing rule that is there already."""
+    commands = []
+    for item in found:
+        if item.kind == "rule":
+            known = f"ip -{item.version} rule list priority {item.rule_priority}"
+            add = shlex.join(["ip", f"-{item.version}", *item.words])
+            commands.append(f"{known} | grep -qF {shlex.quote(item.listed)} || {add} || return")
+    batch = [" ".join(item.words) for item in found if item.kind != "rule"]
+    if batch:
+        commands += ["ip -batch - <<'BLOCKS'", *batch, "BLOCKS"]
+    body = "".join(f"{line}\n" for line in commands or [":"])
+    return f"# block: what no flush of nftables removes.\nblock() {{\n{body}}}\n"
+
+
+_VERBS = """# protect: the rules, and what holds without them. Each is tried, should the other fail.
+protect() {
+    failed=
+    block || failed="the blocks"
+    nft -f "$rules_file" || failed="the nftables rules"
+    [ -z "$failed" ] || fail "could not load $failed"
     hooks
+}
+
+case "${1-}" in
+start)
+    # Before the interface, so that nothing passes in cleartext in between.
+    protect
+    link
+    forwarding
     add_routes
     ;;
 rules)
-    nft -f "$rules_file"
-    hooks
+    protect
     ;;
 stop)
     ruleset=$(nft -a -t list ruleset)

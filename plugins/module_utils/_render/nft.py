@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The own nftables table of a network, and its rules for base chains of somebody else.
+"""The own nftables table of a network, and its rules for base chains of other tables.
 
-Protocols are
-written as numbers: their names need /etc/protocols, where 4 is ``ipencap`` and ``ipip`` is 94.
+Protocols are written as numbers: their names need /etc/protocols, where 4 is ``ipencap`` and
+``ipip`` is 94.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._model.network import ForeignChain
-from .nft_match import IP, NetworkRules, Tunnel, in_clear, protected, selector, traffic
+from .nft_guard import guard
+from .nft_match import IP, HostPair, NetworkRules, Tunnel, protected, selector, traffic
 from .nft_rules import accepted, filtering, going_out, translating, translations
 from .nft_text import LONGEST_COMMENT, Chain, Rule, Table, base, labelled, parse, render, set_of
 
@@ -23,6 +24,7 @@ __all__ = [
     "HOOKS",
     "LONGEST_COMMENT",
     "Chain",
+    "HostPair",
     "NetworkRules",
     "Rule",
     "Table",
@@ -73,13 +75,7 @@ def table(rules: NetworkRules) -> Table:
         # In another table an accept would not stop a masquerade, but a source NAT to what the
         # source is already settles the NAT of the connection.
         Chain("nat_exemption", base("nat", "postrouting", "srcnat - 10"), _nat_exemptions(rules)),
-        Chain("no_leak_forward", base("filter", "forward", "filter - 10"), _leaks(rules)),
-        Chain("no_leak_output", base("filter", "output", "filter - 10"), _own_leaks(rules)),
-        Chain(
-            "no_leak_postrouting",
-            base("filter", "postrouting", "srcnat + 10"),
-            _translated_leaks(rules),
-        ),
+        *guard(rules),
         *filtering(rules),
         # Where packets have the addresses that they have in the tunnel, translated or not.
         Chain("clamp_mss_in", base("filter", "prerouting", "mangle"), _clamps(rules, inwards=True)),
@@ -192,55 +188,6 @@ def _nat_exemptions(rules: NetworkRules) -> tuple[Rule, ...]:
         for tunnel, inwards in found
         for ip in [IP[tunnel.local.version]]
     )
-
-
-def _leaks(rules: NetworkRules) -> tuple[Rule, ...]:
-    """Drop what is for a tunnel but would leave in clear: no SA, no policy, or no route into it.
-
-    What is still to be translated is judged when it is.
-    """
-    later = tuple(
-        Rule(f"{going_out(rules, item)} accept", item.rule.name)
-        for item in translations(rules)
-        if item.of_source
-    )
-    return later + tuple(_leak(rules, tunnel) for tunnel in rules.tunnels)
-
-
-def _leak(rules: NetworkRules, tunnel: Tunnel) -> Rule:
-    match = traffic(rules, tunnel, inwards=False)
-    return labelled(f"{match} {in_clear(rules)} counter drop", tunnel.label)
-
-
-# What a gateway sends itself without its being a leak.
-_OWN = (
-    Rule('oifname "lo" accept', "to this host"),
-    Rule("udp sport { 500, 4500 } accept", "IKE and NAT traversal"),
-    Rule("meta l4proto { 50, 51 } accept", "ESP and AH"),
-)
-
-
-def _own_leaks(rules: NetworkRules) -> tuple[Rule, ...]:
-    """The same for what the gateway sends itself, the tunnel's own packets excepted."""
-    drops = _leaks(rules)
-    return _OWN + drops if drops else ()
-
-
-def _translated_leaks(rules: NetworkRules) -> tuple[Rule, ...]:
-    """The same after translation, and for what was not translated though it should have been.
-
-    That may be a connection that is older than the rule.
-    """
-    found = translations(rules)
-    if not found:
-        return ()
-    missed = tuple(
-        Rule(f"{going_out(rules, item)} {in_clear(rules)} counter drop", item.rule.name)
-        for item in found
-        if item.of_source
-    )
-    tunnels = dict.fromkeys(item.through for item in found)
-    return (*_OWN, *(_leak(rules, tunnel) for tunnel in tunnels), *missed)
 
 
 def _clamps(rules: NetworkRules, *, inwards: bool) -> tuple[Rule, ...]:

@@ -45,13 +45,28 @@ class Tunnel:
 
 
 @dataclass(frozen=True)
+class HostPair:
+    """The selectors of a phase 2 in transport mode, which protects the two gateways themselves.
+
+    ``local`` is None where the selectors name no local address: any address of this host.
+    """
+
+    label: str
+    local: IPNetwork | None
+    remote: IPNetwork
+
+
+@dataclass(frozen=True)
 class NetworkRules:
     """What the rules of a network depend on.
 
-    ``peers`` narrows the auto rules to these addresses: None does not narrow, an empty tuple lets
-    nobody in. ``own`` is the network_address, ``mss`` 0 leaves the MSS alone, ``userspace`` is
-    kernel-libipsec, whose packets the kernel does not know as IPsec. ``vpn_rules`` are those of the
-    operator, in their order, without those that are disabled.
+    ``peers`` narrows the auto rules to these addresses: None does not narrow, an empty tuple
+    accepts no peer. ``own`` is the network_address, ``mss`` 0 leaves the MSS alone, ``userspace``
+    is kernel-libipsec, whose packets the kernel does not know as IPsec. ``vpn_rules`` are the
+    enabled rules of the operator, in their order.
+
+    ``dormant`` are the selectors of tunnels that are switched off: they carry nothing, and their
+    traffic must not leave in cleartext. ``hosts`` are the selectors in transport mode, on or off.
     """
 
     network: str
@@ -59,6 +74,8 @@ class NetworkRules:
     peers: tuple[IPAddress, ...] | None = None
     own: IPNetwork | None = None
     tunnels: tuple[Tunnel, ...] = ()
+    dormant: tuple[Tunnel, ...] = ()
+    hosts: tuple[HostPair, ...] = ()
     mss: int = 0
     ipcomp: bool = False
     userspace: bool = False
@@ -69,6 +86,12 @@ class NetworkRules:
 def traffic(rules: NetworkRules, tunnel: Tunnel, *, inwards: bool) -> str:
     """The match of what a tunnel is for, by its addresses."""
     return f"{selector(tunnel, inwards=inwards)}{_apart_from_own(rules, tunnel, inwards=inwards)}"
+
+
+def to_remote(rules: NetworkRules, tunnel: Tunnel) -> str:
+    """The match of what a tunnel is for, by the destination alone."""
+    destination = f"{IP[tunnel.remote.version]} daddr {tunnel.remote}"
+    return f"{destination}{_apart_from_own(rules, tunnel, inwards=False)}"
 
 
 def selector(tunnel: Tunnel, *, inwards: bool) -> str:
@@ -87,19 +110,30 @@ def protected(rules: NetworkRules, *, inwards: bool) -> str:
 
 
 def _apart_from_own(rules: NetworkRules, tunnel: Tunnel, *, inwards: bool) -> str:
-    """A match that leaves out what lies in the remote network by its number only."""
+    """A match that leaves out the networks in the remote network that lie on this side."""
+    elements = on_this_side(rules, tunnel)
+    if not elements:
+        return ""
+    end = "saddr" if inwards else "daddr"
+    return f" {IP[tunnel.remote.version]} {end} != {set_of(elements)}"
+
+
+def on_this_side(rules: NetworkRules, tunnel: Tunnel) -> tuple[IPNetwork, ...]:
+    """The networks that the remote network contains, and that no tunnel leads to: disjoint."""
     remote = tunnel.remote
     within = (*_LINK_SCOPE[remote.version], tunnel.local, *tunnel.beside)
     aside = [item for item in within if item.prefixlen > remote.prefixlen and overlap(item, remote)]
     if rules.own is not None and overlap(rules.own, remote):
         aside.append(rules.own)
-    if not aside:
-        return ""
     # Collapsed, because a set can't hold networks that overlap.
-    elements = set_of(ipaddress.collapse_addresses(t.cast(t.Any, aside)))
-    return f" {IP[remote.version]} {'saddr' if inwards else 'daddr'} != {elements}"
+    return tuple(ipaddress.collapse_addresses(t.cast(t.Any, aside)))
 
 
-def in_clear(rules: NetworkRules) -> str:
+def leaves_in_cleartext(rules: NetworkRules) -> str:
     """The match of packets that leave the host without going into a tunnel."""
     return f'oifname != "{USERSPACE_DEVICE}"' if rules.userspace else "rt ipsec missing"
+
+
+def arrived_in_cleartext(rules: NetworkRules) -> str:
+    """The match of packets that did not come out of a tunnel."""
+    return f'iifname != "{USERSPACE_DEVICE}"' if rules.userspace else "meta ipsec missing"

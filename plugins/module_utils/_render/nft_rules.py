@@ -52,12 +52,16 @@ class Translation:
         return self.rule.direction == "incoming" or self.rule.one_to_one
 
 
-def translations(rules: NetworkRules) -> tuple[Translation, ...]:
+def translations(
+    rules: NetworkRules, tunnels: t.Iterable[Tunnel] | None = None
+) -> tuple[Translation, ...]:
+    """The translations in ``tunnels``; in those that carry traffic where none are given."""
+    through = rules.tunnels if tunnels is None else tuple(tunnels)
     return tuple(
         found
         for rule in rules.vpn_rules
         if rule.action == "translate"
-        for tunnel in rules.tunnels
+        for tunnel in through
         for found in _in_tunnel(rule, tunnel)
     )
 
@@ -65,11 +69,11 @@ def translations(rules: NetworkRules) -> tuple[Translation, ...]:
 def _in_tunnel(rule: VpnRule, tunnel: Tunnel) -> t.Iterator[Translation]:
     target = ipaddress.ip_network(str(rule.target))
     far = rule.destination if rule.direction == "outgoing" else rule.source
-    ends = [(target, shared) for shared in _common(tunnel.local, rule.destination)]
+    ends = [(target, shared) for shared in common(tunnel.local, rule.destination)]
     if rule.direction == "outgoing":
-        within = _common(tunnel.local, [target]) == [target]
+        within = common(tunnel.local, [target]) == [target]
         ends = [(source, target) for source in rule.source if within]
-    for remote in _common(tunnel.remote, far) if far else [tunnel.remote]:
+    for remote in common(tunnel.remote, far) if far else [tunnel.remote]:
         for inside, outside in ends:
             yield Translation(
                 rule,
@@ -79,7 +83,7 @@ def _in_tunnel(rule: VpnRule, tunnel: Tunnel) -> t.Iterator[Translation]:
             )
 
 
-def _common(network: IPNetwork, others: t.Iterable[IPNetwork]) -> list[IPNetwork]:
+def common(network: IPNetwork, others: t.Iterable[IPNetwork]) -> list[IPNetwork]:
     """What a network has in common with others. Of two that overlap, one contains the other."""
     return [
         max(network, other, key=lambda item: item.prefixlen)
@@ -166,8 +170,49 @@ def accepted(rules: NetworkRules, hook: str) -> tuple[tuple[int, Rule], ...]:
 
 def _filters(rules: NetworkRules, direction: str) -> tuple[VpnRule, ...]:
     return tuple(
-        rule for rule in rules.vpn_rules if rule.action in FILTERS and rule.direction == direction
+        rule
+        for rule in rules.vpn_rules
+        if rule.action in FILTERS and rule.direction == direction and not rule.cleartext
     )
+
+
+def admitted(rules: NetworkRules) -> tuple[Rule, ...]:
+    """The accepts for connections that may pass in cleartext, by their first packet.
+
+    The match is the same for both directions of a connection and before and after a translation.
+    """
+    return tuple(
+        Rule(line.expression.lstrip(), line.comment)
+        for rule in rules.vpn_rules
+        if rule.cleartext
+        for match in _connections(rule)
+        for line in _logged(rules, rule, match, "counter accept")
+    )
+
+
+def _connections(rule: VpnRule) -> tuple[str, ...]:
+    """The match of the connections that a rule names, one for each IP version."""
+    found = []
+    for version in (4, 6):
+        ends = (("saddr", rule.source), ("daddr", rule.destination))
+        own = {end: [item for item in side if item.version == version] for end, side in ends}
+        if all(own[end] for end, side in ends if side):
+            addresses = "".join(
+                f" ct original {IP[version]} {end} {one_of(items)}"
+                for end, items in own.items()
+                if items
+            )
+            found.append(f"{addresses}{_original_service(rule)}")
+    return tuple(found)
+
+
+def _original_service(rule: VpnRule) -> str:
+    """The protocol and the ports of the first packet; a blank is in front."""
+    if rule.protocol == "any":
+        return ""
+    ends = (("proto-src", rule.source_ports), ("proto-dst", rule.destination_ports))
+    ports = "".join(f" ct original {end} {one_of(items)}" for end, items in ends if items)
+    return f" meta l4proto {_NUMBERS[rule.protocol]}{ports}"
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,10 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_mess
     PolicyState,
     encode,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.checks import IPNetwork
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import loadable
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import File
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
     reads_userspace,
@@ -121,6 +123,7 @@ class MemoryHost:
         self.dead = False
         self._vici = MemoryVici(self)
         self.link = MemoryLink(self)
+        self.blocks = MemoryBlocks(self)
         self.nft = MemoryNft()
         self.systemd = MemorySystemd(self)
         self.journal = Journal(str(root / "unfinished"))
@@ -205,6 +208,7 @@ class MemoryHost:
             self.nft.tables.pop(table, None)
         else:
             self.nft.tables[table] = self.text(rules)
+            self.blocks.made |= blocks_in(text)
 
     def text(self, path: str) -> str:
         file = self.files.read(path)
@@ -459,6 +463,8 @@ class MemoryLink:
         self.spis = {SPI}
         self.made_routes: dict[str, Route] = {}
         self.reaches = True
+        # The interface of the default route of IPv4.
+        self.default_route = ""
 
     def sa_indexes(self) -> frozenset[str]:
         return frozenset(self.spis)
@@ -552,6 +558,45 @@ class MemoryLink:
     def ra_default_route_interfaces(self) -> tuple[str, ...]:
         return self.learned
 
+    def way_out(self, network: IPNetwork) -> str:
+        return self.default_route if network.version == 4 else ""
+
+
+class MemoryBlocks:
+    """The policies and routes against cleartext."""
+
+    def __init__(self, host: MemoryHost) -> None:
+        self._host = host
+        self.made: set[Block] = set()
+
+    def present(self) -> frozenset[Block]:
+        return frozenset(self.made)
+
+    def add(self, blocks: t.Iterable[Block]) -> None:
+        for block in blocks:
+            self._host.did(f"add {block}")
+            self.made.add(block)
+
+    def delete(self, blocks: t.Iterable[Block], _kept: t.Iterable[Block]) -> None:
+        for block in blocks:
+            self._host.did(f"delete {block}")
+            self.made.discard(block)
+
+
+def blocks_in(script: str) -> set[Block]:
+    """What the function ``block`` of a script makes."""
+    networks = r"src (\S+) dst (\S+)(?: proto 58 type (\d+))?"
+    policy = rf"^xfrm policy update {networks} dir (\w+) .* action (\w+)$"
+    made = {
+        Block(kind, source, destination, direction, icmp)
+        for source, destination, icmp, direction, kind in re.findall(policy, script, re.MULTILINE)
+    }
+    for kind, target in re.findall(r"^route replace (\w+) (\S+) table", script, re.MULTILINE):
+        made.add(Block(kind, destination=target))
+    for source in re.findall(r"rule add from (\S+) lookup", script):
+        made.add(Block("rule", source))
+    return made
+
 
 class MemoryNft:
     """A table is its text; there are no chains to hook into but those in ``chains``."""
@@ -606,6 +651,9 @@ class MemorySystemd:
     def state(self, unit: str) -> UnitState:
         return UnitState(self.is_enabled(unit), self.is_active(unit), unit in self.stale)
 
+    def states(self, *units: str) -> tuple[UnitState, ...]:
+        return tuple(map(self.state, units))
+
     def daemon_reload(self) -> None:
         self._host.did("daemon-reload")
         self.stale.clear()
@@ -638,5 +686,5 @@ class MemorySystemd:
         text = self._host.text(f"/etc/systemd/system/{unit}")
         if unit.startswith("tunnelwright.rollback."):
             return None
-        ((path, verb),) = re.findall(rf"^Exec{what}=/bin/sh (\S+) (\S+)$", text, re.MULTILINE)
-        return path, verb
+        found = re.findall(rf"^Exec{what}=/bin/sh (\S+) (\S+)$", text, re.MULTILINE)
+        return found[0] if found else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import network_steps, steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.exchange import aside
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
@@ -109,26 +109,37 @@ def _restarted(daemon: DaemonState, wanted: Artefacts) -> DaemonState:
 
 
 def _network_step(step: steps.Step, host: Observed, wanted: Artefacts) -> Observed:
-    if isinstance(step, steps.SwitchUnit):
+    if isinstance(step, network_steps.SwitchUnit):
         name = step.unit[len("tunnelwright-") : -len(".service")]
+        if name.endswith(".guard"):
+            return _guard_switched(step.verb, host, name.rpartition(".")[0], wanted)
         state = host.networks.get(name, NetworkState())
         if step.verb in ("enable", "disable"):
             return _with(host, name, replace(state, enabled=step.verb == "enable"))
         if step.verb == "stop":
-            state = replace(state, active=False, rules_present=False, rules_match=False)
-            return _with(host, name, state)
-        host = _routed(host, name, wanted)
+            return _with(host, name, replace(state, active=False))
+        host = _protected(_routed(host, name, wanted), name, wanted)
+        state = host.networks[name]
         return _with(host, name, _started(replace(state, active=True), name, wanted))
-    if isinstance(step, steps.RunScript):
-        state = host.networks.get(step.network, NetworkState())
-        if step.verb == "stop":
-            return _with(host, step.network, replace(state, rules_present=False, rules_match=False))
-        host = _routed(host, step.network, wanted) if step.verb == "start" else host
+    if isinstance(step, network_steps.RunScript):
+        host = _protected(host, step.network, wanted)
+        if step.verb == "rules":
+            return host
+        host = _routed(host, step.network, wanted)
+        state = host.networks[step.network]
         return _with(host, step.network, _started(state, step.network, wanted))
-    if isinstance(step, steps.DeleteRoute):
+    if isinstance(step, network_steps.LoadRules):
+        return _protected(host, step.network, wanted)
+    if isinstance(step, network_steps.WithdrawRules):
+        state = host.networks.get(step.network, NetworkState())
+        return _with(host, step.network, replace(state, rules_present=False, rules_match=False))
+    if isinstance(step, network_steps.DeleteBlocks):
+        assert host.blocks >= {*step.blocks}
+        return replace(host, blocks=host.blocks - {*step.blocks})
+    if isinstance(step, network_steps.DeleteRoute):
         rest = tuple(route for route in host.routes if route != step.route)
         return replace(host, routes=rest)
-    if isinstance(step, steps.DeleteLink):
+    if isinstance(step, network_steps.DeleteLink):
         return replace(
             host,
             routes=tuple(route for route in host.routes if route.device != step.device),
@@ -139,7 +150,7 @@ def _network_step(step: steps.Step, host: Observed, wanted: Artefacts) -> Observ
                 for name, state in host.networks.items()
             },
         )
-    if isinstance(step, steps.DeleteAddress):
+    if isinstance(step, network_steps.DeleteAddress):
         return replace(
             host,
             networks={
@@ -151,14 +162,30 @@ def _network_step(step: steps.Step, host: Observed, wanted: Artefacts) -> Observ
                 for name, state in host.networks.items()
             },
         )
-    if isinstance(step, steps.ResetMtu):
+    if isinstance(step, network_steps.ResetMtu):
         networks = {
             name: replace(state, mtu=1500) if _device(name, wanted) == step.device else state
             for name, state in host.networks.items()
         }
         return replace(host, networks=networks)
-    assert isinstance(step, (steps.ReloadSettings, steps.ReloadUnits)), step
+    assert isinstance(step, (steps.ReloadSettings, network_steps.ReloadUnits)), step
     return host
+
+
+def _guard_switched(verb: str, host: Observed, name: str, wanted: Artefacts) -> Observed:
+    if verb == "start":
+        host = _protected(host, name, wanted)
+    state = host.networks.get(name, NetworkState())
+    if verb in ("enable", "disable"):
+        return _with(host, name, replace(state, guard_enabled=verb == "enable"))
+    return _with(host, name, replace(state, guard_active=verb == "start"))
+
+
+def _protected(host: Observed, name: str, wanted: Artefacts) -> Observed:
+    """The rules and blocks of a network are loaded."""
+    state = host.networks.get(name, NetworkState())
+    host = replace(host, blocks=host.blocks | {*wanted.networks[name].blocks})
+    return _with(host, name, replace(state, rules_present=True, rules_match=True))
 
 
 def _routed(host: Observed, name: str, wanted: Artefacts) -> Observed:
@@ -182,8 +209,6 @@ def _started(state: NetworkState, name: str, wanted: Artefacts) -> NetworkState:
         mtu=parts.network.mtu or state.mtu or 1500,
         addresses=tuple(dict.fromkeys((*state.addresses, *router))),
         forwarding=state.forwarding | frozenset(parts.forwarding),
-        rules_present=True,
-        rules_match=True,
     )
 
 

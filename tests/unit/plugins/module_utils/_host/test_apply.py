@@ -24,7 +24,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link impo
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.observe import daemon_state
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import network_steps, steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
     Observed,
@@ -44,6 +44,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefac
     File,
     artefacts,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
@@ -70,7 +71,8 @@ def carry_out(host: t.Any, *what: steps.Step) -> None:
 
 class TestSteps:
     def test_every_step_has_an_effect(self) -> None:
-        kinds = {kind for kind in vars(steps).values() if isinstance(kind, type)}
+        named = (*vars(steps).values(), *vars(network_steps).values())
+        kinds = {kind for kind in named if isinstance(kind, type)}
         leaves = {
             kind
             for kind in kinds
@@ -106,40 +108,49 @@ class TestSteps:
         assert host.vici.up == {}
 
     def test_daemon(self, host: t.Any) -> None:
-        carry_out(host, steps.ReloadSettings(), steps.RestartDaemon("why"), steps.ReloadUnits())
+        carry_out(
+            host, steps.ReloadSettings(), steps.RestartDaemon("why"), network_steps.ReloadUnits()
+        )
         assert host.log == ["reload settings", "restart", "daemon-reload"]
 
     def test_links(self, host: t.Any) -> None:
-        carry_out(host, steps.DeleteAddress("198.51.100.1/24", "eth0"))
+        carry_out(host, network_steps.DeleteAddress("198.51.100.1/24", "eth0"))
         assert host.link.devices["eth0"].addresses == ()
-        carry_out(host, steps.DeleteLink("eth0"))
+        carry_out(host, network_steps.DeleteLink("eth0"))
         assert host.link.devices == {}
 
     def test_routes(self, host: t.Any) -> None:
         route = Route(ipaddress.ip_network("10.5.0.0/16"), None, "eth0")
-        carry_out(host, steps.AddRoute(route))
+        carry_out(host, network_steps.AddRoute(route))
         assert host.link.routes() == (route,)
         # By its destination, whatever leads there.
-        carry_out(host, steps.DeleteRoute(replace(route, device="eth9")))
+        carry_out(host, network_steps.DeleteRoute(replace(route, device="eth9")))
         assert host.link.routes() == ()
-        carry_out(host, steps.DeleteRoute(route))
-        carry_out(host, steps.AddRoute(replace(route, device="gone")))
+        carry_out(host, network_steps.DeleteRoute(route))
+        carry_out(host, network_steps.AddRoute(replace(route, device="gone")))
         assert host.link.routes() == ()
+
+    def test_blocks(self, host: t.Any) -> None:
+        block = Block("block", "10.1.0.0/24", "10.2.0.0/24", "out")
+        carry_out(host, network_steps.AddBlocks((block,)))
+        assert host.blocks.present() == {block}
+        carry_out(host, network_steps.DeleteBlocks((block,)))
+        assert host.blocks.present() == frozenset()
 
     @pytest.mark.parametrize(("parent", "mtu"), [("", 1500), ("eth1", 9000)])
     def test_mtu(self, host: t.Any, parent: str, mtu: int) -> None:
         host.link.devices["eth1"] = LinkState("", 9000, True, ())
         host.link.devices["lan"] = LinkState("x", 1300, True, (), parent=parent)
-        carry_out(host, steps.ResetMtu("lan"))
+        carry_out(host, network_steps.ResetMtu("lan"))
         assert host.link.devices["lan"].mtu == mtu
 
     @pytest.mark.parametrize(
         "step",
         [
-            steps.ResetMtu("gone"),
-            steps.DeleteLink("gone"),
-            steps.DeleteAddress("10.1.0.1/24", "gone"),
-            steps.DeleteAddress("10.1.0.1/24", "eth0"),
+            network_steps.ResetMtu("gone"),
+            network_steps.DeleteLink("gone"),
+            network_steps.DeleteAddress("10.1.0.1/24", "gone"),
+            network_steps.DeleteAddress("10.1.0.1/24", "eth0"),
         ],
     )
     def test_links_that_are_gone_already(self, host: t.Any, step: steps.Step) -> None:
@@ -150,8 +161,16 @@ class TestSteps:
         calls = []
         host.files.write(FILE)
         host.run = lambda argv, stdin: (calls.append((argv, stdin)), (0, "", ""))[1]
-        carry_out(host, steps.RunScript("lan", "/a", "rules", "replace"))
-        assert calls == [(["/bin/sh", "/a", "rules"], "")]
+        carry_out(
+            host,
+            network_steps.RunScript("lan", "/a", "start", "replace"),
+            network_steps.LoadRules("lan", "/a"),
+            network_steps.WithdrawRules("lan", "/a"),
+            # Taken back to where the network was not there.
+            network_steps.WithdrawRules("lan", "/gone"),
+        )
+        verbs = ["start", "rules", "stop"]
+        assert calls == [(["/bin/sh", "/a", verb], "") for verb in verbs]
 
     @pytest.mark.parametrize(
         ("answer", "detail"),
@@ -165,7 +184,7 @@ class TestSteps:
         host.files.write(FILE)
         host.run = lambda _argv, _stdin: answer
         with pytest.raises(HostError) as raised:
-            carry_out(host, steps.RunScript("lan", "/a", "rules", "replace the rules"))
+            carry_out(host, network_steps.RunScript("lan", "/a", "rules", "replace the rules"))
         assert raised.value.operation == "replace the rules of network lan"
         assert raised.value.detail.startswith(detail)
 
@@ -246,7 +265,7 @@ class TestTakenBack:
             carry_out(
                 host,
                 steps.WriteFile(FILE),
-                steps.ReloadUnits(),
+                network_steps.ReloadUnits(),
                 steps.WriteFile(File("/b", b"")),
                 steps.ReloadSettings(),
                 steps.LoadConnection("x", SECTION),
@@ -269,7 +288,9 @@ class TestTakenBack:
         host.run = lambda _argv, _stdin: (1, "", "no")
         with pytest.raises(HostError, match=r"no; what had been done was taken back$"):
             carry_out(
-                host, steps.WriteFile(FILE), steps.RunScript("lan", "/a", "start", "bring up")
+                host,
+                steps.WriteFile(FILE),
+                network_steps.RunScript("lan", "/a", "start", "bring up"),
             )
 
     def test_what_came_along_goes_when_the_rest_is_as_before(self, host: t.Any) -> None:
@@ -280,9 +301,11 @@ class TestTakenBack:
         with pytest.raises(HostError, match=r"was taken back$"):
             carry_out(
                 host,
-                steps.RunScript("lan", "/b", "start", "go", (steps.DeleteLink("vpn-lan"),)),
-                steps.RunScript(
-                    "b", "/a", "start", "go", (steps.DeleteAddress("10.1.0.1/24", "eth1"),)
+                network_steps.RunScript(
+                    "lan", "/b", "start", "go", (network_steps.DeleteLink("vpn-lan"),)
+                ),
+                network_steps.RunScript(
+                    "b", "/a", "start", "go", (network_steps.DeleteAddress("10.1.0.1/24", "eth1"),)
                 ),
                 steps.LoadConnection("x", SECTION),
             )
@@ -312,7 +335,7 @@ class TestTakenBack:
     def test_when_it_fails_as_before_that_is_not_said_twice(self, host: t.Any) -> None:
         host.files.write(FILE)
         host.run = lambda _argv, _stdin: (1, "", "no")
-        script = steps.RunScript("lan", "/a", "rules", "replace the rules")
+        script = network_steps.RunScript("lan", "/a", "rules", "replace the rules")
         with pytest.raises(HostError) as raised:
             carry_out(host, script)
         assert raised.value.detail == "no; taking back what had been done failed in the same way"
@@ -336,7 +359,7 @@ class TestTakenBack:
         host.link.devices["vpn-lan"] = LinkState("bridge", 1500, True, ())
         host.failing = {"load x"}
         with pytest.raises(HostError, match=r"was taken back$"):
-            carry_out(host, steps.DeleteLink("vpn-lan"), steps.LoadConnection("x", SECTION))
+            carry_out(host, network_steps.DeleteLink("vpn-lan"), steps.LoadConnection("x", SECTION))
 
     @pytest.mark.parametrize("edit", ["new", "changed", "gone"])
     @pytest.mark.parametrize("when", ["before", "after"])

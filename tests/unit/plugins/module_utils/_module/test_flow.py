@@ -220,7 +220,7 @@ class TestResult:
         assert machine.run("ipsec_phase1", **other)["changed"] is False
         assert machine.run("ipsec_phase1", **PHASE1)["actions"] == ["load connection site-b"]
         assert machine.run("vpn_network", **NETWORK)["actions"] == [
-            "replace the nftables rules of network lan"
+            "load the nftables rules of network lan"
         ]
 
 

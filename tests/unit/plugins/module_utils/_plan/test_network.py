@@ -12,8 +12,12 @@ from dataclasses import replace
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network import (
+    plan_blocks,
     plan_network,
     plan_record,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_steps import (
+    DeleteBlocks,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     NetworkState,
@@ -25,6 +29,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefac
     NetworkParts,
     artefacts,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
     connection,
@@ -34,9 +39,13 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
 
 NFT, SCRIPT = "/etc/tunnelwright/lan.nft", "/etc/tunnelwright/lan.sh"
 UNIT = "/etc/systemd/system/tunnelwright-lan.service"
-SERVICE = "tunnelwright-lan.service"
-WRITES = [f"write {NFT}", f"write {SCRIPT}", f"write {UNIT}", "reload systemd's unit files"]
-REMOVES = [f"remove {NFT}", f"remove {SCRIPT}", f"remove {UNIT}", "reload systemd's unit files"]
+GUARD_UNIT = "/etc/systemd/system/tunnelwright-lan.guard.service"
+SERVICE, GUARD = "tunnelwright-lan.service", "tunnelwright-lan.guard.service"
+FILES = (NFT, SCRIPT, GUARD_UNIT, UNIT)
+WRITES = [*(f"write {path}" for path in FILES), "reload systemd's unit files"]
+REMOVES = [*(f"remove {path}" for path in FILES), "reload systemd's unit files"]
+LOAD = "load the nftables rules of network lan"
+WITHDRAW = [f"stop {GUARD}", f"disable {GUARD}", "withdraw the nftables rules of network lan"]
 ETH = {"interface_network": "eth1"}
 
 
@@ -56,13 +65,18 @@ LIVE = NetworkState(
     rules_match=True,
     enabled=True,
     active=True,
+    guard_enabled=True,
+    guard_active=True,
 )
 DEAD = NetworkState()
+# Of a network that is switched off, the guard is left.
+QUIET = replace(DEAD, rules_present=True, rules_match=True, guard_enabled=True, guard_active=True)
 
 
 def holding(made: NetworkParts | None, state: NetworkState = LIVE, **changes: t.Any) -> Observed:
     files = {file.path: file for file in made.files} if made else {}
-    return Observed(files, {"lan": replace(state, **changes)})
+    blocks = frozenset(made.blocks) if made else frozenset()
+    return Observed(files, {"lan": replace(state, **changes)}, blocks=blocks)
 
 
 def differences(plan: Plan) -> list[tuple[str, str, str]]:
@@ -72,9 +86,17 @@ def differences(plan: Plan) -> list[tuple[str, str, str]]:
 class TestOn:
     def test_new(self) -> None:
         plan = plan_network(None, ON, holding(None, DEAD))
-        assert plan.actions == [*WRITES, f"start {SERVICE}", f"enable {SERVICE}"]
-        assert [item.header for item in plan.differences][:3] == [NFT, SCRIPT, UNIT]
-        assert differences(plan)[3:] == [
+        assert plan.actions == [
+            *WRITES,
+            LOAD,
+            f"start {GUARD}",
+            f"enable {GUARD}",
+            f"start {SERVICE}",
+            f"enable {SERVICE}",
+        ]
+        assert [item.header for item in plan.differences][:4] == [*FILES]
+        assert differences(plan)[4:] == [
+            (f"unit {GUARD}", "disabled, inactive", "enabled, active"),
             ("network lan: interface vpn-lan", "absent", "present, up"),
             ("network lan: address of vpn-lan", "none", "10.1.0.1/24"),
             ("network lan: IPv4 forwarding", "off", "on"),
@@ -88,6 +110,9 @@ class TestOn:
     def test_nothing_known_of_it(self) -> None:
         assert plan_network(None, ON, Observed()).actions == [
             *WRITES,
+            LOAD,
+            f"start {GUARD}",
+            f"enable {GUARD}",
             f"start {SERVICE}",
             f"enable {SERVICE}",
         ]
@@ -113,7 +138,7 @@ class TestOn:
         assert (header in differences(plan)) is resets
 
     def test_switched_on(self) -> None:
-        plan = plan_network(OFF, ON, holding(OFF, DEAD))
+        plan = plan_network(OFF, ON, holding(OFF, QUIET))
         assert plan.actions == [f"start {SERVICE}", f"enable {SERVICE}"]
 
     @pytest.mark.parametrize(
@@ -121,22 +146,22 @@ class TestOn:
         [
             (
                 {"device_exists": False},
-                "bring up interface and rules of network lan",
+                "bring up interface and routes of network lan",
                 ("network lan: interface vpn-lan", "absent", "present, up"),
             ),
             (
                 {"device_up": False},
-                "bring up interface and rules of network lan",
+                "bring up interface and routes of network lan",
                 ("network lan: interface vpn-lan", "down", "up"),
             ),
             (
                 {"addresses": ()},
-                "bring up interface and rules of network lan",
+                "bring up interface and routes of network lan",
                 ("network lan: address of vpn-lan", "none", "10.1.0.1/24"),
             ),
             (
                 {"forwarding": frozenset({6})},
-                "bring up interface and rules of network lan",
+                "bring up interface and routes of network lan",
                 ("network lan: IPv4 forwarding", "off", "on"),
             ),
             (
@@ -146,8 +171,18 @@ class TestOn:
             ),
             (
                 {"rules_match": False, "rules_present": False},
-                "replace the nftables rules of network lan",
+                LOAD,
                 ("network lan: nftables rules", "not loaded", "loaded"),
+            ),
+            (
+                {"guard_enabled": False},
+                f"enable {GUARD}",
+                (f"unit {GUARD}", "disabled, active", "enabled, active"),
+            ),
+            (
+                {"guard_active": False},
+                f"start {GUARD}",
+                (f"unit {GUARD}", "enabled, inactive", "enabled, active"),
             ),
             (
                 {"enabled": False},
@@ -169,9 +204,9 @@ class TestOn:
         assert differences(plan) == [difference]
 
     def test_one_run_of_the_script_for_all_that_is_lacking(self) -> None:
-        plan = plan_network(ON, ON, holding(ON, device_up=False, addresses=(), rules_match=False))
-        assert plan.actions == ["bring up interface and rules of network lan"]
-        assert len(plan.differences) == 3
+        plan = plan_network(ON, ON, holding(ON, device_up=False, addresses=()))
+        assert plan.actions == ["bring up interface and routes of network lan"]
+        assert len(plan.differences) == 2
 
     @pytest.mark.parametrize(("mtu", "now"), [(1400, "1500"), (1500, None)])
     def test_mtu(self, mtu: int, now: str | None) -> None:
@@ -188,15 +223,39 @@ class TestOn:
         """They differ from what is live; the file says so, and says it once."""
         after = parts(connection(child()))
         plan = plan_network(ON, after, holding(ON, rules_match=False))
-        assert plan.actions == [f"write {NFT}", "replace the nftables rules of network lan"]
-        assert [item.header for item in plan.differences] == [NFT]
+        assert plan.actions == [
+            f"write {NFT}",
+            f"write {SCRIPT}",
+            "replace the nftables rules of network lan",
+        ]
+        assert [item.header for item in plan.differences] == [
+            NFT,
+            SCRIPT,
+            "network lan: blocks against cleartext",
+        ]
 
-    @pytest.mark.parametrize("path", [NFT, SCRIPT, UNIT])
+    def test_blocks_that_another_program_has_deleted(self) -> None:
+        made = parts(connection(child()))
+        host = holding(made)
+        plan = plan_network(made, made, replace(host, blocks=frozenset([*host.blocks][1:])))
+        assert plan.actions == ["replace the nftables rules of network lan"]
+        assert differences(plan) == [("network lan: blocks against cleartext", "2 of 3", "3")]
+
+    def test_rules_that_come_back_take_no_block_along(self) -> None:
+        """Of what is taken back, only the blocks that the run has made go."""
+        made = parts(connection(child()))
+        host = holding(made)
+        gone = sorted(host.blocks)[0]
+        plan = plan_network(made, made, replace(host, blocks=host.blocks - {gone}))
+        (away,) = (item for step in plan.steps for item in step.brought)
+        assert away == DeleteBlocks((gone,))
+
+    @pytest.mark.parametrize("path", FILES)
     def test_drift_of_files(self, path: str) -> None:
         host = holding(ON)
         host = replace(host, files={**host.files, path: replace(host.files[path], data=b"x")})
         plan = plan_network(ON, ON, host)
-        again = ["reload systemd's unit files"] if path == UNIT else []
+        again = ["reload systemd's unit files"] if path in (UNIT, GUARD_UNIT) else []
         assert plan.actions == [f"write {path}", *again]
         assert [item.header for item in plan.differences] == [path]
 
@@ -222,7 +281,7 @@ class TestAddresses:
         # The other way round, the kernel would take the new one along.
         assert plan_network(before, after, host).actions == [
             f"delete address 10.1.0.1/24 from {before.network.device}",
-            "bring up interface and rules of network lan",
+            "bring up interface and routes of network lan",
         ]
 
     def test_none(self) -> None:
@@ -257,7 +316,7 @@ class TestMoved:
         "after", [{"interface": "lan0"}, {"interface": "lan0", "state": "stopped"}]
     )
     def test_while_it_was_off(self, after: dict[str, str]) -> None:
-        plan = plan_network(OFF, parts(**after), holding(OFF, DEAD))
+        plan = plan_network(OFF, parts(**after), holding(OFF, QUIET))
         assert not any(action.startswith("delete") for action in plan.actions)
 
     def test_and_switched_off(self) -> None:
@@ -329,18 +388,38 @@ class TestOff:
             ("network lan: power", "enabled, active", "disabled, inactive")
         ]
 
+    def test_the_guard_stays(self) -> None:
+        """And is put back, as the rules of a network that is on are."""
+        tunnel = connection(child())
+        off = parts(tunnel, state="stopped")
+        assert plan_network(off, off, holding(off, QUIET)) == Plan()
+        on = parts(tunnel)
+        assert plan_network(on, off, holding(on, rules_match=False)).actions == [
+            f"write {NFT}",
+            "replace the nftables rules of network lan",
+            f"stop {SERVICE}",
+            f"disable {SERVICE}",
+            "delete interface vpn-lan",
+        ]
+        plan = plan_network(off, off, holding(off, DEAD))
+        assert plan.actions == [LOAD, f"start {GUARD}", f"enable {GUARD}"]
+        assert "10.2.0.0/24" in off.rules.data.decode()
+        assert off.blocks == parts(tunnel).blocks
+
     def test_nothing_to_do(self) -> None:
-        assert plan_network(OFF, OFF, holding(OFF, DEAD)) == Plan()
+        assert plan_network(OFF, OFF, holding(OFF, QUIET)) == Plan()
 
     def test_new(self) -> None:
-        assert plan_network(None, OFF, holding(None, DEAD)).actions == WRITES
+        assert plan_network(None, OFF, holding(None, DEAD)).actions == [
+            *WRITES,
+            LOAD,
+            f"start {GUARD}",
+            f"enable {GUARD}",
+        ]
 
     def test_drift(self) -> None:
         plan = plan_network(OFF, OFF, holding(OFF, active=False, enabled=False, addresses=()))
-        assert plan.actions == [
-            "withdraw the rules of network lan",
-            "delete interface vpn-lan",
-        ]
+        assert plan.actions == ["delete interface vpn-lan"]
 
     def test_attached(self) -> None:
         on, off = parts(**ETH), parts(**ETH, state="stopped")
@@ -364,21 +443,77 @@ class TestGone:
             f"stop {SERVICE}",
             f"disable {SERVICE}",
             "delete interface vpn-lan",
+            *WITHDRAW,
             *REMOVES,
         ]
         assert [item.header for item in plan.differences] == [
             "network lan: power",
-            NFT,
-            SCRIPT,
-            UNIT,
+            f"unit {GUARD}",
+            "network lan: nftables rules",
+            *FILES,
         ]
 
     def test_removed_while_off(self) -> None:
-        assert plan_network(OFF, None, holding(OFF, DEAD)).actions == REMOVES
+        assert plan_network(OFF, None, holding(OFF, QUIET)).actions == [*WITHDRAW, *REMOVES]
 
     def test_gone_already(self) -> None:
         assert plan_network(ON, None, Observed()) == Plan()
         assert plan_network(None, None, Observed()) == Plan()
+
+
+class TestEarlierVersion:
+    """A host that version 0.1.0 has configured: one unit, which withdrew the rules at its stop."""
+
+    def test_the_next_run_brings_the_guard(self) -> None:
+        made = parts(connection(child()))
+        host = holding(made, guard_enabled=False, guard_active=False, rules_match=False)
+        old = {path: replace(host.files[path], data=b"old") for path in (NFT, SCRIPT, UNIT)}
+        plan = plan_network(made, made, Observed(old, host.networks))
+        assert plan.actions == [
+            *WRITES,
+            "replace the nftables rules of network lan",
+            f"start {GUARD}",
+            f"enable {GUARD}",
+        ]
+
+    def test_rules_of_a_network_that_is_off(self) -> None:
+        off = parts(connection(child()), state="stopped")
+        host = holding(off, DEAD)
+        del t.cast("dict[str, File]", host.files)[GUARD_UNIT]
+        plan = plan_network(off, off, replace(host, blocks=frozenset()))
+        assert plan.actions == [
+            f"write {GUARD_UNIT}",
+            "reload systemd's unit files",
+            LOAD,
+            f"start {GUARD}",
+            f"enable {GUARD}",
+        ]
+
+    def test_removed(self) -> None:
+        """By the verb that its script has, too."""
+        host = holding(ON, guard_enabled=False, guard_active=False)
+        del t.cast("dict[str, File]", host.files)[GUARD_UNIT]
+        assert plan_network(ON, None, host).actions == [
+            f"stop {SERVICE}",
+            f"disable {SERVICE}",
+            "delete interface vpn-lan",
+            WITHDRAW[-1],
+            *(f"remove {path}" for path in (NFT, SCRIPT, UNIT)),
+            "reload systemd's unit files",
+        ]
+
+
+class TestBlocks:
+    def test_of_no_network_any_more(self) -> None:
+        made = parts(connection(child()))
+        stale = Block("block", "10.9.0.0/24", "10.8.0.0/24", "out")
+        host = Observed(blocks=frozenset({stale, *made.blocks}))
+        plan = plan_blocks([made], host)
+        assert plan.steps == (DeleteBlocks((stale,), made.blocks),)
+        assert differences(plan) == [
+            ("block policy out 10.9.0.0/24 to 10.8.0.0/24", "present", "absent")
+        ]
+        assert plan_blocks([made], Observed(blocks=frozenset(made.blocks))) == Plan()
 
 
 class TestRecord:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import MASK, Secret
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import network_steps, steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.differences import (
     file_difference,
     state_difference,
@@ -31,6 +31,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefac
     PUBLIC,
     File,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,7 +98,7 @@ class TestDifferences:
 class TestPlan:
     CHILD: t.ClassVar = Impact("b/lan", "child", "it is closed")
     PENDING: t.ClassVar = Impact("c", "pending", "it goes on")
-    ONE: t.ClassVar = Plan((steps.ReloadUnits(),), (Difference("a", "b", "c"),), (CHILD,))
+    ONE: t.ClassVar = Plan((network_steps.ReloadUnits(),), (Difference("a", "b", "c"),), (CHILD,))
     TWO: t.ClassVar = Plan((steps.ReloadSettings(),), (Difference("d", "e", "f"),), (PENDING,))
 
     def test_whether_there_is_anything_to_do(self) -> None:
@@ -107,7 +108,7 @@ class TestPlan:
     def test_one_after_the_other(self) -> None:
         assert (
             Plan(
-                (steps.ReloadUnits(), steps.ReloadSettings()),
+                (network_steps.ReloadUnits(), steps.ReloadSettings()),
                 (Difference("a", "b", "c"), Difference("d", "e", "f")),
                 (self.CHILD, self.PENDING),
             )
@@ -140,6 +141,7 @@ class TestPlan:
         assert IMPACTS == ("none", "pending", "child", "ike")
 
 
+BLOCK = Block("block", "10.1.0.0/24", "10.2.0.0/24", "out")
 ROUTE = Route(ipaddress.ip_network("10.5.0.0/16"), None, "eth1")
 FILE, OLD = File("/a", b"new"), File("/a", b"old")
 SHARED, OLD_SHARED = (SharedSecret("ike-x", "IKE", (), Secret(text)) for text in (b"new", b"old"))
@@ -208,35 +210,55 @@ NEW_SECTION, OLD_SECTION = {"version": "2"}, {"version": "1"}
         ),
         (steps.InstallTrap("x", "net"), "install the policy of x/net", None),
         (steps.UninstallTrap("x", "net"), "uninstall the trap of x/net", None),
-        (steps.ResetMtu("vpn-lan"), "reset the mtu of vpn-lan", None),
-        (steps.DeleteLink("vpn-lan"), "delete interface vpn-lan", None),
         (
-            steps.DeleteAddress("10.1.0.1/24", "eth1"),
+            network_steps.LoadRules("lan", "/a.sh"),
+            "load the nftables rules of network lan",
+            network_steps.WithdrawRules("lan", "/a.sh"),
+        ),
+        (
+            network_steps.WithdrawRules("lan", "/a.sh"),
+            "withdraw the nftables rules of network lan",
+            network_steps.LoadRules("lan", "/a.sh"),
+        ),
+        (
+            network_steps.AddBlocks((BLOCK,)),
+            "add the block policy out 10.1.0.0/24 to 10.2.0.0/24 against cleartext",
+            None,
+        ),
+        (
+            network_steps.DeleteBlocks((BLOCK, BLOCK), (BLOCK,)),
+            "delete the block policy out 10.1.0.0/24 to 10.2.0.0/24 and 1 more against cleartext",
+            network_steps.AddBlocks((BLOCK, BLOCK)),
+        ),
+        (network_steps.ResetMtu("vpn-lan"), "reset the mtu of vpn-lan", None),
+        (network_steps.DeleteLink("vpn-lan"), "delete interface vpn-lan", None),
+        (
+            network_steps.DeleteAddress("10.1.0.1/24", "eth1"),
             "delete address 10.1.0.1/24 from eth1",
             None,
         ),
-        (steps.AddRoute(ROUTE), f"add route {ROUTE}", None),
-        (steps.DeleteRoute(ROUTE), f"delete route {ROUTE}", steps.AddRoute(ROUTE)),
-        (steps.DeleteRoute(replace(ROUTE, device="")), "delete route 10.5.0.0/16", None),
+        (network_steps.AddRoute(ROUTE), f"add route {ROUTE}", None),
+        (network_steps.DeleteRoute(ROUTE), f"delete route {ROUTE}", network_steps.AddRoute(ROUTE)),
+        (network_steps.DeleteRoute(replace(ROUTE, device="")), "delete route 10.5.0.0/16", None),
         (
-            steps.SwitchUnit("x.service", "start"),
+            network_steps.SwitchUnit("x.service", "start"),
             "start x.service",
-            steps.SwitchUnit("x.service", "stop"),
+            network_steps.SwitchUnit("x.service", "stop"),
         ),
         (
-            steps.SwitchUnit("x.service", "stop"),
+            network_steps.SwitchUnit("x.service", "stop"),
             "stop x.service",
-            steps.SwitchUnit("x.service", "start"),
+            network_steps.SwitchUnit("x.service", "start"),
         ),
         (
-            steps.SwitchUnit("x.service", "enable"),
+            network_steps.SwitchUnit("x.service", "enable"),
             "enable x.service",
-            steps.SwitchUnit("x.service", "disable"),
+            network_steps.SwitchUnit("x.service", "disable"),
         ),
         (
-            steps.SwitchUnit("x.service", "disable"),
+            network_steps.SwitchUnit("x.service", "disable"),
             "disable x.service",
-            steps.SwitchUnit("x.service", "enable"),
+            network_steps.SwitchUnit("x.service", "enable"),
         ),
     ],
 )
@@ -250,8 +272,8 @@ def test_steps(step: steps.Step, says: str, back: steps.Step | None) -> None:
     [
         (steps.ReloadSettings(), "reload the settings of the IKE daemon"),
         (steps.RestartDaemon("why"), "restart the IKE daemon: why"),
-        (steps.RunScript("lan", "/a.sh", "rules", "replace"), "replace of network lan"),
-        (steps.ReloadUnits(), "reload systemd's unit files"),
+        (network_steps.RunScript("lan", "/a.sh", "rules", "replace"), "replace of network lan"),
+        (network_steps.ReloadUnits(), "reload systemd's unit files"),
     ],
 )
 def test_what_reads_files_is_taken_back_by_reading_them_again(step: steps.Step, says: str) -> None:
@@ -277,7 +299,7 @@ def test_no_step_shows_what_it_carries(step: steps.Step) -> None:
 
 
 def test_every_step_is_tested_here() -> None:
-    assert len(_kinds(steps.Step)) == 27
+    assert len(_kinds(steps.Step)) == 31
 
 
 def _kinds(kind: type) -> set[type]:

@@ -126,6 +126,7 @@ class TestScope:
             {path: file for path, file in host.files.items() if path not in gone},
             {**host.networks, "dmz": replace(host.networks["dmz"], rules_match=False)},
             DaemonState(secrets=host.daemon.secrets, connections={"admin": {}}),
+            blocks=host.blocks,
         )
         assert make_plan(whole, whole, drifted, scope).actions == actions
 
@@ -142,6 +143,7 @@ class TestScope:
         assert files_in(before, after, Scope(frozenset({"dmz", "x"}))) == {
             "/etc/tunnelwright/dmz.nft",
             "/etc/tunnelwright/dmz.sh",
+            "/etc/systemd/system/tunnelwright-dmz.guard.service",
             "/etc/systemd/system/tunnelwright-dmz.service",
             *records,
         }

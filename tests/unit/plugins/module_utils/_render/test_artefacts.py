@@ -108,6 +108,7 @@ class TestFiles:
             "/etc/tunnelwright/lan.json": 0o644,
             "/etc/tunnelwright/lan.nft": 0o644,
             "/etc/tunnelwright/lan.sh": 0o755,
+            "/etc/systemd/system/tunnelwright-lan.guard.service": 0o644,
             "/etc/systemd/system/tunnelwright-lan.service": 0o644,
             PHASE1: 0o600,
             BYPASS: 0o600,

@@ -144,23 +144,83 @@ def test_directory_is_quoted() -> None:
     assert "rules_file='/tmp/a b/lan.nft'\n" in text
 
 
-@pytest.mark.parametrize("name", ["lan", "a-1"])
-def test_unit_follows_nftables_in_all_that_it_does(name: str) -> None:
+HARDENING = {
+    "CapabilityBoundingSet": "CAP_NET_ADMIN",
+    "LockPersonality": "yes",
+    "MemoryDenyWriteExecute": "yes",
+    "NoNewPrivileges": "yes",
+    "ProtectHome": "yes",
+    "ProtectSystem": "full",
+    "RestrictAddressFamilies": "AF_INET AF_INET6 AF_NETLINK AF_UNIX",
+    "RestrictRealtime": "yes",
+    "RestrictSUIDSGID": "yes",
+    "SystemCallArchitectures": "native",
+}
+
+
+def parsed(text: str) -> configparser.ConfigParser:
     unit = configparser.ConfigParser(interpolation=None)
     unit.optionxform = str
-    unit.read_string(network_files.unit(network(name=name)))
+    unit.read_string(text)
+    return unit
+
+
+@pytest.mark.parametrize("name", ["lan", "a-1"])
+def test_unit_of_the_interface(name: str) -> None:
+    """It has no ExecStop, so that a shutdown withdraws nothing."""
+    unit = parsed(network_files.unit(network(name=name)))
+    guard = f"tunnelwright-{name}.guard.service"
     assert dict(unit["Unit"]) == {
-        "Description": f"VPN network {name}: interface, address and nftables rules",
-        "After": "network.target nftables.service",
+        "Description": f"VPN network {name}: interface, address, forwarding and routes",
+        "Wants": guard,
+        "After": f"network.target nftables.service {guard}",
         "Before": "strongswan.service",
+    }
+    assert dict(unit["Service"]) == {
+        "Type": "oneshot",
+        "RemainAfterExit": "yes",
+        "ExecStart": f"/bin/sh /etc/tunnelwright/{name}.sh start",
+        **HARDENING,
+    }
+    assert unit["Install"]["WantedBy"] == "multi-user.target"
+
+
+@pytest.mark.parametrize("name", ["lan", "a-1"])
+def test_unit_of_the_rules(name: str) -> None:
+    """It is there before the network of the host, follows nftables, and no shutdown stops it."""
+    unit = parsed(network_files.guard_unit(network(name=name)))
+    assert dict(unit["Unit"]) == {
+        "Description": f"VPN network {name}: nftables rules and guard against cleartext",
+        "DefaultDependencies": "no",
+        "Wants": "network-pre.target",
+        "Before": "network-pre.target",
+        "After": "local-fs.target nftables.service",
         "PartOf": "nftables.service",
         "ReloadPropagatedFrom": "nftables.service",
     }
     assert dict(unit["Service"]) == {
         "Type": "oneshot",
         "RemainAfterExit": "yes",
-        "ExecStart": f"/bin/sh /etc/tunnelwright/{name}.sh start",
+        "ExecStart": f"/bin/sh /etc/tunnelwright/{name}.sh rules",
         "ExecReload": f"/bin/sh /etc/tunnelwright/{name}.sh rules",
-        "ExecStop": f"/bin/sh /etc/tunnelwright/{name}.sh stop",
+        **HARDENING,
     }
-    assert unit["Install"]["WantedBy"] == "multi-user.target nftables.service"
+    assert unit["Install"]["WantedBy"] == "sysinit.target nftables.service"
+
+
+def test_rules_come_before_the_interface() -> None:
+    start = network_files.script(network(), nft.NetworkRules("lan")).split("start)\n")[1]
+    verbs = [line.strip() for line in start.split(";;")[0].splitlines()]
+    assert [verb for verb in verbs if not verb.startswith("#")] == [
+        "protect",
+        "link",
+        "forwarding",
+        "add_routes",
+        "",
+    ]
+
+
+def test_one_that_fails_does_not_keep_the_other() -> None:
+    text = network_files.script(network(), nft.NetworkRules("lan"))
+    body = text.split("protect() {\n")[1].split("}\n")[0]
+    assert body.index("block ||") < body.index('nft -f "$rules_file" ||') < body.index("] || fail")

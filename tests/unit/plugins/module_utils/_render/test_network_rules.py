@@ -7,11 +7,18 @@
 from __future__ import annotations
 
 import typing as t
+from ipaddress import ip_network
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.rule import VpnRule
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import (
     artefacts as rendered,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.network_rules import (
+    network_rules,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_guard import guarded
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
     connection,
@@ -24,7 +31,7 @@ HOSTS = {"mode": "transport", "local_network": ["192.0.2.1/32"], "remote_network
 
 
 def peers_of(*connections: t.Any) -> list[str] | None:
-    rules = rendered.network_rules(gateway(*connections), "lan", userspace=False)
+    rules = network_rules(gateway(*connections), "lan", userspace=False)
     return None if rules.peers is None else [str(peer) for peer in rules.peers]
 
 
@@ -51,9 +58,22 @@ def test_narrowed_where_every_peer_is_known(
     assert peers_of(*others, connection(**options)) == peers
 
 
-def test_open_to_all_without_a_peer() -> None:
-    assert peers_of() is None
-    assert peers_of(connection(state="disabled")) is None
+@pytest.mark.parametrize(
+    "objects",
+    [
+        (),
+        (connection(state="disabled"),),
+        (connection(state="disabled", mobike=True), connection(name="b", state="disabled")),
+        (network(state="stopped"), connection()),
+        (network(state="stopped"), connection(mobike=True)),
+    ],
+)
+def test_without_a_peer_nothing_is_accepted(objects: t.Any) -> None:
+    assert peers_of(*objects) == []
+    rules = network_rules(gateway(*objects), "lan", userspace=False)
+    assert "allow_input" not in nft.render(nft.table(rules))
+    for hook in nft.HOOKS:
+        assert nft.hook_rules(rules, hook) == ()
 
 
 def test_peers_of_a_conf_text_are_not_known() -> None:
@@ -68,19 +88,68 @@ def test_peers_of_other_networks_do_not_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase1", "phase2", "there"),
+    ("power", "phase1", "phase2", "there"),
     [
-        ({}, {}, True),
-        ({"state": "disabled"}, {}, False),
-        ({}, {"state": "disabled"}, False),
-        ({}, HOSTS, False),
+        ({}, {}, {}, True),
+        ({}, {"state": "disabled"}, {}, False),
+        ({}, {}, {"state": "disabled"}, False),
+        ({"state": "stopped"}, {}, {}, False),
     ],
 )
-def test_tunnels(phase1: t.Any, phase2: t.Any, there: bool) -> None:
-    made = gateway(connection(child(**phase2), **phase1))
-    rules = rendered.network_rules(made, "lan", userspace=False)
-    tunnels = [(item.label, str(item.local), str(item.remote)) for item in rules.tunnels]
-    assert tunnels == ([("site-b/net", "10.1.0.0/24", "10.2.0.0/24")] if there else [])
+def test_tunnels(power: t.Any, phase1: t.Any, phase2: t.Any, there: bool) -> None:
+    """One that is switched off carries nothing, and is guarded all the same."""
+    made = gateway(network(**power), connection(child(**phase2), **phase1))
+    rules = network_rules(made, "lan", userspace=False)
+    pair = nft.Tunnel("site-b/net", ip_network("10.1.0.0/24"), ip_network("10.2.0.0/24"))
+    assert rules.tunnels == ((pair,) if there else ())
+    assert guarded(rules) == (pair,)
+    assert not rules.hosts
+
+
+@pytest.mark.parametrize(
+    ("phase1", "phase2", "pairs"),
+    [
+        ({}, HOSTS, [("192.0.2.1/32", "192.0.2.2/32")]),
+        ({"state": "disabled"}, HOSTS, [("192.0.2.1/32", "192.0.2.2/32")]),
+        ({}, {}, [(None, "192.0.2.2/32")]),
+        ({"local_address": "192.0.2.7"}, {}, [("192.0.2.7/32", "192.0.2.2/32")]),
+        ({"remote_gateway": "2001:db8::2"}, {}, [(None, "2001:db8::2/128")]),
+        ({"remote_gateway": "gw.example.org"}, {}, []),
+    ],
+)
+def test_transport_mode(phase1: t.Any, phase2: t.Any, pairs: t.Any) -> None:
+    made = gateway(
+        connection(
+            child(**{"mode": "transport", "local_network": [], "remote_network": [], **phase2}),
+            **phase1,
+        )
+    )
+    rules = network_rules(made, "lan", userspace=False)
+    assert not guarded(rules)
+    found = [(item.local and str(item.local), str(item.remote)) for item in rules.hosts]
+    assert found == pairs
+
+
+def test_a_network_that_is_off_keeps_what_the_guard_depends_on() -> None:
+    made = gateway(
+        network(state="stopped", firewall_chains=["inet filter input"], ike_interfaces=["eth0"]),
+        settings(mss_clamp=1300, ipcomp=True),
+        connection(child()),
+    )
+    for name, options in {
+        "admit": {"action": "accept", "cleartext": True, "source": ["10.2.0.9"]},
+        "filter": {"action": "drop"},
+        "hide": {"action": "translate", "source": ["192.168.7.0/24"], "target": "10.1.0.9"},
+    }.items():
+        rule = {"name": name, "network": "lan", "direction": "outgoing", **options}
+        made = made.with_rule(VpnRule.from_options(rule))
+    rules = network_rules(made, "lan", userspace=False)
+    assert [rule.name for rule in rules.vpn_rules] == ["admit", "hide"]
+    assert (rules.chains, rules.ike_interfaces, rules.mss, rules.ipcomp) == ((), (), 0, False)
+    names = [chain.name for chain in nft.table(rules).chains]
+    assert names == ["no_cleartext_in", "no_leak_forward", "no_leak_postrouting"]
+    # The addresses that it would translate are guarded as they are.
+    assert [str(item.local) for item in guarded(rules)] == ["10.1.0.0/24", "192.168.7.0/24"]
 
 
 def test_settings() -> None:
@@ -88,7 +157,7 @@ def test_settings() -> None:
         network(ike_interfaces=["eth0"], firewall_chains=["inet filter input"]),
         settings(mss_clamp=1300, ipcomp=True),
     )
-    rules = rendered.network_rules(made, "lan", userspace=True)
+    rules = network_rules(made, "lan", userspace=True)
     assert (rules.mss, rules.ipcomp, rules.userspace) == (1300, True, True)
     assert rules.ike_interfaces == ("eth0",)
     assert [str(chain) for chain in rules.chains] == ["inet filter input"]

@@ -44,6 +44,11 @@ LABELS = st.builds("{}/{}".format, PHASE_NAMES, PHASE_NAMES)
 TUNNELS = st.sampled_from((4, 6)).flatmap(
     lambda version: st.builds(nft.Tunnel, LABELS, networks(version), networks(version))
 )
+HOST_PAIRS = st.sampled_from((4, 6)).flatmap(
+    lambda version: st.builds(
+        nft.HostPair, LABELS, st.none() | networks(version), networks(version)
+    )
+)
 CHAINS = st.builds(ForeignChain, st.sampled_from(("inet", "ip", "ip6")), PHASE_NAMES, PHASE_NAMES)
 RULES = st.builds(
     nft.NetworkRules,
@@ -52,6 +57,8 @@ RULES = st.builds(
     st.none() | st.lists(st.ip_addresses(), max_size=3).map(tuple),
     st.none() | networks(4) | networks(6),
     st.lists(TUNNELS, max_size=3).map(tuple),
+    st.lists(TUNNELS, max_size=2).map(tuple),
+    st.lists(HOST_PAIRS, max_size=2).map(tuple),
     st.integers(0, 65495),
     st.booleans(),
     st.booleans(),
@@ -163,12 +170,34 @@ def test_leaks_are_dropped_and_counted(userspace: bool, clear: str) -> None:
     rules = nft.NetworkRules("n", tunnels=(tunnel,), userspace=userspace)
     drop = f'ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24 {clear} counter drop comment "a/b"'
     assert expressions(rules, "no_leak_forward") == [drop]
-    output = expressions(rules, "no_leak_output")
-    assert output[-1] == drop
-    assert [line.split(" accept")[0] for line in output[:-1]] == [
+    leaving = expressions(rules, "no_leak_postrouting")
+    other = (
+        f'ip saddr != 10.2.0.0/24 ip daddr 10.2.0.0/24 {clear} counter drop comment "a/b: other"'
+    )
+    answers = 'ct state established ct direction reply accept comment "answers"'
+    assert leaving[4:] == [drop, answers, other]
+    assert [line.split(" accept")[0] for line in leaving[:4]] == [
         'oifname "lo"',
-        "udp sport { 500, 4500 }",
-        "meta l4proto { 50, 51 }",
+        "udp sport { 500, 4500 } fib saddr type local",
+        "meta l4proto { 50, 51 } fib saddr type local",
+        "ip6 hoplimit 255 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("userspace", "clear"), [(False, "meta ipsec missing"), (True, 'iifname != "ipsec0"')]
+)
+def test_what_arrives_in_cleartext_is_dropped_and_counted(userspace: bool, clear: str) -> None:
+    tunnel = nft.Tunnel("a/b", LAN, FAR)
+    rules = nft.NetworkRules("n", tunnels=(tunnel,), userspace=userspace)
+    drop = f'ip saddr 10.2.0.0/24 ip daddr 10.1.0.0/24 {clear} counter drop comment "a/b"'
+    arriving = expressions(rules, "no_cleartext_in")
+    assert arriving[-1] == drop
+    assert [line.split(" accept")[0] for line in arriving[:-1]] == [
+        'iifname "lo"',
+        "udp dport { 500, 4500 } fib daddr type local",
+        "meta l4proto { 50, 51 } fib daddr type local",
+        "ip6 hoplimit 255 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }",
     ]
 
 

@@ -44,8 +44,8 @@ def show(**options: t.Any) -> VpnRule:
 
 
 def test_no_rules_no_chains() -> None:
-    names = ["allow_input", "nat_exemption", "no_leak_forward", "no_leak_output"]
-    assert list(chains()) == names
+    guard = ["no_cleartext_in", "no_leak_forward", "no_leak_postrouting"]
+    assert list(chains()) == ["allow_input", "nat_exemption", *guard]
     assert list(chains(rule(), tunnels=())) == ["allow_input", "incoming"]
 
 
@@ -150,11 +150,15 @@ class TestTranslations:
         assert made["translate_source"] == [f'{match} snat ip to 10.1.0.7 comment "hide"']
         assert "translate_destination" not in made
         assert made["no_leak_forward"][0] == f'{match} accept comment "hide"'
-        assert f'{match} accept comment "hide"' in made["no_leak_output"]
-        assert made["no_leak_postrouting"][3:] == [
+        assert made["no_leak_postrouting"][4:6] == [
             f'{OUT} rt ipsec missing counter drop comment "b/four"',
             f'{match} rt ipsec missing counter drop comment "hide"',
         ]
+        # Nothing comes to the host in cleartext, by either of its addresses.
+        hidden = "ip saddr 10.2.0.0/24 ip daddr 192.168.7.0/24"
+        assert made["no_cleartext_in"][-1] == (
+            f'{hidden} meta ipsec missing counter drop comment "hide"'
+        )
 
     def test_of_a_destination(self) -> None:
         made = chains(show(protocol="tcp", destination_ports=["80"], target_port=8080))

@@ -1,0 +1,122 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The policies and routes that block cleartext, through iproute2."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+
+from .._errors import HostError
+from .._render.blocks import (
+    ALLOW_PRIORITY,
+    ANY_SOURCE_PRIORITY,
+    BLOCK_PRIORITY,
+    POLICIES,
+    ROUTES,
+    RULE_PRIORITY,
+    TABLE,
+    Block,
+)
+from .._render.routes import PROTOCOL
+from .command import Run, json_output, last_words, output
+
+# A policy as ``ip xfrm policy list`` shows it. Only ours have one of these priorities.
+_POLICY = re.compile(
+    r"^src (\S+) dst (\S+)(?: proto \S+ type (\d+))? *\n"
+    rf"\tdir (in|fwd|out) .*\bpriority ({BLOCK_PRIORITY}|{ALLOW_PRIORITY}) ",
+    re.MULTILINE,
+)
+
+
+class Blocks:
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def present(self) -> frozenset[Block]:
+        """The blocks of the host, of all networks."""
+        return frozenset((*self._policies(), *self._routes(), *self._rules()))
+
+    def add(self, blocks: t.Iterable[Block]) -> None:
+        """One that is there already stays."""
+        known = self.present()
+        for block in blocks:
+            if block not in known:
+                self._ip(f"add the {block}", block, block.words)
+
+    def delete(self, blocks: t.Sequence[Block], kept: t.Sequence[Block]) -> None:
+        """Delete ``blocks``. A block of ``kept`` that goes with one of them is added again."""
+        left = list(blocks)
+        for kind in POLICIES:
+            # One command for all of them, instead of one for each.
+            if not any(block.kind == kind for block in kept):
+                priority = next((item.priority for item in left if item.kind == kind), None)
+                left = [block for block in left if block.kind != kind]
+                if priority:
+                    argv = ["ip", "xfrm", "policy", "deleteall", "action", kind]
+                    what = "delete the policies against cleartext"
+                    output(self._run, what, [*argv, "priority", priority])
+        for block in left:
+            try:
+                self._ip(f"delete the {block}", block, block.words_to_delete)
+            except HostError:
+                # A block that another program has deleted meanwhile is gone.
+                if block in self.present():
+                    raise
+        self.add(item for item in kept if any(_takes_along(block, item) for block in left))
+
+    def _ip(self, what: str, block: Block, words: t.Sequence[str]) -> None:
+        status, printed, errors = self._run(["ip", f"-{block.version}", *words], "")
+        if status != 0:
+            raise HostError(what, last_words(errors or printed, status))
+
+    def _policies(self) -> t.Iterator[Block]:
+        status, listed, _errors = self._run(["ip", "xfrm", "policy", "list", "nosock"], "")
+        if status != 0:
+            # A kernel without IPsec has none; a failure for another reason shows when one is added.
+            return
+        for source, destination, icmp, direction, priority in _POLICY.findall(listed):
+            kind = "block" if int(priority) == BLOCK_PRIORITY else "allow"
+            yield Block(kind, source, destination, direction, icmp)
+
+    def _routes(self) -> t.Iterator[Block]:
+        for version, everything in (("-4", "0.0.0.0/0"), ("-6", "::/0")):
+            argv = ["ip", "-j", version, "route", "show", "table", "all", "proto", str(PROTOCOL)]
+            for item in json_output(self._run, "list the routes against cleartext", argv):
+                if item.get("table") == str(TABLE) and item.get("type") in ROUTES:
+                    target = everything if item["dst"] == "default" else item["dst"]
+                    yield Block(item["type"], destination=_network(target))
+
+    def _rules(self) -> t.Iterator[Block]:
+        for version, everything in (("-4", "0.0.0.0/0"), ("-6", "::/0")):
+            argv = ["ip", "-j", version, "rule", "list"]
+            for item in json_output(self._run, "list the routing rules", argv):
+                ours = item.get("priority") in (RULE_PRIORITY, ANY_SOURCE_PRIORITY)
+                if ours and item.get("table") == str(TABLE):
+                    source = item.get("src", "all")
+                    length = item.get("srclen")
+                    network = f"{source}/{length}" if length is not None else source
+                    yield Block("rule", everything if source == "all" else _network(network))
+
+
+def _network(text: str) -> str:
+    return str(ipaddress.ip_network(text))
+
+
+def _takes_along(deleted: Block, other: Block) -> bool:
+    """Whether ``ip`` deletes one policy with another: all whose networks lie in its networks."""
+    if deleted.kind not in POLICIES or deleted.kind != other.kind:
+        return False
+    if (deleted.direction, deleted.version) != (other.direction, other.version):
+        return False
+    return _within(other.source, deleted.source) and _within(other.destination, deleted.destination)
+
+
+def _within(inner: str, outer: str) -> bool:
+    one, other = ipaddress.ip_network(inner), ipaddress.ip_network(outer)
+    return other.prefixlen <= one.prefixlen and one.network_address in other

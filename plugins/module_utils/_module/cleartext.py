@@ -1,0 +1,55 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What leaves in cleartext after a tunnel was removed, or lost some of its networks."""
+
+from __future__ import annotations
+
+from .._host.link import Link
+from .._model.checks import IPNetwork
+from .._render.artefacts import Artefacts
+from .._render.nft_guard import guarded
+from .._render.nft_match import Tunnel
+
+
+def exposed(link: Link, before: Artefacts, after: Artefacts) -> list[str]:
+    """A warning for each pair of networks that loses its guard and has a route."""
+    warnings = []
+    for tunnel in _unguarded(before, after):
+        device = link.way_out(tunnel.remote)
+        if device:
+            phase1, _slash, phase2 = tunnel.label.partition("/")
+            warnings.append(
+                f"phase 2 {phase2} of phase 1 {phase1}: packets from {tunnel.local} to "
+                f"{tunnel.remote} leave in cleartext by {device} from now on, because no tunnel "
+                "has these networks any more. To hold such packets back, keep the phase 2 with "
+                "state: disabled."
+            )
+    return warnings
+
+
+def _unguarded(before: Artefacts, after: Artefacts) -> tuple[Tunnel, ...]:
+    left = _guarded(after)
+    return tuple(
+        tunnel for tunnel in _guarded(before) if not any(_covers(item, tunnel) for item in left)
+    )
+
+
+def _guarded(side: Artefacts) -> tuple[Tunnel, ...]:
+    found = (tunnel for parts in side.networks.values() for tunnel in guarded(parts.ruleset))
+    return tuple(dict.fromkeys(found))
+
+
+def _covers(outer: Tunnel, inner: Tunnel) -> bool:
+    return _contains(outer.local, inner.local) and _contains(outer.remote, inner.remote)
+
+
+def _contains(outer: IPNetwork, inner: IPNetwork) -> bool:
+    return (
+        outer.version == inner.version
+        and outer.prefixlen <= inner.prefixlen
+        and inner.network_address in outer
+    )

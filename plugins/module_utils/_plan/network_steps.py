@@ -1,0 +1,176 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The steps that are about interfaces, rules, routes and units of networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .._render.blocks import Block
+from .._render.routes import Route
+from .steps import Refresh, Step
+
+
+@dataclass(frozen=True)
+class RunScript(Refresh):
+    """Run a network's script (``start``, ``rules``, ``stop``), as its unit does at boot."""
+
+    network: str
+    path: str
+    verb: str
+    what: str
+    away: tuple[Step, ...] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.what} of network {self.network}"
+
+    @property
+    def brought(self) -> tuple[Step, ...]:
+        return self.away
+
+
+@dataclass(frozen=True)
+class LoadRules(Step):
+    """Run a network's script so that its rules and blocks are loaded, where there were none."""
+
+    network: str
+    path: str
+    away: tuple[Step, ...] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        return f"load the nftables rules of network {self.network}"
+
+    @property
+    def brought(self) -> tuple[Step, ...]:
+        return self.away
+
+    def undo(self) -> Step:
+        return WithdrawRules(self.network, self.path)
+
+
+@dataclass(frozen=True)
+class WithdrawRules(Step):
+    """Run a network's script so that its nftables rules are gone, also from other tables."""
+
+    network: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"withdraw the nftables rules of network {self.network}"
+
+    def undo(self) -> Step:
+        return LoadRules(self.network, self.path)
+
+
+@dataclass(frozen=True)
+class AddBlocks(Step):
+    """Make policies or routes that block cleartext, as the script of a network does."""
+
+    blocks: tuple[Block, ...]
+
+    def __str__(self) -> str:
+        return f"add {_counted(self.blocks)} against cleartext"
+
+
+@dataclass(frozen=True)
+class DeleteBlocks(Step):
+    """Delete policies or routes that block cleartext. ``kept`` are the others of the host."""
+
+    blocks: tuple[Block, ...]
+    kept: tuple[Block, ...] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        return f"delete {_counted(self.blocks)} against cleartext"
+
+    def undo(self) -> Step:
+        return AddBlocks(self.blocks)
+
+
+def _counted(blocks: tuple[Block, ...]) -> str:
+    """``the block policy out 10.1.0.0/24 to 10.2.0.0/24 and 5 more``."""
+    rest = f" and {len(blocks) - 1} more" if len(blocks) > 1 else ""
+    return f"the {blocks[0]}{rest}"
+
+
+@dataclass(frozen=True)
+class DeleteLink(Step):
+    """Remove an interface that the collection made."""
+
+    device: str
+
+    def __str__(self) -> str:
+        return f"delete interface {self.device}"
+
+
+@dataclass(frozen=True)
+class ResetMtu(Step):
+    """An interface that the collection made gets back the MTU that it would have been made with."""
+
+    device: str
+
+    def __str__(self) -> str:
+        return f"reset the mtu of {self.device}"
+
+
+@dataclass(frozen=True)
+class DeleteAddress(Step):
+    address: str
+    device: str
+
+    def __str__(self) -> str:
+        return f"delete address {self.address} from {self.device}"
+
+
+@dataclass(frozen=True)
+class AddRoute(Step):
+    """Put back a route of ours, with the interface that the kernel showed it with."""
+
+    route: Route
+
+    def __str__(self) -> str:
+        return f"add route {self.route}"
+
+
+@dataclass(frozen=True)
+class DeleteRoute(Step):
+    """By its destination, as there is no other route of ours to it."""
+
+    route: Route
+
+    def __str__(self) -> str:
+        return f"delete route {self.route}"
+
+    def undo(self) -> Step | None:
+        return AddRoute(self.route) if self.route.device else None
+
+
+@dataclass(frozen=True)
+class ReloadUnits(Refresh):
+    """systemd ``daemon-reload``, after a unit file came, changed or went."""
+
+    def __str__(self) -> str:
+        return "reload systemd's unit files"
+
+
+@dataclass(frozen=True)
+class SwitchUnit(Step):
+    """``systemctl enable|disable|start|stop`` of a network's unit."""
+
+    unit: str
+    verb: str
+    away: tuple[Step, ...] = field(default=(), repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.unit}"
+
+    @property
+    def brought(self) -> tuple[Step, ...]:
+        return self.away
+
+    def undo(self) -> Step:
+        opposite = {"enable": "disable", "disable": "enable", "start": "stop", "stop": "start"}
+        return SwitchUnit(self.unit, opposite[self.verb])

@@ -1,0 +1,196 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What keeps the traffic of tunnels from leaving in cleartext while the nftables rules are gone.
+
+A flush of nftables removes no IPsec policy and no route. In the kernel's data plane, a block is an
+IPsec policy of the lowest precedence: it matches where charon has no policy. In the userspace data
+plane, a block is an unreachable route: the kernel looks it up after the routes of charon, in a
+table of its own that a routing rule leads to.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._model.checks import IPNetwork
+from .nft_guard import guarded, is_internet
+from .nft_match import NetworkRules, Tunnel, on_this_side
+from .nft_rules import common
+from .routes import PROTOCOL
+
+# The last of all policies, and the last but one. The priorities of charon are below 400,000.
+BLOCK_PRIORITY, ALLOW_PRIORITY = 4294967295, 4294967294
+# The kernel holds two policies with the same selectors only if their marks differ. charon sets no
+# mark. This one matches every packet whose mark has the highest bit clear.
+_MARK = ("mark", "0", "mask", "0x80000000")
+# The routing table of the blocks, and the priorities of its rules, which follow the rule of charon
+# (220). A rule for any source has a priority of its own: by another one, ``ip`` would delete a rule
+# for some source in its place.
+TABLE, RULE_PRIORITY, ANY_SOURCE_PRIORITY = 116, 230, 231
+
+# ICMPv6 types of neighbor solicitation and neighbor advertisement (RFC 4861 section 4).
+_NEIGHBOR_DISCOVERY = ("135", "136")
+
+POLICIES, ROUTES = ("block", "allow"), ("unreachable", "throw")
+
+
+@dataclass(frozen=True, order=True)
+class Block:
+    """``kind`` is block or allow for a policy, unreachable or throw for a route, or rule.
+
+    Networks are in CIDR form, and empty where the kind has none. ``direction`` is that of a policy:
+    out, fwd or in. ``icmp`` is the ICMPv6 type that a policy is for, empty for all traffic.
+    """
+
+    kind: str
+    source: str = ""
+    destination: str = ""
+    direction: str = ""
+    icmp: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "rule":
+            return f"rule for packets from {self.source}"
+        if self.kind in ROUTES:
+            return f"{self.kind} route to {self.destination}"
+        what = f", ICMPv6 type {self.icmp}" if self.icmp else ""
+        return f"{self.kind} policy {self.direction} {self.source} to {self.destination}{what}"
+
+    @property
+    def version(self) -> int:
+        return 6 if ":" in (self.source or self.destination) else 4
+
+    @property
+    def selector(self) -> tuple[str, ...]:
+        """The words of ``ip xfrm policy`` that name a policy."""
+        icmp = ("proto", "58", "type", self.icmp) if self.icmp else ()
+        return ("src", self.source, "dst", self.destination, *icmp, "dir", self.direction)
+
+    @property
+    def priority(self) -> str:
+        return str(BLOCK_PRIORITY if self.kind == "block" else ALLOW_PRIORITY)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of ``ip`` that make it, as often as they are run; of a rule, only once."""
+        if self.kind == "rule":
+            return ("rule", "add", *self._rule)
+        if self.kind in ROUTES:
+            return ("route", "replace", *self._route)
+        action = ("priority", self.priority, "action", self.kind)
+        return ("xfrm", "policy", "update", *self.selector, *_MARK, *action)
+
+    @property
+    def words_to_delete(self) -> tuple[str, ...]:
+        """The words of ``ip`` that delete a route or a rule.
+
+        Those of a policy delete each block whose networks are in its networks, too: ``ip`` deletes
+        no single policy that has such a mark.
+        """
+        if self.kind == "rule":
+            return ("rule", "delete", *self._rule)
+        if self.kind in ROUTES:
+            return ("route", "delete", *self._route)
+        action = ("action", self.kind, "priority", self.priority)
+        return ("xfrm", "policy", "deleteall", *self.selector, *action)
+
+    @property
+    def listed(self) -> str:
+        """What ``ip rule list`` shows of a rule: a host without its prefix length."""
+        source = self.source.partition("/32")[0].partition("/128")[0]
+        return f"from {'all' if self._from_any else source} lookup {TABLE}"
+
+    @property
+    def rule_priority(self) -> int:
+        return ANY_SOURCE_PRIORITY if self._from_any else RULE_PRIORITY
+
+    @property
+    def _from_any(self) -> bool:
+        return self.source in ("0.0.0.0/0", "::/0")
+
+    @property
+    def _rule(self) -> tuple[str, ...]:
+        marks = ("priority", str(self.rule_priority), "protocol", str(PROTOCOL))
+        return ("from", self.source, "lookup", str(TABLE), *marks)
+
+    @property
+    def _route(self) -> tuple[str, ...]:
+        return (self.kind, self.destination, "table", str(TABLE), "proto", str(PROTOCOL))
+
+
+def blocks(rules: NetworkRules) -> tuple[Block, ...]:
+    """The blocks of a network, sorted.
+
+    The hosts between which a ``vpn_rule`` admits connections in cleartext are not blocked.
+    """
+    pairs = list(guarded(rules))
+    if not rules.userspace:
+        pairs += [
+            Tunnel(pair.label, pair.local, pair.remote)
+            for pair in rules.hosts
+            if pair.local is not None
+        ]
+    made = _routes if rules.userspace else _policies
+    return _sorted(
+        block for tunnel in pairs if not _is_any_to_any(tunnel) for block in made(rules, tunnel)
+    )
+
+
+def _is_any_to_any(tunnel: Tunnel) -> bool:
+    """Whether its block would leave the gateway without any connection."""
+    return is_internet(tunnel.local) and is_internet(tunnel.remote)
+
+
+def _sorted(found: t.Iterable[Block]) -> tuple[Block, ...]:
+    """Each once. What is allowed is not blocked as well: the kernel holds one of the two."""
+    made = set(found)
+    exceptions = {_opposite(block) for block in made if block.kind in ("allow", "throw")}
+    return tuple(sorted(made - exceptions))
+
+
+def _opposite(block: Block) -> Block:
+    return replace(block, kind={"allow": "block", "throw": "unreachable"}[block.kind])
+
+
+def _policies(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[Block]:
+    yield from _both_ways("block", tunnel.local, tunnel.remote)
+    for network in on_this_side(rules, tunnel):
+        yield from _both_ways("allow", tunnel.local, network)
+    for near, far in _admitted(rules, tunnel):
+        yield from _both_ways("allow", near, far)
+    if tunnel.local.prefixlen == 128:
+        for icmp in _NEIGHBOR_DISCOVERY:
+            yield Block("allow", str(tunnel.local), str(tunnel.remote), "out", icmp)
+            yield Block("allow", str(tunnel.remote), str(tunnel.local), "in", icmp)
+
+
+def _both_ways(kind: str, local: IPNetwork, remote: IPNetwork) -> t.Iterator[Block]:
+    yield Block(kind, str(local), str(remote), "out")
+    for direction in ("fwd", "in"):
+        yield Block(kind, str(remote), str(local), direction)
+
+
+def _routes(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[Block]:
+    yield Block("rule", str(tunnel.local))
+    yield Block("unreachable", destination=str(tunnel.remote))
+    for network in on_this_side(rules, tunnel):
+        yield Block("throw", destination=str(network))
+    for _near, far in _admitted(rules, tunnel):
+        yield Block("throw", destination=str(far))
+
+
+def _admitted(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[tuple[IPNetwork, IPNetwork]]:
+    """The local and the remote networks between which a rule admits cleartext."""
+    for rule in rules.vpn_rules:
+        if rule.cleartext:
+            near, far = rule.source, rule.destination
+            if rule.direction == "incoming":
+                near, far = far, near
+            for local in common(tunnel.local, near) if near else [tunnel.local]:
+                for remote in common(tunnel.remote, far) if far else [tunnel.remote]:
+                    yield local, remote

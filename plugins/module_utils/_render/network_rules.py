@@ -1,0 +1,107 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""From a Gateway to what the nftables rules of one of its networks depend on."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+from ipaddress import ip_network
+
+from .._model.checks import IPAddress
+from .._model.child import ChildSa
+from .._model.connection import IkeConnection
+from .._model.gateway import Gateway
+from .._model.rule import VpnRule
+from .nft_match import HostPair, NetworkRules, Tunnel
+
+_Child = tuple[IkeConnection, ChildSa]
+
+
+def network_rules(gateway: Gateway, name: str, *, userspace: bool) -> NetworkRules:
+    """The tunnels, peers, settings and rules of a network.
+
+    A network that is switched off accepts no peer, and keeps the guard against cleartext.
+    """
+    network = gateway.networks[name]
+    settings = gateway.settings_of(name)
+    connections = gateway.connections_of(name)
+    own_rules = tuple(rule for rule in gateway.rules.get(name, ()) if rule.enabled)
+    children = [(connection, child) for connection in connections for child in connection.children]
+    on = [item for item in children if gateway.powered(item[0]) and item[1].enabled]
+    off = [item for item in children if item not in on]
+    guard = NetworkRules(
+        network=name,
+        peers=(),
+        own=network.network_address,
+        dormant=_selectors(off),
+        hosts=_host_pairs(children),
+        userspace=userspace,
+        vpn_rules=tuple(rule for rule in own_rules if _is_of_guard(rule)),
+    )
+    if not network.started:
+        return guard
+    return replace(
+        guard,
+        ike_interfaces=network.ike_interfaces,
+        # Those of a conf text are not known.
+        peers=None if settings.swanctl_conf else _peers(connections),
+        tunnels=_selectors(on),
+        mss=settings.mss_clamp,
+        ipcomp=settings.ipcomp,
+        chains=network.firewall_chains,
+        vpn_rules=own_rules,
+    )
+
+
+def _is_of_guard(rule: VpnRule) -> bool:
+    """Whether the guard depends on a rule."""
+    return rule.cleartext or rule.action == "translate"
+
+
+def _selectors(children: t.Iterable[_Child]) -> tuple[Tunnel, ...]:
+    """The selectors of phase 2 objects in tunnel mode."""
+    return tuple(
+        Tunnel(f"{connection.name}/{child.name}", local, remote)
+        for connection, child in children
+        if child.mode == "tunnel"
+        for local, remote in child.selector_pairs
+    )
+
+
+def _host_pairs(children: t.Iterable[_Child]) -> tuple[HostPair, ...]:
+    """The selectors of phase 2 objects in transport mode, where the peer's address is known."""
+    return tuple(
+        HostPair(f"{connection.name}/{child.name}", local, remote)
+        for connection, child in children
+        if child.mode == "transport"
+        for remote in child.remote_network or _host(connection.peer_address)
+        for local in child.local_network or _host(connection.local_address) or (None,)
+        if local is None or local.version == remote.version
+    )
+
+
+def _host(address: IPAddress | str | None) -> tuple[t.Any, ...]:
+    """The network of one address, if there is one."""
+    return () if address is None else (ip_network(address),)
+
+
+def _peers(connections: t.Sequence[IkeConnection]) -> tuple[IPAddress, ...] | None:
+    """The addresses to which the IKE rules can be narrowed; None where they may be any.
+
+    A network without an enabled phase 1 has no peer. The address of a mobile peer (RFC 4555) and
+    of one behind a name or ``%any`` is not known beforehand.
+    """
+    addresses = []
+    for connection in connections:
+        if not connection.enabled:
+            continue
+        address = connection.peer_address
+        if address is None or connection.mobike:
+            return None
+        addresses.append(address)
+    return tuple(sorted(set(addresses), key=lambda item: (item.version, int(item))))

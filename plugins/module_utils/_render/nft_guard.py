@@ -1,0 +1,171 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The guard against cleartext: traffic of a tunnel passes in the tunnel, or not at all.
+
+The guard holds while the tunnel is down, switched off, or not loaded. A packet that leaves is
+judged last of all, after every translation. A packet that arrives is judged before any translation.
+A ``vpn_rule`` with ``cleartext`` admits the connections that it names.
+"""
+
+from __future__ import annotations
+
+from .._model.checks import IPNetwork
+from .nft_match import (
+    IP,
+    HostPair,
+    NetworkRules,
+    Tunnel,
+    arrived_in_cleartext,
+    leaves_in_cleartext,
+    to_remote,
+    traffic,
+)
+from .nft_rules import admitted, going_out, translations
+from .nft_text import Chain, Rule, base, labelled
+
+# A remote network with a shorter prefix is the way to the internet. The gateway's own connections
+# there are none of the tunnel's.
+_WHOLE_INTERNET = {4: 8, 6: 7}
+
+
+def guard(rules: NetworkRules) -> tuple[Chain, ...]:
+    """The chains of the guard. A chain without a drop is empty."""
+    return (
+        Chain(
+            "no_cleartext_in",
+            base("filter", "prerouting", "mangle - 10"),
+            _judged((*_service("iifname", "dport", "daddr"), *admitted(rules)), _arriving(rules)),
+        ),
+        Chain(
+            "no_leak_forward",
+            base("filter", "forward", "filter - 10"),
+            _judged((*_translated_later(rules), *admitted(rules)), _forwarded(rules)),
+        ),
+        Chain(
+            "no_leak_postrouting",
+            base("filter", "postrouting", "srcnat + 10"),
+            _judged((*_service("oifname", "sport", "saddr"), *admitted(rules)), _leaving(rules)),
+        ),
+    )
+
+
+def _judged(accepts: tuple[Rule, ...], drops: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    return accepts + drops if drops else ()
+
+
+def _service(device: str, port: str, address: str) -> tuple[Rule, ...]:
+    """The accepts for packets that a gateway sends and receives without their being a leak."""
+    own = f"fib {address} type local"
+    discovery = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }"
+    return (
+        Rule(f'{device} "lo" accept', "to this host"),
+        Rule(f"udp {port} {{ 500, 4500 }} {own} accept", "IKE and NAT traversal"),
+        Rule(f"meta l4proto {{ 50, 51 }} {own} accept", "ESP and AH"),
+        # A router forwards no packet with this hop limit (RFC 4861 section 7.1).
+        Rule(f"ip6 hoplimit 255 {discovery} accept", "neighbor discovery"),
+    )
+
+
+def guarded(rules: NetworkRules) -> tuple[Tunnel, ...]:
+    """The selectors whose traffic must not pass in cleartext, of tunnels that are on or off.
+
+    A tunnel that is off translates nothing, so that its traffic has the addresses of this side.
+    """
+    untranslated = (item.inside for item in translations(rules, rules.dormant))
+    return (*rules.tunnels, *rules.dormant, *dict.fromkeys(untranslated))
+
+
+def _arriving(rules: NetworkRules) -> tuple[Rule, ...]:
+    """A host whose address is translated has two, and neither is for cleartext."""
+    arrived = f"{arrived_in_cleartext(rules)} counter drop"
+    inside = dict.fromkeys(item.inside for item in translations(rules))
+    tunnels = tuple(
+        labelled(f"{traffic(rules, tunnel, inwards=True)} {arrived}", tunnel.label)
+        for tunnel in (*guarded(rules), *inside)
+    )
+    hosts = tuple(
+        labelled(f"{_between(pair, 'saddr', 'daddr')} {arrived}", pair.label)
+        for pair in rules.hosts
+    )
+    return tunnels + hosts
+
+
+def _translated_later(rules: NetworkRules) -> tuple[Rule, ...]:
+    """What is still to be translated is judged after its translation."""
+    return tuple(
+        Rule(f"{going_out(rules, item)} accept", item.rule.name)
+        for item in translations(rules)
+        if item.of_source
+    )
+
+
+def _forwarded(rules: NetworkRules) -> tuple[Rule, ...]:
+    """Before a translation in another table, which hides the source."""
+    return tuple(_leak(rules, tunnel) for tunnel in guarded(rules))
+
+
+def _leak(rules: NetworkRules, tunnel: Tunnel) -> Rule:
+    match = traffic(rules, tunnel, inwards=False)
+    return labelled(f"{match} {leaves_in_cleartext(rules)} counter drop", tunnel.label)
+
+
+def _leaving(rules: NetworkRules) -> tuple[Rule, ...]:
+    """First what comes from the local network; then what comes from any other source.
+
+    An answer to a connection that another source did not open itself is no leak.
+    """
+    local = (
+        *(_leak(rules, tunnel) for tunnel in guarded(rules)),
+        *(_host_leak(rules, pair) for pair in rules.hosts),
+        *_missed(rules),
+        *(_hidden(rules, tunnel) for tunnel in guarded(rules) if is_internet(tunnel.remote)),
+    )
+    other = dict.fromkeys(
+        _other_source(rules, tunnel) for tunnel in guarded(rules) if not is_internet(tunnel.remote)
+    )
+    answers = Rule("ct state established ct direction reply accept", "answers")
+    return (*local, answers, *other) if other else local
+
+
+def _host_leak(rules: NetworkRules, pair: HostPair) -> Rule:
+    match = _between(pair, "daddr", "saddr")
+    return labelled(f"{match} {leaves_in_cleartext(rules)} counter drop", pair.label)
+
+
+def _between(pair: HostPair, remote_end: str, local_end: str) -> str:
+    ip = IP[pair.remote.version]
+    if pair.local is None:
+        return f"{ip} {remote_end} {pair.remote} fib {local_end} type local"
+    return f"{ip} {remote_end} {pair.remote} {ip} {local_end} {pair.local}"
+
+
+def _missed(rules: NetworkRules) -> tuple[Rule, ...]:
+    """What should have been translated and was not, by a connection older than its rule, say."""
+    return tuple(
+        Rule(f"{going_out(rules, item)} {leaves_in_cleartext(rules)} counter drop", item.rule.name)
+        for item in translations(rules)
+        if item.of_source
+    )
+
+
+def _hidden(rules: NetworkRules, tunnel: Tunnel) -> Rule:
+    """A source that was translated in another table, by a connection older than the tunnel."""
+    source = f"ct direction original ct original {IP[tunnel.local.version]} saddr {tunnel.local}"
+    match = f"{source} {to_remote(rules, tunnel)}"
+    return labelled(f"{match} {leaves_in_cleartext(rules)} counter drop", tunnel.label)
+
+
+def _other_source(rules: NetworkRules, tunnel: Tunnel) -> Rule:
+    """The gateway itself, and networks that no selector names."""
+    source = f"{IP[tunnel.remote.version]} saddr != {tunnel.remote}"
+    match = f"{source} {to_remote(rules, tunnel)}"
+    return labelled(f"{match} {leaves_in_cleartext(rules)} counter drop", f"{tunnel.label}: other")
+
+
+def is_internet(network: IPNetwork) -> bool:
+    """Whether a network is so large that it stands for the internet."""
+    return network.prefixlen < _WHOLE_INTERNET[network.version]

@@ -1,0 +1,399 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The guard against cleartext: what leaves, and what claims to come from the remote network.
+
+A device named ipsec0 stands for the tunnel of kernel-libipsec. Where the kernel has ESP, the same
+is tried with policies in the place of the tunnel.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.blocks import Blocks
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.rule import VpnRule
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
+    Block,
+    blocks,
+)
+
+from .conftest import (
+    FAR4,
+    FAR6,
+    LAN4,
+    LAN6,
+    TUNNELS,
+    Installed,
+    Namespace,
+    Site,
+    ask,
+    blocked,
+    network,
+    rules,
+)
+
+Start = t.Callable[..., Installed]
+
+HOST, FAR, ROUTER, WAN, FAR_WAN = "10.1.0.10", "10.2.0.10", "10.1.0.1", "192.0.2.1", "192.0.2.2"
+HOST6, FAR_HOST6, ROUTER6, WAN6 = "fd00:1::10", "fd00:2::10", "fd00:1::1", "2001:db8::1"
+BOTH_VERSIONS = pytest.mark.parametrize(("host", "far"), [(HOST, FAR), (HOST6, FAR_HOST6)])
+EVERYTHING = ipaddress.ip_network("0.0.0.0/0")
+MASQUERADE = """
+    table inet nat { chain post { type nat hook postrouting priority srcnat; masquerade; }; }
+"""
+
+
+def rule(action: str, direction: str, **options: t.Any) -> VpnRule:
+    values = {"name": action, "network": "lan", "action": action, "direction": direction}
+    return VpnRule.from_options({**values, **options})
+
+
+def forge(site: Site, source: str, target: str, seen_by: Namespace, behind: str = "") -> int:
+    """Packets that arrive of 3 which the far site sends in cleartext, over the internet.
+
+    ``behind`` is the address of the target itself, if it is translated.
+    """
+    version = 6 if ":" in target else 4
+    hop = {4: WAN, 6: WAN6}[version]
+    for destination in (target, behind or target):
+        site.far.sh(f"ip -{version} route replace {destination} via {hop} dev wan0")
+    ip = {4: "ip", 6: "ip6"}[version]
+    seen_by.nft(
+        f"""
+        table inet seen
+        delete table inet seen
+        table inet seen {{ chain pre {{ type filter hook input priority 0;
+            {ip} saddr {source} udp dport 9 counter; }}
+        }}
+        """
+    )
+    send = (
+        "import socket, sys; s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else"
+        " socket.AF_INET, socket.SOCK_DGRAM); s.bind((sys.argv[1], 0));"
+        "[s.sendto(b'?', (sys.argv[2], 9)) for _ in range(3)]"
+    )
+    _output, errors = site.far.python(send, source, target).communicate(timeout=10)
+    assert not errors, errors
+    # Behind them, on the same way, a packet that is not forged.
+    honest = {4: FAR_WAN, 6: "2001:db8::2"}[version]
+    assert ask(site.far, honest, seen_by, behind or target) == honest
+    listed = seen_by.sh("nft list table inet seen")
+    return int(re.findall(r"packets (\d+)", listed)[0])
+
+
+@pytest.mark.parametrize("tunnel", ["ipsec0", "wan0"])
+@pytest.mark.parametrize("rp_filter", ["0", "2"])
+class TestForged:
+    """The tunnel is up or down; rp_filter, where it is strict, would drop them by itself."""
+
+    @pytest.fixture(autouse=True)
+    def _prepare(self, site: Site, rp_filter: str) -> None:
+        for name in ("all", "wan0", "default"):
+            site.gateway.sh(f"echo {rp_filter} >/proc/sys/net/ipv4/conf/{name}/rp_filter")
+
+    @BOTH_VERSIONS
+    def test_to_a_host(self, site: Site, gateway: Start, host: str, far: str, tunnel: str) -> None:
+        installed = gateway()
+        site.through(tunnel)
+        assert forge(site, far, host, site.host) == 0
+        # By these, a rp_filter that is loose finds that there is no way back.
+        installed.unblock()
+        assert forge(site, far, host, site.host) == 0
+        installed("stop")
+        assert forge(site, far, host, site.host) == 3
+
+    @pytest.mark.parametrize(("router", "far"), [(ROUTER, FAR), (ROUTER6, FAR_HOST6)])
+    def test_to_the_gateway(
+        self, site: Site, gateway: Start, router: str, far: str, tunnel: str
+    ) -> None:
+        installed = gateway()
+        site.through(tunnel)
+        assert forge(site, far, router, site.gateway) == 0
+        installed.unblock()
+        assert forge(site, far, router, site.gateway) == 0
+        installed("stop")
+        assert forge(site, far, router, site.gateway) == 3
+
+    def test_to_a_translated_host(self, site: Site, gateway: Start, tunnel: str) -> None:
+        """By the address that it has in the tunnel, and by its own."""
+        outside = ipaddress.ip_network("10.101.0.0/24")
+        one_to_one = rule("translate", "outgoing", source=["10.1.0.0/24"], target=str(outside))
+        installed = gateway(
+            tunnels=(nft.Tunnel("site-b/out", outside, FAR4),), vpn_rules=(one_to_one,)
+        )
+        site.through(tunnel)
+        assert forge(site, FAR, HOST, site.host) == 0
+        assert forge(site, FAR, "10.101.0.10", site.host, HOST) == 0
+        installed("stop")
+        assert forge(site, FAR, HOST, site.host) == 3
+
+    def test_of_a_tunnel_that_is_off(self, site: Site, gateway: Start, tunnel: str) -> None:
+        gateway(tunnels=(), dormant=TUNNELS)
+        site.through(tunnel)
+        assert forge(site, FAR, HOST, site.host) == 0
+
+
+@BOTH_VERSIONS
+def test_what_comes_out_of_the_tunnel_passes(
+    site: Site, gateway: Start, host: str, far: str
+) -> None:
+    gateway()
+    assert ask(site.far, far, site.host, host) == far
+
+
+def test_an_operator_admits_what_comes_in_cleartext(site: Site, gateway: Start) -> None:
+    """The answer passes too. What no rule names does not."""
+    admit = rule(
+        "accept",
+        "incoming",
+        cleartext=True,
+        source=["10.2.0.10"],
+        destination=[HOST],
+        protocol="udp",
+        destination_ports=["9"],
+    )
+    gateway(vpn_rules=(admit,))
+    site.through("wan0")
+    assert ask(site.far, FAR, site.host, HOST) == FAR
+    assert blocked(site.far, FAR, site.host, HOST, port=10)
+    assert blocked(site.host, HOST, site.far, FAR)
+
+
+@pytest.mark.parametrize("source", [HOST, WAN])
+def test_an_operator_admits_what_leaves_in_cleartext(
+    site: Site, gateway: Start, source: str
+) -> None:
+    client = site.host if source == HOST else site.gateway
+    admit = rule("accept", "outgoing", cleartext=True, source=[source], destination=[FAR])
+    gateway(vpn_rules=(admit,))
+    site.through("wan0")
+    assert ask(client, source, site.far, FAR) == source
+    assert blocked(site.far, FAR, site.host, HOST)
+    # Whatever another table makes of the source.
+    site.gateway.nft(MASQUERADE)
+    site.far.sh("ip address add 10.2.0.11/32 dev lo")
+    assert blocked(client, source, site.far, "10.2.0.11")
+
+
+def test_an_accept_for_the_tunnel_admits_no_cleartext(site: Site, gateway: Start) -> None:
+    everything = tuple(rule("accept", way) for way in ("incoming", "outgoing"))
+    gateway(vpn_rules=everything)
+    site.through("wan0")
+    assert blocked(site.host, HOST, site.far, FAR)
+    assert forge(site, FAR, HOST, site.host) == 0
+
+
+def test_other_networks_of_the_gateway(site: Site, gateway: Start, namespace: t.Any) -> None:
+    """They have no selector, so that nothing of theirs goes to the remote network in cleartext."""
+    guest = namespace()
+    site.gateway.sh(
+        f"""
+        ip link add guest0 type veth peer name eth0 netns {guest.name}
+        ip address add 10.9.0.1/24 dev guest0
+        ip link set guest0 up
+        """
+    )
+    guest.sh(
+        """
+        ip address add 10.9.0.10/24 dev eth0
+        ip link set eth0 up
+        ip route add default via 10.9.0.1
+        """
+    )
+    site.far.sh(f"ip route add 10.9.0.0/24 via {WAN} dev wan0")
+    gateway()
+    site.through("wan0")
+    assert ask(guest, "10.9.0.10", site.far, FAR_WAN) == "10.9.0.10"
+    assert blocked(guest, "10.9.0.10", site.far, FAR)
+    # Its answers are none of the tunnel's business.
+    assert ask(site.far, FAR, guest, "10.9.0.10") == FAR
+
+
+def test_the_way_back_to_who_asks_stays_open(site: Site, gateway: Start) -> None:
+    """So a controller in the remote network is not cut off."""
+    installed = gateway()
+    site.through("wan0")
+    assert ask(site.far, FAR, site.gateway, WAN) == FAR
+    installed.unblock()
+    assert ask(site.far, FAR, site.gateway, WAN) == FAR
+
+
+def test_a_wan_in_the_remote_network_is_not_cut_off(site: Site, gateway: Start) -> None:
+    around = ipaddress.ip_network("192.0.0.0/8")
+    gateway(tunnels=(nft.Tunnel("a/b", LAN4, around),))
+    assert ask(site.gateway, WAN, site.far, FAR_WAN) == WAN
+    assert blocked(site.host, HOST, site.far, FAR_WAN)
+
+
+class TestEverything:
+    """The remote network is the internet."""
+
+    ALL = (nft.Tunnel("a/all", LAN4, EVERYTHING),)
+
+    def test_the_gateway_is_not_cut_off(self, site: Site, gateway: Start) -> None:
+        gateway(tunnels=self.ALL)
+        site.through("wan0")
+        assert ask(site.gateway, WAN, site.far, FAR) == WAN
+        assert ask(site.host, HOST, site.gateway, ROUTER) == HOST
+        assert ask(site.far, FAR, site.gateway, WAN) == FAR
+        assert blocked(site.host, HOST, site.far, FAR)
+        assert blocked(site.host, HOST, site.far, FAR_WAN)
+
+    @pytest.mark.parametrize("off", [False, True])
+    def test_a_connection_older_than_the_tunnel(
+        self, site: Site, gateway: Start, off: bool
+    ) -> None:
+        """It was masqueraded, so that nothing but its first packet tells where it is from."""
+        site.gateway.nft(MASQUERADE)
+        tunnels = {"tunnels": (), "dormant": self.ALL} if off else {"tunnels": self.ALL}
+        installed = gateway(tunnels=())
+        assert ask(site.host, HOST, site.far, FAR_WAN, source_port=4711) == WAN
+        installed.write(rules(**tunnels))
+        installed("rules")
+        installed.unblock()
+        # Even past the chain that sees the source.
+        site.gateway.sh("nft flush chain inet tunnelwright-lan no_leak_forward")
+        assert site.gateway.run(["true"])[0] == 0
+        answer = ask(site.host, HOST, site.far, FAR_WAN, source_port=4711, patience=0.5)
+        assert answer == "TimeoutError"
+
+
+class TestHosts:
+    """Selectors of transport mode: the two gateways themselves."""
+
+    @pytest.mark.parametrize("local", [None, "192.0.2.1/32"])
+    def test_of_the_gateways(self, site: Site, gateway: Start, local: str | None) -> None:
+        here = ipaddress.ip_network(local) if local else None
+        pair = nft.HostPair("a/b", here, ipaddress.ip_network("192.0.2.2/32"))
+        installed = gateway(tunnels=(), hosts=(pair,), userspace=False)
+        assert blocked(site.gateway, WAN, site.far, FAR_WAN)
+        assert blocked(site.far, FAR_WAN, site.gateway, WAN)
+        # No policy is for the sockets of charon.
+        installed.unblock()
+        assert blocked(site.gateway, WAN, site.far, FAR_WAN)
+        assert ask(site.gateway, WAN, site.far, FAR_WAN, 500, source_port=500) == WAN
+        # What is behind the gateways is none of theirs.
+        site.far.sh(f"ip route replace {LAN4} via {WAN} dev wan0")
+        assert ask(site.far, FAR_WAN, site.host, HOST) == FAR_WAN
+
+    def test_neighbors_are_found(self, site: Site, gateway: Start) -> None:
+        """Solicitations and advertisements have global addresses here, and pass in cleartext."""
+        pair = nft.Tunnel(
+            "a/b", ipaddress.ip_network("2001:db8::1/128"), ipaddress.ip_network("2001:db8::2/128")
+        )
+        installed = gateway(tunnels=(pair,), userspace=False)
+        for place in (site.gateway, site.far):
+            place.sh("ip -6 neighbour flush dev wan0; ip link set wan0 addrgenmode none")
+            place.sh("ip -6 address flush dev wan0 scope link")
+        # All that the gateway sends is its advertisement.
+        assert blocked(site.far, "2001:db8::2", site.gateway, WAN6)
+        assert "lladdr" in site.far.sh("ip -6 neighbour show 2001:db8::1")
+        installed.unblock()
+        ike = {"port": 500, "source_port": 500}
+        assert ask(site.gateway, WAN6, site.far, "2001:db8::2", **ike) == WAN6
+        assert blocked(site.gateway, WAN6, site.far, "2001:db8::2")
+
+
+class TestBlocks:
+    """What holds when every nftables rule of the host is gone."""
+
+    @BOTH_VERSIONS
+    @pytest.mark.parametrize("userspace", [True, False])
+    def test_nothing_leaves(
+        self, site: Site, gateway: Start, host: str, far: str, userspace: bool
+    ) -> None:
+        installed = gateway(userspace=userspace)
+        site.through("wan0")
+        installed.flush()
+        assert blocked(site.host, host, site.far, far)
+        # Without a mark, as every packet is here.
+        installed.unblock()
+        assert ask(site.host, host, site.far, far) == host
+
+    def test_the_tunnel_goes_before(self, site: Site, gateway: Start) -> None:
+        gateway().flush()
+        assert ask(site.host, HOST, site.far, FAR) == HOST
+        assert ask(site.far, FAR, site.host, HOST) == FAR
+
+    @pytest.mark.parametrize("userspace", [True, False])
+    def test_remote_network_is_everything(
+        self, site: Site, gateway: Start, userspace: bool
+    ) -> None:
+        gateway(tunnels=TestEverything.ALL, userspace=userspace).flush()
+        site.through("wan0")
+        assert blocked(site.host, HOST, site.far, FAR)
+        assert blocked(site.host, HOST, site.far, FAR_WAN)
+        assert ask(site.host, HOST, site.gateway, ROUTER) == HOST
+        assert ask(site.gateway, ROUTER, site.host, HOST) == ROUTER
+        assert ask(site.gateway, WAN, site.far, FAR) == WAN
+
+    @pytest.mark.parametrize("userspace", [True, False])
+    def test_what_an_operator_admits(self, site: Site, gateway: Start, userspace: bool) -> None:
+        admit = rule("accept", "outgoing", cleartext=True, source=[HOST], destination=[FAR])
+        gateway(vpn_rules=(admit,), userspace=userspace).flush()
+        site.through("wan0")
+        assert ask(site.host, HOST, site.far, FAR) == HOST
+        site.far.sh("ip address add 10.2.0.11/32 dev lo")
+        assert blocked(site.host, HOST, site.far, "10.2.0.11")
+
+    @pytest.mark.parametrize("userspace", [True, False])
+    def test_the_script_makes_what_is_looked_for(
+        self, namespace: t.Callable[[], Namespace], install: t.Any, userspace: bool
+    ) -> None:
+        place = namespace()
+        wanted = rules(userspace=userspace, tunnels=(*TUNNELS, *SELECTORS), dormant=WIDE)
+        installed = install(place, network(), wanted)
+        adapter = Blocks(place.run)
+        assert adapter.present() == frozenset()
+        for _again in range(2):
+            installed("rules")
+            assert adapter.present() == frozenset(blocks(wanted))
+
+    @pytest.mark.parametrize("userspace", [True, False])
+    def test_some_go(
+        self, namespace: t.Callable[[], Namespace], install: t.Any, userspace: bool
+    ) -> None:
+        """And no other, nor a policy that is not of the collection."""
+        place = namespace()
+        foreign = "src 10.1.0.0/24 dst 10.2.0.0/24 dir out priority 371327 action block"
+        place.sh(f"ip xfrm policy add {foreign}")
+        both = rules(userspace=userspace, tunnels=(*TUNNELS, *SELECTORS), dormant=WIDE)
+        left = rules(userspace=userspace, tunnels=SELECTORS)
+        install(place, network(), both)("rules")
+        adapter = Blocks(place.run)
+        stale, kept = set(blocks(both)) - set(blocks(left)), blocks(left)
+        adapter.delete(sorted(stale), kept)
+        assert adapter.present() == frozenset(kept)
+        adapter.add(sorted(stale))
+        assert adapter.present() == frozenset(blocks(both))
+        adapter.delete(sorted(adapter.present()), ())
+        assert adapter.present() == frozenset()
+        assert "priority 371327" in place.sh("ip xfrm policy list")
+
+    def test_one_that_is_gone_already(self, namespace: t.Callable[[], Namespace]) -> None:
+        adapter = Blocks(namespace().run)
+        gone = [
+            Block("rule", "10.1.0.0/24"),
+            Block("unreachable", destination="10.2.0.0/24"),
+            Block("block", "10.1.0.0/24", "10.2.0.0/24", "out"),
+        ]
+        adapter.delete(gone, [Block("allow", "10.9.0.0/24", "10.8.0.0/24", "out")])
+
+
+SELECTORS = (
+    nft.Tunnel("b/1", ipaddress.ip_network("10.3.0.0/24"), ipaddress.ip_network("10.4.0.1/32")),
+    nft.Tunnel("b/2", ipaddress.ip_network("10.3.1.5/32"), ipaddress.ip_network("10.0.0.0/8")),
+    nft.Tunnel("b/3", ipaddress.ip_network("fd03::1/128"), ipaddress.ip_network("fd04::/64")),
+)
+WIDE = (
+    nft.Tunnel("w/1", ipaddress.ip_network("10.3.0.0/16"), ipaddress.ip_network("10.4.0.0/16")),
+    nft.Tunnel("w/2", LAN6, ipaddress.ip_network("::/0")),
+    nft.Tunnel("w/3", LAN6, FAR6),
+    nft.Tunnel("w/4", EVERYTHING, ipaddress.ip_network("10.8.0.0/16")),
+)
