@@ -17,8 +17,8 @@ description:
     whatever rules are added. Without a rule everything passes between the networks of a phase 2.
   - Rules about traffic are in the network's own nftables table, C(inet tunnelwright-NETWORK), each
     with its name as the comment. Without O(cleartext) they concern nothing but the traffic of the
-    tunnels of this network. What a tunnel carries is found in the phase 2 objects of mode V(tunnel), whether they
-    are made before or after the rule. Tunnels of an
+    tunnels of this network. What a tunnel carries is found in the phase 2 objects of mode
+    V(tunnel), whether they are made before or after the rule. Tunnels of an
     O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) are not known to it.
   - A rule with O(action=accept), V(drop) or V(reject) is about who opens a connection. What answers
     passes, so that O(direction=incoming) with V(drop) still lets the local side open connections to

@@ -62,7 +62,7 @@ def _hosts() -> t.Iterator[dict[str, Host]]:
     }
     if not (os.environ.get("LIVE_KEEP") and _running(hosts)):
         testbed("up", TESTBED, str(TOPOLOGY))
-    _use_podman_settings()
+    use_podman_settings()
     try:
         for host in hosts.values():
             host.deliver()
@@ -87,7 +87,7 @@ def _rigs(hosts: dict[str, Host]) -> dict[str, Rig]:
     return rigs
 
 
-def _use_podman_settings() -> None:
+def use_podman_settings() -> None:
     """What ``tools/testbed env`` says of the way podman works on this machine."""
     for line in testbed("env").splitlines():
         name, _equals, value = line.removeprefix("export ").partition("=")
@@ -96,7 +96,7 @@ def _use_podman_settings() -> None:
 
 
 def _running(hosts: dict[str, Host]) -> bool:
-    _use_podman_settings()
+    use_podman_settings()
     names = subprocess.run(
         ["podman", "ps", "--format", "{{.Names}}"], capture_output=True, text=True, check=True
     ).stdout.split()

@@ -56,6 +56,7 @@ OTHERS = {
     "ipsec_connection": flow.run_connection,
     "ipsec_info": flow.run_info,
     "ipsec_diagnostics": flow.run_diagnostics,
+    "ipsec_checkpoint": flow.run_checkpoint,
 }
 
 Answer = dict[str, Any]

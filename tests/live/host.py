@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shlex
 import subprocess
 import sysconfig
 import tarfile
@@ -208,6 +209,38 @@ class Host:
             time.sleep(0.1)
         raise AssertionError(f"{self.name}: {children} are not up:\n{self.log()}")
 
+    def lan(self, script: str) -> str:
+        """Lines of sh on the host behind this gateway."""
+        return self.sh(f"ip netns exec lan sh -euc {shlex.quote(script)}")
+
+    @contextlib.contextmanager
+    def capturing(self, device: str, expression: str, where: str = "") -> t.Iterator[list[str]]:
+        """What passes meanwhile, a line a packet as tcpdump tells it; filled at the end.
+
+        ``where`` is a network namespace of the host.
+        """
+        inside = f"ip netns exec {where} " if where else ""
+        # AppArmor lets tcpdump write to such names only.
+        file = f"/run/{time.monotonic_ns()}.pcap"
+        self.sh(
+            f"{inside}tcpdump -Z root -U -n -i {device} -w {file} {shlex.quote(expression)} "
+            f">{file}.said 2>&1 & echo $! >{file}.pid; for _ in $(seq 200); do "
+            f"grep -q listening {file}.said && exit 0; sleep 0.05; done; cat {file}.said; exit 1"
+        )
+        lines: list[str] = []
+        try:
+            yield lines
+        finally:
+            # An emulated processor may be behind with what it has heard.
+            self.sh(
+                f'old=; until [ "$(stat -c %s {file})" = "$old" ]; do '
+                f"old=$(stat -c %s {file}); sleep 1; done; kill -INT $(cat {file}.pid); "
+                f"while kill -0 $(cat {file}.pid) 2>/dev/null; do sleep 0.05; done"
+            )
+            told = self.sh(f"tcpdump -nn -tt -v -r {file} 2>/dev/null; rm -f {file}*")
+            # Further lines of a packet are indented.
+            lines += told.replace("\n    ", " ").splitlines()
+
     def log(self, lines: int = 40) -> str:
         """The last words of the IKE daemon."""
         return self.sh(f"journalctl --unit strongswan --lines {lines} --output cat --no-pager")
@@ -228,8 +261,11 @@ nft list tables inet | sed -n '/ tunnelwright-/s/^/delete /p' | nft -f -
 for device in $(ip -o link | sed -nE 's/^[0-9]+: ([^:@]+).*alias VPN network .*/\\1/p'); do
     ip link delete dev "$device"
 done
-ip route flush proto 116
-ip -6 route flush proto 116
+for version in -4 -6; do
+    ip $version rule flush protocol 116
+    ip $version route flush table all proto 116
+done
+for priority in 4294967294 4294967295; do ip xfrm policy deleteall priority $priority; done
 rm -rf /etc/tunnelwright
 find /etc/swanctl /etc/strongswan.d /etc/systemd/system -depth \
     '(' -name 'tunnelwright*' -o -name '.tunnelwright*' ')' -delete

@@ -106,6 +106,7 @@ def state() -> dict[str, Any]:
         "files": paths,
         "links": _links(),
         "routes": _routes(),
+        "blocks": _blocks(),
         "nft": _ruleset(),
         "forwarding": _forwarding(),
         "units": _units(paths),
@@ -122,6 +123,18 @@ def _routes() -> list[str]:
     listed = _printed("ip", "route") + _printed("ip", "-6", "route")
     lines = (" ".join(line.replace("linkdown", "").split()) for line in listed.splitlines())
     return sorted(line for line in lines if " proto 116 " in line)
+
+
+def _blocks() -> list[str]:
+    """What keeps traffic from leaving in cleartext where the nftables rules are gone."""
+    policies = re.split(r"\n(?=src )", _printed("ip", "xfrm", "policy", "list", "nosock"))
+    found = [" ".join(item.split()) for item in policies if "mark 0/0x80000000" in item]
+    for version in ("-4", "-6"):
+        listed = _printed("ip", version, "route", "show", "table", "all", "proto", "116")
+        found += [line for line in listed.splitlines() if " table 116 " in f"{line} "]
+        rules = _printed("ip", version, "rule", "list")
+        found += [line for line in rules.splitlines() if "lookup 116" in line]
+    return sorted(found)
 
 
 def _files() -> dict[str, str]:

@@ -23,6 +23,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 
 NO_ROOM = "No space left on device; nothing was changed"
 NO_MEMORY = "Error: Could not process rule: Cannot allocate memory"
+NOT_LOADED = "tunnelwright-{}: could not load the nftables rules"
 TAKEN_BACK = "what had been done was taken back"
 OTHER_PSK = "another key, which nobody may see"
 
@@ -155,29 +156,39 @@ BREAKS = (
         "nft refuses",
         wrapper("nft", "'-f /etc/'*", NO_MEMORY),
         "rm -f /usr/local/sbin/nft",
-        f"replace the nftables rules of network lan: {NO_MEMORY}; taking back what had been done "
-        "failed in the same way",
+        f"replace the nftables rules of network lan: {NO_MEMORY}\n{NOT_LOADED.format('lan')}; "
+        "taking back what had been done failed in the same way",
         _more,
     ),
     Break(
         "nft refuses once",
         wrapper("nft", "'-f /etc/'*", NO_MEMORY, once=True),
         "rm -f /usr/local/sbin/nft",
-        f"replace the nftables rules of network lan: {NO_MEMORY}; {TAKEN_BACK}",
+        f"replace the nftables rules of network lan: {NO_MEMORY}\n{NOT_LOADED.format('lan')}; "
+        f"{TAKEN_BACK}",
         _more,
     ),
     Break(
         "nft refuses a new network",
         wrapper("nft", "'-f /etc/'*", NO_MEMORY),
         "rm -f /usr/local/sbin/nft",
-        rf"(?s)start tunnelwright-dmz.service: .*{NO_MEMORY}.*; {TAKEN_BACK}",
+        f"load the nftables rules of network dmz: {NO_MEMORY}\n{NOT_LOADED.format('dmz')}; "
+        f"{TAKEN_BACK}",
         _network,
+    ),
+    Break(
+        "ip refuses what blocks cleartext",
+        wrapper("ip", "*-batch*", "RTNETLINK answers: Cannot allocate memory", once=True),
+        "rm -f /usr/local/sbin/ip",
+        "replace the nftables rules of network lan: RTNETLINK answers: Cannot allocate memory\n"
+        f"tunnelwright-lan: could not load the blocks; {TAKEN_BACK}",
+        _more,
     ),
     Break(
         "systemctl refuses",
         wrapper("systemctl", "*enable*", "Failed to enable unit: Unit file is masked."),
         "rm -f /usr/local/sbin/systemctl",
-        "enable tunnelwright-dmz.service: Failed to enable unit: Unit file is masked.; "
+        "enable tunnelwright-dmz.guard.service: Failed to enable unit: Unit file is masked.; "
         f"{TAKEN_BACK}",
         _network,
     ),

@@ -97,8 +97,36 @@ POLICIES = (
     Drift(
         "unit file touched",
         "sleep 1; touch /etc/systemd/system/tunnelwright-lan.service",
-        "unit tunnelwright-lan.service in systemd",
+        "units of network lan in systemd",
         ("reload systemd's unit files",),
+        "vpn_network",
+    ),
+    Drift(
+        "the unit of the rules touched",
+        "sleep 1; touch /etc/systemd/system/tunnelwright-lan.guard.service",
+        "units of network lan in systemd",
+        ("reload systemd's unit files",),
+        "vpn_network",
+    ),
+    Drift(
+        "the unit of the rules switched off",
+        "systemctl --quiet disable --now tunnelwright-lan.guard",
+        "unit tunnelwright-lan.guard.service",
+        ("start tunnelwright-lan.guard.service", "enable tunnelwright-lan.guard.service"),
+        "vpn_network",
+    ),
+    Drift(
+        "what blocks cleartext without the rules",
+        "ip xfrm policy deleteall priority 4294967295 dir out",
+        "network lan: blocks against cleartext",
+        ("replace the nftables rules of network lan",),
+        "vpn_network",
+    ),
+    Drift(
+        "all rules flushed",
+        "nft flush ruleset",
+        "network lan: nftables rules",
+        ("load the nftables rules of network lan",),
         "vpn_network",
     ),
 )

@@ -177,6 +177,14 @@ BY_HAND = {
     "the file": (f"sed -i 's/dpd_delay = 30/dpd_delay = 31/' {ADDED}", [ADDED]),
     "the mode": (f"chmod 644 {ADDED}", [ADDED]),
     "the rules": ("nft flush table inet tunnelwright-lan", ["network lan: nftables rules"]),
+    "the unit of the rules": (
+        "systemctl disable --quiet tunnelwright-lan.guard.service",
+        ["unit tunnelwright-lan.guard.service"],
+    ),
+    "the blocks": (
+        "ip rule flush protocol 116",
+        ["network lan: blocks against cleartext"],
+    ),
     "the unit": (
         "systemctl disable --quiet tunnelwright-lan.service",
         ["unit tunnelwright-lan.service"],

@@ -276,8 +276,10 @@ class Installed:
         priorities = f"{BLOCK_PRIORITY} {ALLOW_PRIORITY}"
         self.where.sh(
             f"""
-            ip -4 rule flush protocol 116
-            ip -6 rule flush protocol 116
+            for version in -4 -6; do
+                ip $version rule flush protocol 116
+                ip $version route flush table all proto 116
+            done
             for priority in {priorities}; do ip xfrm policy deleteall priority $priority; done
             """
         )

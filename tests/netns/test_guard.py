@@ -353,7 +353,7 @@ class TestBlocks:
         assert adapter.present() == frozenset()
         for _again in range(2):
             installed("rules")
-            assert adapter.present() == frozenset(blocks(wanted))
+            assert adapter.present() == frozenset(blocks(wanted, LAN4))
 
     @pytest.mark.parametrize("userspace", [True, False])
     def test_some_go(
@@ -367,11 +367,11 @@ class TestBlocks:
         left = rules(userspace=userspace, tunnels=SELECTORS)
         install(place, network(), both)("rules")
         adapter = Blocks(place.run)
-        stale, kept = set(blocks(both)) - set(blocks(left)), blocks(left)
+        stale, kept = set(blocks(both, LAN4)) - set(blocks(left, LAN4)), blocks(left, LAN4)
         adapter.delete(sorted(stale), kept)
         assert adapter.present() == frozenset(kept)
         adapter.add(sorted(stale))
-        assert adapter.present() == frozenset(blocks(both))
+        assert adapter.present() == frozenset(blocks(both, LAN4))
         adapter.delete(sorted(adapter.present()), ())
         assert adapter.present() == frozenset()
         assert "priority 371327" in place.sh("ip xfrm policy list")

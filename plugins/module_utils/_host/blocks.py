@@ -88,9 +88,12 @@ class Blocks:
         for version, everything in (("-4", "0.0.0.0/0"), ("-6", "::/0")):
             argv = ["ip", "-j", version, "route", "show", "table", "all", "proto", str(PROTOCOL)]
             for item in json_output(self._run, "list the routes against cleartext", argv):
-                if item.get("table") == str(TABLE) and item.get("type") in ROUTES:
+                kind, table = item.get("type", "unicast"), item.get("table", "main")
+                if (kind, table) == ("unreachable", "main"):
+                    kind, table = "last resort", str(TABLE)
+                if table == str(TABLE) and kind in ROUTES:
                     target = everything if item["dst"] == "default" else item["dst"]
-                    yield Block(item["type"], destination=_network(target))
+                    yield Block(kind, destination=_network(target))
 
     def _rules(self) -> t.Iterator[Block]:
         for version, everything in (("-4", "0.0.0.0/0"), ("-6", "::/0")):

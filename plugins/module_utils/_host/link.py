@@ -103,7 +103,9 @@ class Link:
         found = []
         for version in ("-4", "-6"):
             argv = ["ip", "-j", version, "route", "show", "proto", str(PROTOCOL)]
-            found += [_route(item, version) for item in json_output(self._run, "list routes", argv)]
+            listed = json_output(self._run, "list routes", argv)
+            # Those that lead nowhere are no routes of a rule.
+            found += [_route(item, version) for item in listed if "type" not in item]
         return tuple(found)
 
     def add_route(self, route: Route) -> None:

@@ -97,6 +97,11 @@ class VpnNetwork:
         return self.state == "started"
 
     @property
+    def on_link(self) -> IPNetwork | None:
+        """The network that is reached by the interface alone, by an address on it."""
+        return self.network_address if self.router else None
+
+    @property
     def router(self) -> str:
         """The router address with its prefix length (``10.1.0.1/24``), empty when there is none."""
         if self.ip_address is None or self.network_address is None:

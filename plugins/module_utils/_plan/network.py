@@ -39,7 +39,7 @@ def plan_network(
     observed: Observed,
     guests: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Files first, then rules, then the interface, then what is left of before.
+    """Files first, then rules, then the interface where the network is on.
 
     The rules and blocks are there whether the network is on or off. ``guests`` are the router
     addresses that other networks have on the interface of ``after``.
@@ -47,15 +47,25 @@ def plan_network(
     if after is None:
         return _plan_removal(before, observed)
     state = observed.networks.get(after.network.name, NetworkState())
-    files = _plan_files(after, observed, state) + _plan_rules(after, state, observed)
+    plan = _plan_files(after, observed, state) + _plan_rules(after, state, observed)
+    if not after.network.started:
+        return plan
     former = _former(before, after, observed)
-    moved = _plan_move(former, after)
+    # First, since the kernel takes along what was added to the same subnet later.
+    stale = _plan_stale(former, after, state, guests) + _plan_mtu(before, after, state)
+    return plan + stale + _plan_on(after, state, observed.routes) + _plan_move(former, after)
+
+
+def plan_power_off(before: NetworkParts | None, after: NetworkParts, observed: Observed) -> Plan:
+    """Take away the interface of a network that is off. Its tunnels must be closed by then.
+
+    What comes out of a tunnel would go to some other interface, in cleartext.
+    """
     if after.network.started:
-        on = _plan_on(after, state, observed.routes)
-        # First, since the kernel takes along what was added to the same subnet later.
-        stale = _plan_stale(former, after, state, guests) + _plan_mtu(before, after, state)
-        return files + stale + on + moved
-    return files + _plan_off(former, after, state) + moved
+        return Plan()
+    state = observed.networks.get(after.network.name, NetworkState())
+    former = _former(before, after, observed)
+    return _plan_off(former, after, state) + _plan_move(former, after)
 
 
 def _plan_rules(after: NetworkParts, state: NetworkState, observed: Observed) -> Plan:

@@ -16,7 +16,7 @@ from .._render.strongswan_conf import LIBIPSEC
 from .differences import state_difference
 from .exchange import GRACEFUL
 from .files import removed, written
-from .network import plan_blocks, plan_network, plan_record, plan_routes
+from .network import plan_blocks, plan_network, plan_power_off, plan_record, plan_routes
 from .observed import NOTHING, DaemonState, Observed, Unfinished
 from .plan import Impact, Plan, joined
 from .steps import HandOver, InstallTrap, ReloadSettings, RestartDaemon, UnloadSecret
@@ -110,6 +110,10 @@ def make_plan(
         + tunnels
         + _plan_orphans(before, after, observed.daemon)
         + (_plan_restart(why, observed) if why else Plan())
+        + joined(
+            plan_power_off(before.networks.get(name), after.networks[name], observed)
+            for name in staying
+        )
         + joined(plan_network(before.networks.get(name), None, observed) for name in going)
         + (plan_blocks(after.networks.values(), observed) if scope.networks else Plan())
         + _plan_records(changed - coming, before, after, observed)

@@ -296,7 +296,7 @@ def _network_parts(gateway: Gateway, name: str, *, userspace: bool) -> NetworkPa
         rules,
         tuple(sorted(versions)),
         routes(network, rules.vpn_rules),
-        blocks(rules),
+        blocks(rules, network.on_link),
     )
 
 

@@ -36,14 +36,18 @@ TABLE, RULE_PRIORITY, ANY_SOURCE_PRIORITY = 116, 230, 231
 # ICMPv6 types of neighbor solicitation and neighbor advertisement (RFC 4861 section 4).
 _NEIGHBOR_DISCOVERY = ("135", "136")
 
-POLICIES, ROUTES = ("block", "allow"), ("unreachable", "throw")
+# The greatest metric that there is.
+LAST_METRIC = 4294967295
+
+POLICIES, ROUTES = ("block", "allow"), ("unreachable", "throw", "last resort")
 
 
 @dataclass(frozen=True, order=True)
 class Block:
     """``kind`` is block or allow for a policy, unreachable or throw for a route, or rule.
 
-    Networks are in CIDR form, and empty where the kind has none. ``direction`` is that of a policy:
+    A route that is the last resort lies in the main table, and gives way to any other. Networks are
+    in CIDR form, and empty where the kind has none. ``direction`` is that of a policy:
     out, fwd or in. ``icmp`` is the ICMPv6 type that a policy is for, empty for all traffic.
     """
 
@@ -120,11 +124,14 @@ class Block:
 
     @property
     def _route(self) -> tuple[str, ...]:
-        return (self.kind, self.destination, "table", str(TABLE), "proto", str(PROTOCOL))
+        marks = ("proto", str(PROTOCOL))
+        if self.kind == "last resort":
+            return ("unreachable", self.destination, "metric", str(LAST_METRIC), *marks)
+        return (self.kind, self.destination, "table", str(TABLE), *marks)
 
 
-def blocks(rules: NetworkRules) -> tuple[Block, ...]:
-    """The blocks of a network, sorted.
+def blocks(rules: NetworkRules, on_link: IPNetwork | None = None) -> tuple[Block, ...]:
+    """The blocks of a network, sorted. ``on_link`` is what lies on its interface.
 
     The hosts between which a ``vpn_rule`` admits connections in cleartext are not blocked.
     """
@@ -136,9 +143,14 @@ def blocks(rules: NetworkRules) -> tuple[Block, ...]:
             if pair.local is not None
         ]
     made = _routes if rules.userspace else _policies
-    return _sorted(
+    found = [
         block for tunnel in pairs if not _is_any_to_any(tunnel) for block in made(rules, tunnel)
-    )
+    ]
+    if on_link is not None:
+        # While the network has no interface, what comes out of a tunnel would leave by the default
+        # route, in cleartext.
+        found.append(Block("last resort", destination=str(on_link)))
+    return _sorted(found)
 
 
 def _is_any_to_any(tunnel: Tunnel) -> bool:

@@ -45,7 +45,7 @@ def script(network: VpnNetwork, rules: nft.NetworkRules, directory: str = DIRECT
         _forwarding(network, rules),
         _function("add_routes", lines(routes(network, rules.vpn_rules)) or [":"]),
         _rules(rules),
-        _blocks(blocks(rules)),
+        _blocks(blocks(rules, network.on_link)),
         _VERBS,
     )
     return "\n".join(parts)
@@ -92,6 +92,8 @@ Before=network-pre.target
 After=local-fs.target nftables.service
 PartOf=nftables.service
 ReloadPropagatedFrom=nftables.service
+# However often nftables is started.
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot

@@ -593,6 +593,8 @@ def blocks_in(script: str) -> set[Block]:
     }
     for kind, target in re.findall(r"^route replace (\w+) (\S+) table", script, re.MULTILINE):
         made.add(Block(kind, destination=target))
+    for target in re.findall(r"^route replace unreachable (\S+) metric", script, re.MULTILINE):
+        made.add(Block("last resort", destination=target))
     for source in re.findall(r"rule add from (\S+) lookup", script):
         made.add(Block("rule", source))
     return made

@@ -87,6 +87,7 @@ def test_bridge() -> None:
             'ip link set dev "$device" mtu 1400',
             'ip link set dev "$device" up',
             'ip address replace 10.1.0.1/24 dev "$device"',
+            "ip -batch - <<'BLOCKS'",
         )
     ]
 
@@ -197,6 +198,7 @@ def test_unit_of_the_rules(name: str) -> None:
         "After": "local-fs.target nftables.service",
         "PartOf": "nftables.service",
         "ReloadPropagatedFrom": "nftables.service",
+        "StartLimitIntervalSec": "0",
     }
     assert dict(unit["Service"]) == {
         "Type": "oneshot",

@@ -1,0 +1,304 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What passes in cleartext between two gateways while something happens to one of them.
+
+A host behind each gateway sends to the other one all the time, also while its gateway shuts down
+and boots. Each gateway has a default route to the other, and forwards from the first moment on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import typing as t
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import PSK, SWIFT, End, until
+from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Run
+
+SEEN = Path(__file__).with_name("cleartext.json")
+USERSPACE, KERNEL = PLANES = ("userspace", "kernel")
+RELEASES = ("5.9.8", "6.0.1")
+
+# Packets between the LANs that nothing has put into a tunnel.
+FILTER = "(net 10.1.0.0/24 and net 10.2.0.0/24) or (net fd00:1::/64 and net fd00:2::/64)"
+
+_STREAM = """
+[Unit]
+DefaultDependencies=no
+[Service]
+Restart=always
+RestartSec=100ms
+StandardOutput=null
+StandardError=null
+ExecStart=ip netns exec lan ping -n -i {pause} {target}
+[Install]
+WantedBy=sysinit.target
+"""
+# As a network manager and sysctl.d do at boot.
+_ROUTE = """
+[Unit]
+DefaultDependencies=no
+After=testbed-host.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=sh -ec 'ip route replace default via {wan4}; ip -6 route replace default via {wan6}; \
+echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
+[Install]
+WantedBy=sysinit.target
+"""
+# A shutdown takes as long as its slowest service.
+_SLOW = """
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=true
+ExecStop=sleep 4
+[Install]
+WantedBy=multi-user.target
+"""
+# The host behind the gateway outlives every service of the gateway.
+_LAN_HOST = """
+[Unit]
+DefaultDependencies=no
+[Service]
+ExecStopPost=
+[Install]
+WantedBy=sysinit.target
+"""
+
+
+@dataclass
+class Count:
+    """Packets in cleartext, by IP version."""
+
+    ipv4: int = 0
+    ipv6: int = 0
+
+    @property
+    def none(self) -> bool:
+        return not (self.ipv4 or self.ipv6)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """How the packets between two ends are heard: by which host, and on which interface of it.
+
+    ``pause`` is what lies between two packets of a host, in seconds.
+    """
+
+    plane: str
+    listener: Callable[[End], Host]
+    device: str
+    pause: str
+
+    @contextlib.contextmanager
+    def heard(self, end: End) -> Iterator[Count]:
+        """The packets in cleartext meanwhile, from and to the networks of ``end``."""
+        count = Count()
+        with self.listener(end).capturing(self.device, FILTER) as lines:
+            yield count
+        count.ipv6 = sum(" IP6 " in line for line in lines)
+        count.ipv4 = len(lines) - count.ipv6
+
+    def prepare(self, end: End) -> None:
+        """The host behind the gateway sends, and the gateway would forward."""
+        other = end.other
+        stream = [_STREAM.format(pause=self.pause, target=other.host(item)) for item in (4, 6)]
+        files = {
+            "lan-host.service.d/always.conf": _LAN_HOST,
+            "cleartext-4.service": stream[0],
+            "cleartext-6.service": stream[1],
+            "cleartext-route.service": _ROUTE.format(wan4=other.address, wan6=other.machine.ipv6),
+            "cleartext-slow.service": _SLOW,
+        }
+        end.machine.sh("mkdir -p /etc/systemd/system/lan-host.service.d")
+        for name, text in files.items():
+            end.machine.sh(f"cat >/etc/systemd/system/{name}", text)
+        end.machine.sh(
+            "systemctl daemon-reload; systemctl --quiet reenable lan-host; systemctl --quiet "
+            "enable --now nftables cleartext-route cleartext-slow cleartext-4 cleartext-6"
+        )
+
+
+def hush(end: End) -> None:
+    """Nothing is sent any more, and the gateway is as it was."""
+    end.machine.sh(
+        """
+        cd /etc/systemd/system
+        systemctl --quiet disable --now nftables cleartext-4 cleartext-6 cleartext-route \\
+            cleartext-slow
+        rm -r lan-host.service.d cleartext-*
+        systemctl daemon-reload
+        systemctl --quiet reenable lan-host
+        ip route delete default
+        ip -6 route delete default
+        """
+    )
+
+
+def configure(end: End) -> None:
+    """A tunnel for IPv4 and IPv6, which comes up by itself and heals itself."""
+    end.network()
+    end.network(
+        name="lan6",
+        ip_address=f"fd00:{end.number}::1",
+        network_address=end.lan6,
+        interface_network="vpn-lan",
+    )
+    end.settings(**SWIFT)
+    end.phase1(connection_behavior="start", keying_tries=0, dpd_delay=2)
+    end.phase2(**networks(end))
+
+
+def networks(end: End) -> dict[str, t.Any]:
+    return {
+        "local_network": [end.lan4, end.lan6],
+        "remote_network": [end.other.lan4, end.other.lan6],
+    }
+
+
+def carrying(end: End) -> None:
+    """Wait until the hosts hear each other, by IPv4 and IPv6."""
+    for version in (4, 6):
+        ping = f"ip netns exec lan ping -q -c 2 -i 0.2 -W 1 {end.other.host(version)} || true"
+        until(
+            lambda ping=ping: " 0% packet loss" in end.machine.sh(ping),
+            f"{end.name}: IPv{version} to the far host",
+            120,
+        )
+
+
+def by_hand(script: str) -> Callable[[End], None]:
+    def event(end: End) -> None:
+        end.machine.sh(script)
+
+    return event
+
+
+def reboot(end: End) -> None:
+    t.cast("t.Any", end.machine).restart()
+
+
+def task(end: End, module: str, **options: t.Any) -> Run:
+    """A run that the next ``configure`` takes back."""
+    end.forget()
+    return end.machine.apply(module, options)
+
+
+def network_stopped(end: End) -> None:
+    for name in ("lan6", "lan"):
+        task(end, "vpn_network", name=name, state="stopped")
+    end.machine.sh("sleep 3")
+    for name in ("lan", "lan6"):
+        task(end, "vpn_network", name=name, state="started")
+
+
+def phase1_disabled(end: End) -> None:
+    task(end, "ipsec_phase1", name="site", network="lan", state="disabled")
+    end.machine.sh("sleep 3")
+
+
+def phase2_disabled(end: End) -> None:
+    task(end, "ipsec_phase2", name="net", phase1="site", network="lan", state="disabled")
+    end.machine.sh("sleep 3")
+
+
+def phase2_changed(end: End) -> None:
+    """By each way of applying it, and with other networks for a while."""
+    for apply in ("graceful", "reestablish", "defer"):
+        for lifetime in (2, 1):
+            end.phase2(**networks(end), lifetime=lifetime, apply=apply)
+    wider = [f"10.{end.other.number}.0.0/23", end.other.lan6]
+    end.phase2(**{**networks(end), "remote_network": wider}, apply="reestablish")
+    end.phase2(**networks(end), apply="reestablish")
+
+
+def everything_applied(end: End) -> None:
+    """Every module has something to change."""
+    end.network(mtu=1400)
+    end.settings(**SWIFT, mss_clamp=1300, exclude_my_network=False)
+    end.phase1(connection_behavior="on_demand", lifetime=4, apply="reestablish")
+    end.phase2(**networks(end), lifetime=2)
+    end.forget()
+
+
+def rolled_back(end: End) -> None:
+    task(end, "ipsec_checkpoint", state="started", timeout=600)
+    end.phase1(connection_behavior="start", psk=f"not {PSK}", apply="reestablish")
+    task(end, "vpn_network", name="lan6", state="stopped")
+    task(end, "ipsec_checkpoint", state="rolled_back")
+
+
+def network_removed(end: End) -> None:
+    """As the role does it."""
+    for state in ("stopped", "absent"):
+        for name in ("lan6", "lan"):
+            task(end, "vpn_network", name=name, state=state, force=True)
+    end.machine.sh("sleep 2")
+
+
+def phase2_removed(end: End) -> None:
+    gone = {"name": "net", "phase1": "site", "network": "lan", "state": "absent"}
+    warnings = task(end, "ipsec_phase2", **gone).result.get("warnings", [])
+    for near, far in ((end.lan4, end.other.lan4), (end.lan6, end.other.lan6)):
+        said = f"packets from {near} to {far} leave in cleartext by "
+        assert any(said in warning for warning in warnings), warnings
+    end.machine.sh("sleep 2")
+
+
+EVENTS: dict[str, Callable[[End], None]] = {
+    "shutdown and boot": reboot,
+    # Three, as systemd starts a service five times in ten seconds.
+    "nftables is restarted three times": by_hand(
+        "for _ in 1 2 3; do systemctl restart nftables; sleep 0.5; done"
+    ),
+    "nftables is reloaded three times": by_hand(
+        "for _ in 1 2 3; do systemctl reload nftables; sleep 0.5; done"
+    ),
+    "every nftables rule is flushed": by_hand("nft flush ruleset; sleep 3"),
+    "every nftables rule is flushed while strongSwan is stopped": by_hand(
+        "systemctl stop strongswan; nft flush ruleset; sleep 3; systemctl start strongswan"
+    ),
+    "strongSwan is stopped": by_hand(
+        "systemctl stop strongswan; sleep 3; systemctl start strongswan"
+    ),
+    "strongSwan is killed": by_hand("systemctl kill -s KILL strongswan; sleep 3"),
+    "a network is stopped": network_stopped,
+    "a phase 1 is disabled": phase1_disabled,
+    "a phase 2 is disabled": phase2_disabled,
+    "a phase 2 is changed": phase2_changed,
+    "every module changes something": everything_applied,
+    "a checkpoint is rolled back": rolled_back,
+    "the networks are removed": network_removed,
+}
+# What is open on purpose: the traffic is for no tunnel any more, and the result says so.
+OPEN = {"a phase 2 is removed": phase2_removed}
+# After these the traffic is for no tunnel until its phase 2 is made.
+_REMOVED = ("the networks are removed", *OPEN)
+
+
+def record(wire: Wire, release: str, event: str, count: Count) -> None:
+    """For docs/cleartext.md."""
+    seen = json.loads(SEEN.read_text()) if SEEN.exists() else {}
+    seen.setdefault(event, {}).setdefault(wire.plane, {})[release] = [count.ipv4, count.ipv6]
+    SEEN.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n")
+
+
+def check(wire: Wire, end: End, release: str, event: str) -> Count:
+    """Count what passes in cleartext while the event happens, and until the tunnel is back."""
+    end.forget()
+    configure(end)
+    carrying(end)
+    with wire.heard(end) as count:
+        {**EVENTS, **OPEN}[event](end)
+        if event not in _REMOVED:
+            configure(end)
+            carrying(end)
+    record(wire, release, event, count)
+    return count

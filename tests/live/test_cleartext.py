@@ -1,0 +1,79 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""No packet of a LAN leaves in cleartext, whatever happens to its gateway: userspace data plane.
+
+``tests/kernel/test_cleartext.py`` is the same for the kernel's data plane. Both write what they saw
+to ``cleartext.json``, of which docs/cleartext.md is made.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair
+from ansible_collections.tunnelwright.ipsec.tests.live import cleartext
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import (
+    DEVICES,
+    TESTBED,
+    testbed,
+    use_podman_settings,
+)
+from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, Host, in_container
+
+BED = f"{TESTBED}-cleartext"
+WIRE = cleartext.Wire(
+    cleartext.USERSPACE, lambda end: end.other.machine, device="eth0", pause="0.02"
+)
+ENDS = pytest.mark.parametrize("name", [*DEVICES])
+
+
+class Container(Host):
+    def restart(self) -> None:
+        """Shut down in order and boot again."""
+        self.close()
+        testbed("restart", f"tw-{BED}-{self.name}")
+
+
+@pytest.fixture(name="pair", scope="module")
+def _pair() -> t.Iterator[Pair]:
+    topology = os.environ.get("CLEARTEXT_TOPOLOGY", str(HERE / "cleartext.toml"))
+    with open(topology, "rb") as file:
+        items = tomllib.load(file)["hosts"]
+    testbed("up", BED, topology)
+    use_podman_settings()
+    hosts = {
+        name: Container(name, in_container(f"tw-{BED}-{name}"), item["ipv4"], item["ipv6"])
+        for name, item in items.items()
+    }
+    try:
+        for host in hosts.values():
+            host.deliver()
+        pair = Pair(hosts["a"], hosts["b"], hosts["b"])
+        pair.both(cleartext.configure)
+        pair.both(WIRE.prepare)
+        pair.both(cleartext.carrying)
+        yield pair
+    finally:
+        for host in hosts.values():
+            host.close()
+        testbed("down", BED)
+
+
+@ENDS
+@pytest.mark.parametrize("event", [*cleartext.EVENTS])
+def test_nothing_leaves(pair: Pair, name: str, event: str) -> None:
+    assert cleartext.check(WIRE, getattr(pair, name), DEVICES[name], event).none
+
+
+@ENDS
+@pytest.mark.parametrize("event", [*cleartext.OPEN])
+def test_open_on_purpose(pair: Pair, name: str, event: str) -> None:
+    """It shows too that a packet in cleartext would be heard."""
+    count = cleartext.check(WIRE, getattr(pair, name), DEVICES[name], event)
+    assert count.ipv4
+    assert count.ipv6
