@@ -61,8 +61,8 @@ _value:
       description:
         - One entry for each two hosts that have a tunnel, with the keys of the result of
           P(tunnelwright.ipsec.ipsec_mismatches#filter), and C(peers), the names of the hosts. The
-          first of them is the local one. A host whose definition is not legal has an entry of its
-          own.
+          first of them is the local one. A host whose definition is not legal, or has tunnels that
+          endanger each other, has an entry of its own.
       type: list
       elements: dict
       sample:

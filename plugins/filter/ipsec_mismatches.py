@@ -52,6 +52,10 @@ notes:
     each host set a fact of them first, as the playbook C(tunnelwright.ipsec.compare) does, which
     compares all pairs of an inventory.
   - A key is never part of the result. A finding about keys that differ shows their fingerprints.
+  - The tunnels of one side are compared among themselves too. Where the pre-shared key of one lets
+    its peer pass for the peer of another, C(psk_lets_in_another) names both. The modules refuse
+    such a pair, see M(tunnelwright.ipsec.ipsec_phase1). Tunnels with the same key, or with a key
+    that is not given, are left out.
 seealso:
   - module: tunnelwright.ipsec.ipsec_phase1
   - module: tunnelwright.ipsec.ipsec_phase2
@@ -234,6 +238,7 @@ _value:
             - psk_mismatch
             - psk_not_found
             - psk_not_found_for_anybody
+            - psk_lets_in_another
             - psk_not_compared
             - certificate_not_compared
             - identity_mismatch
@@ -257,8 +262,9 @@ _value:
           sample: pfs_mismatch
         severity:
           description:
-            - V(error) if traffic will not flow, now or after a rekeying; V(warning) if a tunnel is
-              not as a side wants it; V(info) otherwise.
+            - V(error) if traffic will not flow, now or after a rekeying, or if the peer of one
+              tunnel can pass for the peer of another; V(warning) if a tunnel is not as a side wants
+              it; V(info) otherwise.
           type: str
           choices: [error, warning, info]
           sample: error

@@ -59,12 +59,16 @@ options:
         (C(remote_addrs)).
       - V(%any) answers a peer at whatever address, and needs O(connection_behavior=responder_only),
         since there is nobody to call. Set O(peer_identifier) with it, or any peer that knows the
-        key is accepted.
+        key is accepted, under any identity. The module warns of that, and refuses it beside another
+        phase 1 with a key, see O(psk).
+      - C(0.0.0.0), C(::) and numbers such as C(0x0) are refused, because strongSwan takes them for
+        V(%any) without a word.
       - Required with O(state=present), and for a phase 1 that does not exist yet.
     type: str
   local_address:
     description:
       - WAN address of this gateway to use (C(local_addrs)). Left out, the one that routing selects.
+        C(0.0.0.0) and C(::) are refused, because that is what leaving it out means.
     type: str
   lifetime:
     description:
@@ -102,6 +106,19 @@ options:
       - Any characters are possible; the key is handed to the daemon byte by byte.
       - Keep it in a vault. It is never shown in logs, diffs or results.
       - A changed key does not disturb an SA that is up. It is used from the next authentication on.
+      - strongSwan looks for a key by identities, in all keys of the host. The module keeps each key
+        for the identity of its peer alone (O(peer_identifier)). With IKEv1 Main Mode and without
+        O(identifier), it keeps the key for O(remote_gateway) too.
+      - Two phase 1 objects that are enabled, with different keys, are refused where the holder of
+        one key could pass for the peer of the other. The error names both and the way out. That is
+        the case if one key is for every peer (V(%any) without O(peer_identifier)), if the
+        identities of the peers are the same or one is a pattern of the other, if the identity of a
+        peer is our own O(identifier) elsewhere, if IKEv1 Main Mode has two keys between the same
+        addresses, and if a phase 1 without O(identifier) answers at an address that the other peer
+        may have. The keys in O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) count as
+        well.
+      - Peers with the same key can always pass for each other. The module warns of it. Use a key of
+        its own for each peer.
     type: str
   certificate:
     description:
@@ -141,12 +158,22 @@ options:
         e-mail address or a distinguished name (C(local.id)).
       - Left out, the address in use. Behind NAT set what the peer expects, usually the public
         address.
+      - Left out, an IKEv2 peer may call this gateway by any name when it connects, and strongSwan
+        then tries the key that is for this name as well. A peer that can use the address of another
+        peer can pass for it in this way. Set it wherever several peers may connect from one
+        address, or from any. With V(%any) in O(remote_gateway) beside another phase 1 with
+        a key it is required.
+      - One identity, no pattern.
       - With O(authentication=pubkey) it must be in the certificate. Left out, the subject of the
         certificate.
     type: str
   peer_identifier:
     description:
       - The identity that the peer must prove (C(remote.id)). Left out, O(remote_gateway).
+      - A leading C(*) stands for the rest of a name, C(*) in a distinguished name for a part of it,
+        and a network for its addresses. V(%any) accepts any identity; with O(psk) that is every
+        peer that knows the key. What strongSwan reads in the same way, such as C(*), C(0.0.0.0),
+        C(::) and C(%any6), is refused in favour of V(%any).
       - When O(remote_gateway) is a name, the peer has to present that name, unless this is set to
         what it does present.
       - With O(authentication=pubkey) it must be in the certificate of the peer, which seldom holds
@@ -278,6 +305,10 @@ notes:
   - Two phase 1 objects with the same addresses and the same identities are refused, since a daemon
     that answers could not tell them apart. Further networks behind the same peer are further phase
     2 objects of the one phase 1.
+  - An earlier version accepted phase 1 objects whose keys let in the peers of others. Such a host
+    is read as it is. The next task on one of the two says it, and so does one that starts their
+    network. A task on anything else is carried out, and so is one that removes or disables one of
+    the two.
   - Before anything is changed, the connection is loaded into the running daemon on trial, and the
     daemon is asked whether it has the algorithms. A package that is missing is named.
 seealso:

@@ -122,6 +122,10 @@ options:
         differ from those of phase 1 objects and of the texts of other networks. Secrets are of the
         kinds C(ike), C(eap), C(xauth), C(ntlm) and C(ppk). It must be complete in itself, without
         C(include), and it cannot name certificate files.
+      - A secret of kind C(ike) needs an C(id) that is the identity of its peer. Without one it is
+        for every peer, of which the module warns. A text is refused where the holder of a key in it
+        could pass for the peer of a phase 1 or of another text, or the other way round, see
+        O(tunnelwright.ipsec.ipsec_phase1#module:psk).
       - While the network is switched off nothing of it is loaded, like a phase 1.
       - It is parsed, and each connection in it is loaded into the daemon on trial, before anything
         is changed. A text that fails is refused.

@@ -235,21 +235,25 @@ def rolled_back(end: End) -> None:
     task(end, "ipsec_checkpoint", state="rolled_back")
 
 
-def network_removed(end: End) -> None:
+def networks_removed(end: End) -> None:
     """As the role does it."""
+    gone: list[Run] = []
     for state in ("stopped", "absent"):
         for name in ("lan6", "lan"):
-            task(end, "vpn_network", name=name, state=state, force=True)
-    end.machine.sh("sleep 2")
+            gone.append(task(end, "vpn_network", name=name, state=state, force=True))
+    says_what_leaves(end, gone[-1])
 
 
 def phase2_removed(end: End) -> None:
     gone = {"name": "net", "phase1": "site", "network": "lan", "state": "absent"}
-    warnings = task(end, "ipsec_phase2", **gone).result.get("warnings", [])
-    for near, far in ((end.lan4, end.other.lan4), (end.lan6, end.other.lan6)):
-        said = f"packets from {near} to {far} leave in cleartext by "
-        assert any(said in warning for warning in warnings), warnings
+    says_what_leaves(end, task(end, "ipsec_phase2", **gone))
     end.machine.sh("sleep 2")
+
+
+def says_what_leaves(end: End, run: Run) -> None:
+    warnings = str(run.result.get("warnings", []))
+    for near, far in ((end.lan4, end.other.lan4), (end.lan6, end.other.lan6)):
+        assert f"packets from {near} to {far} leave in cleartext by " in warnings, warnings
 
 
 EVENTS: dict[str, Callable[[End], None]] = {
@@ -275,12 +279,9 @@ EVENTS: dict[str, Callable[[End], None]] = {
     "a phase 2 is changed": phase2_changed,
     "every module changes something": everything_applied,
     "a checkpoint is rolled back": rolled_back,
-    "the networks are removed": network_removed,
 }
 # What is open on purpose: the traffic is for no tunnel any more, and the result says so.
-OPEN = {"a phase 2 is removed": phase2_removed}
-# After these the traffic is for no tunnel until its phase 2 is made.
-_REMOVED = ("the networks are removed", *OPEN)
+OPEN = {"a phase 2 is removed": phase2_removed, "the networks are removed": networks_removed}
 
 
 def record(wire: Wire, release: str, event: str, count: Count) -> None:
@@ -297,7 +298,7 @@ def check(wire: Wire, end: End, release: str, event: str) -> Count:
     carrying(end)
     with wire.heard(end) as count:
         {**EVENTS, **OPEN}[event](end)
-        if event not in _REMOVED:
+        if event not in OPEN:
             configure(end)
             carrying(end)
     record(wire, release, event, count)

@@ -19,7 +19,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.algorith
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.proposal import Proposal
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connection import (
     connection_section,
-    secret_owners,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.plugin_utils._definition import read
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host
@@ -98,7 +97,7 @@ class Side:
         for child in t.cast("dict[str, Options]", section["children"]).values():
             child["start_action"] = "none"
         self.host.vici("load-conn", {self.name: section})
-        owners = secret_owners(tunnel.connection)
+        owners = tunnel.connection.psk_owners
         secret = {"id": "compared", "type": "IKE", "data": self.phase1["psk"], "owners": owners}
         self.host.vici("load-shared", secret)
 

@@ -121,6 +121,11 @@ CAUSES: t.Mapping[str, Cause] = {
         "than one peer, and has it for those alone.",
         "Set peer_identifier on {caller} to the identity of the peer.",
     ),
+    "psk_lets_in_another": Cause(
+        ERROR,
+        "A definition of {side} {what}.",
+        "Set on {side} {cure}.",
+    ),
     "psk_not_compared": Cause(
         INFO,
         "The pre-shared keys were not compared, as one is not given.",

@@ -21,6 +21,7 @@ from .end import DOWN, NONE, UP, UP_BUT, VERDICTS, End
 from .findings import LOCAL, REMOTE, SIDES, Finding, Stated, found
 from .matching import Pair, lonely, pairs
 from .result import attempt
+from .within import findings_within
 
 Result = dict[str, t.Any]
 Read = t.Callable[[], Peer]
@@ -41,7 +42,25 @@ def compared(names: t.Mapping[str, str], read: t.Mapping[str, Read]) -> Result:
             unread.append(_invalid(side, names, error))
     if unread:
         return _result(DOWN, (), unread)
-    return met(peers[LOCAL], peers[REMOTE], pairs(peers[LOCAL], peers[REMOTE]))
+    result = met(peers[LOCAL], peers[REMOTE], pairs(peers[LOCAL], peers[REMOTE]))
+    own = [item for side in SIDES for item in findings_within(side, names, peers[side])]
+    return _with(result, own)
+
+
+def alone(name: str, peer: Peer) -> Result | None:
+    """The result of one peer by itself, None where nothing is wrong within its definition."""
+    own = [*findings_within(LOCAL, {LOCAL: name, REMOTE: ""}, peer)]
+    return _result(UP_BUT, (), own) if own else None
+
+
+def _with(result: Result, own: t.Sequence[Finding]) -> Result:
+    """What is wrong within a definition comes first of what is as bad."""
+    if not own:
+        return result
+    findings = [*(item.to_result() for item in own), *result["findings"]]
+    findings.sort(key=lambda item: SEVERITIES.index(item["severity"]))
+    verdict = UP_BUT if result["verdict"] == UP else result["verdict"]
+    return {**result, "verdict": verdict, "findings": findings}
 
 
 def unreadable(name: str, error: ModelError) -> Result:

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from .._errors import ModelError
 from .causes import INFO
-from .compare import Read, Result, met, unreadable
+from .compare import Read, Result, alone, met, unreadable
 from .definition import Peer, Tunnel
 from .end import NONE
 from .findings import SIDES
@@ -52,13 +52,17 @@ def fleet(read: t.Mapping[str, Read]) -> dict[str, t.Any]:
 
 
 def _all(read: t.Mapping[str, Read]) -> tuple[dict[str, Peer], list[Result]]:
-    """The peers, and what is to be said of those that can't be read."""
+    """The peers, and what is to be said of those that can't be read, or are at odds themselves."""
     peers, results = {}, []
     for name, reads in read.items():
         try:
             peers[name] = reads()
         except ModelError as error:
             results.append({"peers": [name], **unreadable(name, error)})
+            continue
+        within = alone(name, peers[name])
+        if within:
+            results.append({"peers": [name], **within})
     return peers, results
 
 

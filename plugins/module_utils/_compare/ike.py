@@ -12,12 +12,11 @@ import typing as t
 from dataclasses import dataclass
 
 from .._model.connection import IkeConnection
+from .._model.identity import Identity
 from .._model.proposal import Proposal, Use
-from .._render.connection import secret_owners
 from . import proposals
 from .direction import Direction, behind_nat
 from .findings import Finding
-from .identity import Identity
 
 Findings = t.Iterator[Finding]
 
@@ -136,7 +135,7 @@ def _keys(direction: Direction, version: int) -> Findings:
 def _keyless_caller(direction: Direction) -> bool:
     """Whether an initiator of IKEv2 does not find its key: charon looks for it by ``%any`` then."""
     initiator = direction.initiator.connection
-    owners = [Identity.parse(item) for item in secret_owners(initiator)]
+    owners = [Identity.parse(item) for item in initiator.psk_owners]
     named = initiator.identifier or str(direction.initiator_address)
     proved = any(Identity.parse(named).proves(owner) for owner in owners)
     return Identity.parse(initiator.peer_identity).wild and bool(owners) and not proved
@@ -150,7 +149,7 @@ def _keyless(direction: Direction) -> bool:
     responder = direction.responder.connection
     if responder.negotiation_mode == "aggressive" or responder.identifier:
         return False
-    owners = [Identity.parse(item) for item in secret_owners(responder)]
+    owners = [Identity.parse(item) for item in responder.psk_owners]
     addresses = (direction.initiator_address, direction.responder_address)
     known = [Identity("address", str(item)) for item in addresses if item is not None]
     return bool(owners) and not any(item.proves(owner) for item in known for owner in owners)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from .._model.checks import ANY
 from .._model.child import ChildSa
+from .._model.identity import Identity
 from .definition import Peer, Tunnel
-from .identity import Identity
 from .selectors import likeness
 
 Pair = tuple[Tunnel, Tunnel]

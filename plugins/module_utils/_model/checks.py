@@ -23,6 +23,8 @@ _NETWORK_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _PHASE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+# What inet_aton takes for a number, and so the resolver a name of these for an address.
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 _NFT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 _PRINTABLE_ASCII = re.compile(r"[ -~]{1,255}")
 # PEM files are copied, never parsed by a shell; this keeps them printable in messages.
@@ -81,6 +83,25 @@ def ip_address(option: str, value: object) -> IPAddress:
         ) from None
 
 
+def host_address(option: str, value: object) -> IPAddress:
+    """An address that a host can have: 0.0.0.0 and :: stand for any address."""
+    address = ip_address(option, value)
+    if unspecified(address):
+        raise ModelError(
+            option,
+            value,
+            "stands for any address",
+            "the address of one host, such as 192.0.2.1 or 2001:db8::1",
+        )
+    return address
+
+
+def unspecified(address: IPAddress) -> bool:
+    """Whether it is 0.0.0.0 or ::, also where IPv6 has the one mapped."""
+    mapped = getattr(address, "ipv4_mapped", None)
+    return int(address if mapped is None else mapped) == 0
+
+
 def ip_network(option: str, value: object) -> IPNetwork:
     """A network in CIDR form. Host bits are refused: charon would drop them without a word."""
     text = str(value)
@@ -112,6 +133,11 @@ def host(option: str, value: object) -> str:
             "an IPv4 or IPv6 address, or a FQDN",
         )
     return text
+
+
+def numeric(name: str) -> bool:
+    """Whether the resolver takes a name for an address in numbers, such as 0x0 for 0.0.0.0."""
+    return all(_NUMBER.fullmatch(label) for label in name.rstrip(".").split("."))
 
 
 def identity(option: str, value: object) -> str:

@@ -8,15 +8,17 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from .._errors import ModelError
-from . import checks, lifetime
+from . import checks, ends, lifetime
 from .checks import ANY
 from .child import ChildSa, proposals
-from .options import Options, field_values, option_values
+from .identity import Identity
+from .keys import Key, PskPeer
+from .options import Convert, Options, field_values, option_values
 from .proposal import DEFAULT_IKE, Proposal, Use
 from .secret import MASK, Secret
 
@@ -73,10 +75,21 @@ class IkeConnection:
 
         Raises ModelError naming the phase 1 and the option.
         """
+        return cls._made(options, _CONVERT, kept)
+
+    @classmethod
+    def from_record(cls, options: Options) -> IkeConnection:
+        """The same of what a run has written; an earlier version took more than is legal now."""
+        return cls._made(options, _RECORDED, None)
+
+    @classmethod
+    def _made(
+        cls, options: Options, table: t.Mapping[str, Convert], kept: IkeConnection | None
+    ) -> IkeConnection:
         name = _name(options.get("name"))
         try:
             versions = KEY_EXCHANGES[_key_exchange("key_exchange", options.get("key_exchange"))]
-            convert = {**_CONVERT, "encryption": proposals(Use.IKE, versions)}
+            convert = {**table, "encryption": proposals(Use.IKE, versions)}
             connection = cls(**field_values(cls, options, convert))
             if kept is not None:
                 connection = replace(connection, children=kept.children)
@@ -103,15 +116,53 @@ class IkeConnection:
     @property
     def peer_address(self) -> checks.IPAddress | None:
         """The peer's address, None where it is a name or may be any."""
-        try:
-            return ipaddress.ip_address(self.remote_gateway)
-        except ValueError:
-            return None
+        return ends.address_of(self.remote_gateway)
 
     @property
     def peer_identity(self) -> str:
         """The identity that the peer must prove; the gateway itself where none was given."""
         return self.peer_identifier or self.remote_gateway
+
+    @property
+    def psk_owners(self) -> tuple[str, ...]:
+        """The identities that charon looks the PSK up by; none make it good for every peer."""
+        owners = []
+        if Identity.parse(self.peer_identity).kind != "any":
+            owners.append(self.peer_identity)
+        elif self.identifier:
+            owners.append(self.identifier)
+        elif 2 in self.versions:
+            # IKEv2 would look for the key of `%any`, and not find one that is for an address.
+            return ()
+        # Where we have no identity, IKEv1 Main Mode looks by addresses: no identity was sent yet
+        # (RFC 2409 section 5.4).
+        by_address = 1 in self.versions and not self.identifier
+        if by_address and (self.negotiation_mode == "main" or not owners):
+            gateway = Identity.parse(self.remote_gateway)
+            if gateway.kind == "address" and self.remote_gateway not in owners:
+                owners.append(self.remote_gateway)
+        return tuple(owners)
+
+    @cached_property
+    def key(self) -> Key | None:
+        """The PSK, and the peer that it is for; None with certificates."""
+        if self.authentication != "psk" or self.psk is None:
+            return None
+        subject = f"phase 1 {self.name}"
+        place = f"peer_identifier of {subject}"
+        peer = PskPeer(
+            subject,
+            place,
+            f"identifier of {subject}",
+            Identity.parse(self.peer_identity),
+            Identity.parse(self.identifier or ANY),
+            self.versions,
+            (Identity.parse(self.local_address or ANY),),
+            (Identity.parse(self.remote_gateway.rstrip(".")),),
+            self.negotiation_mode == "aggressive",
+        )
+        owners = tuple(map(Identity.parse, self.psk_owners))
+        return Key(f"the psk of {subject}", place, self.psk, owners, peer)
 
     @property
     def lifetime_seconds(self) -> int:
@@ -236,10 +287,6 @@ def _key_exchange(option: str, value: t.Any) -> str:
     return checks.one_of(option, "ikev2" if value is None else value, tuple(KEY_EXCHANGES))
 
 
-def _gateway(option: str, value: t.Any) -> str:
-    return ANY if value == ANY else checks.host(option, value)
-
-
 def _psk(option: str, value: t.Any) -> Secret:
     if isinstance(value, Secret):
         return value
@@ -252,28 +299,32 @@ def _psk(option: str, value: t.Any) -> Secret:
     return secret
 
 
-def _address(option: str, value: t.Any) -> str:
-    return str(checks.ip_address(option, value))
-
-
-_CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
+_CONVERT: dict[str, Convert] = {
     "network": checks.network_name,
-    "remote_gateway": _gateway,
+    "remote_gateway": ends.gateway,
     "description": checks.description,
     "key_exchange": _key_exchange,
-    "local_address": _address,
+    "local_address": ends.local_address,
     "authentication": lambda option, value: checks.one_of(option, value, AUTHENTICATIONS),
     "psk": _psk,
     "certificate": checks.file_path,
     "private_key": checks.file_path,
     "ca": checks.file_path,
     "negotiation_mode": lambda option, value: checks.one_of(option, value, NEGOTIATION_MODES),
-    "identifier": checks.identity,
-    "peer_identifier": checks.identity,
+    "identifier": ends.own_identity,
+    "peer_identifier": ends.peer_identity,
     "connection_behavior": lambda option, value: checks.one_of(option, value, BEHAVIORS),
     "keying_tries": lambda option, value: checks.number(option, value, 0, 1000),
     "dpd_action": lambda option, value: checks.one_of(option, value, DPD_ACTIONS),
     "dpd_delay": lambda option, value: checks.number(option, value, 1, 86400),
     "dpd_failures": lambda option, value: checks.number(option, value, 1, 100),
     "state": lambda option, value: checks.one_of(option, value, STATES),
+}
+# What an earlier version has taken stays readable.
+_RECORDED: dict[str, Convert] = {
+    **_CONVERT,
+    "remote_gateway": ends.recorded_gateway,
+    "local_address": ends.recorded_address,
+    "identifier": checks.identity,
+    "peer_identifier": checks.identity,
 }

@@ -12,14 +12,17 @@ and what differs is what the module has to do.
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._errors import ModelError
 from .child import ChildSa, overlap
 from .connection import IkeConnection
+from .keys import intrusion
 from .network import VpnNetwork
 from .rule import VpnRule, subject_of
+from .secret import MASK
 from .settings import IpsecSettings
 
 
@@ -56,6 +59,7 @@ class Gateway:
             _check_tags(network, other)
             _check_dataplanes(network, other)
         self._check_guests(network.name, network)
+        self._check_start(network)
         return replace(self, networks={**self.networks, network.name: network})
 
     def without_network(self, name: str, *, force: bool) -> Gateway:
@@ -136,8 +140,12 @@ class Gateway:
         for other in self.connections.values():
             if other.name != connection.name:
                 _check_distinct(connection, other)
+                _check_keys(connection, other)
         for child in connection.children:
             self._check_carried_once(child, connection)
+        return self._with(connection)
+
+    def _with(self, connection: IkeConnection) -> Gateway:
         return replace(self, connections={**self.connections, connection.name: connection})
 
     def without_connection(self, name: str) -> Gateway:
@@ -147,9 +155,11 @@ class Gateway:
         subject = f"phase 2 {child.name} of phase 1 {child.phase1}"
         connection = self.connection_of_child(child.phase1, child.network, subject)
         connection = connection.with_child(child)
-        # First, so that an error is about this child rather than one that it collides with.
         self._check_carried_once(child, connection)
-        return self.with_connection(connection)
+        return self._with(connection)
+
+    def without_child(self, phase1: str, name: str) -> Gateway:
+        return self._with(self.connections[phase1].without_child(name))
 
     def connection_of_child(self, phase1: str, network: str, subject: str) -> IkeConnection:
         """The phase 1 named by a phase 2; the error lists those that exist."""
@@ -172,6 +182,23 @@ class Gateway:
                 for item in other.children:
                     if (other.name, item.name) != (connection.name, child.name):
                         _check_no_overlap(child, item)
+
+    def _check_start(self, network: VpnNetwork) -> None:
+        """Refuse to load phase 1 objects that an earlier version has let stand side by side."""
+        known = self.networks.get(network.name)
+        if known is None or known.started or not network.started:
+            return
+        loaded = [
+            item
+            for item in self.connections.values()
+            if self.powered(item) or (item.enabled and item.network == network.name)
+        ]
+        for one, other in itertools.combinations(loaded, 2):
+            if network.name in (one.network, other.network):
+                found = intrusion(one.key, other.key)
+                if found:
+                    subject = f"network {network.name}"
+                    raise ModelError("state", "started", str(found), found.cure, subject)
 
     def _require_network(self, name: str, subject: str) -> None:
         if name not in self.networks:
@@ -258,6 +285,18 @@ def _check_distinct(connection: IkeConnection, other: IkeConnection) -> None:
             "another peer, identifier or peer_identifier, or a further phase 2 of that phase 1",
             f"phase 1 {connection.name}",
         )
+
+
+def _check_keys(connection: IkeConnection, other: IkeConnection) -> None:
+    """Refuse that the holder of the one key can pass for the peer of the other."""
+    if not connection.enabled or not other.enabled:
+        return
+    found = intrusion(connection.key, other.key)
+    if found:
+        subject = f"phase 1 {connection.name}"
+        option = found.option_of(subject)
+        value = MASK if option == "psk" else getattr(connection, option)
+        raise ModelError(option, value, str(found), found.cure, subject)
 
 
 def _check_no_overlap(child: ChildSa, other: ChildSa) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from .._errors import ModelError
 from . import checks
 from .checks import IPAddress, IPNetwork
-from .options import Options, field_values, list_of, option_values
+from .options import Convert, Options, field_values, list_of, option_values
 
 LAYER2_TYPES = ("none", "vlan")
 ADDRESS_TYPES = ("static", "none")
@@ -67,9 +67,18 @@ class VpnNetwork:
     @classmethod
     def from_options(cls, options: Options) -> VpnNetwork:
         """Raises ModelError naming the network and the option."""
+        return cls._made(options, _CONVERT)
+
+    @classmethod
+    def from_record(cls, options: Options) -> VpnNetwork:
+        """The same of what a run has written; an earlier version took more than is legal now."""
+        return cls._made(options, {**_CONVERT, "ip_address": checks.ip_address})
+
+    @classmethod
+    def _made(cls, options: Options, convert: t.Mapping[str, Convert]) -> VpnNetwork:
         name = checks.network_name("name", options.get("name"))
         try:
-            network = cls(**field_values(cls, options, _CONVERT))
+            network = cls(**field_values(cls, options, convert))
             _check_layer2(network)
             _check_address(network)
             _check_mtu(network)
@@ -193,7 +202,7 @@ _CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
     "layer2_type": lambda option, value: checks.one_of(option, value, LAYER2_TYPES),
     "layer2_id": lambda option, value: checks.number(option, value, 1, 4094),
     "ip_address_type": lambda option, value: checks.one_of(option, value, ADDRESS_TYPES),
-    "ip_address": checks.ip_address,
+    "ip_address": checks.host_address,
     "network_address": checks.ip_network,
     "interface_network": checks.interface_name,
     "interface": checks.interface_name,

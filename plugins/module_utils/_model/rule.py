@@ -16,7 +16,7 @@ from .._errors import ModelError
 from . import checks
 from .checks import IPAddress, IPNetwork
 from .child import check_disjoint, overlap
-from .options import Options, field_values, list_of, option_values, plain
+from .options import Convert, Options, field_values, list_of, option_values, plain
 
 FILTERS = ("accept", "drop", "reject")
 ACTIONS = (*FILTERS, "translate", "route")
@@ -90,12 +90,21 @@ class VpnRule:
     @classmethod
     def from_options(cls, options: Options) -> VpnRule:
         """Raises ModelError naming the rule, its network and the option."""
+        return cls._made(options, _CONVERT)
+
+    @classmethod
+    def from_record(cls, options: Options) -> VpnRule:
+        """The same of what a run has written; an earlier version took more than is legal now."""
+        return cls._made(options, {**_CONVERT, "target": _recorded_target})
+
+    @classmethod
+    def _made(cls, options: Options, convert: t.Mapping[str, Convert]) -> VpnRule:
         name = checks.phase_name("name", options.get("name"))
         network = checks.network_name("network", options.get("network"))
         try:
             if options.get("action") is None:
                 raise ModelError("action", None, "is missing", ", ".join(ACTIONS))
-            rule = cls(**field_values(cls, options, _CONVERT))
+            rule = cls(**field_values(cls, options, convert))
             _check_uses(rule)
             _check_matches(rule)
             _check_cleartext(rule)
@@ -275,7 +284,11 @@ def _network(option: str, value: object) -> IPNetwork:
 def _target(option: str, value: object) -> IPAddress | IPNetwork:
     if "/" in str(value):
         return checks.ip_network(option, value)
-    return checks.ip_address(option, value)
+    return checks.host_address(option, value)
+
+
+def _recorded_target(option: str, value: object) -> IPAddress | IPNetwork:
+    return _target(option, value) if "/" in str(value) else checks.ip_address(option, value)
 
 
 _CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {

@@ -81,7 +81,7 @@ class _Task:
 def carry_out(host: Host, params: Params, *, check: bool) -> Answer:
     """One run; in check mode it only looks. Raises ModelError and HostError."""
     timeout = checks.number("timeout", params["timeout"], *TIMEOUTS)
-    addresses = list_of(checks.ip_address)("probe", params["probe"] or ())
+    addresses = list_of(checks.host_address)("probe", params["probe"] or ())
     task = _Task(
         params,
         selected(read_gateway(host.files), params),

@@ -21,6 +21,7 @@ from .._render.artefacts import advanced_path, bypass_path
 from .._render.network_files import alias
 from .._render.nft import HOOKS
 from .edit import Edit, Params, View
+from .keys import check_start
 from .policy import check_child
 from .spec import VPN_NETWORK, Spec
 
@@ -42,8 +43,15 @@ class NetworkResource:
             if name in current.networks:
                 gateway = current.without_network(name, force=params["force"])
             return Edit(gateway, scope, {"name": name, "state": "absent"})
-        network = _wanted(current.networks.get(name), params)
-        return Edit(current.with_network(network), scope, _result(network))
+        known = current.networks.get(name)
+        network = _wanted(known, params)
+        gateway = current.with_network(network)
+        if network.started and known is not None and not known.started:
+            try:
+                check_start(name, gateway)
+            except ModelError as error:
+                raise error.within(f"network {name}") from None
+        return Edit(gateway, scope, _result(network))
 
     def check_host(self, host: Host, view: View) -> list[str]:
         network = view.edit.gateway.networks.get(view.params["name"])

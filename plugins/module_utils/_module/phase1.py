@@ -20,6 +20,7 @@ from .._model.proposal import Use
 from .._plan.planner import Scope
 from .._render.artefacts import connection_path
 from .edit import Edit, Params, View
+from .keys import check_connection, warnings_of
 from .policy import check_capabilities, check_child, check_foreign, weak_crypto
 from .spec import IPSEC_PHASE1, Spec
 
@@ -40,7 +41,8 @@ class Phase1Resource:
             )
         connection = _wanted(known, params)
         gateway = current.with_connection(connection)
-        warnings = _warnings(connection, params) if connection.enabled else ()
+        check_connection(connection, gateway)
+        warnings = _warnings(connection, params, gateway) if connection.enabled else ()
         # A task that only switches a phase 1 off does not name its files.
         pubkey = connection.authentication == "pubkey" and params["certificate"] is not None
         certified = name if pubkey else ""
@@ -101,7 +103,7 @@ def _wanted(known: IkeConnection | None, params: Params) -> IkeConnection:
     return IkeConnection.from_options(params, known)
 
 
-def _warnings(connection: IkeConnection, params: Params) -> tuple[str, ...]:
+def _warnings(connection: IkeConnection, params: Params, gateway: Gateway) -> tuple[str, ...]:
     subject = f"phase 1 {connection.name}"
     policy = params["weak_crypto"]
     weak = [reason for item in connection.encryption for reason in item.weaknesses()]
@@ -111,4 +113,4 @@ def _warnings(connection: IkeConnection, params: Params) -> tuple[str, ...]:
         warnings += weak_crypto(subject, "negotiation_mode", weak, policy)
     if connection.psk is not None and connection.psk.short:
         warnings.append(f"{subject}: the psk has fewer than 20 characters")
-    return tuple(warnings)
+    return (*warnings, *warnings_of(connection, gateway))

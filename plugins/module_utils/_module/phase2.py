@@ -58,7 +58,7 @@ def _absent(current: Gateway, name: str, phase1: str, network: str) -> Edit:
     if connection is None or connection.network != network:
         # Without its phase 1 there is no phase 2 either.
         return Edit(current, Scope(), result)
-    gateway = current.with_connection(connection.without_child(name))
+    gateway = current.without_child(phase1, name)
     return Edit(gateway, Scope(swanctl=frozenset({connection_path(phase1)})), result)
 
 

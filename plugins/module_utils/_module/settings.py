@@ -23,6 +23,7 @@ from .._render.records import secret_id
 from .._render.settings_file import parse
 from .._render.strongswan_conf import DAEMON_WIDE, asking
 from .edit import Edit, Params, View
+from .keys import check_text, warnings_of_text
 from .policy import check_names
 from .spec import IPSEC_SETTINGS, Spec
 
@@ -40,12 +41,14 @@ class SettingsResource:
         subject = f"IPsec settings of network {name}"
         try:
             _check_texts(settings, current)
+            check_text(settings, current)
         except ModelError as error:
             raise error.within(subject) from None
         scope = Scope(
             frozenset({name}), frozenset({bypass_path(name), advanced_path(name)}), daemon=True
         )
-        return Edit(gateway, scope, _result(settings), _shared(gateway, settings))
+        warnings = (*_shared(gateway, settings), *warnings_of_text(settings))
+        return Edit(gateway, scope, _result(settings), warnings)
 
     def check_host(self, host: Host, view: View) -> list[str]:
         name = view.params["network"]

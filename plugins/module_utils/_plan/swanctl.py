@@ -15,8 +15,11 @@ set aside, is found to be so.
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
+from .._errors import SyntaxFault
 from .._render.artefacts import SwanctlFile
+from .._render.records import owners_in
 from .._render.settings_file import Section
 from .differences import state_difference
 from .exchange import GRACEFUL, Exchange, children, starts
@@ -122,6 +125,7 @@ def _plan_secrets_in(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> 
     """Secrets come before the connections that are to start with them."""
     daemon = observed.daemon
     known = {item.id: item for item in old.secrets}
+    other_owners = _other_owners(new, observed)
     plan = Plan()
     for shared in new.secrets:
         header = f"secret {shared.id} in the IKE daemon"
@@ -132,10 +136,35 @@ def _plan_secrets_in(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> 
         elif known.get(shared.id) != shared:
             load = LoadSecret(shared, known.get(shared.id))
             plan += Plan((load,), impacts=tuple(_secret_impacts(new, observed)))
+        elif shared.id in other_owners:
+            found = other_owners[shared.id]
+            drift = (state_difference(header, _for(found), _for(shared.owners)),)
+            plan += Plan((LoadSecret(shared, replace(shared, owners=found)),), drift)
         elif shared.id in daemon.unfinished.secrets:
             drift = (state_difference(header, "perhaps another", "loaded"),)
             plan += Plan((LoadSecret(shared, shared),), drift)
     return plan
+
+
+def _other_owners(new: SwanctlFile, observed: Observed) -> dict[str, tuple[str, ...]]:
+    """The owners that secrets have in the file as it lies there, where they are others.
+
+    An earlier version gave some keys more owners. charon does not tell with which it has loaded a
+    secret, and loads it from that file.
+    """
+    found = observed.files.get(new.file.path)
+    if found is None or found.data == new.file.data or not new.secrets:
+        return {}
+    try:
+        owners = owners_in(found.data.decode("utf-8", "replace"))
+    except (SyntaxFault, ValueError):
+        return {}
+    wanted = {shared.id: shared.owners for shared in new.secrets}
+    return {name: item for name, item in owners.items() if wanted.get(name, item) != item}
+
+
+def _for(owners: tuple[str, ...]) -> str:
+    return f"for {', '.join(owners) or 'every peer'}"
 
 
 def _plan_attempts(old: SwanctlFile, new: SwanctlFile, daemon: DaemonState) -> Plan:

@@ -13,15 +13,20 @@ one, so whatever else is in it is refused rather than left to the next restart.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._errors import ModelError
+from .._model.checks import ANY
+from .._model.identity import Identity
+from .._model.keys import Key, PskPeer
 from .._model.secret import MASK, Secret
 from .settings_file import Section, Value, parse, secret_bytes, split_list
 
 _SECTIONS = ("connections", "secrets")
 # What swanctl tells the kind of a secret by: the beginning of its name (load_creds.c).
 _KINDS = ("ike", "eap", "xauth", "ntlm", "ppk")
+# What strongSwan takes for yes (settings.c).
+_TRUE = ("1", "yes", "true", "enabled")
 # The keys whose values swanctl splits into lists (load_conns.c).
 _LISTS = frozenset(
     {
@@ -66,6 +71,60 @@ def loadable(text: str) -> tuple[dict[str, Section], tuple[SharedSecret, ...]]:
     return (
         {name: _for_vici(section) for name, section in connections.items()},
         tuple(_shared(name, section) for name, section in secrets.items()),
+    )
+
+
+def psk_keys(network: str, text: str) -> tuple[Key, ...]:
+    """The pre-shared keys of a conf text, once for each peer in it that they are for.
+
+    Raises what ``loadable`` raises.
+    """
+    connections, secrets = loadable(text)
+    peers = [
+        peer for name, section in connections.items() for peer in _psk_peers(network, name, section)
+    ]
+    keys: list[Key] = []
+    for shared in secrets:
+        if shared.kind == "IKE":
+            subject = f"secret {shared.id} in swanctl_conf of network {network}"
+            owners = tuple(map(Identity.parse, shared.owners))
+            key = Key(subject, f"the ids of {subject}", shared.secret, owners)
+            keys += [replace(key, peer=peer) for peer in peers if key.is_for(peer)] or [key]
+    return tuple(keys)
+
+
+def _psk_peers(network: str, name: str, section: Section) -> t.Iterator[PskPeer]:
+    """Whom a connection accepts with a pre-shared key; any peer that it says nothing about."""
+    subject = f"connection {name} in swanctl_conf of network {network}"
+    version = str(section.get("version", ""))
+    versions = {number for number in (1, 2) if str(number) in version} or {1, 2}
+    ours = next(iter(_ends(section, "local")), {})
+    for theirs in _ends(section, "remote") or [{}]:
+        if str(theirs.get("auth", "psk")).lower() == "psk":
+            yield PskPeer(
+                subject,
+                f"the remote id of {subject}",
+                f"the local id of {subject}",
+                Identity.parse(str(theirs.get("id", ANY))),
+                Identity.parse(str(ours.get("id", ANY))),
+                frozenset(versions),
+                _addresses(section, "local_addrs"),
+                _addresses(section, "remote_addrs"),
+                str(section.get("aggressive", "no")).lower() in _TRUE,
+            )
+
+
+def _ends(section: Section, side: str) -> list[Section]:
+    return [
+        item
+        for key, item in section.items()
+        if key.lower().startswith(side) and isinstance(item, t.Mapping)
+    ]
+
+
+def _addresses(section: Section, key: str) -> tuple[Identity, ...]:
+    return tuple(Identity.parse(str(item)) for item in section.get(key, ())) or (
+        Identity.parse(ANY),
     )
 
 

@@ -21,7 +21,7 @@ from .._model.network import VpnNetwork
 from . import network_files, nft
 from .advanced import SharedSecret, loadable
 from .blocks import Block, blocks
-from .connection import bypass_section, connection_section, credential_file, secret_owners
+from .connection import bypass_section, connection_section, credential_file
 from .network_rules import network_rules
 from .pem import key_id
 from .records import conf_text, connection_text, network_record, secret_id, secrets_section
@@ -187,7 +187,7 @@ def _connection_file(
     body: dict[str, Value] = {"connections": {connection.name: section}}
     secrets: tuple[SharedSecret, ...] = ()
     if connection.authentication == "psk" and connection.psk is not None:
-        owners = secret_owners(connection)
+        owners = connection.psk_owners
         body["secrets"] = secrets_section(connection.name, owners, connection.psk)
         secrets = (SharedSecret(secret_id(connection.name), "IKE", owners, connection.psk),)
     loaded = gateway.powered(connection)

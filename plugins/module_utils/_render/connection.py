@@ -87,22 +87,6 @@ def bypass_section(networks: tuple[str, ...]) -> Section:
     }
 
 
-def secret_owners(connection: IkeConnection) -> tuple[str, ...]:
-    """The identities that the PSK is looked up by; none make it good for any peer."""
-    owners = []
-    if connection.peer_identity != ANY:
-        owners.append(connection.peer_identity)
-    elif connection.identifier:
-        owners.append(connection.identifier)
-    elif 2 in connection.versions:
-        # IKEv2 would look for the key of `%any`, and not find one that is for an address.
-        return ()
-    # IKEv1 Main Mode must find the key before any identity was sent (RFC 2409 section 5.4).
-    if 1 in connection.versions and connection.remote_gateway not in (ANY, *owners):
-        owners.append(connection.remote_gateway)
-    return tuple(owners)
-
-
 def credential_file(connection: IkeConnection) -> str:
     """The name under which a phase 1's certificate, key and CA lie in swanctl's directories."""
     return f"tunnelwright.{connection.name}.pem"

@@ -74,8 +74,8 @@ def read_network(
     """
     try:
         record = json.loads(text)
-        rules = tuple(VpnRule.from_options(item) for item in record.get("vpn_rules", ()))
-        return VpnNetwork.from_options(record["vpn_network"]), record["ipsec_settings"], rules
+        rules = tuple(VpnRule.from_record(item) for item in record.get("vpn_rules", ()))
+        return VpnNetwork.from_record(record["vpn_network"]), record["ipsec_settings"], rules
     except (ValueError, KeyError, TypeError, AttributeError, ModelError) as error:
         raise RecordFault(path, _why(error)) from None
 
@@ -96,7 +96,7 @@ def read_connection(path: str, text: str) -> IkeConnection:
         options = json.loads(_record_line(head))
         children = options.pop("children")
         options["psk"] = _psk(body)
-        connection = IkeConnection.from_options(options)
+        connection = IkeConnection.from_record(options)
         for item in children:
             child = ChildSa.from_options(item, connection.versions)
             connection = connection.with_child(child)
@@ -121,6 +121,16 @@ def secrets_section(name: str, owners: t.Sequence[str], secret: Secret) -> Secti
     section = {f"id-{index}": owner for index, owner in enumerate(owners, 1)}
     section["secret"] = secret_text(secret.reveal())
     return {secret_id(name): section}
+
+
+def owners_in(text: str) -> dict[str, tuple[str, ...]]:
+    """The owners of each secret in the file of a phase 1, by its name."""
+    secrets = _secrets(_parted(text)[1])
+    return {
+        name: tuple(str(value) for key, value in section.items() if key.startswith("id"))
+        for name, section in secrets.items()
+        if isinstance(section, t.Mapping)
+    }
 
 
 def secret_id(name: str) -> str:
@@ -185,13 +195,15 @@ def _record_line(head: str) -> str:
     raise ValueError("the line '# record' is missing")
 
 
-def _psk(body: str) -> Secret | None:
+def _secrets(body: str) -> Section:
     # As we write it, in a line of its own, there is no need to parse what stands before.
     text = _switched_on(body)
     secrets = parse(text[text.find(_SECRETS) + 1 :]).get("secrets")
-    if not isinstance(secrets, t.Mapping):
-        return None
-    for section in secrets.values():
+    return secrets if isinstance(secrets, t.Mapping) else {}
+
+
+def _psk(body: str) -> Secret | None:
+    for section in _secrets(body).values():
         if isinstance(section, t.Mapping) and isinstance(section.get("secret"), str):
             return Secret(secret_bytes(str(section["secret"])))
     return None

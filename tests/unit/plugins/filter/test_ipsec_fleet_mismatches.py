@@ -138,3 +138,23 @@ def test_documentation():
 
 def test_it_is_a_filter():
     assert plugin.FilterModule().filters() == {"ipsec_fleet_mismatches": fleet}
+
+
+def test_tunnels_of_one_host_that_endanger_each_other():
+    hosts = mesh(3, psk=PSK)
+    road = {"remote_gateway": "%any", "connection_behavior": "responder_only", "psk": "another"}
+    hosts["gw1"]["gateway_phase1"].append({**road, "name": "road", "network": "lan"})
+    report = fleet(hosts)
+    assert verdicts(report)["gw1",] == "up_but"
+    (own,) = (item for item in report["compared"] if item["peers"] == ["gw1"])
+    assert [item["code"] for item in own["findings"]] == ["psk_lets_in_another"] * 2
+    assert {item for item in verdicts(report) if len(item) == 2} == {
+        ("gw0", "gw1"),
+        ("gw0", "gw2"),
+        ("gw1", "gw2"),
+    }
+    table = "\n".join(report["table"])
+    assert "gw1: phase 1 road: peer_identifier: not given" in table
+    assert "the peer of phase 1 to0" in table
+    assert "the peer of phase 1 to2" in table
+    assert "another" not in table.replace("psk_lets_in_another", "")

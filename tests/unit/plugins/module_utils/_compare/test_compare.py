@@ -245,3 +245,64 @@ def test_causes_are_of_a_known_severity_and_say_what_to_do():
         for text in (cause.explanation, cause.next_step):
             assert text.endswith(".")
             assert text[0].isupper() or text[0] == "{"
+
+
+ROAD = {"remote_gateway": "%any", "connection_behavior": "responder_only", "psk": "for every peer"}
+
+
+def endangered(*phase1):
+    """The findings within gw-a, which has a tunnel to gw-b besides."""
+    ours = host("gw-a", {**local({}), "network": "lan"}, *phase1)
+    theirs = host("gw-b", {**remote({}), "network": "lan"})
+    return Compared(ours, theirs), Compared(theirs, ours)
+
+
+def test_a_key_that_lets_in_the_peer_of_another_tunnel():
+    road = {**ROAD, "name": "road", "network": "lan"}
+    forth, back = endangered(road)
+    assert (forth.verdict, back.verdict) == ("up_but", "up_but")
+    assert forth.codes == back.codes == {"psk_lets_in_another"}
+    found = forth.finding("psk_lets_in_another")
+    assert found["severity"] == "error"
+    assert found["initiator"] == "both"
+    assert (found["local_object"], found["local_option"]) == ("phase 1 road", "peer_identifier")
+    assert (found["ours"], found["remote_object"]) == (None, "")
+    assert found["explanation"] == (
+        "A definition of gw-a lets the holder of the psk of phase 1 road connect as the peer of "
+        "phase 1 site-b: it is for every peer."
+    )
+    assert found["next_step"] == (
+        "Set on gw-a peer_identifier of phase 1 road: the identity of one peer."
+    )
+    mirrored = back.finding("psk_lets_in_another")
+    assert (mirrored["remote_object"], mirrored["local_object"]) == ("phase 1 road", "")
+    assert "for every peer" not in str(forth.result["negotiated"])
+
+
+def test_no_finding_within_a_definition():
+    road = {**ROAD, "name": "road", "network": "lan"}
+    for harmless in (
+        {**road, "state": "disabled"},
+        {**road, "psk": local()["psk"]},
+        # Whether it is another one is not known.
+        {**road, "psk": None},
+        {**road, "psk": None, "authentication": "pubkey"},
+        {**road, "peer_identifier": "road.example", "identifier": "hub.example"},
+    ):
+        forth, back = endangered(harmless)
+        assert forth.codes == back.codes == set()
+        assert forth.verdict == "up"
+
+
+def test_what_stands_for_any_address_is_no_definition():
+    for option, value, word in (
+        ("remote_gateway", "0.0.0.0", "%any"),
+        ("remote_gateway", "::", "%any"),
+        ("local_address", "0.0.0.0", "leave the option out"),
+        ("peer_identifier", "*", "%any"),
+    ):
+        found = Compared(local({}), remote({}, **{option: value}))
+        finding = found.finding("definition_invalid")
+        assert found.verdict == "down"
+        assert (finding["remote_option"], finding["theirs"]) == (option, value)
+        assert word in finding["next_step"]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 from dataclasses import fields
 
@@ -29,6 +30,12 @@ SUBJECT = "phase 1 site-b"
 AGGRESSIVE = {"key_exchange": "ikev1", "negotiation_mode": "aggressive"}
 CHILD = "phase 2 net of phase 1 site-b"
 IKEV1_AEAD = [{"algorithm": "aes-gcm", "key_length": 128}]
+
+
+# What strongSwan takes for any address, and any identity, or a resolver makes into that.
+UNSPECIFIED = ("0.0.0.0", "::", "::0", "0::0", "0:0:0:0:0:0:0:0", "::ffff:0.0.0.0", "::ffff:0:0")
+NUMBERS = ("0x0", "0X0", "0x", "0x0.0", "0x0.", "0x0.00.0", "0x7f000001", "0x7f.1")
+ANYBODY = ("*", "0.0.0.0", "::", "0::0", "%any6", "{0}:x")
 
 
 @pytest.mark.parametrize(
@@ -83,6 +90,17 @@ IKEV1_AEAD = [{"algorithm": "aes-gcm", "key_length": 128}]
         ({"identifier": " blank"}, "identifier", "without them"),
         ({"peer_identifier": "two\nlines"}, "peer_identifier", "255 ASCII"),
         ({"connection_behavior": "always"}, "connection_behavior", "on_demand"),
+        *(({"remote_gateway": value}, "remote_gateway", "%any") for value in UNSPECIFIED),
+        *(({"remote_gateway": value}, "remote_gateway", "%any") for value in NUMBERS),
+        *(
+            ({"local_address": value}, "local_address", "leave the option out")
+            for value in UNSPECIFIED
+        ),
+        *(({"identifier": value}, "identifier", "leave the option out") for value in ANYBODY),
+        ({"identifier": "%any"}, "identifier", "leave the option out"),
+        ({"identifier": "*.example.org"}, "identifier", "one identity"),
+        ({"identifier": "10.0.0.0/8"}, "identifier", "one identity"),
+        *(({"peer_identifier": value}, "peer_identifier", "%any") for value in ANYBODY),
         ({"remote_gateway": "%any"}, "connection_behavior", "responder_only"),
         (
             {"remote_gateway": "%any", "connection_behavior": "start"},
@@ -103,6 +121,32 @@ IKEV1_AEAD = [{"algorithm": "aes-gcm", "key_length": 128}]
 def test_refusals(options: dict[str, t.Any], option: str, word: str) -> None:
     with refused(option, SUBJECT, word):
         connection(**options)
+
+
+@pytest.mark.parametrize("option", ["remote_gateway", "local_address"])
+@pytest.mark.parametrize("address", UNSPECIFIED)
+def test_what_an_earlier_version_took_for_an_address_is_read(option: str, address: str) -> None:
+    made = IkeConnection.from_record({**PHASE1, option: address})
+    assert ipaddress.ip_address(getattr(made, option)) == ipaddress.ip_address(address)
+
+
+@pytest.mark.parametrize("name", NUMBERS[:-2])
+def test_what_an_earlier_version_took_for_a_name_is_read(name: str) -> None:
+    assert IkeConnection.from_record({**PHASE1, "remote_gateway": name}).remote_gateway == name
+
+
+@pytest.mark.parametrize("option", ["identifier", "peer_identifier"])
+@pytest.mark.parametrize("identity", [*ANYBODY, "%any", "*.example.org"])
+def test_what_an_earlier_version_took_for_an_identity_is_read(option: str, identity: str) -> None:
+    assert getattr(IkeConnection.from_record({**PHASE1, option: identity}), option) == identity
+
+
+@pytest.mark.parametrize(
+    "name", ["gw0x0.example", "0x0.example", "00x0", "x0", "1.example", "%any"]
+)
+def test_names_with_numbers_in_them(name: str) -> None:
+    made = connection(remote_gateway=name, connection_behavior="responder_only")
+    assert made.remote_gateway == name
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,10 @@ def test_options_round_trip():
         ({"ip_address": "10.1.0.0"}, "ip_address"),
         ({"ip_address": "10.1.0.255"}, "ip_address"),
         ({"ip_address": "fd00::1"}, "ip_address"),
+        ({"ip_address": "0.0.0.0", "network_address": "0.0.0.0/32"}, "ip_address"),
+        ({"ip_address": "0.0.0.0", "network_address": "0.0.0.0/31"}, "ip_address"),
+        ({"ip_address": "::", "network_address": "::/127"}, "ip_address"),
+        ({"ip_address": "::ffff:0.0.0.0", "network_address": "::ffff:0:0/128"}, "ip_address"),
         ({"ip_address": None}, "ip_address"),
         ({"network_address": None}, "network_address"),
         ({"ip_address_type": "none"}, "ip_address"),
@@ -89,3 +93,8 @@ def test_an_illegal_option_is_named_with_its_network(options, option):
 def test_networks_without_broadcast_may_use_every_address():
     assert network(ip_address="10.1.0.0", network_address="10.1.0.0/31").router == "10.1.0.0/31"
     assert network(ip_address="10.1.0.1", network_address="10.1.0.1/32").router == "10.1.0.1/32"
+
+
+def test_an_address_that_an_earlier_version_took_is_read() -> None:
+    old = {**LAN, "ip_address": "0.0.0.0", "network_address": "0.0.0.0/32"}
+    assert VpnNetwork.from_record(old).router == "0.0.0.0/32"

@@ -98,6 +98,10 @@ def test_addresses_of_hosts_are_networks() -> None:
         ({"interface": "eth0"}, "interface", ["no use with action accept"]),
         ({"description": "two\nlines"}, "description", ["one line"]),
         ({**HIDE, "target": None}, "target", ["is missing for action translate"]),
+        ({**HIDE, "target": "0.0.0.0"}, "target", ["stands for any address", "192.0.2.1"]),
+        ({**IN, "target": "0.0.0.0"}, "target", ["stands for any address"]),
+        ({**ROUTE, "target": "0.0.0.0"}, "target", ["stands for any address"]),
+        ({**ROUTE, "target": "::"}, "target", ["stands for any address"]),
         ({**HIDE, "source": None}, "source", ["is missing", "outgoing"]),
         ({**HIDE, "target": "fd00:1::7"}, "source", ["IP version", "fd00:1::7", "IPv6"]),
         ({**HIDE, "target": "10.1.0.0/25"}, "target", ["10.1.0.0/25", "192.168.7.0/24"]),
@@ -170,3 +174,11 @@ class TestGateway:
         made.with_rule(rule(**again))
         made.with_rule(rule(name="more", state="disabled", **again))
         made.with_rule(rule(name="more", destination=["10.55.0.0/16"]))
+
+
+def test_a_target_that_an_earlier_version_took_is_read() -> None:
+    for target in ("0.0.0.0", "10.1.0.254"):
+        old = {"name": "way", "network": "lan", **ROUTE, "target": target}
+        assert str(VpnRule.from_record(old).target) == target
+    hidden = {"name": "hide", "network": "lan", **HIDE, "target": "10.1.0.0/24"}
+    assert VpnRule.from_record(hidden) == VpnRule.from_options(hidden)

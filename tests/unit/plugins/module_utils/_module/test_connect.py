@@ -321,6 +321,8 @@ def test_networks_that_the_peer_has_narrowed_are_remarked(gateway: Machine) -> N
         ({"phase1": "site-b", "phase2": "x"}, "'x' is no phase 2 of site-b; legal: more, net"),
         ({"timeout": 0}, "timeout: 0 is not a legal value"),
         ({"probe": ["host"]}, "probe[0]: 'host' is not an address"),
+        ({"probe": ["10.2.0.9", "0.0.0.0"]}, "probe[1]: '0.0.0.0' stands for any address"),
+        ({"probe": ["::"]}, "probe[0]: '::' stands for any address"),
         ({"probe": ["10.9.0.1"]}, "probe: '10.9.0.1' is in no remote_network"),
         ({"network": "$(x)"}, "network: '$(x)' is not a legal value"),
     ],

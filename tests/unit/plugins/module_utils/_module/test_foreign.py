@@ -24,7 +24,8 @@ OURS = "/etc/swanctl/conf.d/tunnelwright.bypass.lan.conf"
 DROP_IN = "/etc/strongswan.d/theirs.conf"
 STRAY = "connections {\n  hunter2\n}\n"
 TEXT = (
-    "connections { road { remote_addrs = 203.0.113.7\n } }\nsecrets { ike-road { secret = x\n } }\n"
+    "connections { road { remote_addrs = 203.0.113.7\n remote { id = 203.0.113.7\n } } }\n"
+    "secrets { ike-road { id = 203.0.113.7\n secret = x\n } }\n"
 )
 SETTINGS = {"network": "lan"}
 ADVANCED = {**SETTINGS, "configuration_mode": "advanced", "swanctl_conf": TEXT}

@@ -155,6 +155,45 @@ class TestChange:
         changed = parts(connection(child(), peer_identifier="b@example.org"))
         assert edited(ENABLED, changed).actions == [LOAD_SECRET, ASIDE, WRITE, LOAD]
 
+    def test_of_the_owners_that_an_earlier_version_gave_the_psk(self) -> None:
+        """charon does not tell with which owners it has the key; the file does."""
+        before = parts(connection(child(), **{**self.OWNED, "key_exchange": "auto"}))
+        old = before.file.data.replace(b"id-1 = b.ex", b"id-1 = b.ex\n        id-2 = 192.0.2.2")
+        assert old != before.file.data
+        found = holding(before, **up("net"))
+        found = replace(found, files={PATH: replace(before.file, data=old)})
+        plan = plan_swanctl(before, before, found)
+        assert plan.actions == [LOAD_SECRET, WRITE]
+        assert (plan.impact, plan.impacts) == ("none", ())
+        load, _write = plan.steps
+        assert isinstance(load, steps.LoadSecret)
+        assert load.shared.owners == ("b.ex",)
+        undone = load.undo()
+        assert isinstance(undone, steps.LoadSecret)
+        assert undone.shared == replace(load.shared, owners=("b.ex", "192.0.2.2"))
+        header = "secret ike-site-b in the IKE daemon"
+        assert [item.header for item in plan.differences] == [header, PATH]
+        assert plan.differences[0].before == "for b.ex, 192.0.2.2\n"
+        assert plan.differences[0].after == "for b.ex\n"
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda data: data + b"# by hand\n",
+            lambda data: data.replace(b"id-1 = b.ex", b"id-2 = b.ex"),
+            lambda _data: b"secrets {",
+            lambda _data: b"\xff",
+            lambda _data: b"",
+        ],
+    )
+    def test_of_anything_else_in_the_file(self, spoil: t.Callable[[bytes], bytes]) -> None:
+        before = parts(connection(child(), **self.OWNED))
+        found = holding(before, **up("net"))
+        found = replace(found, files={PATH: replace(before.file, data=spoil(before.file.data))})
+        assert plan_swanctl(before, before, found).actions == [WRITE]
+
+    OWNED: t.ClassVar = {"identifier": "hub.example", "peer_identifier": "b.ex"}
+
     def test_to_certificates(self) -> None:
         changed = parts(connection(child(), **PUBKEY))
         assert edited(ENABLED, changed).actions == [

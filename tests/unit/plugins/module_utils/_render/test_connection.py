@@ -16,7 +16,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connect
     bypass_section,
     connection_section,
     credential_file,
-    secret_owners,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import (
     parse,
@@ -267,40 +266,6 @@ def test_no_revocation_without_certificates() -> None:
 def test_disabled_children_are_left_out() -> None:
     made = connection(child(), child(name="off", state="disabled", remote_network=["10.3.0.0/24"]))
     assert section(made)["children"].keys() == {"net"}
-
-
-@pytest.mark.parametrize(
-    ("options", "owners"),
-    [
-        ({}, ("192.0.2.2",)),
-        ({"peer_identifier": "b@example.org"}, ("b@example.org",)),
-        ({"peer_identifier": "b@example.org", "identifier": "a@example.org"}, ("b@example.org",)),
-        (ANY, ()),
-        ({**ANY, "identifier": "a@example.org"}, ("a@example.org",)),
-        ({**ANY, "peer_identifier": "b@example.org"}, ("b@example.org",)),
-        # Main Mode looks a key up by address.
-        ({"key_exchange": "ikev1"}, ("192.0.2.2",)),
-        (
-            {"key_exchange": "ikev1", "peer_identifier": "b@example.org"},
-            ("b@example.org", "192.0.2.2"),
-        ),
-        (
-            {"key_exchange": "auto", "peer_identifier": "b@example.org"},
-            ("b@example.org", "192.0.2.2"),
-        ),
-        ({"key_exchange": "ikev1", "peer_identifier": "%any"}, ("192.0.2.2",)),
-        ({"key_exchange": "ikev1", **ANY, "peer_identifier": "b@example.org"}, ("b@example.org",)),
-        # IKEv2 looks for the key of %any, which one for an address is not.
-        ({"peer_identifier": "%any"}, ()),
-        ({"key_exchange": "auto", "peer_identifier": "%any"}, ()),
-        (
-            {"key_exchange": "auto", "peer_identifier": "%any", "identifier": "a@example.org"},
-            ("a@example.org", "192.0.2.2"),
-        ),
-    ],
-)
-def test_who_the_psk_is_for(options: dict[str, str], owners: tuple[str, ...]) -> None:
-    assert secret_owners(connection(**options)) == owners
 
 
 def test_bypass() -> None:

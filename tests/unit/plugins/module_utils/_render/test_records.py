@@ -25,7 +25,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.settings
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import records
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connection import (
     connection_section,
-    secret_owners,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records import (
     MANAGED,
@@ -73,7 +72,7 @@ def body_of(made: IkeConnection) -> dict[str, t.Any]:
         "connections": {made.name: connection_section(made, IpsecSettings(made.network))}
     }
     if made.psk is not None:
-        body["secrets"] = secrets_section(made.name, secret_owners(made), made.psk)
+        body["secrets"] = secrets_section(made.name, made.psk_owners, made.psk)
     return body
 
 

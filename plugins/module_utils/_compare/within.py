@@ -1,0 +1,41 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What is wrong within the definition of one peer, without a look at the other."""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+
+from .._model.keys import way_in
+from .definition import Peer, Tunnel
+from .findings import Finding, Stated, found
+
+
+def findings_within(side: str, names: t.Mapping[str, str], peer: Peer) -> t.Iterator[Finding]:
+    """One for each two tunnels of which the key of one lets in for the other."""
+    enabled = [item for item in peer.tunnels if item.connection.enabled and item.key is not None]
+    for one, other in itertools.combinations(enabled, 2):
+        finding = _intrusion(side, names, one, other)
+        if finding:
+            yield finding
+
+
+def _intrusion(side: str, names: t.Mapping[str, str], one: Tunnel, other: Tunnel) -> Finding | None:
+    ours, theirs = one.connection.key, other.connection.key
+    if ours is None or theirs is None or not ours.may_concern(theirs):
+        return None
+    if one.key is None or other.key is None or one.key.same_as(other.key):
+        return None
+    way = way_in(ours, theirs)
+    if way is None:
+        return None
+    option, subject = way.options[0]
+    told = one if one.subject == subject else other
+    stated = {side: Stated(subject, option, getattr(told.connection, option))}
+    words = {"side": names[side], "what": str(way), "cure": way.cure}
+    return found("psk_lets_in_another", names, stated, **words)

@@ -1,0 +1,253 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Whom a pre-shared key lets in, and whether that is more than the peer that it is for.
+
+How charon looks for a key, as strongSwan 5.9.8 and 6.0.1 do (``tests/live/test_keys.py``):
+
+- The owners of a key are identities, or patterns of them. A key without owners is for every peer.
+- A responder of IKEv2 tries each key of which an owner matches the identity that the peer claims,
+  or the name by which the peer calls us. Where we have no identity, a peer may use any name.
+- IKEv1 Main Mode needs the key before the peer says who it is. The connections between the two
+  addresses are looked through, and the first with an identity of ours says which key. If none has
+  one, an owner must be one of the two addresses. The peer may claim any of these connections later.
+- IKEv1 Aggressive Mode looks by the identity that the peer claims, and by ours.
+"""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+from dataclasses import dataclass
+from functools import cached_property
+
+from .identity import Identity
+from .secret import Secret
+
+
+@dataclass(frozen=True)
+class PskPeer:
+    """The peer of one connection with a pre-shared key, as a responder sees it.
+
+    ``own`` is our identity there; of kind any where we have none. ``local`` and ``remote`` are
+    addresses. The places name the options that the two identities are set with.
+    """
+
+    subject: str
+    place: str
+    own_place: str
+    identity: Identity
+    own: Identity
+    versions: frozenset[int]
+    local: tuple[Identity, ...]
+    remote: tuple[Identity, ...]
+    aggressive: bool = False
+
+    @property
+    def named(self) -> bool:
+        """Whether a peer must call us by the name that is configured."""
+        return self.own.kind != "any"
+
+    @property
+    def main_mode(self) -> bool:
+        return 1 in self.versions and not self.aggressive
+
+
+@dataclass(frozen=True)
+class Key:
+    """A pre-shared key. ``peer`` is the peer that it is for, None where that is not known.
+
+    ``place`` names the option that its owners are set with.
+    """
+
+    subject: str
+    place: str
+    secret: Secret
+    owners: tuple[Identity, ...] = ()
+    peer: PskPeer | None = None
+
+    @property
+    def for_every_peer(self) -> bool:
+        return not self.owners or any(owner.kind == "any" for owner in self.owners)
+
+    def is_for(self, peer: PskPeer) -> bool:
+        """Whether it is the key of this peer, by its owners."""
+        own = (peer.identity, peer.own) if peer.named else (peer.identity,)
+        return self.for_every_peer or _match(self.owners, own) is not None
+
+    def may_concern(self, other: Key) -> bool:
+        """Whether the two have anything in common: quick to tell, and seldom so."""
+        return (
+            self._open
+            or other._open
+            or not self._marks.isdisjoint(other._marks)
+            or self._own in other._marks
+            or other._own in self._marks
+        )
+
+    @cached_property
+    def _identities(self) -> tuple[Identity, ...]:
+        peer = (self.peer.identity, *self.peer.remote) if self.peer else ()
+        return (*self.owners, *peer)
+
+    @cached_property
+    def _marks(self) -> frozenset[str]:
+        return frozenset(map(_mark, self._identities))
+
+    @cached_property
+    def _own(self) -> str:
+        return _mark(self.peer.own) if self.peer else ""
+
+    @cached_property
+    def _open(self) -> bool:
+        """Whether a pattern in it may stand for anything."""
+        named = self.peer is not None and self.peer.named and self.peer.own.wild
+        return not self.owners or named or any(item.wild for item in self._identities)
+
+
+@dataclass(frozen=True)
+class Intrusion:
+    """How the holder of ``key`` can pass for ``peer``.
+
+    ``options`` could prevent it, each with the subject of its object.
+    """
+
+    key: Key
+    peer: PskPeer
+    reason: str
+    cure: str
+    options: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        return (
+            f"lets the holder of {self.key.subject} connect as the peer of {self.peer.subject}: "
+            f"{self.reason}"
+        )
+
+    def option_of(self, subject: str) -> str:
+        """The option of this object that could prevent it; its psk where none could."""
+        return next((option for option, owner in self.options if owner == subject), "psk")
+
+
+def intrusion(one: Key | None, other: Key | None) -> Intrusion | None:
+    """How one of two keys lets its holder pass for the peer of the other.
+
+    The holders of one key can pass for each other anyway.
+    """
+    if one is None or other is None or not one.may_concern(other) or one.secret == other.secret:
+        return None
+    return way_in(one, other)
+
+
+def way_in(one: Key, other: Key) -> Intrusion | None:
+    """The same of keys that are known to differ."""
+    for rule in _RULES:
+        for key, peer in ((one, other.peer), (other, one.peer)):
+            found = rule(key, peer) if peer else None
+            if found:
+                return found
+    return None
+
+
+def _as_every_peer(key: Key, peer: PskPeer) -> Intrusion | None:
+    if not key.for_every_peer:
+        return None
+    options = (("peer_identifier", key.peer.subject),) if key.peer else ()
+    cure = f"{key.place}: the identity of one peer"
+    return Intrusion(key, peer, "it is for every peer", cure, options)
+
+
+def _as_any_identity(key: Key, peer: PskPeer) -> Intrusion | None:
+    if peer.identity.kind != "any":
+        return None
+    options = (("peer_identifier", peer.subject),)
+    cure = f"{peer.place}: the identity of one peer"
+    return Intrusion(key, peer, "every identity is accepted there", cure, options)
+
+
+def _by_identity(key: Key, peer: PskPeer) -> Intrusion | None:
+    owner = _match(key.owners, (peer.identity,))
+    if owner is None:
+        return None
+    reason = f"it is for {owner}"
+    if str(owner) != str(peer.identity):
+        reason += f", and the identity of that peer is {peer.identity}"
+    cure = (
+        f"{key.place}, or {peer.place}: an identity that no other peer has; or the same psk, if "
+        "the two are one peer"
+    )
+    options = tuple(("peer_identifier", item.subject) for item in (key.peer, peer) if item)
+    return Intrusion(key, peer, reason, cure, options)
+
+
+def _by_our_identity(key: Key, peer: PskPeer) -> Intrusion | None:
+    owner = _match(key.owners, (peer.own,)) if peer.named else None
+    if owner is None:
+        return None
+    reason = f"it is for {owner}, and our own identity there is {peer.own}"
+    cure = f"{peer.own_place}: an identity that no peer has"
+    return Intrusion(key, peer, reason, cure, (("identifier", peer.subject),))
+
+
+def _by_addresses(key: Key, peer: PskPeer) -> Intrusion | None:
+    """In IKEv1 Main Mode."""
+    if not peer.main_mode or not key.peer or 1 not in key.peer.versions:
+        return None
+    if not _match(key.peer.remote, peer.remote) or not _match(key.peer.local, peer.local):
+        return None
+    reason = "IKEv1 chooses a psk by the addresses, before a peer says who it is"
+    cure = (
+        "key_exchange ikev2 for one of the two, another remote_gateway, certificates, or the same "
+        "psk for both"
+    )
+    options = tuple(("key_exchange", item.subject) for item in (key.peer, peer))
+    return Intrusion(key, peer, reason, cure, options)
+
+
+def _by_address(key: Key, peer: PskPeer) -> Intrusion | None:
+    """In IKEv1 Main Mode, where no identity of ours tells which key."""
+    owners = [owner for owner in key.owners if owner.kind in ("address", "net")]
+    owner = _match(owners, peer.remote) if peer.main_mode and not peer.named else None
+    if owner is None:
+        return None
+    reason = f"it is for {owner}, and IKEv1 looks for a psk by the address of the peer there"
+    cure = f"{peer.own_place}: an identity of ours; or key_exchange ikev2"
+    return Intrusion(key, peer, reason, cure, (("identifier", peer.subject),))
+
+
+def _by_any_name(key: Key, peer: PskPeer) -> Intrusion | None:
+    """In IKEv2, from an address at which this peer may be."""
+    if peer.named or 2 not in peer.versions:
+        return None
+    known = [item for item in key.peer.remote if not item.wild] if key.peer else []
+    if not _match(known, peer.remote) and not any(item.wild for item in peer.remote):
+        return None
+    reason = f"it is for {key.owners[0]}, and that peer may call us by any name, by this one too"
+    cure = f"{peer.own_place}: the name by which its peer calls us"
+    return Intrusion(key, peer, reason, cure, (("identifier", peer.subject),))
+
+
+# A rule that comes earlier has the better reason.
+_RULES = (
+    _as_every_peer,
+    _as_any_identity,
+    _by_identity,
+    _by_our_identity,
+    _by_addresses,
+    _by_address,
+    _by_any_name,
+)
+
+
+def _mark(identity: Identity) -> str:
+    """The same for two identities that are no patterns if, and only if, they overlap."""
+    return f"{identity.kind} {identity.value}"
+
+
+def _match(some: t.Iterable[Identity], others: t.Sequence[Identity]) -> Identity | None:
+    """The first of some that overlaps one of the others."""
+    pairs = itertools.product(some, others)
+    return next((one for one, other in pairs if one.overlaps(other)), None)

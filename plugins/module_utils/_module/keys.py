@@ -1,0 +1,122 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Pre-shared keys that let in more than the peers that they are for: refusals and warnings.
+
+The Gateway judges phase 1 objects among themselves. Here they meet the keys of conf texts.
+"""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+
+from .._errors import ModelError
+from .._model.connection import IkeConnection
+from .._model.gateway import Gateway
+from .._model.keys import Intrusion, Key, intrusion
+from .._model.secret import MASK
+from .._model.settings import IpsecSettings
+from .._render.advanced import psk_keys
+
+# Names in a warning.
+_MOST = 3
+
+
+def check_connection(connection: IkeConnection, gateway: Gateway) -> None:
+    """Refuse a phase 1 with a key, or beside a key, that lets in the wrong peer."""
+    keys = [connection.key] if connection.enabled and connection.key else []
+    found = _first(keys, _of_texts(gateway.settings.values()))
+    if found:
+        subject = f"phase 1 {connection.name}"
+        option = found.option_of(subject)
+        value = MASK if option == "psk" else getattr(connection, option)
+        raise ModelError(option, value, str(found), found.cure, subject)
+
+
+def check_text(settings: IpsecSettings, gateway: Gateway) -> None:
+    """Refuse a ``swanctl_conf`` for the same reason."""
+    enabled = (item for item in gateway.connections.values() if item.enabled)
+    others = (item for item in gateway.settings.values() if item.network != settings.network)
+    found = _first(_of_text(settings), (*_of_connections(enabled), *_of_texts(others)))
+    if found:
+        raise ModelError("swanctl_conf", MASK, str(found), found.cure)
+
+
+def check_start(network: str, gateway: Gateway) -> None:
+    """Refuse to load what an earlier version has let stand beside a conf text.
+
+    ``gateway`` has the network started.
+    """
+    powered = [item for item in gateway.connections.values() if gateway.powered(item)]
+    own = [item for item in powered if item.network == network]
+    started = (item for item in gateway.settings.values() if _started(item, gateway))
+    others = tuple(_of_texts(item for item in started if item.network != network))
+    text = _of_text(gateway.settings_of(network))
+    found = _first(text, (*_of_connections(powered), *others)) or _first(
+        _of_connections(own), others
+    )
+    if found:
+        raise ModelError("state", "started", str(found), found.cure)
+
+
+def warnings_of(connection: IkeConnection, gateway: Gateway) -> list[str]:
+    """What is legal, and lets in more than one peer."""
+    key, subject = connection.key, f"phase 1 {connection.name}"
+    if key is None:
+        return []
+    warnings = []
+    if key.peer and key.peer.identity.kind == "any":
+        given = "peer_identifier" if connection.peer_identifier else "remote_gateway"
+        warnings.append(
+            f"{subject}: {given} %any: every peer that knows the psk is accepted, under any "
+            "identity; set peer_identifier to the identity of the peer"
+        )
+    alike = [
+        item.name
+        for item in gateway.connections.values()
+        if item.enabled and item.name != connection.name and item.psk == connection.psk
+    ]
+    if alike:
+        more = f" and {len(alike) - _MOST} more" if len(alike) > _MOST else ""
+        names = ", ".join(sorted(alike)[:_MOST])
+        warnings.append(
+            f"{subject}: its psk is the psk of phase 1 {names}{more} too: each of these peers can "
+            "pass for another"
+        )
+    return warnings
+
+
+def warnings_of_text(settings: IpsecSettings) -> list[str]:
+    """The same of a conf text."""
+    loose = dict.fromkeys(key.subject for key in _of_text(settings) if key.for_every_peer)
+    return [
+        f"{subject} is for every peer: each connection with a pre-shared key accepts a peer that "
+        "knows it; give it the identity of its peer as id"
+        for subject in loose
+    ]
+
+
+def _first(keys: t.Iterable[Key], others: t.Iterable[Key]) -> Intrusion | None:
+    pairs = itertools.product(keys, others)
+    return next(filter(None, itertools.starmap(intrusion, pairs)), None)
+
+
+def _started(settings: IpsecSettings, gateway: Gateway) -> bool:
+    return gateway.networks[settings.network].started
+
+
+def _of_connections(connections: t.Iterable[IkeConnection]) -> tuple[Key, ...]:
+    return tuple(item.key for item in connections if item.key)
+
+
+def _of_texts(texts: t.Iterable[IpsecSettings]) -> t.Iterator[Key]:
+    for settings in texts:
+        yield from _of_text(settings)
+
+
+def _of_text(settings: IpsecSettings) -> tuple[Key, ...]:
+    return psk_keys(settings.network, settings.swanctl_conf) if settings.swanctl_conf else ()
