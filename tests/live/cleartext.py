@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import PSK, SWIFT, End, until
-from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Run
+from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, Host, Run
 
+# What was seen, for docs/cleartext.md, and what came of the latest run on a data plane.
 SEEN = Path(__file__).with_name("cleartext.json")
+LATEST = ROOT / ".cache"
 USERSPACE, KERNEL = PLANES = ("userspace", "kernel")
 RELEASES = ("5.9.8", "6.0.1")
 
@@ -284,11 +286,34 @@ EVENTS: dict[str, Callable[[End], None]] = {
 OPEN = {"a phase 2 is removed": phase2_removed, "the networks are removed": networks_removed}
 
 
+# Packets of IPv4 and of IPv6, by event, data plane and release.
+Seen = dict[str, dict[str, dict[str, list[int]]]]
+
+
+def read(path: Path) -> Seen:
+    return t.cast(Seen, json.loads(path.read_text())) if path.exists() else {}
+
+
+def latest(plane: str) -> Path:
+    return LATEST / f"cleartext-{plane}.json"
+
+
+def merged(seen: Seen, more: Seen) -> Seen:
+    for event, planes in more.items():
+        for plane, releases in planes.items():
+            seen.setdefault(event, {}).setdefault(plane, {}).update(releases)
+    return seen
+
+
+def write(path: Path, seen: Seen) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n")
+
+
 def record(wire: Wire, release: str, event: str, count: Count) -> None:
-    """For docs/cleartext.md."""
-    seen = json.loads(SEEN.read_text()) if SEEN.exists() else {}
-    seen.setdefault(event, {}).setdefault(wire.plane, {})[release] = [count.ipv4, count.ipv6]
-    SEEN.write_text(json.dumps(seen, indent=1, sort_keys=True) + "\n")
+    path = latest(wire.plane)
+    row = {event: {wire.plane: {release: [count.ipv4, count.ipv6]}}}
+    write(path, merged(read(path), row))
 
 
 def check(wire: Wire, end: End, release: str, event: str) -> Count:

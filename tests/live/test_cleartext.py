@@ -16,16 +16,11 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair
-from ansible_collections.tunnelwright.ipsec.tests.live import cleartext
-from ansible_collections.tunnelwright.ipsec.tests.live.conftest import (
-    DEVICES,
-    TESTBED,
-    testbed,
-    use_podman_settings,
-)
+from ansible_collections.tunnelwright.ipsec.tests.live import cleartext, conftest
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import DEVICES
 from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, Host, in_container
 
-BED = f"{TESTBED}-cleartext"
+BED = f"{conftest.TESTBED}-cleartext"
 WIRE = cleartext.Wire(
     cleartext.USERSPACE, lambda end: end.other.machine, device="eth0", pause="0.02"
 )
@@ -36,7 +31,7 @@ class Container(Host):
     def restart(self) -> None:
         """Shut down in order and boot again."""
         self.close()
-        testbed("restart", f"tw-{BED}-{self.name}")
+        conftest.testbed("restart", f"tw-{BED}-{self.name}")
 
 
 @pytest.fixture(name="pair", scope="module")
@@ -44,8 +39,8 @@ def _pair() -> t.Iterator[Pair]:
     topology = os.environ.get("CLEARTEXT_TOPOLOGY", str(HERE / "cleartext.toml"))
     with open(topology, "rb") as file:
         items = tomllib.load(file)["hosts"]
-    testbed("up", BED, topology)
-    use_podman_settings()
+    conftest.testbed("up", BED, topology)
+    conftest.use_podman_settings()
     hosts = {
         name: Container(name, in_container(f"tw-{BED}-{name}"), item["ipv4"], item["ipv6"])
         for name, item in items.items()
@@ -61,7 +56,7 @@ def _pair() -> t.Iterator[Pair]:
     finally:
         for host in hosts.values():
             host.close()
-        testbed("down", BED)
+        conftest.testbed("down", BED)
 
 
 @ENDS

@@ -13,6 +13,7 @@ import ipaddress
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -391,6 +392,42 @@ def gateway(site: Site, install: t.Callable[..., Installed]) -> t.Callable[..., 
         return made
 
     return start
+
+
+WAN, WAN6, FAR_WAN, FAR_WAN6 = "192.0.2.1", "2001:db8::1", "192.0.2.2", "2001:db8::2"
+
+
+def forge(site: Site, source: str, target: str, seen_by: Namespace, behind: str = "") -> int:
+    """Packets that arrive of 3 which the far site sends in cleartext, over the internet.
+
+    ``behind`` is the address of the target itself, if it is translated.
+    """
+    version = 6 if ":" in target else 4
+    hop = {4: WAN, 6: WAN6}[version]
+    for destination in (target, behind or target):
+        site.far.sh(f"ip -{version} route replace {destination} via {hop} dev wan0")
+    ip = {4: "ip", 6: "ip6"}[version]
+    seen_by.nft(
+        f"""
+        table inet seen
+        delete table inet seen
+        table inet seen {{ chain pre {{ type filter hook input priority 0;
+            {ip} saddr {source} udp dport 9 counter; }}
+        }}
+        """
+    )
+    send = (
+        "import socket, sys; s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else"
+        " socket.AF_INET, socket.SOCK_DGRAM); s.bind((sys.argv[1], 0));"
+        "[s.sendto(b'?', (sys.argv[2], 9)) for _ in range(3)]"
+    )
+    _output, errors = site.far.python(send, source, target).communicate(timeout=10)
+    assert not errors, errors
+    # Behind them, on the same way, a packet that is not forged.
+    honest = {4: FAR_WAN, 6: FAR_WAN6}[version]
+    assert ask(site.far, honest, seen_by, behind or target) == honest
+    listed = seen_by.sh("nft list table inet seen")
+    return int(re.findall(r"packets (\d+)", listed)[0])
 
 
 def chain(text: str) -> ForeignChain:

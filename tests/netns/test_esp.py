@@ -18,6 +18,7 @@ from .conftest import (
     ask,
     blocked,
     chain,
+    forge,
     segment_sizes,
 )
 from .esp import OUTER, connect, protected
@@ -136,3 +137,51 @@ def test_mss_is_lowered_in_both_directions_in_tunnels_only(site: Site, start: St
         assert segment_sizes(site.host, host, site.far, far) == (988, 988)
         assert segment_sizes(site.far, far, site.host, host) == (988, 988)
     assert min(segment_sizes(site.host, HOST, site.far, "192.0.2.2")) > 1400
+
+
+@pytest.mark.parametrize("up", [True, False])
+@pytest.mark.parametrize(
+    ("target", "far"),
+    [(HOST, FAR), ("fd00:1::10", "fd00:2::10"), (ROUTER, FAR), ("fd00:1::1", "fd00:2::10")],
+)
+def test_forged_packets_are_dropped(
+    site: Site, start: Start, up: bool, target: str, far: str
+) -> None:
+    """They claim to come from the remote network, and came out of no tunnel."""
+    start()
+    if not up:
+        for place in (site.gateway, site.far):
+            place.sh("ip xfrm state flush; ip xfrm policy flush")
+    else:
+        # The far site would put them into its tunnel.
+        site.far.sh("ip xfrm policy flush")
+    seen_by = site.gateway if target in (ROUTER, "fd00:1::1") else site.host
+    assert forge(site, far, target, seen_by) == 0
+
+
+@pytest.mark.parametrize("source", [ROUTER, "192.0.2.1"])
+def test_the_gateway_itself_sends_nothing_in_cleartext(
+    site: Site, start: Start, source: str
+) -> None:
+    """From an address that no selector names, neither with the tunnel up nor without it."""
+    start()
+    assert ask(site.gateway, ROUTER, site.far, FAR) == ROUTER
+    assert blocked(site.gateway, "192.0.2.1", site.far, FAR)
+    for place in (site.gateway, site.far):
+        place.sh("ip xfrm state flush; ip xfrm policy flush")
+    assert blocked(site.gateway, source, site.far, FAR)
+
+
+@BOTH_VERSIONS
+def test_nothing_leaves_while_every_rule_is_gone(
+    site: Site, start: Start, host: str, far: str
+) -> None:
+    """The tunnel goes on; without it, the policies of the lowest precedence are left."""
+    installed = start()
+    installed.flush()
+    assert ask(site.host, host, site.far, far) == host
+    site.gateway.sh("ip xfrm policy deleteall priority 0; ip xfrm state flush")
+    site.far.sh("ip xfrm policy flush; ip xfrm state flush")
+    assert blocked(site.host, host, site.far, far)
+    installed.unblock()
+    assert ask(site.host, host, site.far, far) == host

@@ -11,7 +11,6 @@ is tried with policies in the place of the tunnel.
 from __future__ import annotations
 
 import ipaddress
-import re
 import typing as t
 
 import pytest
@@ -34,6 +33,7 @@ from .conftest import (
     Site,
     ask,
     blocked,
+    forge,
     network,
     rules,
 )
@@ -54,43 +54,14 @@ def rule(action: str, direction: str, **options: t.Any) -> VpnRule:
     return VpnRule.from_options({**values, **options})
 
 
-def forge(site: Site, source: str, target: str, seen_by: Namespace, behind: str = "") -> int:
-    """Packets that arrive of 3 which the far site sends in cleartext, over the internet.
-
-    ``behind`` is the address of the target itself, if it is translated.
-    """
-    version = 6 if ":" in target else 4
-    hop = {4: WAN, 6: WAN6}[version]
-    for destination in (target, behind or target):
-        site.far.sh(f"ip -{version} route replace {destination} via {hop} dev wan0")
-    ip = {4: "ip", 6: "ip6"}[version]
-    seen_by.nft(
-        f"""
-        table inet seen
-        delete table inet seen
-        table inet seen {{ chain pre {{ type filter hook input priority 0;
-            {ip} saddr {source} udp dport 9 counter; }}
-        }}
-        """
-    )
-    send = (
-        "import socket, sys; s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else"
-        " socket.AF_INET, socket.SOCK_DGRAM); s.bind((sys.argv[1], 0));"
-        "[s.sendto(b'?', (sys.argv[2], 9)) for _ in range(3)]"
-    )
-    _output, errors = site.far.python(send, source, target).communicate(timeout=10)
-    assert not errors, errors
-    # Behind them, on the same way, a packet that is not forged.
-    honest = {4: FAR_WAN, 6: "2001:db8::2"}[version]
-    assert ask(site.far, honest, seen_by, behind or target) == honest
-    listed = seen_by.sh("nft list table inet seen")
-    return int(re.findall(r"packets (\d+)", listed)[0])
-
-
 @pytest.mark.parametrize("tunnel", ["ipsec0", "wan0"])
 @pytest.mark.parametrize("rp_filter", ["0", "2"])
+@pytest.mark.parametrize("userspace", [True, False])
 class TestForged:
-    """The tunnel is up or down; rp_filter, where it is strict, would drop them by itself."""
+    """The tunnel is up or down; rp_filter, where it is strict, would drop them by itself.
+
+    ``test_esp.py`` has the tunnel of the kernel that is up.
+    """
 
     @pytest.fixture(autouse=True)
     def _prepare(self, site: Site, rp_filter: str) -> None:
@@ -98,8 +69,10 @@ class TestForged:
             site.gateway.sh(f"echo {rp_filter} >/proc/sys/net/ipv4/conf/{name}/rp_filter")
 
     @BOTH_VERSIONS
-    def test_to_a_host(self, site: Site, gateway: Start, host: str, far: str, tunnel: str) -> None:
-        installed = gateway()
+    def test_to_a_host(
+        self, site: Site, gateway: Start, host: str, far: str, tunnel: str, userspace: bool
+    ) -> None:
+        installed = gateway(userspace=userspace)
         site.through(tunnel)
         assert forge(site, far, host, site.host) == 0
         # By these, a rp_filter that is loose finds that there is no way back.
@@ -110,9 +83,9 @@ class TestForged:
 
     @pytest.mark.parametrize(("router", "far"), [(ROUTER, FAR), (ROUTER6, FAR_HOST6)])
     def test_to_the_gateway(
-        self, site: Site, gateway: Start, router: str, far: str, tunnel: str
+        self, site: Site, gateway: Start, router: str, far: str, tunnel: str, userspace: bool
     ) -> None:
-        installed = gateway()
+        installed = gateway(userspace=userspace)
         site.through(tunnel)
         assert forge(site, far, router, site.gateway) == 0
         installed.unblock()
@@ -120,21 +93,29 @@ class TestForged:
         installed("stop")
         assert forge(site, far, router, site.gateway) == 3
 
-    def test_to_a_translated_host(self, site: Site, gateway: Start, tunnel: str) -> None:
+    def test_to_a_translated_host(
+        self, site: Site, gateway: Start, tunnel: str, userspace: bool
+    ) -> None:
         """By the address that it has in the tunnel, and by its own."""
         outside = ipaddress.ip_network("10.101.0.0/24")
         one_to_one = rule("translate", "outgoing", source=["10.1.0.0/24"], target=str(outside))
         installed = gateway(
-            tunnels=(nft.Tunnel("site-b/out", outside, FAR4),), vpn_rules=(one_to_one,)
+            tunnels=(nft.Tunnel("site-b/out", outside, FAR4),),
+            vpn_rules=(one_to_one,),
+            userspace=userspace,
         )
         site.through(tunnel)
         assert forge(site, FAR, HOST, site.host) == 0
         assert forge(site, FAR, "10.101.0.10", site.host, HOST) == 0
+        installed.unblock()
+        assert forge(site, FAR, HOST, site.host) == 0
         installed("stop")
         assert forge(site, FAR, HOST, site.host) == 3
 
-    def test_of_a_tunnel_that_is_off(self, site: Site, gateway: Start, tunnel: str) -> None:
-        gateway(tunnels=(), dormant=TUNNELS)
+    def test_of_a_tunnel_that_is_off(
+        self, site: Site, gateway: Start, tunnel: str, userspace: bool
+    ) -> None:
+        gateway(tunnels=(), dormant=TUNNELS, userspace=userspace)
         site.through(tunnel)
         assert forge(site, FAR, HOST, site.host) == 0
 
