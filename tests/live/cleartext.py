@@ -318,13 +318,20 @@ def record(wire: Wire, release: str, event: str, count: Count) -> None:
 
 def check(wire: Wire, end: End, release: str, event: str) -> Count:
     """Count what passes in cleartext while the event happens, and until the tunnel is back."""
-    end.forget()
     configure(end)
     carrying(end)
     with wire.heard(end) as count:
         {**EVENTS, **OPEN}[event](end)
         if event not in OPEN:
-            configure(end)
-            carrying(end)
+            restore(end)
+    if event in OPEN:
+        restore(end)
     record(wire, release, event, count)
     return count
+
+
+def restore(end: End) -> None:
+    """Everything is applied again, as it may have been changed by hand."""
+    end.forget()
+    configure(end)
+    carrying(end)

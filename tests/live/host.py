@@ -232,8 +232,9 @@ class Host:
             yield lines
         finally:
             # An emulated processor may be behind with what it has heard.
+            # It may also go on hearing something.
             self.sh(
-                f'old=; until [ "$(stat -c %s {file})" = "$old" ]; do '
+                f'old=; for _ in $(seq 10); do [ "$(stat -c %s {file})" != "$old" ] || break; '
                 f"old=$(stat -c %s {file}); sleep 1; done; kill -INT $(cat {file}.pid); "
                 f"while kill -0 $(cat {file}.pid) 2>/dev/null; do sleep 0.05; done"
             )
