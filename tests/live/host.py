@@ -257,6 +257,8 @@ class DriverGone(Exception):
 
 _WIPE = """
 systemctl stop 'tunnelwright-*.service'
+# Also from the tables of others.
+for script in /etc/tunnelwright/*.sh; do [ ! -e "$script" ] || sh "$script" stop; done
 rm -f /etc/systemd/system/tunnelwright-*.service /etc/systemd/system/*/tunnelwright-*.service
 nft list tables inet | sed -n '/ tunnelwright-/s/^/delete /p' | nft -f -
 for device in $(ip -o link | sed -nE 's/^[0-9]+: ([^:@]+).*alias VPN network .*/\\1/p'); do
