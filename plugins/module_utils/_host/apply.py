@@ -225,7 +225,7 @@ def _unload_key(host: Host, step: steps.UnloadKey) -> None:
     # Loading is the way to learn the id of a key; it changes nothing where the key is known.
     key = host.vici.load_key(step.file.data)
     others = (
-        host.files.read(path) for path in host.files.find(f"{KEY_DIR}/*") if path != step.file.path
+        host.files.look(path) for path in host.files.find(f"{KEY_DIR}/*") if path != step.file.path
     )
     if not any(other is not None and other.data == step.file.data for other in others):
         host.vici.unload_key(key)
@@ -269,7 +269,7 @@ def _restart(host: Host, _step: steps.RestartDaemon) -> None:
 
 
 def _run_script(host: Host, step: steps.RunScript) -> None:
-    if host.files.read(step.path) is None:
+    if host.files.look(step.path) is None:
         # Taken back to where the network was not there.
         return
     status, output, errors = host.run(["/bin/sh", step.path, step.verb], "")

@@ -28,12 +28,13 @@ from .._render.records import RecordFault
 from . import checkpoint
 from .apply import apply
 from .checkpoint import Checkpoint, KeptFiles
+from .credentials import installed_credentials
 from .dataplane import chose_userspace
 from .files import Files
 from .host import Host
 from .observe import observe
 from .put_back import put_back, restore_mtu
-from .state import installed_credentials, read_gateway
+from .state import read_gateway
 from .timer import forget
 
 RECORD_FILE = f"{STATE_DIR}/rolled-back.json"

@@ -72,7 +72,7 @@ def arm(host: Host, timeout: int, program: bytes) -> None:
         timer_unit(timeout),
     )
     for file in files:
-        if host.files.read(file.path) != file:
+        if host.files.look(file.path) != file:
             host.files.write(file)
     status, said, errors = host.run([sys.executable, PROGRAM, "ready"], "")
     if status != 0:

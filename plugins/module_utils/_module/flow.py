@@ -21,15 +21,17 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .._errors import HostError, ModelError, TunnelwrightError
 from .._host.apply import apply, end_trials, try_out
+from .._host.credentials import given_credentials, installed_credentials
 from .._host.dataplane import uses_userspace, was_userspace
 from .._host.host import Host
 from .._host.observe import observe
-from .._host.state import given_credentials, installed_credentials, read_gateway
+from .._host.state import read_gateway
 from .._host.timer import signs_of_life
 from .._plan.exchange import GRACEFUL
 from .._plan.observed import Unfinished
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
+from .._plan.trust import disclosed, open_connections
 from .._render.artefacts import Credentials, artefacts
 from .edit import Edit, View
 from .foreign import check_configuration
@@ -180,13 +182,16 @@ def _run(
         credentials=installed_credentials(host.files, current),
     )
     userspace = uses_userspace(host, edit.gateway, before=before.userspace)
-    after = artefacts(edit.gateway, userspace=userspace, credentials=_credentials(host, edit))
+    credentials, notes = _credentials(host, edit)
+    after = artefacts(edit.gateway, userspace=userspace, credentials=credentials)
     left = host.journal.read(host.vici.pid)
     scope = touched(before, after, edit.scope, left.networks)
     foreign = check_configuration(resource.key, params, host.files, after, scope)
     observed = observe(host, before, after, scope)
     warnings = resource.check_host(host, View(current, edit, params, observed, userspace))
     plan = make_plan(before, after, observed, scope, params.get("apply", GRACEFUL))
+    warnings += [*notes, *disclosed(plan.replaced)]
+    warnings += open_connections(after, observed.daemon, scope.swanctl)
     foreign.allow(plan)
     end_trials(host, observed.daemon)
     try_out(host, plan)
@@ -194,12 +199,14 @@ def _run(
     return edit, plan, in_order, foreign.warnings + warnings
 
 
-def _credentials(host: Host, edit: Edit) -> dict[str, Credentials]:
+def _credentials(host: Host, edit: Edit) -> tuple[dict[str, Credentials], tuple[str, ...]]:
+    """What is to be installed, and warnings."""
     credentials = installed_credentials(host.files, edit.gateway)
+    notes: tuple[str, ...] = ()
     if edit.certified:
         connection = edit.gateway.connections[edit.certified]
-        credentials[connection.name] = given_credentials(host.files, connection)
-    return credentials
+        credentials[connection.name], notes = given_credentials(host.files, connection)
+    return credentials, notes
 
 
 def _runner(module: AnsibleModule) -> t.Callable[[list[str], str], tuple[int, str, str]]:

@@ -40,6 +40,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
     reads_userspace,
 )
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import pki
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated_host import listed
 
 ALGORITHMS = {
@@ -246,6 +247,11 @@ class LoggedFiles(Files):
         super().remove(path, keep=keep)
 
 
+def _key_id(data: bytes) -> str:
+    """What is no key, but stands for one, has its last word for an id."""
+    return pki.key_id(data) if data.startswith(b"-----") else data.split()[-1].decode()
+
+
 class MemoryVici:
     def __init__(self, host: MemoryHost) -> None:
         self._host = host
@@ -286,7 +292,7 @@ class MemoryVici:
         self.traps, self.shunts = set(), set()
         for path in self._host.files.find("/etc/swanctl/private/*"):
             data = self._host.text(path).encode()
-            self.private[data.split()[-1].decode()] = data
+            self.private[_key_id(data)] = data
         for path in self._host.files.find("/etc/swanctl/conf.d/*.conf"):
             connections, secrets = loadable(self._host.text(path))
             for name, section in connections.items():
@@ -401,7 +407,7 @@ class MemoryVici:
 
     def load_key(self, data: bytes) -> str:
         self._host.did("load key")
-        name = data.split()[-1].decode()
+        name = _key_id(data)
         self.private[name] = data
         return name
 

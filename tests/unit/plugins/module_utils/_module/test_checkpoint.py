@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import os
 import typing as t
 
 import pytest
@@ -33,6 +34,8 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     RULE,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.pki import CA
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.pki import GATEWAY as PAIR
 
 NEW_PSK = "another secret of 20 characters"
 SITE_B = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
@@ -136,10 +139,11 @@ def held(machine: Machine) -> tuple[t.Any, ...]:
 
 @pytest.fixture(name="pem", autouse=True)
 def _pem(machine: Machine) -> None:
-    for option in ("certificate", "private_key", "ca"):
+    given = {"certificate": PAIR.certificate, "private_key": PAIR.key, "ca": CA.certificate}
+    for option, data in given.items():
         path = machine.host.root / str(PUBKEY[option])[1:]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"-----BEGIN SOMETHING----- of-{option}")
+        path.write_bytes(data)
 
 
 def changed(machine: Machine, changes: t.Any) -> None:
@@ -220,6 +224,13 @@ class TestStarted:
             f"restart {TIMER}",
         ]
 
+    def test_a_pipe_can_not_be_kept(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        (machine.host.root / SITE_B[1:]).unlink()
+        os.mkfifo(machine.host.root / SITE_B[1:])
+        assert checkpoint(machine)["msg"] == f"read {SITE_B}: it is a pipe, not a regular file"
+        assert machine.host.log == []
+
     def test_check(self, machine: Machine) -> None:
         machine.prepare(*GATEWAY)
         before = machine.host.everything()
@@ -279,7 +290,8 @@ class TestConfirmed:
         text = json.dumps(shown)
         assert SITE_B in text
         assert "********" in text
-        assert "-----BEGIN SOMETHING----- of-private_key" not in text
+        assert PAIR.certificate.decode().split("\n")[1] in text
+        assert PAIR.key.decode().split("\n")[1] not in text
         assert NEW_PSK not in text
 
     def test_too_late(self, machine: Machine) -> None:
@@ -381,6 +393,24 @@ class TestRolledBack:
         result = checkpoint(machine, "rolled_back")
         assert "warnings" not in result
         assert f"{stray}: added" in result["differs"]
+        assert held(machine) == before
+
+    @pytest.mark.parametrize(
+        "path", [SITE_B, "/etc/tunnelwright/lan.json", "/etc/tunnelwright/lan.nft"]
+    )
+    @pytest.mark.parametrize("asked", [True, False])
+    def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
+        self, machine: Machine, path: str, asked: bool
+    ) -> None:
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        (machine.host.root / path[1:]).unlink()
+        os.mkfifo(machine.host.root / path[1:])
+        if asked:
+            assert f"{path}: changed" in checkpoint(machine, "rolled_back")["differs"]
+        else:
+            assert machine.time_passes() == 0
         assert held(machine) == before
 
     def test_what_somebody_had_changed_by_hand_comes_back_as_it_was(self, machine: Machine) -> None:
