@@ -86,6 +86,7 @@ def _carry_out(host: Host, plan: Plan, taken_back: t.Callable[[], None]) -> list
     notes: list[str] = []
     done: list[steps.Step] = []
     for step in plan.steps:
+        host.alive()
         try:
             note = _EFFECTS[type(step)](host, step)
         except HostError as error:

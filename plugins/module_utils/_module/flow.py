@@ -19,8 +19,9 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors import HostError, ModelError, TunnelwrightError
+from .._errors import ModelError, TunnelwrightError
 from .._host.apply import apply, end_trials, try_out
+from .._host.command import execute
 from .._host.credentials import given_credentials, installed_credentials
 from .._host.dataplane import uses_userspace, was_userspace
 from .._host.host import Host
@@ -43,7 +44,7 @@ def run(resource: Resource) -> None:
     """The ``main`` of a module."""
     module = AnsibleModule(**resource.spec.arguments())
     try:
-        with Host(_runner(module)) as host, _at_work(host, module, resource.key) as waited:
+        with Host(execute) as host, _at_work(host, module, resource.key) as waited:
             edit, plan, in_order, warnings = _run(resource, host, module.params)
             notes = [] if module.check_mode else apply(host, plan, in_order)
     except ModelError as error:
@@ -82,7 +83,7 @@ def run_checkpoint() -> None:
 
     module = AnsibleModule(**IPSEC_CHECKPOINT.arguments())
     try:
-        with Host(_runner(module)) as host, host.exclusive("ipsec_checkpoint") as waited:
+        with Host(execute) as host, host.exclusive("ipsec_checkpoint") as waited:
             answer = checkpoint.carry_out(host, module.params, check=module.check_mode)
     except ModelError as error:
         module.fail_json(msg=str(error.within("ipsec_checkpoint")))
@@ -114,7 +115,7 @@ def run_connection() -> None:
     # Ansible shows the options with the result, and nobody knows what is in a log.
     module.params["peer_log"] = [f"{len(params['peer_log'] or ())} lines"]
     try:
-        with Host(_runner(module)) as host, _at_work(host, module, key) as waited:
+        with Host(execute) as host, _at_work(host, module, key) as waited:
             answer = connect.carry_out(host, params, check=module.check_mode)
     except ModelError as error:
         module.fail_json(msg=str(error.within(key)))
@@ -159,7 +160,7 @@ def _look(spec: Spec, key: str, look: t.Callable[..., tuple[dict[str, t.Any], li
     gc.disable()
     module = AnsibleModule(**spec.arguments())
     try:
-        with Host(_runner(module)) as host:
+        with Host(execute) as host:
             found, warnings = look(host, module.params, check=module.check_mode)
     except ModelError as error:
         module.fail_json(msg=str(error.within(key)))
@@ -207,20 +208,3 @@ def _credentials(host: Host, edit: Edit) -> tuple[dict[str, Credentials], tuple[
         connection = edit.gateway.connections[edit.certified]
         credentials[connection.name], notes = given_credentials(host.files, connection)
     return credentials, notes
-
-
-def _runner(module: AnsibleModule) -> t.Callable[[list[str], str], tuple[int, str, str]]:
-    def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
-        try:
-            status, output, errors = module.run_command(
-                argv, data=stdin, environ_update=_PLAIN, handle_exceptions=False
-            )
-        except OSError as error:
-            raise HostError(f"run {argv[0]}", error.strerror or str(error)) from None
-        return int(status), str(output), str(errors)
-
-    return execute
-
-
-# Messages of the tools in English, whatever the host speaks.
-_PLAIN = {"LC_ALL": "C", "LANG": "C"}

@@ -13,7 +13,6 @@ every other block is a secret until it is known not to be one.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import typing as t
 from collections import Counter
@@ -66,7 +65,7 @@ class Block:
         """The DER that it holds; None where there is none, or where it is no certificate."""
         try:
             data = base64.b64decode(b"".join(self.body.split()), validate=True)
-        except binascii.Error:
+        except ValueError:
             return None
         return certificate_in(data) if self.label in _CERTIFICATES else data or None
 

@@ -27,6 +27,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.journal i
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.pending import Pending
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.seize import seized
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import UnitState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
     ChildState,
@@ -164,8 +165,18 @@ class MemoryHost:
     def daemon_log(self) -> MemoryLog:
         return MemoryLog(self)
 
-    def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
-        return exclusive(what, path=f"{self.root}.lock", patience=0.5)
+    @contextlib.contextmanager
+    def exclusive(self, what: str) -> t.Iterator[str]:
+        with exclusive(what, path=f"{self.root}.lock", patience=0.5) as held:
+            yield held.waited
+
+    @contextlib.contextmanager
+    def seized(self, what: str) -> t.Iterator[str]:
+        with seized(what, path=f"{self.root}.lock", silence=0.5) as (_held, note):
+            yield note
+
+    def alive(self) -> None:
+        pass
 
     def speaks_ikev1(self) -> bool:
         return self.vici.ikev1

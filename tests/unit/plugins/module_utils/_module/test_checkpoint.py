@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import fcntl
 import json
 import os
+import signal
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import on_timeout, rollback
@@ -32,6 +35,11 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     PSK,
     PUBKEY,
     RULE,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.holder import (
+    HANGS,
+    WORKS,
+    Run,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.pki import CA
@@ -474,6 +482,59 @@ class TestRolledBack:
         for text in said:
             assert PSK not in text
             assert NEW_PSK not in text
+
+
+class TestAnotherRun:
+    """It holds the lock when the rollback is due."""
+
+    @pytest.mark.parametrize("verb", ["timeout", "now"])
+    @pytest.mark.parametrize(
+        ("does", "told"), [(HANGS, "held {lock} and gave no sign of life"), (WORKS, "")]
+    )
+    def test_the_rollback_is_done(self, machine: Machine, verb: str, does: str, told: str) -> None:
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        changed(machine, CHANGES["values"])
+        lock = Path(f"{machine.host.root}.lock")
+        machine.host.systemd.active.discard(TIMER)
+        with Run(lock, does).wait_until_in() as run:
+            assert on_timeout.main(["rollback.pyz", verb]) == 0
+            assert run.process.wait(1) == (-signal.SIGTERM if told else 0)
+        assert held(machine) == before
+        errors = json.loads(machine.host.everything()[RECORD_FILE].data)["errors"]
+        assert len(errors) == bool(told)
+        assert told.format(lock=lock) in "".join(errors)
+        assert told.format(lock=lock) in machine.journal[-1]
+
+    def test_a_program_that_is_not_ours_is_left_alone(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        changed(machine, CHANGES["values"])
+        lock = Path(f"{machine.host.root}.lock")
+        lock.write_bytes(b"")
+        with lock.open() as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            assert machine.time_passes() == 0
+        assert held(machine) == before
+        record = json.loads(machine.host.everything()[RECORD_FILE].data)
+        assert record["errors"] == [
+            f"take {lock}: held by a program that is no run of this collection; went on without it"
+        ]
+
+    def test_a_lock_that_can_not_be_taken(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        changed(machine, CHANGES["values"])
+        lock = Path(f"{machine.host.root}.lock")
+        lock.unlink()
+        lock.mkdir()
+        assert machine.time_passes() == 0
+        assert held(machine) == before
+        (error,) = json.loads(machine.host.everything()[RECORD_FILE].data)["errors"]
+        assert error.startswith(f"take {lock}: Is a directory")
 
 
 class TestWithoutAPlan:

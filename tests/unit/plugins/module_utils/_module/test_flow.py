@@ -12,13 +12,9 @@ import os
 import typing as t
 
 import pytest
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import apply as applier
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import lock
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import flow
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
     PHASE1,
@@ -399,25 +395,3 @@ class TestUserspace:
         machine.run("vpn_network", **NETWORK)
         assert "kernel-libipsec" not in machine.host.vici.plugins()
         assert machine.run("ipsec_phase1", **PHASE1)["changed"] is False
-
-
-def test_runner_hands_over_what_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-
-    class Module:
-        def run_command(self, argv: list[str], **options: t.Any) -> tuple[int, str, str]:
-            calls.append((argv, options))
-            return 3, "out", "err"
-
-    runner = flow._runner(t.cast(t.Any, Module()))
-    assert runner(["nft", "-f", "-"], "table inet x") == (3, "out", "err")
-    english = {"LC_ALL": "C", "LANG": "C"}
-    options = {"data": "table inet x", "environ_update": english, "handle_exceptions": False}
-    assert calls == [(["nft", "-f", "-"], options)]
-
-
-def test_runner_says_which_program_there_is_not() -> None:
-    with patch_module_args({}):
-        runner = flow._runner(AnsibleModule({}))
-    with pytest.raises(HostError, match=r"^run no-such-program: No such file or directory$"):
-        runner(["no-such-program", "--hush"], "")
