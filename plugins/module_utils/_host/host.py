@@ -60,7 +60,9 @@ class Host:
     def run(self, argv: list[str], stdin: str) -> tuple[int, str, str]:
         """The ``Run`` of this host. A unit may take long to start, all else answers soon."""
         self.alive((patience(argv) or SILENCE) if argv[0] == "systemctl" else SILENCE)
-        return self._run(argv, stdin)
+        done = self._run(argv, stdin)
+        self.alive()
+        return done
 
     def alive(self, seconds: float = SILENCE) -> None:
         """Note, for a rollback that is due, that this run is at work; see ``Held.alive``."""

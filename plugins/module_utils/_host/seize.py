@@ -60,7 +60,8 @@ class _Waiting:
 
     def __call__(self, holder: Holder | None) -> None:
         """Called while the lock is held by ``holder``. Raises HostError when it can't be had."""
-        if holder is not None and holder != self._holder:
+        # What another program finds in the file may be signed by a run that is gone.
+        if holder is not None and holder != self._holder and _holds(holder, self._path):
             self._watch(holder)
         if time.monotonic() < self._deadline:
             return
