@@ -7,11 +7,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.tests.live.host import Run
+from ansible_collections.tunnelwright.ipsec.tests.live.host import LIBRARY, ROOT, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PKI, Rig
 
 RELEASES = ("5.9.8", "6.0.1")
@@ -286,6 +290,92 @@ def test_certificate_and_key_in_one_file(certified: dict[str, Rig], order: str) 
         assert not device.run("ipsec_phase1", options).changed
 
     on_all(certified, check)
+
+
+PLAY = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - tunnelwright.ipsec.ipsec_phase1: "{{ phase1 }}"
+    - tunnelwright.ipsec.ipsec_phase2: "{{ phase2 }}"
+    - tunnelwright.ipsec.ipsec_info:
+    - tunnelwright.ipsec.ipsec_diagnostics:
+        query: configuration
+    - tunnelwright.ipsec.ipsec_checkpoint:
+    - tunnelwright.ipsec.ipsec_phase1: "{{ phase1 | combine(renewed) }}"
+    - tunnelwright.ipsec.ipsec_checkpoint:
+    - tunnelwright.ipsec.ipsec_phase1: "{{ phase1 | combine({'private_key': ca}) }}"
+      ignore_errors: true
+    - tunnelwright.ipsec.ipsec_checkpoint:
+        state: rolled_back
+    - tunnelwright.ipsec.ipsec_phase1:
+        name: site-b
+        network: lan
+        state: absent
+"""
+
+
+def playbook(rig: Rig, folder: Path, variables: dict[str, t.Any], *options: str) -> str:
+    """All that Ansible says at -vvv, its log included."""
+    (folder / "play.yml").write_text(PLAY)
+    (folder / "vars.json").write_text(json.dumps(variables))
+    log = folder / "log"
+    log.unlink(missing_ok=True)
+    container = rig.device.reach[3]
+    done = subprocess.run(
+        [
+            *("ansible-playbook", "-vvv", "--diff", *options, "-i", f"{container},"),
+            *("-e", "ansible_connection=testbed", "-e", f"@{folder / 'vars.json'}"),
+            *("-e", "ansible_python_interpreter=/usr/bin/python3", str(folder / "play.yml")),
+        ],
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "molecule/connection_plugins"),
+            "ANSIBLE_LOG_PATH": str(log),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr + log.read_text()
+
+
+@pytest.mark.parametrize("options", [["--check"], []])
+def test_nothing_that_ansible_says_shows_a_key(
+    certified: dict[str, Rig], tmp_path: Path, options: list[str]
+) -> None:
+    """Each module, where whole files were copied, with files that hold more, and in a failure."""
+    rig = certified["6.0.1"]
+    device = rig.device
+    device.wipe()
+    device.apply("vpn_network", rig.network())
+    device.sh(f"cd {PKI}; cat first.pem first.key >both.pem; cat ca.pem ca.key >ca-both.pem")
+    both = {"certificate": f"{PKI}/both.pem", "private_key": f"{PKI}/both.pem"}
+    ours = rig.phase1(**{**CERTIFIED, **both, "peer_identifier": "peer.example"})
+    device.apply("ipsec_phase1", ours)
+    device.sh(f"cp {PKI}/both.pem {COPY}; cp {PKI}/ca-both.pem {CA_COPY}")
+    # For the vici library, which a role would have installed.
+    device.sh(f"ln -sfn {LIBRARY}/vici /usr/lib/python3/dist-packages/vici")
+    variables = {
+        "phase1": ours,
+        "phase2": rig.phase2(),
+        "renewed": {"certificate": f"{PKI}/second.pem", "private_key": f"{PKI}/second.key"},
+        "ca": f"{PKI}/ca-both.pem",
+    }
+    try:
+        said = playbook(rig, tmp_path, variables, *options)
+    finally:
+        device.sh("rm /usr/lib/python3/dist-packages/vici")
+        device.run("ipsec_checkpoint", {"state": "rolled_back"})
+        device.sh("rm -rf /var/lib/tunnelwright")
+    assert "Using module file" in said, "this is not -vvv"
+    assert COPY in said
+    for name in ("first", "second", "ca"):
+        lines = device.sh(f"grep -v -- ----- {PKI}/{name}.key").split()
+        assert lines
+        assert [line for line in lines if line in said] == []
 
 
 def test_a_host_where_whole_files_were_copied(certified: dict[str, Rig]) -> None:
