@@ -59,15 +59,15 @@ class Host:
 
     def run(self, argv: list[str], stdin: str) -> tuple[int, str, str]:
         """The ``Run`` of this host. A unit may take long to start, all else answers soon."""
-        self.alive((patience(argv) or SILENCE) if argv[0] == "systemctl" else SILENCE)
+        self.alive((patience(argv) or 0) if argv[0] == "systemctl" else 0)
         done = self._run(argv, stdin)
         self.alive()
         return done
 
-    def alive(self, seconds: float = SILENCE) -> None:
-        """Note, for a rollback that is due, that this run is at work; see ``Held.alive``."""
+    def alive(self, seconds: float = 0) -> None:
+        """Note, for a rollback that is due, that this run is at work, which may take so long."""
         if self._held is not None:
-            self._held.alive(seconds)
+            self._held.alive(max(seconds, SILENCE))
 
     @property
     def vici(self) -> Vici:

@@ -345,6 +345,8 @@ class Vici:
         self._socket.allow(self._timeout + waits)
         try:
             yield
+            # What comes next may hang elsewhere.
+            self._alive(0)
         except CommandException as error:
             raise _Refused(operation, str(error).removeprefix("Command failed: ")) from error
         except _FAULTS as error:

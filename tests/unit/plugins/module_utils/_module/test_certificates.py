@@ -25,6 +25,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.pki impor
     RENEWED,
 )
 
+STATE_FILE = "/var/lib/tunnelwright/checkpoint/state.json"
 NAMED = {"name": "site-b", "network": "lan"}
 CERTIFIED = {**PHASE1, **PUBKEY}
 COPY, KEY_COPY, CA_COPY = (
@@ -166,6 +167,51 @@ class TestCombined:
         assert CA.key.decode().split("\n")[1] not in json.dumps(result)
 
 
+class TestConnectionsOfOthers:
+    """What accepts certificates of our CA is named by each task that has to do with it."""
+
+    TOLD = (
+        "connection {}, accepts every certificate of the CA of phase 1 site-b, too: strongSwan "
+        "trusts a CA for all connections, and this one does not say which CA it means; set ca_id, "
+        "cacerts or certs in its section remote"
+    )
+    ADMIN = TOLD.format("admin, which this collection did not make")
+    ROAD = TOLD.format("road of swanctl_conf").replace("conf, accepts", "conf accepts")
+    ADVANCED: t.ClassVar = {
+        "network": "lan",
+        "configuration_mode": "advanced",
+        "swanctl_conf": "connections {\nroad {\nremote {\nauth = pubkey\n}\n}\n}\n",
+    }
+
+    def admin(self, machine: Machine, **remote: t.Any) -> None:
+        section = {"remote_addrs": ["192.0.2.9"], "remote": {"auth": "pubkey", **remote}}
+        machine.host.vici.conns["admin"] = section
+
+    def test_named(self, machine: Machine) -> None:
+        self.admin(machine)
+        for check in (True, False):
+            assert run(machine, check=check, **CERTIFIED)["warnings"] == [self.ADMIN]
+        assert run(machine)["warnings"] == [self.ADMIN]
+        assert run(machine, "ipsec_phase2", **PHASE2)["warnings"] == [self.ADMIN]
+        assert run(machine, "ipsec_info", network="lan")["warnings"] == [self.ADMIN]
+        assert run(machine, "vpn_network", **NETWORK)["warnings"] == []
+        off = {**NAMED, "state": "disabled"}
+        assert run(machine, **off)["warnings"] == [self.ADMIN]
+        assert run(machine, **{**NAMED, "state": "absent"})["warnings"] == []
+        assert run(machine, "ipsec_info", network="lan")["warnings"] == []
+
+    def test_not_when_it_names_its_ca(self, machine: Machine) -> None:
+        self.admin(machine, cacerts=[b"admin"])
+        assert run(machine)["warnings"] == []
+        assert run(machine, "ipsec_info", network="lan")["warnings"] == []
+
+    def test_swanctl_conf(self, machine: Machine) -> None:
+        run(machine)
+        assert run(machine, "ipsec_settings", **self.ADVANCED)["warnings"] == [self.ROAD]
+        assert run(machine)["warnings"] == [self.ROAD]
+        assert run(machine, "ipsec_info", network="lan")["warnings"] == [self.ROAD]
+
+
 class TestUpgrade:
     """A host where an earlier version has copied whole files."""
 
@@ -229,6 +275,9 @@ class TestUpgrade:
     @pytest.mark.parametrize("asked", [True, False])
     def test_a_rollback_does_not_bring_the_key_back(self, machine: Machine, asked: bool) -> None:
         run(machine, "ipsec_checkpoint", state="started")
+        # Where it belongs, and nowhere else.
+        assert copied(machine, STATE_FILE).decode().count(SECRET) == 1
+        assert run(machine, "ipsec_checkpoint", state="started")["differs"] == []
         run(machine)
         run(machine, "ipsec_phase1", **{**CERTIFIED, "lifetime": 2})
         assert run(machine, "ipsec_checkpoint", state="started")["changed"] is False
