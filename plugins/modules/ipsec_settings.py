@@ -122,6 +122,9 @@ options:
         differ from those of phase 1 objects and of the texts of other networks. Secrets are of the
         kinds C(ike), C(eap), C(xauth), C(ntlm) and C(ppk). It must be complete in itself, without
         C(include), and it cannot name certificate files.
+      - A connection whose peer proves who it is by a certificate accepts the certificates of every
+        CA on the host, unless C(ca_id) in its section C(remote) says which CA it means. The module
+        warns where a phase 1 has a CA, see O(tunnelwright.ipsec.ipsec_phase1#module:ca).
       - While the network is switched off nothing of it is loaded, like a phase 1.
       - It is parsed, and each connection in it is loaded into the daemon on trial, before anything
         is changed. A text that fails is refused.

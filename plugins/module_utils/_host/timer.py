@@ -46,6 +46,7 @@ WantedBy=timers.target
 
 
 def service_unit(python: str) -> File:
+    """What the timer starts. It sees and signals other processes, to end a run that hangs."""
     text = f"""{MANAGED}
 [Unit]
 Description=Roll back changes to the VPN that the controller did not confirm

@@ -43,7 +43,8 @@ def open_connections(wanted: Artefacts, daemon: DaemonState, paths: t.Container[
         if path in paths and _brings_ca(parts)
     ]
     told = [
-        _told(f"{name} of swanctl_conf", every if path in paths else here)
+        # It can't name the file of a certificate.
+        _told(f"{name} of swanctl_conf", every if path in paths else here, "ca_id")
         for path, parts in wanted.swanctl.items()
         if path.startswith(ADVANCED_FILES)
         for name, section in parts.connections.items()
@@ -51,7 +52,7 @@ def open_connections(wanted: Artefacts, daemon: DaemonState, paths: t.Container[
     ]
     ours = {name for parts in wanted.swanctl.values() for name in parts.owned}
     told += [
-        _told(f"{name}, which this collection did not make,", here)
+        _told(f"{name}, which this collection did not make,", here, "ca_id, cacerts or certs")
         for name, conn in sorted(daemon.connections.items())
         if name not in ours and not name.startswith(RESERVED_PREFIX) and _is_listed_open(conn)
     ]
@@ -62,13 +63,13 @@ def _brings_ca(parts: SwanctlFile) -> bool:
     return any(file.path.startswith(f"{CA_DIR}/") for file in parts.extra_files)
 
 
-def _told(connection: str, cas: t.Sequence[str]) -> str:
+def _told(connection: str, cas: t.Sequence[str], keys: str) -> str:
     if not cas:
         return ""
     return (
         f"connection {connection} accepts every certificate of the CA of phase 1 "
         f"{', '.join(cas)}, too: strongSwan trusts a CA for all connections, and this one does not "
-        "say which CA it means; set ca_id, cacerts or certs in its section remote"
+        f"say which CA it means; set {keys} in its section remote"
     )
 
 

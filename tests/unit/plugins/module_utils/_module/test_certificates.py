@@ -176,7 +176,11 @@ class TestConnectionsOfOthers:
         "cacerts or certs in its section remote"
     )
     ADMIN = TOLD.format("admin, which this collection did not make")
-    ROAD = TOLD.format("road of swanctl_conf").replace("conf, accepts", "conf accepts")
+    ROAD = (
+        TOLD.format("road of swanctl_conf")
+        .replace("conf, accepts", "conf accepts")
+        .replace("ca_id, cacerts or certs", "ca_id")
+    )
     ADVANCED: t.ClassVar = {
         "network": "lan",
         "configuration_mode": "advanced",
