@@ -45,7 +45,7 @@ options:
         at its end, except in check mode. So the time need not be that of a whole play, but only
         that of the longest pause between two of these tasks.
       - A run that is at work when the time is over is waited for as long as it gives signs of life.
-        Its end starts the timer anew.
+        Its end starts the timer again.
       - A run that hangs is ended 15 seconds after the rollback is due, with the programs that it
         has started. If the first signal does not end it, the second does 5 seconds later. A run
         that waits for the IKE daemon or for systemd has up to 150 seconds from its last sign of

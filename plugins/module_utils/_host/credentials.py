@@ -96,10 +96,10 @@ class _Given:
             raise self._lacks("private key", data)
         if len(keys) > 1:
             why = f"holds {len(keys)} private keys, of which strongSwan loads one"
-            raise self._refused(why, "a file with the one that belongs to the certificate")
+            raise self._refused(why, "a file with the private key of the certificate alone")
         (key,) = keys
         if key.encrypted:
-            why = "holds an encrypted private key, and nobody is there to give the passphrase"
+            why = "holds an encrypted private key, and the IKE daemon can't ask for the passphrase"
             raise self._refused(why, "a decrypted one: openssl pkey -in FILE -out NEW")
         if key.label not in pem_blocks.KEYS:
             why = f"holds a private key that strongSwan does not load: {key.label}"
@@ -122,7 +122,7 @@ class _Given:
         found = pem_blocks.others(data, lambda _block: False)
         if not pem_blocks.blocks(data):
             return self._refused("is no PEM file: no line in it begins a block")
-        return self._refused(f"holds no {what}, but {found}")
+        return self._refused(f"holds no {what}, but {found or 'parameters of a key'}")
 
     def _refused(self, why: str, legal: str = "") -> ModelError:
         size = LARGEST // 2**20

@@ -104,7 +104,7 @@ def exclusive(what: str, *, path: str = PATH, patience: float = PATIENCE) -> t.I
 
 @contextlib.contextmanager
 def locked(what: str, path: str, between: t.Callable[[Holder | None], None]) -> t.Iterator[Held]:
-    """The lock, waited for. ``between`` is told who holds it, again and again, and may raise."""
+    """The lock, waited for. ``between`` gets the holder, again and again, and may raise."""
     operation = f"take {path}"
     try:
         descriptor, waited = _taken(operation, path, between)
@@ -148,7 +148,7 @@ def _opened(operation: str, path: str) -> int:
 
 
 def _holder(descriptor: int) -> Holder | None:
-    """Who signed; None where that can't be told, as in the moment before they do."""
+    """Who has signed; None where nothing can be read, as before the signature."""
     try:
         note = json.loads(os.pread(descriptor, 1000, 0))
         # The last two are lacking where version 0.1.0 has signed.

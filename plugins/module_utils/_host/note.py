@@ -25,7 +25,7 @@ def read_note(path: str) -> t.Any:
 def write_note(path: str, note: object) -> None:
     """Replace the note in one step. Raises OSError."""
     temporary = f"{path}.new"
-    # Not what somebody may have put there: a pipe would be waited for.
+    # A pipe that was put there would be waited for.
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL

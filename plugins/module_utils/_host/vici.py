@@ -64,9 +64,9 @@ def available() -> bool:
 class Vici:
     """A session with the IKE daemon, to be used in a ``with`` statement.
 
-    ``connect`` makes the socket; ``timeout`` bounds each command, in seconds, and ``alive`` is told
-    how long it may take. After a command that
-    was not answered properly the session is over, and every further command fails.
+    ``connect`` makes the socket; ``timeout`` bounds each command, in seconds, and ``alive`` gets
+    that bound before a command, and 0 after it. After a command that was not answered properly the
+    session is over, and every further command fails.
     """
 
     def __init__(

@@ -52,7 +52,7 @@ class Block:
 
     @property
     def is_key(self) -> bool:
-        """Whether it is a private key, of whatever kind."""
+        """Whether it is a private key, of any kind."""
         return self.label.endswith("PRIVATE KEY")
 
     @property

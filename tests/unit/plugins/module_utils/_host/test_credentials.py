@@ -231,14 +231,15 @@ class TestNothingToCopy:
         ("data", "why"),
         [
             (GATEWAY.certificate, "holds no private key, but CERTIFICATE"),
+            (block("EC PARAMETERS", b"x"), "holds no private key, but parameters of a key"),
             (GATEWAY.key + CURVE.key, "holds 2 private keys, of which strongSwan loads one"),
             (
                 CURVE.key_as("traditional", b"xyzzy"),
-                "holds an encrypted private key, and nobody is there to give the passphrase",
+                "holds an encrypted private key, and the IKE daemon can't ask for the passphrase",
             ),
             (
                 CURVE.key_as("pkcs8", b"xyzzy"),
-                "holds an encrypted private key, and nobody is there to give the passphrase",
+                "holds an encrypted private key, and the IKE daemon can't ask for the passphrase",
             ),
             (
                 CURVE.key_as("openssh"),
