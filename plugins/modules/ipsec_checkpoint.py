@@ -44,6 +44,13 @@ options:
       - Each run of a module of this collection on the host is a sign of life, at its beginning and
         at its end, except in check mode. So the time need not be that of a whole play, but only
         that of the longest pause between two of these tasks.
+      - A run that is at work when the time is over is waited for as long as it gives signs of life.
+        Its end starts the timer again.
+      - A run that hangs is ended 15 seconds after the rollback is due, with the programs that it
+        has started. If the first signal does not end it, the second does 5 seconds later. A run
+        that waits for the IKE daemon or for systemd has up to 150 seconds from its last sign of
+        life. If a run can't be ended, or another program holds the lock, the rollback does not wait
+        for it.
       - After a reboot the time counts from the beginning. A change that nobody has confirmed does
         not survive it for longer than that.
     type: int

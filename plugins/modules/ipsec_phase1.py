@@ -124,18 +124,38 @@ options:
     description:
       - Path of this gateway's certificate, a PEM file on the managed host (C(certs)). Only for
         O(authentication=pubkey).
-      - The module copies it, like O(private_key) and O(ca), into the directories of strongSwan.
-        When a file changes, the next run of the module installs the new one.
+      - The module copies its certificates, like O(private_key) and O(ca), into the directories of
+        strongSwan. When a file changes, the next run of the module installs the new one.
+      - Only certificates are copied, loaded and shown in a diff, in the order of the file. The
+        daemon takes the first one as that of this gateway. The copy is readable by every user of
+        the host. A warning names what else the file holds, a private key for example, and the
+        module leaves it alone. A file without a certificate is refused.
+      - The files of O(certificate), O(private_key) and O(ca) are regular files of up to 1 MiB, or
+        symbolic links to such files. A pipe, a device, a socket and a directory are refused.
     type: path
   private_key:
     description:
-      - Path of the private key that belongs to O(certificate), an unencrypted PEM file on the
-        managed host. Only for O(authentication=pubkey).
+      - Path of the private key that belongs to O(certificate), a PEM file on the managed host. Only
+        for O(authentication=pubkey).
+      - It may be the same file as O(certificate). Only the private key is copied, readable by root
+        alone, and a warning names what else the file holds.
+      - The file holds one private key, of the kind C(PRIVATE KEY), C(RSA PRIVATE KEY) or C(EC
+        PRIVATE KEY). An encrypted key is refused, because the daemon could not ask for the
+        passphrase when it starts. Several keys are refused, because strongSwan would load the first
+        one alone.
     type: path
   ca:
     description:
       - Path of the CA certificate that the certificate of the peer must be issued by, a PEM file on
         the managed host (C(cacerts)). Only for O(authentication=pubkey).
+      - Only certificates are copied, as with O(certificate).
+      - This phase 1 accepts certificates of this CA alone, also if the host has other CAs.
+      - strongSwan trusts a CA for all connections of the host, and can't keep it for one of them.
+        A connection that the collection did not make, or one of
+        O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf), accepts certificates of this CA,
+        too, unless its section C(remote) has C(cacerts), C(ca_id) or C(certs). The module and
+        M(tunnelwright.ipsec.ipsec_info) warn of each such connection by name. The CA of a phase 1
+        that is disabled is trusted, too.
     type: path
   negotiation_mode:
     description:

@@ -126,6 +126,9 @@ options:
         for every peer, of which the module warns. A text is refused where the holder of a key in it
         could pass for the peer of a phase 1 or of another text, or the other way round, see
         O(tunnelwright.ipsec.ipsec_phase1#module:psk).
+      - A connection whose peer proves who it is by a certificate accepts the certificates of every
+        CA on the host, unless C(ca_id) in its section C(remote) says which CA it means. The module
+        warns where a phase 1 has a CA, see O(tunnelwright.ipsec.ipsec_phase1#module:ca).
       - While the network is switched off nothing of it is loaded, like a phase 1.
       - It is parsed, and each connection in it is loaded into the daemon on trial, before anything
         is changed. A text that fails is refused.

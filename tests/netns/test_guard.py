@@ -19,7 +19,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.rule imp
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
     Block,
-    blocks,
+    cleartext_blocks,
 )
 
 from .conftest import (
@@ -334,7 +334,7 @@ class TestBlocks:
         assert adapter.present() == frozenset()
         for _again in range(2):
             installed("rules")
-            assert adapter.present() == frozenset(blocks(wanted, LAN4))
+            assert adapter.present() == frozenset(cleartext_blocks(wanted, LAN4))
 
     @pytest.mark.parametrize("userspace", [True, False])
     def test_some_go(
@@ -348,11 +348,14 @@ class TestBlocks:
         left = rules(userspace=userspace, tunnels=SELECTORS)
         install(place, network(), both)("rules")
         adapter = Blocks(place.run)
-        stale, kept = set(blocks(both, LAN4)) - set(blocks(left, LAN4)), blocks(left, LAN4)
+        stale, kept = (
+            set(cleartext_blocks(both, LAN4)) - set(cleartext_blocks(left, LAN4)),
+            cleartext_blocks(left, LAN4),
+        )
         adapter.delete(sorted(stale), kept)
         assert adapter.present() == frozenset(kept)
         adapter.add(sorted(stale))
-        assert adapter.present() == frozenset(blocks(both, LAN4))
+        assert adapter.present() == frozenset(cleartext_blocks(both, LAN4))
         adapter.delete(sorted(adapter.present()), ())
         assert adapter.present() == frozenset()
         assert "priority 371327" in place.sh("ip xfrm policy list")

@@ -86,6 +86,7 @@ def _carry_out(host: Host, plan: Plan, taken_back: t.Callable[[], None]) -> list
     notes: list[str] = []
     done: list[steps.Step] = []
     for step in plan.steps:
+        host.alive()
         try:
             note = _EFFECTS[type(step)](host, step)
         except HostError as error:
@@ -225,7 +226,7 @@ def _unload_key(host: Host, step: steps.UnloadKey) -> None:
     # Loading is the way to learn the id of a key; it changes nothing where the key is known.
     key = host.vici.load_key(step.file.data)
     others = (
-        host.files.read(path) for path in host.files.find(f"{KEY_DIR}/*") if path != step.file.path
+        host.files.look(path) for path in host.files.find(f"{KEY_DIR}/*") if path != step.file.path
     )
     if not any(other is not None and other.data == step.file.data for other in others):
         host.vici.unload_key(key)
@@ -273,7 +274,7 @@ def _run_script(host: Host, step: network_steps.RunScript) -> None:
 
 
 def _call_script(host: Host, step: steps.Step, path: str, verb: str) -> None:
-    if host.files.read(path) is None:
+    if host.files.look(path) is None:
         # Taken back to where the network was not there.
         return
     status, output, errors = host.run(["/bin/sh", path, verb], "")

@@ -32,11 +32,12 @@ from .._render.artefacts import (
     SWANCTL_DIR,
     UNIT_DIR,
     File,
+    cleaned,
     unit_name,
 )
 from .._render.records import read_network
 from .daemon import DAEMON_UNIT
-from .files import Files
+from .files import LARGEST, Files
 from .host import Host
 
 STATE_FILE = f"{CHECKPOINT_DIR}/state.json"
@@ -75,7 +76,7 @@ class KeptFiles(Files):
         super().__init__()
         self._kept = kept
 
-    def read(self, path: str) -> File | None:
+    def read(self, path: str, _largest: int = LARGEST) -> File | None:
         return self._kept.get(path)
 
     def find(self, pattern: str) -> tuple[str, ...]:
@@ -90,18 +91,27 @@ def matches(path: str, pattern: str) -> bool:
 
 
 def ours(files: Files) -> dict[str, File]:
-    """Every file of the collection that is there now."""
-    found = {path: files.read(path) for pattern in _OURS for path in files.find(pattern)}
-    return {path: file for path, file in found.items() if file is not None}
+    """Every file of the collection that is there now, without what its place is not for.
+
+    What can't be read is an empty file of mode 0.
+    """
+    found = {path: files.look(path) for pattern in _OURS for path in files.find(pattern)}
+    return {path: cleaned(file) for path, file in found.items() if file is not None}
 
 
 def take(host: Host, timeout: int) -> Checkpoint:
-    """The state of now."""
+    """The state of now. Raises HostError for a file of ours that can't be read."""
     files = ours(host.files)
+    for path, file in files.items():
+        if not file.mode:
+            host.files.read(path)
+    return Checkpoint(moment(), timeout, files, unit_states(host, files), _mtus(host, files))
+
+
+def unit_states(host: Host, files: t.Iterable[str]) -> dict[str, str]:
+    """The state of each unit of ours that is among ``files``, and of the IKE daemon's."""
     units = [path[len(UNIT_DIR) + 1 :] for path in files if matches(path, _UNITS)]
-    return Checkpoint(
-        moment(), timeout, files, _states(host, [*units, DAEMON_UNIT]), _mtus(host, files)
-    )
+    return _states(host, [*units, DAEMON_UNIT])
 
 
 def _mtus(host: Host, files: t.Mapping[str, File]) -> dict[str, int]:
@@ -165,7 +175,7 @@ def load(files: Files) -> Checkpoint | None:
     try:
         state = json.loads(file.data)
         kept = [
-            File(item["path"], item["text"].encode("utf-8", _ANY), item["mode"])
+            cleaned(File(item["path"], item["text"].encode("utf-8", _ANY), item["mode"]))
             for item in state["files"]
         ]
         by_path = {item.path: item for item in kept}

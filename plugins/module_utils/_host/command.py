@@ -7,17 +7,77 @@
 """How the adapters run programs of the host.
 
 A ``Run`` takes the arguments and the standard input, and returns exit status, output and errors. It
-starts the program directly, never through a shell, and in the C locale.
+starts the program directly, never through a shell, and in the C locale. No program is waited for
+without end.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
+import subprocess
 import typing as t
 
 from .._errors import HostError
 
 Run = t.Callable[[list[str], str], tuple[int, str, str]]
+
+# How long programs are waited for, in seconds. systemd gives a unit 90 to start.
+PATIENCE = 60.0
+_PATIENCE_OF = {"systemctl": 120.0}
+# Bounded by its own argument.
+_BOUNDED = "timeout"
+# For the kernel to end what was killed.
+_LAST = 2.0
+
+
+def patience(argv: t.Sequence[str]) -> float | None:
+    """How many seconds a program is waited for; None for one that ends by itself."""
+    return None if argv[0] == _BOUNDED else _PATIENCE_OF.get(argv[0], PATIENCE)
+
+
+def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
+    """The ``Run`` of a managed host. Raises HostError for a program that is not there or hangs."""
+    try:
+        # In a group of its own, so that what it has started can be ended with it.
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            env={**os.environ, "LC_ALL": "C", "LANG": "C"},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise HostError(f"run {argv[0]}", error.strerror or str(error)) from None
+    seconds = patience(argv)
+    try:
+        printed, errors = process.communicate(stdin, seconds)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        why = f"it did not end within {seconds:.0f} s, and was stopped"
+        raise HostError(f"run {_told(argv)}", why) from None
+    return process.returncode, printed, errors
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """With all that it has started. What the kernel does not let go is left behind."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.communicate(timeout=_LAST)
+
+
+def _told(argv: t.Sequence[str]) -> str:
+    """The program with what it was to do; of a script among the arguments, its first program."""
+    for shell, option, script in zip(argv, argv[1:], argv[2:]):
+        if (shell, option) == ("sh", "-c"):
+            return script.split()[0]
+    return " ".join(argv[:4])
 
 
 def output(run: Run, operation: str, argv: list[str], stdin: str = "") -> str:

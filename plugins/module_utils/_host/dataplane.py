@@ -28,7 +28,7 @@ def was_userspace(host: Host) -> bool:
 
 
 def chose_userspace(files: Files) -> bool:
-    file = files.read(DAEMON_FILE)
+    file = files.look(DAEMON_FILE)
     return file is not None and reads_userspace(file.data.decode("utf-8", "replace"))
 
 

@@ -25,6 +25,9 @@ from .._render.artefacts import OURS_ALONE, READ_WHOLE, SHARED, File
 # Directories that we make are for root to write and for everybody to see.
 _DIRECTORY_MODE = 0o755
 
+# More than any file that is read here has, in bytes.
+LARGEST = 64 * 2**20
+
 # Names beside a file, hidden from whatever looks for *.conf, *.pem or *.service.
 _NEW, _OLD = ".{}.new", ".{}.old"
 
@@ -35,16 +38,27 @@ class Files:
     def __init__(self, root: str = "") -> None:
         self._root = root
 
-    def read(self, path: str) -> File | None:
-        """The file with its mode, None where there is none."""
+    def read(self, path: str, largest: int = LARGEST) -> File | None:
+        """The file with its mode, None where there is none. It has ``largest`` bytes at most."""
         try:
-            with open(self._root + path, "rb") as stream:
-                mode = os.fstat(stream.fileno()).st_mode & 0o7777
-                return File(path, stream.read(), mode)
+            with open(regular(self._root + path), "rb") as stream:
+                status = os.fstat(stream.fileno())
+                # A file of /proc that is without end has a size of 0.
+                data = stream.read(min(status.st_size, largest + 1))
+                if len(data) > largest:
+                    raise OSError(errno.EFBIG, f"it is larger than {largest // 2**20} MiB")
+                return File(path, data, status.st_mode & 0o7777)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise HostError(f"read {path}", _reason(error)) from None
+
+    def look(self, path: str) -> File | None:
+        """The same; what can't be read, as a pipe in its place, is an empty file of mode 0."""
+        try:
+            return self.read(path)
+        except HostError:
+            return File(path, b"", 0)
 
     def kind(self, path: str) -> str:
         """``file``, ``directory``, ``other`` (pipe, device), or empty where there is nothing."""
@@ -156,6 +170,38 @@ class Files:
             os.fsync(stream.fileno())
 
 
+def regular(path: str, flags: int = 0) -> int:
+    """A descriptor of a regular file, to read it. Raises OSError for anything else at once.
+
+    A pipe would be waited for without end, and to open a device may do something.
+    """
+    _check_regular(os.lstat(path) if flags & os.O_NOFOLLOW else os.stat(path))
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | flags)
+    try:
+        # It may be another one by now.
+        _check_regular(os.fstat(descriptor))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+        raise OSError(errno.EINVAL, f"it is {kind}, not a regular file")
+
+
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a directory",
+    stat.S_IFLNK: "a symbolic link",
+}
+
+
 def _keep(target: str, old: str) -> None:
     """A second name for what is about to be replaced."""
     with contextlib.suppress(FileNotFoundError):
@@ -176,7 +222,7 @@ def _beside(target: str, form: str) -> str:
 def _holds(path: str, file: File) -> bool:
     """Whether the regular file at ``path`` is ``file``, whole."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as stream:
+        with open(regular(path, os.O_NOFOLLOW), "rb") as stream:
             mode = os.fstat(stream.fileno()).st_mode & 0o7777
             return (stream.read(), mode) == (file.data, file.mode)
     except OSError:

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import contextlib
 import time
+import typing as t
 
 from .._errors import HostError
 from .blocks import Blocks
-from .command import Run
+from .command import Run, patience
 from .daemon import DAEMON_UNIT, speaks_ikev1
 from .files import Files
 from .journal import Journal
 from .link import Link
-from .lock import exclusive
+from .lock import SILENCE, Held, exclusive
 from .nft import Nft
 from .pending import Pending
+from .seize import seized
 from .systemd import Systemd
 from .vici import Vici
 from .vici_log import ViciLog
@@ -38,12 +40,13 @@ class Host:
     """
 
     def __init__(self, run: Run) -> None:
-        self.run = run
+        self._run = run
+        self._held: Held | None = None
         self.files = Files()
-        self.nft = Nft(run)
-        self.link = Link(run)
-        self.blocks = Blocks(run)
-        self.systemd = Systemd(run)
+        self.nft = Nft(self.run)
+        self.link = Link(self.run)
+        self.blocks = Blocks(self.run)
+        self.systemd = Systemd(self.run)
         self._exit = contextlib.ExitStack()
         self._vici: Vici | None = None
         self._recovered = False
@@ -56,6 +59,18 @@ class Host:
     def __exit__(self, *exception: object) -> None:
         self._exit.close()
 
+    def run(self, argv: list[str], stdin: str) -> tuple[int, str, str]:
+        """The ``Run`` of this host. A unit may take long to start, all else answers soon."""
+        self.alive((patience(argv) or 0) if argv[0] == "systemctl" else 0)
+        done = self._run(argv, stdin)
+        self.alive()
+        return done
+
+    def alive(self, seconds: float = 0) -> None:
+        """Note, for a rollback that is due, that this run is at work, which may take so long."""
+        if self._held is not None:
+            self._held.alive(max(seconds, SILENCE))
+
     @property
     def vici(self) -> Vici:
         """The session, or a new one where the daemon broke off and is there again."""
@@ -63,7 +78,7 @@ class Host:
             self._exit.close()
             self._vici = self._once_more()
         if self._vici is None:
-            self._vici = self._exit.enter_context(Vici())
+            self._vici = self._exit.enter_context(Vici(alive=self.alive))
         return self._vici
 
     def _once_more(self) -> Vici:
@@ -75,7 +90,7 @@ class Host:
         while True:
             late = time.monotonic() > deadline
             try:
-                session = self._exit.enter_context(Vici())
+                session = self._exit.enter_context(Vici(alive=self.alive))
                 # One that is about to end still has its socket.
                 session.version()
                 # Else it is about to have its files loaded into it.
@@ -91,9 +106,25 @@ class Host:
         """What the IKE daemon logs from now on."""
         return ViciLog()
 
-    def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
+    @contextlib.contextmanager
+    def exclusive(self, what: str) -> t.Iterator[str]:
         """One run at a time; gives the note of a wait."""
-        return exclusive(what)
+        with exclusive(what) as held, self._holding(held):
+            yield held.waited
+
+    @contextlib.contextmanager
+    def seized(self, what: str) -> t.Iterator[str]:
+        """The same for a rollback that is due; gives what was done about another run."""
+        with seized(what) as (held, note), self._holding(held):
+            yield note
+
+    @contextlib.contextmanager
+    def _holding(self, held: Held | None) -> t.Iterator[None]:
+        self._held = held
+        try:
+            yield
+        finally:
+            self._held = None
 
     def speaks_ikev1(self) -> bool:
         """Whether IKEv1 is built into the daemon that runs; True where that can't be told."""

@@ -14,7 +14,6 @@ because the next run may be about a tunnel that, by its file, was never in their
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import typing as t
 from dataclasses import replace
@@ -35,6 +34,7 @@ from .._plan.steps import (
     WriteFile,
 )
 from .._render.artefacts import RECORD_DIR
+from .note import read_note, write_note
 
 JOURNAL = "/run/tunnelwright.unfinished"
 
@@ -101,8 +101,7 @@ class Journal:
 
     def _noted(self) -> tuple[int, Unfinished]:
         try:
-            with open(self._path, encoding="utf-8") as stream:
-                note = json.load(stream)
+            note = read_note(self._path)
             connections = {name: frozenset(ids) for name, ids in note["connections"].items()}
             return int(note["pid"]), Unfinished(
                 connections,
@@ -120,11 +119,7 @@ class Journal:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self._path)
                 return
-            temporary = f"{self._path}.new"
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-            with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as stream:
-                json.dump(_plain(pid, work), stream)
-            os.replace(temporary, self._path)
+            write_note(self._path, _plain(pid, work))
         except OSError as error:
             raise HostError(f"write {self._path}", error.strerror or str(error)) from None
 

@@ -7,7 +7,7 @@
 """One run at a time on a host, check mode included: it must not look at a run half done.
 
 flock(2) is the kernel's: the lock of a process that was killed is free at once. The file stays; it
-says who holds the lock.
+says who holds the lock, and until when the holder is to be taken for alive (``seize.py``).
 """
 
 from __future__ import annotations
@@ -19,40 +19,109 @@ import os
 import stat
 import time
 import typing as t
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from .._errors import HostError
 
 PATH = "/run/tunnelwright.lock"
 # Seconds that a run waits for another.
 PATIENCE = 120.0
+# Seconds without a sign of life after which a run is taken for one that hangs.
+SILENCE = 15.0
 # What an operator would not notice is not worth a warning.
 _NOTICEABLE = 1.0
 _PAUSE = 0.1
+# A sign of life that says no more than the last one, but for so many seconds, is not written.
+_WORTH = 1.0
+
+PROC = Path("/proc")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who signed the lock file.
+
+    ``began`` is when the process was started, in ticks since the boot, which tells it from another
+    one of the same number. ``until`` is a time of the monotonic clock, in seconds.
+    """
+
+    module: str
+    pid: int
+    since: str
+    began: int = 0
+    until: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.module} (process {self.pid}"
+
+    def is_same(self, other: Holder) -> bool:
+        """Whether both are of one process."""
+        return (self.pid, self.began) == (other.pid, other.began)
+
+
+class Held:
+    """The lock, taken. ``waited`` is what the operator should know of a wait; mostly empty."""
+
+    def __init__(self, descriptor: int, what: str, waited: str) -> None:
+        self.waited = waited
+        self._descriptor = descriptor
+        pid = os.getpid()
+        since = time.strftime("%H:%M:%S")
+        self._holder = Holder(what, pid, since, started(pid) or 0)
+        self.alive(SILENCE)
+
+    def alive(self, seconds: float) -> None:
+        """Note that this run is at work, and may give no further sign for so long."""
+        until = time.monotonic() + seconds
+        if abs(until - self._holder.until) < _WORTH:
+            return
+        self._holder = replace(self._holder, until=until)
+        # For those who wait. What can't be written, on a full disk, is no reason to fail.
+        with contextlib.suppress(OSError):
+            written = json.dumps(asdict(self._holder)).encode()
+            os.pwrite(self._descriptor, written, 0)
+            os.ftruncate(self._descriptor, len(written))
 
 
 @contextlib.contextmanager
-def exclusive(what: str, *, path: str = PATH, patience: float = PATIENCE) -> t.Iterator[str]:
-    """Nobody else is in here, on this host. ``what`` is shown to those who wait meanwhile.
+def exclusive(what: str, *, path: str = PATH, patience: float = PATIENCE) -> t.Iterator[Held]:
+    """The lock, held: no other run is at work on this host. ``what`` is shown to those who wait.
 
-    Yields what the operator should know of a wait, empty where there was hardly any. Raises
-    HostError with the name of the holder after ``patience`` seconds.
+    Raises HostError with the name of the holder after ``patience`` seconds.
     """
+    start = time.monotonic()
+
+    def give_up(holder: Holder | None) -> None:
+        if time.monotonic() - start >= patience:
+            since = f"{holder}, since {holder.since})" if holder else "another run"
+            why = f"held for {patience:.0f} s and more by {since}; nothing was changed"
+            raise HostError(f"take {path}", why)
+
+    with locked(what, path, give_up) as held:
+        yield held
+
+
+@contextlib.contextmanager
+def locked(what: str, path: str, between: t.Callable[[Holder | None], None]) -> t.Iterator[Held]:
+    """The lock, waited for. ``between`` gets the holder, again and again, and may raise."""
     operation = f"take {path}"
     try:
-        descriptor, waited = _locked(operation, path, patience)
+        descriptor, waited = _taken(operation, path, between)
     except OSError as error:
         raise HostError(operation, f"{error.strerror or error}; does this run as root?") from None
     try:
-        _sign(descriptor, what)
-        yield waited
+        yield Held(descriptor, what, waited)
     finally:
         os.close(descriptor)
 
 
-def _locked(operation: str, path: str, patience: float) -> tuple[int, str]:
+def _taken(
+    operation: str, path: str, between: t.Callable[[Holder | None], None]
+) -> tuple[int, str]:
     """The file, locked, and the note of a wait. Opened anew each time: it may have been deleted."""
     start = time.monotonic()
-    holder: dict[str, t.Any] = {}
+    holder: Holder | None = None
     while True:
         descriptor = _opened(operation, path)
         try:
@@ -64,10 +133,7 @@ def _locked(operation: str, path: str, patience: float) -> tuple[int, str]:
             os.close(descriptor)
             raise
         os.close(descriptor)
-        if time.monotonic() - start >= patience:
-            since = f"{_named(holder)}, since {holder['since']})" if holder else "another run"
-            why = f"held for {patience:.0f} s and more by {since}; nothing was changed"
-            raise HostError(operation, why)
+        between(holder)
         time.sleep(_PAUSE)
 
 
@@ -81,34 +147,31 @@ def _opened(operation: str, path: str) -> int:
     return descriptor
 
 
-def _sign(descriptor: int, what: str) -> None:
-    """For those who wait. What can't be written, on a full disk, is no reason to fail."""
-    since = time.strftime("%H:%M:%S")
-    with contextlib.suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.pwrite(
-            descriptor,
-            json.dumps({"module": what, "pid": os.getpid(), "since": since}).encode(),
-            0,
-        )
-
-
-def _holder(descriptor: int) -> dict[str, t.Any]:
-    """Who signed; empty where that can't be told, as in the moment before they do."""
+def _holder(descriptor: int) -> Holder | None:
+    """Who has signed; None where nothing can be read, as before the signature."""
     try:
-        found = json.loads(os.pread(descriptor, 1000, 0))
-    except ValueError:
-        return {}
-    known = isinstance(found, dict) and {"module", "pid", "since"} <= found.keys()
-    return found if known else {}
+        note = json.loads(os.pread(descriptor, 1000, 0))
+        # The last two are lacking where version 0.1.0 has signed.
+        began, until = note.get("began", 0), note.get("until", 0)
+        return Holder(
+            str(note["module"]), int(note["pid"]), str(note["since"]), int(began), float(until)
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
 
 
-def _named(holder: t.Mapping[str, t.Any]) -> str:
-    return f"{holder['module']} (process {holder['pid']}"
+def started(pid: int, proc: Path = PROC) -> int | None:
+    """When a process was started, in ticks since the boot; None where there is none."""
+    try:
+        # The name of the program, in parentheses, may hold anything.
+        words = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        return int(words[19])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
-def _note(seconds: float, holder: t.Mapping[str, t.Any]) -> str:
+def _note(seconds: float, holder: Holder | None) -> str:
     if seconds < _NOTICEABLE:
         return ""
-    who = f"{_named(holder)})" if holder else "another run"
+    who = f"{holder})" if holder else "another run"
     return f"waited {seconds:.0f} s for {who} to finish"

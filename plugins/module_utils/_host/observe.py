@@ -49,7 +49,7 @@ def observe(
 
 
 def _files(host: Host, paths: t.Iterable[str]) -> dict[str, File]:
-    found = {path: host.files.read(path) for path in paths}
+    found = {path: host.files.look(path) for path in paths}
     return {path: file for path, file in found.items() if file is not None}
 
 

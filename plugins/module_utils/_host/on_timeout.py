@@ -8,13 +8,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import typing as t
 
 from .._errors import TunnelwrightError
 from . import checkpoint, vici
+from .command import execute
 from .host import Host
 from .rollback import ASKED, TIMEOUT, roll_back
 from .timer import TIMER, disarm
@@ -32,8 +31,8 @@ def main(arguments: t.Sequence[str]) -> int:
     if verb == "ready":
         return _ready()
     try:
-        with Host(execute) as host, host.exclusive("the rollback"):
-            return _roll_back(host, in_time=verb == "now")
+        with Host(execute) as host, host.seized("the rollback") as note:
+            return _roll_back(host, note, in_time=verb == "now")
     except TunnelwrightError as error:
         _say(str(error))
         return 1
@@ -51,7 +50,10 @@ def _ready() -> int:
     return 0
 
 
-def _roll_back(host: Host, *, in_time: bool) -> int:
+def _roll_back(host: Host, note: str, *, in_time: bool) -> int:
+    """``note`` is what was done about another run."""
+    if note:
+        _say(note)
     if not in_time and host.systemd.is_waiting(TIMER):
         # The controller was heard of while this had to wait.
         return 0
@@ -59,22 +61,6 @@ def _roll_back(host: Host, *, in_time: bool) -> int:
     if kept is None:
         disarm(host, from_within=not in_time)
         return 0
-    roll_back(host, kept, ASKED if in_time else TIMEOUT, from_within=not in_time)
+    reason = ASKED if in_time else TIMEOUT
+    roll_back(host, kept, reason, notes=[note] if note else [], from_within=not in_time)
     return 1 if checkpoint.exists(host.files) else 0
-
-
-def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
-    """A program of the host, in the C locale."""
-    try:
-        done = subprocess.run(
-            argv,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            env={**os.environ, "LC_ALL": "C", "LANG": "C"},
-            check=False,
-        )
-    except OSError as error:
-        return 127, "", f"{argv[0]}: {error.strerror or error}"
-    return done.returncode, done.stdout, done.stderr

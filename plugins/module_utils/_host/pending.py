@@ -13,9 +13,9 @@ nothing up on such an IKE SA, but makes a new one. The note is about one daemon 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import typing as t
+
+from .note import read_note, write_note
 
 PENDING = "/run/tunnelwright.pending"
 
@@ -27,8 +27,7 @@ class Pending:
     def read(self, pid: int) -> dict[str, frozenset[str]]:
         """The unique ids of such IKE SAs by connection; some may be gone by now."""
         try:
-            with open(self._path, encoding="utf-8") as stream:
-                note = json.load(stream)
+            note = read_note(self._path)
             if note["pid"] != pid:
                 return {}
             return {name: frozenset(ids) for name, ids in note["connections"].items()}
@@ -40,9 +39,5 @@ class Pending:
         known = self.read(pid)
         known[name] = known.get(name, frozenset()) | frozenset(ids)
         note = {"pid": pid, "connections": {key: sorted(item) for key, item in known.items()}}
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
         with contextlib.suppress(OSError):
-            temporary = f"{self._path}.new"
-            with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as stream:
-                json.dump(note, stream)
-            os.replace(temporary, self._path)
+            write_note(self._path, note)

@@ -17,7 +17,7 @@ from .._errors import HostError, TunnelwrightError
 from .._model.network import VpnNetwork
 from .._render.artefacts import CONF_DIR, RECORD_DIR, File, connection_path
 from .._render.network_files import alias
-from .checkpoint import Checkpoint, KeptFiles, matches, networks_in, other_mtus, ours, take
+from .checkpoint import Checkpoint, KeptFiles, matches, networks_in, other_mtus, ours, unit_states
 from .command import output
 from .daemon import DAEMON_UNIT
 from .dataplane import chose_userspace
@@ -73,7 +73,7 @@ def _power_down(host: Host, attempts: _Attempts, kept: Checkpoint) -> None:
     """Units that were not there, or not on, while their scripts are the ones to do it."""
     states: t.Mapping[str, str] = {}
     with attempts:
-        states = take(host, kept.timeout).units
+        states = unit_states(host, ours(host.files))
     for unit, state in states.items():
         was = kept.units.get(unit, "disabled, inactive")
         if unit == DAEMON_UNIT or state == was:

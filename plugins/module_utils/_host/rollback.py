@@ -28,12 +28,13 @@ from .._render.records import RecordFault
 from . import checkpoint
 from .apply import apply
 from .checkpoint import Checkpoint, KeptFiles
+from .credentials import installed_credentials
 from .dataplane import chose_userspace
 from .files import Files
 from .host import Host
 from .observe import observe
 from .put_back import put_back, restore_mtu
-from .state import installed_credentials, read_gateway
+from .state import read_gateway
 from .timer import forget
 
 RECORD_FILE = f"{STATE_DIR}/rolled-back.json"
@@ -45,8 +46,9 @@ TIMEOUT, ASKED = ("timeout", "asked for")
 class Outcome:
     """What a rollback did, fit to be read by anybody.
 
-    ``restored`` is what differed from the checkpoint, ``left`` what still does. ``errors`` is why
-    there was no plan, or what went wrong with it, and with what was done instead.
+    ``restored`` is what differed from the checkpoint, ``left`` what still does. ``errors`` is what
+    was done about another run, why there was no plan, or what went wrong with it, and with what was
+    done instead.
     """
 
     time: str
@@ -102,9 +104,14 @@ def _readable(now: t.Mapping[str, File], kept: Checkpoint) -> tuple[Gateway, Fil
 
 
 def roll_back(
-    host: Host, kept: Checkpoint, reason: str, *, from_within: bool = False
+    host: Host,
+    kept: Checkpoint,
+    reason: str,
+    *,
+    notes: t.Sequence[str] = (),
+    from_within: bool = False,
 ) -> tuple[Plan | None, Outcome]:
-    """Restore what was kept, and say so in the record and in the journal.
+    """Restore what was kept, and say so in the record and in the journal, with the ``notes``.
 
     Returns the plan too, unless there was none or it failed.
 
@@ -134,7 +141,7 @@ def roll_back(
         kept.since,
         kept.timeout,
         list(dict.fromkeys(restored)),
-        errors,
+        [*notes, *errors],
         left,
     )
     _record(host.files, outcome)

@@ -11,12 +11,11 @@ from __future__ import annotations
 import typing as t
 
 from .._errors import HostError, ModelError, TunnelwrightError
-from .._model.connection import CREDENTIALS, IkeConnection
 from .._model.gateway import Gateway
 from .._model.settings import IpsecSettings
 from .._render import artefacts, records
 from .._render.advanced import loadable
-from .._render.artefacts import RECORD_DIR, Credentials
+from .._render.artefacts import RECORD_DIR
 from .files import Files
 
 
@@ -44,41 +43,6 @@ def _check_name(path: str, expected: str) -> None:
         raise records.RecordFault(path, f"holds what belongs in {expected}")
 
 
-def installed_credentials(files: Files, gateway: Gateway) -> dict[str, Credentials]:
-    """The PEM contents of each phase 1 with certificates, as they lie in swanctl's directories.
-
-    One whose files are not all there is left out: its own module installs them anew.
-    """
-    found = {
-        connection.name: _credentials(files, artefacts.credential_paths(connection))
-        for connection in gateway.connections.values()
-        if connection.authentication == "pubkey"
-    }
-    return {
-        name: pem for name, pem in found.items() if pem.certificate and pem.private_key and pem.ca
-    }
-
-
-def given_credentials(files: Files, connection: IkeConnection) -> Credentials:
-    """The PEM contents of the files that the options of a phase 1 name."""
-    paths = {option: str(getattr(connection, option)) for option in CREDENTIALS}
-    found = _credentials(files, paths)
-    for option, path in paths.items():
-        if b"-----BEGIN " not in getattr(found, option):
-            raise HostError(
-                f"phase 1 {connection.name}: {option}", f"{path} is missing or not a PEM file"
-            )
-    return found
-
-
-def _credentials(files: Files, paths: dict[str, str]) -> Credentials:
-    contents = {}
-    for option, path in paths.items():
-        file = files.read(path)
-        contents[option] = file.data if file is not None else b""
-    return Credentials(contents["certificate"], contents["private_key"], contents["ca"])
-
-
 def _settings(
     files: Files, record: str, network: str, options: t.Mapping[str, t.Any]
 ) -> IpsecSettings:
@@ -99,8 +63,10 @@ def _settings(
 
 
 def _text(files: Files, path: str) -> str:
-    file = files.read(path)
     try:
+        file = files.read(path)
         return file.data.decode("utf-8") if file is not None else ""
+    except HostError as error:
+        raise records.RecordFault(path, f"can't be read: {error.detail}") from None
     except UnicodeDecodeError:
         raise records.RecordFault(path, "is not UTF-8 text") from None

@@ -46,6 +46,7 @@ WantedBy=timers.target
 
 
 def service_unit(python: str) -> File:
+    """What the timer starts. It sees and signals other processes, to end a run that hangs."""
     text = f"""{MANAGED}
 [Unit]
 Description=Roll back changes to the VPN that the controller did not confirm
@@ -72,7 +73,7 @@ def arm(host: Host, timeout: int, program: bytes) -> None:
         timer_unit(timeout),
     )
     for file in files:
-        if host.files.read(file.path) != file:
+        if host.files.look(file.path) != file:
             host.files.write(file)
     status, said, errors = host.run([sys.executable, PROGRAM, "ready"], "")
     if status != 0:

@@ -64,8 +64,9 @@ def available() -> bool:
 class Vici:
     """A session with the IKE daemon, to be used in a ``with`` statement.
 
-    ``connect`` makes the socket; ``timeout`` bounds each command, in seconds. After a command that
-    was not answered properly the session is over, and every further command fails.
+    ``connect`` makes the socket; ``timeout`` bounds each command, in seconds, and ``alive`` gets
+    that bound before a command, and 0 after it. After a command that was not answered properly the
+    session is over, and every further command fails.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Vici:
         connect: t.Callable[[], socket.socket] = charon_socket,
         *,
         timeout: float = ANSWER_TIMEOUT,
+        alive: t.Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         if vici is None:
             raise HostError(
@@ -81,6 +83,7 @@ class Vici:
                 "the role tunnelwright.ipsec.gateway installs it, and so does: pip install vici",
             )
         self._timeout = timeout
+        self._alive = alive
         self._lost = ""
         self._socket = BoundedSocket(connect())
         self._session = vici.Session(self._socket)
@@ -338,9 +341,12 @@ class Vici:
         """Bound in time what is done inside; its failure is that of ``operation``."""
         if self._lost:
             raise HostError(operation, f"the session with the IKE daemon is over: {self._lost}")
+        self._alive(self._timeout + waits)
         self._socket.allow(self._timeout + waits)
         try:
             yield
+            # What comes next may hang elsewhere.
+            self._alive(0)
         except CommandException as error:
             raise _Refused(operation, str(error).removeprefix("Command failed: ")) from error
         except _FAULTS as error:

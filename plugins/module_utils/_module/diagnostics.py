@@ -27,6 +27,7 @@ from .._render.artefacts import (
     SWANCTL_DIR,
     connection_path,
 )
+from .._render.pem_blocks import shown
 from .._render.records import masked
 from .edit import Params
 from .spec import DIAGNOSTIC_QUERIES
@@ -132,13 +133,16 @@ def _configuration(host: Host, params: Params) -> Facts:
 
 
 def _shown(host: Host, path: str) -> str:
-    file = host.files.read(path) if host.files.kind(path) == "file" else None
+    try:
+        file = host.files.read(path)
+    except HostError as error:
+        return str(error)
     text = file.data.decode("utf-8", "replace") if file is not None else ""
     if not path.endswith(".conf"):
-        return text
+        return shown(text)
     # What is not complete in itself would be hidden whole.
     includes = "".join(f"{line}\n" for line in _INCLUDE.findall(text))
-    return includes + masked(_INCLUDE.sub("", text))
+    return shown(includes + masked(_INCLUDE.sub("", text)))
 
 
 _INCLUDE = re.compile(r"^[ \t]*include[ \t].*$", re.MULTILINE)

@@ -19,17 +19,20 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors import HostError, ModelError, TunnelwrightError
+from .._errors import ModelError, TunnelwrightError
 from .._host.apply import apply, end_trials, try_out
+from .._host.command import execute
+from .._host.credentials import given_credentials, installed_credentials
 from .._host.dataplane import uses_userspace, was_userspace
 from .._host.host import Host
 from .._host.observe import observe
-from .._host.state import given_credentials, installed_credentials, read_gateway
+from .._host.state import read_gateway
 from .._host.timer import signs_of_life
 from .._plan.exchange import GRACEFUL
 from .._plan.observed import Unfinished
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
+from .._plan.trust import disclosed, open_connections
 from .._render.artefacts import Credentials, artefacts
 from .cleartext import exposed
 from .edit import Edit, View
@@ -42,7 +45,7 @@ def run(resource: Resource) -> None:
     """The ``main`` of a module."""
     module = AnsibleModule(**resource.spec.arguments())
     try:
-        with Host(_runner(module)) as host, _at_work(host, module, resource.key) as waited:
+        with Host(execute) as host, _at_work(host, module, resource.key) as waited:
             edit, plan, in_order, warnings = _run(resource, host, module.params)
             notes = [] if module.check_mode else apply(host, plan, in_order)
     except ModelError as error:
@@ -81,7 +84,7 @@ def run_checkpoint() -> None:
 
     module = AnsibleModule(**IPSEC_CHECKPOINT.arguments())
     try:
-        with Host(_runner(module)) as host, host.exclusive("ipsec_checkpoint") as waited:
+        with Host(execute) as host, host.exclusive("ipsec_checkpoint") as waited:
             answer = checkpoint.carry_out(host, module.params, check=module.check_mode)
     except ModelError as error:
         module.fail_json(msg=str(error.within("ipsec_checkpoint")))
@@ -113,7 +116,7 @@ def run_connection() -> None:
     # Ansible shows the options with the result, and nobody knows what is in a log.
     module.params["peer_log"] = [f"{len(params['peer_log'] or ())} lines"]
     try:
-        with Host(_runner(module)) as host, _at_work(host, module, key) as waited:
+        with Host(execute) as host, _at_work(host, module, key) as waited:
             answer = connect.carry_out(host, params, check=module.check_mode)
     except ModelError as error:
         module.fail_json(msg=str(error.within(key)))
@@ -158,7 +161,7 @@ def _look(spec: Spec, key: str, look: t.Callable[..., tuple[dict[str, t.Any], li
     gc.disable()
     module = AnsibleModule(**spec.arguments())
     try:
-        with Host(_runner(module)) as host:
+        with Host(execute) as host:
             found, warnings = look(host, module.params, check=module.check_mode)
     except ModelError as error:
         module.fail_json(msg=str(error.within(key)))
@@ -181,13 +184,16 @@ def _run(
         credentials=installed_credentials(host.files, current),
     )
     userspace = uses_userspace(host, edit.gateway, before=before.userspace)
-    after = artefacts(edit.gateway, userspace=userspace, credentials=_credentials(host, edit))
+    credentials, notes = _credentials(host, edit)
+    after = artefacts(edit.gateway, userspace=userspace, credentials=credentials)
     left = host.journal.read(host.vici.pid)
     scope = touched(before, after, edit.scope, left.networks)
     foreign = check_configuration(resource.key, params, host.files, after, scope)
     observed = observe(host, before, after, scope)
     warnings = resource.check_host(host, View(current, edit, params, observed, userspace))
     plan = make_plan(before, after, observed, scope, params.get("apply", GRACEFUL))
+    warnings += [*notes, *disclosed(plan.replaced)]
+    warnings += open_connections(after, observed.daemon, scope.swanctl)
     foreign.allow(plan)
     end_trials(host, observed.daemon)
     try_out(host, plan)
@@ -196,26 +202,11 @@ def _run(
     return edit, plan, in_order, foreign.warnings + warnings
 
 
-def _credentials(host: Host, edit: Edit) -> dict[str, Credentials]:
+def _credentials(host: Host, edit: Edit) -> tuple[dict[str, Credentials], tuple[str, ...]]:
+    """What is to be installed, and warnings."""
     credentials = installed_credentials(host.files, edit.gateway)
+    notes: tuple[str, ...] = ()
     if edit.certified:
         connection = edit.gateway.connections[edit.certified]
-        credentials[connection.name] = given_credentials(host.files, connection)
-    return credentials
-
-
-def _runner(module: AnsibleModule) -> t.Callable[[list[str], str], tuple[int, str, str]]:
-    def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
-        try:
-            status, output, errors = module.run_command(
-                argv, data=stdin, environ_update=_PLAIN, handle_exceptions=False
-            )
-        except OSError as error:
-            raise HostError(f"run {argv[0]}", error.strerror or str(error)) from None
-        return int(status), str(output), str(errors)
-
-    return execute
-
-
-# Messages of the tools in English, whatever the host speaks.
-_PLAIN = {"LC_ALL": "C", "LANG": "C"}
+        credentials[connection.name], notes = given_credentials(host.files, connection)
+    return credentials, notes

@@ -14,10 +14,11 @@ import typing as t
 from dataclasses import dataclass, fields
 
 from .._errors import HostError, ModelError
+from .._host.credentials import installed_credentials
 from .._host.dataplane import was_userspace
 from .._host.host import Host
 from .._host.observe import daemon_state, observe
-from .._host.state import installed_credentials, read_gateway
+from .._host.state import read_gateway
 from .._host.vici_facts import Facts, Section, child_facts, ike_facts, moment
 from .._host.vici_message import ChildState, IkeState
 from .._model.child import ChildSa
@@ -27,6 +28,7 @@ from .._plan.drift import drift_of_files, drift_of_host
 from .._plan.observed import DaemonState, NetworkState, Observed
 from .._plan.plan import Difference
 from .._plan.planner import Scope
+from .._plan.trust import disclosed, open_connections
 from .._render.artefacts import (
     Artefacts,
     advanced_path,
@@ -83,6 +85,9 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
         {**_phase1(seen, item), "drift": _drift(drift)} for item, drift in zip(connections, drifts)
     ]
     warnings = [seen.silent] if seen.silent else []
+    warnings += disclosed(seen.observed.files.values())
+    paths = {item.file.path for item in files}
+    warnings += open_connections(seen.wanted, seen.daemon, paths)
     try:
         add_reasons(host, seen.pid, zip(connections, phase1))
     except HostError as error:

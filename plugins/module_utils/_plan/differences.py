@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 from .._model.secret import MASK
-from .._render.artefacts import KEY_DIR, PRIVATE, File
+from .._render.artefacts import KEY_DIR, PRIVATE, READ_WHOLE, File
+from .._render.pem_blocks import shown
 from .._render.records import masked
 from .plan import Difference
 
@@ -36,7 +37,8 @@ def _shown(file: File | None) -> str:
     text = file.data.decode("utf-8", "replace")
     # By its path in the first place: a file that was found may have any mode.
     if file.path.endswith(".conf"):
-        return masked(text)
-    if file.mode == PRIVATE or file.path.startswith(f"{KEY_DIR}/"):
+        return shown(masked(text))
+    directory = file.path.rpartition("/")[0]
+    if file.mode == PRIVATE or directory == KEY_DIR:
         return f"{MASK}\n"
-    return text
+    return shown(text, certificates_only=directory in READ_WHOLE)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .steps import Step
+from .._render.artefacts import File
+from .steps import RemoveFile, Step, WriteFile
 
 # From harmless to worst. `pending`: loaded, in force only when the SA is negotiated anew.
 IMPACTS = ("none", "pending", "child", "ike")
@@ -70,6 +71,16 @@ class Plan:
     @property
     def actions(self) -> list[str]:
         return [str(step) for step in self.steps]
+
+    @property
+    def replaced(self) -> list[File]:
+        """The files, as they were found, that it changes or removes."""
+        found = [
+            step.before if isinstance(step, WriteFile) else step.file
+            for step in self.steps
+            if isinstance(step, (WriteFile, RemoveFile))
+        ]
+        return [file for file in found if file is not None]
 
     @property
     def diff(self) -> list[dict[str, str]]:

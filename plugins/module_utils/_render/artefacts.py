@@ -20,10 +20,11 @@ from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
 from . import network_files, nft
 from .advanced import SharedSecret, loadable
-from .blocks import Block, blocks
+from .blocks import Block, cleartext_blocks
 from .connection import bypass_section, connection_section, credential_file
 from .network_rules import network_rules
 from .pem import key_id
+from .pem_blocks import blocks, certificates, private_key
 from .records import conf_text, connection_text, network_record, secret_id, secrets_section
 from .routes import Route, routes
 from .settings_file import Section, Value, render
@@ -36,8 +37,11 @@ KEY_DIR = f"{SWANCTL_DIR}/private"
 STRONGSWAN_DIR = "/etc/strongswan.d"
 DAEMON_FILE = f"{STRONGSWAN_DIR}/tunnelwright.conf"
 UNIT_DIR = "/etc/systemd/system"
+CA_DIR = f"{SWANCTL_DIR}/x509ca"
 # Of which swanctl loads every file, whatever its name.
-READ_WHOLE = (f"{SWANCTL_DIR}/x509", KEY_DIR, f"{SWANCTL_DIR}/x509ca")
+READ_WHOLE = (f"{SWANCTL_DIR}/x509", KEY_DIR, CA_DIR)
+# What the files of `swanctl_conf` begin with.
+ADVANCED_FILES = f"{CONF_DIR}/tunnelwright.advanced."
 # Nobody else has files there.
 STATE_DIR = "/var/lib/tunnelwright"
 CHECKPOINT_DIR = f"{STATE_DIR}/checkpoint"
@@ -62,9 +66,9 @@ class File:
 class Credentials:
     """PEM contents of a phase 1 with ``authentication: pubkey``."""
 
-    certificate: bytes
+    certificate: bytes = field(repr=False)
     private_key: bytes = field(repr=False)
-    ca: bytes
+    ca: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,7 @@ def bypass_path(network: str) -> str:
 
 
 def advanced_path(network: str) -> str:
-    return f"{CONF_DIR}/tunnelwright.advanced.{network}.conf"
+    return f"{ADVANCED_FILES}{network}.conf"
 
 
 def advanced_daemon_path(network: str) -> str:
@@ -173,8 +177,24 @@ def credential_paths(connection: IkeConnection) -> dict[str, str]:
     return {
         "certificate": f"{SWANCTL_DIR}/x509/{name}",
         "private_key": f"{KEY_DIR}/{name}",
-        "ca": f"{SWANCTL_DIR}/x509ca/{name}",
+        "ca": f"{CA_DIR}/{name}",
     }
+
+
+def cleaned(file: File) -> File:
+    """A file of ours without what its place is not for.
+
+    Version 0.1.0 copied whole files, so that a certificate may have its private key beside it.
+    """
+    directory = file.path.rpartition("/")[0]
+    kept = b""
+    if directory == KEY_DIR:
+        keys = [block for block in blocks(file.data) if block.whole and block.is_key]
+        kept = private_key(keys[0]) if keys else b""
+    elif directory in READ_WHOLE:
+        kept = certificates(file.data)
+    # What can't be read is not ours to judge.
+    return replace(file, data=kept) if kept else file
 
 
 def _connection_file(
@@ -296,7 +316,7 @@ def _network_parts(gateway: Gateway, name: str, *, userspace: bool) -> NetworkPa
         rules,
         tuple(sorted(versions)),
         routes(network, rules.vpn_rules),
-        blocks(rules, network.on_link),
+        cleartext_blocks(rules, network.on_link),
     )
 
 

@@ -130,7 +130,7 @@ class Block:
         return (self.kind, self.destination, "table", str(TABLE), *marks)
 
 
-def blocks(rules: NetworkRules, on_link: IPNetwork | None = None) -> tuple[Block, ...]:
+def cleartext_blocks(rules: NetworkRules, on_link: IPNetwork | None = None) -> tuple[Block, ...]:
     """The blocks of a network, sorted. ``on_link`` is what lies on its interface.
 
     The hosts between which a ``vpn_rule`` admits connections in cleartext are not blocked.

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from .._model.network import ForeignChain, VpnNetwork
 from . import nft
-from .blocks import Block, blocks
+from .blocks import Block, cleartext_blocks
 from .records import MANAGED
 from .routes import lines, routes
 
@@ -45,7 +45,7 @@ def script(network: VpnNetwork, rules: nft.NetworkRules, directory: str = DIRECT
         _forwarding(network, rules),
         _function("add_routes", lines(routes(network, rules.vpn_rules)) or [":"]),
         _rules(rules),
-        _blocks(blocks(rules, network.on_link)),
+        _blocks(cleartext_blocks(rules, network.on_link)),
         _VERBS,
     )
     return "\n".join(parts)

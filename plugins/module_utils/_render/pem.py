@@ -81,6 +81,18 @@ def key_id(pem: bytes) -> str:
     return hashlib.sha1(bits, usedforsecurity=False).hexdigest()
 
 
+def certificate_in(data: bytes) -> bytes | None:
+    """The certificate, in DER, with which ``data`` begins; None where there is none."""
+    try:
+        found = data[: _header(data) + _length(data)]
+        fields, algorithm, signature = _inner(found, _SEQUENCE)
+        items = [item for item in _inner(fields, _SEQUENCE) if item[0] != _VERSION]
+    except (ValueError, IndexError):
+        return None
+    outside = (algorithm[0], signature[0]) == (_SEQUENCE, _BIT_STRING)
+    return found if outside and len(items) > _KEY and items[_KEY][0] == _SEQUENCE else None
+
+
 def _fields(pem: bytes) -> list[bytes]:
     """The fields of the TBSCertificate (RFC 5280 section 4.1) but its version; or nothing."""
     found = _CERTIFICATE.search(pem)

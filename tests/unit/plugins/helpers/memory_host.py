@@ -27,6 +27,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.journal i
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.pending import Pending
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.seize import seized
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import UnitState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
     ChildState,
@@ -42,6 +43,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
     reads_userspace,
 )
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import pki
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated_host import listed
 
 ALGORITHMS = {
@@ -166,8 +168,18 @@ class MemoryHost:
     def daemon_log(self) -> MemoryLog:
         return MemoryLog(self)
 
-    def exclusive(self, what: str) -> contextlib.AbstractContextManager[str]:
-        return exclusive(what, path=f"{self.root}.lock", patience=0.5)
+    @contextlib.contextmanager
+    def exclusive(self, what: str) -> t.Iterator[str]:
+        with exclusive(what, path=f"{self.root}.lock", patience=0.5) as held:
+            yield held.waited
+
+    @contextlib.contextmanager
+    def seized(self, what: str) -> t.Iterator[str]:
+        with seized(what, path=f"{self.root}.lock", silence=0.5) as (_held, note):
+            yield note
+
+    def alive(self) -> None:
+        pass
 
     def speaks_ikev1(self) -> bool:
         return self.vici.ikev1
@@ -250,6 +262,11 @@ class LoggedFiles(Files):
         super().remove(path, keep=keep)
 
 
+def _key_id(data: bytes) -> str:
+    """What is no key, but stands for one, has its last word for an id."""
+    return pki.key_id(data) if data.startswith(b"-----") else data.split()[-1].decode()
+
+
 class MemoryVici:
     def __init__(self, host: MemoryHost) -> None:
         self._host = host
@@ -290,7 +307,7 @@ class MemoryVici:
         self.traps, self.shunts = set(), set()
         for path in self._host.files.find("/etc/swanctl/private/*"):
             data = self._host.text(path).encode()
-            self.private[data.split()[-1].decode()] = data
+            self.private[_key_id(data)] = data
         for path in self._host.files.find("/etc/swanctl/conf.d/*.conf"):
             connections, secrets = loadable(self._host.text(path))
             for name, section in connections.items():
@@ -405,7 +422,7 @@ class MemoryVici:
 
     def load_key(self, data: bytes) -> str:
         self._host.did("load key")
-        name = data.split()[-1].decode()
+        name = _key_id(data)
         self.private[name] = data
         return name
 

@@ -25,6 +25,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongs
 )
 
 VERSIONS = {"0": "IKEv1/2", "1": "IKEv1", "2": "IKEv2"}
+CLASSES = {"psk": "pre-shared key", "pubkey": "public key"}
 ACTIONS = {"clear": "none", "trap": "trap", "restart": "start"}
 
 
@@ -41,7 +42,10 @@ def listed(section: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         if section.get(key, "0") != "0":
             conn[key] = section[key]
     for end in ("local", "remote"):
-        conn[f"{end}-1"] = {"class": "pre-shared key"}
+        auth = section.get(end, {}).get("auth", "psk")
+        conn[f"{end}-1"] = {"class": CLASSES[auth]}
+        if "cacerts" in section.get(end, {}):
+            conn[f"{end}-1"]["cacerts"] = ["CN=CA"]
         if "id" in section.get(end, {}):
             conn[f"{end}-1"]["id"] = section[end]["id"]
     for name, child in section.get("children", {}).items():

@@ -69,6 +69,14 @@ def carry_out(host: t.Any, *what: steps.Step) -> None:
     apply(host, Plan(what))
 
 
+def test_each_step_is_a_sign_of_life(host: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    signs: list[int] = []
+    monkeypatch.setattr(host, "alive", lambda: signs.append(len(host.log)))
+    first, second = (steps.WriteFile(File(path, b"")) for path in ("/a", "/b"))
+    carry_out(host, first, second)
+    assert signs == [0, 1]
+
+
 class TestSteps:
     def test_every_step_has_an_effect(self) -> None:
         named = (*vars(steps).values(), *vars(network_steps).values())

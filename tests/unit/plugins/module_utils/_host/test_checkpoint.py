@@ -22,6 +22,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefac
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
     MemoryHost,
 )
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.pki import GATEWAY
 
 OURS = [
     "/etc/strongswan.d/tunnelwright.advanced.lan.conf",
@@ -72,6 +73,19 @@ def test_any_file_comes_back(files: Files) -> None:
     made = Checkpoint("2026-01-01T00:00:00+00:00", 60, kept, {"a.service": "enabled, active"}, {})
     checkpoint.save(files, made)
     assert checkpoint.load(files) == made
+
+
+def test_a_private_key_does_not_come_back_among_certificates(files: Files) -> None:
+    """Neither from what is there, nor from what version 0.1.0 has kept."""
+    path = "/etc/swanctl/x509/tunnelwright.b.pem"
+    both = File(path, GATEWAY.certificate + GATEWAY.key)
+    files.write(both)
+    cleaned = File(path, GATEWAY.certificate)
+    assert checkpoint.ours(files)[path] == cleaned
+    checkpoint.save(files, Checkpoint("", 60, {path: both}, {}, {}))
+    kept = checkpoint.load(files)
+    assert kept is not None
+    assert kept.files == {path: cleaned}
 
 
 def test_there_and_gone(files: Files, tmp_path: Path) -> None:

@@ -82,6 +82,39 @@ def test_our_directory_goes_with_the_last_file(files: Files, tmp_path: Path) -> 
     assert (tmp_path / "etc/swanctl/conf.d").exists()
 
 
+@pytest.mark.parametrize("beside", [".lan.json.new", ".lan.json.old"])
+def test_a_pipe_beside_a_file_is_not_waited_for(files: Files, tmp_path: Path, beside: str) -> None:
+    files.write(File(RECORD, b"old"))
+    os.mkfifo((tmp_path / RECORD[1:]).with_name(beside))
+    files.stage([File(RECORD, b"new")])
+    files.write(File(RECORD, b"new"), keep=True)
+    files.clean()
+    assert files.read(RECORD) == File(RECORD, b"new")
+    assert os.listdir(tmp_path / "etc/tunnelwright") == ["lan.json"]
+
+
+def test_a_pipe_is_neither_read_nor_waited_for(files: Files, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a")
+    with pytest.raises(HostError) as raised:
+        files.read("/a")
+    assert str(raised.value) == "read /a: it is a pipe, not a regular file"
+    assert files.look("/a") == File("/a", b"", 0)
+    files.write(File("/a", b"ours"))
+    assert files.read("/a") == File("/a", b"ours")
+
+
+def test_no_more_is_read_than_there_may_be(files: Files, tmp_path: Path) -> None:
+    files.write(File("/a", b"x" * 2**20))
+    assert files.read("/a", 2**20) == File("/a", b"x" * 2**20)
+    files.write(File("/a", b"x" * (2**20 + 1)))
+    with pytest.raises(HostError, match=r"^read /a: it is larger than 1 MiB$"):
+        files.read("/a", 2**20)
+    with (tmp_path / "b").open("wb") as stream:
+        stream.truncate(10**12)
+    with pytest.raises(HostError, match=r"^read /b: it is larger than 64 MiB$"):
+        files.read("/b")
+
+
 def test_find_is_sorted_and_leaves_dotfiles_out(files: Files) -> None:
     for path in ("/a/b.conf", "/a/a.conf", "/a/.c.conf", "/a/d.txt"):
         files.write(File(path, b""))

@@ -2,19 +2,28 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The session with an IKE daemon that breaks off."""
+"""The session with an IKE daemon that breaks off, and the signs of life of a run."""
 
 from __future__ import annotations
 
 import typing as t
+from functools import partial
+from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import host as module
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.host import Host
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import Held, exclusive
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.seize import seized
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici import Vici
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_socket import (
     NO_ANSWER,
     Silent,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_vici import (
+    OK,
+    ScriptedVici,
 )
 
 BROKEN = HostError("speak", "the IKE daemon broke off")
@@ -27,7 +36,7 @@ class Daemon:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *sessions: HostError | None) -> None:
         self.sessions = list(sessions)
-        monkeypatch.setattr(module, "Vici", lambda: Session(self))
+        monkeypatch.setattr(module, "Vici", lambda **_more: Session(self))
         monkeypatch.setattr(module, "_PAUSE", 0)
 
 
@@ -82,3 +91,48 @@ def test_but_not_for_ever(
         assert len(daemon.sessions) >= 5 - tried
         with pytest.raises(HostError, match="out of reach since then"):
             assert host.vici
+
+
+class TestSignsOfLife:
+    """How long a run may be silent, by what it is about to do."""
+
+    @pytest.fixture(name="signs")
+    def _signs(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[float]:
+        signs: list[float] = []
+        monkeypatch.setattr(Held, "alive", lambda _self, seconds: signs.append(seconds))
+        path = str(tmp_path / "lock")
+        monkeypatch.setattr(module, "exclusive", lambda what: exclusive(what, path=path))
+        monkeypatch.setattr(module, "seized", lambda what: seized(what, path=path))
+        return signs
+
+    @pytest.mark.parametrize("take", [Host.exclusive, Host.seized])
+    def test_programs(self, signs: list[float], take: t.Any) -> None:
+        with Host(lambda _argv, _stdin: (0, "[]", "")) as host, take(host, "x"):
+            signs.clear()
+            host.link.routes()
+            host.systemd.restart("strongswan.service")
+            host.run(["nft", "list", "tables"], "")
+            host.alive()
+        # Before and after each: what comes then may hang.
+        assert signs == [*[15] * 4, 120, 15, 15, 15, 15]
+
+    def test_the_daemon(
+        self, signs: list[float], charon: ScriptedVici, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "Vici", partial(Vici, charon.connect))
+        charon.expect("version", reply={"version": "6.0.1"})
+        section = {"children": {"net": {"start_action": "trap|start"}}}
+        charon.expect("load-conn", {"site-b": section}, reply=OK)
+        with Host(lambda _argv, _stdin: (0, "", "")) as host, host.exclusive("x"):
+            signs.clear()
+            host.vici.version()
+            host.vici.load_conn("site-b", section)
+        assert signs == [30, 15, 90, 15]
+
+    def test_only_of_a_run_that_holds_the_lock(self, signs: list[float]) -> None:
+        with Host(lambda _argv, _stdin: (0, "", "")) as host:
+            with host.exclusive("x"):
+                signs.clear()
+            host.alive()
+            host.run(["true"], "")
+        assert signs == []

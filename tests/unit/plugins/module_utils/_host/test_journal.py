@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,6 +54,14 @@ def test_what_a_plan_leaves_uncertain() -> None:
     assert unfinished(B) == Unfinished({"b": frozenset({"7"})}, frozenset({"ike-b"}))
     assert unfinished(C) == Unfinished({"c": frozenset()}, frozenset({"ike-c"}), settings=True)
     assert unfinished(HARMLESS) == Unfinished()
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(journal: Journal, path: Path) -> None:
+    for name in ("unfinished", "unfinished.new"):
+        os.mkfifo(path.with_name(name))
+    assert journal.read(1) == Unfinished()
+    journal.begin(1, C)
+    assert journal.read(1) == unfinished(C)
 
 
 def test_what_was_begun_is_read_until_it_ends(journal: Journal, path: Path) -> None:

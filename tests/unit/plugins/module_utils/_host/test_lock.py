@@ -78,8 +78,8 @@ def _holder(path: Path) -> t.Iterator[Holder]:
 
 def test_alone(path: Path) -> None:
     for _run in range(2):
-        with exclusive("vpn_network", path=str(path), patience=0) as note:
-            assert note == ""
+        with exclusive("vpn_network", path=str(path), patience=0) as held:
+            assert held.waited == ""
         assert path.stat().st_mode & 0o7777 == 0o600
 
 
@@ -102,18 +102,17 @@ def test_waits_for_one_that_ends(
     """Killed or not; and it was noticed."""
     timer = threading.Timer(1.2, end, [holder])
     timer.start()
-    with exclusive("x", path=str(path), patience=30) as note:
-        assert re.fullmatch(
-            rf"waited \d s for ipsec_phase1 \(process {holder.process.pid}\) to finish", note
-        )
+    with exclusive("x", path=str(path), patience=30) as held:
+        expected = rf"waited \d s for ipsec_phase1 \(process {holder.process.pid}\) to finish"
+        assert re.fullmatch(expected, held.waited)
     timer.join()
 
 
 def test_a_short_wait_is_not_worth_a_word(path: Path, holder: Holder) -> None:
     timer = threading.Timer(0.2, holder.finish)
     timer.start()
-    with exclusive("x", path=str(path), patience=30) as note:
-        assert note == ""
+    with exclusive("x", path=str(path), patience=30) as held:
+        assert held.waited == ""
     timer.join()
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,15 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.pending i
 @pytest.fixture(name="path")
 def _path(tmp_path: Path) -> Path:
     return tmp_path / "pending"
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(path: Path) -> None:
+    for name in ("pending", "pending.new"):
+        os.mkfifo(path.with_name(name))
+    pending = Pending(str(path))
+    assert pending.read(1) == {}
+    pending.add(1, "b", {"3"})
+    assert pending.read(1) == {"b": {"3"}}
 
 
 def test_what_was_added_is_there_for_that_daemon(path: Path) -> None:

@@ -9,15 +9,11 @@ from __future__ import annotations
 import json
 import tempfile
 import typing as t
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import Files
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.state import (
-    given_credentials,
-    installed_credentials,
     read_gateway,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
@@ -25,11 +21,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefac
     Credentials,
     File,
     artefacts,
-    credential_paths,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records import RecordFault
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
-    PUBKEY,
     child,
     connection,
     gateway,
@@ -172,48 +166,3 @@ class TestSpoilt:
             read_gateway(files)
         assert raised.value.path == copy
         assert path in str(raised.value)
-
-
-class TestCredentials:
-    def test_installed(self, files: Files) -> None:
-        made = gateway(connection(**PUBKEY))
-        install(files, made, PEM)
-        assert installed_credentials(files, made) == {"site-b": PEM}
-
-    def test_none_with_a_psk(self, files: Files) -> None:
-        install(files, gateway(connection(**PUBKEY)), PEM)
-        assert installed_credentials(files, gateway(connection())) == {}
-
-    @pytest.mark.parametrize("option", ["certificate", "private_key", "ca"])
-    def test_incomplete(self, files: Files, option: str) -> None:
-        made = gateway(connection(**PUBKEY))
-        install(files, made, PEM)
-        files.remove(credential_paths(made.connections["site-b"])[option])
-        assert installed_credentials(files, made) == {}
-
-    @pytest.fixture(name="given_files")
-    def _given_files(self, files: Files) -> Files:
-        for option in ("certificate", "private_key", "ca"):
-            files.write(File(t.cast("str", PUBKEY[option]), getattr(PEM, option)))
-        return files
-
-    def test_given(self, given_files: Files) -> None:
-        assert given_credentials(given_files, connection(**PUBKEY)) == PEM
-
-    @pytest.mark.parametrize("option", ["certificate", "private_key", "ca"])
-    @pytest.mark.parametrize("data", [None, b"", b"DER"])
-    def test_given_but_no_pem(self, given_files: Files, option: str, data: bytes | None) -> None:
-        path = t.cast("str", PUBKEY[option])
-        given_files.remove(path)
-        if data is not None:
-            spoil(given_files, path, data)
-        with pytest.raises(HostError) as raised:
-            given_credentials(given_files, connection(**PUBKEY))
-        assert raised.value.operation == f"phase 1 site-b: {option}"
-        assert raised.value.detail == f"{path} is missing or not a PEM file"
-
-    def test_of_another_connection(self, files: Files) -> None:
-        made = gateway(connection(**PUBKEY))
-        install(files, made, PEM)
-        other = replace(made.connections["site-b"], name="site-c")
-        assert installed_credentials(files, Gateway(connections={"site-c": other})) == {}

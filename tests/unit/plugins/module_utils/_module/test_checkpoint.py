@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import fcntl
 import json
+import os
+import signal
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import on_timeout, rollback
@@ -32,7 +36,14 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     PUBKEY,
     RULE,
 )
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.holder import (
+    HANGS,
+    WORKS,
+    Run,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.pki import CA
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.pki import GATEWAY as PAIR
 
 NEW_PSK = "another secret of 20 characters"
 SITE_B = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
@@ -136,10 +147,11 @@ def held(machine: Machine) -> tuple[t.Any, ...]:
 
 @pytest.fixture(name="pem", autouse=True)
 def _pem(machine: Machine) -> None:
-    for option in ("certificate", "private_key", "ca"):
+    given = {"certificate": PAIR.certificate, "private_key": PAIR.key, "ca": CA.certificate}
+    for option, data in given.items():
         path = machine.host.root / str(PUBKEY[option])[1:]
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"-----BEGIN SOMETHING----- of-{option}")
+        path.write_bytes(data)
 
 
 def changed(machine: Machine, changes: t.Any) -> None:
@@ -220,6 +232,13 @@ class TestStarted:
             f"restart {TIMER}",
         ]
 
+    def test_a_pipe_can_not_be_kept(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        (machine.host.root / SITE_B[1:]).unlink()
+        os.mkfifo(machine.host.root / SITE_B[1:])
+        assert checkpoint(machine)["msg"] == f"read {SITE_B}: it is a pipe, not a regular file"
+        assert machine.host.log == []
+
     def test_check(self, machine: Machine) -> None:
         machine.prepare(*GATEWAY)
         before = machine.host.everything()
@@ -279,7 +298,8 @@ class TestConfirmed:
         text = json.dumps(shown)
         assert SITE_B in text
         assert "********" in text
-        assert "-----BEGIN SOMETHING----- of-private_key" not in text
+        assert PAIR.certificate.decode().split("\n")[1] in text
+        assert PAIR.key.decode().split("\n")[1] not in text
         assert NEW_PSK not in text
 
     def test_too_late(self, machine: Machine) -> None:
@@ -383,6 +403,24 @@ class TestRolledBack:
         assert f"{stray}: added" in result["differs"]
         assert held(machine) == before
 
+    @pytest.mark.parametrize(
+        "path", [SITE_B, "/etc/tunnelwright/lan.json", "/etc/tunnelwright/lan.nft"]
+    )
+    @pytest.mark.parametrize("asked", [True, False])
+    def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(
+        self, machine: Machine, path: str, asked: bool
+    ) -> None:
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        (machine.host.root / path[1:]).unlink()
+        os.mkfifo(machine.host.root / path[1:])
+        if asked:
+            assert f"{path}: changed" in checkpoint(machine, "rolled_back")["differs"]
+        else:
+            assert machine.time_passes() == 0
+        assert held(machine) == before
+
     def test_what_somebody_had_changed_by_hand_comes_back_as_it_was(self, machine: Machine) -> None:
         """The rules that are live are those of the file, be it ours or not."""
         machine.prepare(*GATEWAY)
@@ -444,6 +482,59 @@ class TestRolledBack:
         for text in said:
             assert PSK not in text
             assert NEW_PSK not in text
+
+
+class TestAnotherRun:
+    """It holds the lock when the rollback is due."""
+
+    @pytest.mark.parametrize("verb", ["timeout", "now"])
+    @pytest.mark.parametrize(
+        ("does", "told"), [(HANGS, "held {lock} and gave no sign of life"), (WORKS, "")]
+    )
+    def test_the_rollback_is_done(self, machine: Machine, verb: str, does: str, told: str) -> None:
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        changed(machine, CHANGES["values"])
+        lock = Path(f"{machine.host.root}.lock")
+        machine.host.systemd.active.discard(TIMER)
+        with Run(lock, does).wait_until_in() as run:
+            assert on_timeout.main(["rollback.pyz", verb]) == 0
+            assert run.process.wait(1) == (-signal.SIGTERM if told else 0)
+        assert held(machine) == before
+        errors = json.loads(machine.host.everything()[RECORD_FILE].data)["errors"]
+        assert len(errors) == bool(told)
+        assert told.format(lock=lock) in "".join(errors)
+        assert told.format(lock=lock) in machine.journal[-1]
+
+    def test_a_program_that_is_not_ours_is_left_alone(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        changed(machine, CHANGES["values"])
+        lock = Path(f"{machine.host.root}.lock")
+        lock.write_bytes(b"")
+        with lock.open() as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            assert machine.time_passes() == 0
+        assert held(machine) == before
+        record = json.loads(machine.host.everything()[RECORD_FILE].data)
+        assert record["errors"] == [
+            f"take {lock}: held by a program that is no run of this collection; went on without it"
+        ]
+
+    def test_a_lock_that_can_not_be_taken(self, machine: Machine) -> None:
+        machine.prepare(*GATEWAY)
+        before = held(machine)
+        checkpoint(machine)
+        changed(machine, CHANGES["values"])
+        lock = Path(f"{machine.host.root}.lock")
+        lock.unlink()
+        lock.mkdir()
+        assert machine.time_passes() == 0
+        assert held(machine) == before
+        (error,) = json.loads(machine.host.everything()[RECORD_FILE].data)["errors"]
+        assert error.startswith(f"take {lock}: Is a directory")
 
 
 class TestWithoutAPlan:

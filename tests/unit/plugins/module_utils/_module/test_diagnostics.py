@@ -9,6 +9,7 @@ That real tools understand what they are told is for tests/live/test_info.py to 
 
 from __future__ import annotations
 
+import os
 import typing as t
 from pathlib import Path
 
@@ -185,6 +186,11 @@ class TestConfiguration:
         assert "remote_addrs = 192.0.2.2" in text
         assert "secret = ********" in text
         assert "/etc/tunnelwright/lan.nft" in found
+
+    def test_a_pipe_is_not_waited_for(self, machine: Machine) -> None:
+        path = "/etc/swanctl/conf.d/road.conf"
+        os.mkfifo(machine.host.root / path[1:])
+        assert self.files(machine)[path] == f"read {path}: it is a pipe, not a regular file"
 
     def test_files_of_others(self, machine: Machine) -> None:
         path = machine.host.root / "etc/swanctl/conf.d/road.conf"

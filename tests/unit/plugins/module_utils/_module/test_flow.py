@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import os
 import typing as t
 
 import pytest
-from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.testing import patch_module_args
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import apply as applier
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import lock
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import flow
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
     PHASE1,
     PHASE2,
-    PUBKEY,
     RULE,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
@@ -363,74 +359,20 @@ class TestFailure:
         result = machine.run("ipsec_phase1", **PHASE1)
         assert result["msg"].startswith(f"{RECORD}: ")
 
+    def test_a_pipe_in_the_place_of_a_record(self, machine: Machine) -> None:
+        machine.prepare(LAN)
+        (machine.host.root / RECORD[1:]).unlink()
+        os.mkfifo(machine.host.root / RECORD[1:])
+        assert machine.run("ipsec_phase1", **PHASE1)["msg"] == (
+            f"{RECORD}: can't be read: it is a pipe, not a regular file; restore the file, or "
+            "remove it and run the module again"
+        )
+
     def test_algorithms(self, machine: Machine) -> None:
         machine.prepare(LAN)
         result = machine.run("ipsec_phase1", **PHASE1, encryption=[{"dh_group": 31}])
         assert "dh_group 31 (CURVE_25519)" in result["msg"]
         assert machine.host.log == []
-
-
-class TestCertificates:
-    @pytest.fixture(name="pem", autouse=True)
-    def _pem(self, machine: Machine) -> None:
-        for option in ("certificate", "private_key", "ca"):
-            self.place(machine, option, f"of {option}")
-        machine.prepare(LAN)
-
-    def place(self, machine: Machine, option: str, text: str) -> None:
-        path = machine.host.root / str(PUBKEY[option])[1:]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"-----BEGIN SOMETHING----- {text.replace(' ', '-')}")
-
-    def run(self, machine: Machine) -> list[str]:
-        return t.cast("list[str]", machine.run("ipsec_phase1", **{**PHASE1, **PUBKEY})["actions"])
-
-    def test_installed(self, machine: Machine) -> None:
-        assert [action for action in self.run(machine) if "pem" in action] == [
-            "write /etc/swanctl/x509/tunnelwright.site-b.pem",
-            "write /etc/swanctl/private/tunnelwright.site-b.pem",
-            "write /etc/swanctl/x509ca/tunnelwright.site-b.pem",
-            "load private key /etc/swanctl/private/tunnelwright.site-b.pem",
-        ]
-        assert machine.host.vici.private.keys() == {"of-private_key"}
-        assert self.run(machine) == []
-
-    def test_renewed(self, machine: Machine) -> None:
-        self.run(machine)
-        self.place(machine, "certificate", "renewed")
-        assert self.run(machine) == [
-            "load connection site-b with its children set aside",
-            "write /etc/swanctl/x509/tunnelwright.site-b.pem",
-            "load connection site-b",
-        ]
-        self.place(machine, "private_key", "renewed")
-        self.run(machine)
-        assert machine.host.vici.private.keys() == {"renewed"}
-
-    def test_other_modules_keep_the_copies(self, machine: Machine) -> None:
-        self.run(machine)
-        self.place(machine, "certificate", "renewed, but not yet asked for")
-        actions = machine.run("ipsec_phase2", **PHASE2)["actions"]
-        assert [action for action in actions if "pem" in action] == []
-        off = machine.run("ipsec_phase1", **PEER_NAMED, state="disabled")
-        assert "x509" not in str(off["actions"])
-        assert machine.host.vici.private.keys() == {"of-private_key"}
-        machine.run("ipsec_phase1", **PEER_NAMED, state="absent")
-        assert machine.host.vici.private == {}
-
-    def test_lost_copies_come_back_with_their_module(self, machine: Machine) -> None:
-        self.run(machine)
-        copy = "/etc/swanctl/x509/tunnelwright.site-b.pem"
-        machine.host.files.remove(copy)
-        machine.run("vpn_network", **NETWORK)
-        assert machine.host.files.read(copy) is None
-        assert f"write {copy}" in self.run(machine)
-        assert self.run(machine) == []
-
-    def test_missing(self, machine: Machine) -> None:
-        (machine.host.root / "etc/ssl/ca.pem").unlink()
-        result = machine.run("ipsec_phase1", **{**PHASE1, **PUBKEY})
-        assert result["msg"] == "phase 1 site-b: ca: /etc/ssl/ca.pem is missing or not a PEM file"
 
 
 class TestUserspace:
@@ -453,25 +395,3 @@ class TestUserspace:
         machine.run("vpn_network", **NETWORK)
         assert "kernel-libipsec" not in machine.host.vici.plugins()
         assert machine.run("ipsec_phase1", **PHASE1)["changed"] is False
-
-
-def test_runner_hands_over_what_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-
-    class Module:
-        def run_command(self, argv: list[str], **options: t.Any) -> tuple[int, str, str]:
-            calls.append((argv, options))
-            return 3, "out", "err"
-
-    runner = flow._runner(t.cast(t.Any, Module()))
-    assert runner(["nft", "-f", "-"], "table inet x") == (3, "out", "err")
-    english = {"LC_ALL": "C", "LANG": "C"}
-    options = {"data": "table inet x", "environ_update": english, "handle_exceptions": False}
-    assert calls == [(["nft", "-f", "-"], options)]
-
-
-def test_runner_says_which_program_there_is_not() -> None:
-    with patch_module_args({}):
-        runner = flow._runner(AnsibleModule({}))
-    with pytest.raises(HostError, match=r"^run no-such-program: No such file or directory$"):
-        runner(["no-such-program", "--hush"], "")

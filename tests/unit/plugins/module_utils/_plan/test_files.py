@@ -16,6 +16,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan impo
     Plan,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import File
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.pki import GATEWAY
 
 FILE, OTHER = File("/a", b"new\n"), File("/b", b"new\n")
 
@@ -32,6 +33,29 @@ def test_written_with_what_was_there_before(found: File | None, before: str) -> 
     plan = written((FILE,), host(*([found] if found else [])))
     assert plan.steps == (steps.WriteFile(FILE, found),)
     assert plan.differences == (Difference("/a", before, "new\n"),)
+
+
+@pytest.mark.parametrize("kind", ["x509", "x509ca"])
+@pytest.mark.parametrize(
+    "found",
+    [
+        GATEWAY.certificate + GATEWAY.key,
+        GATEWAY.certificate + b"password\n",
+        GATEWAY.certificate + b"".join(GATEWAY.key.splitlines()[1:-1]) + b"\n",
+    ],
+)
+def test_among_certificates_nothing_else_is_shown(kind: str, found: bytes) -> None:
+    path = f"/etc/swanctl/{kind}/tunnelwright.site-b.pem"
+    plan = written([File(path, GATEWAY.certificate)], host(File(path, found)))
+    shown = GATEWAY.certificate.decode()
+    assert plan.differences == (Difference(path, f"{shown}********\n", shown),)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_a_private_key_is_not_shown_whatever_its_mode(mode: int) -> None:
+    path = "/etc/swanctl/private/tunnelwright.site-b.pem"
+    plan = removed([File(path, b"")], host(File(path, GATEWAY.key, mode)))
+    assert plan.differences == (Difference(path, "********\n", ""),)
 
 
 def test_not_written_again() -> None:

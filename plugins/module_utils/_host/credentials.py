@@ -1,0 +1,137 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Certificates and private keys: of the files that a task names, what may be copied."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._errors import HostError, ModelError
+from .._model.connection import CREDENTIALS, IkeConnection
+from .._model.gateway import Gateway
+from .._render import pem_blocks
+from .._render.artefacts import Credentials, cleaned, credential_paths
+from .files import Files
+
+# More than a bundle of two hundred certificates has, in bytes.
+LARGEST = 2**20
+
+
+def installed_credentials(files: Files, gateway: Gateway) -> dict[str, Credentials]:
+    """The PEM contents of each phase 1 with certificates, as they are to lie in the copies.
+
+    A phase 1 whose copies are not all there is left out: its own module installs them again.
+    """
+    found = {
+        connection.name: _installed(files, connection)
+        for connection in gateway.connections.values()
+        if connection.authentication == "pubkey"
+    }
+    return {name: pem for name, pem in found.items() if pem is not None}
+
+
+def _installed(files: Files, connection: IkeConnection) -> Credentials | None:
+    copies = {option: files.look(path) for option, path in credential_paths(connection).items()}
+    data = {option: cleaned(copy).data for option, copy in copies.items() if copy is not None}
+    return Credentials(**data) if all(data.get(option) for option in CREDENTIALS) else None
+
+
+def given_credentials(
+    files: Files, connection: IkeConnection
+) -> tuple[Credentials, tuple[str, ...]]:
+    """What is to be copied of the files that the options of a phase 1 name, and warnings.
+
+    Raises ModelError for a file of which nothing can be copied.
+    """
+    data, warnings = {}, []
+    for option in CREDENTIALS:
+        given = _Given(option, str(getattr(connection, option)), f"phase 1 {connection.name}")
+        data[option] = given.take(files)
+        warnings += given.warnings
+    return Credentials(**data), tuple(warnings)
+
+
+class _Given:
+    """The file at ``path`` that ``option`` of ``subject`` names."""
+
+    def __init__(self, option: str, path: str, subject: str) -> None:
+        self.warnings: list[str] = []
+        self._option, self._path, self._subject = option, path, subject
+
+    def take(self, files: Files) -> bytes:
+        """The blocks that the option is about."""
+        data = self._read(files)
+        if self._option == "private_key":
+            return self._key(data)
+        return self._certificates(data)
+
+    def _read(self, files: Files) -> bytes:
+        try:
+            file = files.read(self._path, LARGEST)
+        except HostError as error:
+            raise self._refused(f"can't be read: {error.detail}") from None
+        if file is None:
+            raise self._refused("does not exist on this host")
+        if not file.data:
+            raise self._refused("is empty")
+        return file.data
+
+    def _certificates(self, data: bytes) -> bytes:
+        found = [block for block in pem_blocks.blocks(data) if block.is_certificate]
+        if not found:
+            raise self._lacks("certificate", data)
+        for number, block in enumerate(found, 1):
+            if block.content is None:
+                raise self._refused(f"is damaged: its certificate {number} can't be read")
+        self._warn(data, lambda block: block.is_certificate, "its certificates are")
+        return pem_blocks.certificates(data)
+
+    def _key(self, data: bytes) -> bytes:
+        keys = [block for block in pem_blocks.blocks(data) if block.whole and block.is_key]
+        if not keys:
+            raise self._lacks("private key", data)
+        if len(keys) > 1:
+            why = f"holds {len(keys)} private keys, of which strongSwan loads one"
+            raise self._refused(why, "a file with the private key of the certificate alone")
+        (key,) = keys
+        if key.encrypted:
+            why = "holds an encrypted private key, and the IKE daemon can't ask for the passphrase"
+            raise self._refused(why, "a decrypted one: openssl pkey -in FILE -out NEW")
+        if key.label not in pem_blocks.KEYS:
+            why = f"holds a private key that strongSwan does not load: {key.label}"
+            raise self._refused(why, f"one of the kinds {', '.join(pem_blocks.KEYS)}")
+        copied = pem_blocks.private_key(key)
+        if not copied:
+            raise self._refused("is damaged: its private key can't be read")
+        self._warn(data, lambda block: block == key, "its private key is")
+        return copied
+
+    def _warn(self, data: bytes, wanted: t.Callable[[pem_blocks.Block], bool], copied: str) -> None:
+        rest = pem_blocks.others(data, wanted)
+        if rest:
+            self.warnings.append(
+                f"{self._subject}: {self._option}: {self._path} also holds {rest}: only {copied} "
+                "copied, and the rest is left alone"
+            )
+
+    def _lacks(self, what: str, data: bytes) -> ModelError:
+        found = pem_blocks.others(data, lambda _block: False)
+        if not pem_blocks.blocks(data):
+            return self._refused("is no PEM file: no line in it begins a block")
+        return self._refused(f"holds no {what}, but {found or 'parameters of a key'}")
+
+    def _refused(self, why: str, legal: str = "") -> ModelError:
+        size = LARGEST // 2**20
+        legal = legal or f"{_LEGAL[self._option]}, a regular file of up to {size} MiB on this host"
+        return ModelError(self._option, self._path, why, legal, self._subject)
+
+
+_LEGAL = {
+    "certificate": "a PEM file with the certificate of this gateway",
+    "private_key": "a PEM file with the private key of the certificate",
+    "ca": "a PEM file with the certificate of the CA",
+}

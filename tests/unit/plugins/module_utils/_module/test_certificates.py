@@ -1,0 +1,319 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whole runs about phase 1 objects with certificates, on a machine in memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    NETWORK,
+    PHASE1,
+    PHASE2,
+    PUBKEY,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.pki import (
+    CA,
+    GATEWAY,
+    RENEWED,
+)
+
+STATE_FILE = "/var/lib/tunnelwright/checkpoint/state.json"
+NAMED = {"name": "site-b", "network": "lan"}
+CERTIFIED = {**PHASE1, **PUBKEY}
+COPY, KEY_COPY, CA_COPY = (
+    f"/etc/swanctl/{kind}/tunnelwright.site-b.pem" for kind in ("x509", "private", "x509ca")
+)
+# A line of the private key, which nobody may see.
+SECRET = GATEWAY.key.decode().split("\n")[1]
+
+
+@pytest.fixture(name="machine")
+def _with_files(machine: Machine) -> Machine:
+    place(machine, "certificate", GATEWAY.certificate)
+    place(machine, "private_key", GATEWAY.key)
+    place(machine, "ca", CA.certificate)
+    machine.prepare(("vpn_network", NETWORK))
+    return machine
+
+
+def given(machine: Machine, option: str) -> Path:
+    return machine.host.root / str(PUBKEY[option])[1:]
+
+
+def place(machine: Machine, option: str, data: bytes) -> None:
+    path = given(machine, option)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def copied(machine: Machine, path: str) -> bytes:
+    return (machine.host.root / path[1:]).read_bytes()
+
+
+def run(machine: Machine, module: str = "ipsec_phase1", **options: t.Any) -> dict[str, t.Any]:
+    """A run whose result shows nothing of the private key."""
+    result = machine.run(module, **(options or CERTIFIED))
+    assert SECRET not in json.dumps(result)
+    told = result.get("warnings", ())
+    return {**result, "warnings": [item["event"]["msg"] for item in told]}
+
+
+def pem_actions(result: dict[str, t.Any]) -> list[str]:
+    return [action for action in result["actions"] if "pem" in action]
+
+
+class TestCopies:
+    def test_installed(self, machine: Machine) -> None:
+        assert pem_actions(run(machine)) == [
+            f"write {COPY}",
+            f"write {KEY_COPY}",
+            f"write {CA_COPY}",
+            f"load private key {KEY_COPY}",
+        ]
+        assert machine.host.vici.private.keys() == {GATEWAY.id}
+        assert copied(machine, COPY) == GATEWAY.certificate
+        assert run(machine)["actions"] == []
+
+    def test_renewed(self, machine: Machine) -> None:
+        run(machine)
+        place(machine, "certificate", RENEWED.certificate)
+        place(machine, "private_key", RENEWED.key)
+        assert run(machine)["actions"] == [
+            f"unload private key {KEY_COPY}",
+            "load connection site-b with its children set aside",
+            f"write {COPY}",
+            f"write {KEY_COPY}",
+            f"load private key {KEY_COPY}",
+            "load connection site-b",
+        ]
+        assert machine.host.vici.private.keys() == {RENEWED.id}
+
+    def test_a_key_that_belongs_to_another_certificate(self, machine: Machine) -> None:
+        place(machine, "private_key", RENEWED.key)
+        assert run(machine)["msg"] == (
+            f"try private key {KEY_COPY} in the IKE daemon: it does not belong to the certificate; "
+            "nothing was changed"
+        )
+
+    def test_other_modules_keep_the_copies(self, machine: Machine) -> None:
+        run(machine)
+        place(machine, "certificate", RENEWED.certificate)
+        assert pem_actions(run(machine, "ipsec_phase2", **PHASE2)) == []
+        off = run(machine, **NAMED, state="disabled")
+        assert "x509" not in str(off["actions"])
+        assert machine.host.vici.private.keys() == {GATEWAY.id}
+        run(machine, **NAMED, state="absent")
+        assert machine.host.vici.private == {}
+
+    def test_lost_copies_come_back_with_their_module(self, machine: Machine) -> None:
+        run(machine)
+        machine.host.files.remove(COPY)
+        run(machine, "vpn_network", **NETWORK)
+        assert machine.host.files.read(COPY) is None
+        assert f"write {COPY}" in run(machine)["actions"]
+        assert run(machine)["actions"] == []
+
+    def test_a_pipe_in_the_place_of_a_copy_is_replaced(self, machine: Machine) -> None:
+        run(machine)
+        machine.host.files.remove(COPY)
+        os.mkfifo(machine.host.root / COPY[1:])
+        assert f"write {COPY}" in run(machine)["actions"]
+        assert copied(machine, COPY) == GATEWAY.certificate
+        assert run(machine)["actions"] == []
+
+
+BOTH = GATEWAY.certificate + GATEWAY.key
+REST = "only its certificates are copied, and the rest is left alone"
+
+
+class TestCombined:
+    """A file that holds more than its option is about."""
+
+    @pytest.mark.parametrize("data", [BOTH, GATEWAY.key + GATEWAY.certificate])
+    @pytest.mark.parametrize("check", [False, True])
+    def test_certificate_and_key_in_one_file(
+        self, machine: Machine, data: bytes, check: bool
+    ) -> None:
+        for option in ("certificate", "private_key"):
+            place(machine, option, data)
+        result = run(machine, check=check, **CERTIFIED)
+        assert result["warnings"] == [
+            f"phase 1 site-b: certificate: /etc/ssl/gw.pem also holds PRIVATE KEY: {REST}",
+            "phase 1 site-b: private_key: /etc/ssl/gw.key also holds CERTIFICATE: only its private "
+            "key is copied, and the rest is left alone",
+        ]
+        (shown,) = (item for item in result["diff"] if item["after_header"] == COPY)
+        assert shown["after"] == GATEWAY.certificate.decode()
+        if not check:
+            assert copied(machine, COPY) == GATEWAY.certificate
+            assert copied(machine, KEY_COPY) == GATEWAY.key
+            assert given(machine, "certificate").read_bytes() == data
+
+    def test_ca(self, machine: Machine) -> None:
+        place(machine, "ca", CA.certificate + CA.key + CA.crl + GATEWAY.certificate + b"notes")
+        result = run(machine)
+        assert result["warnings"] == [
+            f"phase 1 site-b: ca: /etc/ssl/ca.pem also holds PRIVATE KEY, X509 CRL and text: {REST}"
+        ]
+        assert copied(machine, CA_COPY) == CA.certificate + GATEWAY.certificate
+        assert CA.key.decode().split("\n")[1] not in json.dumps(result)
+
+
+class TestConnectionsOfOthers:
+    """What accepts certificates of our CA is named by each task that has to do with it."""
+
+    TOLD = (
+        "connection {}, accepts every certificate of the CA of phase 1 site-b, too: strongSwan "
+        "trusts a CA for all connections, and this one does not say which CA it means; set ca_id, "
+        "cacerts or certs in its section remote"
+    )
+    ADMIN = TOLD.format("admin, which this collection did not make")
+    ROAD = (
+        TOLD.format("road of swanctl_conf")
+        .replace("conf, accepts", "conf accepts")
+        .replace("ca_id, cacerts or certs", "ca_id")
+    )
+    ADVANCED: t.ClassVar = {
+        "network": "lan",
+        "configuration_mode": "advanced",
+        "swanctl_conf": "connections {\nroad {\nremote {\nauth = pubkey\n}\n}\n}\n",
+    }
+
+    def admin(self, machine: Machine, **remote: t.Any) -> None:
+        section = {"remote_addrs": ["192.0.2.9"], "remote": {"auth": "pubkey", **remote}}
+        machine.host.vici.conns["admin"] = section
+
+    def test_named(self, machine: Machine) -> None:
+        self.admin(machine)
+        for check in (True, False):
+            assert run(machine, check=check, **CERTIFIED)["warnings"] == [self.ADMIN]
+        assert run(machine)["warnings"] == [self.ADMIN]
+        assert run(machine, "ipsec_phase2", **PHASE2)["warnings"] == [self.ADMIN]
+        assert run(machine, "ipsec_info", network="lan")["warnings"] == [self.ADMIN]
+        assert run(machine, "vpn_network", **NETWORK)["warnings"] == []
+        off = {**NAMED, "state": "disabled"}
+        assert run(machine, **off)["warnings"] == [self.ADMIN]
+        assert run(machine, **{**NAMED, "state": "absent"})["warnings"] == []
+        assert run(machine, "ipsec_info", network="lan")["warnings"] == []
+
+    def test_not_when_it_names_its_ca(self, machine: Machine) -> None:
+        self.admin(machine, cacerts=[b"admin"])
+        assert run(machine)["warnings"] == []
+        assert run(machine, "ipsec_info", network="lan")["warnings"] == []
+
+    def test_swanctl_conf(self, machine: Machine) -> None:
+        run(machine)
+        assert run(machine, "ipsec_settings", **self.ADVANCED)["warnings"] == [self.ROAD]
+        assert run(machine)["warnings"] == [self.ROAD]
+        assert run(machine, "ipsec_info", network="lan")["warnings"] == [self.ROAD]
+
+
+class TestUpgrade:
+    """A host where an earlier version has copied whole files."""
+
+    @pytest.fixture(name="machine")
+    def _old(self, machine: Machine) -> Machine:
+        place(machine, "certificate", BOTH)
+        run(machine)
+        machine.prepare(("ipsec_phase2", PHASE2))
+        copy = machine.host.root / COPY[1:]
+        copy.write_bytes(BOTH)
+        assert copy.stat().st_mode & 0o7777 == 0o644
+        machine.host.vici.up = {"site-b": {"net"}}
+        return machine
+
+    SHOWN = f"{GATEWAY.certificate.decode()}********\n"
+    OPEN = (
+        f"{COPY} has a private key in it that every user of this host could read: replace the key "
+        "and its certificate"
+    )
+
+    @pytest.mark.parametrize(
+        ("module", "options"), [("ipsec_phase1", CERTIFIED), ("ipsec_phase2", PHASE2)]
+    )
+    @pytest.mark.parametrize("check", [False, True])
+    def test_the_next_run_cleans_it(
+        self, machine: Machine, module: str, options: dict[str, t.Any], check: bool
+    ) -> None:
+        result = run(machine, module, check=check, **options)
+        assert result["actions"] == [f"write {COPY}"]
+        assert result["impact"] == "none"
+        assert result["diff"] == [
+            {
+                "before_header": COPY,
+                "after_header": COPY,
+                "before": self.SHOWN,
+                "after": GATEWAY.certificate.decode(),
+            }
+        ]
+        assert self.OPEN in result["warnings"]
+        if not check:
+            assert copied(machine, COPY) == GATEWAY.certificate
+            assert run(machine, module, **options)["actions"] == []
+
+    def test_removed(self, machine: Machine) -> None:
+        result = run(machine, **NAMED, state="absent")
+        assert f"remove {COPY}" in result["actions"]
+        assert self.OPEN in result["warnings"]
+
+    def test_info_names_it(self, machine: Machine) -> None:
+        result = run(machine, "ipsec_info", phase1="site-b")
+        (phase1,) = result["ipsec_info"]["phase1"]
+        assert phase1["drift"] == [
+            {
+                "what": COPY,
+                "found": self.SHOWN.strip(),
+                "wanted": GATEWAY.certificate.decode().strip(),
+            }
+        ]
+        assert result["warnings"] == [self.OPEN]
+
+    @pytest.mark.parametrize("asked", [True, False])
+    def test_a_rollback_does_not_bring_the_key_back(self, machine: Machine, asked: bool) -> None:
+        run(machine, "ipsec_checkpoint", state="started")
+        # Where it belongs, and nowhere else.
+        assert copied(machine, STATE_FILE).decode().count(SECRET) == 1
+        assert run(machine, "ipsec_checkpoint", state="started")["differs"] == []
+        run(machine)
+        run(machine, "ipsec_phase1", **{**CERTIFIED, "lifetime": 2})
+        assert run(machine, "ipsec_checkpoint", state="started")["changed"] is False
+        if asked:
+            run(machine, "ipsec_checkpoint", state="rolled_back")
+        else:
+            assert machine.time_passes() == 0
+        assert copied(machine, COPY) == GATEWAY.certificate
+        assert run(machine)["actions"] == []
+
+    def test_diagnostics(self, machine: Machine) -> None:
+        """Wherever it stands."""
+        conf = "/etc/swanctl/conf.d/admin.conf"
+        (machine.host.root / conf[1:]).write_text(
+            f'connections {{ x {{ description = "{GATEWAY.key.decode()}"\n }} }}\n'
+        )
+        nft = "/etc/tunnelwright/lan.nft"
+        (machine.host.root / nft[1:]).write_bytes(BOTH)
+        result = run(machine, "ipsec_diagnostics", query="configuration")
+        files = result["ipsec_diagnostics"]["files"]
+        assert 'description = "********' in files[conf]
+        assert files[nft] == self.SHOWN
+
+
+class TestRefused:
+    @pytest.mark.parametrize("option", ["certificate", "private_key", "ca"])
+    def test_a_pipe_is_not_waited_for(self, machine: Machine, option: str) -> None:
+        given(machine, option).unlink()
+        os.mkfifo(given(machine, option))
+        result = run(machine)
+        assert result["msg"].startswith(
+            f"phase 1 site-b: {option}: {str(PUBKEY[option])!r} can't be read: it is a pipe, not a "
+            "regular file; legal: a PEM file with the "
+        )
+        assert machine.host.log == []
