@@ -18,7 +18,7 @@ from . import proposals, selectors
 from .direction import Direction, selectors_text
 from .findings import Finding
 from .ike import IkeOutcome
-from .selectors import Networks
+from .selectors import Selectors
 
 Findings = t.Iterator[Finding]
 
@@ -37,8 +37,8 @@ class ChildOutcome:
     mode: str = "tunnel"
     proposal: Proposal | None = None
     rekey: Proposal | None = None
-    ours: Networks = ()
-    theirs: Networks = ()
+    ours: Selectors = ()
+    theirs: Selectors = ()
 
     @property
     def up(self) -> bool:
@@ -98,7 +98,7 @@ def _prevents(finding: Finding) -> bool:
     return finding.severity == "error" and finding.code != "pfs_mismatch"
 
 
-def _offered(direction: Direction, version: int, child: ChildSa) -> tuple[Networks, Networks]:
+def _offered(direction: Direction, version: int, child: ChildSa) -> tuple[Selectors, Selectors]:
     """Local and remote selectors, which are one pair in IKEv1."""
     local = selectors.effective(
         child, child.local_network, _host(direction, "initiator"), offered=True
@@ -111,7 +111,7 @@ def _offered(direction: Direction, version: int, child: ChildSa) -> tuple[Networ
 
 def _configured(
     direction: Direction, child: ChildSa, *, offered: bool
-) -> tuple[Networks, Networks]:
+) -> tuple[Selectors, Selectors]:
     """Local and remote selectors of a child of the responder."""
     local = selectors.effective(
         child, child.local_network, _host(direction, "responder"), offered=offered
@@ -128,7 +128,7 @@ def _host(direction: Direction, role: str) -> t.Any:
     return selectors.host_of(address, role)
 
 
-def _answering(direction: Direction, ours: Networks, theirs: Networks) -> ChildSa | None:
+def _answering(direction: Direction, ours: Selectors, theirs: Selectors) -> ChildSa | None:
     """The child whose selectors fit best, the first of equals; nothing else counts for charon."""
     best, rating = None, 0
     for child in direction.responder.children:
@@ -191,7 +191,7 @@ def _modes(meeting: _Meeting) -> Findings:
         yield meeting.direction.phase2(code, meeting.both, "mode", values)
 
 
-def _data_plane(meeting: _Meeting, carried: tuple[Networks, Networks]) -> Findings:
+def _data_plane(meeting: _Meeting, carried: tuple[Selectors, Selectors]) -> Findings:
     direction = meeting.direction
     protocols = meeting.child.protocol, meeting.answering.protocol
     if "ah" in protocols and direction.encapsulated:
@@ -218,7 +218,7 @@ def _incapable(meeting: _Meeting) -> str:
     return "mode" if meeting.mode == "transport" else ""
 
 
-def _narrowing(meeting: _Meeting, carried: tuple[Networks, Networks]) -> Findings:
+def _narrowing(meeting: _Meeting, carried: tuple[Selectors, Selectors]) -> Findings:
     """What a side has and the tunnel does not carry."""
     ours, theirs = (selectors.shown(item) for item in carried)
     direction, both = meeting.direction, meeting.both
@@ -239,7 +239,7 @@ def _narrowing(meeting: _Meeting, carried: tuple[Networks, Networks]) -> Finding
         yield direction.phase2("selectors_narrowed", both, "remote_network", values, carried=text)
 
 
-def _told(networks: Networks) -> list[str]:
+def _told(networks: Selectors) -> list[str]:
     return [str(item) for item in networks]
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 import typing as t
 
 from .._errors import HostError
+from .._model.selector import PROTOCOLS
 from .._render.blocks import (
     ALLOW_PRIORITY,
     ANY_SOURCE_PRIORITY,
@@ -28,7 +30,7 @@ from .command import Run, json_output, last_words, output
 
 # A policy as ``ip xfrm policy list`` shows it. Only ours have one of these priorities.
 _POLICY = re.compile(
-    r"^src (\S+) dst (\S+)(?: proto \S+ type (\d+))? *\n"
+    r"^src (\S+) dst (\S+)((?: (?:proto \S+|[sd]port \d+|type \d+))*) *\n"
     rf"\tdir (in|fwd|out) .*\bpriority ({BLOCK_PRIORITY}|{ALLOW_PRIORITY}) ",
     re.MULTILINE,
 )
@@ -80,9 +82,9 @@ class Blocks:
         if status != 0:
             # A kernel without IPsec has none; a failure for another reason shows when one is added.
             return
-        for source, destination, icmp, direction, priority in _POLICY.findall(listed):
+        for source, destination, service, direction, priority in _POLICY.findall(listed):
             kind = "block" if int(priority) == BLOCK_PRIORITY else "allow"
-            yield Block(kind, source, destination, direction, icmp)
+            yield Block(kind, source, destination, direction, tuple(_words(service.split())))
 
     def _routes(self) -> t.Iterator[Block]:
         for version, everything in (("-4", "0.0.0.0/0"), ("-6", "::/0")):
@@ -105,6 +107,15 @@ class Blocks:
                     length = item.get("srclen")
                     network = f"{source}/{length}" if length is not None else source
                     yield Block("rule", everything if source == "all" else _network(network))
+
+
+def _words(listed: t.Sequence[str]) -> t.Iterator[str]:
+    """The words of a service, with the number of a protocol that is listed by its name."""
+    for before, word in zip(("", *listed), listed):
+        if before != "proto" or word.isdigit():
+            yield word
+        else:
+            yield str(PROTOCOLS.get(word) or socket.getprotobyname(word))
 
 
 def _network(text: str) -> str:

@@ -59,8 +59,8 @@ def prepare(
             (
                 str(item)
                 for item in own
-                for network in tunnel.child.local_network
-                if item.version == address.version and item in network
+                for selector in tunnel.child.local_network
+                if item.version == address.version and selector.allows_echo(item)
             ),
             "",
         )
@@ -77,16 +77,24 @@ def prepare(
 
 def _carrier(tunnels: tuple[Tunnel, ...], address: IPAddress) -> Tunnel:
     for tunnel in tunnels:
-        networks = tunnel.child.remote_network
-        gateway = tunnel.connection.peer_address
-        if any(address in network for network in networks) or (not networks and address == gateway):
+        selectors = tunnel.child.remote_network
+        dynamic = not selectors and address == tunnel.connection.peer_address
+        if dynamic or any(item.allows_echo(address) for item in selectors):
             return tunnel
-    carried = [str(item) for tunnel in tunnels for item in tunnel.child.remote_network]
+    selectors = tuple(item for tunnel in tunnels for item in tunnel.child.remote_network)
+    carried = ", ".join(map(str, selectors))
+    if any(address in item.network for item in selectors):
+        raise ModelError(
+            "probe",
+            str(address),
+            f"can't be sent: a probe is an ICMP echo request, and the tunnels carry {carried}",
+            "a test of that service itself",
+        )
     raise ModelError(
         "probe",
         str(address),
         "is in no remote_network of the tunnels that are meant",
-        f"an address in {', '.join(carried)}" if carried else "the address of the peer",
+        f"an address in {carried}" if carried else "the address of the peer",
     )
 
 

@@ -17,6 +17,7 @@ from . import checks, lifetime
 from .checks import IPNetwork
 from .options import Options, field_values, list_of, option_values, plain
 from .proposal import DEFAULT_AH, DEFAULT_ESP, Proposal, Use, check_proposal
+from .selector import ANY_SERVICE, TrafficSelector
 
 MODES = ("tunnel", "transport")
 PROTOCOLS = ("esp", "ah")
@@ -32,8 +33,8 @@ class ChildSa:
     network: str
     description: str = ""
     mode: str = "tunnel"
-    local_network: tuple[IPNetwork, ...] = ()
-    remote_network: tuple[IPNetwork, ...] = ()
+    local_network: tuple[TrafficSelector, ...] = ()
+    remote_network: tuple[TrafficSelector, ...] = ()
     protocol: str = "esp"
     lifetime: int = 1
     lifetime_unit: str = "hours"
@@ -86,13 +87,13 @@ class ChildSa:
         return lifetime.in_seconds("lifetime", self.lifetime, self.lifetime_unit)
 
     @property
-    def selector_pairs(self) -> tuple[tuple[IPNetwork, IPNetwork], ...]:
-        """Each (local, remote) pair of one IP version that this child carries."""
+    def selector_pairs(self) -> tuple[tuple[TrafficSelector, TrafficSelector], ...]:
+        """Each (local, remote) pair of one IP version and protocol that this child carries."""
         return tuple(
             (local, remote)
             for local in self.local_network
             for remote in self.remote_network
-            if local.version == remote.version
+            if local.fits(remote)
         )
 
 
@@ -140,25 +141,56 @@ def _check_selectors(child: ChildSa, versions: frozenset[int]) -> None:
                 "holds several networks, of which IKEv1 negotiates only the first",
                 "one network per phase 2, or key_exchange ikev2 in the phase 1",
             )
-        check_disjoint(option, networks)
+        _check_disjoint(option, networks)
     if child.local_network and child.remote_network and not child.selector_pairs:
         raise ModelError(
             "remote_network",
             plain(child.remote_network),
-            "shares no IP version with local_network",
+            "shares no IP version, or no protocol, with local_network",
             "IPv4 networks on both sides, IPv6 networks on both sides, or both",
         )
+    _check_not_itself(child)
 
 
-def _check_transport(option: str, networks: tuple[IPNetwork, ...]) -> None:
+def _check_not_itself(child: ChildSa) -> None:
+    """A packet to a host on this side never comes to the gateway, or is not for the tunnel."""
+    for local, remote in child.selector_pairs:
+        if local.network == remote.network:
+            raise ModelError(
+                "remote_network",
+                str(remote),
+                "is in local_network too: packets to it stay on this side",
+                "a local_network of other addresses, that a vpn_rule with action translate gives "
+                "to the hosts of this side, one to one",
+            )
+
+
+def _check_transport(option: str, selectors: tuple[TrafficSelector, ...]) -> None:
     # RFC 7296 section 2.23.1 and charon: in transport mode the selectors are the two peers.
+    networks = [selector.network for selector in selectors]
     if any(network.prefixlen != network.max_prefixlen for network in networks):
         raise ModelError(
             option,
-            plain(networks),
+            plain(selectors),
             "can't be used in mode transport, which protects the two gateways themselves",
             "nothing, host addresses (/32 or /128), or mode tunnel",
         )
+
+
+def _check_disjoint(option: str, selectors: tuple[TrafficSelector, ...]) -> None:
+    """Raises ModelError naming two that overlap."""
+    if all(selector.service == ANY_SERVICE for selector in selectors):
+        check_disjoint(option, tuple(selector.network for selector in selectors))
+        return
+    for index, first in enumerate(selectors):
+        for second in selectors[index + 1 :]:
+            if first.overlaps(second):
+                raise ModelError(
+                    option,
+                    plain(selectors),
+                    f"names {first} and {second}, which overlap",
+                    "disjoint networks, protocols or ports",
+                )
 
 
 def check_disjoint(option: str, networks: tuple[IPNetwork, ...]) -> None:
@@ -192,8 +224,8 @@ _CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
     "network": checks.network_name,
     "description": checks.description,
     "mode": lambda option, value: checks.one_of(option, value, MODES),
-    "local_network": list_of(checks.ip_network),
-    "remote_network": list_of(checks.ip_network),
+    "local_network": list_of(TrafficSelector.parse),
+    "remote_network": list_of(TrafficSelector.parse),
     "protocol": lambda option, value: checks.one_of(option, value, PROTOCOLS),
     "lifetime_unit": _lifetime_unit,
     "state": lambda option, value: checks.one_of(option, value, STATES),

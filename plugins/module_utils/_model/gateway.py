@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._errors import ModelError
-from .child import ChildSa, overlap
+from .child import ChildSa
 from .connection import IkeConnection
 from .keys import intrusion
 from .network import VpnNetwork
@@ -304,7 +304,8 @@ def _check_no_overlap(child: ChildSa, other: ChildSa) -> None:
         return
     for local, remote in child.selector_pairs:
         for other_local, other_remote in other.selector_pairs:
-            if overlap(local, other_local) and overlap(remote, other_remote):
+            same = local.overlaps(other_local) and remote.overlaps(other_remote)
+            if same and local.fits(other_remote) and remote.fits(other_local):
                 raise ModelError(
                     "remote_network",
                     str(remote),

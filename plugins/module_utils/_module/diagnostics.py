@@ -228,7 +228,7 @@ def _in_the_clear(subject: Subject) -> str:
     """Traffic that is to go through the tunnel, or that of the network."""
     if subject.phase1 is not None:
         pairs = [
-            f"(net {local} and net {remote})"
+            f"(net {local.network} and net {remote.network})"
             for child in subject.phase1.children
             for local, remote in child.selector_pairs
         ]

@@ -9,7 +9,8 @@
 A flush of nftables removes no IPsec policy and no route. In the kernel's data plane, a block is an
 IPsec policy of the lowest precedence: it matches where charon has no policy. In the userspace data
 plane, a block is an unreachable route: the kernel looks it up after the routes of charon, in a
-table of its own that a routing rule leads to.
+table of its own that a routing rule leads to. Like a route of charon, it is for all traffic to a
+network, whatever the ports and protocols of the selectors.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._model.checks import IPNetwork
+from .._model.selector import ALL_PORTS
 from .nft_guard import guarded, is_internet
-from .nft_match import NetworkRules, Tunnel, on_this_side
+from .nft_match import NetworkRules, Services, Tunnel, on_this_side
 from .nft_rules import common
 from .routes import PROTOCOL
 
@@ -34,7 +36,7 @@ _MARK = ("mark", "0", "mask", "0x80000000")
 TABLE, RULE_PRIORITY, ANY_SOURCE_PRIORITY = 116, 230, 231
 
 # ICMPv6 types of neighbor solicitation and neighbor advertisement (RFC 4861 section 4).
-_NEIGHBOR_DISCOVERY = ("135", "136")
+_NEIGHBOR_DISCOVERY = (("proto", "58", "type", "135"), ("proto", "58", "type", "136"))
 
 # The greatest metric that there is.
 LAST_METRIC = 4294967295
@@ -48,22 +50,23 @@ class Block:
 
     A route that is the last resort lies in the main table, and gives way to any other. Networks are
     in CIDR form, and empty where the kind has none. ``direction`` is that of a policy:
-    out, fwd or in. ``icmp`` is the ICMPv6 type that a policy is for, empty for all traffic.
+    out, fwd or in. ``service`` has the words of ``ip xfrm policy`` for the traffic that a policy is
+    for, such as ``proto 6 dport 443``; none for all traffic.
     """
 
     kind: str
     source: str = ""
     destination: str = ""
     direction: str = ""
-    icmp: str = ""
+    service: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.kind == "rule":
             return f"rule for packets from {self.source}"
         if self.kind in ROUTES:
             return f"{self.kind} route to {self.destination}"
-        what = f", ICMPv6 type {self.icmp}" if self.icmp else ""
-        return f"{self.kind} policy {self.direction} {self.source} to {self.destination}{what}"
+        what = " ".join((self.source, "to", self.destination, *self.service))
+        return f"{self.kind} policy {self.direction} {what}"
 
     @property
     def version(self) -> int:
@@ -72,8 +75,8 @@ class Block:
     @property
     def selector(self) -> tuple[str, ...]:
         """The words of ``ip xfrm policy`` that name a policy."""
-        icmp = ("proto", "58", "type", self.icmp) if self.icmp else ()
-        return ("src", self.source, "dst", self.destination, *icmp, "dir", self.direction)
+        ends = ("src", self.source, "dst", self.destination)
+        return (*ends, *self.service, "dir", self.direction)
 
     @property
     def priority(self) -> str:
@@ -138,7 +141,7 @@ def cleartext_blocks(rules: NetworkRules, on_link: IPNetwork | None = None) -> t
     pairs = list(guarded(rules))
     if not rules.userspace:
         pairs += [
-            Tunnel(pair.label, pair.local, pair.remote)
+            Tunnel(pair.label, pair.local, pair.remote, services=pair.services)
             for pair in rules.hosts
             if pair.local is not None
         ]
@@ -170,21 +173,38 @@ def _opposite(block: Block) -> Block:
 
 
 def _policies(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[Block]:
-    yield from _both_ways("block", tunnel.local, tunnel.remote)
+    services = tunnel.services
+    if not services.exact:
+        # A policy has one port or all of them.
+        return
+    yield from _both_ways("block", tunnel.local, tunnel.remote, services)
     for network in on_this_side(rules, tunnel):
-        yield from _both_ways("allow", tunnel.local, network)
+        yield from _both_ways("allow", tunnel.local, network, services)
     for near, far in _admitted(rules, tunnel):
-        yield from _both_ways("allow", near, far)
-    if tunnel.local.prefixlen == 128:
-        for icmp in _NEIGHBOR_DISCOVERY:
-            yield Block("allow", str(tunnel.local), str(tunnel.remote), "out", icmp)
-            yield Block("allow", str(tunnel.remote), str(tunnel.local), "in", icmp)
+        yield from _both_ways("allow", near, far, services)
+    if tunnel.local.prefixlen == 128 and services.protocol in (0, 58):
+        for service in _NEIGHBOR_DISCOVERY:
+            yield Block("allow", str(tunnel.local), str(tunnel.remote), "out", service)
+            yield Block("allow", str(tunnel.remote), str(tunnel.local), "in", service)
 
 
-def _both_ways(kind: str, local: IPNetwork, remote: IPNetwork) -> t.Iterator[Block]:
-    yield Block(kind, str(local), str(remote), "out")
+def _both_ways(
+    kind: str, local: IPNetwork, remote: IPNetwork, services: Services
+) -> t.Iterator[Block]:
+    yield Block(kind, str(local), str(remote), "out", _words(services, inwards=False))
     for direction in ("fwd", "in"):
-        yield Block(kind, str(remote), str(local), direction)
+        yield Block(kind, str(remote), str(local), direction, _words(services, inwards=True))
+
+
+def _words(services: Services, *, inwards: bool) -> tuple[str, ...]:
+    """The service in the words of ``ip xfrm policy``."""
+    if not services.protocol:
+        return ()
+    ends = (("sport", services.local), ("dport", services.remote))
+    if inwards:
+        ends = (("sport", services.remote), ("dport", services.local))
+    ports = [(end, str(item.ports[0])) for end, item in ends if item.ports != ALL_PORTS]
+    return ("proto", str(services.protocol), *(word for pair in ports for word in pair))
 
 
 def _routes(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[Block]:

@@ -60,9 +60,9 @@ def child_section(child: ChildSa, connection: IkeConnection, settings: IpsecSett
     section: dict[str, Value] = {"mode": child.mode}
     # Without a selector charon takes `dynamic`, the addresses of the two peers.
     if child.local_network:
-        section["local_ts"] = tuple(str(network) for network in child.local_network)
+        section["local_ts"] = tuple(item.by_number for item in child.local_network)
     if child.remote_network:
-        section["remote_ts"] = tuple(str(network) for network in child.remote_network)
+        section["remote_ts"] = tuple(item.by_number for item in child.remote_network)
     section[f"{child.protocol}_proposals"] = tuple(item.keyword() for item in child.encryption)
     section.update(_child_times(child, connection))
     section["start_action"] = _START_ACTION[connection.connection_behavior]

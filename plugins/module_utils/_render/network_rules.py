@@ -17,7 +17,8 @@ from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.rule import VpnRule
-from .nft_match import HostPair, NetworkRules, Tunnel
+from .._model.selector import ANY_SERVICE, TrafficSelector
+from .nft_match import HostPair, NetworkRules, Services, Tunnel
 
 _Child = tuple[IkeConnection, ChildSa]
 
@@ -66,7 +67,12 @@ def _is_of_guard(rule: VpnRule) -> bool:
 def _selectors(children: t.Iterable[_Child]) -> tuple[Tunnel, ...]:
     """The selectors of phase 2 objects in tunnel mode."""
     return tuple(
-        Tunnel(f"{connection.name}/{child.name}", local, remote)
+        Tunnel(
+            f"{connection.name}/{child.name}",
+            local.network,
+            remote.network,
+            services=Services(local.service, remote.service),
+        )
         for connection, child in children
         if child.mode == "tunnel"
         for local, remote in child.selector_pairs
@@ -76,18 +82,23 @@ def _selectors(children: t.Iterable[_Child]) -> tuple[Tunnel, ...]:
 def _host_pairs(children: t.Iterable[_Child]) -> tuple[HostPair, ...]:
     """The selectors of phase 2 objects in transport mode, where the peer's address is known."""
     return tuple(
-        HostPair(f"{connection.name}/{child.name}", local, remote)
+        HostPair(
+            f"{connection.name}/{child.name}",
+            local.network if local else None,
+            remote.network,
+            Services(local.service if local else ANY_SERVICE, remote.service),
+        )
         for connection, child in children
         if child.mode == "transport"
         for remote in child.remote_network or _host(connection.peer_address)
         for local in child.local_network or _host(connection.local_address) or (None,)
-        if local is None or local.version == remote.version
+        if local is None or local.fits(remote)
     )
 
 
-def _host(address: IPAddress | str | None) -> tuple[t.Any, ...]:
-    """The network of one address, if there is one."""
-    return () if address is None else (ip_network(address),)
+def _host(address: IPAddress | str | None) -> tuple[TrafficSelector, ...]:
+    """All traffic of one address, if there is one."""
+    return () if address is None else (TrafficSelector(ip_network(address)),)
 
 
 def _peers(connections: t.Sequence[IkeConnection]) -> tuple[IPAddress, ...] | None:

@@ -202,6 +202,7 @@ def _clamps(rules: NetworkRules, *, inwards: bool) -> tuple[Rule, ...]:
             tunnel.label,
         )
         for tunnel in rules.tunnels
+        if tunnel.services.may_be("tcp")
     )
 
 

@@ -138,9 +138,11 @@ def _host_leak(rules: NetworkRules, pair: HostPair) -> Rule:
 
 def _between(pair: HostPair, remote_end: str, local_end: str) -> str:
     ip = IP[pair.remote.version]
+    service = pair.services.match(inwards=remote_end == "saddr")
+    local = f"{ip} {local_end} {pair.local}"
     if pair.local is None:
-        return f"{ip} {remote_end} {pair.remote} fib {local_end} type local"
-    return f"{ip} {remote_end} {pair.remote} {ip} {local_end} {pair.local}"
+        local = f"fib {local_end} type local"
+    return f"{ip} {remote_end} {pair.remote} {local}{service}"
 
 
 def _missed(rules: NetworkRules) -> tuple[Rule, ...]:

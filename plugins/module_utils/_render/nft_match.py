@@ -16,6 +16,7 @@ from .._model.checks import IPAddress, IPNetwork
 from .._model.child import overlap
 from .._model.network import ForeignChain
 from .._model.rule import VpnRule
+from .._model.selector import ALL_PORTS, ANY_SERVICE, WITH_PORTS, Service
 from .nft_text import set_of
 
 # What kernel-libipsec names its TUN device.
@@ -32,6 +33,52 @@ _LINK_SCOPE: dict[int, tuple[IPNetwork, ...]] = {
 
 
 @dataclass(frozen=True)
+class Services:
+    """The service of the selector at each end of a tunnel. They have the same protocol, or none."""
+
+    local: Service = ANY_SERVICE
+    remote: Service = ANY_SERVICE
+
+    @property
+    def protocol(self) -> int:
+        """The number of the IP protocol, 0 for any."""
+        return self.local.protocol or self.remote.protocol
+
+    @property
+    def exact(self) -> bool:
+        """Whether each end has one port or all of them."""
+        ports = self.local.ports, self.remote.ports
+        return all(item == ALL_PORTS or item[0] == item[1] for item in ports)
+
+    def match(self, *, inwards: bool) -> str:
+        """The match of the packets in one direction; a blank is in front."""
+        if not self.protocol:
+            return ""
+        ends = {"sport": self.local.ports, "dport": self.remote.ports}
+        if inwards:
+            ends = {"sport": self.remote.ports, "dport": self.local.ports}
+        header = _HEADERS.get(self.protocol, "th")
+        words = [f"{header} {end} {_ports(ports)}" for end, ports in ends.items()]
+        limits = [word for word, ports in zip(words, ends.values()) if ports != ALL_PORTS]
+        return "".join(f" {word}" for word in (f"meta l4proto {self.protocol}", *limits))
+
+    def may_be(self, protocol: str) -> bool:
+        """Whether the traffic can be that of a ``vpn_rule`` for a protocol."""
+        return not self.protocol or protocol == "any" or self.protocol in _RULE_PROTOCOLS[protocol]
+
+
+ANY_SERVICES = Services()
+
+_HEADERS = {number: name for name, number in WITH_PORTS.items()}
+_RULE_PROTOCOLS = {"tcp": (6,), "udp": (17,), "icmp": (1, 58)}
+
+
+def _ports(ports: tuple[int, int]) -> str:
+    first, last = ports
+    return str(first) if first == last else f"{first}-{last}"
+
+
+@dataclass(frozen=True)
 class Tunnel:
     """One pair of traffic selectors in tunnel mode; ``label`` is ``<phase 1>/<phase 2>``.
 
@@ -42,6 +89,7 @@ class Tunnel:
     local: IPNetwork
     remote: IPNetwork
     beside: tuple[IPNetwork, ...] = ()
+    services: Services = ANY_SERVICES
 
 
 @dataclass(frozen=True)
@@ -54,6 +102,7 @@ class HostPair:
     label: str
     local: IPNetwork | None
     remote: IPNetwork
+    services: Services = ANY_SERVICES
 
 
 @dataclass(frozen=True)
@@ -89,8 +138,9 @@ def traffic(rules: NetworkRules, tunnel: Tunnel, *, inwards: bool) -> str:
 
 
 def to_remote(rules: NetworkRules, tunnel: Tunnel) -> str:
-    """The match of what a tunnel is for, by the destination alone."""
-    destination = f"{IP[tunnel.remote.version]} daddr {tunnel.remote}"
+    """The match of what a tunnel is for, by the destination, whatever the source."""
+    service = tunnel.services.match(inwards=False)
+    destination = f"{IP[tunnel.remote.version]} daddr {tunnel.remote}{service}"
     return f"{destination}{_apart_from_own(rules, tunnel, inwards=False)}"
 
 
@@ -99,7 +149,8 @@ def selector(tunnel: Tunnel, *, inwards: bool) -> str:
     if inwards:
         source, destination = destination, source
     ip = IP[tunnel.local.version]
-    return f"{ip} saddr {source} {ip} daddr {destination}"
+    service = tunnel.services.match(inwards=inwards)
+    return f"{ip} saddr {source} {ip} daddr {destination}{service}"
 
 
 def protected(rules: NetworkRules, *, inwards: bool) -> str:

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import ipaddress
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._model.checks import IPNetwork
 from .._model.child import overlap
 from .._model.rule import FILTERS, Ports, VpnRule
-from .nft_match import IP, NetworkRules, Tunnel, protected, selector, traffic
+from .._model.selector import ALL_PORTS, Service
+from .nft_match import IP, NetworkRules, Services, Tunnel, protected, selector, traffic
 from .nft_text import Chain, Rule, base, labelled, one_of
 
 _HOOKS = ("forward", "input", "output")
@@ -67,6 +68,8 @@ def translations(
 
 
 def _in_tunnel(rule: VpnRule, tunnel: Tunnel) -> t.Iterator[Translation]:
+    if not tunnel.services.may_be(rule.protocol):
+        return
     target = ipaddress.ip_network(str(rule.target))
     far = rule.destination if rule.direction == "outgoing" else rule.source
     ends = [(target, shared) for shared in common(tunnel.local, rule.destination)]
@@ -78,9 +81,17 @@ def _in_tunnel(rule: VpnRule, tunnel: Tunnel) -> t.Iterator[Translation]:
             yield Translation(
                 rule,
                 tunnel,
-                Tunnel(rule.name, inside, remote, (tunnel.local,)),
-                Tunnel(rule.name, outside, remote),
+                Tunnel(rule.name, inside, remote, (tunnel.local,), _inside(rule, tunnel.services)),
+                Tunnel(rule.name, outside, remote, (), tunnel.services),
             )
+
+
+def _inside(rule: VpnRule, services: Services) -> Services:
+    """The services with the port that hosts of the local side know."""
+    if rule.target_port is None or services.local.ports == ALL_PORTS:
+        return services
+    ports = rule.target_port, rule.target_port
+    return replace(services, local=Service(services.protocol, ports))
 
 
 def common(network: IPNetwork, others: t.Iterable[IPNetwork]) -> list[IPNetwork]:
@@ -164,6 +175,7 @@ def accepted(rules: NetworkRules, hook: str) -> tuple[tuple[int, Rule], ...]:
         for way in _ways(rules, direction)
         # nft refuses what contradicts itself.
         if "any" in (rule.protocol, way.protocol) or rule.protocol == way.protocol
+        if way.services.may_be(rule.protocol)
         for match in _match(rule, way.version)
     )
 
@@ -222,6 +234,7 @@ class _Way:
     match: str
     label: str
     version: int
+    services: Services
     protocol: str = "any"
 
 
@@ -230,14 +243,25 @@ def _ways(rules: NetworkRules, direction: str) -> list[_Way]:
     if direction == "incoming":
         arrived = protected(rules, inwards=True)
         return [
-            _Way(f"{selector(item, inwards=True)} {arrived}", item.label, item.local.version)
+            _Way(
+                f"{selector(item, inwards=True)} {arrived}",
+                item.label,
+                item.local.version,
+                item.services,
+            )
             for item in (*rules.tunnels, *(item.inside for item in found))
         ]
     return [
-        _Way(traffic(rules, item, inwards=False), item.label, item.local.version)
+        _Way(traffic(rules, item, inwards=False), item.label, item.local.version, item.services)
         for item in rules.tunnels
     ] + [
-        _Way(going_out(rules, item), item.rule.name, item.inside.local.version, item.rule.protocol)
+        _Way(
+            going_out(rules, item),
+            item.rule.name,
+            item.inside.local.version,
+            item.inside.services,
+            item.rule.protocol,
+        )
         for item in found
         if item.of_source
     ]

@@ -602,11 +602,13 @@ class MemoryBlocks:
 
 def blocks_in(script: str) -> set[Block]:
     """What the function ``block`` of a script makes."""
-    networks = r"src (\S+) dst (\S+)(?: proto 58 type (\d+))?"
-    policy = rf"^xfrm policy update {networks} dir (\w+) .* action (\w+)$"
+    selector = r"src (\S+) dst (\S+)(.*?) dir (\w+)"
+    policy = rf"^xfrm policy update {selector} .* action (\w+)$"
     made = {
-        Block(kind, source, destination, direction, icmp)
-        for source, destination, icmp, direction, kind in re.findall(policy, script, re.MULTILINE)
+        Block(kind, source, destination, direction, tuple(service.split()))
+        for source, destination, service, direction, kind in re.findall(
+            policy, script, re.MULTILINE
+        )
     }
     for kind, target in re.findall(r"^route replace (\w+) (\S+) table", script, re.MULTILINE):
         made.add(Block(kind, destination=target))

@@ -100,6 +100,10 @@ def rules(draw: st.DrawFn, name: str, network: str, index: int) -> VpnRule:
     return VpnRule.from_options({"name": name, "network": network, **options})
 
 
+# Of the traffic that a selector means, all in most cases.
+services = st.sampled_from(("", "", "", "[gre]", "[tcp/443]", "[udp/5000-5010]"))
+
+
 @st.composite
 def children(draw: st.DrawFn, name: str, index: int, connection: IkeConnection) -> ChildSa:
     unit = draw(st.sampled_from(("hours", "days", "forever")))
@@ -109,7 +113,7 @@ def children(draw: st.DrawFn, name: str, index: int, connection: IkeConnection) 
             "phase1": connection.name,
             "network": connection.network,
             "description": draw(texts),
-            "local_network": [f"10.{index}.0.0/24"],
+            "local_network": [f"10.{index}.0.0/24{draw(services)}"],
             "remote_network": [f"172.16.{index}.0/24"],
             "lifetime": draw(st.integers(1, 24)),
             "lifetime_unit": unit,

@@ -219,7 +219,7 @@ def test_a_hub_that_takes_anybody():
             connection_behavior="responder_only",
             peer_identifier=f"spoke{number}.example",
         )
-        for number in (1, 2)
+        for number in (1, 3)
     ]
     spoke = local({}, identifier="spoke1.example")
     found = Compared(host("spoke1", spoke), host("hub", *hub))

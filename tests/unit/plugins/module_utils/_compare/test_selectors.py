@@ -16,22 +16,29 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._compare.select
     narrowed,
     shown,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.selector import (
+    Service,
+    TrafficSelector,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import child
 from hypothesis import given
 from hypothesis import strategies as st
 
 networks = st.lists(
     st.builds(
-        lambda octet, length: ip_network((octet << 24, length), strict=False),
+        lambda octet, length, service: TrafficSelector(
+            ip_network((octet << 24, length), strict=False), service
+        ),
         st.sampled_from((10, 11, 192)),
         st.integers(6, 12),
+        st.sampled_from((Service(), Service(), Service(6), Service(6, (80, 80)), Service(47))),
     ),
     max_size=4,
 ).map(tuple)
 
 
 def nets(*texts: str) -> tuple:
-    return tuple(ip_network(text) for text in texts)
+    return tuple(TrafficSelector.parse("networks", text) for text in texts)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +50,10 @@ def nets(*texts: str) -> tuple:
         (("0.0.0.0/0", "::/0"), ("10.1.0.0/24", "fd00::/8"), ("10.1.0.0/24", "fd00::/8")),
         (("10.1.0.0/24", "10.1.0.0/16"), ("10.1.0.0/16",), ("10.1.0.0/16",)),
         (("0.0.0.0/0",), ("::/0",), ()),
+        (("10.1.0.0/16[tcp]",), ("10.1.2.0/24[6/443]",), ("10.1.2.0/24[tcp/443]",)),
+        (("10.1.0.0/24[tcp/80]",), ("10.1.0.0/16",), ("10.1.0.0/24[tcp/80]",)),
+        (("10.1.0.0/24[tcp/1-90]",), ("10.1.0.0/24[tcp/80-99]",), ("10.1.0.0/24[tcp/80-90]",)),
+        (("10.1.0.0/24[tcp/80]",), ("10.1.0.0/24[udp/80]",), ()),
     ],
 )
 def test_narrowed(configured, offered, common):

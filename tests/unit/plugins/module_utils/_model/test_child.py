@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 SUBJECT = "phase 2 net of phase 1 site-b"
-TWO = ["10.2.0.0/24", "10.3.0.0/24"]
+TWO = ["10.8.0.0/24", "10.9.0.0/24"]
 HOSTS = {"mode": "transport", "local_network": ["192.0.2.1/32"], "remote_network": ["192.0.2.2/32"]}
 
 
@@ -45,6 +45,25 @@ HOSTS = {"mode": "transport", "local_network": ["192.0.2.1/32"], "remote_network
         ),
         ({"local_network": ["fd00::/8", "fd00:1::/64"]}, "local_network", "fd00::/8 and fd00:1"),
         ({"remote_network": ["fd00::/64"]}, "remote_network", "no IP version"),
+        ({"remote_network": ["10.1.0.0/24"]}, "remote_network", "vpn_rule with action translate"),
+        (
+            {"local_network": ["10.1.0.0/24[tcp]"], "remote_network": ["10.1.0.0/24"]},
+            "remote_network",
+            "stay on this side",
+        ),
+        (
+            {"local_network": ["10.1.0.0/24[gre]"], "remote_network": ["10.2.0.0/24[esp]"]},
+            "remote_network",
+            "no protocol",
+        ),
+        ({"remote_network": ["10.2.0.0/24[tcp/0]"]}, "remote_network[0]", "1 to 65535"),
+        ({"remote_network": ["10.2.0.1/24[tcp]"]}, "remote_network[0]", "10.2.0.0/24"),
+        (
+            {"remote_network": ["10.2.0.0/24[tcp/1-99]", "10.2.0.0/16[tcp/80]"]},
+            "remote_network",
+            "which overlap",
+        ),
+        ({**HOSTS, "remote_network": ["192.0.2.0/31[gre]"]}, "remote_network", "/32 or /128"),
         ({"mode": "transport"}, "local_network", "mode tunnel"),
         ({**HOSTS, "remote_network": ["192.0.2.0/31"]}, "remote_network", "/32 or /128"),
         ({**HOSTS, "remote_network": ["2001:db8::/127"]}, "remote_network", "/32 or /128"),
@@ -153,6 +172,18 @@ def test_selectors_pair_within_one_ip_version() -> None:
         "10.1.0.0/24 10.2.0.0/24",
         "10.1.0.0/24 10.3.0.0/24",
         "fd00:1::/64 fd00:2::/64",
+    ]
+
+
+def test_selectors_pair_within_one_protocol() -> None:
+    made = child(
+        local_network=["10.1.0.0/24[tcp/443]", "10.1.0.0/24[gre]"],
+        remote_network=["10.2.0.0/24[tcp]", "10.3.0.0/24"],
+    )
+    assert [f"{local} {remote}" for local, remote in made.selector_pairs] == [
+        "10.1.0.0/24[tcp/443] 10.2.0.0/24[tcp]",
+        "10.1.0.0/24[tcp/443] 10.3.0.0/24",
+        "10.1.0.0/24[gre] 10.3.0.0/24",
     ]
 
 

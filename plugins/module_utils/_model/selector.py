@@ -1,0 +1,153 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Traffic selectors (RFC 7296 section 3.13.1): a network, and the traffic of it that is meant."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .._errors import ModelError
+from . import checks
+from .checks import IPAddress, IPNetwork
+
+# Names of IP protocols that have ports, and of others that tunnels are made for (IANA).
+WITH_PORTS = {"tcp": 6, "udp": 17, "dccp": 33, "sctp": 132, "udplite": 136}
+PROTOCOLS = {
+    **WITH_PORTS,
+    **{"icmp": 1, "igmp": 2, "ipencap": 4, "ipv6": 41, "gre": 47, "esp": 50, "ah": 51},
+    **{"ipv6-icmp": 58, "ospf": 89, "pim": 103, "vrrp": 112, "l2tp": 115},
+}
+_NAMES = {number: name for name, number in PROTOCOLS.items()}
+_NAMES_BY_USE = {"icmpv6": "ipv6-icmp"}
+
+GREATEST_PORT = 65535
+ALL_PORTS = (0, GREATEST_PORT)
+
+_FORM = re.compile(r"([^\[\]]+)(?:\[([a-z0-9-]+)(?:/([0-9]+)(?:-([0-9]+))?)?\])?")
+_LEGAL = "a protocol, and for tcp, udp or sctp a port or a range: [gre], [tcp/443], [udp/5000-5010]"
+
+
+@dataclass(frozen=True)
+class Service:
+    """An IP ``protocol`` by its number, 0 for any, and a range of ``ports``, both ends included."""
+
+    protocol: int = 0
+    ports: tuple[int, int] = ALL_PORTS
+
+    def __str__(self) -> str:
+        """``[tcp/443]``; empty for all traffic."""
+        name = _NAMES.get(self.protocol, str(self.protocol))
+        return f"[{name}{self._ports}]" if self.protocol else ""
+
+    @property
+    def by_number(self) -> str:
+        """The form of charon that needs no /etc/protocols: ``[6/443]``."""
+        return f"[{self.protocol}{self._ports}]" if self.protocol else ""
+
+    @property
+    def _ports(self) -> str:
+        if self.ports == ALL_PORTS:
+            return ""
+        first, last = self.ports
+        return f"/{first}" if first == last else f"/{first}-{last}"
+
+    def common(self, other: Service) -> Service | None:
+        """The traffic that both mean; None where there is none."""
+        if self.protocol and other.protocol and self.protocol != other.protocol:
+            return None
+        first = max(self.ports[0], other.ports[0])
+        last = min(self.ports[1], other.ports[1])
+        return Service(self.protocol or other.protocol, (first, last)) if first <= last else None
+
+
+ANY_SERVICE = Service()
+
+
+@dataclass(frozen=True)
+class TrafficSelector:
+    network: IPNetwork
+    service: Service = ANY_SERVICE
+
+    @classmethod
+    def parse(cls, option: str, value: object) -> TrafficSelector:
+        """``10.1.0.0/24``, ``10.1.0.0/24[tcp/443]``, ``10.1.0.1/32[gre]``. Raises ModelError."""
+        found = _FORM.fullmatch(str(value))
+        if found is None:
+            return cls(checks.ip_network(option, value))
+        network, name, first, last = found.groups()
+        network = checks.ip_network(option, network) if name else checks.ip_network(option, value)
+        return cls(network, _service(option, value, name, first, last) if name else ANY_SERVICE)
+
+    def __str__(self) -> str:
+        return f"{self.network}{self.service}"
+
+    def to_options(self) -> str:
+        return str(self)
+
+    @property
+    def by_number(self) -> str:
+        """The form of charon that needs no /etc/protocols."""
+        return f"{self.network}{self.service.by_number}"
+
+    @property
+    def version(self) -> int:
+        return self.network.version
+
+    def common(self, other: TrafficSelector) -> TrafficSelector | None:
+        """The traffic that both mean; None where there is none."""
+        service = self.service.common(other.service)
+        one, two = sorted((self.network, other.network), key=lambda item: item.prefixlen)
+        if service is None or not contains(one, two):
+            return None
+        return TrafficSelector(two, service)
+
+    def fits(self, other: TrafficSelector) -> bool:
+        """Whether a packet can have the one at its source and the other at its destination."""
+        protocols = {self.service.protocol, other.service.protocol} - {0}
+        return self.version == other.version and len(protocols) < 2
+
+    def overlaps(self, other: TrafficSelector) -> bool:
+        return self.common(other) is not None
+
+    def allows_echo(self, address: IPAddress) -> bool:
+        """Whether an echo request of ICMP from or to the address is meant."""
+        echo = PROTOCOLS["icmp" if address.version == 4 else "ipv6-icmp"]
+        return address in self.network and self.service.protocol in (0, echo)
+
+    def covers(self, other: TrafficSelector) -> bool:
+        """Whether all the traffic of the other one is meant too."""
+        return self.common(other) == other
+
+
+def contains(outer: IPNetwork, inner: IPNetwork) -> bool:
+    """Whether a network, of any IP version, has all addresses of another."""
+    return (
+        outer.version == inner.version
+        and outer.prefixlen <= inner.prefixlen
+        and inner.network_address in outer
+    )
+
+
+def all_of(network: IPNetwork) -> TrafficSelector:
+    """All traffic of a network."""
+    return TrafficSelector(network)
+
+
+def _service(option: str, value: object, name: str, first: str | None, last: str | None) -> Service:
+    name = _NAMES_BY_USE.get(name, name)
+    number = PROTOCOLS.get(name, int(name) if name.isdigit() else 0)
+    if not 1 <= number <= 255:
+        raise ModelError(option, value, f"has an unknown protocol {name}", _LEGAL)
+    if first is None:
+        return Service(number)
+    ports = int(first), int(last or first)
+    if number not in WITH_PORTS.values():
+        raise ModelError(option, value, f"has a port, which {name} does not have", _LEGAL)
+    if not 1 <= ports[0] <= ports[1] <= GREATEST_PORT:
+        raise ModelError(option, value, "has no port or range of ports", "1 to 65535")
+    return Service(number, ports)

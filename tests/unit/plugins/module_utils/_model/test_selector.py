@@ -1,0 +1,138 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Traffic selectors: their forms, and what two of them have in common."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.selector import (
+    PROTOCOLS,
+    Service,
+    TrafficSelector,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import refused
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def parse(text: object) -> TrafficSelector:
+    return TrafficSelector.parse("remote_network[0]", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "by_number"),
+    [
+        ("10.2.0.0/24", "10.2.0.0/24", "10.2.0.0/24"),
+        ("fd00:2::/64", "fd00:2::/64", "fd00:2::/64"),
+        ("10.2.0.0/24[tcp/8080]", "10.2.0.0/24[tcp/8080]", "10.2.0.0/24[6/8080]"),
+        ("10.2.0.0/24[17/53]", "10.2.0.0/24[udp/53]", "10.2.0.0/24[17/53]"),
+        ("fd00::/8[udp/5000-5010]", "fd00::/8[udp/5000-5010]", "fd00::/8[17/5000-5010]"),
+        ("10.2.0.0/24[tcp/80-80]", "10.2.0.0/24[tcp/80]", "10.2.0.0/24[6/80]"),
+        ("10.2.0.0/24[tcp]", "10.2.0.0/24[tcp]", "10.2.0.0/24[6]"),
+        ("192.0.2.1/32[gre]", "192.0.2.1/32[gre]", "192.0.2.1/32[47]"),
+        ("192.0.2.1/32[icmp]", "192.0.2.1/32[icmp]", "192.0.2.1/32[1]"),
+        ("fd00::1/128[icmpv6]", "fd00::1/128[ipv6-icmp]", "fd00::1/128[58]"),
+        ("10.2.0.0/24[200]", "10.2.0.0/24[200]", "10.2.0.0/24[200]"),
+    ],
+)
+def test_forms(text: str, told: str, by_number: str) -> None:
+    made = parse(text)
+    assert str(made) == made.to_options() == told
+    assert made.by_number == by_number
+    assert parse(told) == parse(by_number) == made
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("10.2.0.0/24[http]", "unknown protocol http"),
+        ("10.2.0.0/24[0]", "unknown protocol 0"),
+        ("10.2.0.0/24[256]", "unknown protocol 256"),
+        ("10.2.0.0/24[gre/80]", "gre does not have"),
+        ("10.2.0.0/24[icmp/8]", "icmp does not have"),
+        ("10.2.0.0/24[tcp/0]", "1 to 65535"),
+        ("10.2.0.0/24[tcp/65536]", "1 to 65535"),
+        ("10.2.0.0/24[tcp/90-80]", "1 to 65535"),
+        ("10.2.0.0/24[tcp/]", "CIDR"),
+        ("10.2.0.0/24[]", "CIDR"),
+        ("10.2.0.0/24[TCP]", "CIDR"),
+        ("10.2.0.0/24[tcp/http]", "CIDR"),
+        ("10.2.0.0[tcp/80]", "CIDR"),
+        ("10.2.0.9/24[tcp/80]", "10.2.0.0/24"),
+        ("[tcp/80]", "CIDR"),
+        (None, "CIDR"),
+    ],
+)
+def test_refusals(text: object, word: str) -> None:
+    with refused("remote_network[0]", "", word):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "common"),
+    [
+        ("10.0.0.0/8", "10.2.0.0/24[tcp/80]", "10.2.0.0/24[tcp/80]"),
+        ("10.2.0.0/24[tcp]", "10.0.0.0/8[tcp/80]", "10.2.0.0/24[tcp/80]"),
+        ("10.2.0.0/24[tcp/1-90]", "10.2.0.0/24[tcp/80-99]", "10.2.0.0/24[tcp/80-90]"),
+        ("10.2.0.0/24[tcp/80]", "10.2.0.0/24[tcp/81]", None),
+        ("10.2.0.0/24[tcp/80]", "10.2.0.0/24[udp/80]", None),
+        ("10.2.0.0/24[gre]", "10.3.0.0/24[gre]", None),
+        ("0.0.0.0/0", "::/0", None),
+    ],
+)
+def test_common(first: str, second: str, common: str | None) -> None:
+    found = parse(first).common(parse(second))
+    assert (found and str(found)) == common
+    assert parse(first).overlaps(parse(second)) == (common is not None)
+    assert parse(first).covers(parse(second)) == (common == second)
+
+
+SELECTORS = st.builds(
+    TrafficSelector,
+    st.sampled_from(["10.0.0.0/8", "10.2.0.0/24", "10.3.0.0/24", "fd00::/8"]).map(ip_network),
+    st.sampled_from(
+        [Service(), Service(6), Service(6, (1, 90)), Service(6, (80, 99)), Service(47)]
+    ),
+)
+
+
+@given(SELECTORS, SELECTORS, SELECTORS)
+def test_laws_of_common(one: TrafficSelector, two: TrafficSelector, three: TrafficSelector) -> None:
+    both = one.common(two)
+    assert both == two.common(one)
+    assert one.common(one) == one
+    if both is not None:
+        assert one.covers(both)
+        assert two.covers(both)
+        other = two.common(three)
+        assert both.common(three) == (one.common(other) if other else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "address", "allowed"),
+    [
+        ("10.2.0.0/24", "10.2.0.9", True),
+        ("10.2.0.0/24", "10.3.0.9", False),
+        ("10.2.0.0/24", "fd00::1", False),
+        ("10.2.0.0/24[icmp]", "10.2.0.9", True),
+        ("10.2.0.0/24[ipv6-icmp]", "10.2.0.9", False),
+        ("fd00::/8[ipv6-icmp]", "fd00::1", True),
+        ("10.2.0.0/24[tcp]", "10.2.0.9", False),
+    ],
+)
+def test_an_echo_request(text: str, address: str, allowed: bool) -> None:
+    assert parse(text).allows_echo(ip_address(address)) == allowed
+
+
+def test_protocols_have_the_numbers_of_iana() -> None:
+    import socket
+
+    for name, number in PROTOCOLS.items():
+        try:
+            assert socket.getprotobyname(name) == number
+        except OSError:
+            continue
