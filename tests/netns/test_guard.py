@@ -16,11 +16,13 @@ import typing as t
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.blocks import Blocks
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.rule import VpnRule
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.selector import Service
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
     Block,
     cleartext_blocks,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_match import Services
 
 from .conftest import (
     FAR4,
@@ -374,6 +376,18 @@ SELECTORS = (
     nft.Tunnel("b/1", ipaddress.ip_network("10.3.0.0/24"), ipaddress.ip_network("10.4.0.1/32")),
     nft.Tunnel("b/2", ipaddress.ip_network("10.3.1.5/32"), ipaddress.ip_network("10.0.0.0/8")),
     nft.Tunnel("b/3", ipaddress.ip_network("fd03::1/128"), ipaddress.ip_network("fd04::/64")),
+    *(
+        nft.Tunnel(f"b/{number}", LAN4, FAR4, services=services)
+        for number, services in enumerate(
+            (
+                Services(Service(), Service(6, (443, 443))),
+                Services(Service(17, (53, 53)), Service(17)),
+                Services(Service(47)),
+                Services(Service(200), Service(200)),
+                Services(Service(6, (1, 1023))),
+            )
+        )
+    ),
 )
 WIDE = (
     nft.Tunnel("w/1", ipaddress.ip_network("10.3.0.0/16"), ipaddress.ip_network("10.4.0.0/16")),
