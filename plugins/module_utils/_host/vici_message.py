@@ -4,12 +4,14 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What is sent to the IKE daemon and what comes back, as plain values. Pure."""
+"""What is sent to the IKE daemon and what comes back, as plain values."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
+
+from .selectors import as_option
 
 # str, bytes, a list or tuple of these, or a nested mapping.
 Message = t.Mapping[str, t.Any]
@@ -37,10 +39,13 @@ def encode(message: Message) -> dict[str, t.Any]:
 
 
 def decode(message: Message) -> dict[str, t.Any]:
-    """What the library returned, with texts for bytes and tuples for lists."""
+    """What the library returned, with texts for bytes and tuples for lists.
+
+    Traffic selectors have the form of the options of ``ipsec_phase2``.
+    """
     return {
         # Most are texts: a call for each is what a thousand tunnels would notice.
-        key: value.decode(errors=_ERRORS) if isinstance(value, bytes) else _decoded(value)
+        key: value.decode(errors=_ERRORS) if isinstance(value, bytes) else _member(key, value)
         for key, value in message.items()
     }
 
@@ -175,6 +180,13 @@ def _blob(value: object, where: str) -> bytes:
     if len(value) > _VALUE_LIMIT:
         raise ValueError(f"{where}: longer than {_VALUE_LIMIT} bytes")
     return value
+
+
+def _member(key: str, value: object) -> t.Any:
+    decoded = _decoded(value)
+    if key in ("local-ts", "remote-ts") and isinstance(decoded, tuple):
+        return tuple(map(as_option, decoded))
+    return decoded
 
 
 def _decoded(value: object) -> t.Any:
