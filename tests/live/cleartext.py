@@ -32,6 +32,7 @@ FILTER = "(net 10.1.0.0/24 and net 10.2.0.0/24) or (net fd00:1::/64 and net fd00
 _STREAM = """
 [Unit]
 DefaultDependencies=no
+StartLimitIntervalSec=0
 [Service]
 Restart=always
 RestartSec=100ms
