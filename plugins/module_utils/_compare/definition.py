@@ -23,7 +23,7 @@ from .._model.network import VpnNetwork
 from .._model.options import Options
 from .._model.secret import Secret
 from .._model.settings import IpsecSettings
-from .key import Key
+from .key import Key, key_of_sheet
 
 # The rules of IKEv1 are not for a definition to break.
 _LENIENT = frozenset({2})
@@ -78,6 +78,8 @@ class Peer:
 def peer(name: str, options: Options) -> Peer:
     """``options`` has ``addresses``, ``single``, and lists ``networks``, ``settings``, ``phase1``.
 
+    ``salt`` is the salt of the run, for fingerprints of its keys.
+
     Raises ModelError naming the object and the option.
     """
     networks = {item["name"]: _network(item) for item in _present(options["networks"])}
@@ -87,7 +89,8 @@ def peer(name: str, options: Options) -> Peer:
         network = item["network"]
         known = settings.get(network) or IpsecSettings(network)
         connection = _connection(item)
-        tunnels.append(Tunnel(name, connection, known, networks.get(network), _key(item)))
+        key = _key(item, options["salt"])
+        tunnels.append(Tunnel(name, connection, known, networks.get(network), key))
     addresses = {*options["addresses"], *(item.connection.local_address for item in tunnels)}
     return Peer(name, frozenset(addresses - {None}), tuple(tunnels), options["single"])
 
@@ -127,8 +130,8 @@ def _connection(options: Options) -> IkeConnection:
     return replace(connection, key_exchange=key_exchange, negotiation_mode=mode, children=children)
 
 
-def _key(options: Options) -> Key | None:
+def _key(options: Options, salt: bytes) -> Key | None:
     psk, told = options.get("psk"), options.get("psk_fingerprint")
     if psk:
-        return Key(Secret(str(psk).encode()))
-    return Key(given=str(told).lower()) if told else None
+        return Key(salt, Secret(str(psk).encode()))
+    return key_of_sheet("psk_fingerprint", told, f"phase 1 {options['name']}") if told else None
