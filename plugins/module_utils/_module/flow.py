@@ -28,6 +28,7 @@ from .._host.state import given_credentials, installed_credentials, read_gateway
 from .._host.timer import signs_of_life
 from .._plan.exchange import GRACEFUL
 from .._plan.observed import Unfinished
+from .._plan.ownership import exposed
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
 from .._render.artefacts import Credentials, artefacts
@@ -191,7 +192,7 @@ def _run(
     end_trials(host, observed.daemon)
     try_out(host, plan)
     in_order = settled(before, after, scope, left)
-    return edit, plan, in_order, foreign.warnings + warnings
+    return edit, plan, in_order, [*exposed((before, after), observed), *foreign.warnings, *warnings]
 
 
 def _credentials(host: Host, edit: Edit) -> dict[str, Credentials]:

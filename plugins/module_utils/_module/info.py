@@ -25,6 +25,7 @@ from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._plan.drift import drift_of_files, drift_of_host
 from .._plan.observed import DaemonState, NetworkState, Observed
+from .._plan.ownership import exposed
 from .._plan.plan import Difference
 from .._plan.planner import Scope
 from .._render.artefacts import (
@@ -82,7 +83,7 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
     phase1 = [
         {**_phase1(seen, item), "drift": _drift(drift)} for item, drift in zip(connections, drifts)
     ]
-    warnings = [seen.silent] if seen.silent else []
+    warnings = [*([seen.silent] if seen.silent else []), *exposed((seen.wanted,), seen.observed)]
     try:
         add_reasons(host, seen.pid, zip(connections, phase1))
     except HostError as error:

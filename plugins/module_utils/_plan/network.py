@@ -46,7 +46,8 @@ def plan_network(
     former = _former(before, after, observed)
     moved = _plan_move(former, after)
     if after.network.started:
-        drifted = after.rules == observed.files.get(after.rules.path)
+        rules = observed.files.get(after.rules.path)
+        drifted = rules is not None and rules.data == after.rules.data
         on = _plan_on(after, state, observed.routes, drifted=drifted)
         # First, since the kernel takes along what was added to the same subnet later.
         stale = _plan_stale(former, after, state, guests) + _plan_mtu(before, after, state)

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from .._render.artefacts import File
+from .._render.artefacts import Directory, File
 from .._render.routes import Route
 
 
@@ -99,3 +99,5 @@ class Observed:
     daemon: DaemonState = DaemonState()
     # All that are of ours, whichever network they were made for.
     routes: tuple[Route, ...] = ()
+    # Those of ours that are there.
+    directories: tuple[Directory, ...] = ()

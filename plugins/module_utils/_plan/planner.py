@@ -18,6 +18,7 @@ from .exchange import GRACEFUL
 from .files import removed, written
 from .network import plan_network, plan_record, plan_routes
 from .observed import NOTHING, DaemonState, Observed, Unfinished
+from .ownership import plan_ownership
 from .plan import Impact, Plan, joined
 from .steps import HandOver, InstallTrap, ReloadSettings, RestartDaemon, UnloadSecret
 from .swanctl import plan_swanctl
@@ -98,7 +99,8 @@ def make_plan(
     changed = scope.networks | _changed(before.records, after.records)
     coming = frozenset(changed & (after.records.keys() - before.records.keys()))
     return (
-        _plan_records(coming, before, after, observed)
+        plan_ownership(observed)
+        + _plan_records(coming, before, after, observed)
         + (plan_routes(after.networks.values(), observed) if scope.networks else Plan())
         + joined(
             plan_network(

@@ -46,15 +46,43 @@ SHARED = (CONF_DIR, *READ_WHOLE, STRONGSWAN_DIR, UNIT_DIR)
 
 PRIVATE = 0o600
 PUBLIC = 0o644
+# User and group.
+ROOT = (0, 0)
+# What a checkpoint and its rollback leave, with the mode of each.
+STATE_FILE = f"{CHECKPOINT_DIR}/state.json"
+CHECKPOINT_FILES = {
+    STATE_FILE: PRIVATE,
+    f"{CHECKPOINT_DIR}/rollback.pyz": PRIVATE,
+    f"{STATE_DIR}/rolled-back.json": PRIVATE,
+    f"{UNIT_DIR}/tunnelwright.rollback.timer": PUBLIC,
+    f"{UNIT_DIR}/tunnelwright.rollback.service": PUBLIC,
+}
+# What users other than root must not do in directories of ours: write, or anything.
+FORBIDDEN = {RECORD_DIR: 0o022, STATE_DIR: 0o077, CHECKPOINT_DIR: 0o077}
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of ours. ``data`` is its whole content."""
+    """A file of ours. ``data`` is its whole content.
+
+    ``link`` is where a symbolic link leads that was found in its place; then the rest is about what
+    is there.
+    """
 
     path: str
     data: bytes = field(repr=False)
     mode: int = PUBLIC
+    owner: tuple[int, int] = ROOT
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory of ours as it was found."""
+
+    path: str
+    mode: int
+    owner: tuple[int, int] = ROOT
 
 
 @dataclass(frozen=True)
