@@ -539,8 +539,8 @@ ipsec_info:
               sample: connection site-b in the IKE daemon
             found:
               description: What it is. Of a file its content, with every secret masked, or
-                V(mode 0644 instead of 0600), V(owner 1000:1000 instead of 0:0), V(a symbolic link to
-                /x instead of a file) where nothing else differs.
+                V(mode 0644 instead of 0600), V(owner 1000:1000 instead of 0:0), V(a symbolic link
+                to /x instead of a file) where nothing else differs.
               returned: always
               type: str
               sample: not loaded

@@ -46,8 +46,8 @@ WantedBy=timers.target
 
 
 # What the program, and the scripts of networks that it runs, can do without. It must write /etc,
-# /run, /var/lib and /proc/sys, load rules, try some of them in a network namespace, and reach charon,
-# systemd and the journal.
+# /run, /var/lib and /proc/sys, load rules, try some of them in a network namespace, and reach
+# charon, systemd and the journal.
 _HARDENED = """\
 NoNewPrivileges=yes
 LockPersonality=yes
