@@ -108,6 +108,14 @@ def test_warnings_fail_where_it_is_strict(inventory):
     assert run(narrowed, "-e", "gateway_strict=true").returncode != 0
 
 
+def test_a_misspelt_option_is_named_and_its_value_is_not_shown(inventory):
+    done = run(inventory(a=[local({}, pks=PSK)], b=[remote({})]), "-vvv")
+    assert done.returncode != 0
+    assert "definition_invalid" in done.stdout
+    assert "pks" in done.stdout
+    assert PSK not in done.stdout
+
+
 def test_readme_shows_what_it_prints():
     """The table of three hosts: one has no PFS, and one has another key."""
     page = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -191,3 +191,32 @@ def test_an_unknown_release_is_refused(tmp_path, target):
     refused = play(tmp_path, target, PYTHONPATH=str(tmp_path / "newer"))
     assert refused.returncode != 0
     assert "and is no release that it knows" in refused.stdout
+
+
+SECRET = "the key that stands under a misspelt option"
+# Each with an option that no module knows, so that the module refuses it before it does anything.
+MISSPELT = {
+    "gateway_networks": [{"name": "lan", "pks": SECRET}],
+    "gateway_settings": [{"network": "lan", "swanctl_config": SECRET}],
+    "gateway_phase1": [{"name": "b", "network": "lan", "remote_gateway": "x", "pks": SECRET}],
+    "gateway_rules": [{"name": "r", "network": "lan", "action": "drop", "pks": SECRET}],
+}
+EMPTY: dict[str, list] = {name: [] for name in MISSPELT}
+
+
+@pytest.mark.parametrize("name", MISSPELT)
+def test_the_value_of_a_misspelt_option_is_not_shown(tmp_path, name):
+    """However much Ansible is asked for, and in what other callbacks record."""
+    playbook, variables = tmp_path / "play.yml", tmp_path / "vars.yml"
+    playbook.write_text(PLAY.replace("tasks_from: vici", "tasks_from: configure"))
+    variables.write_text(yaml.safe_dump({**EMPTY, name: MISSPELT[name]}))
+    argv = [
+        Path(sys.executable).parent / "ansible-playbook",
+        *("-i", "gw,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"),
+        *("-e", f"@{variables}", playbook, "-vvv"),
+    ]
+    environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Unsupported parameters" in done.stdout
+    assert SECRET not in done.stdout + done.stderr
