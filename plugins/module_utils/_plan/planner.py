@@ -136,9 +136,9 @@ def _handed_over_last(plan: Plan) -> Plan:
 
     A policy that is installed once more is one that went with such an SA.
     """
-    late = tuple(step for step in plan.steps if isinstance(step, (HandOver, InstallTrap)))
-    rest = tuple(step for step in plan.steps if step not in late)
-    return replace(plan, steps=(*rest, *late))
+    # In their order otherwise: the sort is stable.
+    steps = sorted(plan.steps, key=lambda step: isinstance(step, (HandOver, InstallTrap)))
+    return replace(plan, steps=tuple(steps))
 
 
 def _plan_orphans(before: Artefacts, after: Artefacts, daemon: DaemonState) -> Plan:

@@ -117,7 +117,7 @@ def canonical(section: Section) -> Section:
     }
 
 
-_LIST_ITEM = re.compile(r"""[ ,]*(?:"([^"]*)"|'([^']*)'|([^ ,][^,]*))""")
+_LIST_ITEM = re.compile(r"""[ ,]+|"([^"]*)"|'([^']*)'|([^ ,][^,]*)""")
 
 
 def split_list(value: str) -> tuple[str, ...]:
@@ -126,8 +126,10 @@ def split_list(value: str) -> tuple[str, ...]:
     Elements are trimmed of blanks (not of tabs) and empty ones vanish. One that starts with a
     quote, single or double, reaches to the next such quote and may hold commas and blanks.
     """
+    found = (match for match in _LIST_ITEM.finditer(value) if match.lastindex)
     return tuple(
-        double or single or bare.rstrip(" ") for double, single, bare in _LIST_ITEM.findall(value)
+        (match[1] or match[2] or "") if match[3] is None else match[3].rstrip(" ")
+        for match in found
     )
 
 
