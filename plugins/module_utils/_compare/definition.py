@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from .._model import checks
 from .._model.child import ChildSa
@@ -24,6 +25,7 @@ from .._model.options import Options
 from .._model.secret import Secret
 from .._model.settings import IpsecSettings
 from .key import Key, key_of_sheet
+from .selectors import Index, Networks
 
 # The rules of IKEv1 are not for a definition to break.
 _LENIENT = frozenset({2})
@@ -45,9 +47,23 @@ class Tunnel:
     def enabled(self) -> bool:
         return self.connection.enabled and (self.network is None or self.network.started)
 
-    @property
+    @cached_property
     def children(self) -> tuple[ChildSa, ...]:
         return tuple(item for item in self.connection.children if item.enabled)
+
+    @cached_property
+    def mirrored(self) -> frozenset[tuple[Networks, Networks]]:
+        """The local and the remote networks of each child that has both."""
+        found = ((item.local_network, item.remote_network) for item in self.children)
+        return frozenset(pair for pair in found if all(pair))
+
+    @cached_property
+    def selectors(self) -> tuple[Index, Index]:
+        """Of the local and of the remote networks of each child."""
+        return (
+            Index(item.local_network for item in self.children),
+            Index(item.remote_network for item in self.children),
+        )
 
     @property
     def subject(self) -> str:
