@@ -220,7 +220,8 @@ def _check_routes(rule: VpnRule, other: VpnRule) -> None:
     """One of two routes to the same place would replace the other."""
     if not (rule.enabled and other.enabled and rule.action == other.action == "route"):
         return
-    shared = [item for item in rule.destination if item in other.destination]
+    known = {*other.destination}
+    shared = [item for item in rule.destination if item in known]
     if shared:
         raise ModelError(
             "destination",

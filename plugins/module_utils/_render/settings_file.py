@@ -214,13 +214,12 @@ class _Reader:
             raise self._fault(at, _NAME_RULE)
         path = (*self._path, name)
         first_sign, first_at = self._seen.setdefault(path, (sign, at))
-        if first_at == at:
+        if first_at == at or (first_sign == sign and not self._unique):
             return
         where = f"{'.'.join(path)} is already in line {self._line(first_at)}"
         if first_sign != sign:
             raise self._fault(at, f"{where}: it cannot be both a value and a section")
-        if self._unique:
-            raise self._fault(at, where)
+        raise self._fault(at, where)
 
     def _enter(self, name: str, at: int) -> None:
         if len(self._open) == _DEEPEST:
