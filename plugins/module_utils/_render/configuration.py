@@ -16,7 +16,6 @@ lexer are those of its ``%x``; that tests hold the verdicts against a real one i
 
 from __future__ import annotations
 
-import copy
 import re
 import typing as t
 from dataclasses import dataclass
@@ -352,7 +351,9 @@ class _Lexer:
         self._counted = 0
 
     def copy(self) -> _Lexer:
-        return copy.copy(self)
+        made = _Lexer.__new__(_Lexer)
+        made.__dict__.update(self.__dict__)
+        return made
 
     def place(self) -> Place:
         self._line += self._text.count("\n", self._counted, self._at)
