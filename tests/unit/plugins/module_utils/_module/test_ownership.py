@@ -146,6 +146,8 @@ def test_these_are_all_files(gateway: Machine) -> None:
 def test_mode(gateway: Machine, path: str) -> None:
     before, place = gateway.host.everything(), gateway.host.root / path[1:]
     place.chmod(0o666)
+    seen = str(gateway.run("ipsec_info").get("warnings", ()))
+    assert (f"{path} could be read by others than root" in seen) == (path in SECRETS)
     right = f"mode {MODES[path]:04o}"
     told = put_right(gateway, path, f"mode 0666 instead of {right[5:]}", right, f"write {path}")
     assert gateway.host.everything() == before
