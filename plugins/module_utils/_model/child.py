@@ -163,15 +163,39 @@ def _check_transport(option: str, networks: tuple[IPNetwork, ...]) -> None:
 
 def check_disjoint(option: str, networks: tuple[IPNetwork, ...]) -> None:
     """Raises ModelError naming two that overlap."""
-    for index, first in enumerate(networks):
-        for second in networks[index + 1 :]:
-            if overlap(first, second):
-                raise ModelError(
-                    option,
-                    plain(networks),
-                    f"names {first} and {second}, which overlap",
-                    "disjoint networks",
-                )
+    ordered = in_order(networks)
+    # A network that begins in another one lies in it, and so do all between the two.
+    for one, other in zip(ordered, ordered[1:]):
+        if overlap(one, other):
+            first, second = sorted((one, other), key=networks.index)
+            raise ModelError(
+                option,
+                plain(networks),
+                f"names {first} and {second}, which overlap",
+                "disjoint networks",
+            )
+
+
+def in_order(networks: t.Iterable[IPNetwork]) -> list[IPNetwork]:
+    """By IP version and address, a network before those that lie in it."""
+    return sorted(networks, key=lambda item: (item.version, int(item[0]), item.prefixlen))
+
+
+def overlapping(
+    ones: t.Iterable[IPNetwork], others: t.Iterable[IPNetwork]
+) -> tuple[IPNetwork, IPNetwork] | None:
+    """The first two that overlap, of two lists of which each is disjoint; None if none do."""
+    first, second = in_order(ones), in_order(others)
+    at = to = 0
+    while at < len(first) and to < len(second):
+        one, other = first[at], second[to]
+        if overlap(one, other):
+            return one, other
+        if (one.version, int(one[0])) < (other.version, int(other[0])):
+            at += 1
+        else:
+            to += 1
+    return None
 
 
 def overlap(first: IPNetwork, second: IPNetwork) -> bool:

@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._errors import ModelError
-from .child import ChildSa, overlap
+from .child import ChildSa, overlapping
 from .connection import IkeConnection
 from .keys import intrusion
 from .network import VpnNetwork
@@ -247,7 +247,8 @@ def _check_routes(rule: VpnRule, other: VpnRule) -> None:
     """One of two routes to the same place would replace the other."""
     if not (rule.enabled and other.enabled and rule.action == other.action == "route"):
         return
-    shared = [item for item in rule.destination if item in other.destination]
+    known = {*other.destination}
+    shared = [item for item in rule.destination if item in known]
     if shared:
         raise ModelError(
             "destination",
@@ -302,14 +303,23 @@ def _check_keys(connection: IkeConnection, other: IkeConnection) -> None:
 def _check_no_overlap(child: ChildSa, other: ChildSa) -> None:
     if not child.enabled or not other.enabled:
         return
-    for local, remote in child.selector_pairs:
-        for other_local, other_remote in other.selector_pairs:
-            if overlap(local, other_local) and overlap(remote, other_remote):
-                raise ModelError(
-                    "remote_network",
-                    str(remote),
-                    f"with local_network {local} overlaps {other_local} to {other_remote} of "
-                    f"phase 2 {other.name} of phase 1 {other.phase1}",
-                    "networks that no other tunnel carries",
-                    f"phase 2 {child.name} of phase 1 {child.phase1}",
-                )
+    for version in (4, 6):
+        # Each local network goes with each remote one of its version.
+        locals_, remotes = (
+            overlapping(
+                *([net for net in nets if net.version == version] for nets in (ours, theirs))
+            )
+            for ours, theirs in (
+                (child.local_network, other.local_network),
+                (child.remote_network, other.remote_network),
+            )
+        )
+        if locals_ and remotes:
+            raise ModelError(
+                "remote_network",
+                str(remotes[0]),
+                f"with local_network {locals_[0]} overlaps {locals_[1]} to {remotes[1]} of "
+                f"phase 2 {other.name} of phase 1 {other.phase1}",
+                "networks that no other tunnel carries",
+                f"phase 2 {child.name} of phase 1 {child.phase1}",
+            )
