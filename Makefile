@@ -90,9 +90,8 @@ venv: .venv/.complete ## make .venv with the pinned tools
 format: venv ## format the Python code
 	@ruff check --quiet --fix; ruff format --quiet
 
-lock: venv ## write the versions that are installed now into constraints.txt
-	@{ echo '# The dependencies of requirements*.txt, all pinned. Made by `make lock`, on Python 3.11.'; \
-	   pip freeze --disable-pip-version-check | sort -f; } > constraints.txt
+lock: venv ## pin what requirements*.txt need, with the hashes of all its files; LOCK=--upgrade takes newer ones
+	@tools/lock $(LOCK)
 
 clean: demo-down ## remove images, caches and .venv
 	@tools/testbed clean

@@ -34,9 +34,13 @@ options:
         certificates, which a sheet need not tell. It may say what the modules refuse and others
         configure, such as several networks with IKEv1.
       - In the place of C(psk) there may be C(psk_fingerprint), so that two parties can compare
-        their keys and do not have to exchange them for it. It is the first 10 hexadecimal digits of
-        PBKDF2 with HMAC-SHA-256, the salt C(tunnelwright.ipsec) and 200000 rounds, see the
-        examples.
+        their keys and do not have to exchange them for it. One party makes it, see the examples,
+        and the other party gives its C(psk). It is C(<salt>-<fingerprint>). The salt is 16 to 64
+        hexadecimal digits, to be drawn at random for each comparison. The fingerprint is the first
+        10 hexadecimal digits of PBKDF2 with HMAC-SHA-256, the digits of the salt as text, and
+        200000 rounds.
+      - Who has a C(psk_fingerprint) can try guesses of the key. A random key of 20 characters
+        withstands that, and a word does not. Give it to the other party alone.
     type: dict
     required: true
   remote:
@@ -52,6 +56,9 @@ notes:
     each host set a fact of them first, as the playbook C(tunnelwright.ipsec.compare) does, which
     compares all pairs of an inventory.
   - A key is never part of the result. A finding about keys that differ shows their fingerprints.
+    The salt of these is random, the same for all that one run of C(ansible-playbook) compares, and
+    in no file. So equal keys look equal within a run, and a fingerprint proves no guess of a key
+    afterwards.
   - The tunnels of one side are compared among themselves too. Where the pre-shared key of one lets
     its peer pass for the peer of another, C(psk_lets_in_another) names both. The modules refuse
     such a pair, see M(tunnelwright.ipsec.ipsec_phase1). Tunnels with the same key, or with a key
@@ -88,9 +95,10 @@ EXAMPLES = r"""
     theirs:
       remote_gateway: 198.51.100.7
       local_address: 203.0.113.20
-      # python3 -c "import getpass, hashlib; print(hashlib.pbkdf2_hmac('sha256',
-      #   getpass.getpass('psk: ').encode(), b'tunnelwright.ipsec', 200000).hex()[:10])"
-      psk_fingerprint: 010f91c7f4
+      # python3 -c "import getpass, hashlib, secrets; salt = secrets.token_hex(16); print(salt
+      #   + '-' + hashlib.pbkdf2_hmac('sha256', getpass.getpass('psk: ').encode(),
+      #   salt.encode(), 200000).hex()[:10])"
+      psk_fingerprint: 5b1e7c0d94f2a6384e9bd0c71f63a82d-3cfc55944e
       encryption:
         - {algorithm: aes, key_length: 256, hash: sha256, dh_group: 14}
       phase2:

@@ -40,7 +40,7 @@ EXAMPLES = r"""
   ansible.builtin.copy:
     content: "{{ fleet | tunnelwright.ipsec.ipsec_status_page(time, title='Branch offices') }}"
     dest: vpn.html
-    mode: '0644'
+    mode: '0600'
   delegate_to: localhost
   vars:
     time: "{{ now(utc=true, fmt='%Y-%m-%dT%H:%M:%S+00:00') }}"

@@ -87,7 +87,7 @@ requirements:
 notes:
   - In check mode O(query=tcpdump) listens to nothing. It says where it would listen and for what.
   - A trace of what is not encrypted is what its users have sent. Keep it accordingly. In the result
-    there is no more of it than addresses, ports and protocols.
+    there is no more of it than addresses, ports and protocols. On the host root alone can read it.
   - Where ESP is done by the kernel, packets that came out of a tunnel show on the interface by
     which they came in, too. They are not traced with V(wan).
   - Where ESP is done in user space, the inside of a tunnel shows on the interface C(ipsec0).
@@ -128,6 +128,13 @@ EXAMPLES = r"""
     src: "{{ trace.ipsec_diagnostics.pcap }}"
     dest: "{{ inventory_hostname }}.pcap"
     flat: true
+
+- name: Fetch goes by the umask of the controller
+  ansible.builtin.file:
+    path: "{{ inventory_hostname }}.pcap"
+    mode: '0600'
+  delegate_to: localhost
+  become: false
 
 - name: What is configured, fit to be mailed
   tunnelwright.ipsec.ipsec_diagnostics:

@@ -34,6 +34,9 @@ notes:
   - A call waits until a run of another module of this collection on the host is over, so that it
     never sees a change half done. It is no sign of life to M(tunnelwright.ipsec.ipsec_checkpoint),
     so it may be called from a monitoring system at any time.
+  - Files of the collection belong to root, with the mode that they were written with, and so do its
+    directories. Where a file with secrets can be read by others, a warning says which secrets may
+    be known. Its module repairs the file, but the secrets must be replaced by you.
   - The IKE daemon does not tell everything that it was given. Drift in the algorithms, lifetimes or
     retries alone of a connection that somebody loaded by hand under the name of a managed one is
     not seen.
@@ -535,7 +538,9 @@ ipsec_info:
               type: str
               sample: connection site-b in the IKE daemon
             found:
-              description: What it is. Of a file its content, with every secret masked.
+              description: What it is. Of a file its content, with every secret masked, or
+                V(mode 0644 instead of 0600), V(owner 1000:1000 instead of 0:0), V(a symbolic link
+                to /x instead of a file) where nothing else differs.
               returned: always
               type: str
               sample: not loaded
@@ -629,8 +634,9 @@ ipsec_info:
       elements: str
       sample: [road-warriors]
     drift:
-      description: What of the networks, and of the settings of the IKE daemon, is not as it is
-        configured, in the form of RV(ipsec_info.phase1[].drift).
+      description: What of the networks, of the settings of the IKE daemon, and of the directories
+        and checkpoint of the collection, is not as it is configured, in the form of
+        RV(ipsec_info.phase1[].drift).
       returned: always
       type: list
       elements: dict

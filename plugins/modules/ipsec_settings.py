@@ -26,6 +26,14 @@ options:
       - V(normal) takes the options of the modules.
       - V(advanced) installs O(swanctl_conf) and O(strongswan_conf) as well, for what the modules do
         not offer.
+      - B(V(advanced) amounts to root on the host.) The IKE daemon runs as root, and does what these
+        texts say. With C(updown) in O(swanctl_conf), and C(start-scripts) or C(stop-scripts) in
+        O(strongswan_conf), it runs programs. With C(load) it loads plugins, with C(filelog) it
+        writes files anywhere, keys included at level 4, with C(vici.socket) it can be controlled
+        over the network. Nothing of that is refused.
+      - So who can write these two variables must be trusted as an administrator of the host is, be
+        it in an inventory, a survey or a template. The other options of the collection run no
+        program of the user's choice.
     type: str
     choices:
       - normal
@@ -131,16 +139,22 @@ options:
         warns where a phase 1 has a CA, see O(tunnelwright.ipsec.ipsec_phase1#module:ca).
       - While the network is switched off nothing of it is loaded, like a phase 1.
       - It is parsed, and each connection in it is loaded into the daemon on trial, before anything
-        is changed. A text that fails is refused.
+        is changed. A text that fails is refused. So is one with the name of a connection or a
+        secret that others have.
+      - That is all that is checked. The meaning of the text is not. Weak algorithms and short keys
+        are not warned about. Networks that another tunnel carries are not noticed. The rules of the
+        network know nothing of its tunnels, so that nothing keeps their traffic from leaving in
+        cleartext while they are down, and IKE, ESP and AH are accepted from any address.
       - Never shown, neither in logs nor in the result; in a diff its secrets are masked.
     type: str
   strongswan_conf:
     description:
       - Text in the format of C(strongswan.conf), installed under C(/etc/strongswan.d). Needs
         O(configuration_mode=advanced). Left out, a text installed before is removed.
-      - It is parsed before anything is changed, and the IKE daemon has to accept it when it is told
-        to read its settings again. A text that fails is refused, and what was installed before
-        stays.
+      - It is parsed before anything is changed, without C(include), and the IKE daemon has to
+        accept it when it is told to read its settings again. A text that fails is refused, and what
+        was installed before stays.
+      - That is all that is checked. Which settings it makes, and what they mean, is not.
       - What the daemon reads at its start only, C(load) of a plugin for example, holds from its
         next restart. The module does not restart the daemon for it, since that would interrupt
         every tunnel of the host.

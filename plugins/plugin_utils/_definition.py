@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import multiprocessing
 import typing as t
 from collections.abc import Mapping, Sequence
 
@@ -63,8 +65,19 @@ def read(name: str, definition: t.Any, *, single: bool = True) -> Peer:
         "phase1": [_phase1(item) for item in lists["phase1"]],
         "addresses": [str(definition[key]) for key in known if key in definition],
         "single": single and _HOST not in definition and len(lists["phase1"]) == 1,
+        "salt": _salt_of_run(),
     }
     return peer(name, options)
+
+
+def _salt_of_run() -> bytes:
+    """Return 32 bytes that are the same in all processes of one ansible-playbook, and in no file.
+
+    Python draws this key at random when the program starts. The processes that Ansible forks for
+    its tasks inherit it. The digest keeps the key itself out of our hands.
+    """
+    key = multiprocessing.current_process().authkey
+    return hashlib.sha256(b"tunnelwright.ipsec" + bytes(key)).digest()
 
 
 def _entries(definition: Mapping[str, t.Any], variable: str) -> list[Mapping[str, t.Any]]:

@@ -184,8 +184,8 @@ def _topology(gateways: t.Sequence[Facts], tunnels: t.Sequence[Facts]) -> Made:
     for tunnel in tunnels:
         pair = sorted((tunnel["gateway"], tunnel["peer"]))
         states.setdefault((pair[0], pair[1]), []).append(tunnel["state"])
-    own = [item["name"] for item in gateways]
-    sites = own + sorted({name for pair in states for name in pair} - {*own})
+    own = {item["name"]: item for item in gateways}
+    sites = [*own, *sorted({name for pair in states for name in pair} - own.keys())]
     size = size_of(len(sites))
     places = placed(sites, states.keys(), size)
     return {

@@ -36,12 +36,12 @@ def placed(
         neighbours[one].add(other)
         neighbours[other].add(one)
     hubs = _hubs(neighbours)
-    around = [site for site in sites if site not in hubs]
+    order = {hub: index for index, hub in enumerate(hubs)}
+    around = [site for site in sites if site not in order]
     if hubs and around:
         # Beside its hub, so that lines do not cross.
-        order = {hub: index for index, hub in enumerate(hubs)}
         around.sort(
-            key=lambda site: min((order[hub] for hub in neighbours[site] & {*hubs}), default=0)
+            key=lambda site: min((order[it] for it in neighbours[site] if it in order), default=0)
         )
     inner = _ring(hubs, size, 0.0 if len(hubs) == 1 else 0.38)
     return {**inner, **_ring(around, size, 1.0)}

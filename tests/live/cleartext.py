@@ -32,6 +32,7 @@ FILTER = "(net 10.1.0.0/24 and net 10.2.0.0/24) or (net fd00:1::/64 and net fd00
 _STREAM = """
 [Unit]
 DefaultDependencies=no
+StartLimitIntervalSec=0
 [Service]
 Restart=always
 RestartSec=100ms
@@ -183,6 +184,11 @@ def by_hand(script: str) -> Callable[[End], None]:
     return event
 
 
+def strongswan_killed(end: End) -> None:
+    """A kernel keeps the SAs of a daemon that was killed, until somebody deletes them."""
+    end.machine.sh("systemctl kill -s KILL strongswan; ip xfrm state flush; sleep 3")
+
+
 def reboot(end: End) -> None:
     t.cast("t.Any", end.machine).restart()
 
@@ -274,7 +280,7 @@ EVENTS: dict[str, Callable[[End], None]] = {
     "strongSwan is stopped": by_hand(
         "systemctl stop strongswan; sleep 3; systemctl start strongswan"
     ),
-    "strongSwan is killed": by_hand("systemctl kill -s KILL strongswan; sleep 3"),
+    "strongSwan is killed": strongswan_killed,
     "a network is stopped": network_stopped,
     "a phase 1 is disabled": phase1_disabled,
     "a phase 2 is disabled": phase2_disabled,

@@ -53,10 +53,10 @@ RESOURCES = {
 }
 # Those that edit nothing.
 OTHERS = {
+    "ipsec_checkpoint": flow.run_checkpoint,
     "ipsec_connection": flow.run_connection,
     "ipsec_info": flow.run_info,
     "ipsec_diagnostics": flow.run_diagnostics,
-    "ipsec_checkpoint": flow.run_checkpoint,
 }
 
 Answer = dict[str, Any]

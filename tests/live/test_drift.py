@@ -16,6 +16,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.impact import seen, told
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 
+RECORD = "/etc/tunnelwright/lan.json"
 FILE = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
 UP = ("site-b/net", "site-b/more")
 # Loads our file otherwise than it is, as somebody at a shell would.
@@ -128,6 +129,26 @@ POLICIES = (
         "network lan: nftables rules",
         ("load the nftables rules of network lan",),
         "vpn_network",
+    ),
+    Drift("key readable by all", f"chmod 644 {FILE}", FILE, (f"write {FILE}",)),
+    Drift(
+        "file of another user behind a link",
+        f"mv {FILE} /root/x; chown 1000:1000 /root/x; ln -s /root/x {FILE}",
+        FILE,
+        (f"write {FILE}",),
+    ),
+    Drift(
+        "record of another user",
+        f"chown 1000:1000 {RECORD}",
+        RECORD,
+        (f"write {RECORD}",),
+        "vpn_network",
+    ),
+    Drift(
+        "directory of ours that all may write",
+        "chmod 777 /etc/tunnelwright",
+        "/etc/tunnelwright",
+        ("give /etc/tunnelwright to root, with mode 0755",),
     ),
 )
 

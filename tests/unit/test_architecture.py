@@ -42,6 +42,7 @@ PURE = ("_errors", "_model", "_render", "_plan", "_diagnose", "_compare")
 # What the pure core may use of the standard library: nothing that reaches out of the process.
 PURE_LIBRARY = {
     "base64",
+    "bisect",
     "collections",
     "dataclasses",
     "functools",

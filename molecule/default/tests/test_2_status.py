@@ -144,7 +144,9 @@ def _diagnosis_holds_no_secret(gateways: dict[str, Gateway], scratch: Path) -> N
     options = f"--extra-vars=@{write_variables(variables, scratch)}"
     done = subprocess.run(ansible_playbook("diagnose", options), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert archive.stat().st_mode & 0o7777 == 0o600
     with tarfile.open(archive) as packed:
+        assert not [item.name for item in packed if item.mode & 0o077]
         files = {item.name: packed.extractfile(item) for item in packed if item.isfile()}
         contents = {name: file.read() for name, file in files.items() if file is not None}
     told = {Path(name).name for name in contents if "/gw-a/" in name}

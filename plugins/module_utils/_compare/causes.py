@@ -105,7 +105,7 @@ CAUSES: t.Mapping[str, Cause] = {
     ),
     "psk_mismatch": Cause(
         ERROR,
-        "The pre-shared keys differ; shown are fingerprints.",
+        "The pre-shared keys differ; shown are fingerprints for this run alone.",
         "Set psk to the same on both sides.",
     ),
     "psk_not_found": Cause(
@@ -128,8 +128,9 @@ CAUSES: t.Mapping[str, Cause] = {
     ),
     "psk_not_compared": Cause(
         INFO,
-        "The pre-shared keys were not compared, as one is not given.",
-        "Give psk, or its psk_fingerprint, on both sides.",
+        "The pre-shared keys were not compared, as one is not given, or both are fingerprints with "
+        "different salts.",
+        "Give psk on one side, and psk or psk_fingerprint on the other side.",
     ),
     "certificate_not_compared": Cause(
         INFO,

@@ -18,7 +18,7 @@ from . import proposals, selectors
 from .direction import Direction, selectors_text
 from .findings import Finding
 from .ike import IkeOutcome
-from .selectors import Selectors
+from .selectors import Index, Selectors
 
 Findings = t.Iterator[Finding]
 
@@ -64,12 +64,47 @@ class _Meeting:
         return "transport" if self.child.mode == self.answering.mode == "transport" else "tunnel"
 
 
-def negotiated(direction: Direction, ike: IkeOutcome, child: ChildSa) -> ChildOutcome:
+class Answers:
+    """The children of the responder, by their selectors."""
+
+    def __init__(self, direction: Direction) -> None:
+        children = direction.responder.children
+        self._known = [(item, *_configured(direction, item, offered=True)) for item in children]
+        self._local = Index(local for _child, local, _remote in self._known)
+        self._remote = Index(remote for _child, _local, remote in self._known)
+        self._same = {(item.local_network, item.remote_network) for item in children}
+
+    def to(self, ours: Selectors, theirs: Selectors) -> ChildSa | None:
+        """The child whose selectors fit best, the first of equals; else nothing counts."""
+        best, rating = None, 0
+        for number in selectors.meeting((self._local, theirs), (self._remote, ours)):
+            child, local, remote = self._known[number]
+            here, there = selectors.likeness(local, theirs), selectors.likeness(remote, ours)
+            if here and there and here + there > rating:
+                best, rating = child, here + there
+        return best
+
+    def lacking(self, direction: Direction, child: ChildSa) -> Finding:
+        """That there is none for a child of the initiator."""
+        same = (child.local_network, child.remote_network) in self._same
+        code = "selectors_not_mirrored" if same else "selector_mismatch"
+        told = [selectors_text(item) for item, *_selectors in self._known[:_TOLD]]
+        left = len(self._known) - len(told)
+        return direction.unmatched(child, code, [*told, *([f"and {left} more"] if left else [])])
+
+
+# Of the children of the other side.
+_TOLD = 20
+
+
+def negotiated(
+    direction: Direction, ike: IkeOutcome, child: ChildSa, answers: Answers
+) -> ChildOutcome:
     """As if the IKE SA came up: what is wrong with a phase 2 is told along with that."""
     ours, theirs = _offered(direction, ike.version, child)
-    answering = _answering(direction, ours, theirs)
+    answering = answers.to(ours, theirs)
     if answering is None:
-        return ChildOutcome(child, None, tuple(_unanswered(direction, child)))
+        return ChildOutcome(child, None, (answers.lacking(direction, child),))
     meeting = _Meeting(direction, ike.version, child, answering)
     configured = _configured(direction, answering, offered=False)
     # What the initiator offers is remote to the responder.
@@ -126,27 +161,6 @@ def _host(direction: Direction, role: str) -> t.Any:
     initiating = role == "initiator"
     address = direction.initiator_address if initiating else direction.responder_address
     return selectors.host_of(address, role)
-
-
-def _answering(direction: Direction, ours: Selectors, theirs: Selectors) -> ChildSa | None:
-    """The child whose selectors fit best, the first of equals; nothing else counts for charon."""
-    best, rating = None, 0
-    for child in direction.responder.children:
-        local, remote = _configured(direction, child, offered=True)
-        here, there = selectors.likeness(local, theirs), selectors.likeness(remote, ours)
-        if here and there and here + there > rating:
-            best, rating = child, here + there
-    return best
-
-
-def _unanswered(direction: Direction, child: ChildSa) -> Findings:
-    children = direction.responder.children
-    same = any(
-        (item.local_network, item.remote_network) == (child.local_network, child.remote_network)
-        for item in children
-    )
-    code = "selectors_not_mirrored" if same else "selector_mismatch"
-    yield direction.unmatched(child, code, [selectors_text(item) for item in children])
 
 
 def _select(

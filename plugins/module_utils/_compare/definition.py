@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from .._model import checks
 from .._model.child import ChildSa
@@ -23,7 +24,8 @@ from .._model.network import VpnNetwork
 from .._model.options import Options
 from .._model.secret import Secret
 from .._model.settings import IpsecSettings
-from .key import Key
+from .key import Key, key_of_sheet
+from .selectors import Index, Selectors
 
 # The rules of IKEv1 are not for a definition to break.
 _LENIENT = frozenset({2})
@@ -45,9 +47,23 @@ class Tunnel:
     def enabled(self) -> bool:
         return self.connection.enabled and (self.network is None or self.network.started)
 
-    @property
+    @cached_property
     def children(self) -> tuple[ChildSa, ...]:
         return tuple(item for item in self.connection.children if item.enabled)
+
+    @cached_property
+    def mirrored(self) -> frozenset[tuple[Selectors, Selectors]]:
+        """The local and the remote networks of each child that has both."""
+        found = ((item.local_network, item.remote_network) for item in self.children)
+        return frozenset(pair for pair in found if all(pair))
+
+    @cached_property
+    def selectors(self) -> tuple[Index, Index]:
+        """Of the local and of the remote networks of each child."""
+        return (
+            Index(item.local_network for item in self.children),
+            Index(item.remote_network for item in self.children),
+        )
 
     @property
     def subject(self) -> str:
@@ -78,6 +94,8 @@ class Peer:
 def peer(name: str, options: Options) -> Peer:
     """``options`` has ``addresses``, ``single``, and lists ``networks``, ``settings``, ``phase1``.
 
+    ``salt`` is the salt of the run, for fingerprints of its keys.
+
     Raises ModelError naming the object and the option.
     """
     networks = {item["name"]: _network(item) for item in _present(options["networks"])}
@@ -87,7 +105,8 @@ def peer(name: str, options: Options) -> Peer:
         network = item["network"]
         known = settings.get(network) or IpsecSettings(network)
         connection = _connection(item)
-        tunnels.append(Tunnel(name, connection, known, networks.get(network), _key(item)))
+        key = _key(item, options["salt"])
+        tunnels.append(Tunnel(name, connection, known, networks.get(network), key))
     addresses = {*options["addresses"], *(item.connection.local_address for item in tunnels)}
     return Peer(name, frozenset(addresses - {None}), tuple(tunnels), options["single"])
 
@@ -127,8 +146,8 @@ def _connection(options: Options) -> IkeConnection:
     return replace(connection, key_exchange=key_exchange, negotiation_mode=mode, children=children)
 
 
-def _key(options: Options) -> Key | None:
+def _key(options: Options, salt: bytes) -> Key | None:
     psk, told = options.get("psk"), options.get("psk_fingerprint")
     if psk:
-        return Key(Secret(str(psk).encode()))
-    return Key(given=str(told).lower()) if told else None
+        return Key(salt, Secret(str(psk).encode()))
+    return key_of_sheet("psk_fingerprint", told, f"phase 1 {options['name']}") if told else None

@@ -106,20 +106,21 @@ def _told(item: Attempt) -> t.Iterator[Finding]:
     Only that nothing answers to a phase 2 is as bad: neither does anything call it.
     """
     unanswered = [one for one in item.children if one.answering is None]
+    told = {id(finding) for one in unanswered for finding in one.findings}
     for finding in item.findings:
-        if item.direction.used or any(finding in one.findings for one in unanswered):
+        if item.direction.used or id(finding) in told:
             yield finding
         elif item.direction.callable:
             yield replace(finding, severity=INFO)
 
 
 def _attempt(direction: Direction) -> Attempt:
-    outcome = ike.negotiated(direction)
+    outcome, answers = ike.negotiated(direction), child_sa.Answers(direction)
     children = direction.initiator.children
     return Attempt(
         direction,
         outcome,
-        tuple(child_sa.negotiated(direction, outcome, child) for child in children),
+        tuple(child_sa.negotiated(direction, outcome, child, answers) for child in children),
     )
 
 

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import itertools
 import typing as t
 from collections import defaultdict
 from dataclasses import replace
@@ -19,7 +18,7 @@ from .compare import Read, Result, alone, met, unreadable
 from .definition import Peer, Tunnel
 from .end import NONE
 from .findings import SIDES
-from .matching import Pair, pairs
+from .matching import Pair, likely, pairs
 
 # The names of two peers, in the order of all.
 _Couple = tuple[str, str]
@@ -79,7 +78,12 @@ class _Matched:
         for couple, tunnels in _named(self.left, peers).items():
             self._match(couple, tunnels)
         left = self.left
-        for one, other in itertools.combinations([name for name in peers if left[name]], 2):
+        order = {name: number for number, name in enumerate(peers)}
+        couples = {
+            (one, other) if order[one] < order[other] else (other, one)
+            for one, other in (*likely(left), *_named(left, peers))
+        }
+        for one, other in sorted(couples, key=lambda couple: [order[name] for name in couple]):
             self._match((one, other), (*left[one], *left[other]))
 
     @property

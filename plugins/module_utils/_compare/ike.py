@@ -113,10 +113,11 @@ def _authentication(direction: Direction, version: int) -> Findings:
 
 def _keys(direction: Direction, version: int) -> Findings:
     mine, theirs = direction.initiator.key, direction.responder.key
-    if mine is None or theirs is None:
+    same = mine.same_as(theirs) if mine is not None and theirs is not None else None
+    if mine is None or theirs is None or same is None:
         told = ("psk", mine and "given"), ("psk", theirs and "given")
         yield direction.phase1("psk_not_compared", told)
-    elif not mine.same_as(theirs):
+    elif not same:
         shown = ("psk", mine.fingerprint), ("psk", theirs.fingerprint)
         yield direction.phase1("psk_mismatch", shown)
     if version == 2 and _keyless_caller(direction):

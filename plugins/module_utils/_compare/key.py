@@ -4,40 +4,67 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Pre-shared keys that are compared and never shown, even where only a fingerprint is known."""
+"""Pre-shared keys that are compared and never shown, even where only a fingerprint is known.
+
+The fingerprint of a key of ours has a salt that is new in each run and that no file holds. So equal
+keys look equal within a run, and a fingerprint in an old report proves no guess. A third party that
+keeps its key to itself chooses a salt of its own, and gives it with the fingerprint.
+"""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import re
+import typing as t
 from dataclasses import dataclass
 
-from .._model.secret import Secret
+from .._errors import ModelError
+from .._model.secret import MASK, Secret
 
-_SALT = b"tunnelwright.ipsec"
 _ROUNDS = 200_000
 _DIGITS = 10
+_GIVEN = re.compile(rf"([0-9a-f]{{16,64}})-([0-9a-f]{{{_DIGITS}}})")
 
 
 @dataclass(frozen=True)
 class Key:
-    """A key, or the fingerprint of one that is not to leave its owner."""
+    """A key with the salt of this run, or the digits of an unknown key with their own salt."""
 
+    salt: bytes
     secret: Secret | None = None
-    given: str = ""
+    digits: str = ""
 
     @property
     def fingerprint(self) -> str:
-        return self.given if self.secret is None else fingerprint(self.secret)
+        return self._under(self.salt)
 
-    def same_as(self, other: Key) -> bool:
+    def same_as(self, other: Key) -> bool | None:
+        """Whether two keys are equal; None where only digits of different salts are known."""
         if self.secret is not None and other.secret is not None:
             return self.secret == other.secret
-        return self.fingerprint == other.fingerprint
+        salt = self.salt if self.secret is None else other.salt
+        if (self.secret is None and other.secret is None) and self.salt != other.salt:
+            return None
+        return self._under(salt) == other._under(salt)
+
+    def _under(self, salt: bytes) -> str:
+        return self.digits if self.secret is None else fingerprint(self.secret, salt)
+
+
+def key_of_sheet(option: str, value: t.Any, subject: str) -> Key:
+    """Return the key that a third party describes by ``<salt>-<digits>``."""
+    match = _GIVEN.fullmatch(str(value).strip().lower())
+    if match is None:
+        # The value may be a key that was written here by mistake.
+        why = "is not a salt and a fingerprint"
+        legal = "<salt>-<fingerprint>, as an example of the filter ipsec_mismatches makes them"
+        raise ModelError(option, MASK, why, legal, subject)
+    return Key(match[1].encode(), digits=match[2])
 
 
 @functools.lru_cache(maxsize=1024)
-def fingerprint(secret: Secret) -> str:
-    """40 bits, slow to compute, so that a guess of a poor key can't be tried out quickly."""
-    digest = hashlib.pbkdf2_hmac("sha256", secret.reveal(), _SALT, _ROUNDS)
+def fingerprint(secret: Secret, salt: bytes) -> str:
+    """Return 40 bits in hexadecimal digits. Each takes long, which slows down whoever guesses."""
+    digest = hashlib.pbkdf2_hmac("sha256", secret.reveal(), salt, _ROUNDS)
     return digest.hex()[:_DIGITS]

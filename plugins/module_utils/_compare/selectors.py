@@ -9,8 +9,10 @@
 from __future__ import annotations
 
 import ipaddress
+import typing as t
+from bisect import bisect_left, bisect_right
 
-from .._model.checks import IPAddress
+from .._model.checks import IPAddress, IPNetwork
 from .._model.child import ChildSa
 from .._model.selector import TrafficSelector
 
@@ -42,26 +44,95 @@ def effective(
     return configured
 
 
+class Index:
+    """Of many lists of selectors, those with a network that overlaps another, by their numbers."""
+
+    def __init__(self, lists: t.Iterable[Selectors]) -> None:
+        found = [
+            (selector.network, number)
+            for number, selectors in enumerate(lists)
+            for selector in selectors
+        ]
+        found.sort(key=lambda item: (_begin(item[0]), item[1]))
+        self._begins = [_begin(network) for network, _number in found]
+        self._numbers = [number for _network, number in found]
+        self._exact: dict[tuple[tuple[int, int], int], list[int]] = {}
+        for network, number in found:
+            self._exact.setdefault((_begin(network), network.prefixlen), []).append(number)
+        self._lengths = {(network.version, network.prefixlen) for network, _number in found}
+
+    def count(self, selectors: t.Iterable[TrafficSelector]) -> int:
+        """Return how many ``numbers`` has to look at."""
+        return sum(end - begin for _numbers, begin, end in self._spans(selectors))
+
+    def numbers(self, selectors: t.Iterable[TrafficSelector]) -> set[int]:
+        """Return the numbers of the lists whose networks overlap any of those given."""
+        return {
+            numbers[at]
+            for numbers, begin, end in self._spans(selectors)
+            for at in range(begin, end)
+        }
+
+    def _spans(
+        self, selectors: t.Iterable[TrafficSelector]
+    ) -> t.Iterator[tuple[list[int], int, int]]:
+        for network in (selector.network for selector in selectors):
+            # What begins in a network lies in it, or contains it.
+            first = bisect_left(self._begins, _begin(network))
+            last = (network.version, int(network.broadcast_address))
+            yield self._numbers, first, bisect_right(self._begins, last)
+            # What begins before it and contains it can be told by each length that there is.
+            for version, length in self._lengths:
+                if version == network.version and length < network.prefixlen:
+                    begin = _begin(network.supernet(new_prefix=length))
+                    if begin != _begin(network) and (begin, length) in self._exact:
+                        numbers = self._exact[begin, length]
+                        yield numbers, 0, len(numbers)
+
+
+def meeting(
+    here: tuple[Index, t.Iterable[TrafficSelector]],
+    there: tuple[Index, t.Iterable[TrafficSelector]],
+) -> list[int]:
+    """Return the numbers of all that may overlap here and there, in their order."""
+    index, selectors = min(here, there, key=lambda item: item[0].count(item[1]))
+    return sorted(index.numbers(selectors))
+
+
 def narrowed(configured: Selectors, offered: Selectors) -> Selectors:
     """What both contain, in the order of ``configured``, without what lies in another one."""
-    found: list[TrafficSelector] = []
-    for own in configured:
-        for other in offered:
-            common = own.common(other)
-            if common is not None and not any(item.covers(common) for item in found):
-                found = [item for item in found if not common.covers(item)] + [common]
-    return tuple(found)
+    index = Index((item,) for item in offered)
+    both = (
+        own.common(offered[number])
+        for own in configured
+        for number in sorted(index.numbers((own,)))
+    )
+    common = tuple(dict.fromkeys(item for item in both if item is not None))
+    around = Index((item,) for item in common)
+    return tuple(
+        item
+        for place, item in enumerate(common)
+        if not any(
+            number != place and common[number].covers(item) for number in around.numbers((item,))
+        )
+    )
 
 
 def likeness(configured: Selectors, offered: Selectors) -> int:
     """How well they fit, as charon rates it; 0 if they have nothing in common."""
+    index = Index((item,) for item in configured)
     return sum(
-        (len(offered) - index) * (5 if own == other else 1)
-        for index, other in enumerate(offered)
-        for own in configured
-        if own.overlaps(other)
+        (len(offered) - place) * (5 if configured[number] == other else 1)
+        for place, other in enumerate(offered)
+        for number in index.numbers((other,))
+        if configured[number].overlaps(other)
     )
 
 
 def shown(selectors: Selectors) -> list[str]:
     return ["dynamic" if item in _UNKNOWN.values() else str(item) for item in selectors]
+
+
+def _begin(network: IPNetwork) -> tuple[int, int]:
+    """IP version and first address."""
+    return network.version, int(network.network_address)

@@ -257,27 +257,33 @@ def _signs(signs: t.Iterable[Sign], lines: t.Sequence[str]) -> t.Iterator[_Seen]
 def _seen(sign: Sign, lines: t.Sequence[str]) -> _Seen | None:
     if sign.unless and any(map(sign.unless.search, lines)):
         return None
-    for at in range(len(lines) - 1, -1, -1):
+    for at in _span(sign, lines):
         match = sign.pattern.search(lines[at])
-        if match and _in_place(sign, lines, at):
+        if match:
             return _with_context(sign, lines, at, match)
     return None
 
 
-def _in_place(sign: Sign, lines: t.Sequence[str], at: int) -> bool:
-    if sign.after and not any(map(sign.after.search, lines[:at])):
-        return False
-    return not (sign.before and any(map(sign.before.search, lines[:at])))
+def _span(sign: Sign, lines: t.Sequence[str]) -> range:
+    """The places where the sign counts, the last one first."""
+    begin = _first(sign.after, lines) + 1 if sign.after else 0
+    end = _first(sign.before, lines) + 1 if sign.before else len(lines)
+    return range(min(end, len(lines)) - 1, begin - 1, -1)
+
+
+def _first(pattern: t.Pattern[str], lines: t.Sequence[str]) -> int:
+    """The place of the first line that matches; behind the last one if there is none."""
+    return next((at for at, line in enumerate(lines) if pattern.search(line)), len(lines))
 
 
 def _with_context(sign: Sign, lines: t.Sequence[str], at: int, match: t.Match[str]) -> _Seen | None:
     """None where a line that belongs to it, and gives its values, is missing."""
     found, groups = [], {}
     for pattern in sign.context:
-        places = [place for place in range(at, -1, -1) if pattern.search(lines[place])]
-        if places:
-            found.append(places[0])
-            groups.update(_groups(pattern.search(lines[places[0]])))
+        place = next((place for place in range(at, -1, -1) if pattern.search(lines[place])), None)
+        if place is not None:
+            found.append(place)
+            groups.update(_groups(pattern.search(lines[place])))
         elif pattern.groups or sign.code == "no_answer_on_4500":
             return None
     groups.update(_groups(match))

@@ -19,6 +19,8 @@ _KINDS = (
 )
 # For a proposal that has none of a kind.
 _NONE = "none"
+# More than any peer sends, and few enough to compare each with each.
+_MOST = 100
 
 Transforms = dict[str, frozenset[str]]
 
@@ -40,10 +42,11 @@ def differences(ours: str, theirs: str) -> tuple[str, ...]:
 def only_group_differs(ours: str, theirs: str) -> bool:
     """Whether there is a combination on both sides that differs in nothing but the DH group."""
     kinds = [kind for kind, _pattern in _KINDS if kind != "DH group"]
+    others = _parsed(theirs)
     return any(
         protocol == other_protocol and all(one[kind] & other[kind] for kind in kinds)
         for protocol, one in _parsed(ours)
-        for other_protocol, other in _parsed(theirs)
+        for other_protocol, other in others
     )
 
 
@@ -53,7 +56,7 @@ def _all(proposals: list[tuple[str, Transforms]], kind: str) -> frozenset[str]:
 
 def _parsed(text: str) -> list[tuple[str, Transforms]]:
     proposals = []
-    for item in text.split(","):
+    for item in text.split(",")[:_MOST]:
         protocol, _colon, names = item.strip().partition(":")
         found: dict[str, set[str]] = {}
         for name in names.split("/"):

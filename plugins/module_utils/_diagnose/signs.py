@@ -8,6 +8,9 @@
 
 The tables are in the order in which signs are believed: what names the cause itself first, then
 what the peer answers, then silence. Texts are those of strongSwan 5.9.8 and 6.0.1.
+
+A peer can make a line long. So nothing in a pattern reaches over the place where the pattern could
+begin again, or it is limited: the time is linear in the length of the line.
 """
 
 from __future__ import annotations
@@ -98,7 +101,7 @@ OUR_SIGNS: tuple[Sign, ...] = (
     _sign(
         r"constraint check failed: identity '(?P<ours>[^']*)' required", "peer_identity_mismatch"
     ),
-    _sign(r"tried \d+ shared keys? for .* but MAC mismatched", "psk_mismatch"),
+    _sign(r", but MAC mismatched", "psk_mismatch"),
     _sign(r"calculated HASH does not match HASH payload", "psk_mismatch"),
     _sign(_UNDECRYPTABLE, "psk_mismatch", before=_ESTABLISHED),
     _sign(r"unable to resolve (?P<ours>\S+), initiate aborted", "gateway_unresolvable"),
@@ -110,7 +113,7 @@ OUR_SIGNS: tuple[Sign, ...] = (
     _sign(_KERNEL_POLICY, "kernel_refuses_policy"),
     _sign(r"local traffic selector missing in configuration", "mode_mismatch"),
     *_certificates("peer"),
-    _sign(r"not establishing CHILD_SA .* due to existing duplicate", "already_up"),
+    _sign(r"not establishing CHILD_SA \S+ due to existing duplicate", "already_up"),
     # What the peer answers.
     _sign(
         r"received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built|CHILD_SA rekeying failed",
@@ -178,14 +181,14 @@ _NO_COMMON = (
     r"|no matching proposal found"
 )
 _LOOKING = (
-    r"looking for (?:\S.* )?peer configs matching "
-    r"(?P<theirs>\S+?)(?:\[(?P<asked>.*)\])?\.\.\.(?P<ours>\S+?)\[(?P<named>.*)\]"
+    r"peer configs matching (?P<theirs>[^\s\[]{1,80}?)(?:\[(?P<asked>[^\[\]]*)\])?"
+    r"\.\.\.(?P<ours>[^\s\[]{1,80}?)\[(?P<named>[^\[\]]*)\]"
 )
 
 # In the log of the side that was called. Which of the causes it is that two lists of proposals tell
 # of is found out by comparing them.
 PEER_SIGNS: tuple[Sign, ...] = (
-    _sign(r"tried \d+ shared keys? for .* but MAC mismatched", "psk_mismatch"),
+    _sign(r", but MAC mismatched", "psk_mismatch"),
     _sign(_UNDECRYPTABLE, "psk_mismatch", before=_ESTABLISHED),
     _sign(r"calculated HASH does not match HASH payload", "psk_mismatch"),
     _sign(
@@ -200,7 +203,7 @@ PEER_SIGNS: tuple[Sign, ...] = (
         "negotiation_mode_mismatch",
     ),
     _sign(
-        r"found \d+ matching configs?, but none allows (?P<ours>.*) authentication",
+        r"found \d+ matching configs?, but none allows (?P<ours>[^,]{1,80}) authentication",
         "authentication_mismatch",
     ),
     _sign(r"no matching peer config found", "identities_unknown_to_peer", _LOOKING),
@@ -218,15 +221,19 @@ PEER_SIGNS: tuple[Sign, ...] = (
         r"configured proposals: (?P<theirs>(?:ESP|AH):.*)",
     ),
     _sign(r"traffic selectors\s+===\s+unacceptable", "mode_mismatch"),
-    _sign(r"traffic selectors (?P<theirs>.+) === (?P<ours>.+) unacceptable", "selector_mismatch"),
     _sign(
-        r"no matching CHILD_SA config found for (?P<theirs>.+) === (?P<ours>.+)",
+        r"traffic selectors (?P<theirs>(?:(?!traffic)[^=])+) === (?P<ours>[^=]+) unacceptable",
+        "selector_mismatch",
+    ),
+    _sign(
+        r"no matching CHILD_SA config found for (?P<theirs>(?:(?!no )[^=])+) === (?P<ours>.+)",
         "selector_mismatch",
     ),
     _sign(_KERNEL_SA, "peer_kernel_refuses_sa", r"received netlink error: "),
     _sign(_KERNEL_POLICY, "peer_kernel_refuses_policy"),
     _sign(
-        r"constraint requires (?P<theirs>.+) authentication, but (?P<ours>.+) was used",
+        r"constraint requires (?P<theirs>[^,]{1,80}) authentication, but (?P<ours>[^,]{1,80}) "
+        r"was used",
         "authentication_mismatch",
     ),
     *_certificates("our"),

@@ -16,6 +16,7 @@ from .._model.connection import RESERVED_PREFIX
 from .._plan import network_steps, steps
 from .._plan.exchange import aside
 from .._plan.observed import NOTHING, DaemonState, Unfinished
+from .._plan.ownership import SecureDirectory
 from .._plan.plan import Plan
 from .._render.artefacts import KEY_DIR
 from .._render.settings_file import Section
@@ -187,6 +188,10 @@ def _remove(host: Host, step: steps.RemoveFile) -> None:
     host.files.remove(step.file.path, keep=True)
 
 
+def _secure(host: Host, step: SecureDirectory) -> None:
+    host.files.secure(step.directory)
+
+
 def _load_connection(host: Host, step: steps.LoadConnection) -> None:
     host.vici.load_conn(step.name, step.section)
 
@@ -339,6 +344,7 @@ def _switch_unit(host: Host, step: network_steps.SwitchUnit) -> None:
 _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.WriteFile: _write,
     steps.RemoveFile: _remove,
+    SecureDirectory: _secure,
     steps.LoadConnection: _load_connection,
     steps.SetAside: _set_aside,
     steps.Supersede: _supersede,

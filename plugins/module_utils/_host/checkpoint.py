@@ -28,6 +28,7 @@ from .._render.artefacts import (
     CHECKPOINT_DIR,
     PRIVATE,
     RECORD_DIR,
+    ROOT,
     STATE_DIR,
     SWANCTL_DIR,
     UNIT_DIR,
@@ -40,7 +41,7 @@ from .daemon import DAEMON_UNIT
 from .files import LARGEST, Files
 from .host import Host
 
-STATE_FILE = f"{CHECKPOINT_DIR}/state.json"
+STATE_FILE = artefacts.STATE_FILE
 
 _UNITS = f"{UNIT_DIR}/{unit_name('*')}"
 # Every path at which we leave files; what else lies in these directories is of others.
@@ -156,8 +157,14 @@ def save(files: Files, checkpoint: Checkpoint) -> None:
         "units": checkpoint.units,
         "mtus": checkpoint.mtus,
         "files": [
-            # Any bytes come back from it, and most of them can be read by people.
-            {"path": file.path, "mode": file.mode, "text": file.data.decode("utf-8", _ANY)}
+            {
+                "path": file.path,
+                "mode": file.mode,
+                "owner": file.owner,
+                "link": file.link,
+                # Any bytes come back from it, and most of them can be read by people.
+                "text": file.data.decode("utf-8", _ANY),
+            }
             for file in checkpoint.files.values()
         ],
     }
@@ -174,14 +181,18 @@ def load(files: Files) -> Checkpoint | None:
         return None
     try:
         state = json.loads(file.data)
-        kept = [
-            cleaned(File(item["path"], item["text"].encode("utf-8", _ANY), item["mode"]))
-            for item in state["files"]
-        ]
+        kept = [cleaned(_kept(item)) for item in state["files"]]
         by_path = {item.path: item for item in kept}
         return Checkpoint(state["since"], state["timeout"], by_path, state["units"], state["mtus"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise HostError(f"read the checkpoint {STATE_FILE}", repr(error)) from None
+
+
+def _kept(item: t.Mapping[str, t.Any]) -> File:
+    # Earlier releases did not keep the owner.
+    user, group = item.get("owner", ROOT)
+    data = item["text"].encode("utf-8", _ANY)
+    return File(item["path"], data, item["mode"], (user, group), item.get("link", ""))
 
 
 def exists(files: Files) -> bool:

@@ -20,7 +20,7 @@ import stat
 import typing as t
 
 from .._errors import HostError
-from .._render.artefacts import OURS_ALONE, READ_WHOLE, SHARED, File
+from .._render.artefacts import OURS_ALONE, READ_WHOLE, ROOT, SHARED, Directory, File
 
 # Directories that we make are for root to write and for everybody to see.
 _DIRECTORY_MODE = 0o755
@@ -39,15 +39,19 @@ class Files:
         self._root = root
 
     def read(self, path: str, largest: int = LARGEST) -> File | None:
-        """The file with its mode, None where there is none. It has ``largest`` bytes at most."""
+        """The file with its mode and owner, None where there is none.
+
+        It has ``largest`` bytes at most.
+        """
         try:
             with open(regular(self._root + path), "rb") as stream:
-                status = os.fstat(stream.fileno())
+                found = os.fstat(stream.fileno())
                 # A file of /proc that is without end has a size of 0.
-                data = stream.read(min(status.st_size, largest + 1))
+                data = stream.read(min(found.st_size, largest + 1))
                 if len(data) > largest:
                     raise OSError(errno.EFBIG, f"it is larger than {largest // 2**20} MiB")
-                return File(path, data, status.st_mode & 0o7777)
+                link = _link(self._root + path)
+                return File(path, data, _mode(found), _owner(found), link)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -70,6 +74,16 @@ class Files:
             raise HostError(f"read {path}", _reason(error)) from None
         kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "directory"}
         return kinds.get(stat.S_IFMT(mode), "other")
+
+    def directories(self) -> tuple[Directory, ...]:
+        """Those of ours that are there."""
+        found = []
+        for path in OURS_ALONE:
+            with contextlib.suppress(OSError):
+                status = os.stat(self._root + path)
+                if stat.S_ISDIR(status.st_mode):
+                    found.append(Directory(path, _mode(status), _owner(status)))
+        return tuple(found)
 
     def find(self, pattern: str) -> tuple[str, ...]:
         """The paths that match a shell pattern, sorted; dotfiles are left out."""
@@ -146,9 +160,22 @@ class Files:
         """For root alone; one that is there already is made so."""
         try:
             os.makedirs(self._root + path, exist_ok=True)
-            os.chmod(self._root + path, 0o700)
         except OSError as error:
             raise HostError(f"make directory {path}", _reason(error)) from None
+        self.secure(Directory(path, 0o700))
+
+    def secure(self, directory: Directory) -> None:
+        """Give a directory that is there its owner and its mode."""
+        descriptor = -1
+        try:
+            descriptor = os.open(self._root + directory.path, os.O_RDONLY | os.O_DIRECTORY)
+            _give(descriptor, directory.owner)
+            os.fchmod(descriptor, directory.mode)
+        except OSError as error:
+            raise HostError(f"secure directory {directory.path}", _reason(error)) from None
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
 
     def remove_directory(self, path: str) -> None:
         """Unless something is left in it."""
@@ -162,9 +189,13 @@ class Files:
         # Not what somebody may have put there.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
+        if file.link:
+            os.symlink(file.link, temporary)
+            return
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(file.data)
+            _give(stream.fileno(), file.owner)
             os.fchmod(stream.fileno(), file.mode)
             stream.flush()
             os.fsync(stream.fileno())
@@ -220,13 +251,37 @@ def _beside(target: str, form: str) -> str:
 
 
 def _holds(path: str, file: File) -> bool:
-    """Whether the regular file at ``path`` is ``file``, whole."""
+    """Whether ``file`` is at ``path``, whole."""
     try:
+        if file.link:
+            return os.readlink(path) == file.link
         with open(regular(path, os.O_NOFOLLOW), "rb") as stream:
-            mode = os.fstat(stream.fileno()).st_mode & 0o7777
-            return (stream.read(), mode) == (file.data, file.mode)
+            found = os.fstat(stream.fileno())
+            known = stream.read(), _mode(found), _owner(found)
+            return known == (file.data, file.mode, file.owner)
     except OSError:
         return False
+
+
+def _link(path: str) -> str:
+    """Where a symbolic link leads, empty where there is none."""
+    return os.readlink(path) if os.path.islink(path) else ""
+
+
+def _mode(status: os.stat_result) -> int:
+    return stat.S_IMODE(status.st_mode)
+
+
+def _owner(status: os.stat_result) -> tuple[int, int]:
+    """User and group. In a test that does not run as root, its user stands for root."""
+    owner, own = (status.st_uid, status.st_gid), (os.geteuid(), os.getegid())
+    return ROOT if os.geteuid() != 0 and owner == own else owner
+
+
+def _give(descriptor: int, owner: tuple[int, int]) -> None:
+    """Set user and group: a directory may pass on its group to new files. Root alone can."""
+    if os.geteuid() == 0:
+        os.fchown(descriptor, *owner)
 
 
 def _sync_directory(directory: str) -> None:

@@ -116,16 +116,16 @@ class Log:
 
         A tunnel is a connection and its peer, by whose address or name the latter are known.
         """
-        found = {at for connection, peer in tunnels for at in self._places(connection, peer)}
-        return tuple(self._lines[at] for at in sorted(found))
-
-    def _places(self, connection: str, peer: str) -> set[int]:
-        found = set(self._mentioning.get(connection, ()))
-        found |= self._mentioning.get(peer, set())
-        sas = {self._lines[at].sa for at in found} | self._sas.get(connection, set())
+        found: set[int] = set()
+        # Many tunnels may have the same peer.
+        for word in {word for tunnel in tunnels for word in tunnel}:
+            found |= self._mentioning.get(word, set())
+        sas = {self._lines[at].sa for at in found}
+        for connection, _peer in tunnels:
+            sas |= self._sas.get(connection, set())
         for sa in sas - {""}:
             found |= self._of_sa[sa]
-        return found
+        return tuple(self._lines[at] for at in sorted(found))
 
 
 def since_loaded(

@@ -16,6 +16,8 @@ from .command import Run, json_output, output
 
 # What `nft -s -j list` holds: {"table": {...}}, {"chain": {...}}, {"rule": {...}}, in that order.
 Ruleset = tuple[dict[str, t.Any], ...]
+# Family, table and name of a chain.
+_Place = tuple[str, str, str]
 
 OWN_TABLES = "tunnelwright-"
 
@@ -99,16 +101,17 @@ class Nft:
 
     def hooked(self, prefix: str) -> dict[str, Ruleset]:
         """The rules whose comment begins with ``prefix``, by chain (``inet filter input``)."""
-        found: dict[str, Ruleset] = {}
+        found: dict[str, list[dict[str, t.Any]]] = {}
         for rule in _of_kind(self.foreign(), "rule"):
             if rule.get("comment", "").startswith(prefix):
                 chain = f"{rule['family']} {rule['table']} {rule['chain']}"
-                found[chain] = (*found.get(chain, ()), {"rule": rule})
-        return found
+                found.setdefault(chain, []).append({"rule": rule})
+        return {chain: tuple(rules) for chain, rules in found.items()}
 
     def foreign_chains(self) -> tuple[BaseChain, ...]:
         """Every base chain in a table that is not of this collection."""
         ruleset = self.foreign()
+        last = {_place(rule): rule for rule in _of_kind(ruleset, "rule")}
         return tuple(
             BaseChain(
                 chain["family"],
@@ -116,7 +119,8 @@ class Nft:
                 chain["name"],
                 chain["hook"],
                 chain["policy"],
-                chain["policy"] == "drop" or _ends_in_drop(ruleset, chain),
+                chain["policy"] == "drop"
+                or _ends_in_drop(last, (chain["family"], chain["table"], chain["name"])),
             )
             for chain in _of_kind(ruleset, "chain")
             if "hook" in chain and "policy" in chain
@@ -154,11 +158,11 @@ def _tables(listed: str) -> tuple[tuple[str, str], ...]:
 def rules_in(ruleset: Ruleset, family: str, table: str, chain: str) -> Ruleset:
     """The entries of the rules of one chain."""
     place = (family, table, chain)
-    return tuple(
-        {"rule": rule}
-        for rule in _of_kind(ruleset, "rule")
-        if (rule["family"], rule["table"], rule["chain"]) == place
-    )
+    return tuple({"rule": rule} for rule in _of_kind(ruleset, "rule") if _place(rule) == place)
+
+
+def _place(rule: dict[str, t.Any]) -> _Place:
+    return rule["family"], rule["table"], rule["chain"]
 
 
 def normalised(listed: t.Any) -> Ruleset:
@@ -189,10 +193,9 @@ def _of_kind(ruleset: Ruleset, kind: str) -> t.Iterator[dict[str, t.Any]]:
     return (entry[kind] for entry in ruleset if kind in entry)
 
 
-def _ends_in_drop(ruleset: Ruleset, chain: dict[str, t.Any]) -> bool:
+def _ends_in_drop(last: t.Mapping[_Place, dict[str, t.Any]], place: _Place) -> bool:
     """Whether the last rule drops whatever reaches it, itself or in the chain that it goes to."""
-    rules = rules_in(ruleset, chain["family"], chain["table"], chain["name"])
-    statements = rules[-1]["rule"]["expr"] if rules else []
+    statements = last[place]["expr"] if place in last else []
     acts = [item for item in statements if not {"counter", "log"} & item.keys()]
     if len(acts) != 1:
         return False
@@ -200,4 +203,4 @@ def _ends_in_drop(ruleset: Ruleset, chain: dict[str, t.Any]) -> bool:
         return True
     goes_to = acts[0].get("jump") or acts[0].get("goto")
     # nft refuses chains that jump in circles, so this ends.
-    return bool(goes_to) and _ends_in_drop(ruleset, {**chain, "name": goes_to["target"]})
+    return bool(goes_to) and _ends_in_drop(last, (*place[:2], goes_to["target"]))

@@ -14,7 +14,14 @@ from .._model.network import VpnNetwork
 from .._plan.observed import DaemonState, NetworkState, Observed
 from .._plan.planner import Scope, files_in
 from .._render import nft
-from .._render.artefacts import Artefacts, File, NetworkParts, guard_unit_name, unit_name
+from .._render.artefacts import (
+    CHECKPOINT_FILES,
+    Artefacts,
+    File,
+    NetworkParts,
+    guard_unit_name,
+    unit_name,
+)
 from .._render.nft_text import is_listed
 from .._render.strongswan_conf import LIBIPSEC
 from .host import Host
@@ -35,7 +42,7 @@ def observe(
     ``daemon`` is what was seen of it already.
     """
     return Observed(
-        _files(host, files_in(before, after, scope)),
+        _files(host, {*files_in(before, after, scope), *CHECKPOINT_FILES}),
         {
             name: _network(host, parts)
             for name in scope.networks
@@ -45,6 +52,7 @@ def observe(
         daemon if daemon is not None else daemon_state(host),
         host.link.routes() if scope.networks else (),
         host.blocks.present() if scope.networks else frozenset(),
+        host.files.directories(),
     )
 
 

@@ -31,8 +31,12 @@ def main(arguments: t.Sequence[str]) -> int:
     if verb == "ready":
         return _ready()
     try:
-        with Host(execute) as host, host.seized("the rollback") as note:
-            return _roll_back(host, note, in_time=verb == "now")
+        with Host(execute) as host:
+            if verb == "timeout" and host.systemd.is_waiting(TIMER):
+                # Started by the run that made the checkpoint, which holds the lock.
+                return _ready()
+            with host.seized("the rollback") as note:
+                return _roll_back(host, note, in_time=verb == "now")
     except TunnelwrightError as error:
         _say(str(error))
         return 1

@@ -45,8 +45,39 @@ WantedBy=timers.target
     return File(f"{UNIT_DIR}/{TIMER}", text.encode())
 
 
-def service_unit(python: str) -> File:
-    """What the timer starts. It sees and signals other processes, to end a run that hangs."""
+# What the program, and the scripts of networks that it runs, can do without. It must write /etc,
+# /run, /var/lib and /proc/sys, load rules, try some of them in a network namespace, reach charon,
+# systemd and the journal, and see and signal other processes, to end a run that hangs.
+_HARDENED = """\
+NoNewPrivileges=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictNamespaces=net
+RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_INET AF_INET6
+SystemCallArchitectures=native
+SystemCallFilter=~@clock @cpu-emulation @debug @module @obsolete @raw-io @reboot @swap
+CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID
+CapabilityBoundingSet=CAP_NET_ADMIN CAP_SYS_ADMIN CAP_KILL CAP_SYS_PTRACE
+KeyringMode=private
+"""
+# What takes a mount namespace, which some containers do not allow. The interpreter may lie below
+# /home.
+_APART = """\
+PrivateTmp=yes
+ProtectHome=read-only
+ProtectSystem=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+"""
+
+
+def service_unit(python: str, *, apart: bool = True) -> File:
+    """``apart``: in a mount namespace of its own."""
     text = f"""{MANAGED}
 [Unit]
 Description=Roll back changes to the VPN that the controller did not confirm
@@ -61,27 +92,45 @@ SuccessExitStatus=SIGTERM
 # Busy, or not everything could be restored.
 Restart=on-failure
 RestartSec=15
-"""
+{_HARDENED}{_APART if apart else ""}"""
     return File(f"{UNIT_DIR}/{SERVICE}", text.encode())
 
 
 def arm(host: Host, timeout: int, program: bytes) -> None:
     """Have it count from now on; ``program`` is what it runs then."""
-    files = (
-        File(PROGRAM, program, PRIVATE),
-        service_unit(sys.executable),
-        timer_unit(timeout),
-    )
-    for file in files:
-        if host.files.look(file.path) != file:
-            host.files.write(file)
-    status, said, errors = host.run([sys.executable, PROGRAM, "ready"], "")
-    if status != 0:
-        raise HostError("try the program of the rollback", (errors or said).strip())
+    _put(host, File(PROGRAM, program, PRIVATE), timer_unit(timeout))
+    _put(host, service_unit(sys.executable))
     host.systemd.daemon_reload()
     if not host.systemd.is_enabled(TIMER):
         host.systemd.enable(TIMER)
     host.systemd.restart(TIMER)
+    try:
+        _try_out(host)
+    except HostError:
+        # What it may not do without must not be what keeps the host from rolling back.
+        _put(host, service_unit(sys.executable, apart=False))
+        host.systemd.daemon_reload()
+        _try_out(host)
+
+
+def _put(host: Host, *files: File) -> None:
+    for file in files:
+        if host.files.look(file.path) != file:
+            host.files.write(file)
+
+
+def _try_out(host: Host) -> None:
+    """Start the service as the timer will. It does nothing, because the timer still counts.
+
+    Raises HostError with what the program says that it lacks.
+    """
+    try:
+        # One that the timer has started meanwhile waits for the lock, and ends here.
+        host.systemd.restart(SERVICE)
+    except HostError as error:
+        # Else systemd would start it again and again.
+        host.systemd.stop(SERVICE)
+        raise HostError("try the program of the rollback", error.detail) from None
 
 
 def disarm(host: Host, *, from_within: bool = False) -> None:

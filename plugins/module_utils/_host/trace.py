@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import HostError, ModelError
-from .._render.artefacts import STATE_DIR
+from .._render.artefacts import PRIVATE, STATE_DIR, File
 from .command import Run, last_words, output
 from .files import Files
 from .lock import exclusive
@@ -81,7 +81,8 @@ def capture(run: Run, files: Files, what: Listening) -> Trace:
     """Listen, and leave the packets in ``TRACE_FILE``. One at a time, for they share the file."""
     with exclusive("ipsec_diagnostics", path=LOCK, patience=0):
         files.make_private_directory(STATE_DIR)
-        files.remove(TRACE_FILE)
+        # tcpdump goes by the umask, but keeps the mode of a file that is there.
+        files.write(File(TRACE_FILE, b"", PRIVATE))
         # On SIGINT it ends as it does by itself.
         argv = ["timeout", "--signal=INT", "--kill-after=5", str(what.seconds)]
         argv += ["tcpdump", "-n", "-p", "-i", what.device, "-s", str(SNAP_LENGTH)]

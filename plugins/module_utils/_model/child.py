@@ -87,6 +87,11 @@ class ChildSa:
         return lifetime.in_seconds("lifetime", self.lifetime, self.lifetime_unit)
 
     @property
+    def whole(self) -> bool:
+        """Whether all traffic of its networks is meant."""
+        return _have_no_service((*self.local_network, *self.remote_network))
+
+    @property
     def selector_pairs(self) -> tuple[tuple[TrafficSelector, TrafficSelector], ...]:
         """Each (local, remote) pair of one IP version and protocol that this child carries."""
         return tuple(
@@ -95,6 +100,10 @@ class ChildSa:
             for remote in self.remote_network
             if local.fits(remote)
         )
+
+
+def _have_no_service(selectors: tuple[TrafficSelector, ...]) -> bool:
+    return all(selector.service == ANY_SERVICE for selector in selectors)
 
 
 def proposals(use: Use, versions: frozenset[int]) -> t.Callable[[str, t.Any], tuple[Proposal, ...]]:
@@ -154,8 +163,11 @@ def _check_selectors(child: ChildSa, versions: frozenset[int]) -> None:
 
 def _check_not_itself(child: ChildSa) -> None:
     """A packet to a host on this side never comes to the gateway, or is not for the tunnel."""
-    for local, remote in child.selector_pairs:
-        if local.network == remote.network:
+    here: dict[IPNetwork, list[TrafficSelector]] = {}
+    for local in child.local_network:
+        here.setdefault(local.network, []).append(local)
+    for remote in child.remote_network:
+        if any(local.fits(remote) for local in here.get(remote.network, ())):
             raise ModelError(
                 "remote_network",
                 str(remote),
@@ -179,7 +191,7 @@ def _check_transport(option: str, selectors: tuple[TrafficSelector, ...]) -> Non
 
 def _check_disjoint(option: str, selectors: tuple[TrafficSelector, ...]) -> None:
     """Raises ModelError naming two that overlap."""
-    if all(selector.service == ANY_SERVICE for selector in selectors):
+    if _have_no_service(selectors):
         check_disjoint(option, tuple(selector.network for selector in selectors))
         return
     for index, first in enumerate(selectors):
@@ -195,15 +207,39 @@ def _check_disjoint(option: str, selectors: tuple[TrafficSelector, ...]) -> None
 
 def check_disjoint(option: str, networks: tuple[IPNetwork, ...]) -> None:
     """Raises ModelError naming two that overlap."""
-    for index, first in enumerate(networks):
-        for second in networks[index + 1 :]:
-            if overlap(first, second):
-                raise ModelError(
-                    option,
-                    plain(networks),
-                    f"names {first} and {second}, which overlap",
-                    "disjoint networks",
-                )
+    ordered = in_order(networks)
+    # A network that begins in another one lies in it, and so do all between the two.
+    for one, other in zip(ordered, ordered[1:]):
+        if overlap(one, other):
+            first, second = sorted((one, other), key=networks.index)
+            raise ModelError(
+                option,
+                plain(networks),
+                f"names {first} and {second}, which overlap",
+                "disjoint networks",
+            )
+
+
+def in_order(networks: t.Iterable[IPNetwork]) -> list[IPNetwork]:
+    """By IP version and address, a network before those that lie in it."""
+    return sorted(networks, key=lambda item: (item.version, int(item[0]), item.prefixlen))
+
+
+def overlapping(
+    ones: t.Iterable[IPNetwork], others: t.Iterable[IPNetwork]
+) -> tuple[IPNetwork, IPNetwork] | None:
+    """The first two that overlap, of two lists of which each is disjoint; None if none do."""
+    first, second = in_order(ones), in_order(others)
+    at = to = 0
+    while at < len(first) and to < len(second):
+        one, other = first[at], second[to]
+        if overlap(one, other):
+            return one, other
+        if (one.version, int(one[0])) < (other.version, int(other[0])):
+            at += 1
+        else:
+            to += 1
+    return None
 
 
 def overlap(first: IPNetwork, second: IPNetwork) -> bool:

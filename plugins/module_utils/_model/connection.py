@@ -177,11 +177,15 @@ class IkeConnection:
 
     def with_child(self, child: ChildSa) -> IkeConnection:
         """The connection with a child added, or put in the place of the one with its name."""
-        kept = [child if item.name == child.name else item for item in self.children]
-        if self.child(child.name) is None:
-            kept.append(child)
-        connection = replace(self, children=tuple(kept))
-        connection._check_child(child)
+        return self.with_children((child,))
+
+    def with_children(self, children: t.Iterable[ChildSa]) -> IkeConnection:
+        """The same for many."""
+        added = {child.name: child for child in children}
+        kept = {child.name: child for child in self.children}
+        connection = replace(self, children=tuple({**kept, **added}.values()))
+        for child in added.values():
+            connection._check_child(child)
         return connection
 
     def without_child(self, name: str) -> IkeConnection:

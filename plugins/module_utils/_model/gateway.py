@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._errors import ModelError
-from .child import ChildSa
+from .child import ChildSa, overlapping
 from .connection import IkeConnection
 from .keys import intrusion
 from .network import VpnNetwork
@@ -247,7 +247,8 @@ def _check_routes(rule: VpnRule, other: VpnRule) -> None:
     """One of two routes to the same place would replace the other."""
     if not (rule.enabled and other.enabled and rule.action == other.action == "route"):
         return
-    shared = [item for item in rule.destination if item in other.destination]
+    known = {*other.destination}
+    shared = [item for item in rule.destination if item in known]
     if shared:
         raise ModelError(
             "destination",
@@ -302,15 +303,42 @@ def _check_keys(connection: IkeConnection, other: IkeConnection) -> None:
 def _check_no_overlap(child: ChildSa, other: ChildSa) -> None:
     if not child.enabled or not other.enabled:
         return
+    found = _shared(child, other)
+    if found:
+        local, other_local, remote, other_remote = found
+        raise ModelError(
+            "remote_network",
+            str(remote),
+            f"with local_network {local} overlaps {other_local} to {other_remote} of "
+            f"phase 2 {other.name} of phase 1 {other.phase1}",
+            "networks that no other tunnel carries",
+            f"phase 2 {child.name} of phase 1 {child.phase1}",
+        )
+
+
+def _shared(child: ChildSa, other: ChildSa) -> tuple[object, ...]:
+    """Local and remote selectors of both that mean the same traffic; empty where there are none."""
+    if not (child.whole and other.whole):
+        return next(_shared_services(child, other), ())
+    # Each local network goes with each remote one of its version.
+    for version in (4, 6):
+        found = [
+            overlapping(
+                *([item.network for item in side if item.version == version] for side in sides)
+            )
+            for sides in (
+                (child.local_network, other.local_network),
+                (child.remote_network, other.remote_network),
+            )
+        ]
+        if all(found):
+            return tuple(item for pair in found for item in pair or ())
+    return ()
+
+
+def _shared_services(child: ChildSa, other: ChildSa) -> t.Iterator[tuple[object, ...]]:
     for local, remote in child.selector_pairs:
         for other_local, other_remote in other.selector_pairs:
             same = local.overlaps(other_local) and remote.overlaps(other_remote)
             if same and local.fits(other_remote) and remote.fits(other_local):
-                raise ModelError(
-                    "remote_network",
-                    str(remote),
-                    f"with local_network {local} overlaps {other_local} to {other_remote} of "
-                    f"phase 2 {other.name} of phase 1 {other.phase1}",
-                    "networks that no other tunnel carries",
-                    f"phase 2 {child.name} of phase 1 {child.phase1}",
-                )
+                yield local, other_local, remote, other_remote

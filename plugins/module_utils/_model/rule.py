@@ -191,9 +191,11 @@ def _check_ports_disjoint(option: str, ports: tuple[Ports, ...]) -> None:
 def _check_route(rule: VpnRule) -> None:
     if not rule.destination:
         raise ModelError("destination", [], "is missing for action route", "networks in CIDR form")
-    for index, item in enumerate(rule.destination):
-        if item in rule.destination[:index]:
+    known = set()
+    for item in rule.destination:
+        if item in known:
             raise ModelError("destination", str(item), "is there already", "each one once")
+        known.add(item)
     if rule.target is None and rule.interface is None:
         raise ModelError(
             "target", None, "is missing for action route", "the address of a router, or interface"

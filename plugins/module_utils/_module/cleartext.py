@@ -15,7 +15,7 @@ from .._render.nft_guard import guarded
 from .._render.nft_match import Tunnel
 
 
-def exposed(link: Link, before: Artefacts, after: Artefacts) -> list[str]:
+def leaving(link: Link, before: Artefacts, after: Artefacts) -> list[str]:
     """A warning for each pair of networks that loses its guard and has a route."""
     warnings = []
     for tunnel in _unguarded(before, after):

@@ -30,20 +30,38 @@ from .._host.state import read_gateway
 from .._host.timer import signs_of_life
 from .._plan.exchange import GRACEFUL
 from .._plan.observed import Unfinished
+from .._plan.ownership import exposed
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
 from .._plan.trust import disclosed, open_connections
 from .._render.artefacts import Credentials, artefacts
-from .cleartext import exposed
+from .cleartext import leaving
 from .edit import Edit, View
 from .foreign import check_configuration
 from .resource import Resource
-from .spec import IPSEC_CHECKPOINT, IPSEC_CONNECTION, IPSEC_DIAGNOSTICS, IPSEC_INFO, Spec
+from .spec import (
+    IPSEC_CHECKPOINT,
+    IPSEC_CONNECTION,
+    IPSEC_DIAGNOSTICS,
+    IPSEC_INFO,
+    Spec,
+    known_options,
+)
+
+
+class _Module(AnsibleModule):  # type: ignore[misc]  # Ansible ships no types.
+    """Hides the values of options that it does not know: a misspelt ``psk`` holds the key."""
+
+    def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
+        given = getattr(self, "params", {})
+        invocation = {"module_args": known_options(given, self.argument_spec)}
+        super().fail_json(msg, invocation=invocation, **result)
+        raise AssertionError("fail_json has returned")
 
 
 def run(resource: Resource) -> None:
     """The ``main`` of a module."""
-    module = AnsibleModule(**resource.spec.arguments())
+    module = _Module(**resource.spec.arguments())
     try:
         with Host(execute) as host, _at_work(host, module, resource.key) as waited:
             edit, plan, in_order, warnings = _run(resource, host, module.params)
@@ -82,7 +100,7 @@ def run_checkpoint() -> None:
     """The ``main`` of ipsec_checkpoint, which edits nothing."""
     from . import checkpoint
 
-    module = AnsibleModule(**IPSEC_CHECKPOINT.arguments())
+    module = _Module(**IPSEC_CHECKPOINT.arguments())
     try:
         with Host(execute) as host, host.exclusive("ipsec_checkpoint") as waited:
             answer = checkpoint.carry_out(host, module.params, check=module.check_mode)
@@ -110,7 +128,7 @@ def run_connection() -> None:
     """The ``main`` of ipsec_connection, which edits nothing either, and may fail with an answer."""
     from . import connect
 
-    module = AnsibleModule(**IPSEC_CONNECTION.arguments())
+    module = _Module(**IPSEC_CONNECTION.arguments())
     key = "ipsec_connection"
     params = {**module.params}
     # Ansible shows the options with the result, and nobody knows what is in a log.
@@ -159,7 +177,7 @@ def _look(spec: Spec, key: str, look: t.Callable[..., tuple[dict[str, t.Any], li
     """A run that changes nothing: what was found, and warnings."""
     # An eighth of the time on a host with a thousand tunnels, in a process that is about to end.
     gc.disable()
-    module = AnsibleModule(**spec.arguments())
+    module = _Module(**spec.arguments())
     try:
         with Host(execute) as host:
             found, warnings = look(host, module.params, check=module.check_mode)
@@ -198,8 +216,8 @@ def _run(
     end_trials(host, observed.daemon)
     try_out(host, plan)
     in_order = settled(before, after, scope, left)
-    warnings += exposed(host.link, before, after)
-    return edit, plan, in_order, foreign.warnings + warnings
+    warnings += leaving(host.link, before, after)
+    return edit, plan, in_order, [*exposed((before, after), observed), *foreign.warnings, *warnings]
 
 
 def _credentials(host: Host, edit: Edit) -> tuple[dict[str, Credentials], tuple[str, ...]]:

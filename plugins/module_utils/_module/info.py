@@ -26,6 +26,7 @@ from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._plan.drift import drift_of_files, drift_of_host
 from .._plan.observed import DaemonState, NetworkState, Observed
+from .._plan.ownership import exposed
 from .._plan.plan import Difference
 from .._plan.planner import Scope
 from .._plan.trust import disclosed, open_connections
@@ -84,7 +85,7 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
     phase1 = [
         {**_phase1(seen, item), "drift": _drift(drift)} for item, drift in zip(connections, drifts)
     ]
-    warnings = [seen.silent] if seen.silent else []
+    warnings = [*([seen.silent] if seen.silent else []), *exposed((seen.wanted,), seen.observed)]
     warnings += disclosed(seen.observed.files.values())
     paths = {item.file.path for item in files}
     warnings += open_connections(seen.wanted, seen.daemon, paths)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from .._model import child, connection, lifetime, network, rule, settings
 from .._model.algorithms import DH_GROUPS, ENCRYPTION_NAMES, HASH_NAMES, PRF_NAMES
 from .._model.options import defaults
+from .._model.secret import MASK
 from .._plan.exchange import APPLY, GRACEFUL
 
 WEAK_CRYPTO = ("allow", "warn", "refuse")
@@ -45,6 +46,22 @@ class Spec:
             "required_if": list(self.required_if),
             "supports_check_mode": True,
         }
+
+
+def known_options(given: t.Mapping[str, t.Any], spec: ArgumentSpec) -> dict[str, t.Any]:
+    """Return the options with the values of unknown ones masked, in lists of options as well."""
+    return {
+        name: _known(value, spec[name].get("options")) if name in spec else MASK
+        for name, value in given.items()
+    }
+
+
+def _known(value: t.Any, spec: ArgumentSpec | None) -> t.Any:
+    if spec is None:
+        return value
+    if isinstance(value, list):
+        return [_known(item, spec) for item in value]
+    return known_options(value, spec) if isinstance(value, dict) else value
 
 
 _TEXT: dict[str, t.Any] = {"type": "str"}

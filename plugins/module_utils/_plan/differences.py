@@ -8,27 +8,76 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from .._model.secret import MASK
-from .._render.artefacts import KEY_DIR, PRIVATE, READ_WHOLE, File
+from .._render.artefacts import KEY_DIR, PRIVATE, READ_WHOLE, Directory, File
 from .._render.pem_blocks import shown
 from .._render.records import masked
 from .plan import Difference
 
+# What was found, and what is wanted, in words, each with what it is about.
+_Words = t.Sequence[tuple[str, str, str]]
+
 
 def file_difference(before: File | None, after: File | None) -> Difference:
-    """A file that comes, changes or goes. A secret that changes shows as masked on both sides."""
+    """A file that comes, changes or goes. A secret that changes shows as masked on both sides.
+
+    Where owner or mode alone differ, nothing else is shown.
+    """
     path = (after or before or File("", b"")).path
     now, then = _shown(before), _shown(after)
-    if before and after and now == then:
-        hidden = "" if before.data == after.data else ", another hidden content"
-        now += f"(mode {before.mode:04o})\n"
-        then += f"(mode {after.mode:04o}{hidden})\n"
+    if before and after:
+        words = _attributes(before, after)
+        found, wanted = _instead(words), _wanted(words)
+        if words and before.data == after.data:
+            return Difference(path, f"{found}\n", f"{wanted}\n")
+        if now == then:
+            found = found or f"mode {before.mode:04o}"
+            wanted = f"{wanted or f'mode {after.mode:04o}'}, another hidden content"
+        if found:
+            now, then = f"{now}({found})\n", f"{then}({wanted})\n"
     return Difference(path, now, then)
+
+
+def directory_difference(before: Directory, after: Directory) -> Difference:
+    """A directory that gets its owner and its mode."""
+    words = _access(before, after)
+    return Difference(before.path, f"{_instead(words)}\n", f"{_wanted(words)}\n")
+
+
+def access_in_words(found: File, wanted: File) -> str:
+    """``mode 0644 instead of 0600, owner 1000:1000 instead of 0:0``; empty where both are right."""
+    return _instead(_attributes(found, wanted))
 
 
 def state_difference(header: str, before: str, after: str) -> Difference:
     """Something live, in a word or two each."""
     return Difference(header, f"{before}\n", f"{after}\n")
+
+
+def _attributes(found: File, wanted: File) -> _Words:
+    links = ("", _link(found), _link(wanted))
+    return [*_access(found, wanted), *([links] if found.link != wanted.link else [])]
+
+
+def _access(found: File | Directory, wanted: File | Directory) -> _Words:
+    modes = ("mode ", f"{found.mode:04o}", f"{wanted.mode:04o}")
+    owners = ("owner ", "{}:{}".format(*found.owner), "{}:{}".format(*wanted.owner))
+    return [words for words in (modes, owners) if words[1] != words[2]]
+
+
+def _link(file: File) -> str:
+    target = file.link if file.link.isprintable() else repr(file.link)
+    return f"a symbolic link to {target}" if file.link else "a file"
+
+
+def _instead(words: _Words) -> str:
+    return ", ".join(f"{what}{found} instead of {wanted}" for what, found, wanted in words)
+
+
+def _wanted(words: _Words) -> str:
+    return ", ".join(f"{what}{wanted}" for what, _found, wanted in words)
 
 
 def _shown(file: File | None) -> str:

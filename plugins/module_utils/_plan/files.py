@@ -18,7 +18,7 @@ from .steps import RemoveFile, WriteFile
 
 
 def written(files: t.Iterable[File], observed: Observed) -> Plan:
-    """Write those that are not there as they should be, in content and mode."""
+    """Write those that are not there as they should be, in content, mode and owner."""
     return joined(
         Plan((WriteFile(file, found),), (file_difference(found, file),))
         for file in files

@@ -86,7 +86,8 @@ def _plan_rules(after: NetworkParts, state: NetworkState, observed: Observed) ->
     if not state.guard_enabled:
         steps.append(SwitchUnit(unit, "enable"))
     # Rules that do not match a file that does were changed by another administrator.
-    if not state.rules_match and after.rules == observed.files.get(after.rules.path):
+    written = observed.files.get(after.rules.path)
+    if not state.rules_match and written is not None and written.data == after.rules.data:
         now = "not as they should be" if state.rules_present else "not loaded"
         differences.append(state_difference(f"network {name}: nftables rules", now, "loaded"))
     if missing:

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from .._render.artefacts import File
+from .._render.artefacts import Directory, File
 from .._render.blocks import Block
 from .._render.routes import Route
 
@@ -103,3 +103,5 @@ class Observed:
     # All that the collection made, whichever network they were made for.
     routes: tuple[Route, ...] = ()
     blocks: frozenset[Block] = frozenset()
+    # Those of ours that are there.
+    directories: tuple[Directory, ...] = ()

@@ -102,4 +102,11 @@ class Plan:
 
 def joined(plans: t.Iterable[Plan]) -> Plan:
     """The plans one after the other."""
-    return sum(plans, Plan())
+    steps: list[Step] = []
+    differences: list[Difference] = []
+    impacts: list[Impact] = []
+    for plan in plans:
+        steps += plan.steps
+        differences += plan.differences
+        impacts += plan.impacts
+    return Plan(tuple(steps), tuple(differences), tuple(impacts))

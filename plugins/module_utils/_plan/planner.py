@@ -18,6 +18,7 @@ from .exchange import GRACEFUL
 from .files import removed, written
 from .network import plan_blocks, plan_network, plan_power_off, plan_record, plan_routes
 from .observed import NOTHING, DaemonState, Observed, Unfinished
+from .ownership import plan_ownership
 from .plan import Impact, Plan, joined
 from .steps import HandOver, InstallTrap, ReloadSettings, RestartDaemon, UnloadSecret
 from .swanctl import plan_swanctl
@@ -98,7 +99,8 @@ def make_plan(
     changed = scope.networks | _changed(before.records, after.records)
     coming = frozenset(changed & (after.records.keys() - before.records.keys()))
     return (
-        _plan_records(coming, before, after, observed)
+        plan_ownership(observed)
+        + _plan_records(coming, before, after, observed)
         + (plan_routes(after.networks.values(), observed) if scope.networks else Plan())
         + joined(
             plan_network(
@@ -139,9 +141,9 @@ def _handed_over_last(plan: Plan) -> Plan:
 
     A policy that is installed once more is one that went with such an SA.
     """
-    late = tuple(step for step in plan.steps if isinstance(step, (HandOver, InstallTrap)))
-    rest = tuple(step for step in plan.steps if step not in late)
-    return replace(plan, steps=(*rest, *late))
+    # In their order otherwise: the sort is stable.
+    steps = sorted(plan.steps, key=lambda step: isinstance(step, (HandOver, InstallTrap)))
+    return replace(plan, steps=tuple(steps))
 
 
 def _plan_orphans(before: Artefacts, after: Artefacts, daemon: DaemonState) -> Plan:

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import replace
 
 from .._render.artefacts import Artefacts, File, NetworkParts, SwanctlFile
-from .differences import file_difference
+from .differences import access_in_words, file_difference
 from .files import removed, written
 from .observed import Observed
 from .plan import Difference, Plan
@@ -104,4 +104,7 @@ def _changed(kept: Kept, now: Kept) -> set[str]:
 def _change(path: str, kept: Kept, now: Kept) -> str:
     if path not in kept:
         return "added"
-    return "changed" if path in now else "removed"
+    if path not in now:
+        return "removed"
+    found = access_in_words(now[path], kept[path])
+    return f"changed ({found})" if found else "changed"

@@ -15,10 +15,20 @@ from __future__ import annotations
 import typing as t
 
 from .._model.connection import RESERVED_PREFIX
-from .._render.artefacts import ADVANCED_FILES, CA_DIR, READ_WHOLE, Artefacts, File, SwanctlFile
+from .._render.artefacts import (
+    ADVANCED_FILES,
+    CA_DIR,
+    CERT_DIR,
+    Artefacts,
+    File,
+    SwanctlFile,
+)
 from .._render.pem_blocks import blocks
 from .._render.settings_file import Section
 from .observed import DaemonState
+
+# Files that everybody may read, so that their mode is no drift.
+_CERTIFICATE_DIRS = (f"{CERT_DIR}/", f"{CA_DIR}/")
 
 _SHUNTS = ("PASS", "DROP")
 # The ways to prove who one is, as list-conns and swanctl.conf name them, in which a certificate is
@@ -118,7 +128,7 @@ def disclosed(files: t.Iterable[File]) -> list[str]:
         f"{file.path} has a private key in it that every user of this host could read: replace "
         "the key and its certificate"
         for file in files
-        if file.path.startswith(READ_WHOLE) and file.mode & 0o004 and _holds_key(file.data)
+        if file.path.startswith(_CERTIFICATE_DIRS) and file.mode & 0o004 and _holds_key(file.data)
     ]
 
 

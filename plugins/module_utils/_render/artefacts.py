@@ -33,13 +33,14 @@ from .strongswan_conf import daemon_text
 RECORD_DIR = "/etc/tunnelwright"
 SWANCTL_DIR = "/etc/swanctl"
 CONF_DIR = f"{SWANCTL_DIR}/conf.d"
+CERT_DIR = f"{SWANCTL_DIR}/x509"
 KEY_DIR = f"{SWANCTL_DIR}/private"
 STRONGSWAN_DIR = "/etc/strongswan.d"
 DAEMON_FILE = f"{STRONGSWAN_DIR}/tunnelwright.conf"
 UNIT_DIR = "/etc/systemd/system"
 CA_DIR = f"{SWANCTL_DIR}/x509ca"
 # Of which swanctl loads every file, whatever its name.
-READ_WHOLE = (f"{SWANCTL_DIR}/x509", KEY_DIR, CA_DIR)
+READ_WHOLE = (CERT_DIR, KEY_DIR, CA_DIR)
 # What the files of `swanctl_conf` begin with.
 ADVANCED_FILES = f"{CONF_DIR}/tunnelwright.advanced."
 # Nobody else has files there.
@@ -51,15 +52,43 @@ SHARED = (CONF_DIR, *READ_WHOLE, STRONGSWAN_DIR, UNIT_DIR)
 
 PRIVATE = 0o600
 PUBLIC = 0o644
+# User and group.
+ROOT = (0, 0)
+# What a checkpoint and its rollback leave, with the mode of each.
+STATE_FILE = f"{CHECKPOINT_DIR}/state.json"
+CHECKPOINT_FILES = {
+    STATE_FILE: PRIVATE,
+    f"{CHECKPOINT_DIR}/rollback.pyz": PRIVATE,
+    f"{STATE_DIR}/rolled-back.json": PRIVATE,
+    f"{UNIT_DIR}/tunnelwright.rollback.timer": PUBLIC,
+    f"{UNIT_DIR}/tunnelwright.rollback.service": PUBLIC,
+}
+# What users other than root must not do in directories of ours: write, or anything.
+FORBIDDEN = {RECORD_DIR: 0o022, STATE_DIR: 0o077, CHECKPOINT_DIR: 0o077}
 
 
 @dataclass(frozen=True)
 class File:
-    """A file of ours. ``data`` is its whole content."""
+    """A file of ours. ``data`` is its whole content.
+
+    ``link`` is where a symbolic link leads that was found in its place; then the rest is about what
+    is there.
+    """
 
     path: str
     data: bytes = field(repr=False)
     mode: int = PUBLIC
+    owner: tuple[int, int] = ROOT
+    link: str = ""
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory of ours as it was found."""
+
+    path: str
+    mode: int
+    owner: tuple[int, int] = ROOT
 
 
 @dataclass(frozen=True)

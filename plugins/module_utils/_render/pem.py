@@ -142,12 +142,15 @@ def _content(item: bytes, tag: int) -> bytes:
 
 def _items(data: bytes) -> t.Iterator[bytes]:
     """The DER elements (X.690 section 8.1) that follow each other, whole."""
-    while data:
-        end = _header(data) + _length(data)
+    at = 0
+    while at < len(data):
+        # No header is longer.
+        head = data[at : at + 129]
+        end = at + _header(head) + _length(head)
         if end > len(data):
             raise ValueError("an element ends too early")
-        yield data[:end]
-        data = data[end:]
+        yield data[at:end]
+        at = end
 
 
 def _header(item: bytes) -> int:

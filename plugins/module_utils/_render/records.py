@@ -97,10 +97,9 @@ def read_connection(path: str, text: str) -> IkeConnection:
         children = options.pop("children")
         options["psk"] = _psk(body)
         connection = IkeConnection.from_record(options)
-        for item in children:
-            child = ChildSa.from_options(item, connection.versions)
-            connection = connection.with_child(child)
-        return connection
+        return connection.with_children(
+            ChildSa.from_options(item, connection.versions) for item in children
+        )
     except (ValueError, KeyError, TypeError, AttributeError, TunnelwrightError) as error:
         raise RecordFault(path, _why(error)) from None
 

@@ -117,7 +117,7 @@ def canonical(section: Section) -> Section:
     }
 
 
-_LIST_ITEM = re.compile(r"""[ ,]*(?:"([^"]*)"|'([^']*)'|([^ ,][^,]*))""")
+_LIST_ITEM = re.compile(r"""[ ,]+|"([^"]*)"|'([^']*)'|([^ ,][^,]*)""")
 
 
 def split_list(value: str) -> tuple[str, ...]:
@@ -126,8 +126,10 @@ def split_list(value: str) -> tuple[str, ...]:
     Elements are trimmed of blanks (not of tabs) and empty ones vanish. One that starts with a
     quote, single or double, reaches to the next such quote and may hold commas and blanks.
     """
+    found = (match for match in _LIST_ITEM.finditer(value) if match.lastindex)
     return tuple(
-        double or single or bare.rstrip(" ") for double, single, bare in _LIST_ITEM.findall(value)
+        (match[1] or match[2] or "") if match[3] is None else match[3].rstrip(" ")
+        for match in found
     )
 
 
@@ -212,13 +214,12 @@ class _Reader:
             raise self._fault(at, _NAME_RULE)
         path = (*self._path, name)
         first_sign, first_at = self._seen.setdefault(path, (sign, at))
-        if first_at == at:
+        if first_at == at or (first_sign == sign and not self._unique):
             return
         where = f"{'.'.join(path)} is already in line {self._line(first_at)}"
         if first_sign != sign:
             raise self._fault(at, f"{where}: it cannot be both a value and a section")
-        if self._unique:
-            raise self._fault(at, where)
+        raise self._fault(at, where)
 
     def _enter(self, name: str, at: int) -> None:
         if len(self._open) == _DEEPEST:

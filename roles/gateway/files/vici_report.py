@@ -4,7 +4,8 @@
 
 """Report, as JSON, which vici the running interpreter has.
 
-Run on the controller and on the target: equal digests mean that nothing has to be delivered.
+Run on the controller and on the target: equal digests mean that nothing has to be delivered. The
+digest is what ``LC_ALL=C sha256sum *.py | sha256sum`` prints in the directory of the package.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ spec = importlib.util.find_spec("vici")
 if spec is not None and spec.origin:
     for source in sorted(pathlib.Path(spec.origin).parent.glob("*.py")):
         files[f"vici/{source.name}"] = str(source)
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+        line = f"{hashlib.sha256(source.read_bytes()).hexdigest()}  {source.name}\n"
+        digest.update(line.encode())
     try:
         record = importlib.metadata.distribution("vici")
         version = record.version
@@ -34,5 +36,4 @@ if spec is not None and spec.origin:
     except importlib.metadata.PackageNotFoundError:
         pass  # the sources without a record: the version stays unknown
 
-digest.update(version.encode())
 print(json.dumps({"version": version, "digest": digest.hexdigest(), "files": files}))

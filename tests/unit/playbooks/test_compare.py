@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import typing as t
@@ -24,10 +25,28 @@ ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = ROOT / "playbooks/compare.yml"
 ANSIBLE = Path(sys.executable).parent / "ansible-playbook"
 
+FINGERPRINT = r"(?m)(?<=psk: )[0-9a-f]{10}$"
+PLAY = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.assert:
+        that: true
+        success_msg: "<{{ inventory_hostname }}: {{ told.ours }} {{ told.theirs }}>"
+      vars:
+        definitions: >-
+          {{ [hostvars.a, hostvars.b] | map(attribute='gateway_phase1') | map('first') }}
+        told: >-
+          {{ (definitions.0 | tunnelwright.ipsec.ipsec_mismatches(definitions.1)).findings
+             | selectattr('code', 'eq', 'psk_mismatch') | first }}
+"""
+
 GCM = {"encryption": [{"algorithm": "aes-gcm"}]}
 
 
-def run(inventory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(
+    inventory: Path, *arguments: str, playbook: Path = PLAYBOOK
+) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(collections()),
@@ -35,7 +54,7 @@ def run(inventory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         "ANSIBLE_LOCALHOST_WARNING": "0",
     }
     return subprocess.run(
-        [ANSIBLE, "-i", inventory, PLAYBOOK, *arguments],
+        [ANSIBLE, "-i", inventory, playbook, *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -89,6 +108,14 @@ def test_warnings_fail_where_it_is_strict(inventory):
     assert run(narrowed, "-e", "gateway_strict=true").returncode != 0
 
 
+def test_a_misspelt_option_is_named_and_its_value_is_not_shown(inventory):
+    done = run(inventory(a=[local({}, pks=PSK)], b=[remote({})]), "-vvv")
+    assert done.returncode != 0
+    assert "definition_invalid" in done.stdout
+    assert "pks" in done.stdout
+    assert PSK not in done.stdout
+
+
 def test_readme_shows_what_it_prints():
     """The table of three hosts: one has no PFS, and one has another key."""
     page = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -107,4 +134,29 @@ def test_readme_shows_what_it_prints():
         "gw-c": [end("gw-a", 2, 0, psk="a key that was mistyped")],
     }
     definitions = {name: {"gateway_phase1": items} for name, items in hosts.items()}
-    assert shown.splitlines() == ipsec_fleet_mismatches(definitions)["table"]
+    printed = ipsec_fleet_mismatches(definitions)["table"]
+    assert numbered(shown.splitlines()) == numbered(printed)
+
+
+def numbered(rows: list[str]) -> list[str]:
+    """Rows with the first fingerprint as 0, and so on: the fingerprints are others in each run."""
+    seen = list(dict.fromkeys(re.findall(FINGERPRINT, "\n".join(rows))))
+    return [re.sub(FINGERPRINT, lambda found: str(seen.index(found[0])), row) for row in rows]
+
+
+def test_fingerprints_are_equal_within_a_run_and_others_in_the_next(inventory):
+    """Each host compares in a process of its own, as Ansible forks one for each task of each."""
+    keys = {"a": "first key", "b": "second key"}
+    path = inventory(**{name: [local({}, psk=key)] for name, key in keys.items()})
+    play = path.parent / "play.yml"
+    play.write_text(PLAY)
+    runs = [fingerprints(run(path, playbook=play)) for _each in range(2)]
+    assert runs[0]["a"] == runs[0]["b"]
+    assert runs[1]["a"] == runs[1]["b"]
+    assert len(set(runs[0]["a"])) == 2
+    assert not set(runs[0]["a"]) & set(runs[1]["a"])
+
+
+def fingerprints(done: subprocess.CompletedProcess[str]) -> dict[str, list[str]]:
+    assert done.returncode == 0, done.stdout
+    return {host: told.split() for host, told in re.findall(r"<(\w+): ([^>]*)>", done.stdout)}

@@ -167,3 +167,5 @@ def test_the_playbook(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "page.json").read_text(encoding="utf-8"))
     assert [item["name"] for item in told["gateways"]] == ["gw-a", "gw-b"]
     assert told["time"].endswith("+00:00")
+    modes = [path.stat().st_mode & 0o7777 for path in (target, tmp_path / "page.json")]
+    assert modes == [0o600, 0o600]

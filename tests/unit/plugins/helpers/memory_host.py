@@ -29,6 +29,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock impo
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.pending import Pending
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.seize import seized
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import UnitState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.timer import SERVICE
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
     ChildState,
     IkeState,
@@ -653,6 +654,8 @@ class MemorySystemd:
         self.enabled: set[str] = set()
         self.active: set[str] = set()
         self.stale: set[str] = set()
+        # Whether a unit can have no mount namespace of its own, as in some containers.
+        self.confined = False
 
     def is_enabled(self, unit: str) -> bool:
         return unit in self.enabled
@@ -667,7 +670,9 @@ class MemorySystemd:
     def restart(self, unit: str) -> None:
         self._host.did(f"restart {unit}")
         self._exec(unit, "Start")
-        self.active.add(unit)
+        # The service of the rollback ends by itself.
+        if unit != SERVICE:
+            self.active.add(unit)
 
     def state(self, unit: str) -> UnitState:
         return UnitState(self.is_enabled(unit), self.is_active(unit), unit in self.stale)
@@ -706,6 +711,8 @@ class MemorySystemd:
         """The script and the verb that a network's unit calls; a timer calls none."""
         text = self._host.text(f"/etc/systemd/system/{unit}")
         if unit.startswith("tunnelwright.rollback."):
+            if "PrivateTmp=" in text and self.confined:
+                raise HostError(f"start {unit}", "Failed at step NAMESPACE: Permission denied")
             return None
         found = re.findall(rf"^Exec{what}=/bin/sh (\S+) (\S+)$", text, re.MULTILINE)
         return found[0] if found else None

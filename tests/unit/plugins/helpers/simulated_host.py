@@ -16,6 +16,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed 
     NetworkState,
     Observed,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.ownership import (
+    SecureDirectory,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     Artefacts,
@@ -71,6 +74,9 @@ def _carry_out(step: steps.Step, host: Observed, wanted: Artefacts) -> Observed:
     daemon = host.daemon
     if isinstance(step, steps.WriteFile):
         return replace(host, files={**host.files, step.file.path: step.file})
+    if isinstance(step, SecureDirectory):
+        others = (item for item in host.directories if item.path != step.directory.path)
+        return replace(host, directories=(*others, step.directory))
     if isinstance(step, steps.RemoveFile):
         assert step.file.path in host.files
         return replace(host, files=_without(host.files, step.file.path))

@@ -8,36 +8,94 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._compare.key import (
     Key,
     fingerprint,
+    key_of_sheet,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.ends import compared
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import PSK
 
 SECRET = Secret(PSK.encode())
+RUN = b"salt of a run"
+SALT = "5b1e7c0d94f2a6384e9bd0c71f63a82d"
+# What a third party computes, in the way of the documentation.
+DIGITS = hashlib.pbkdf2_hmac("sha256", PSK.encode(), SALT.encode(), 200000).hex()[:10]
+TOLD = f"{SALT}-{DIGITS}"
+
+
+def sheet(text: str) -> Key:
+    return key_of_sheet("psk_fingerprint", text, "phase 1 site-b")
 
 
 def test_fingerprint_is_as_documented():
-    digest = hashlib.pbkdf2_hmac("sha256", PSK.encode(), b"tunnelwright.ipsec", 200000)
-    assert fingerprint(SECRET) == digest.hex()[:10]
+    assert fingerprint(SECRET, SALT.encode()) == DIGITS
+
+
+def test_a_fingerprint_depends_on_the_salt():
+    assert Key(RUN, SECRET).fingerprint == Key(RUN, SECRET).fingerprint
+    assert Key(RUN, SECRET).fingerprint != Key(b"another run", SECRET).fingerprint
 
 
 def test_keys_and_fingerprints_compare():
-    told = Key(given=fingerprint(SECRET))
-    assert Key(SECRET).same_as(Key(SECRET))
-    assert Key(SECRET).same_as(told)
-    assert told.same_as(Key(SECRET))
-    assert not Key(SECRET).same_as(Key(Secret(b"another")))
-    assert not told.same_as(Key(Secret(b"another")))
+    ours, another, told = Key(RUN, SECRET), Key(RUN, Secret(b"another")), sheet(TOLD)
+    assert ours.same_as(Key(RUN, SECRET)) is True
+    assert ours.same_as(told) is True
+    assert told.same_as(ours) is True
+    assert told.same_as(sheet(TOLD)) is True
+    assert ours.same_as(another) is False
+    assert told.same_as(another) is False
+
+
+def test_fingerprints_with_different_salts_tell_nothing():
+    other = "0" * 16
+    assert sheet(TOLD).same_as(sheet(f"{other}-{fingerprint(SECRET, other.encode())}")) is None
+
+
+def test_a_key_of_ours_is_never_shown_with_a_salt_that_others_know():
+    assert Key(RUN, SECRET).fingerprint == fingerprint(SECRET, RUN)
+    assert sheet(TOLD).fingerprint == DIGITS
 
 
 def test_a_key_shows_nothing():
-    assert PSK not in repr(Key(SECRET))
+    assert PSK not in repr(Key(RUN, SECRET))
+
+
+@pytest.mark.parametrize(
+    "text", ["010f91c7f4", f"{SALT}-", f"{SALT[:15]}-{DIGITS}", f"{SALT}-{DIGITS}0", PSK]
+)
+def test_what_is_no_fingerprint_with_a_salt_is_refused_and_not_shown(text):
+    with pytest.raises(ModelError) as raised:
+        sheet(text)
+    assert "is not a salt and a fingerprint" in str(raised.value)
+    assert "<salt>-<fingerprint>" in str(raised.value)
+    assert text not in str(raised.value)
 
 
 def test_a_fingerprint_in_the_place_of_a_key():
-    told = {"psk": None, "psk_fingerprint": fingerprint(SECRET).upper()}
+    told = {"psk": None, "psk_fingerprint": TOLD.upper()}
     assert compared(told).verdict == "up"
-    assert compared({"psk": None, "psk_fingerprint": "0123456789"}).codes == {"psk_mismatch"}
+    assert compared(told, told).verdict == "up"
+    found = compared({"psk": None, "psk_fingerprint": f"{SALT}-0123456789"})
+    assert found.codes == {"psk_mismatch"}
+    shown = found.finding("psk_mismatch")
+    assert shown["ours"] == "0123456789"
+    assert shown["theirs"] != DIGITS
+
+
+def test_fingerprints_that_can_not_be_compared_are_no_mismatch():
+    others = f"{'0' * 16}-{fingerprint(SECRET, b'0' * 16)}"
+    found = compared(
+        {"psk": None, "psk_fingerprint": TOLD}, {"psk": None, "psk_fingerprint": others}
+    )
+    assert found.verdict == "up"
+    assert found.finding("psk_not_compared")["severity"] == "info"
+
+
+def test_a_fingerprint_without_a_salt_is_told():
+    found = compared({"psk": None, "psk_fingerprint": "010f91c7f4"})
+    assert found.codes == {"definition_invalid"}
+    assert "psk_fingerprint" in found.finding("definition_invalid")["explanation"]

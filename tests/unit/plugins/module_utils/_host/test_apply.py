@@ -77,15 +77,15 @@ def test_each_step_is_a_sign_of_life(host: t.Any, monkeypatch: pytest.MonkeyPatc
     assert signs == [0, 1]
 
 
+def _kinds(kind: type) -> set[type]:
+    return {kind}.union(*map(_kinds, kind.__subclasses__()))
+
+
 class TestSteps:
     def test_every_step_has_an_effect(self) -> None:
-        named = (*vars(steps).values(), *vars(network_steps).values())
-        kinds = {kind for kind in named if isinstance(kind, type)}
-        leaves = {
-            kind
-            for kind in kinds
-            if issubclass(kind, steps.Step) and kind not in (steps.Step, steps.Refresh)
-        }
+        kinds = _kinds(steps.Step) - {steps.Step, steps.Refresh}
+        leaves = {kind for kind in kinds if not kind.__subclasses__()}
+        assert leaves == kinds
         assert applier._EFFECTS.keys() == leaves
 
     def test_files(self, host: t.Any) -> None:

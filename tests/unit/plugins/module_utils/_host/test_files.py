@@ -127,7 +127,8 @@ def test_a_link_is_replaced_and_its_target_left_alone(files: Files, tmp_path: Pa
     link = tmp_path / RECORD[1:]
     link.parent.mkdir(parents=True)
     link.symlink_to(target)
-    assert files.read(RECORD) == File(RECORD, b"theirs", target.stat().st_mode & 0o7777)
+    mode = target.stat().st_mode & 0o7777
+    assert files.read(RECORD) == File(RECORD, b"theirs", mode, link=str(target))
     files.write(File(RECORD, b"ours", PRIVATE))
     assert not link.is_symlink()
     assert target.read_bytes() == b"theirs"

@@ -174,7 +174,7 @@ class TestStarted:
         assert added == {STATE_FILE, PROGRAM, *UNITS}
         assert {**machine.host.everything(), **before} == machine.host.everything()
         assert TIMER in machine.host.systemd.enabled
-        assert machine.host.log[-1] == f"restart {TIMER}"
+        assert machine.host.log[-2:] == [f"restart {TIMER}", f"restart {SERVICE}"]
         assert b"OnActiveSec=30\n" in machine.host.everything()[UNITS[0]].data
 
     def test_what_is_in_it_is_for_root_alone(self, machine: Machine) -> None:
@@ -187,15 +187,26 @@ class TestStarted:
             assert (root / path[1:]).stat().st_mode & 0o7777 == 0o700
         assert PSK.encode() not in machine.host.everything()[PROGRAM].data
 
-    def test_the_program_is_tried_before_it_is_relied_on(self, machine: Machine) -> None:
+    def test_the_program_is_tried_before_it_is_relied_on(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         before = machine.host.everything()
-        machine.host.failing = {f"{PROGRAM} ready"}
+        monkeypatch.setattr(machine.host, "failing", Always({f"restart {SERVICE}"}))
         result = checkpoint(machine)
         assert result["msg"] == (
-            f"try the program of the rollback: {PROGRAM} ready: it was not to be; "
-            "nothing was changed"
+            "try the program of the rollback: it was not to be; nothing was changed"
         )
         assert machine.host.everything() == before
+        assert f"stop {SERVICE}" in machine.host.log
+        assert not {TIMER, SERVICE} & (machine.host.systemd.active | machine.host.systemd.enabled)
+
+    def test_where_no_mount_namespace_is_allowed_it_does_without(self, machine: Machine) -> None:
+        machine.host.systemd.confined = True
+        assert not checkpoint(machine).get("failed")
+        text = machine.host.everything()[UNITS[1]].data.decode()
+        assert "NoNewPrivileges=yes" in text
+        assert "PrivateTmp" not in text
+        assert TIMER in machine.host.systemd.active
 
     @pytest.mark.parametrize("failing", [f"write {UNITS[0]}", "daemon-reload", f"restart {TIMER}"])
     def test_a_failure_leaves_nothing(self, machine: Machine, failing: str) -> None:
@@ -216,7 +227,7 @@ class TestStarted:
         assert result["changed"] is False
         assert result["ipsec_checkpoint"] == {"state": "started", "timeout": 60, "since": since}
         assert f"{SITE_B}: changed" in result["differs"]
-        assert machine.host.log[-1] == f"restart {TIMER}"
+        assert machine.host.log[-2:] == [f"restart {TIMER}", f"restart {SERVICE}"]
         assert b"OnActiveSec=60\n" in machine.host.everything()[UNITS[0]].data
         assert machine.time_passes() == 0
         assert held(machine) == before
@@ -227,9 +238,9 @@ class TestStarted:
         checkpoint(machine)
         assert machine.host.log == [
             f"write {STATE_FILE}",
-            f"{PROGRAM} ready",
             "daemon-reload",
             f"restart {TIMER}",
+            f"restart {SERVICE}",
         ]
 
     def test_a_pipe_can_not_be_kept(self, machine: Machine) -> None:
@@ -416,7 +427,9 @@ class TestRolledBack:
         (machine.host.root / path[1:]).unlink()
         os.mkfifo(machine.host.root / path[1:])
         if asked:
-            assert f"{path}: changed" in checkpoint(machine, "rolled_back")["differs"]
+            mode = "0600" if path == SITE_B else "0644"
+            told = f"{path}: changed (mode 0000 instead of {mode})"
+            assert told in checkpoint(machine, "rolled_back")["differs"]
         else:
             assert machine.time_passes() == 0
         assert held(machine) == before

@@ -44,6 +44,8 @@ class Tools:
     def __init__(self, root: Path) -> None:
         self.asked: list[list[str]] = []
         self.status = 0
+        # That of the file of the trace when tcpdump is started.
+        self.mode = 0
         self.errors = (
             "7 packets captured\n9 packets received by filter\n2 packets dropped by kernel"
         )
@@ -55,6 +57,7 @@ class Tools:
             return 0, '[{"dst":"192.0.2.2","dev":"eth7","prefsrc":"198.51.100.1"}]', ""
         if "-w" in argv and self.status in (0, 124):
             path = self._root / argv[argv.index("-w") + 1][1:]
+            self.mode = path.stat().st_mode & 0o7777
             path.write_bytes(b"pcap")
         if "-r" in argv:
             return 0, TRACE, ""
@@ -116,6 +119,15 @@ class TestLogs:
 
 
 class TestTrace:
+    def test_root_alone_can_read_it(self, machine: Machine, tools: Tools) -> None:
+        """From the first packet on, and where a trace of others is there."""
+        place = machine.host.root / trace.TRACE_FILE[1:]
+        for _again in range(2):
+            machine.run("ipsec_diagnostics", query="tcpdump")
+            assert tools.mode == 0o600
+            assert place.stat().st_mode & 0o7777 == 0o600
+            place.chmod(0o666)
+
     def test_towards_the_peer(self, machine: Machine, tools: Tools) -> None:
         result = machine.run("ipsec_diagnostics", query="tcpdump", phase1="site-b", seconds=3)
         found = result["ipsec_diagnostics"]

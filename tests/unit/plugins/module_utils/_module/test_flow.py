@@ -395,3 +395,35 @@ class TestUserspace:
         machine.run("vpn_network", **NETWORK)
         assert "kernel-libipsec" not in machine.host.vici.plugins()
         assert machine.run("ipsec_phase1", **PHASE1)["changed"] is False
+
+
+class TestMisspelt:
+    """Ansible shows the options of a task that fails, to whoever asks it for more with -vvv."""
+
+    KEY = "a key that stands where nobody looks for one"
+
+    @pytest.mark.parametrize(
+        ("module", "options"),
+        [
+            ("ipsec_phase1", {**PHASE1, "pks": KEY}),
+            ("ipsec_phase1", {**PHASE1, "pks": [{"psk": KEY}]}),
+            ("ipsec_phase1", {**PHASE1, "encryption": [{"algorithm": "aes", "secret": KEY}]}),
+            ("ipsec_settings", {"network": "lan", "swanctl_config": KEY}),
+            ("ipsec_info", {"psk": KEY}),
+            ("ipsec_checkpoint", {"psk": KEY}),
+            ("ipsec_connection", {"network": "lan", "psk": KEY}),
+        ],
+    )
+    def test_value_is_not_shown(self, machine: Machine, module: str, options: t.Any) -> None:
+        result = machine.run(module, **options)
+        assert "Unsupported parameters" in result["msg"]
+        assert self.KEY not in str(result)
+        assert "********" in str(result["invocation"])
+
+    def test_known_options_are(self, machine: Machine) -> None:
+        given = {**PHASE1, "encryption": [{"algorithm": "aes"}], "pks": self.KEY}
+        shown = machine.run("ipsec_phase1", **given)["invocation"]["module_args"]
+        assert shown["remote_gateway"] == "192.0.2.2"
+        assert shown["encryption"][0]["algorithm"] == "aes"
+        assert shown["pks"] == "********"
+        assert shown["psk"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"

@@ -27,12 +27,24 @@ def host(*files: File) -> Observed:
 
 @pytest.mark.parametrize(
     ("found", "before"),
-    [(File("/a", b"old\n"), "old\n"), (File("/a", b"new\n", 0o600), "********\n"), (None, "")],
+    [
+        (File("/a", b"old\n"), ("old\n", "new\n")),
+        (None, ("", "new\n")),
+        (File("/a", b"new\n", 0o600), ("mode 0600 instead of 0644\n", "mode 0644\n")),
+        (
+            File("/a", b"new\n", owner=(5, 7)),
+            ("owner 5:7 instead of 0:0\n", "owner 0:0\n"),
+        ),
+        (
+            File("/a", b"new\n", link="/x"),
+            ("a symbolic link to /x instead of a file\n", "a file\n"),
+        ),
+    ],
 )
-def test_written_with_what_was_there_before(found: File | None, before: str) -> None:
+def test_written_with_what_was_there_before(found: File | None, before: tuple[str, str]) -> None:
     plan = written((FILE,), host(*([found] if found else [])))
     assert plan.steps == (steps.WriteFile(FILE, found),)
-    assert plan.differences == (Difference("/a", before, "new\n"),)
+    assert plan.differences == (Difference("/a", *before),)
 
 
 @pytest.mark.parametrize("kind", ["x509", "x509ca"])

@@ -16,6 +16,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.differenc
     state_difference,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import DaemonState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.ownership import (
+    SecureDirectory,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import (
     IMPACTS,
     Difference,
@@ -29,6 +32,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advance
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     PRIVATE,
     PUBLIC,
+    Directory,
     File,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
@@ -58,7 +62,21 @@ class TestDifferences:
             (
                 File("/a", b"x\n"),
                 File("/a", b"x\n", 0o755),
-                ("x\n(mode 0644)\n", "x\n(mode 0755)\n"),
+                ("mode 0644 instead of 0755\n", "mode 0755\n"),
+            ),
+            (
+                File("/a", b"x\n"),
+                File("/a", b"y\n", 0o755),
+                ("x\n(mode 0644 instead of 0755)\n", "y\n(mode 0755)\n"),
+            ),
+            (
+                File("/a", b"x\n", 0o666, (5, 7), "/\n"),
+                File("/a", b"x\n"),
+                (
+                    "mode 0666 instead of 0644, owner 5:7 instead of 0:0, "
+                    "a symbolic link to '/\\n' instead of a file\n",
+                    "mode 0644, owner 0:0, a file\n",
+                ),
             ),
             (File("/a", b"\xff\n"), None, ("\ufffd\n", "")),
             (None, conf("hush"), ("", MASKED)),
@@ -70,7 +88,15 @@ class TestDifferences:
             (
                 conf("hush", PUBLIC),
                 conf("hush"),
-                (f"{MASKED}(mode 0644)\n", f"{MASKED}(mode 0600)\n"),
+                ("mode 0644 instead of 0600\n", "mode 0600\n"),
+            ),
+            (
+                conf("hush", PUBLIC),
+                conf("hush2"),
+                (
+                    f"{MASKED}(mode 0644 instead of 0600)\n",
+                    f"{MASKED}(mode 0600, another hidden content)\n",
+                ),
             ),
             (conf("hush", PUBLIC), None, (MASKED, "")),
             (None, File(KEY, b"hush", PRIVATE), ("", f"{MASK}\n")),
@@ -154,6 +180,7 @@ NEW_SECTION, OLD_SECTION = {"version": "2"}, {"version": "1"}
         (steps.WriteFile(FILE), "write /a", steps.RemoveFile(FILE)),
         (steps.WriteFile(FILE, OLD), "write /a", steps.WriteFile(OLD)),
         (steps.RemoveFile(OLD), "remove /a", steps.WriteFile(OLD)),
+        (SecureDirectory(Directory("/a", 0o750)), "give /a to root, with mode 0750", None),
         (
             steps.LoadConnection("x", NEW_SECTION),
             "load connection x",
@@ -299,7 +326,7 @@ def test_no_step_shows_what_it_carries(step: steps.Step) -> None:
 
 
 def test_every_step_is_tested_here() -> None:
-    assert len(_kinds(steps.Step)) == 31
+    assert len(_kinds(steps.Step)) == 32
 
 
 def _kinds(kind: type) -> set[type]:

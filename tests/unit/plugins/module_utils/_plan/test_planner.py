@@ -140,7 +140,8 @@ def possible_drifts(wanted: Artefacts, host: Observed):
         yield replace(host, files={key: host.files[key] for key in host.files if key != path})
         changed = replace(host.files[path], data=b"edited")
         yield replace(host, files={**host.files, path: changed})
-        yield replace(host, files={**host.files, path: replace(host.files[path], mode=0o640)})
+        for other in ({"mode": 0o640}, {"owner": (0, 7)}, {"owner": (7, 0)}, {"link": "/x"}):
+            yield replace(host, files={**host.files, path: replace(host.files[path], **other)})
     for parts in wanted.swanctl.values():
         for name in parts.connections:
             left = {key: item for key, item in host.daemon.connections.items() if key != name}

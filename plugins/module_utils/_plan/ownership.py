@@ -1,0 +1,105 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Who may read and write what is ours: its directories, and what a checkpoint keeps in them.
+
+The files of objects are compared whole, owner and mode included, where their plan is made. What is
+here belongs to no object, so that every run looks at it.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._render.artefacts import (
+    CHECKPOINT_FILES,
+    FORBIDDEN,
+    PRIVATE,
+    ROOT,
+    STATE_FILE,
+    UNIT_DIR,
+    Artefacts,
+    Directory,
+    File,
+)
+from .differences import access_in_words, directory_difference
+from .files import written
+from .network_steps import ReloadUnits
+from .observed import Observed
+from .plan import Plan, joined
+from .steps import Step
+
+
+@dataclass(frozen=True)
+class SecureDirectory(Step):
+    """Give a directory of ours its owner and its mode; nothing takes back what is safer."""
+
+    directory: Directory
+
+    def __str__(self) -> str:
+        return f"give {self.directory.path} to root, with mode {self.directory.mode:04o}"
+
+
+def plan_ownership(observed: Observed) -> Plan:
+    """The plan by which root alone can write what every run relies on."""
+    return _plan_directories(observed) + _plan_checkpoint(observed)
+
+
+def _plan_directories(observed: Observed) -> Plan:
+    pairs = [
+        (found, replace(found, mode=found.mode & ~FORBIDDEN[found.path], owner=ROOT))
+        for found in observed.directories
+    ]
+    return joined(
+        Plan((SecureDirectory(wanted),), (directory_difference(found, wanted),))
+        for found, wanted in pairs
+        if found != wanted
+    )
+
+
+def _plan_checkpoint(observed: Observed) -> Plan:
+    """What it holds was made by another run, so that it stays."""
+    wanted = [
+        _secured(found, CHECKPOINT_FILES[path])
+        for path, found in sorted(observed.files.items())
+        if path in CHECKPOINT_FILES
+    ]
+    plan = written(wanted, observed)
+    units = any(difference.header.startswith(f"{UNIT_DIR}/") for difference in plan.differences)
+    return plan + Plan((ReloadUnits(),)) if units else plan
+
+
+def _secured(found: File, mode: int) -> File:
+    return replace(found, mode=mode, owner=ROOT, link="")
+
+
+def exposed(sides: t.Iterable[Artefacts], observed: Observed) -> tuple[str, ...]:
+    """Return warnings about secrets that lie in files which others than root could read."""
+    told = []
+    for path, advice in sorted({**_KEPT, **dict(_secrets(sides))}.items()):
+        found = observed.files.get(path)
+        if found is not None and (found.mode & 0o077 or found.owner[0] != ROOT[0]):
+            words = access_in_words(found, _secured(found, PRIVATE))
+            told.append(f"{path} could be read by others than root ({words}): {advice}")
+    return tuple(told)
+
+
+_KEPT = {STATE_FILE: "all secrets of this host may be known, so replace them"}
+
+
+def _secrets(sides: t.Iterable[Artefacts]) -> t.Iterator[tuple[str, str]]:
+    """Yield the path of each file with a secret, and what to do once others have read it."""
+    for side in sides:
+        for parts in side.swanctl.values():
+            if parts.owned_secrets:
+                yield parts.file.path, "its keys may be known, so replace them on both sides"
+            if parts.private_key is not None:
+                advice = "the key may be known, so replace it and its certificate"
+                yield parts.private_key.path, advice
+        for file in side.daemon.values():
+            if file.mode == PRIVATE:
+                yield file.path, "secrets in it may be known, so replace them"
