@@ -61,9 +61,21 @@ options:
         network, so that with it, and with
         O(tunnelwright.ipsec.ipsec_phase1#module:key_exchange=auto), each pair of networks is a
         phase 2 of its own.
-      - Networks that overlap, with each other or with those of another phase 2, are refused with
+      - An entry may name the traffic of the network that is meant, in brackets. It is a protocol,
+        and for C(tcp), C(udp), C(sctp), C(dccp) and C(udplite) also a port or a range of ports, as
+        in V(10.1.0.0/24[tcp/443]), V(10.1.0.0/24[udp/5000-5010]) and V(192.0.2.1/32[gre]). A
+        protocol is a name or a number of IANA. The port is that of the hosts on this side. The
+        peer must have the same protocol and ports.
+      - In the kernel data plane, other traffic of these networks leaves as if there were no tunnel.
+        The kernel takes a range of ports as the smallest block of a power of two that contains
+        the range. In the userspace data plane, the whole remote network lies behind the tunnel, and
+        other traffic to it is dropped.
+      - Entries that overlap, with each other or with those of another phase 2, are refused with
         the names of both. A phase 1 that is disabled carries nothing, so that a replacement for a
         tunnel may be prepared in one.
+      - A network that is in O(remote_network) too is refused, since packets to it stay on this
+        side. Where both sides have the same addresses, each gives its networks other addresses for
+        the tunnel, see C(translate) in M(tunnelwright.ipsec.vpn_rule).
     type: list
     elements: str
   remote_network:
@@ -200,6 +212,23 @@ EXAMPLES = r"""
     lifetime: 3600
     lifetime_unit: seconds
     weak_crypto: allow
+
+- name: One web server behind the peer, and no other service
+  tunnelwright.ipsec.ipsec_phase2:
+    name: web
+    phase1: site-b
+    network: site-a
+    local_network: 10.1.9.0/24
+    remote_network: "10.2.8.80/32[tcp/443]"
+
+- name: Protect a GRE tunnel between the two gateways
+  tunnelwright.ipsec.ipsec_phase2:
+    name: gre
+    phase1: site-e
+    network: site-a
+    mode: transport
+    local_network: "192.0.2.1/32[gre]"
+    remote_network: "192.0.2.5/32[gre]"
 
 - name: Authenticate only, with AH
   tunnelwright.ipsec.ipsec_phase2:
