@@ -283,6 +283,82 @@ class TestHosts:
         assert blocked(site.gateway, WAN6, site.far, "2001:db8::2")
 
 
+class TestWays:
+    """What lies on this side is reached, while the tunnel is up. charon's routes are in table 220.
+
+    In both data planes charon has one to the remote network, and the way to the peer besides.
+    """
+
+    def around(self, site: Site, target: str) -> None:
+        """A tunnel to a network that contains others, and a third interface in that network."""
+        site.gateway.sh(
+            f"""
+            ip -4 route flush table 220
+            ip -4 route replace {target} via 198.51.100.2 dev ipsec0 src {ROUTER} table 220
+            ip -4 route replace {FAR_WAN} dev wan0 table 220
+            """
+        )
+        site.far.sh(f"ip route replace {LAN4} via 198.51.100.1 dev ipsec0")
+
+    @pytest.fixture(name="guest")
+    def _guest(self, site: Site, namespace: t.Any) -> Namespace:
+        guest: Namespace = namespace()
+        site.gateway.sh(
+            f"""
+            ip link add guest0 type veth peer name eth0 netns {guest.name}
+            ip address add 10.9.0.1/24 dev guest0
+            ip link set guest0 up
+            """
+        )
+        guest.sh("ip address add 10.9.0.10/24 dev eth0; ip link set eth0 up")
+        return guest
+
+    @pytest.mark.parametrize("remote", ["0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/15"])
+    @pytest.mark.parametrize("userspace", [True, False])
+    def test_what_is_near(
+        self, site: Site, gateway: Start, guest: Namespace, remote: str, userspace: bool
+    ) -> None:
+        network = ipaddress.ip_network(remote)
+        tunnels = (nft.Tunnel("a/all", LAN4, network),)
+        installed = gateway(tunnels=tunnels, userspace=userspace)
+        self.around(site, remote)
+        # The LAN, from the router and to it.
+        assert ask(site.gateway, ROUTER, site.host, HOST) == ROUTER
+        assert ask(site.host, HOST, site.gateway, ROUTER) == HOST
+        if network.prefixlen < 15:
+            # Another interface, by the address that the kernel takes and for who asks.
+            assert ask(site.gateway, "0.0.0.0", guest, "10.9.0.10") == "10.9.0.1"
+            assert ask(guest, "10.9.0.10", site.gateway, "10.9.0.1") == "10.9.0.10"
+        # The peer, and who manages the gateway over the WAN.
+        assert ask(site.gateway, WAN, site.far, FAR_WAN) == WAN
+        assert ask(site.far, FAR_WAN, site.gateway, WAN) == FAR_WAN
+        if userspace:
+            assert ask(site.host, HOST, site.far, FAR) == HOST
+            assert ask(site.far, FAR, site.host, HOST) == FAR
+        installed("stop")
+
+    def test_who_manages_it_from_afar(self, site: Site, gateway: Start) -> None:
+        """From the internet, where everything is the remote network."""
+        gateway(tunnels=TestEverything.ALL)
+        self.around(site, "0.0.0.0/0")
+        site.gateway.sh("ip route replace default via 192.0.2.2 dev wan0")
+        site.far.sh(f"ip address add 203.0.113.9/32 dev lo; ip route replace {WAN}/32 dev wan0")
+        assert ask(site.far, "203.0.113.9", site.gateway, WAN) == "203.0.113.9"
+        assert ask(site.gateway, WAN, site.far, "203.0.113.9") == WAN
+        # The LAN takes the tunnel.
+        assert ask(site.host, HOST, site.far, "203.0.113.9") == HOST
+
+    def test_it_is_needed(self, site: Site, gateway: Start, guest: Namespace) -> None:
+        gateway(tunnels=TestEverything.ALL)
+        self.around(site, "0.0.0.0/0")
+        site.gateway.sh("ip rule flush protocol 116")
+        for source, client, target in (
+            (ROUTER, site.host, HOST),
+            ("10.9.0.1", guest, "10.9.0.10"),
+        ):
+            assert blocked(site.gateway, source, client, target)
+
+
 class TestBlocks:
     """What holds when every nftables rule of the host is gone."""
 
@@ -365,7 +441,8 @@ class TestBlocks:
     def test_one_that_is_gone_already(self, namespace: t.Callable[[], Namespace]) -> None:
         adapter = Blocks(namespace().run)
         gone = [
-            Block("rule", "10.1.0.0/24"),
+            Block("rule", "10.1.0.0/24", table="116"),
+            Block("rule", "10.1.0.0/24", table="220"),
             Block("unreachable", destination="10.2.0.0/24"),
             Block("block", "10.1.0.0/24", "10.2.0.0/24", "out"),
         ]

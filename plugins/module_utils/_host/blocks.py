@@ -17,11 +17,11 @@ from .._errors import HostError
 from .._model.selector import PROTOCOLS
 from .._render.blocks import (
     ALLOW_PRIORITY,
-    ANY_SOURCE_PRIORITY,
     BLOCK_PRIORITY,
+    EVERYTHING,
     POLICIES,
     ROUTES,
-    RULE_PRIORITY,
+    RULE_PRIORITIES,
     TABLE,
     Block,
 )
@@ -87,26 +87,27 @@ class Blocks:
             yield Block(kind, source, destination, direction, tuple(_words(service.split())))
 
     def _routes(self) -> t.Iterator[Block]:
-        for version, everything in (("-4", "0.0.0.0/0"), ("-6", "::/0")):
-            argv = ["ip", "-j", version, "route", "show", "table", "all", "proto", str(PROTOCOL)]
+        for version, everything in EVERYTHING.items():
+            argv = ["ip", "-j", f"-{version}", "route", "show"]
+            argv += ["table", "all", "proto", str(PROTOCOL)]
             for item in json_output(self._run, "list the routes against cleartext", argv):
                 kind, table = item.get("type", "unicast"), item.get("table", "main")
                 if (kind, table) == ("unreachable", "main"):
-                    kind, table = "last resort", str(TABLE)
-                if table == str(TABLE) and kind in ROUTES:
+                    kind, table = "last resort", TABLE
+                if table == TABLE and kind in ROUTES:
                     target = everything if item["dst"] == "default" else item["dst"]
                     yield Block(kind, destination=_network(target))
 
     def _rules(self) -> t.Iterator[Block]:
-        for version, everything in (("-4", "0.0.0.0/0"), ("-6", "::/0")):
-            argv = ["ip", "-j", version, "rule", "list"]
+        for version, everything in EVERYTHING.items():
+            argv = ["ip", "-j", f"-{version}", "rule", "list"]
             for item in json_output(self._run, "list the routing rules", argv):
-                ours = item.get("priority") in (RULE_PRIORITY, ANY_SOURCE_PRIORITY)
-                if ours and item.get("table") == str(TABLE):
-                    source = item.get("src", "all")
-                    length = item.get("srclen")
-                    network = f"{source}/{length}" if length is not None else source
-                    yield Block("rule", everything if source == "all" else _network(network))
+                table = str(item.get("table"))
+                suppress = int(item.get("suppress_prefixlen", -1))
+                source, to = _end(item, "src") or everything, _end(item, "dst")
+                place = table, suppress >= 0, source == everything, bool(to)
+                if item.get("priority") == RULE_PRIORITIES.get(place):
+                    yield Block("rule", source, to, table=table, suppress=suppress)
 
 
 def _words(listed: t.Sequence[str]) -> t.Iterator[str]:
@@ -116,6 +117,14 @@ def _words(listed: t.Sequence[str]) -> t.Iterator[str]:
             yield word
         else:
             yield str(PROTOCOLS.get(word) or socket.getprotobyname(word))
+
+
+def _end(rule: t.Mapping[str, t.Any], end: str) -> str:
+    """The source or the destination of a routing rule in CIDR form, empty for any."""
+    address, length = rule.get(end, "all"), rule.get(f"{end}len")
+    if address == "all":
+        return ""
+    return _network(f"{address}/{length}" if length is not None else address)
 
 
 def _network(text: str) -> str:

@@ -22,7 +22,7 @@ from .._model.checks import IPNetwork
 from .._model.selector import ALL_PORTS
 from .nft_guard import guarded, is_internet
 from .nft_match import NetworkRules, Services, Tunnel, on_this_side
-from .nft_rules import common
+from .nft_rules import common, translations
 from .routes import PROTOCOL
 
 # The last of all policies, and the last but one. The priorities of charon are below 400,000.
@@ -30,16 +30,34 @@ BLOCK_PRIORITY, ALLOW_PRIORITY = 4294967295, 4294967294
 # The kernel holds two policies with the same selectors only if their marks differ. charon sets no
 # mark. This one matches every packet whose mark has the highest bit clear.
 _MARK = ("mark", "0", "mask", "0x80000000")
-# The routing table of the blocks, and the priorities of its rules, which follow the rule of charon
-# (220). A rule for any source has a priority of its own: by another one, ``ip`` would delete a rule
-# for some source in its place.
-TABLE, RULE_PRIORITY, ANY_SOURCE_PRIORITY = 116, 230, 231
+# The routing table of the blocks, which is looked up after the one of charon.
+TABLE = "116"
 
 # ICMPv6 types of neighbor solicitation and neighbor advertisement (RFC 4861 section 4).
 _NEIGHBOR_DISCOVERY = (("proto", "58", "type", "135"), ("proto", "58", "type", "136"))
 
+# The tables of charon and of the host.
+CHARON_TABLE, MAIN = "220", "main"
+# By table, and whether routes are left out, any source is meant, and there is a destination. The
+# rule of charon has priority 220. ``ip`` would delete a rule for some source in the place of one
+# for any source, so that these two have different priorities.
+RULE_PRIORITIES = {
+    (MAIN, False, True, True): 210,
+    (CHARON_TABLE, False, False, False): 211,
+    (TABLE, False, False, False): 212,
+    (MAIN, True, True, True): 213,
+    (CHARON_TABLE, True, True, False): 214,
+    (MAIN, False, True, False): 215,
+    (TABLE, False, True, False): 231,
+}
+
+# A remote network of this prefix length or less is likely to contain networks of other interfaces.
+_LARGE = {4: 16, 6: 48}
+
 # The greatest metric that there is.
 LAST_METRIC = 4294967295
+
+EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
 
 POLICIES, ROUTES = ("block", "allow"), ("unreachable", "throw", "last resort")
 
@@ -47,6 +65,9 @@ POLICIES, ROUTES = ("block", "allow"), ("unreachable", "throw", "last resort")
 @dataclass(frozen=True, order=True)
 class Block:
     """``kind`` is block or allow for a policy, unreachable or throw for a route, or rule.
+
+    A rule is one of routing, and ``table`` the one that it has looked up, without the routes whose
+    prefix has the length ``suppress`` or less.
 
     A route that is the last resort lies in the main table, and gives way to any other. Networks are
     in CIDR form, and empty where the kind has none. ``direction`` is that of a policy:
@@ -59,10 +80,12 @@ class Block:
     destination: str = ""
     direction: str = ""
     service: tuple[str, ...] = ()
+    table: str = ""
+    suppress: int = -1
 
     def __str__(self) -> str:
         if self.kind == "rule":
-            return f"rule for packets from {self.source}"
+            return f"routing rule {self.listed}"
         if self.kind in ROUTES:
             return f"{self.kind} route to {self.destination}"
         what = " ".join((self.source, "to", self.destination, *self.service))
@@ -109,28 +132,39 @@ class Block:
     @property
     def listed(self) -> str:
         """What ``ip rule list`` shows of a rule: a host without its prefix length."""
-        source = self.source.partition("/32")[0].partition("/128")[0]
-        return f"from {'all' if self._from_any else source} lookup {TABLE}"
+        source, to = (
+            end.removesuffix("/32").removesuffix("/128") for end in (self.source, self.destination)
+        )
+        ends = ["from", "all" if self._from_any else source, *(["to", to] if to else [])]
+        return " ".join((*ends, *self._lookup))
 
     @property
     def rule_priority(self) -> int:
-        return ANY_SOURCE_PRIORITY if self._from_any else RULE_PRIORITY
+        return RULE_PRIORITIES[
+            self.table, self.suppress >= 0, self._from_any, bool(self.destination)
+        ]
 
     @property
     def _from_any(self) -> bool:
-        return self.source in ("0.0.0.0/0", "::/0")
+        return self.source in EVERYTHING.values()
 
     @property
     def _rule(self) -> tuple[str, ...]:
+        to = ("to", self.destination) if self.destination else ()
         marks = ("priority", str(self.rule_priority), "protocol", str(PROTOCOL))
-        return ("from", self.source, "lookup", str(TABLE), *marks)
+        return ("from", self.source, *to, *self._lookup, *marks)
+
+    @property
+    def _lookup(self) -> tuple[str, ...]:
+        left_out = ("suppress_prefixlength", str(self.suppress)) if self.suppress >= 0 else ()
+        return ("lookup", self.table, *left_out)
 
     @property
     def _route(self) -> tuple[str, ...]:
         marks = ("proto", str(PROTOCOL))
         if self.kind == "last resort":
             return ("unreachable", self.destination, "metric", str(LAST_METRIC), *marks)
-        return (self.kind, self.destination, "table", str(TABLE), *marks)
+        return (self.kind, self.destination, "table", TABLE, *marks)
 
 
 def cleartext_blocks(rules: NetworkRules, on_link: IPNetwork | None = None) -> tuple[Block, ...]:
@@ -149,11 +183,61 @@ def cleartext_blocks(rules: NetworkRules, on_link: IPNetwork | None = None) -> t
     found = [
         block for tunnel in pairs if not _is_any_to_any(tunnel) for block in made(rules, tunnel)
     ]
+    if rules.userspace:
+        found += _route_rules(rules)
+    found += _ways(rules)
     if on_link is not None:
         # While the network has no interface, what comes out of a tunnel would leave by the default
         # route, in cleartext.
         found.append(Block("last resort", destination=str(on_link)))
     return _sorted(found)
+
+
+def _ways(rules: NetworkRules) -> list[Block]:
+    """The routing rules that keep what lies on this side out of the routes of charon.
+
+    charon has its routes looked up before all others, and a large remote network contains networks
+    of this side. The local network itself stays as it is. Packets from it take the tunnel, whatever
+    other routes there are. Packets of the gateway to the networks of its other interfaces take
+    the main table. If the remote network is the internet, all packets of the gateway do.
+    """
+    found = []
+    for tunnel in rules.tunnels:
+        remote = tunnel.remote
+        everybody = EVERYTHING[remote.version]
+        for network in on_this_side(rules, tunnel):
+            found.append(_rule(everybody, network, MAIN))
+        if is_internet(remote) and not _is_any_to_any(tunnel):
+            found.append(_rule(everybody, "", CHARON_TABLE, suppress=0))
+            found.append(_rule(everybody, "", MAIN))
+        elif remote.prefixlen <= _LARGE[remote.version]:
+            found.append(_rule(everybody, remote, MAIN, suppress=remote.prefixlen))
+    if found:
+        near = (local for local in _locals(rules) if not is_internet(local))
+        found += [_rule(local, "", CHARON_TABLE) for local in near]
+    return found
+
+
+def _route_rules(rules: NetworkRules) -> t.Iterator[Block]:
+    """The routing rules for the unreachable routes, which follow the routes of charon."""
+    for local in _locals(rules):
+        if not is_internet(local):
+            yield _rule(local, "", CHARON_TABLE)
+        yield _rule(local, "", TABLE)
+
+
+def _locals(rules: NetworkRules) -> t.Iterator[IPNetwork]:
+    """Where packets for the tunnels are from, before their source is translated."""
+    for tunnel in guarded(rules):
+        yield tunnel.local
+    for item in translations(rules):
+        if item.of_source:
+            yield item.inside.local
+
+
+def _rule(source: object, destination: object, table: str, *, suppress: int = -1) -> Block:
+    ends = str(source), str(destination)
+    return Block("rule", *ends, table=table, suppress=suppress)
 
 
 def _is_any_to_any(tunnel: Tunnel) -> bool:
@@ -208,7 +292,6 @@ def _words(services: Services, *, inwards: bool) -> tuple[str, ...]:
 
 
 def _routes(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[Block]:
-    yield Block("rule", str(tunnel.local))
     yield Block("unreachable", destination=str(tunnel.remote))
     for network in on_this_side(rules, tunnel):
         yield Block("throw", destination=str(network))

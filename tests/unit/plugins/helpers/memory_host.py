@@ -615,8 +615,9 @@ def blocks_in(script: str) -> set[Block]:
         made.add(Block(kind, destination=target))
     for target in re.findall(r"^route replace unreachable (\S+) metric", script, re.MULTILINE):
         made.add(Block("last resort", destination=target))
-    for source in re.findall(r"rule add from (\S+) lookup", script):
-        made.add(Block("rule", source))
+    rule = r"rule add from (\S+)(?: to (\S+))? lookup (\S+)(?: suppress_prefixlength (\d+))? prio"
+    for source, target, table, suppress in re.findall(rule, script):
+        made.add(Block("rule", source, target, table=table, suppress=int(suppress or -1)))
     return made
 
 
