@@ -158,23 +158,6 @@ def _check_selectors(child: ChildSa, versions: frozenset[int]) -> None:
             "shares no IP version, or no protocol, with local_network",
             "IPv4 networks on both sides, IPv6 networks on both sides, or both",
         )
-    _check_not_itself(child)
-
-
-def _check_not_itself(child: ChildSa) -> None:
-    """A packet to a host on this side never comes to the gateway, or is not for the tunnel."""
-    here: dict[IPNetwork, list[TrafficSelector]] = {}
-    for local in child.local_network:
-        here.setdefault(local.network, []).append(local)
-    for remote in child.remote_network:
-        if any(local.fits(remote) for local in here.get(remote.network, ())):
-            raise ModelError(
-                "remote_network",
-                str(remote),
-                "is in local_network too: packets to it stay on this side",
-                "a local_network of other addresses, that a vpn_rule with action translate gives "
-                "to the hosts of this side, one to one",
-            )
 
 
 def _check_transport(option: str, selectors: tuple[TrafficSelector, ...]) -> None:

@@ -17,13 +17,14 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._errors import ModelError
-from .child import ChildSa, overlapping
+from .child import ChildSa
 from .connection import IkeConnection
 from .keys import intrusion
 from .network import VpnNetwork
 from .rule import VpnRule, subject_of
 from .secret import MASK
 from .settings import IpsecSettings
+from .traffic import check_meaning, check_no_overlap, check_own_network
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class Gateway:
     def connections_of(self, network: str) -> tuple[IkeConnection, ...]:
         return tuple(item for item in self.connections.values() if item.network == network)
 
+    def _children_of(self, network: str) -> t.Iterator[ChildSa]:
+        return (child for item in self.connections_of(network) for child in item.children)
+
     def powered(self, connection: IkeConnection) -> bool:
         """Whether the connection is to be loaded: enabled, in a network that is switched on."""
         network = self.networks.get(connection.network)
@@ -60,6 +64,10 @@ class Gateway:
             _check_dataplanes(network, other)
         self._check_guests(network.name, network)
         self._check_start(network)
+        known = self.networks.get(network.name)
+        if known is None or known.network_address != network.network_address:
+            children = self._children_of(network.name)
+            check_own_network(network, self.settings_of(network.name), children)
         return replace(self, networks={**self.networks, network.name: network})
 
     def without_network(self, name: str, *, force: bool) -> Gateway:
@@ -104,6 +112,10 @@ class Gateway:
 
     def with_settings(self, settings: IpsecSettings) -> Gateway:
         self._require_network(settings.network, f"IPsec settings of network {settings.network}")
+        before = self.settings_of(settings.network)
+        if before.exclude_my_network != settings.exclude_my_network:
+            network = self.networks[settings.network]
+            check_own_network(network, settings, self._children_of(settings.network))
         return replace(self, settings={**self.settings, settings.network: settings})
 
     def rule(self, network: str, name: str) -> VpnRule | None:
@@ -154,6 +166,8 @@ class Gateway:
     def with_child(self, child: ChildSa) -> Gateway:
         subject = f"phase 2 {child.name} of phase 1 {child.phase1}"
         connection = self.connection_of_child(child.phase1, child.network, subject)
+        check_meaning(child)
+        check_own_network(self.networks[child.network], self.settings_of(child.network), [child])
         connection = connection.with_child(child)
         self._check_carried_once(child, connection)
         return self._with(connection)
@@ -181,7 +195,7 @@ class Gateway:
             if other.name == connection.name or (other.enabled and connection.enabled):
                 for item in other.children:
                     if (other.name, item.name) != (connection.name, child.name):
-                        _check_no_overlap(child, item)
+                        check_no_overlap(child, item)
 
     def _check_start(self, network: VpnNetwork) -> None:
         """Refuse to load phase 1 objects that an earlier version has let stand side by side."""
@@ -298,47 +312,3 @@ def _check_keys(connection: IkeConnection, other: IkeConnection) -> None:
         option = found.option_of(subject)
         value = MASK if option == "psk" else getattr(connection, option)
         raise ModelError(option, value, str(found), found.cure, subject)
-
-
-def _check_no_overlap(child: ChildSa, other: ChildSa) -> None:
-    if not child.enabled or not other.enabled:
-        return
-    found = _shared(child, other)
-    if found:
-        local, other_local, remote, other_remote = found
-        raise ModelError(
-            "remote_network",
-            str(remote),
-            f"with local_network {local} overlaps {other_local} to {other_remote} of "
-            f"phase 2 {other.name} of phase 1 {other.phase1}",
-            "networks that no other tunnel carries",
-            f"phase 2 {child.name} of phase 1 {child.phase1}",
-        )
-
-
-def _shared(child: ChildSa, other: ChildSa) -> tuple[object, ...]:
-    """Local and remote selectors of both that mean the same traffic; empty where there are none."""
-    if not (child.whole and other.whole):
-        return next(_shared_services(child, other), ())
-    # Each local network goes with each remote one of its version.
-    for version in (4, 6):
-        found = [
-            overlapping(
-                *([item.network for item in side if item.version == version] for side in sides)
-            )
-            for sides in (
-                (child.local_network, other.local_network),
-                (child.remote_network, other.remote_network),
-            )
-        ]
-        if all(found):
-            return tuple(item for pair in found for item in pair or ())
-    return ()
-
-
-def _shared_services(child: ChildSa, other: ChildSa) -> t.Iterator[tuple[object, ...]]:
-    for local, remote in child.selector_pairs:
-        for other_local, other_remote in other.selector_pairs:
-            same = local.overlaps(other_local) and remote.overlaps(other_remote)
-            if same and local.fits(other_remote) and remote.fits(other_local):
-                yield local, other_local, remote, other_remote

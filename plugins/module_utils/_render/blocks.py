@@ -20,7 +20,8 @@ from dataclasses import dataclass, replace
 
 from .._model.checks import IPNetwork
 from .._model.selector import ALL_PORTS
-from .nft_guard import guarded, is_internet
+from .._model.traffic import is_internet
+from .nft_guard import guarded
 from .nft_match import NetworkRules, Services, Tunnel, on_this_side
 from .nft_rules import common, translations
 from .routes import PROTOCOL

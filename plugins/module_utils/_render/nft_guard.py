@@ -13,7 +13,7 @@ A ``vpn_rule`` with ``cleartext`` admits the connections that it names.
 
 from __future__ import annotations
 
-from .._model.checks import IPNetwork
+from .._model.traffic import is_internet
 from .nft_match import (
     IP,
     HostPair,
@@ -26,10 +26,6 @@ from .nft_match import (
 )
 from .nft_rules import admitted, going_out, translations
 from .nft_text import Chain, Rule, base, labelled
-
-# A remote network with a shorter prefix is the way to the internet. The gateway's own connections
-# there are none of the tunnel's.
-_WHOLE_INTERNET = {4: 8, 6: 7}
 
 
 def guard(rules: NetworkRules) -> tuple[Chain, ...]:
@@ -166,8 +162,3 @@ def _other_source(rules: NetworkRules, tunnel: Tunnel) -> Rule:
     source = f"{IP[tunnel.remote.version]} saddr != {tunnel.remote}"
     match = f"{source} {to_remote(rules, tunnel)}"
     return labelled(f"{match} {leaves_in_cleartext(rules)} counter drop", f"{tunnel.label}: other")
-
-
-def is_internet(network: IPNetwork) -> bool:
-    """Whether a network is so large that it stands for the internet."""
-    return network.prefixlen < _WHOLE_INTERNET[network.version]

@@ -45,12 +45,6 @@ HOSTS = {"mode": "transport", "local_network": ["192.0.2.1/32"], "remote_network
         ),
         ({"local_network": ["fd00::/8", "fd00:1::/64"]}, "local_network", "fd00::/8 and fd00:1"),
         ({"remote_network": ["fd00::/64"]}, "remote_network", "no IP version"),
-        ({"remote_network": ["10.1.0.0/24"]}, "remote_network", "vpn_rule with action translate"),
-        (
-            {"local_network": ["10.1.0.0/24[tcp]"], "remote_network": ["10.1.0.0/24"]},
-            "remote_network",
-            "stay on this side",
-        ),
         (
             {"local_network": ["10.1.0.0/24[gre]"], "remote_network": ["10.2.0.0/24[esp]"]},
             "remote_network",
