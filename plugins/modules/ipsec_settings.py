@@ -129,7 +129,9 @@ options:
       - While the network is switched off nothing of it is loaded, like a phase 1.
       - It is parsed, and each connection in it is loaded into the daemon on trial, before anything
         is changed. A text that fails is refused.
-      - Never shown, neither in logs nor in the result; in a diff its secrets are masked.
+      - M(tunnelwright.ipsec.ipsec_info) shows its tunnels. M(tunnelwright.ipsec.ipsec_connection)
+        connects them and explains why one does not come up. The text itself is never shown, neither
+        in logs nor in the result; in a diff its secrets are masked.
     type: str
   strongswan_conf:
     description:

@@ -16,7 +16,9 @@ from .._model.gateway import Gateway
 from .._model.settings import IpsecSettings
 from .._render import artefacts, records
 from .._render.advanced import loadable
+from .._render.advanced_tunnels import advanced_sections
 from .._render.artefacts import RECORD_DIR, Credentials
+from .._render.settings_file import Section
 from .files import Files
 
 
@@ -56,6 +58,22 @@ def installed_credentials(files: Files, gateway: Gateway) -> dict[str, Credentia
     }
     return {
         name: pem for name, pem in found.items() if pem.certificate and pem.private_key and pem.ca
+    }
+
+
+def loaded_sections(
+    files: Files, gateway: Gateway, connections: t.Iterable[IkeConnection]
+) -> dict[str, Section]:
+    """The connections as the daemon is to have them loaded, those of conf texts included."""
+    chosen = tuple(connections)
+    certified = any(item.authentication == "pubkey" for item in chosen)
+    credentials = installed_credentials(files, gateway) if certified else {}
+    advanced = advanced_sections(gateway)
+    return {
+        item.name: advanced[item.name]
+        if item.name in advanced
+        else artefacts.loaded_section(gateway, item, credentials.get(item.name))
+        for item in chosen
     }
 
 
