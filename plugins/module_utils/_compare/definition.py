@@ -17,6 +17,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._model import checks
+from .._model.checks import ANY
 from .._model.child import ChildSa
 from .._model.connection import CREDENTIALS, KEY_EXCHANGES, NEGOTIATION_MODES, IkeConnection
 from .._model.network import VpnNetwork
@@ -48,6 +49,11 @@ class Tunnel:
     @property
     def children(self) -> tuple[ChildSa, ...]:
         return tuple(item for item in self.connection.children if item.enabled)
+
+    @property
+    def anybody(self) -> bool:
+        """Whether any peer may come, each with a part of the networks."""
+        return self.connection.remote_gateway == ANY
 
     @property
     def subject(self) -> str:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import ipaddress
+import typing as t
 
 from .._model.checks import IPAddress, IPNetwork
 from .._model.child import ChildSa, overlap
@@ -49,6 +50,21 @@ def narrowed(configured: Networks, offered: Networks) -> Networks:
                 if not any(_inside(common, item) for item in found):
                     found = [item for item in found if not _inside(item, common)] + [common]
     return tuple(found)
+
+
+def contain(carried: Networks, wanted: Networks, *, loosely: bool = False) -> bool:
+    """Whether all that is wanted is carried; ``loosely``, a part of each network."""
+    if loosely:
+        return all(any(overlap(item, left) for left in carried) for item in wanted)
+    return all(
+        any(_inside(item, left) for left in _collapsed(carried, item.version)) for item in wanted
+    )
+
+
+def _collapsed(networks: Networks, version: int) -> t.Iterator[IPNetwork]:
+    """Those of an IP version, two halves as one."""
+    own = [item for item in networks if item.version == version]
+    return t.cast("t.Iterator[IPNetwork]", ipaddress.collapse_addresses(own))
 
 
 def likeness(configured: Networks, offered: Networks) -> int:
