@@ -31,6 +31,7 @@ from .._plan.observed import Unfinished
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
 from .._render.artefacts import Credentials, artefacts
+from .behind import behind
 from .cleartext import exposed
 from .edit import Edit, View
 from .foreign import check_configuration
@@ -193,6 +194,7 @@ def _run(
     try_out(host, plan)
     in_order = settled(before, after, scope, left)
     warnings += exposed(host.link, before, after)
+    warnings += behind(after, observed.daemon, scope, plan)
     return edit, plan, in_order, foreign.warnings + warnings
 
 

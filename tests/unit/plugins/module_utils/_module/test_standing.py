@@ -208,7 +208,10 @@ class TestOutdated:
         changed = {**options, **(own if module == "ipsec_phase1" else {})}
         assert gateway.run(module, **changed, apply=apply)["impact"] == "pending"
         # Nobody looks at it in between.
-        assert gateway.run(module, **changed, apply=apply)["changed"] is False
+        again = gateway.run(module, **changed, apply=apply)
+        assert again["changed"] is False
+        assert f"{key}" in str(again["warnings"])
+        assert "site-b goes on with old values of " in str(again["warnings"])
         phase1, phase2 = seen(gateway)
         assert (phase1["state"], phase2["state"]) == ("outdated", "outdated")
         assert phase2["explanation"]["cause"] == "outdated"
@@ -226,6 +229,7 @@ class TestOutdated:
             gateway.host.vici.up = {"site-b": {"net"}}
         else:
             assert state(connect(gateway, state="reconnected")) == "up"
+        assert not gateway.run(module, **changed, apply=apply).get("warnings")
         phase1, phase2 = seen(gateway)
         assert (phase1["state"], phase2["pending"], phase1["pending"]) == ("up", [], [])
         assert gateway.host.pending.read(gateway.host.vici.pid) == {}
