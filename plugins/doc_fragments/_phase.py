@@ -130,9 +130,14 @@ options:
         old SAs stay up, with a warning, until they are established anew. With the connection
         behavior V(responder_only), which never initiates, they stay up with the old values.
       - V(reestablish) closes the SAs that are concerned and brings them up again with the new
-        values.
+        values. A new pre-shared key concerns the IKE SA, which the other two leave alone for it.
       - V(defer) loads the new values and leaves the SAs alone. The new values come into force when
-        the SAs are established anew, which a rekeying is not.
+        the SAs are established anew. Neither a rekeying nor a re-authentication by the daemon is
+        that.
+      - SAs that stay up with old values are V(outdated) in M(tunnelwright.ipsec.ipsec_info), with
+        the values. M(tunnelwright.ipsec.ipsec_connection) does not take them for connected, and
+        establishes them anew with C(state=reconnected). A change back to the values that they have
+        leaves them alone.
       - RV(impact) and RV(impacts) tell beforehand, in check mode too.
     type: str
     choices:

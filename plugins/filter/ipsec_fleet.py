@@ -68,8 +68,9 @@ _value:
       type: list
       elements: dict
     troubles:
-      description: Each phase 1 of which something is not up that should be, with the C(explanation)
-        and C(log) of it, and the names of C(phase2) that are concerned.
+      description: Each phase 1 of which something is not up that should be, carries only a part of
+        its networks, or goes on with old values, with the C(explanation) and C(log) of it, and the
+        names of C(phase2) that are concerned.
       type: list
       elements: dict
     tunnels:
@@ -81,6 +82,9 @@ _value:
         - C(ike), C(ike_version), C(algorithms), C(protocol), C(bytes_in), C(bytes_out) and
           C(rekey_in) are of the SAs in use.
         - C(certificate) is the one that expires first, with C(subject), C(not_after) and C(days).
+        - C(missing) are the pairs of networks that it does not carry, C(pending) what is configured
+          and not in force, C(advanced) whether it is of a conf text, as in
+          M(tunnelwright.ipsec.ipsec_info).
         - C(drift), and for what is not up C(explanation) and C(log).
       type: list
       elements: dict

@@ -194,6 +194,16 @@ _value:
               description: Whether the Child SA comes up together with its IKE SA.
               type: bool
               sample: true
+            local_state:
+              description: What M(tunnelwright.ipsec.ipsec_info) would say of it on the local side,
+                V(up), V(partial) if the Child SA carries only a part of the networks of that side,
+                or V(down).
+              type: str
+              sample: up
+            remote_state:
+              description: The same on the remote side.
+              type: str
+              sample: up
             protocol:
               description: V(esp) or V(ah), null if it does not come up.
               type: str
@@ -255,6 +265,7 @@ _value:
             - selector_mismatch
             - selectors_not_mirrored
             - selectors_narrowed
+            - selectors_split
             - ikev1_first_selector
             - protocol_mismatch
             - mode_mismatch

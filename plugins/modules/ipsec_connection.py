@@ -16,6 +16,10 @@ description:
   - O(state=connected) is true. It is reached when the Child SA of every phase 2 that is meant is
     installed in the data plane, and not before; where the kernel is the data plane, it is the
     kernel that is asked. Otherwise the task fails.
+  - A tunnel that is up and carries only a part of its networks is not connected, nor is one that
+    goes on with values that are not those configured. The task fails with the cause
+    C(selectors_narrowed) or C(outdated), names the networks or the values, and leaves the tunnel as
+    it is. M(tunnelwright.ipsec.ipsec_info) has the same as states.
   - A failure is explained. Each entry of RV(failures) has a stable code, one sentence, the options
     to look at on both sides, the lines of the log that show it, and what to do next. Much of what
     goes wrong is known to the peer alone. Then the cause is what this side has seen, and
@@ -32,6 +36,8 @@ options:
     description:
       - Name of a phase 1 in the network, made with M(tunnelwright.ipsec.ipsec_phase1). Without
         O(phase2), every phase 2 is meant that it has and that is not disabled.
+      - Or name of a connection in O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) of the
+        network, whose children are the phase 2 objects.
     type: str
   phase2:
     description:
@@ -40,7 +46,9 @@ options:
   state:
     description:
       - V(connected) makes sure that the tunnels are up. What is up stays as it is, and nothing but
-        questions is sent to the daemon. What is down is initiated, and all at the same time.
+        questions is sent to the daemon. What is down is initiated, and all at the same time. What
+        carries a part, or has old values, stays as it is too, and the task fails, in check mode
+        too.
       - V(disconnected) makes sure that they are down. With O(phase2) its Child SA is closed, else
         each IKE SA with all that is on it. A phase 1 with
         O(tunnelwright.ipsec.ipsec_phase1#module:connection_behavior) V(on_demand) or V(start) comes
@@ -70,6 +78,8 @@ options:
         from which the probe is sent.
       - It has succeeded if there was an answer, and the counters of the Child SA have moved both
         ways. An answer that came some other way does not count.
+      - Where no Child SA is for an address, because the peer took only a part of the networks,
+        nothing is sent, and that is the cause.
       - Needs the program C(ping) (Debian package C(iputils-ping)). Nothing is sent in check mode.
     type: list
     elements: str
@@ -110,6 +120,7 @@ notes:
   - A phase 1 with C(connection_behavior=responder_only), or with C(remote_gateway=%any), is never
     initiated. Named with O(phase1), it is waited for until the peer has brought it up, at most for
     O(timeout). In a whole network nobody waits for it; whether it is up is in RV(ipsec_connection).
+  - A connection of a conf text is initiated if it names the address of its peer.
   - An attempt that fails leaves no IKE SA behind that is half done. One that the daemon was making
     by itself before is given two seconds, then replaced by a fresh one, and made again in the end
     if that fails too.
@@ -174,8 +185,9 @@ EXAMPLES = r"""
 RETURN = r"""
 ipsec_connection:
   description:
-    - What was asked for, and each tunnel that it was about. C(up) is how it is now, and C(calls)
-      whether this side initiates it.
+    - What was asked for, and each tunnel that it was about. C(state) is how it is now, V(up),
+      V(partial), V(outdated) or V(down) as in M(tunnelwright.ipsec.ipsec_info), C(up) whether that
+      is V(up), and C(calls) whether this side initiates it.
     - C(rekeyed) are the tunnels whose keys were renewed, with O(check_rekey=true). C(probes) are
       the addresses of O(probe), with the packets that the Child SA has counted meanwhile.
   returned: always, unless an option is wrong or the daemon does not answer
@@ -189,6 +201,7 @@ ipsec_connection:
       - phase1: site-b
         phase2: lan
         up: true
+        state: up
         calls: true
     rekeyed:
       - site-b/lan
@@ -200,7 +213,8 @@ ipsec_connection:
         packets_received: 3
 failures:
   description:
-    - Why a tunnel is not up, or failed the check of its keys or a probe. Empty on success.
+    - Why a tunnel is not up, carries only a part, or failed the check of its keys or a probe. Empty
+      on success.
     - What is wrong with a phase 1 is said once, with C(phase2) null, for all that is on it.
   returned: always, unless an option is wrong or the daemon does not answer
   type: list
@@ -271,8 +285,9 @@ failures:
       sample: []
 remarks:
   description:
-    - In the same form, what came up otherwise than it is configured, such as a tunnel of which the
-      peer took only a part of the networks. Each is a warning too.
+    - In the same form, what is otherwise than it is configured of tunnels that the task does not
+      bring up. These are tunnels of a whole network that wait for their peers. Each is a warning
+      too.
   returned: always, unless an option is wrong or the daemon does not answer
   type: list
   elements: dict

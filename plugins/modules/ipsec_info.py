@@ -14,8 +14,13 @@ description:
   - Tells in one call, and without changing anything, which VPN networks, phase 1 and phase 2
     objects are configured on the host, what the IKE daemon has loaded of them, which SAs are up
     and with which algorithms, when certificates expire, and what differs from what is configured.
+  - The SAs are held against the configuration. A tunnel that carries only a part of its networks,
+    or that goes on with values that are not those configured, is not V(up), see
+    RV(ipsec_info.phase1[].phase2[].state).
   - Of a tunnel that is not up it says why, as M(tunnelwright.ipsec.ipsec_connection) does, from
     what the IKE daemon has written to the journal. Nothing is sent to the peer for it.
+  - The connections of O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) are among the
+    phase 1 objects, as C(advanced).
   - Never returns a secret.
 options:
   network:
@@ -25,7 +30,9 @@ options:
     type: str
   phase1:
     description:
-      - Only this phase 1, with its network. It must exist on the host.
+      - Only this phase 1, or this connection of
+        O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf), with its network. It must exist on
+        the host.
       - All phase 1 objects, if it is left out.
     type: str
 notes:
@@ -193,13 +200,24 @@ ipsec_info:
           returned: always
           type: str
           sample: lan
+        advanced:
+          description:
+            - Whether it is a connection of
+              O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) and no phase 1. Then
+              C(options) has what the text says in the options of a phase 1, and a difference from
+              the text is in RV(ipsec_info.drift).
+          returned: always
+          type: bool
+          sample: false
         state:
           description:
             - V(up) if its phase 2 objects are up, or at least none of them is down.
             - V(idle) if it waits for traffic or for the peer, as its C(connection_behavior) says,
               and the last attempt, if there was one, has not failed.
             - V(connecting) while it negotiates, V(partial) if some of its phase 2 objects are up
-              and others are not, V(down) if none is.
+              and others are not, or if one of them is V(partial), V(down) if none is.
+            - V(outdated) if all are up, and one of them goes on with values that are not those
+              configured.
             - V(disabled) if it, or its network, is switched off.
             - An IKE SA alone carries nothing, so a phase 1 whose phase 2 was refused is V(down).
           returned: always
@@ -213,6 +231,36 @@ ipsec_info:
           returned: always
           type: str
           sample: '2026-01-31T09:00:00+00:00'
+        pending:
+          description:
+            - What is configured of the phase 1, and not in force in its IKE SAs. The tunnel is
+              V(outdated) then. What makes a difference between the two is C(apply) of the modules,
+              the connection behavior V(responder_only), or a peer that refused the new values.
+            - An SA keeps its values through every rekeying and re-authentication, and when the IKE
+              daemon restarts it after its peer was dead. Each value is told until the SA is closed,
+              which M(tunnelwright.ipsec.ipsec_connection) does with C(state=reconnected).
+            - A new pre-shared key, C(psk), is told without its value. It leaves the state as it is,
+              because an SA needs the key only for the next authentication.
+          returned: always
+          type: list
+          elements: dict
+          contains:
+            key:
+              description: The option, under the name that strongSwan has for it.
+              returned: always
+              type: str
+              sample: remote_addrs
+            in_force:
+              description: The value in the SA.
+              returned: always
+              type: str
+              sample: 203.0.113.20
+            configured:
+              description: The value that is configured.
+              returned: always
+              type: str
+              sample: 203.0.113.21
+          sample: []
         options:
           description: As it is configured, in the options of
             M(tunnelwright.ipsec.ipsec_phase1), without the PSK.
@@ -355,8 +403,15 @@ ipsec_info:
               type: str
               sample: lan
             state:
-              description: One of V(up), V(idle), V(connecting), V(down) and V(disabled), as with
-                the phase 1. V(up) means that a Child SA is installed.
+              description:
+                - One of V(up), V(idle), V(connecting), V(down) and V(disabled), as with the phase
+                  1. V(up) means that Child SAs are installed, which carry all networks.
+                - V(partial) means that they carry a part of the networks alone, because the peer
+                  took no more. RV(ipsec_info.phase1[].phase2[].missing) has the others. If
+                  C(remote_gateway) of the phase 1 is V(%any), each peer brings a part, so that a
+                  part of each network is enough.
+                - V(outdated) means that they go on with values that are not those configured. These
+                  are in RV(ipsec_info.phase1[].phase2[].pending).
               returned: always
               type: str
               sample: up
@@ -378,6 +433,47 @@ ipsec_info:
               returned: always
               type: dict
               sample: null
+            missing:
+              description: The pairs of configured networks that no Child SA carries, if the
+                state is V(partial) or V(outdated).
+              returned: always
+              type: list
+              elements: dict
+              contains:
+                local_network:
+                  description: The local network.
+                  returned: always
+                  type: str
+                  sample: 10.1.0.0/24
+                remote_network:
+                  description: The remote network.
+                  returned: always
+                  type: str
+                  sample: 10.3.0.0/24
+              sample: []
+            pending:
+              description: What is configured, and not in force in its Child SAs and their IKE
+                SAs, in the form of RV(ipsec_info.phase1[].pending).
+              returned: always
+              type: list
+              elements: dict
+              contains:
+                key:
+                  description: The option, under the name that strongSwan has for it.
+                  returned: always
+                  type: str
+                  sample: remote_ts
+                in_force:
+                  description: The value in the SA.
+                  returned: always
+                  type: str
+                  sample: 10.2.0.0/24
+                configured:
+                  description: The value that is configured.
+                  returned: always
+                  type: str
+                  sample: 10.9.0.0/24
+              sample: []
             loaded:
               description: Whether the connection that the IKE daemon has loaded has it.
               returned: always

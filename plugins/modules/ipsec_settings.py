@@ -145,7 +145,9 @@ options:
         are not warned about. Networks that another tunnel carries are not noticed. The rules of the
         network know nothing of its tunnels, so that nothing keeps their traffic from leaving in
         cleartext while they are down, and IKE, ESP and AH are accepted from any address.
-      - Never shown, neither in logs nor in the result; in a diff its secrets are masked.
+      - M(tunnelwright.ipsec.ipsec_info) shows its tunnels. M(tunnelwright.ipsec.ipsec_connection)
+        connects them and explains why one does not come up. The text itself is never shown, neither
+        in logs nor in the result; in a diff its secrets are masked.
     type: str
   strongswan_conf:
     description:

@@ -17,8 +17,8 @@ Facts = t.Mapping[str, t.Any]
 Made = dict[str, t.Any]
 
 # From what needs somebody now to what nobody need look at. `unknown` is a host that told nothing.
-ORDER = ("down", "partial", "unknown", "connecting", "idle", "up", "disabled")
-_WRONG = ("down", "partial", "connecting")
+ORDER = ("down", "partial", "outdated", "unknown", "connecting", "idle", "up", "disabled")
+_WRONG = ("down", "partial", "outdated", "connecting")
 
 
 def fleet(results: t.Mapping[str, Facts], addresses: t.Mapping[str, str] | None = None) -> Made:
@@ -105,6 +105,7 @@ def _tunnels(gateway: str, phase1: Facts, sites: _Sites, now: str) -> t.Iterator
         "gateway": gateway,
         "phase1": phase1["name"],
         "network": phase1["network"],
+        "advanced": phase1["advanced"],
         "peer": sites.of(gateway, phase1),
         "remote_gateway": phase1["options"]["remote_gateway"],
         "ike": phase1["sas"][0]["algorithms"] if phase1["sas"] else None,
@@ -123,6 +124,8 @@ def _own(phase1: Facts, phase2: Facts | None, now: str) -> Made:
     sas = phase2["sas"] if phase2 is not None else []
     options = phase2["options"] if phase2 is not None else {}
     well = it["state"] in ("up", "disabled")
+    pending = list(it["pending"])
+    pending += [item for item in phase1["pending"] if item not in pending]
     return {
         "phase2": phase2["name"] if phase2 is not None else None,
         "state": it["state"],
@@ -130,6 +133,8 @@ def _own(phase1: Facts, phase2: Facts | None, now: str) -> Made:
         "age": _seconds(it["since"], now),
         "local_network": list(options.get("local_network") or ()),
         "remote_network": list(options.get("remote_network") or ()),
+        "missing": list(phase2["missing"]) if phase2 is not None else [],
+        "pending": pending,
         "algorithms": sas[0]["algorithms"] if sas else None,
         "protocol": sas[0]["protocol"] if sas else options.get("protocol"),
         "bytes_in": sum(sa["bytes_in"] for sa in sas),

@@ -71,22 +71,23 @@ def test_what_somebody_took_from_the_kernel_is_not_up(pair: Pair, name: str) -> 
 
 
 @ENDS
-def test_a_transport_that_became_a_tunnel_is_remarked(pair: Pair, name: str) -> None:
+def test_a_transport_that_became_a_tunnel_is_not_connected(pair: Pair, name: str) -> None:
     """The peer is set to tunnel mode between the two gateways, and IKEv2 says nothing."""
     end = getattr(pair, name)
     other = {"local_network": [f"{end.other.address}/32"], "remote_network": [f"{end.address}/32"]}
     pair.configure(**{name: {"phase2": GATEWAYS_ONLY}, end.other.name: {"phase2": other}})
     done = connect(end)
-    assert not done.failed, done.result["msg"]
-    assert [item["cause"] for item in done.result["remarks"]] == ["mode_mismatch"]
+    assert done.failed
+    assert [item["cause"] for item in done.result["failures"]] == ["mode_mismatch"]
+    assert [item["state"] for item in done.result["ipsec_connection"]["tunnels"]] == ["outdated"]
     connect(end, state="disconnected")
 
 
 @ENDS
-def test_a_transport_is_no_remark(pair: Pair, name: str) -> None:
+def test_a_transport_is_connected(pair: Pair, name: str) -> None:
     end = getattr(pair, name)
     pair.configure(phase2=GATEWAYS_ONLY)
     done = connect(end, probe=[end.other.address])
     assert not done.failed, done.result["msg"]
-    assert not done.result["remarks"]
+    assert [item["state"] for item in done.result["ipsec_connection"]["tunnels"]] == ["up"]
     connect(end, state="disconnected")

@@ -20,7 +20,8 @@ class Change:
 
     ``base`` is what the object has before, besides what every tunnel of these tests has; so is
     ``base1`` for the phase 1 of a phase 2. A value may be a function of the rig. ``refused`` is why
-    it can't be, and ``harmless`` is for what no SA may notice.
+    it can't be, and ``harmless`` is for what no SA may notice, unless it is applied as ``noticed``
+    says.
     """
 
     module: str
@@ -31,6 +32,7 @@ class Change:
     base1: t.Mapping[str, Value] = field(default_factory=dict)
     refused: str = ""
     harmless: bool = False
+    noticed: str = ""
     label: str = ""
 
     def __str__(self) -> str:
@@ -39,6 +41,9 @@ class Change:
     @property
     def shown(self) -> str:
         return "elsewhere" if callable(self.value) else str(self.value)
+
+    def harmless_if(self, apply: str) -> bool:
+        return self.harmless and apply != self.noticed
 
     def before(self, rig: Rig) -> dict[str, t.Any]:
         return resolved(self.base, rig)
@@ -87,7 +92,13 @@ CHANGES = (
     _p1("lifetime", 4),
     _p1("lifetime_unit", "days"),
     _p1("authentication", "pubkey", along=CERTIFIED),
-    _p1("psk", "another key, of no peer that there is", harmless=True, label="phase1 psk"),
+    _p1(
+        "psk",
+        "another key, of no peer that there is",
+        harmless=True,
+        noticed="reestablish",
+        label="phase1 psk",
+    ),
     _p1("certificate", f"{PKI}/second.pem", along=SECOND, base=CERTIFIED),
     _p1("private_key", f"{PKI}/second.key", along=SECOND, base=CERTIFIED),
     _p1("ca", f"{PKI}/ca-renewed.pem", base=CERTIFIED),

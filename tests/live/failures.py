@@ -63,12 +63,21 @@ def transport(version: str) -> str:
     )
 
 
+# The tunnel comes up with what its file has not, before that is loaded again.
+OLD_VALUES = """
+sed /esp_proposals/s/aes256/aes128/ /etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf \
+    >/etc/swanctl/old.conf
+swanctl --load-conns --file /etc/swanctl/old.conf
+swanctl --initiate --child net --timeout 5
+rm /etc/swanctl/old.conf
+swanctl --load-all --noprompt
+"""
 NOTHING_LOST = "nft delete table inet lossy"
 
 
 @dataclass(frozen=True)
 class Failure:
-    """``cause`` is the code; empty for what does not fail, or is just remarked on with ``remark``.
+    """``cause`` is the code; empty for what does not fail.
 
     ``phase1`` and ``phase2`` are laid over the options of the caller, ``conn`` and ``child`` over
     the connection of the peer, ``psk`` is the peer's. Scripts ``at_caller`` and ``at_peer`` come
@@ -88,7 +97,6 @@ class Failure:
     mend_caller: str = ""
     mend_peer: str = ""
     options: Options = field(default_factory=dict)
-    remark: str = ""
     # With certificates, and what of them the peer has, see `PKI`.
     certified: tuple[str, ...] = ()
     # Does not happen where the peer has another release.
@@ -250,11 +258,29 @@ PHASE2 = (
         child={"esp_proposals": ["aes256-sha256-ecp384"]},
     ),
     *_versions("other networks", "selector_mismatch", child={"remote_ts": ["10.9.0.0/24"]}),
-    Failure(
-        "fewer networks at the peer, IKEv2",
-        "",
+    *_versions(
+        "fewer networks at the peer",
+        "selectors_narrowed",
         phase2={"remote_network": ["10.2.0.0/23"]},
-        remark="selectors_narrowed",
+    ),
+    Failure(
+        "one network of three at the peer, IKEv2",
+        "selectors_narrowed",
+        phase2={"remote_network": ["10.2.0.0/24", "10.3.0.0/24", "10.4.0.0/24"]},
+    ),
+    *_versions(
+        "it goes on with old values",
+        "outdated",
+        child={"esp_proposals": [AES, "aes128-sha256-modp2048"]},
+        at_caller=OLD_VALUES,
+    ),
+    # strongSwan 6 needs no address of its own in there.
+    *_versions(
+        "caller can't install its policies",
+        "kernel_refuses_policy",
+        at_caller="ip address delete 10.1.0.1/24 dev vpn-lan",
+        mend_caller="ip address replace 10.1.0.1/24 dev vpn-lan",
+        peer="6.0.1",
     ),
     # strongSwan 6 needs no address of its own in there.
     *_versions(

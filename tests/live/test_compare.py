@@ -118,7 +118,9 @@ def differences(said: list[Options], seen: list[Options]) -> t.Iterator[str]:
 
 
 def _child_differences(where: str, said: Options, seen: Options) -> t.Iterator[str]:
-    keys = [key for key in sorted(said) if said["up"] or not key.endswith("_phase2")]
+    # The states follow from the networks.
+    keys = [key for key in sorted(said) if not key.endswith("_state")]
+    keys = [key for key in keys if said["up"] or not key.endswith("_phase2")]
     for key in keys:
         expected, real = said[key], seen.get(key)
         if key.endswith("_network"):

@@ -105,7 +105,7 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
     card = {
         "failure": failure.label,
         "caller": pair.release,
-        "provoked": failure.cause or failure.remark or "none",
+        "provoked": failure.cause or "none",
         "alone": judged(alone, failure),
         "both": judged(both, failure),
         "recorded": {
@@ -131,14 +131,13 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
 
 def judged(run: Run, failure: Failure) -> dict[str, str]:
     """What was said, against what was provoked."""
-    findings = run.result["failures"] or run.result["remarks"]
+    findings = run.result["failures"]
     if not findings:
-        expected = not failure.cause and not failure.remark
-        return {"cause": "none", "verdict": "named" if expected else "missed"}
+        return {"cause": "none", "verdict": "missed" if failure.cause else "named"}
     cause = findings[0]["cause"]
     if not failure.cause and run.failed:
         return {"cause": cause, "verdict": "missed"}
-    if cause == (failure.cause or failure.remark):
+    if cause == failure.cause:
         return {"cause": cause, "verdict": "named"}
     candidates = {item["cause"] for item in findings[0]["candidates"]}
     behind = candidates | {code for item in candidates for code in CAUSES[item].candidates}

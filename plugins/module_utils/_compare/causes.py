@@ -171,6 +171,12 @@ CAUSES: t.Mapping[str, Cause] = {
         "{carried}.",
         "Make remote_network of each side local_network of the other.",
     ),
+    "selectors_split": Cause(
+        ERROR,
+        "One side has one phase 2 for several networks, and the other one has a phase 2 for each "
+        "pair of them: the tunnel carries {carried} alone.",
+        "Use one phase 2 for each pair of networks on both sides.",
+    ),
     "ikev1_first_selector": Cause(
         ERROR,
         "IKEv1 negotiates one pair of networks for a phase 2, the first; the others are not "

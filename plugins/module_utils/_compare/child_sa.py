@@ -22,13 +22,16 @@ from .selectors import Index, Selectors
 
 Findings = t.Iterator[Finding]
 
+UP, PARTIAL, DOWN = "up", "partial", "down"
+
 
 @dataclass(frozen=True)
 class ChildOutcome:
     """A phase 2 of the initiator, and the one of the responder that answers, if one does.
 
     ``proposal`` is the one that wins, ``rekey`` that of each rekeying, None if there is no SA then.
-    ``ours`` and ``theirs`` are the selectors of the initiator and of the responder.
+    ``ours`` and ``theirs`` are the selectors of the initiator and of the responder. ``whole`` is
+    whether these are all that each of the two has configured.
     """
 
     child: ChildSa
@@ -39,10 +42,17 @@ class ChildOutcome:
     rekey: Proposal | None = None
     ours: Selectors = ()
     theirs: Selectors = ()
+    whole: tuple[bool, bool] = (True, True)
 
     @property
     def up(self) -> bool:
         return self.proposal is not None
+
+    @property
+    def states(self) -> tuple[str, str]:
+        """Of the initiator and of the responder, in the words of ipsec_info."""
+        initiator, responder = (UP if whole else PARTIAL for whole in self.whole)
+        return (initiator, responder) if self.up else (DOWN, DOWN)
 
 
 @dataclass(frozen=True)
@@ -126,6 +136,27 @@ def negotiated(
         None if down else selected,
         None if down else rekey,
         *carried,
+        _whole(meeting, (ours, theirs), configured, carried),
+    )
+
+
+def _whole(
+    meeting: _Meeting,
+    offered: tuple[Selectors, Selectors],
+    configured: tuple[Selectors, Selectors],
+    carried: tuple[Selectors, Selectors],
+) -> tuple[bool, bool]:
+    """Whether initiator and responder have all that they name."""
+    direction = meeting.direction
+    if meeting.version == 1:
+        # It has offered the first pair alone.
+        offered = _offered(direction, 2, meeting.child)
+    return (
+        all(map(selectors.contain, carried, offered)),
+        all(
+            selectors.contain(left, wanted, loosely=direction.responder.anybody)
+            for left, wanted in zip(carried[::-1], configured)
+        ),
     )
 
 
@@ -250,7 +281,22 @@ def _narrowing(meeting: _Meeting, carried: tuple[Selectors, Selectors]) -> Findi
     if any(set(side) != set(left) for *sides, left in wanted for side in sides if side):
         values = selectors_text(both[0]), selectors_text(both[1])
         text = f"{', '.join(ours)} to {', '.join(theirs)}"
-        yield direction.phase2("selectors_narrowed", both, "remote_network", values, carried=text)
+        code = "selectors_split" if _split(meeting) else "selectors_narrowed"
+        yield direction.phase2(code, both, "remote_network", values, carried=text)
+
+
+def _split(meeting: _Meeting) -> bool:
+    """Whether the responder has other phase 2 objects for what the initiator has in this one."""
+    direction = meeting.direction
+    offered = _offered(direction, meeting.version, meeting.child)
+    return max(map(len, offered)) > 1 and any(
+        child is not meeting.answering
+        and all(
+            selectors.likeness(own, other)
+            for own, other in zip(_configured(direction, child, offered=True), offered[::-1])
+        )
+        for child in direction.responder.children
+    )
 
 
 def _told(networks: Selectors) -> list[str]:

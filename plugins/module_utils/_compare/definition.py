@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .._model import checks
+from .._model.checks import ANY
 from .._model.child import ChildSa
 from .._model.connection import CREDENTIALS, KEY_EXCHANGES, NEGOTIATION_MODES, IkeConnection
 from .._model.network import VpnNetwork
@@ -64,6 +65,11 @@ class Tunnel:
             Index(item.local_network for item in self.children),
             Index(item.remote_network for item in self.children),
         )
+
+    @property
+    def anybody(self) -> bool:
+        """Whether any peer may come, each with a part of the networks."""
+        return self.connection.remote_gateway == ANY
 
     @property
     def subject(self) -> str:

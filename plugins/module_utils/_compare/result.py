@@ -41,6 +41,7 @@ def _child(direction: Direction, child: ChildOutcome) -> Plain:
     return {
         **_sided(direction, "phase2", names),
         "up": up,
+        **_sided(direction, "state", child.states),
         "protocol": child.child.protocol if up else None,
         "mode": child.mode if up else None,
         "proposal": child.proposal.keyword() if child.proposal else None,

@@ -14,7 +14,7 @@ from bisect import bisect_left, bisect_right
 
 from .._model.checks import IPAddress, IPNetwork
 from .._model.child import ChildSa
-from .._model.selector import TrafficSelector
+from .._model.selector import TrafficSelector, contains
 
 Selectors = tuple[TrafficSelector, ...]
 
@@ -116,6 +116,25 @@ def narrowed(configured: Selectors, offered: Selectors) -> Selectors:
             number != place and common[number].covers(item) for number in around.numbers((item,))
         )
     )
+
+
+def contain(carried: Selectors, wanted: Selectors, *, loosely: bool = False) -> bool:
+    """Whether all that is wanted is carried; ``loosely``, a part of each selector."""
+    if loosely:
+        return all(any(item.overlaps(left) for left in carried) for item in wanted)
+    return all(
+        any(contains(outer, item.network) for outer in _collapsed(carried, item)) for item in wanted
+    )
+
+
+def _collapsed(carried: Selectors, wanted: TrafficSelector) -> t.Iterator[IPNetwork]:
+    """The networks that carry the service of the wanted one, two halves as one."""
+    networks = [
+        item.network
+        for item in carried
+        if item.version == wanted.version and item.service.common(wanted.service) == wanted.service
+    ]
+    return t.cast("t.Iterator[IPNetwork]", ipaddress.collapse_addresses(networks))
 
 
 def likeness(configured: Selectors, offered: Selectors) -> int:

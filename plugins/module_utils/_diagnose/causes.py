@@ -21,6 +21,13 @@ from .refusals import REFUSALS
 
 _OTHERS = (
     Cause(
+        "outdated",
+        "The tunnel is up with values that are not those configured.",
+        of_ours("ipsec_phase1 apply", "ipsec_phase2 apply"),
+        "Run ipsec_connection with state reconnected, which closes it and brings it up with the "
+        "configured values. Until then it keeps the old ones, through every rekeying.",
+    ),
+    Cause(
         "already_up",
         "The Child SA is up already, so that there is nothing to initiate.",
         (),

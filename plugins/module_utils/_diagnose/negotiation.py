@@ -116,7 +116,8 @@ PHASE2 = (
             *of_ours("ipsec_phase2 local_network", "ipsec_phase2 remote_network"),
             *of_theirs("ipsec_phase2 remote_network", "ipsec_phase2 local_network"),
         ),
-        "Compare the networks of both sides. What is not in both is not carried.",
+        "Make one phase 2 for each pair of a local and a remote network, as many gateways of other "
+        "makes do. Compare the networks of both sides: what is not in both is not carried.",
         aspect="selectors",
     ),
     Cause(

@@ -14,7 +14,8 @@ import typing as t
 from .._errors import HostError
 from .._model.connection import RESERVED_PREFIX
 from .._plan import network_steps, steps
-from .._plan.exchange import aside
+from .._plan.children import aside
+from .._plan.in_force import InForce
 from .._plan.observed import NOTHING, DaemonState, Unfinished
 from .._plan.ownership import SecureDirectory
 from .._plan.plan import Plan
@@ -198,16 +199,22 @@ def _load_connection(host: Host, step: steps.LoadConnection) -> None:
 
 def _supersede(host: Host, step: steps.Supersede) -> None:
     host.vici.load_conn(step.name, step.section)
-    if step.pending:
-        host.pending.add(host.vici.pid, step.name, step.pending)
+    _note(host, step.name, step.section, step.made_of)
+
+
+def _note(host: Host, name: str, section: Section, made_of: InForce | None) -> None:
+    if made_of is not None:
+        host.pending.put(host.vici.pid, name, made_of.unlike(section))
 
 
 def _set_aside(host: Host, step: steps.SetAside) -> None:
+    host.pending.put(host.vici.pid, step.name, step.made_of)
     host.vici.load_conn(step.name, aside(step.section))
 
 
 def _revert(host: Host, step: steps.Revert) -> None:
     revert(host.vici, step)
+    _note(host, step.name, step.section, step.made_of)
 
 
 def _unload_connection(host: Host, step: steps.UnloadConnection) -> None:
@@ -216,6 +223,9 @@ def _unload_connection(host: Host, step: steps.UnloadConnection) -> None:
 
 def _load_secret(host: Host, step: steps.LoadSecret) -> None:
     shared = step.shared
+    if step.before is not None:
+        for name, ikes in step.ikes.items():
+            host.pending.put_key(host.vici.pid, name, ikes, step.before.secret)
     host.vici.load_shared(shared.id, shared.owners, shared.secret.reveal(), kind=shared.kind)
 
 

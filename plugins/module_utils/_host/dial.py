@@ -12,6 +12,7 @@ import time
 import typing as t
 
 from .._plan.connect import Key, Live, Tunnel
+from .._plan.selectors import Selectors
 from .._plan.steps import Step, TerminateChild, TerminateConnection
 from .._render.strongswan_conf import LIBIPSEC
 from .host import Host
@@ -117,15 +118,26 @@ def rekey(host: Host, log: ViciLog, tunnels: t.Sequence[Tunnel], timeout: float)
             return renewed & wanted
 
 
-def child_of(host: Host, tunnel: Tunnel) -> ChildState | None:
-    """The Child SA of a tunnel, the youngest if there are several."""
-    found = [
+def children_of(sas: t.Iterable[IkeState], tunnel: Tunnel) -> list[ChildState]:
+    """The Child SAs of a tunnel that carry traffic; a peer may have made one for each network."""
+    return [
         child
-        for sa in host.vici.sas(tunnel.connection.name)
+        for sa in sas
         for child in sa.children
-        if child.up and child.name == tunnel.child.name
+        if sa.name == tunnel.connection.name and child.up and child.name == tunnel.child.name
     ]
-    return max(found, key=lambda item: int(item.uniqueid), default=None)
+
+
+def selectors_of(child: ChildState) -> Selectors:
+    return Selectors.of(child.local_ts, child.remote_ts)
+
+
+def _complete(sas: t.Sequence[IkeState], tunnel: Tunnel) -> bool:
+    """Whether nothing of a tunnel that is up remains to be waited for.
+
+    A peer that calls may bring up one SA for each pair of networks, one after the other.
+    """
+    return tunnel.calls or not tunnel.lacks([*map(selectors_of, children_of(sas, tunnel))])
 
 
 def _wait(host: Host, log: ViciLog, tunnels: t.Sequence[Tunnel], deadline: float) -> Live:
@@ -138,7 +150,8 @@ def _wait(host: Host, log: ViciLog, tunnels: t.Sequence[Tunnel], deadline: float
         open_ = [
             item
             for item in tunnels
-            if item.key not in up and (not item.calls or now - quiet[item.connection.name] < _QUIET)
+            if not (item.key in up and _complete(sas, item))
+            and (not item.calls or now - quiet[item.connection.name] < _QUIET)
         ]
         if not open_ or now > deadline:
             return Live(up, lost, frozenset(sa.name for sa in sas))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._plan.exchange import aside, bare, children, is_set_aside
+from .._plan.children import aside, bare, children, is_set_aside
 from .._plan.steps import HandOver, Revert
 from .vici import Vici
 from .vici_message import ChildState, IkeState

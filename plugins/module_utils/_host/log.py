@@ -51,8 +51,17 @@ class LogLine:
         return f"{self.time} {where}{about}{self.text}"
 
 
-def read_log(run: Run, *, since: int | None = None, lines: int = MOST) -> tuple[LogLine, ...]:
-    """The last ``lines``, of the last ``since`` seconds if given, oldest first."""
+def read_log(
+    run: Run,
+    *,
+    since: int | None = None,
+    lines: int = MOST,
+    connections: t.Iterable[str] = (),
+) -> tuple[LogLine, ...]:
+    """The last ``lines``, of the last ``since`` seconds if given, oldest first.
+
+    With ``connections``, those about their IKE SAs alone.
+    """
     argv = [
         *("timeout", str(PATIENCE), "journalctl", f"--unit={DAEMON_UNIT}", "--quiet"),
         *("--no-pager", "--output=json", f"--output-fields={','.join(_FIELDS)}"),
@@ -61,6 +70,7 @@ def read_log(run: Run, *, since: int | None = None, lines: int = MOST) -> tuple[
     ]
     if since is not None:
         argv.append(f"--since=-{since}s")
+    argv += [f"IKE_SA_NAME={name}" for name in connections]
     status, printed, errors = run(argv, "")
     if status != 0:
         raise HostError("read the journal of the IKE daemon", last_words(errors, status))

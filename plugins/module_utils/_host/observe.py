@@ -27,6 +27,7 @@ from .._render.strongswan_conf import LIBIPSEC
 from .host import Host
 from .link import LinkState
 from .nft import Nft, rules_in
+from .pending import follow
 from .vici_message import IkeState
 
 
@@ -77,15 +78,24 @@ def daemon_state(host: Host, sas: t.Sequence[IkeState] | None = None) -> DaemonS
         shunts=frozenset((item.ike, item.child) for item in policies if item.shunt),
         ike_ids=_by_name((sa.name, [sa.uniqueid]) for sa in sas),
         child_ids=_by_name((sa.name, [child.uniqueid for child in sa.children]) for sa in sas),
+        child_names=_child_names(sas),
         policies=None if LIBIPSEC in plugins else host.link.outbound_policies(),
         keys=vici.keys(),
         unfinished=host.journal.read(vici.pid),
-        pending=host.pending.read(vici.pid),
+        pending=follow(host.pending, host.run, vici.pid, sas),
     )
 
 
 def _installed(sa: IkeState) -> list[str]:
     return [child.name for child in sa.children if child.up]
+
+
+def _child_names(sas: t.Iterable[IkeState]) -> dict[str, dict[str, str]]:
+    names: dict[str, dict[str, str]] = {}
+    for sa in sas:
+        found = names.setdefault(sa.name, {})
+        found.update((child.uniqueid, child.name) for child in sa.children if child.up)
+    return names
 
 
 def _by_name(found: t.Iterable[tuple[str, t.Iterable[str]]]) -> dict[str, frozenset[str]]:

@@ -15,7 +15,7 @@ from .._errors import HostError, ModelError
 from .._model.checks import IPAddress
 from .._plan.connect import Tunnel
 from .command import last_words
-from .dial import child_of
+from .dial import children_of, selectors_of
 from .host import Host
 
 _COUNT, _PATIENCE = 3, 6
@@ -32,16 +32,22 @@ class Probe:
 
 @dataclass(frozen=True)
 class Answer:
-    """``sent`` and ``received`` are the packets that the counters of the tunnel have moved by."""
+    """``sent`` and ``received`` are the packets that the counters of the tunnel have moved by.
+
+    ``carried``: an SA of the tunnel is for it. One that none is for is not sent.
+    """
 
     probe: Probe
     answered: bool
     sent: int
     received: int
+    carried: bool = True
 
     @property
     def fault(self) -> str:
         """The code of a cause; empty where it answered, and through the tunnel."""
+        if not self.carried:
+            return "selectors_narrowed"
         if self.sent == 0:
             return "probe_outside_tunnel"
         return "" if self.answered and self.received else "probe_unanswered"
@@ -100,19 +106,28 @@ def _carrier(tunnels: tuple[Tunnel, ...], address: IPAddress) -> Tunnel:
 
 def send(host: Host, probe: Probe) -> Answer:
     """A few echo requests, with the counters of the tunnel before and after."""
-    before = child_of(host, probe.tunnel)
+    before = _counters(host, probe)
+    if not before:
+        return Answer(probe, answered=False, sent=0, received=0, carried=False)
     argv = ["ping", "-n", "-q", "-c", str(_COUNT), "-i", "0.3", "-w", str(_PATIENCE)]
     argv += ["-I", probe.source] if probe.source else []
     status, printed, errors = host.run([*argv, str(probe.address)], "")
     if status > 1:
         raise HostError(f"probe {probe.address}", last_words(errors or printed, status))
-    after = child_of(host, probe.tunnel)
-    if before is None or after is None or before.uniqueid != after.uniqueid:
-        # Replaced meanwhile: its counters began anew.
-        moved = (after.packets_out, after.packets_in) if after else (0, 0)
-    else:
-        moved = (
-            after.packets_out - before.packets_out,
-            after.packets_in - before.packets_in,
-        )
-    return Answer(probe, status == 0, *moved)
+    after = _counters(host, probe)
+    # Those of one that was replaced meanwhile begin anew.
+    out, received = (
+        sum(moved[way] - before.get(key, (0, 0))[way] for key, moved in after.items())
+        for way in (0, 1)
+    )
+    return Answer(probe, status == 0, out, received)
+
+
+def _counters(host: Host, probe: Probe) -> dict[str, tuple[int, int]]:
+    """The packets out and in of each SA that is for the probe, by its unique id."""
+    sas = host.vici.sas(probe.tunnel.connection.name)
+    return {
+        child.uniqueid: (child.packets_out, child.packets_in)
+        for child in children_of(sas, probe.tunnel)
+        if selectors_of(child).covers(probe.source, str(probe.address))
+    }

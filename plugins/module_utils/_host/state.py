@@ -11,11 +11,15 @@ from __future__ import annotations
 import typing as t
 
 from .._errors import HostError, ModelError, TunnelwrightError
+from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.settings import IpsecSettings
 from .._render import artefacts, records
 from .._render.advanced import loadable
+from .._render.advanced_tunnels import advanced_sections
 from .._render.artefacts import RECORD_DIR
+from .._render.settings_file import Section
+from .credentials import installed_credentials
 from .files import Files
 
 
@@ -41,6 +45,22 @@ def _check_name(path: str, expected: str) -> None:
     """A copy of one of our files would be taken for the file itself, by us and by swanctl."""
     if path != expected:
         raise records.RecordFault(path, f"holds what belongs in {expected}")
+
+
+def loaded_sections(
+    files: Files, gateway: Gateway, connections: t.Iterable[IkeConnection]
+) -> dict[str, Section]:
+    """The connections as the daemon is to have them loaded, those of conf texts included."""
+    chosen = tuple(connections)
+    certified = any(item.authentication == "pubkey" for item in chosen)
+    credentials = installed_credentials(files, gateway) if certified else {}
+    advanced = advanced_sections(gateway)
+    return {
+        item.name: advanced[item.name]
+        if item.name in advanced
+        else artefacts.loaded_section(gateway, item, credentials.get(item.name))
+        for item in chosen
+    }
 
 
 def _settings(

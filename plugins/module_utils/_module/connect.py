@@ -9,25 +9,32 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .._diagnose.causes import CAUSES
 from .._diagnose.explain import Attempt, Finding, explain
 from .._diagnose.known import selectors
 from .._errors import ModelError
-from .._host.dial import call, child_of, close, look, rekey
+from .._host.dial import call, close, look, rekey
 from .._host.host import Host
+from .._host.pending import follow
 from .._host.probe import Answer as ProbeAnswer
 from .._host.probe import prepare, send
-from .._host.state import read_gateway
+from .._host.state import loaded_sections, read_gateway
 from .._host.vici_log import ViciLog
 from .._model import checks
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.options import list_of
-from .._plan.connect import Live, Tunnel, plan_connected, plan_disconnected, plan_reconnected
+from .._plan.connect import Key, Live, Tunnel, plan_connected, plan_disconnected, plan_reconnected
+from .._plan.in_force import NOTHING
 from .._plan.plan import Plan
+from .._plan.standing import Standing, child_standing
+from .addresses import with_addresses
 from .edit import Params
+from .selection import selected
+from .standing import shortcoming
+from .status import DOWN, UP, standing_state
 
 # In seconds. The shorter ones end before a message is sent a second time.
 TIMEOUTS = (1, 600)
@@ -48,10 +55,32 @@ class Answer:
     plan: Plan
     failures: tuple[Finding, ...] = ()
     remarks: tuple[Finding, ...] = ()
+    # Whether it fails for what the tunnels lack alone: all of them carry something.
+    short: bool = False
 
     @property
     def message(self) -> str:
         return "\n".join(str(item) for item in self.failures)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What there is of the tunnels, and how those that carry something stand."""
+
+    live: Live
+    standings: t.Mapping[Key, Standing] = field(default_factory=dict)
+
+    def state(self, tunnel: Tunnel) -> str:
+        if tunnel.key not in self.live.up:
+            return DOWN
+        standing = self.standings.get(tunnel.key)
+        return standing_state(standing) if standing else UP
+
+    def shortcoming(self, tunnel: Tunnel) -> Finding | None:
+        standing = self.standings.get(tunnel.key)
+        if tunnel.key not in self.live.up or standing is None:
+            return None
+        return shortcoming(tunnel.connection, tunnel.child, standing)
 
 
 @dataclass(frozen=True)
@@ -77,83 +106,67 @@ class _Task:
         named = self.params["phase1"] is not None
         return tuple(item for item in self.tunnels if not item.calls and named)
 
+    @property
+    def sought(self) -> tuple[Tunnel, ...]:
+        """Those that the task fails without."""
+        return (*self.called, *self.awaited)
+
 
 def carry_out(host: Host, params: Params, *, check: bool) -> Answer:
     """One run; in check mode it only looks. Raises ModelError and HostError."""
     timeout = checks.number("timeout", params["timeout"], *TIMEOUTS)
     addresses = list_of(checks.host_address)("probe", params["probe"] or ())
+    gateway = read_gateway(host.files)
     task = _Task(
         params,
-        selected(read_gateway(host.files), params),
+        _with_sections(host, gateway, selected(gateway, params)),
         timeout,
         None if params["peer_log"] is None else tuple(params["peer_log"]),
     )
     _check_loaded(host, task)
     probes = prepare(host, task.tunnels, addresses)
-    live = look(host, task.tunnels)
-    plan = _plan(task, live)
+    seen = _look(host, task)
+    plan = _plan(task, seen.live)
     if check:
-        return Answer(bool(plan), _result(task, live), plan)
+        failures = _shortcomings(task.sought, seen) if params["state"] == _CONNECTED else ()
+        return Answer(bool(plan), _result(task, seen), plan, failures)
     if params["state"] == _DISCONNECTED:
         close(host, plan.steps)
-        return Answer(bool(plan), _result(task, look(host, task.tunnels)), plan)
+        return Answer(bool(plan), _result(task, _look(host, task)), plan)
     with host.daemon_log() as log:
-        answer = _connect(host, log, task, live, plan)
+        answer, seen = _connect(host, log, task, seen.live, plan)
         if not answer.failures and params["check_rekey"]:
             answer = _rekeyed(host, log, task, answer)
-    if not answer.failures and probes:
-        answer = _probed(answer, [send(host, item) for item in probes])
+    if probes and (not answer.failures or answer.short):
+        answer = _probed(answer, seen, [send(host, item) for item in probes])
     return answer
 
 
-def selected(gateway: Gateway, params: Params) -> tuple[Tunnel, ...]:
-    """The tunnels that the options mean. Raises ModelError where there is none, and why."""
-    network = checks.network_name("network", params["network"])
-    name, child = params["phase1"], params["phase2"]
-    if network not in gateway.networks:
-        known = ", ".join(sorted(gateway.networks)) or "none yet: make one with vpn_network"
-        raise ModelError("network", network, "does not exist on this host", known)
-    if not gateway.networks[network].started:
-        raise ModelError(
-            "network", network, "is stopped: it has no tunnels", "a network that is started"
-        )
-    if child is not None and name is None:
-        raise ModelError("phase2", child, "is named without its phase 1", "phase1 with it")
-    if name is None:
-        connections = gateway.connections_of(network)
-        enabled = [item for item in connections if item.enabled]
-    else:
-        named = gateway.connection_of_child(name, network, "")
-        enabled = [_enabled(named, "phase1", name)]
-    tunnels = tuple(
-        Tunnel(item, part) for item in enabled for part in item.children if part.enabled
-    )
-    return _the_one(tunnels, enabled[0], child) if child is not None else _any(tunnels, name)
+def _with_sections(host: Host, gateway: Gateway, tunnels: t.Sequence[Tunnel]) -> tuple[Tunnel, ...]:
+    connections = {item.connection.name: item.connection for item in tunnels}
+    sections = loaded_sections(host.files, gateway, connections.values())
+    return tuple(replace(item, section=sections[item.connection.name]) for item in tunnels)
 
 
-def _enabled(connection: IkeConnection, option: str, name: str) -> IkeConnection:
-    if not connection.enabled:
-        raise ModelError(option, name, "is disabled", "one with state: present")
-    return connection
+def _look(host: Host, task: _Task) -> _Seen:
+    live = look(host, task.tunnels)
+    names = {item.connection.name for item in task.tunnels}
+    sas = [item for item in host.vici.sa_sections() if item[0] in names] if live.up else []
+    notes = follow(host.pending, host.run, host.vici.pid, host.vici.sas()) if live.up else {}
+    standings = {}
+    for item in task.tunnels:
+        name = item.connection.name
+        own = [section for known, section in sas if known == name]
+        found = child_standing(item.section, item.child.name, own, notes.get(name, NOTHING))
+        if found is not None:
+            standings[item.key] = found
+    return _Seen(live, standings)
 
 
-def _the_one(
-    tunnels: tuple[Tunnel, ...], connection: IkeConnection, name: str
-) -> tuple[Tunnel, ...]:
-    found = tuple(item for item in tunnels if item.child.name == name)
-    if found:
-        return found
-    why = "is disabled" if connection.child(name) else f"is no phase 2 of {connection.name}"
-    known = ", ".join(sorted(item.child.name for item in tunnels))
-    raise ModelError("phase2", name, why, known or "none yet: make one with ipsec_phase2")
-
-
-def _any(tunnels: tuple[Tunnel, ...], name: str | None) -> tuple[Tunnel, ...]:
-    if not tunnels and name is not None:
-        raise ModelError(
-            "phase1", name, "has no phase 2, so that it carries nothing", "one with a phase 2"
-        )
-    return tunnels
+def _shortcomings(tunnels: t.Iterable[Tunnel], seen: _Seen) -> tuple[Finding, ...]:
+    """Why tunnels that carry something are not up."""
+    found = (seen.shortcoming(item) for item in tunnels)
+    return tuple(item for item in found if item is not None)
 
 
 def _check_loaded(host: Host, task: _Task) -> None:
@@ -171,26 +184,31 @@ def _check_loaded(host: Host, task: _Task) -> None:
 
 def _plan(task: _Task, live: Live) -> Plan:
     if task.params["state"] == _CONNECTED:
-        return plan_connected((*task.called, *task.awaited), live)
+        return plan_connected(task.sought, live)
     return _PLANS[task.params["state"]](task.tunnels, live, one=task.one)
 
 
-def _connect(host: Host, log: ViciLog, task: _Task, before: Live, plan: Plan) -> Answer:
+def _connect(
+    host: Host, log: ViciLog, task: _Task, before: Live, plan: Plan
+) -> tuple[Answer, _Seen]:
     close(host, plan.steps)
     anew = task.params["state"] != _CONNECTED
-    missing = [item for item in (*task.called, *task.awaited) if anew or item.key not in before.up]
+    missing = [item for item in task.sought if anew or item.key not in before.up]
     if missing:
         called = [item for item in missing if item.calls]
         call(host, log, called, [item for item in missing if not item.calls], task.timeout)
-    live = look(host, task.tunnels)
+    seen = _look(host, task)
+    live = seen.live
     failures = [
         _failure(host, log, task, item, live) for item in missing if item.key not in live.up
     ]
-    remarks = [
-        remark for item in task.tunnels if item.key in live.up for remark in _remarks(host, item)
-    ]
+    failures += _shortcomings(task.sought, seen)
+    others = [item for item in task.tunnels if item not in task.sought]
     changed = bool(plan) and (anew or bool(live.up - before.up) or bool(plan.impacts))
-    return Answer(changed, _result(task, live), plan, _distinct(failures), tuple(remarks))
+    short = all(item.key in live.up for item in task.sought)
+    remarks = _shortcomings(others, seen)
+    answer = Answer(changed, _result(task, seen), plan, _distinct(failures), remarks, short)
+    return answer, seen
 
 
 def _failure(host: Host, log: ViciLog, task: _Task, tunnel: Tunnel, live: Live) -> Finding:
@@ -200,7 +218,7 @@ def _failure(host: Host, log: ViciLog, task: _Task, tunnel: Tunnel, live: Live) 
     finding = explain(attempt)
     if finding.cause.code in ("no_answer", "request_lost"):
         finding = explain(replace(attempt, seen=unreachable(host, tunnel.connection)))
-    return finding
+    return with_addresses(host, finding)
 
 
 def _attempt(log: ViciLog, task: _Task, tunnel: Tunnel) -> Attempt:
@@ -231,25 +249,6 @@ def _distinct(findings: t.Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple(found.values())
 
 
-def _remarks(host: Host, tunnel: Tunnel) -> t.Iterator[Finding]:
-    """What came up otherwise than it is configured, without a word from either side."""
-    state = child_of(host, tunnel)
-    if state is None:
-        return
-    child = tunnel.child
-    if state.mode.lower() != child.mode:
-        yield Finding(
-            CAUSES["mode_mismatch"], tunnel.connection, child, child.mode, state.mode.lower()
-        )
-    wanted = {str(item) for item in (*child.local_network, *child.remote_network)}
-    taken = {item.split("|")[0] for item in (*state.local_ts, *state.remote_ts)}
-    if wanted and not wanted <= taken:
-        theirs = f"{', '.join(state.local_ts)} to {', '.join(state.remote_ts)}"
-        yield Finding(
-            CAUSES["selectors_narrowed"], tunnel.connection, child, selectors(child), theirs
-        )
-
-
 def _rekeyed(host: Host, log: ViciLog, task: _Task, answer: Answer) -> Answer:
     live = look(host, task.tunnels)
     tunnels = [item for item in task.tunnels if item.key in live.up]
@@ -263,24 +262,26 @@ def _rekeyed(host: Host, log: ViciLog, task: _Task, answer: Answer) -> Answer:
     return replace(answer, result=result, failures=_distinct(failures))
 
 
-def _probed(answer: Answer, replies: t.Sequence[ProbeAnswer]) -> Answer:
-    failures = [
-        Finding(
-            CAUSES[reply.fault],
-            reply.probe.tunnel.connection,
-            reply.probe.tunnel.child,
-            ours=selectors(reply.probe.tunnel.child),
-            evidence=(_told(reply),),
-        )
-        for reply in replies
-        if reply.fault
-    ]
+def _probed(answer: Answer, seen: _Seen, replies: t.Sequence[ProbeAnswer]) -> Answer:
+    failures = [_unanswered(seen, reply) for reply in replies if reply.fault]
     result = {**answer.result, "probes": [_probe_result(reply) for reply in replies]}
-    return replace(answer, result=result, failures=tuple(failures))
+    return replace(answer, result=result, failures=_distinct([*failures, *answer.failures]))
+
+
+def _unanswered(seen: _Seen, reply: ProbeAnswer) -> Finding:
+    """What the tunnel lacks is the cause where no SA is for the probe."""
+    tunnel = reply.probe.tunnel
+    known = None if reply.carried else seen.shortcoming(tunnel)
+    finding = known or Finding(
+        CAUSES[reply.fault], tunnel.connection, tunnel.child, selectors(tunnel.child)
+    )
+    return replace(finding, evidence=(*finding.evidence, _told(reply)))
 
 
 def _told(reply: ProbeAnswer) -> str:
     source = f" from {reply.probe.source}" if reply.probe.source else ""
+    if not reply.carried:
+        return f"probe of {reply.probe.address}{source}: not sent, because no SA is for it"
     return (
         f"probe of {reply.probe.address}{source}: {reply.sent} packets went into the tunnel, "
         f"{reply.received} came out of it"
@@ -297,14 +298,15 @@ def _probe_result(reply: ProbeAnswer) -> dict[str, t.Any]:
     }
 
 
-def _result(task: _Task, live: Live) -> dict[str, t.Any]:
+def _result(task: _Task, seen: _Seen) -> dict[str, t.Any]:
     return {
         **{option: task.params[option] for option in ("network", "phase1", "phase2", "state")},
         "tunnels": [
             {
                 "phase1": item.connection.name,
                 "phase2": item.child.name,
-                "up": item.key in live.up,
+                "up": seen.state(item) == UP,
+                "state": seen.state(item),
                 "calls": item.calls,
             }
             for item in task.tunnels

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from dataclasses import dataclass
 
 from .._errors import HostError, ModelError
@@ -20,6 +21,7 @@ from .._host.vici_facts import Facts
 from .._model import checks
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
+from .._render.advanced_tunnels import advanced_tunnels
 from .._render.artefacts import (
     CONF_DIR,
     RECORD_DIR,
@@ -45,9 +47,13 @@ _FLOWS = 50
 
 @dataclass(frozen=True)
 class Subject:
-    """What is asked about: one phase 1, or all those of a network, or of the host."""
+    """What is asked about: one phase 1, or all those of a network, or of the host.
+
+    ``known`` are all of the host, and the connections of conf texts.
+    """
 
     gateway: Gateway
+    known: t.Mapping[str, IkeConnection]
     network: str | None
     phase1: IkeConnection | None
 
@@ -55,9 +61,7 @@ class Subject:
     def connections(self) -> tuple[IkeConnection, ...]:
         if self.phase1 is not None:
             return (self.phase1,)
-        if self.network is not None:
-            return self.gateway.connections_of(self.network)
-        return tuple(self.gateway.connections.values())
+        return tuple(item for item in self.known.values() if self.network in (None, item.network))
 
 
 def look(host: Host, params: Params, *, check: bool) -> tuple[Facts, list[str]]:
@@ -81,17 +85,19 @@ def _has_no_use(params: Params, *options: str) -> None:
 
 def _subject(host: Host, params: Params) -> Subject:
     gateway = read_gateway(host.files)
+    connections = {**gateway.connections, **advanced_tunnels(gateway)}
     chosen: dict[str, str | None] = {}
-    for option, known in (("network", gateway.networks), ("phase1", gateway.connections)):
+    for option, known in (("network", gateway.networks), ("phase1", connections)):
         name = chosen[option] = params[option]
         if name is not None and name not in known:
             legal = ", ".join(sorted(known)) or "none: there is none on this host"
             raise ModelError(option, name, "does not exist on this host", legal)
-    phase1 = gateway.connections[chosen["phase1"]] if chosen["phase1"] is not None else None
+    phase1 = connections[chosen["phase1"]] if chosen["phase1"] is not None else None
     network = chosen["network"]
     if phase1 is not None and network not in (None, phase1.network):
         raise ModelError("network", network, f"does not have phase 1 {phase1.name}", phase1.network)
-    return Subject(gateway, phase1.network if phase1 is not None else network, phase1)
+    network = phase1.network if phase1 is not None else network
+    return Subject(gateway, connections, network, phase1)
 
 
 def _logs(host: Host, params: Params) -> Facts:

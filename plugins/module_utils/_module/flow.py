@@ -35,6 +35,7 @@ from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
 from .._plan.trust import disclosed, open_connections
 from .._render.artefacts import Credentials, artefacts
+from .behind import behind
 from .cleartext import leaving
 from .edit import Edit, View
 from .foreign import check_configuration
@@ -217,6 +218,7 @@ def _run(
     try_out(host, plan)
     in_order = settled(before, after, scope, left)
     warnings += leaving(host.link, before, after)
+    warnings += behind(after, observed.daemon, scope, plan)
     return edit, plan, in_order, [*exposed((before, after), observed), *foreign.warnings, *warnings]
 
 

@@ -12,6 +12,7 @@ import ipaddress
 import time
 import typing as t
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 from .._errors import HostError, ModelError
 from .._host.credentials import installed_credentials
@@ -19,17 +20,25 @@ from .._host.dataplane import was_userspace
 from .._host.host import Host
 from .._host.observe import daemon_state, observe
 from .._host.state import read_gateway
-from .._host.vici_facts import Facts, Section, child_facts, ike_facts, moment
-from .._host.vici_message import ChildState, IkeState
+from .._host.vici_facts import Facts, child_facts, ike_facts, moment
+from .._host.vici_message import IkeState
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._plan.drift import drift_of_files, drift_of_host
+from .._plan.in_force import NOTHING, InForce, is_key
 from .._plan.observed import DaemonState, NetworkState, Observed
 from .._plan.ownership import exposed
 from .._plan.plan import Difference
 from .._plan.planner import Scope
+from .._plan.standing import Sa, child_standing, ike_deviations
 from .._plan.trust import disclosed, open_connections
+from .._render.advanced_tunnels import (
+    advanced_child_options,
+    advanced_options,
+    advanced_sections,
+    advanced_tunnels,
+)
 from .._render.artefacts import (
     Artefacts,
     advanced_path,
@@ -39,10 +48,12 @@ from .._render.artefacts import (
     credential_paths,
 )
 from .._render.pem import Certificate, certificate
+from .._render.settings_file import Section
 from .._render.strongswan_conf import LIBIPSEC
 from .edit import Params
 from .reasons import add_reasons
-from .status import DOWN, UP, phase1_state, phase2_state
+from .standing import shortcoming
+from .status import DOWN, OUTDATED, UP, phase1_state, phase2_state, standing_state
 
 # What charon still lists of a Child SA that has been replaced or closed.
 _GOING = ("REKEYED", "DELETING", "DELETED")
@@ -55,7 +66,7 @@ class Seen:
     gateway: Gateway
     wanted: Artefacts
     observed: Observed
-    sas: t.Mapping[str, t.Sequence[Section]]
+    sas: t.Mapping[str, t.Sequence[Sa]]
     now: float
     # The process of the daemon; 0 where it is silent.
     pid: int = 0
@@ -64,6 +75,22 @@ class Seen:
     @property
     def daemon(self) -> DaemonState:
         return self.observed.daemon
+
+    @cached_property
+    def advanced(self) -> t.Mapping[str, Section]:
+        """The connections of conf texts, by name."""
+        return advanced_sections(self.gateway)
+
+    def section(self, connection: IkeConnection) -> Section | None:
+        """The connection as it is to be loaded; None for one that is not to be."""
+        if not self.gateway.powered(connection):
+            return None
+        parts = self.wanted.swanctl.get(connection_path(connection.name))
+        found = self.advanced if parts is None else parts.connections
+        return found.get(connection.name)
+
+    def noted(self, connection: IkeConnection) -> InForce:
+        return self.daemon.pending.get(connection.name, NOTHING)
 
 
 def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, list[str]]:
@@ -74,23 +101,26 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
     """
     with host.exclusive("ipsec_info"):
         gateway = read_gateway(host.files)
-        connections = _chosen(gateway, params)
-        networks = {item.network for item in connections}
+        advanced = advanced_tunnels(gateway)
+        connections, others = _chosen(gateway, advanced, params)
+        networks = {item.network for item in (*connections, *others)}
         if params["phase1"] is None:
             named = params["network"]
             networks = {named} if named is not None else {*gateway.networks}
         seen = _see(host, gateway, connections, networks)
     files = [seen.wanted.swanctl[connection_path(item.name)] for item in connections]
     drifts = drift_of_files(files, seen.observed)
-    phase1 = [
-        {**_phase1(seen, item), "drift": _drift(drift)} for item, drift in zip(connections, drifts)
+    found = [
+        *((item, _phase1(seen, item, _drift(drift))) for item, drift in zip(connections, drifts)),
+        *((item, _advanced(seen, item)) for item in others),
     ]
+    found.sort(key=lambda pair: pair[0].name)
     warnings = [*([seen.silent] if seen.silent else []), *exposed((seen.wanted,), seen.observed)]
     warnings += disclosed(seen.observed.files.values())
     paths = {item.file.path for item in files}
     warnings += open_connections(seen.wanted, seen.daemon, paths)
     try:
-        add_reasons(host, seen.pid, zip(connections, phase1))
+        add_reasons(host, seen.pid, found)
     except HostError as error:
         warnings.append(str(error))
     facts = {
@@ -98,24 +128,31 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
         "addresses": [item for item in sorted(host.link.addresses()) if not _local(item)],
         "daemon": _daemon(seen),
         "networks": [_network(seen, name) for name in sorted(networks & {*gateway.networks})],
-        "phase1": phase1,
+        "phase1": [facts for _connection, facts in found],
         "unmanaged": _unmanaged(seen),
         "drift": _drift(drift_of_host(seen.wanted, seen.observed, _host_scope(networks))),
     }
     return facts, warnings
 
 
-def _chosen(gateway: Gateway, params: Params) -> list[IkeConnection]:
-    """The phase 1 objects that were asked for, by name."""
-    for option, known in (("network", gateway.networks), ("phase1", gateway.connections)):
+def _chosen(
+    gateway: Gateway, advanced: t.Mapping[str, IkeConnection], params: Params
+) -> tuple[list[IkeConnection], list[IkeConnection]]:
+    """The phase 1 objects that were asked for, by name, and those of conf texts."""
+    names = {**gateway.connections, **advanced}
+    for option, known in (("network", gateway.networks), ("phase1", names)):
         if params[option] is not None and params[option] not in known:
             legal = ", ".join(sorted(known)) or "none: there is none on this host"
             raise ModelError(option, params[option], "does not exist on this host", legal)
-    return [
-        item
-        for name, item in sorted(gateway.connections.items())
-        if params["phase1"] in (None, name) and params["network"] in (None, item.network)
-    ]
+    managed, others = (
+        [
+            item
+            for name, item in sorted(items.items())
+            if params["phase1"] in (None, name) and params["network"] in (None, item.network)
+        ]
+        for items in (gateway.connections, advanced)
+    )
+    return managed, others
 
 
 def _see(
@@ -130,14 +167,14 @@ def _see(
     paths = scope.swanctl | {connection_path(item.name) for item in connections}
     scope = Scope(scope.networks, paths, daemon=True)
     daemon, pid, silent = DaemonState(), 0, ""
-    sections: tuple[tuple[str, Section], ...] = ()
+    sections: tuple[tuple[str, Sa], ...] = ()
     try:
         sections = host.vici.sa_sections()
         pid = host.vici.pid
         daemon = daemon_state(host, [IkeState.of(name, section) for name, section in sections])
     except HostError as error:
         silent = str(error)
-    sas: dict[str, list[Section]] = {}
+    sas: dict[str, list[Sa]] = {}
     for name, section in sections:
         sas.setdefault(name, []).append(section)
     observed = observe(host, wanted, wanted, scope, daemon)
@@ -187,19 +224,22 @@ def _network(seen: Seen, name: str) -> Facts:
     }
 
 
-def _phase1(seen: Seen, connection: IkeConnection) -> Facts:
+def _phase1(seen: Seen, connection: IkeConnection, drift: list[Facts]) -> Facts:
     sections = seen.sas.get(connection.name, ())
     ike = [IkeState.of(connection.name, section) for section in sections]
     phase2 = [_phase2(seen, connection, child, ike) for child in connection.children]
     sas = [ike_facts(section, seen.now) for section in sections]
     loaded = _loaded(seen.daemon.connections.get(connection.name))
+    pending = _pending(seen, connection)
+    carrying = OUTDATED if pending else UP
     return {
         "name": connection.name,
         "network": connection.network,
+        "advanced": False,
         "state": phase1_state(
             (item["state"] for item in phase2),
             enabled=seen.gateway.powered(connection),
-            up=any(item.up for item in ike),
+            carrying=carrying if any(item.up for item in ike) else "",
             busy=any(item.busy for item in ike),
             waiting=loaded is not None,
         ),
@@ -207,16 +247,52 @@ def _phase1(seen: Seen, connection: IkeConnection) -> Facts:
         "options": connection.to_options(),
         "loaded": loaded,
         "sas": sas,
+        "pending": pending + _pending_key(seen, connection),
         "phase2": phase2,
         "certificates": _certificates(seen, connection),
+        "drift": drift,
         "explanation": None,
         "log": [],
     }
 
 
+def _advanced(seen: Seen, connection: IkeConnection) -> Facts:
+    """A tunnel of a conf text. What differs from the text is drift of its network."""
+    facts = _phase1(seen, connection, [])
+    section = seen.advanced[connection.name]
+    for child, entry in zip(connection.children, facts["phase2"]):
+        entry["options"] = advanced_child_options(child, section)
+    return {**facts, "advanced": True, "options": advanced_options(connection)}
+
+
+def _pending(seen: Seen, connection: IkeConnection) -> list[Facts]:
+    """What of an IKE SA that is up is not as it is configured."""
+    section = seen.section(connection)
+    if section is None:
+        return []
+    sas = seen.sas.get(connection.name, ())
+    found = ike_deviations(section, sas, seen.noted(connection))
+    return [item.to_result() for item in found]
+
+
+def _pending_key(seen: Seen, connection: IkeConnection) -> list[Facts]:
+    """A pre-shared key with which no IKE SA that is up has authenticated; the SA does not mind."""
+    digests = {*seen.noted(connection).keys.values()}
+    key = connection.psk.reveal() if connection.psk is not None else b""
+    if all(is_key(digest, key) for digest in digests):
+        return []
+    return [{"key": "psk", "in_force": "the one before", "configured": "the new one"}]
+
+
 def _phase2(
     seen: Seen, connection: IkeConnection, child: ChildSa, ike: t.Sequence[IkeState]
 ) -> Facts:
+    section = seen.section(connection)
+    standing = None
+    if section is not None and child.enabled:
+        found = seen.sas.get(connection.name, ())
+        standing = child_standing(section, child.name, found, seen.noted(connection))
+    finding = shortcoming(connection, child, standing) if standing else None
     sections = [
         section
         for sa in seen.sas.get(connection.name, ())
@@ -231,7 +307,7 @@ def _phase2(
         "name": child.name,
         "state": phase2_state(
             enabled=seen.gateway.powered(connection) and child.enabled,
-            up=any(ChildState.of(section).up for section in sections),
+            carrying=standing_state(standing) if standing else "",
             busy=any(item.busy for item in ike),
             waiting=child.name in loaded
             and (responder or (trapped and connection.connection_behavior == "on_demand")),
@@ -240,11 +316,13 @@ def _phase2(
         "options": child.to_options(),
         "loaded": child.name in loaded,
         "sas": sas,
-        "explanation": None,
+        "missing": [pair.to_result() for pair in standing.missing] if standing else [],
+        "pending": [item.to_result() for item in standing.deviations] if standing else [],
+        "explanation": finding.to_result() if finding else None,
     }
 
 
-def _loaded(conn: Section | None) -> Facts | None:
+def _loaded(conn: Sa | None) -> Facts | None:
     """What the daemon shows of a connection; None where it has none of this name."""
     if conn is None:
         return None
@@ -267,9 +345,9 @@ def _loaded(conn: Section | None) -> Facts | None:
 
 def _certificates(seen: Seen, connection: IkeConnection) -> list[Facts]:
     """Of the copies that the daemon reads; one that can't be read has no dates."""
-    if connection.authentication != "pubkey":
+    parts = seen.wanted.swanctl.get(connection_path(connection.name))
+    if connection.authentication != "pubkey" or parts is None:
         return []
-    parts = seen.wanted.swanctl[connection_path(connection.name)]
     contents = {file.path: file.data for file in parts.extra_files}
     found = []
     for option, path in credential_paths(connection).items():

@@ -19,6 +19,7 @@ from .._model.gateway import Gateway
 from .._model.proposal import Use
 from .._plan.planner import Scope
 from .._render.artefacts import connection_path
+from .addresses import warnings_of_addresses
 from .edit import Edit, Params, View
 from .keys import check_connection, warnings_of
 from .policy import check_capabilities, check_child, check_foreign, weak_crypto
@@ -59,13 +60,15 @@ class Phase1Resource:
                 "key_exchange", "ikev1", "is not built into the IKE daemon", "ikev2", subject
             )
         check_foreign(connection, view.current, view.observed)
+        warnings = []
         for child in connection.children:
             if child.enabled:
                 check_child(host, child, userspace=view.userspace)
+                warnings += warnings_of_addresses(host, child, view)
         asleep = view.userspace and view.observed.daemon.release < WAKES
         if asleep and connection.connection_behavior == "on_demand":
-            return [f"{subject}: {_NO_DEMAND}"]
-        return []
+            warnings.append(f"{subject}: {_NO_DEMAND}")
+        return warnings
 
 
 # The first release of strongSwan whose userspace data plane brings a tunnel up on demand.

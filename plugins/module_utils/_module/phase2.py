@@ -18,6 +18,7 @@ from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._plan.planner import Scope
 from .._render.artefacts import connection_path
+from .addresses import warnings_of_addresses
 from .edit import Edit, Params, View
 from .policy import check_child, weak_crypto
 from .spec import IPSEC_PHASE2, Spec
@@ -49,6 +50,7 @@ class Phase2Resource:
             return []
         if view.edit.gateway.powered(connection):
             check_child(host, child, userspace=view.userspace)
+            return warnings_of_addresses(host, child, view)
         return []
 
 

@@ -18,6 +18,7 @@ from .._host.log import Log, LogLine, ended, last_attempt, read_log, since_loade
 from .._host.vici_facts import Facts
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
+from .addresses import with_addresses
 from .connect import unreachable
 from .status import CONNECTING, DISABLED, DOWN, IDLE, UP, phase1_state
 
@@ -82,9 +83,9 @@ def _sum_up(
 ) -> None:
     """What is known of its phase 2 objects is known of it; without any, it is asked itself."""
     reasons = [entry["explanation"] for entry in facts["phase2"] if entry["explanation"]]
-    if facts["phase2"] and facts["state"] != CONNECTING:
-        states = [entry["state"] for entry in facts["phase2"]]
-        facts["state"] = phase1_state(states, enabled=True, up=False, busy=False, waiting=True)
+    states = {entry["state"] for entry in facts["phase2"]} - {DISABLED}
+    if states and facts["state"] != CONNECTING:
+        facts["state"] = phase1_state(states, enabled=True, carrying="", busy=False, waiting=True)
     elif facts["state"] == DOWN:
         finding = _why(host, connection, None, attempt)
         reasons = [finding.to_result()] if finding is not None else []
@@ -103,4 +104,5 @@ def _why(
     finding = explain(attempt)
     if finding.cause.code == "no_answer":
         finding = explain(replace(attempt, seen=unreachable(host, connection)))
+    finding = with_addresses(host, finding)
     return None if finding.cause.code in _UNTOLD else finding

@@ -9,13 +9,16 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._model.checks import ANY
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
+from .._render.settings_file import Section
 from .differences import state_difference
 from .plan import Difference, Impact, Plan
+from .selectors import Selectors
+from .standing import missing_pairs
 from .steps import Initiate, Step, TerminateChild, TerminateConnection
 
 # A phase 1 and one of its phase 2 objects.
@@ -28,10 +31,15 @@ _LOST = "the kernel does not have it any more: it is closed and brought up anew"
 
 @dataclass(frozen=True)
 class Tunnel:
-    """A phase 2 with its phase 1."""
+    """A phase 2 with its phase 1, or a child of a conf text with its connection.
+
+    ``section`` is the connection as the daemon is to have it loaded.
+    """
 
     connection: IkeConnection
     child: ChildSa
+    section: Section = field(default_factory=dict, repr=False)
+    advanced: bool = False
 
     @property
     def key(self) -> Key:
@@ -40,8 +48,12 @@ class Tunnel:
     @property
     def calls(self) -> bool:
         """Whether it is this side that brings it up."""
-        passive = self.connection.connection_behavior == "responder_only"
+        passive = self.connection.connection_behavior == "responder_only" and not self.advanced
         return not passive and self.connection.remote_gateway != ANY
+
+    def lacks(self, carried: t.Sequence[Selectors]) -> bool:
+        """Whether the SAs with these selectors carry less than all of it."""
+        return bool(missing_pairs(self.section, self.child.name, carried))
 
     def __str__(self) -> str:
         return "/".join(self.key)

@@ -24,8 +24,11 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
+from functools import cached_property
 
 from .._render.settings_file import Section
+from .children import bare, children, is_set_aside, quiet, quieted, starts
+from .in_force import NOTHING, InForce, child_part, differing, ike_part, values
 from .observed import DaemonState
 from .plan import Impact, Plan
 from .steps import (
@@ -46,34 +49,48 @@ GRACEFUL, REESTABLISH, DEFER = APPLY = ("graceful", "reestablish", "defer")
 # What charon leaves out when it compares a connection with the one that it has.
 _NOT_COMPARED = "dpd_timeout"
 
-# No phase 2 can bear such a name.
-_ASIDE = ".replaced"
-
 
 @dataclass(frozen=True)
 class Exchange:
-    """One connection, loaded as ``before``, to be loaded as ``after``."""
+    """One connection, loaded as ``before``, to be loaded as ``after``.
+
+    With ``new_key``, its peers are to authenticate anew.
+    """
 
     name: str
     before: Section
     after: Section
     daemon: DaemonState
     apply: str = GRACEFUL
+    new_key: bool = False
 
     @property
     def installed(self) -> frozenset[str]:
         """The children that carry traffic now, under whatever name."""
         return frozenset(bare(child) for child in self.daemon.established.get(self.name, ()))
 
-    @property
+    @cached_property
     def whole(self) -> bool:
         """Whether a new IKE SA is needed: by this change, or by one that was left pending."""
-        return self._replaced or bool(self._ikes & self.daemon.pending.get(self.name, frozenset()))
+        return self.new_key or bool(self._old_ikes)
+
+    @cached_property
+    def _old_ikes(self) -> frozenset[str]:
+        """The IKE SAs that were made of other values."""
+        wanted = ike_part(self.after)
+        return frozenset(key for key, made in self.made_of.ikes.items() if made != wanted)
 
     @property
     def _replaced(self) -> bool:
         """Whether more than children changed."""
         return {**self.before, "children": {}} != {**self.after, "children": {}}
+
+    @cached_property
+    def made_of(self) -> InForce:
+        """What each SA was made of: ``before``, unless it goes on with what was before that."""
+        noted = self.daemon.pending.get(self.name, NOTHING)
+        names = self.daemon.child_names.get(self.name, {}).items()
+        return noted.beside(self.before, self._ikes, {key: bare(name) for key, name in names})
 
     @property
     def _ikes(self) -> frozenset[str]:
@@ -86,13 +103,18 @@ class Exchange:
         return tuple(
             name
             for name in sorted(self.installed & new.keys())
-            if self.whole or self._misnamed(name) or not _same_sa(old.get(name), new[name])
+            if self.whole or self._misnamed(name) or self._differs(name, old.get(name), new[name])
         )
 
-    @property
-    def _pending(self) -> frozenset[str]:
-        """The IKE SAs that will go on with values that are no longer configured."""
-        return self._ikes if self.whole and self.installed and not self.renews else frozenset()
+    def _differs(self, name: str, old: Section | None, new: Section) -> bool:
+        """Whether an SA of the child is other than one of ``new`` would be."""
+        made = [part for known, part in self.made_of.children.values() if known == name]
+        if not made:
+            made = [child_part(old)] if old is not None else [{}]
+        if starts(new):
+            # charon starts what is to start, unless an SA of the very same values is up.
+            return any(part != child_part(new) for part in made)
+        return any(values(part) != values(child_part(new)) for part in made)
 
     def _misnamed(self, child: str) -> bool:
         """Whether its SA was made by the peer in the moment in which it was set aside."""
@@ -117,7 +139,7 @@ class Exchange:
         steps: list[Step] = []
         loaded = self.daemon.connections.get(self.name, {})
         if not is_set_aside(loaded):
-            steps.append(SetAside(self.name, self._held))
+            steps.append(SetAside(self.name, self._held, self.made_of))
         if would_be_dropped(self.before, self.after, loaded):
             steps.append(UnloadConnection(self.name, self._held))
         if self._given_up:
@@ -131,7 +153,7 @@ class Exchange:
         if self.apply == REESTABLISH and self.stale:
             steps += self._torn_down()
         section = quiet(self.after, self._put_off)
-        steps.append(Supersede(self.name, section, self._held, self._pending))
+        steps.append(Supersede(self.name, section, self._held, self.made_of))
         if self._given_up and not self.whole:
             steps += self._begun_again()
         if self.renews:
@@ -167,19 +189,38 @@ class Exchange:
         if child in self.gone:
             return Impact(sa, "child", "no longer configured: it is closed")
         if child not in self.stale:
-            return Impact(sa, "none", "not changed")
-        why = _keys(children(self.before).get(child, {}), children(self.after)[child])
+            return Impact(sa, "none", self._kept(child))
+        why = self._changed_of(child)
         if self.renews:
             return Impact(sa, "child", f"{why} changed: {self._how('Child SA')}")
         return Impact(sa, "pending", f"{why} changed: {_LATER}")
 
+    def _kept(self, child: str) -> str:
+        """Why an SA has what is configured."""
+        same = children(self.before).get(child) == children(self.after)[child]
+        return "not changed" if same and not self._replaced else "it was made with these values"
+
+    def _changed_of(self, child: str) -> str:
+        """What of a child is other than its SAs have it, or than charon has it loaded."""
+        new = children(self.after)[child]
+        made = [part for name, part in self.made_of.children.values() if name == child and part]
+        sides = [(part, child_part(new)) for part in made]
+        sides.append((children(self.before).get(child, {}), new))
+        return ", ".join(sorted({key for old, now in sides for key in differing(old, now)}))
+
     def _changed(self) -> str:
-        old, new = self.before, self.after
+        keys = ["psk"] if self.new_key else []
         if self._replaced:
             # Enough is said.
-            old, new = ({**side, "children": ""} for side in (old, new))
-        earlier = "" if self._replaced or not self.whole else ", and a change before it is pending"
-        return f"{_keys(old, new)} changed{earlier}"
+            wanted = ike_part(self.after)
+            made = [part for part in self.made_of.ikes.values() if part] or [ike_part(self.before)]
+            keys += sorted({key for part in made for key in differing(part, wanted)})
+        else:
+            keys += differing(self.before, self.after)
+        earlier = self._old_ikes and not self._replaced
+        return (
+            f"{', '.join(keys)} changed{', and a change before it is pending' if earlier else ''}"
+        )
 
     def _how(self, what: str) -> str:
         if self.apply == REESTABLISH:
@@ -239,7 +280,7 @@ class Exchange:
             name for name in self.stale if children(self.after)[name].get("start_action") != "none"
         )
         ids = self.daemon.child_ids.get(self.name, frozenset())
-        ikes = self._ikes if self.whole else frozenset()
+        ikes = self._ikes if self.new_key else self._old_ikes
         if waited_for or (ikes and not self.stale and self.installed):
             yield HandOver(self.name, waited_for, ids, ikes)
 
@@ -268,52 +309,6 @@ class Exchange:
 _LATER = "it goes on with the old values until it is established anew, which a rekeying is not"
 
 
-def children(section: Section | None) -> t.Mapping[str, Section]:
-    if section is None:
-        return {}
-    return t.cast(t.Mapping[str, Section], section.get("children", {}))
-
-
-def aside(section: Section) -> Section:
-    """A connection with its children under names that no SA has."""
-    renamed = {f"{name}{_ASIDE}": child for name, child in children(section).items()}
-    return {**section, "children": renamed}
-
-
-# Where what starts also traps, this changes nothing but what list-conns shows.
-_QUIET = {"start_action": "trap", "close_action": "trap"}
-
-
-def quiet(section: Section, names: t.Container[str]) -> Section:
-    """A connection whose children of these names begin nothing when they are loaded.
-
-    It shows: swanctl would load them otherwise from the file, which has the start action.
-    """
-    still = {
-        name: {**child, **_QUIET} if name in names and starts(child) else child
-        for name, child in children(section).items()
-    }
-    return {**section, "children": still}
-
-
-def quieted(loaded: t.Mapping[str, t.Any]) -> frozenset[str]:
-    """The children that were loaded without their start, of a connection as list-conns shows it."""
-    found = loaded.get("children", {}).items()
-    silent = (name for name, child in found if child.get("close_action") == _QUIET["close_action"])
-    return frozenset(bare(name) for name in silent)
-
-
-def bare(child: str) -> str:
-    """The name of a child, be it set aside or not."""
-    return child[: -len(_ASIDE)] if child.endswith(_ASIDE) else child
-
-
-def is_set_aside(loaded: t.Mapping[str, t.Any]) -> bool:
-    """Whether a connection, as list-conns shows it, has its children set aside."""
-    names = loaded.get("children", {})
-    return bool(names) and all(name.endswith(_ASIDE) for name in names)
-
-
 def close_child(name: str, child: str, daemon: DaemonState) -> t.Iterator[Step]:
     """Close what is left of a child that is gone from the configuration."""
     for item in sorted(daemon.established.get(name, ())):
@@ -324,16 +319,6 @@ def close_child(name: str, child: str, daemon: DaemonState) -> t.Iterator[Step]:
         yield UninstallTrap(name, child)
 
 
-def starts(child: Section) -> bool:
-    """Whether charon initiates it by itself."""
-    return "start" in str(child.get("start_action"))
-
-
-def starting(section: Section) -> bool:
-    """Whether charon initiates a child of the connection by itself."""
-    return any(map(starts, children(section).values()))
-
-
 def would_be_dropped(before: Section | None, after: Section, loaded: t.Mapping[str, t.Any]) -> bool:
     """Whether charon would take ``after`` for what it has loaded, though it differs."""
 
@@ -342,15 +327,6 @@ def would_be_dropped(before: Section | None, after: Section, loaded: t.Mapping[s
 
     stale = str(loaded.get(_NOT_COMPARED, "0")) != str(after.get(_NOT_COMPARED, "0"))
     return stale and (before is None or compared(before) == compared(after))
-
-
-def _same_sa(old: Section | None, new: Section) -> bool:
-    """Whether an SA of ``old`` is as one of ``new`` would be; charon starts what is to start."""
-    if old is None:
-        return False
-    if starts(new):
-        return old == new
-    return {**old, "start_action": ""} == {**new, "start_action": ""}
 
 
 def _lends_route(old: Section, new: Section) -> bool:
@@ -364,17 +340,3 @@ def _selectors(child: Section) -> tuple[frozenset[str], frozenset[str]]:
         t.cast("tuple[str, ...]", child.get(key, ())) for key in ("local_ts", "remote_ts")
     )
     return frozenset(local), frozenset(remote)
-
-
-def _keys(old: Section, new: Section) -> str:
-    """The strongSwan options in which two sections differ: ``version, local.id``."""
-    return ", ".join(_differing(old, new))
-
-
-def _differing(old: Section, new: Section, path: str = "") -> t.Iterator[str]:
-    for key in sorted({*old, *new}):
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, t.Mapping) and isinstance(after, t.Mapping):
-            yield from _differing(before, after, f"{path}{key}.")
-        elif before != after:
-            yield f"{path}{key}"

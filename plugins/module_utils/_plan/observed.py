@@ -15,6 +15,7 @@ from functools import cached_property
 from .._render.artefacts import Directory, File
 from .._render.blocks import Block
 from .._render.routes import Route
+from .in_force import InForce
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,16 @@ class DaemonState:
     # The unique ids of all IKE SAs and of all Child SAs, by name of the connection.
     ike_ids: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
     child_ids: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # The names of the Child SAs that are installed, by connection and unique id.
+    child_names: t.Mapping[str, t.Mapping[str, str]] = field(default_factory=dict)
     # Source and destination of the outbound policies in the kernel; None where charon keeps its
     # policies to itself.
     policies: frozenset[tuple[str, str]] | None = None
     # The ids of the private keys.
     keys: frozenset[str] = frozenset()
     unfinished: Unfinished = NOTHING
-    # IKE SAs that go on with the values of a configuration that was replaced since.
-    pending: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
+    # SAs that go on with the values of a configuration that was replaced since, by connection.
+    pending: t.Mapping[str, InForce] = field(default_factory=dict)
 
     @cached_property
     def trapped(self) -> t.Mapping[str, frozenset[str]]:

@@ -17,8 +17,9 @@ import re
 import typing as t
 
 from .._render.settings_file import Section
+from .children import bare, children, is_set_aside
 from .differences import state_difference
-from .exchange import bare, children, close_child, is_set_aside, would_be_dropped
+from .exchange import close_child, would_be_dropped
 from .loaded import is_loaded
 from .observed import DaemonState
 from .plan import Difference, Impact, Plan, joined

@@ -12,11 +12,13 @@ alike, and ``_host.apply`` is what carries it out.
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass, field
 
 from .._render.advanced import SharedSecret
 from .._render.artefacts import File
 from .._render.settings_file import Section
+from .in_force import NOTHING, InForce
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ class SetAside(Step):
 
     name: str
     section: Section = field(repr=False)
+    # Noted before its file is written.
+    made_of: InForce = field(default=NOTHING, repr=False)
 
     def __str__(self) -> str:
         return f"load connection {self.name} with its children set aside"
@@ -105,19 +109,19 @@ class SetAside(Step):
 class Supersede(Step):
     """Load a changed connection in the place of ``before``, whose children were set aside.
 
-    ``pending`` are the IKE SAs that go on with the old values.
+    ``made_of`` is what the SAs that are up were made of; None where that is not known.
     """
 
     name: str
     section: Section = field(repr=False)
     before: Section = field(repr=False)
-    pending: frozenset[str] = field(default=frozenset(), repr=False)
+    made_of: InForce | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"load connection {self.name}"
 
     def undo(self) -> Step:
-        return Revert(self.name, self.before, self.section)
+        return Revert(self.name, self.before, self.section, self.made_of)
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,7 @@ class Revert(Step):
     name: str
     section: Section = field(repr=False)
     loaded: Section = field(repr=False)
+    made_of: InForce | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"load connection {self.name} as it was"
@@ -148,10 +153,14 @@ class UnloadConnection(Step):
 
 @dataclass(frozen=True)
 class LoadSecret(Step):
-    """vici ``load-shared``; replaces in place the secret that has its id."""
+    """vici ``load-shared``; replaces in place the secret that has its id.
+
+    ``ikes`` are the IKE SAs, by connection, that have authenticated with the one before.
+    """
 
     shared: SharedSecret
     before: SharedSecret | None = None
+    ikes: t.Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         return f"load secret {self.shared.id}"

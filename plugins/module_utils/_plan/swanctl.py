@@ -21,9 +21,11 @@ from .._errors import SyntaxFault
 from .._render.artefacts import SwanctlFile
 from .._render.records import owners_in
 from .._render.settings_file import Section
+from .children import bare, children, starts
 from .differences import state_difference
-from .exchange import GRACEFUL, Exchange, children, starts
+from .exchange import GRACEFUL, REESTABLISH, Exchange
 from .files import removed, written
+from .in_force import NOTHING, is_key
 from .loaded import is_loaded
 from .observed import DaemonState, Observed
 from .plan import Difference, Impact, Plan, joined
@@ -51,6 +53,7 @@ def plan_swanctl(
     """``before`` and ``after`` are the file as the models before and after the edit render it."""
     old = before or _nothing_of(after)
     new = after or _nothing_of(before)
+    new_key = apply == REESTABLISH and bool(_old_keys(old, new, observed.daemon))
     # Only what was in the file before is ours to unload.
     going = joined(
         _plan_unload(name, old.connections.get(name), observed)
@@ -58,10 +61,10 @@ def plan_swanctl(
         if name not in new.connections
     )
     loads = [
-        _plan_load(name, old.connections.get(name), section, observed, apply)
+        _plan_load(name, old.connections.get(name), section, observed, apply, new_key=new_key)
         for name, section in new.connections.items()
     ]
-    secrets = _plan_secrets_in(old, new, observed)
+    secrets = _plan_secrets_in(old, new, observed, apply)
     return (
         _plan_key_out(old, new)
         + secrets
@@ -84,13 +87,24 @@ def _nothing_of(parts: SwanctlFile | None) -> SwanctlFile:
 
 
 def _plan_load(
-    name: str, before: Section | None, after: Section, observed: Observed, apply: str
+    name: str,
+    before: Section | None,
+    after: Section,
+    observed: Observed,
+    apply: str,
+    *,
+    new_key: bool,
 ) -> tuple[Plan, Plan]:
-    """What comes before the file is written, and what comes after it."""
+    """What comes before the file is written, and what comes after it.
+
+    ``new_key``: what is up is to authenticate anew, with a key that was loaded before.
+    """
+    daemon = observed.daemon
     if before == after:
-        return Plan(), plan_repair(name, after, observed.daemon)
-    if before is not None and name in observed.daemon.connections:
-        exchange = Exchange(name, before, after, observed.daemon, apply)
+        first = _plan_new_key(name, after, daemon) if new_key else Plan()
+        return first, plan_repair(name, after, daemon)
+    if before is not None and name in daemon.connections:
+        exchange = Exchange(name, before, after, daemon, apply, new_key)
         return exchange.set_aside, exchange.taken_up
     return Plan(), Plan((LoadConnection(name, after, before),))
 
@@ -121,7 +135,25 @@ def _leaves_trap(section: Section | None, child: str) -> bool:
     return children(section).get(child, {}).get("dpd_action") == "trap"
 
 
-def _plan_secrets_in(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> Plan:
+def _plan_new_key(name: str, section: Section, daemon: DaemonState) -> Plan:
+    """Have a connection that is up established anew.
+
+    It comes before the file, so that a run that dies in between is repeated.
+    """
+    if name not in daemon.established or not is_loaded(section, daemon.connections.get(name)):
+        return Plan()
+    up = {bare(child) for child in daemon.established[name]}
+    again = [
+        Initiate(name, child)
+        for child, options in sorted(children(section).items())
+        if child in up and options.get("start_action") != "none"
+    ]
+    then = "then brought up again" if again else "for the peer to bring up again"
+    impact = Impact(name, "ike", f"psk changed: the IKE SA is closed, {then}")
+    return Plan((TerminateConnection(name), *again), impacts=(impact,))
+
+
+def _plan_secrets_in(old: SwanctlFile, new: SwanctlFile, observed: Observed, apply: str) -> Plan:
     """Secrets come before the connections that are to start with them."""
     daemon = observed.daemon
     known = {item.id: item for item in old.secrets}
@@ -134,8 +166,10 @@ def _plan_secrets_in(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> 
             drift = (state_difference(header, "not loaded", "loaded"),) if lost else ()
             plan += Plan((LoadSecret(shared),), drift)
         elif known.get(shared.id) != shared:
-            load = LoadSecret(shared, known.get(shared.id))
-            plan += Plan((load,), impacts=tuple(_secret_impacts(new, observed)))
+            ikes = _old_keys(old, new, daemon)
+            load = LoadSecret(shared, known.get(shared.id), ikes)
+            told = () if apply == REESTABLISH else tuple(_secret_impacts(ikes))
+            plan += Plan((load,), impacts=told)
         elif shared.id in other_owners:
             found = other_owners[shared.id]
             drift = (state_difference(header, _for(found), _for(shared.owners)),)
@@ -188,11 +222,26 @@ def _plan_attempts(old: SwanctlFile, new: SwanctlFile, daemon: DaemonState) -> P
     return Plan(tuple(steps))
 
 
-def _secret_impacts(new: SwanctlFile, observed: Observed) -> t.Iterator[Impact]:
-    for name in new.connections:
-        if name in observed.daemon.established:
-            why = "its secret changed: it goes on, and the next authentication takes the new one"
-            yield Impact(name, "pending", why)
+def _old_keys(old: SwanctlFile, new: SwanctlFile, daemon: DaemonState) -> dict[str, frozenset[str]]:
+    """The IKE SAs, by connection, that have authenticated with another key than the new one."""
+    before = {item.id: item.secret for item in old.secrets}
+    changed = [item for item in new.secrets if before.get(item.id, item.secret) != item.secret]
+    if not changed:
+        return {}
+    found = {}
+    for name in new.connections.keys() & daemon.established.keys():
+        keys = daemon.pending.get(name, NOTHING).keys
+        back = {
+            ike for ike in keys if any(is_key(keys[ike], item.secret.reveal()) for item in changed)
+        }
+        found[name] = daemon.ike_ids.get(name, frozenset()) - back
+    return {name: ikes for name, ikes in found.items() if ikes}
+
+
+def _secret_impacts(names: t.Iterable[str]) -> t.Iterator[Impact]:
+    for name in sorted(names):
+        why = "its secret changed: it goes on, and the next authentication takes the new one"
+        yield Impact(name, "pending", why)
 
 
 def _plan_key_out(old: SwanctlFile, new: SwanctlFile) -> Plan:

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._render.settings_file import Section
-from .exchange import children, starting
+from .children import children, starting
 from .loaded import View, actual_view, expected_view
 from .observed import DaemonState
 from .plan import Impact

@@ -98,8 +98,8 @@ def _psk_peers(network: str, name: str, section: Section) -> t.Iterator[PskPeer]
     subject = f"connection {name} in swanctl_conf of network {network}"
     version = str(section.get("version", ""))
     versions = {number for number in (1, 2) if str(number) in version} or {1, 2}
-    ours = next(iter(_ends(section, "local")), {})
-    for theirs in _ends(section, "remote") or [{}]:
+    ours = next(iter(ends(section, "local")), {})
+    for theirs in ends(section, "remote") or [{}]:
         if str(theirs.get("auth", "psk")).lower() == "psk":
             yield PskPeer(
                 subject,
@@ -114,7 +114,8 @@ def _psk_peers(network: str, name: str, section: Section) -> t.Iterator[PskPeer]
             )
 
 
-def _ends(section: Section, side: str) -> list[Section]:
+def ends(section: Section, side: str) -> list[Section]:
+    """The rounds of authentication of one end of a connection, ``local`` or ``remote``."""
     return [
         item
         for key, item in section.items()

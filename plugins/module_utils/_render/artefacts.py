@@ -257,9 +257,15 @@ def _connection_file(
         return parts
     return replace(
         parts,
-        connections={connection.name: _with_contents(section, pem) if pem else section},
+        connections={connection.name: loaded_section(gateway, connection, pem)},
         secrets=secrets,
     )
+
+
+def loaded_section(gateway: Gateway, connection: IkeConnection, pem: Credentials | None) -> Section:
+    """A phase 1 as the daemon is to have it loaded."""
+    section = connection_section(connection, gateway.settings_of(connection.network))
+    return _with_contents(section, pem) if pem else section
 
 
 def _credential_files(connection: IkeConnection, pem: Credentials) -> dict[str, File]:

@@ -132,6 +132,8 @@ def test_what_is_wrong_is_told_with_its_cause() -> None:
         ("up", "No tunnel is down"),
         ("up idle", "No tunnel is down"),
         ("up connecting", "1 tunnel coming up"),
+        ("up partial", "1 tunnel is not as configured"),
+        ("partial outdated connecting", "2 tunnels are not as configured"),
         ("down down", "2 of 2 tunnels are down"),
         ("", "No tunnels are configured"),
     ],

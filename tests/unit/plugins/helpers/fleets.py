@@ -24,6 +24,21 @@ WHY = {
     "next_step": "Set psk to the same on both sides, then connect again.",
     "candidates": [],
 }
+NARROWED = {
+    **WHY,
+    "cause": "selectors_narrowed",
+    "explanation": "The peer took only a part of the networks. Not carried: "
+    "10.1.0.0/24 to 10.3.0.0/24.",
+    "next_step": "Make one phase 2 for each pair of a local and a remote network.",
+}
+OUTDATED = {
+    **WHY,
+    "cause": "outdated",
+    "explanation": "The tunnel is up with values that are not those configured.",
+}
+WHYS = {"down": WHY, "partial": NARROWED, "outdated": OUTDATED}
+MISSING = [{"local_network": "10.1.0.0/24", "remote_network": "10.3.0.0/24"}]
+PENDING = [{"key": "remote_addrs", "in_force": "192.0.2.2", "configured": "192.0.2.3"}]
 LOG = [
     "2026-01-31T11:58:59+00:00 [IKE] <site-b> initiating IKE_SA site-b[7] to 203.0.113.20",
     "2026-01-31T11:59:00+00:00 [IKE] <site-b> received AUTHENTICATION_FAILED notify error",
@@ -50,26 +65,30 @@ def child(**more: t.Any) -> Facts:
 
 
 def phase2(name: str, state: str = "up", **options: t.Any) -> Facts:
-    up = state == "up"
+    up = state in ("up", "partial", "outdated")
     return {
         "name": name,
         "state": state,
         "since": "2026-01-31T11:20:00+00:00",
         "options": {"protocol": "esp", **examples.child(name=name, **options).to_options()},
         "sas": [child()] if up else [],
-        "explanation": WHY if state == "down" else None,
+        "missing": MISSING if state == "partial" else [],
+        "pending": PENDING if state == "outdated" else [],
+        "explanation": WHYS.get(state),
     }
 
 
 def phase1(name: str, remote: str, *children: Facts, **more: t.Any) -> Facts:
-    up = any(item["state"] == "up" for item in children)
+    up = any(item["state"] in ("up", "partial", "outdated") for item in children)
     return {
         "name": name,
         "network": "lan",
+        "advanced": False,
         "state": "up" if up else "down",
         "since": "2026-01-29T09:12:00+00:00",
         "options": {"remote_gateway": remote},
         "sas": [ike(remote)] if up else [],
+        "pending": [],
         "phase2": list(children),
         "certificates": [],
         "drift": [],

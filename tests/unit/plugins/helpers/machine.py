@@ -62,7 +62,8 @@ class Machine:
 
     def prepare(self, *tasks: tuple[str, dict[str, t.Any]]) -> None:
         for module, options in tasks:
-            assert not self.run(module, **options).get("failed")
+            done = self.run(module, **options)
+            assert not done.get("failed"), done
 
     def time_passes(self) -> int:
         """The timer elapses; the exit status of what it starts."""

@@ -68,21 +68,25 @@ SPI = "c0ffee01"
 NOTES = ("unfinished", "pending")
 
 
-def sa_section(children: t.Iterable[dict[str, t.Any]]) -> dict[str, t.Any]:
-    """An IKE SA with these Child SAs, in the keys of the event list-sa."""
+def sa_section(
+    children: t.Iterable[dict[str, t.Any]], made: t.Any = None, uniqueid: str = "1"
+) -> dict[str, t.Any]:
+    """An IKE SA with these Child SAs, in the keys of the event list-sa; ``made`` is of what."""
+    made = made or {}
+    peer = next(iter(made.get("remote_addrs", ())), "203.0.113.20")
     return {
-        "uniqueid": "1",
-        "version": "2",
+        "uniqueid": uniqueid,
+        "version": made.get("version", "2").replace("0", "2"),
         "state": "ESTABLISHED",
         "local-host": "198.51.100.1",
         "local-port": "500",
-        "local-id": "198.51.100.1",
-        "remote-host": "203.0.113.20",
+        "local-id": made.get("local", {}).get("id", "198.51.100.1"),
+        "remote-host": "203.0.113.20" if peer == "%any" else peer,
         "remote-port": "500",
-        "remote-id": "203.0.113.20",
+        "remote-id": made.get("remote", {}).get("id", peer),
         "initiator": "yes",
         "encr-alg": "AES_CBC",
-        "encr-keysize": "256",
+        "encr-keysize": _key_length(made.get("proposals", ())),
         "integ-alg": "HMAC_SHA2_256_128",
         "prf-alg": "PRF_HMAC_SHA2_256",
         "dh-group": "MODP_2048",
@@ -90,6 +94,11 @@ def sa_section(children: t.Iterable[dict[str, t.Any]]) -> dict[str, t.Any]:
         "rekey-time": "9000",
         "child-sas": {f"{child['name']}-{child['uniqueid']}": CHILD | child for child in children},
     }
+
+
+def _key_length(proposals: t.Sequence[str]) -> str:
+    """The first of them is taken; AES with 256 bits, if there is none."""
+    return "128" if proposals and proposals[0].startswith("aes128") else "256"
 
 
 # What a Child SA has, unless it has something else.
@@ -108,6 +117,14 @@ CHILD = {
     "life-time": "3540",
     "install-time": "60",
 }
+
+
+def one_by_one(child: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    """A Child SA for each of the networks of one."""
+    return [
+        {**child, "uniqueid": f"{child['uniqueid']}{number}", "remote-ts": (network,)}
+        for number, network in enumerate(child["remote-ts"], 1)
+    ]
 
 
 class MemoryHost:
@@ -284,9 +301,14 @@ class MemoryVici:
         self.half: set[str] = set()
         # How often the keys of a child were renewed.
         self.renewed: dict[tuple[str, str], int] = {}
+        # What each SA was made of, and how often it was made: of connections and of children.
+        self.made: dict[t.Any, t.Any] = {}
+        self.times: dict[t.Any, int] = {}
         self.mode = "TUNNEL"
-        # What the peer takes of the networks of every child, where that is less.
+        # What the peer takes of the networks of every child, where that is less, and whether it
+        # makes an SA of its own for each.
         self.taken: tuple[str, ...] = ()
+        self.one_by_one = False
         # By how many packets the counters move from one question to the next.
         self.packets, self._counted = 3, 0
         self.pid = 1
@@ -296,6 +318,7 @@ class MemoryVici:
         """As strongswan.service does, with swanctl --load-all."""
         self.pid += 1
         self.up = {}
+        self.made = {}
         self.load_all()
         drop_in = self._host.files.read("/etc/strongswan.d/tunnelwright.conf")
         userspace = drop_in is not None and reads_userspace(drop_in.data.decode())
@@ -349,17 +372,23 @@ class MemoryVici:
         )
 
     def _section(self, ike: str, children: set[str]) -> dict[str, t.Any]:
+        made = [self._child(number, ike, name) for number, name in enumerate(sorted(children), 1)]
         return sa_section(
-            self._child(number, ike, name) for number, name in enumerate(sorted(children), 1)
+            [sa for child in made for sa in (one_by_one(child) if self.one_by_one else [child])],
+            self.made.setdefault(ike, self.conns.get(ike, {})),
+            str(1 + self.times.get(ike, 0)),
         )
 
     def _child(self, number: int, ike: str, name: str) -> dict[str, t.Any]:
-        section = self.conns.get(ike, {}).get("children", {}).get(name, {})
+        known = self.conns.get(ike, {}).get("children", {}).get(name, {})
+        section = self.made.setdefault((ike, name), known)
+        made = 100 * self.renewed.get((ike, name), 0) + 1000 * self.times.get((ike, name), 0)
         self._counted += self.packets
         return {
             "name": name,
-            "uniqueid": str(number + 100 * self.renewed.get((ike, name), 0)),
+            "uniqueid": str(number + made),
             "mode": self.mode,
+            "encr-keysize": _key_length(section.get("esp_proposals", ())),
             "local-ts": tuple(section.get("local_ts", ())),
             "remote-ts": self.taken or tuple(section.get("remote_ts", ())),
             "packets-in": str(self._counted),
@@ -437,9 +466,24 @@ class MemoryVici:
     def initiate(self, ike: str, child: str) -> None:
         self._host.did(f"initiate {ike}/{child}")
         if ike not in self.refused:
+            self._make_anew(ike, child)
             self.up.setdefault(ike, set()).add(child)
         elif ike in self.half:
             self.up.setdefault(ike, set())
+
+    def _make_anew(self, ike: str, child: str) -> None:
+        """What stands there with other values gives way, as when an old SA is handed over."""
+        conn = self.conns.get(ike, {})
+        if {**self.made.get(ike, conn), "children": {}} != {**conn, "children": {}}:
+            self._gone(ike)
+        made = self.made.get((ike, child))
+        if made is not None and made != conn.get("children", {}).get(child):
+            self._gone((ike, child))
+
+    def _gone(self, key: t.Any) -> None:
+        for item in [item for item in self.made if item == key or item[0] == key]:
+            del self.made[item]
+            self.times[item] = self.times.get(item, 0) + 1
 
     def rekey(self, ike: str, child: ChildState) -> None:
         self._host.did(f"rekey {ike}/{child.name}")
@@ -450,14 +494,17 @@ class MemoryVici:
     def close(self, sa: IkeState) -> None:
         self._host.did(f"close {sa.name}")
         self.up.pop(sa.name)
+        self._gone(sa.name)
 
     def terminate_ike(self, name: str) -> None:
         self._host.did(f"terminate {name}")
         self.up.pop(name, None)
+        self._gone(name)
 
     def terminate_child(self, ike: str, child: str) -> None:
         self._host.did(f"terminate {ike}/{child}")
         self.up[ike].discard(child)
+        self._gone((ike, child))
 
     def install(self, ike: str, child: str) -> None:
         self._host.did(f"install {ike}/{child}")

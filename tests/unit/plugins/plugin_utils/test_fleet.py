@@ -12,8 +12,11 @@ from ansible_collections.tunnelwright.ipsec.plugins.filter import ipsec_fleet
 from ansible_collections.tunnelwright.ipsec.plugins.plugin_utils._fleet import fleet
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.fleets import (
     LOG,
+    MISSING,
     NOW,
+    PENDING,
     WHY,
+    WHYS,
     child,
     host,
     ike,
@@ -73,6 +76,19 @@ class TestTunnels:
         assert [item["phase1"] for item in found["tunnels"]] == ["d", "c", "a", "b"]
         assert found["counts"] == {"down": 1, "idle": 1, "up": 1, "disabled": 1}
         assert list(found["counts"]) == ["down", "idle", "up", "disabled"]
+
+
+def test_a_key_that_is_pending_is_told_of_each_tunnel() -> None:
+    key = {"key": "psk", "in_force": "the one before", "configured": "the new one"}
+    found = made(phase1("site-b", B, phase2("v4"), phase2("v6", "outdated"), pending=[key]))
+    assert [item["pending"] for item in found["tunnels"]] == [[*PENDING, key], [key]]
+    # It harms nobody.
+    assert found["counts"] == {"outdated": 1, "up": 1}
+
+
+def test_a_tunnel_of_a_conf_text() -> None:
+    (found,) = made(phase1("legacy", B, phase2("lan"), advanced=True))["tunnels"]
+    assert found["advanced"]
 
 
 @pytest.mark.parametrize(
@@ -151,6 +167,17 @@ class TestTroubles:
         found = [(item["gateway"], item["peer"]) for item in fleet(hosts)["troubles"]]
         assert found == [("gw-a", "192.0.2.9"), ("gw-a", "gw-b"), ("gw-b", "gw-a")]
 
+    @pytest.mark.parametrize("state", ["partial", "outdated"])
+    def test_what_carries_something_and_not_as_it_should(self, state: str) -> None:
+        found = made(phase1("site-b", B, phase2("lan", state)))
+        (trouble,) = found["troubles"]
+        assert (trouble["state"], trouble["explanation"]) == (state, WHYS[state])
+        (tunnel,) = found["tunnels"]
+        assert tunnel["explanation"] == WHYS[state]
+        assert tunnel["missing"] == (MISSING if state == "partial" else [])
+        assert tunnel["pending"] == (PENDING if state == "outdated" else [])
+        assert found["counts"] == {state: 1}
+
     def test_waiting_is_none(self) -> None:
         assert made(phase1("site-b", B, phase2("lan", "idle")))["troubles"] == []
 
@@ -161,6 +188,9 @@ class TestTroubles:
         ("up up", "up"),
         ("up down", "partial"),
         ("up connecting", "partial"),
+        ("up partial", "partial"),
+        ("up outdated", "outdated"),
+        ("partial outdated", "partial"),
         ("up idle", "idle"),
         ("up disabled", "up"),
         ("disabled", "disabled"),

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.ends import (
+    LOCAL,
+    REMOTE,
     Compared,
     compared,
     local,
     remote,
 )
 
+# What the ends have besides their phase 2.
+ENDS_OF_LOCAL = {key: LOCAL[key] for key in ("name", "remote_gateway", "local_address")}
+ENDS_OF_REMOTE = {key: REMOTE[key] for key in ("name", "remote_gateway", "local_address")}
 AES = {"algorithm": "aes", "key_length": 256, "hash": "sha256"}
 GCM = {"algorithm": "aes-gcm", "key_length": 128}
 IKEV1 = {"key_exchange": "ikev1"}
@@ -32,6 +37,8 @@ def test_a_child_sa_that_fits():
         "local_phase2": "net",
         "remote_phase2": "lan",
         "up": True,
+        "local_state": "up",
+        "remote_state": "up",
         "protocol": "esp",
         "mode": "tunnel",
         "proposal": "aes256-sha256",
@@ -91,6 +98,59 @@ def test_selectors_are_narrowed():
     assert found.verdict == "up_but"
     assert found.codes == {"selectors_narrowed"}
     assert found.child("local")["remote_network"] == ["10.2.0.0/24"]
+
+
+def states(child):
+    return child["local_state"], child["remote_state"]
+
+
+THREE = ["10.2.0.0/24", "10.3.0.0/24", "10.4.0.0/24"]
+
+
+def test_one_phase_2_against_one_for_each_pair():
+    """The commonest complaint: only one subnet works."""
+    ours = local({"remote_network": THREE})
+    theirs = remote(*({"name": f"n{at}", "local_network": [net]} for at, net in enumerate(THREE)))
+    found = Compared(ours, theirs)
+    assert found.verdict == "up_but"
+    finding = found.finding("selectors_split")
+    assert (finding["severity"], finding["initiator"]) == ("error", "local")
+    assert "carries 10.1.0.0/24 to 10.2.0.0/24 alone" in finding["explanation"]
+    assert finding["next_step"].startswith("Use one phase 2 for each pair of networks")
+    assert states(found.child("local")) == ("partial", "up")
+    assert found.child("local")["remote_network"] == ["10.2.0.0/24"]
+    # Turned round it is the remote side that lacks something.
+    turned = Compared({**theirs, **ENDS_OF_LOCAL}, {**ours, **ENDS_OF_REMOTE})
+    assert turned.finding("selectors_split")["initiator"] == "remote"
+    one_each = local(*({"name": f"n{at}", "remote_network": [net]} for at, net in enumerate(THREE)))
+    found = Compared(one_each, theirs)
+    assert found.verdict == "up"
+    assert {states(found.child("local", at)) for at in range(3)} == {("up", "up")}
+
+
+def test_who_has_more_than_is_carried_is_partial():
+    found = compared(children=({"remote_network": ["10.0.0.0/8"]}, {}))
+    assert states(found.child("local")) == ("partial", "up")
+    assert states(found.child("remote")) == ("partial", "up")
+    down = compared(children=({"remote_network": ["10.9.0.0/24"]}, {}))
+    assert states(down.child("local")) == ("down", "down")
+    # Two halves are a whole.
+    halves = {"local_network": ["10.2.0.0/25", "10.2.0.128/25"]}
+    assert states(compared(children=({}, halves)).child("local")) == ("up", "up")
+
+
+def test_where_any_peer_may_come_a_part_is_enough():
+    hub = {"remote_gateway": "%any", "peer_identifier": "b.example", "identifier": "a.example"}
+    hub["connection_behavior"] = "responder_only"
+    spoke = {"identifier": "b.example", "peer_identifier": "a.example"}
+    found = compared(hub, spoke, children=({"remote_network": ["10.0.0.0/8"]}, {}))
+    assert states(found.child("remote")) == ("up", "up")
+
+
+def test_ikev1_carries_one_pair():
+    several = {"local_network": ["10.1.0.0/24", "10.5.0.0/24"]}
+    found = compared(both=IKEV1, children=(several, {"remote_network": several["local_network"]}))
+    assert states(found.child("local")) == ("partial", "partial")
 
 
 def test_nothing_in_common():

@@ -42,7 +42,9 @@ def turned(result):
             **item,
             **swapped(item, "phase1"),
             "initiator": OTHER_SIDE[item["initiator"]],
-            "phase2": [{**one, **swapped(one, "phase2", "network")} for one in item["phase2"]],
+            "phase2": [
+                {**one, **swapped(one, "phase2", "network", "state")} for one in item["phase2"]
+            ],
         }
         for item in result["negotiated"]
     ]

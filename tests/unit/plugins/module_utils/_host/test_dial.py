@@ -16,10 +16,16 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_mess
     IkeState,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.connect import Live, Tunnel
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connection import (
+    connection_section,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child as phase2,
 )
-from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import connection
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    connection,
+    settings,
+)
 
 SPI = "c0ffee01"
 KEY = ("site-b", "net")
@@ -73,8 +79,9 @@ def host(*states):
     return SimpleNamespace(vici=Charon(*states), link=link)
 
 
-def child(uniqueid="1", name="net", state="INSTALLED", spi=SPI):
-    return ChildState(name, uniqueid, state, "TUNNEL", spi_in=spi, spi_out=spi)
+def child(uniqueid="1", name="net", state="INSTALLED", spi=SPI, nets=()):
+    own = ("10.1.0.0/24",) if nets else ()
+    return ChildState(name, uniqueid, state, "TUNNEL", own, nets, spi_in=spi, spi_out=spi)
 
 
 def ike(*children, uniqueid="1", state="ESTABLISHED", tasks=()):
@@ -158,6 +165,24 @@ def test_the_peers_call_is_waited_for(clock) -> None:
     assert clock.now > 3
 
 
+def test_a_peer_that_calls_for_one_network_after_the_other_is_waited_for(clock) -> None:
+    nets = ("10.2.0.0/24", "10.3.0.0/24")
+    made = phase2(remote_network=nets)
+    passive = connection(made, connection_behavior="responder_only")
+    tunnel = Tunnel(passive, made, connection_section(passive, settings()))
+
+    def carrying(*networks):
+        return ike(*(child(str(at), nets=(item,)) for at, item in enumerate(networks, 1)))
+
+    there = host((), *[carrying(*nets[:1])] * 9, carrying(*nets))
+    assert call(there, clock, called=(), awaited=(tunnel,)).up == {KEY}
+    assert 1 < clock.now < 3
+    # All that it has been waited for, if no more comes.
+    short = host((), carrying(*nets[:1]))
+    assert call(short, clock, called=(), awaited=(tunnel,), timeout=10.0).up == {KEY}
+    assert clock.now > 10
+
+
 def test_nobody_calls(clock) -> None:
     there = host(())
     assert call(there, clock, called=(), awaited=(PASSIVE,)).up == frozenset()
@@ -200,7 +225,6 @@ def test_keys_that_are_not_renewed(clock) -> None:
     assert dial.rekey(hanging, clock, [TUNNEL], 5.0) == frozenset()
 
 
-def test_the_youngest_of_two_children_is_meant() -> None:
-    found = dial.child_of(host(ike(child("9"), child("10"), child("11", "more"))), TUNNEL)
-    assert found is not None
-    assert found.uniqueid == "10"
+def test_all_sas_of_a_child_are_meant() -> None:
+    sas = ike(child("9"), child("10"), child("11", "more"), child("12", state="DELETED"))
+    assert [item.uniqueid for item in dial.children_of(sas, TUNNEL)] == ["9", "10"]

@@ -230,6 +230,7 @@ class TestDaemon:
             traps=frozenset({("x", "net")}),
             ike_ids={"x": frozenset({"1"})},
             child_ids={"x": frozenset({"1"})},
+            child_names={"x": {"1": "net"}},
             policies=frozenset(),
         )
 

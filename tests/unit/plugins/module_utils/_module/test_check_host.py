@@ -466,3 +466,40 @@ class TestPhase2:
     def test_not_while_it_is_off(self, host: t.Any, current: Gateway, options: t.Any) -> None:
         host.vici.algorithms = None
         assert self.asked(host, current, protocol="ah", **options, userspace=True) == []
+
+
+class TestLocalAddresses:
+    """The userspace data plane of strongSwan 5 needs one in each local network."""
+
+    NET: t.ClassVar = {**PHASE2, "local_network": ["10.1.0.0/24", "10.9.0.0/24"]}
+    TOLD = (
+        "phase 2 net of phase 1 site-b: The gateway has no address in 10.9.0.0/24, and the "
+        "userspace data plane of strongSwan 5 needs one in each local network"
+    )
+
+    @pytest.fixture(autouse=True)
+    def _own(self, host: t.Any) -> None:
+        host.link.devices["vpn-lan"] = LinkState("bridge", 1500, True, ("10.1.0.1/24",))
+
+    @pytest.mark.parametrize(
+        ("userspace", "version", "told"),
+        [(True, "5.9.8", [TOLD]), (True, "6.0.1", []), (False, "5.9.8", [])],
+    )
+    def test_which_network_lacks_one(
+        self, host: t.Any, userspace: bool, version: str, told: list[str]
+    ) -> None:
+        current = gateway(connection(connection_behavior="start"))
+        how = {"userspace": userspace, "version": version}
+        assert asked(host, "ipsec_phase2", current, **how, **self.NET) == told
+        made = child(local_network=self.NET["local_network"])
+        before = gateway(connection(made, connection_behavior="start"))
+        start = {**PHASE1, "connection_behavior": "start"}
+        assert asked(host, "ipsec_phase1", before, **how, **start) == told
+
+    def test_none_where_each_has_one(self, host: t.Any) -> None:
+        host.link.devices["lo"] = LinkState("", 65536, True, ("10.9.0.7/32",))
+        current = gateway(connection(connection_behavior="start"))
+        assert asked(host, "ipsec_phase2", current, userspace=True, **self.NET) == []
+        host.link.devices.clear()
+        off = {**self.NET, "state": "disabled"}
+        assert asked(host, "ipsec_phase2", current, userspace=True, **off) == []

@@ -197,6 +197,22 @@ def test_silence_is_looked_into(
     assert failure["cause"] == cause
 
 
+@pytest.mark.parametrize(("userspace", "told"), [(True, True), (False, False)])
+def test_a_refused_policy_names_the_network_without_an_address(
+    gateway: Machine, userspace: bool, told: bool
+) -> None:
+    more = {**PHASE2, "local_network": ["10.1.0.0/24", "10.9.0.0/24"]}
+    gateway.prepare(("ipsec_phase2", more))
+    host = gateway.host
+    if userspace:
+        host.vici.loaded_plugins.add("kernel-libipsec")
+    host.vici.refused = {"site-b"}
+    host.says = {"site-b": ("unable to install IPsec policies (SPD) in kernel",)}
+    (failure,) = connect(gateway, phase1="site-b", phase2="net")["failures"]
+    assert failure["cause"] == "kernel_refuses_policy"
+    assert failure["explanation"].endswith("The gateway has no address in 10.9.0.0/24.") == told
+
+
 def test_what_the_kernel_lost_is_brought_up_anew(gateway: Machine) -> None:
     connect(gateway, phase1="site-b", phase2="net")
     gateway.host.link.spis = set()
@@ -286,30 +302,6 @@ def test_a_probe_must_answer_through_the_tunnel(
     result = connect(gateway, probe=["10.2.0.9"])
     assert [item["cause"] for item in result["failures"]] == [cause]
     assert result["failures"][0]["evidence"]
-
-
-def test_what_came_up_otherwise_is_remarked(gateway: Machine) -> None:
-    gateway.host.vici.mode = "TRANSPORT"
-    result = connect(gateway, phase1="site-b", phase2="net")
-    (remark,) = result["remarks"]
-    assert (remark["cause"], remark["ours"], remark["theirs"]) == (
-        "mode_mismatch",
-        "tunnel",
-        "transport",
-    )
-    assert [item for item in result["warnings"] if "mode_mismatch" in str(item)]
-
-
-def test_networks_that_the_peer_has_narrowed_are_remarked(gateway: Machine) -> None:
-    gateway.host.vici.taken = ("10.2.0.0/25",)
-    result = connect(gateway, phase1="site-b", phase2="net")
-    (remark,) = result["remarks"]
-    assert (remark["cause"], remark["ours"], remark["theirs"]) == (
-        "selectors_narrowed",
-        "10.1.0.0/24 to 10.2.0.0/24",
-        "10.1.0.0/24 to 10.2.0.0/25",
-    )
-    assert not result.get("failed")
 
 
 @pytest.mark.parametrize(

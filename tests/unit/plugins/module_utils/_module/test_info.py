@@ -191,6 +191,14 @@ class TestState:
         )
         assert phase1(gateway)["explanation"]["cause"] == "no_route"
 
+    def test_a_local_network_without_an_address(self, gateway: Machine) -> None:
+        gateway.prepare(("ipsec_phase2", {**PHASE2, "local_network": ["10.9.0.0/24"]}))
+        gateway.host.vici.loaded_plugins.add("kernel-libipsec")
+        gateway.host.journalctl = log("unable to install IPsec policies (SPD) in kernel")
+        why = phase1(gateway)["explanation"]
+        assert why["cause"] == "kernel_refuses_policy"
+        assert why["explanation"].endswith(" The gateway has no address in 10.9.0.0/24.")
+
     def test_switched_off(self, gateway: Machine) -> None:
         gateway.prepare(("vpn_network", {"name": "lan", "state": "stopped"}))
         assert info(gateway)["networks"][0]["state"] == "stopped"

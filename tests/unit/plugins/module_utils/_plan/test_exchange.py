@@ -9,15 +9,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.children import (
+    aside,
+    is_set_aside,
+    quiet,
+    quieted,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.exchange import (
     DEFER,
     GRACEFUL,
     REESTABLISH,
     Exchange,
-    aside,
-    is_set_aside,
-    quiet,
-    quieted,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.in_force import (
+    InForce,
+    child_part,
+    ike_part,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
@@ -286,7 +293,7 @@ def test_what_is_put_aside_is_what_the_daemon_holds(put_off):
     daemon = replace(UP, connections={"b": {**LOADED, "children": held["children"]}})
     first, load, *_rest = done(exchange(section(), ONE_CHILD, daemon=daemon))
     assert first.section == held
-    assert load.undo() == Revert("b", held, ONE_CHILD)
+    assert load.undo() == Revert("b", held, ONE_CHILD, load.made_of)
 
 
 def test_what_charon_would_not_notice_is_unloaded_first():
@@ -303,7 +310,7 @@ def test_a_child_that_waits_for_traffic_no_longer_loses_its_trap():
 
 def test_a_change_is_taken_back_as_gracefully():
     (load,) = [step for step in done(exchange(section(), WHOLE)) if isinstance(step, Supersede)]
-    assert load.undo() == Revert("b", section(), WHOLE)
+    assert load.undo() == Revert("b", section(), WHOLE, load.made_of)
 
 
 HALF = section(local="10.1.0.0/25")
@@ -367,23 +374,42 @@ def test_an_sa_that_the_peer_made_while_its_child_was_set_aside(after, expected)
 
 
 class TestPending:
-    """An IKE SA that goes on with old values: charon brings nothing up on it any more."""
+    """SAs that go on with old values: charon brings nothing up on such an IKE SA any more."""
 
-    LEFT = replace(UP, pending={"b": frozenset({"3"})})
+    OLDER = section(dpd="10")
+    LEFT = replace(UP, pending={"b": InForce({"3": ike_part(OLDER)})})
+    NAMED = replace(UP, child_names={"b": {"7": "lan", "8": "dmz"}})
 
     @pytest.mark.parametrize(
-        ("change", "left"),
+        ("change", "made"),
         [
-            (exchange(section(), WHOLE, DEFER), {"3"}),
-            (exchange(section("none"), section("none", dpd="20")), {"3"}),
-            (exchange(section(), WHOLE), set()),
-            (exchange(section(), ONE_CHILD, DEFER), set()),
-            (exchange(section(), WHOLE, DEFER, DOWN), set()),
+            (exchange(section(), WHOLE, DEFER), section()),
+            # Those that are replaced too, since the peer may refuse the new values.
+            (exchange(section(), WHOLE), section()),
+            (exchange(section("none"), section("none", dpd="20")), section("none")),
+            (exchange(section(), WHOLE, DEFER, LEFT), OLDER),
         ],
     )
-    def test_which_are_left(self, change, left):
+    def test_what_the_ike_sas_were_made_of_is_noted(self, change, made):
+        first, *_more = done(change)
         (load,) = [step for step in done(change) if isinstance(step, Supersede)]
-        assert load.pending == left
+        assert load.made_of.ikes == {"3": ike_part(made)}
+        # Before the file is written, should the run die.
+        assert first.made_of == load.made_of
+        assert load.made_of.unlike(load.section).ikes == {"3": ike_part(made)}
+        assert load.made_of.unlike(made).ikes == {}
+
+    def test_what_child_sas_were_made_of_is_noted(self):
+        (load,) = [
+            step
+            for step in done(exchange(section(), ONE_CHILD, DEFER, self.NAMED))
+            if isinstance(step, Supersede)
+        ]
+        lan = section()["children"]["lan"]
+        assert load.made_of.children["7"] == ("lan", child_part(lan))
+        left = load.made_of.unlike(quiet(ONE_CHILD, ()))
+        assert {*left.children} == {"7"}
+        assert left.ikes == {}
 
     def test_the_next_change_replaces_it_whole(self):
         change = exchange(section(), ONE_CHILD, daemon=self.LEFT)
@@ -396,9 +422,54 @@ class TestPending:
     def test_put_off_once_more_it_is_still_left(self):
         change = exchange(section(), ONE_CHILD, DEFER, self.LEFT)
         assert told(change) == [("b", "pending")]
-        (load,) = [step for step in done(change) if isinstance(step, Supersede)]
-        assert load.pending == {"3"}
 
     def test_one_that_is_gone_does_not_count(self):
-        daemon = replace(UP, pending={"b": frozenset({"2"}), "c": frozenset({"3"})})
+        older = ike_part(self.OLDER)
+        daemon = replace(UP, pending={"b": InForce({"2": older}), "c": InForce({"3": older})})
         assert told(exchange(section(), ONE_CHILD, daemon=daemon)) == [KEPT, ("b/lan", "child")]
+
+    @pytest.mark.parametrize("apply", [GRACEFUL, REESTABLISH, DEFER])
+    @pytest.mark.parametrize("start", ["trap|start", "trap", "none"])
+    def test_back_to_what_is_in_force_nothing_happens(self, start, apply):
+        """charon is given it, and finds that it has it."""
+        daemon = self.LEFT if start != "none" else replace(self.LEFT, traps=frozenset())
+        change = exchange(section(start), section(start, dpd="10"), apply, daemon)
+        assert told(change) == [("b/dmz", "none"), ("b/lan", "none")]
+        assert {impact.reason for impact in change.impacts} == {"it was made with these values"}
+        assert [step for step in words(change) if step not in (ASIDE, LOAD)] == []
+        assert done(change)[-1].made_of.unlike(section(start, dpd="10")).ikes == {}
+
+    @pytest.mark.parametrize("apply", [GRACEFUL, REESTABLISH, DEFER])
+    def test_back_to_what_a_child_sa_has(self, apply):
+        lan = child_part(section()["children"]["lan"])
+        daemon = replace(self.NAMED, pending={"b": InForce(children={"7": ("lan", lan)})})
+        change = exchange(ONE_CHILD, section(), apply, daemon)
+        assert told(change) == [KEPT, ("b/lan", "none")]
+        assert words(change) == [ASIDE, LOAD]
+
+    def test_a_third_value_is_told_as_it_differs_from_what_is_in_force(self):
+        daemon = replace(
+            self.NAMED,
+            pending={"b": InForce(children={"8": ("dmz", child_part({"remote_ts": ("x",)}))})},
+        )
+        after = {**section(), "children": {**section()["children"]}}
+        after["children"]["lan"] = {**after["children"]["lan"], "ipcomp": "yes"}
+        dmz, lan = exchange(section(), after, DEFER, daemon).impacts
+        assert (dmz.kind, lan.kind) == ("pending", "pending")
+        assert dmz.reason.startswith("dpd_action, local_ts, remote_ts, start_action changed: ")
+        assert lan.reason.startswith("ipcomp changed: ")
+
+    def test_of_an_ike_sa_whose_values_are_not_known(self):
+        """As an earlier version has noted it."""
+        daemon = replace(UP, pending={"b": InForce({"3": {}})})
+        (impact,) = exchange(section(), WHOLE, daemon=daemon).impacts
+        assert (impact.kind, impact.reason.partition(":")[0]) == ("ike", "dpd_delay changed")
+
+
+@pytest.mark.parametrize("after", [section(), WHOLE, ONE_CHILD])
+def test_with_a_new_key_the_ike_sa_is_closed(after):
+    change = Exchange("b", section(), after, UP, REESTABLISH, new_key=True)
+    assert words(change) == [ASIDE, "close the IKE SA of b", LOAD, HAND_BOTH]
+    (impact,) = change.impacts
+    assert impact.kind == "ike"
+    assert "psk" in impact.reason.partition(" changed: ")[0]

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import replace
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.exchange import aside
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.children import aside
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
     Unfinished,
