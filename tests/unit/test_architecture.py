@@ -42,6 +42,8 @@ PURE = ("_errors", "_model", "_render", "_plan", "_diagnose", "_compare")
 # What the pure core may use of the standard library: nothing that reaches out of the process.
 PURE_LIBRARY = {
     "base64",
+    # Of it, what makes numbers of a date; `datetime` and `time` know what time it is.
+    "calendar",
     "collections",
     "dataclasses",
     "functools",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import time
 import typing as t
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from .._errors import HostError, ModelError
 from .._host.credentials import installed_credentials
@@ -24,13 +24,16 @@ from .._host.vici_message import ChildState, IkeState
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
+from .._plan.authorities import told
 from .._plan.drift import drift_of_files, drift_of_host
 from .._plan.observed import DaemonState, NetworkState, Observed
 from .._plan.plan import Difference
 from .._plan.planner import Scope
-from .._plan.trust import disclosed, open_connections
+from .._plan.trust import bad_certificates, disclosed, open_connections
 from .._render.artefacts import (
+    CREDENTIAL_DIRS,
     Artefacts,
+    File,
     advanced_path,
     artefacts,
     bypass_path,
@@ -39,6 +42,7 @@ from .._render.artefacts import (
 )
 from .._render.pem import Certificate, certificate
 from .._render.strongswan_conf import LIBIPSEC
+from .._render.validity import validity
 from .edit import Params
 from .reasons import add_reasons
 from .status import DOWN, UP, phase1_state, phase2_state
@@ -88,6 +92,8 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
     warnings += disclosed(seen.observed.files.values())
     paths = {item.file.path for item in files}
     warnings += open_connections(seen.wanted, seen.daemon, paths)
+    warnings += told(seen.daemon.remembered)
+    warnings += bad_certificates(seen.wanted, paths, seen.now)
     try:
         add_reasons(host, seen.pid, zip(connections, phase1))
     except HostError as error:
@@ -269,19 +275,29 @@ def _certificates(seen: Seen, connection: IkeConnection) -> list[Facts]:
     if connection.authentication != "pubkey":
         return []
     parts = seen.wanted.swanctl[connection_path(connection.name)]
-    contents = {file.path: file.data for file in parts.extra_files}
+    first = credential_paths(connection)
     found = []
-    for option, path in credential_paths(connection).items():
-        if option != "private_key":
-            known = certificate(contents.get(path, b""))
-            found.append({"option": option, "file": path, **_dates(known)})
+    for option in ("certificate", "ca"):
+        directory = f"{CREDENTIAL_DIRS[option]}/"
+        copies = [item for item in parts.extra_files if item.path.startswith(directory)]
+        for file in copies or [File(first[option], b"")]:
+            known = certificate(file.data)
+            found.append({"option": option, "file": file.path, **_told(known, seen.now)})
     return found
 
 
-def _dates(known: Certificate | None) -> Facts:
+def _told(known: Certificate | None, now: float) -> Facts:
+    if known is None:
+        return dict.fromkeys(
+            ("subject", "issuer", "identities", "not_before", "not_after", "validity")
+        )
     return {
-        item.name: getattr(known, item.name) if known is not None else None
-        for item in fields(Certificate)
+        "subject": str(known.subject),
+        "issuer": str(known.issuer),
+        "identities": list(dict.fromkeys(map(str, known.identities))),
+        "not_before": known.not_before,
+        "not_after": known.not_after,
+        "validity": validity(known, now),
     }
 
 

@@ -14,6 +14,7 @@ from functools import cached_property
 
 from .._render.artefacts import File
 from .._render.blocks import Block
+from .._render.pem import Certificate
 from .._render.routes import Route
 
 
@@ -57,6 +58,11 @@ class DaemonState:
     policies: frozenset[tuple[str, str]] | None = None
     # The ids of the private keys.
     keys: frozenset[str] = frozenset()
+    # The certificates of CAs, in DER, and which of them no file has; None where nobody looked.
+    cas: frozenset[bytes] | None = None
+    remembered: tuple[Certificate, ...] = ()
+    # The subjects of the CAs in sections `authorities`, by name of the section.
+    authorities: t.Mapping[str, str] = field(default_factory=dict)
     unfinished: Unfinished = NOTHING
     # IKE SAs that go on with the values of a configuration that was replaced since.
     pending: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -103,3 +109,5 @@ class Observed:
     # All that the collection made, whichever network they were made for.
     routes: tuple[Route, ...] = ()
     blocks: frozenset[Block] = frozenset()
+    # Copies of certificates that no file under conf.d names, by the path of the file that would.
+    strays: t.Mapping[str, tuple[File, ...]] = field(default_factory=dict)
