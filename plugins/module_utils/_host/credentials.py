@@ -46,14 +46,15 @@ def installed_credentials(files: Files, gateway: Gateway) -> dict[str, Credentia
     A phase 1 whose copies are not all there is left out: its own module installs them again.
     """
     found = {
-        connection.name: _installed(files, connection)
+        connection.name: installed(files, connection)
         for connection in gateway.connections.values()
         if connection.authentication == "pubkey"
     }
     return {name: pem for name, pem in found.items() if pem is not None}
 
 
-def _installed(files: Files, connection: IkeConnection) -> Credentials | None:
+def installed(files: Files, connection: IkeConnection) -> Credentials | None:
+    """Those of one phase 1; None where they are not all there."""
     found = {option: _copies(files, paths) for option, paths in copies(files, connection).items()}
     if not all(found.values()):
         return None
