@@ -231,7 +231,10 @@ def _answering(attempt: Attempt) -> Finding:
     """We were to be called: our log is that of a responder."""
     seen = next(_signs(PEER_SIGNS, attempt.ours), None)
     if seen is None:
-        return _finding(attempt, "nobody_called", ())
+        # A caller that refuses our certificate says no more than that.
+        faults = _faults(attempt) if attempt.ours else []
+        code = faults[0] if faults else "nobody_called"
+        return _finding(attempt, code, _told(OURS, attempt.ours[-_LAST_WORDS:] if faults else ()))
     code = _classified(seen)
     known = _known(attempt, seen, OURS)
     return replace(

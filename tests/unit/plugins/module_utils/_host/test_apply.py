@@ -229,8 +229,8 @@ class TestKeys:
             try_out(host, Plan((steps.LoadKey(self.PEM, "two"),)))
         assert raised.value.operation == f"try private key {KEY} in the IKE daemon"
         assert raised.value.detail == (
-            "it does not belong to the certificate, which is the first one of its file; nothing was "
-            "changed"
+            "it does not belong to the certificate, which is the first one of its file; nothing "
+            "was changed"
         )
         assert host.vici.private == {}
 
