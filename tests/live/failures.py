@@ -72,6 +72,21 @@ swanctl --initiate --child net --timeout 5
 rm /etc/swanctl/old.conf
 swanctl --load-all --noprompt
 """
+# The caller's connection with an identity that its certificate does not hold, which the module
+# refuses.
+UNHELD = python(
+    "c = next(iter(s.list_conns()))['site-b']; "
+    "pem = lambda kind: [open('/etc/swanctl/' + kind + '/tunnelwright.site-b.pem', 'rb').read()]; "
+    "s.request('load-conn', {{'site-b': {{'version': c['version'].decode()[-1], "
+    "'remote_addrs': ['{peer}'], 'proposals': ['aes256-sha256-modp2048'], "
+    "'local': {{'auth': 'pubkey', 'id': 'wrong.example', 'certs': pem('x509')}}, "
+    "'remote': {{'auth': 'pubkey', 'id': 'peer.example', 'cacerts': pem('x509ca')}}, "
+    "'children': {{'net': {{'esp_proposals': ['aes256-sha256-modp2048'], "
+    "'local_ts': ['10.1.0.0/24'], 'remote_ts': ['10.2.0.0/24']}}}}}}}})"
+)
+NO_KEY = python("[s.request('unload-key', {{'id': key}}) for key in s.request('get-keys')['keys']]")
+
+
 NOTHING_LOST = "nft delete table inet lossy"
 
 
@@ -97,8 +112,13 @@ class Failure:
     mend_caller: str = ""
     mend_peer: str = ""
     options: Options = field(default_factory=dict)
-    # With certificates, and what of them the peer has, see `PKI`.
+    # With certificates, and what of them the peer knows besides its own, see `PKI`.
     certified: tuple[str, ...] = ()
+    # The certificates of each side, its own first.
+    ours: tuple[str, ...] = ("first",)
+    theirs: tuple[str, ...] = ("peer",)
+    # What the files of the caller tell without any log, see `own_certificate.py`.
+    faults: tuple[str, ...] = ()
     # Does not happen where the peer has another release.
     peer: str = ""
     # The side whose kernel is taken to have ESP, and has not.
@@ -362,6 +382,7 @@ REACHING = (
     ),
 )
 
+
 STRICT = {"auth": "pubkey", "id": "gw.example", "revocation": "strict"}
 CERTIFICATES = (
     Failure("certificates in order", "", certified=("ca.pem",)),
@@ -373,6 +394,95 @@ CERTIFICATES = (
         conn={"remote": STRICT},
     ),
     Failure("CA unknown to the peer", "our_certificate_untrusted", certified=("nothing",)),
+    *_versions("another CA at the peer", "our_certificate_untrusted", certified=("other-ca.pem",)),
+    *_versions(
+        "identity not in our certificate",
+        "our_certificate_lacks_identity",
+        v1="private_key_missing",
+        certified=("ca.pem",),
+        conn={"remote": {"auth": "pubkey", "id": WRONG}},
+        # The module refuses it.
+        at_caller=UNHELD,
+    ),
+    *_versions(
+        "identity not in the certificate of the peer",
+        "peer_certificate_lacks_identity",
+        v1="private_key_missing_at_peer",
+        certified=("ca.pem",),
+        phase1={"peer_identifier": WRONG},
+        conn={"local": {"auth": "pubkey", "id": WRONG}},
+    ),
+    *_versions(
+        "no certificate of the peer",
+        "peer_certificate_missing",
+        certified=("ca.pem",),
+        conn={"send_cert": "never"},
+    ),
+    *_versions(
+        "our certificate expired",
+        "our_certificate_expired",
+        certified=("ca.pem",),
+        ours=("expired",),
+        faults=("our_certificate_expired",),
+    ),
+    Failure(
+        "our certificate not valid yet",
+        "our_certificate_expired",
+        certified=("ca.pem",),
+        ours=("early",),
+        faults=("our_certificate_expired",),
+    ),
+    *_versions(
+        "certificate of the peer expired",
+        "peer_certificate_expired",
+        certified=("ca.pem",),
+        theirs=("peer-expired",),
+    ),
+    *_versions(
+        "an intermediate CA of ours expired",
+        "our_certificate_issuer_expired",
+        certified=("ca.pem",),
+        ours=("deep", "middle-expired"),
+        faults=("our_certificate_issuer_expired",),
+    ),
+    *_versions(
+        "an intermediate CA of the peer expired",
+        "peer_certificate_issuer_expired",
+        certified=("ca.pem",),
+        theirs=("peer-deep", "middle-expired"),
+    ),
+    *_versions(
+        "an intermediate CA that we do not send",
+        "our_certificate_incomplete",
+        certified=("ca.pem",),
+        ours=("deep",),
+        faults=("our_certificate_incomplete",),
+    ),
+    *_versions(
+        "an intermediate CA that the peer does not send",
+        "peer_certificate_untrusted",
+        certified=("ca.pem",),
+        theirs=("peer-deep",),
+    ),
+    *_versions(
+        "whole chains of both sides",
+        "",
+        certified=("ca.pem",),
+        ours=("deep", "middle"),
+        theirs=("peer-deep", "middle"),
+    ),
+    *_versions(
+        "no private key at the caller",
+        "private_key_missing",
+        certified=("ca.pem",),
+        at_caller=NO_KEY,
+    ),
+    *_versions(
+        "no private key at the peer",
+        "private_key_missing_at_peer",
+        certified=("ca.pem",),
+        at_peer=NO_KEY,
+    ),
     Failure(
         "certificate against PSK",
         "authentication_mismatch",

@@ -34,13 +34,14 @@ with_ca() { openssl ca -config ca.conf -keyfile ca.key -cert ca.pem "$@"; }
 with_ca -revoke first.pem
 with_ca -gencrl -out revoked.crl
 """
+CA = {"type": "X509", "flag": "CA"}
 # Apart from that of the rig, which other tests of the same run go on with.
 PKI = "/root/pki-explained"
 CERTIFIED = {
     "authentication": "pubkey",
     "psk": None,
-    "certificate": f"{PKI}/first.pem",
-    "private_key": f"{PKI}/first.key",
+    "certificate": f"{PKI}/bundle.pem",
+    "private_key": f"{PKI}/bundle.key",
     "ca": f"{PKI}/ca.pem",
     "identifier": "gw.example",
     "peer_identifier": "peer.example",
@@ -93,7 +94,8 @@ class Pair:
             host.wipe()
             self.network(host)
         script = f"mkdir -p {PKI}; cd {PKI}; rm -f *; exec 2>&1; . /dev/stdin"
-        self.caller.sh(script, (HERE / "pki.sh").read_text() + CRLS)
+        made = [(HERE / name).read_text() for name in ("pki.sh", "chains.sh")]
+        self.caller.sh(script, "\n".join([*made, CRLS]))
 
     def network(self, host: Host, **options: t.Any) -> None:
         number = 1 if host is self.caller else 2
@@ -107,6 +109,11 @@ class Pair:
             host.ask("kernel", esp=True)
             self.network(host, dataplane="kernel")
         kind = CERTIFIED if failure.certified else {}
+        if failure.certified:
+            pems = " ".join(f"{name}.pem" for name in failure.ours)
+            self.caller.sh(
+                f"cd {PKI}; cat {pems} >bundle.pem; cat {failure.ours[0]}.key >bundle.key"
+            )
         phase1 = filled({**PHASE1_OPTIONS, **kind, **failure.phase1}, self.names)
         self.caller.apply("ipsec_phase1", phase1)
         self.caller.apply("ipsec_phase2", filled({**PHASE2_OPTIONS, **failure.phase2}, self.names))
@@ -123,21 +130,21 @@ class Pair:
 
     def _certify(self, failure: Failure) -> None:
         """The peer has a certificate of its own, and those others that it is to have."""
-        pem = {
-            name: self.caller.sh(f"cat {PKI}/{name}")
-            for name in ("peer.pem", "peer.key", "ca.pem", "revoked.crl")
-        }
-        self.peer.vici("load-key", {"type": "any", "data": pem["peer.key"]})
-        if "ca.pem" in failure.certified:
-            self.peer.vici("load-cert", {"type": "X509", "flag": "CA", "data": pem["ca.pem"]})
-        if "revoked.crl" in failure.certified:
-            self.peer.vici("load-cert", {"type": "X509_CRL", "data": pem["revoked.crl"]})
+        own = [self.caller.sh(f"cat {PKI}/{name}.pem") for name in failure.theirs]
+        key = self.caller.sh(f"cat {PKI}/{failure.theirs[0]}.key")
+        self.peer.vici("load-key", {"type": "any", "data": key})
+        for name in failure.certified:
+            if name != "nothing":
+                kind = {"type": "X509_CRL"} if name.endswith("crl") else CA
+                data = self.caller.sh(f"cat {PKI}/{name}")
+                self.peer.vici("load-cert", {**kind, "data": data})
+        local = {"auth": "pubkey", "id": "peer.example", "certs": own}
         ends = {
-            "local": {"auth": "pubkey", "id": "peer.example", "certs": [pem["peer.pem"]]},
             "remote": {"auth": "pubkey", "id": "gw.example"},
+            **failure.conn,
+            "local": {**local, **failure.conn.get("local", {})},
         }
-        conn = {**filled(connection(failure), self.names), **ends, **failure.conn}
-        self.peer.vici("load-conn", {"us": conn})
+        self.peer.vici("load-conn", {"us": {**filled(connection(failure), self.names), **ends}})
 
     def clear(self, failure: Failure) -> None:
         for host, script in ((self.caller, failure.mend_caller), (self.peer, failure.mend_peer)):
@@ -145,9 +152,10 @@ class Pair:
                 host.sh(filled(script, self.names))
         self.caller.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
         self.peer.ask("request", command="unload-conn", message={"name": "us"})
-        self.peer.vici("clear-creds")
-        self.peer.vici("flush-certs")
         for host in (self.caller, self.peer):
+            # A CA stays when its connection goes.
+            host.vici("clear-creds")
+            host.vici("flush-certs")
             for sa in host.ask("sas")["sas"]:
                 message = {"ike-id": sa["uniqueid"], "force": "yes", "timeout": "1000"}
                 host.ask("request", command="terminate", message=message)

@@ -113,6 +113,7 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
             # Those on which it depends which candidates there are.
             "options": {key: failure.phase1[key] for key in KINDS if key in failure.phase1},
             "certified": bool(failure.certified),
+            "faults": list(failure.faults),
             "rekeyed": bool(failure.options.get("check_rekey")),
             **logs,
         },
@@ -196,8 +197,8 @@ def test_what_befalls_a_tunnel_later_is_explained(
         "alone": told[0] if seen else UNSEEN,
         "both": told[1] if seen else _explained(failure, packets, logs["theirs"]),
     }
-    recorded = {"fails": seen, "options": {}, "certified": False, "rekeyed": False, **logs}
-    cards.append({**card, "recorded": recorded})
+    recorded = {"fails": seen, "options": {}, "certified": False, "faults": [], "rekeyed": False}
+    cards.append({**card, "recorded": {**recorded, **logs}})
     assert card["both"]["verdict"] == "named", json.dumps({**card, **logs}, indent=1)
     assert card["alone"]["verdict"] in ("named", "unseen"), json.dumps({**card, **logs}, indent=1)
 

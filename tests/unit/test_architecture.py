@@ -43,6 +43,8 @@ PURE = ("_errors", "_model", "_render", "_plan", "_diagnose", "_compare")
 PURE_LIBRARY = {
     "base64",
     "bisect",
+    # Of it, what makes numbers of a date; `datetime` and `time` know what time it is.
+    "calendar",
     "collections",
     "dataclasses",
     "functools",

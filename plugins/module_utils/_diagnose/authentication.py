@@ -72,6 +72,24 @@ AUTHENTICATION = (
         aspect="peer_identity",
     ),
     Cause(
+        "private_key_missing",
+        "This side has no private key for the identity that it is asked for, or calls itself.",
+        of_ours("ipsec_phase1 private_key", "ipsec_phase1 identifier"),
+        "Run the task of the phase 1 again, which loads the key. With IKEv1 the identifier must be "
+        "in the certificate, too.",
+        aspect="identity",
+        only="pubkey",
+    ),
+    Cause(
+        "private_key_missing_at_peer",
+        "The peer has no private key for the identity that it is asked for, or calls itself.",
+        of_theirs("ipsec_phase1 private_key", "ipsec_phase1 identifier"),
+        "Load the key on the peer. With IKEv1 its identity must be in its certificate, too.",
+        look_for="no private key found for '<peer>'; with a kind of key before the word private",
+        aspect="peer_identity",
+        only="pubkey",
+    ),
+    Cause(
         "authentication_mismatch",
         "The peer wants another kind of authentication of us.",
         both("ipsec_phase1 authentication"),
@@ -100,56 +118,4 @@ AUTHENTICATION = (
         aspect="negotiation_mode",
         only="ikev1",
     ),
-)
-
-# What may be wrong with a certificate, what to do, and what the side that refuses it logs.
-CERTIFICATE_FAULTS = (
-    (
-        "revoked",
-        "was revoked",
-        "Issue a new certificate, and load it on the side whose certificate it is.",
-        "certificate was revoked on ...",
-    ),
-    (
-        "status_unknown",
-        "can't be checked for revocation, and must be",
-        "Make the CRL or the OCSP server reachable, or relax strict_crl.",
-        "constraint check failed: RULE_CRL_VALIDATION is ..., but requires at least ...",
-    ),
-    (
-        "expired",
-        "is expired, or not valid yet",
-        "Renew it. If it is in date, look at the clocks of both sides.",
-        "certificate invalid (valid from ... to ...)",
-    ),
-    (
-        "untrusted",
-        "was not issued by a CA that is trusted there",
-        "Load the CA of this certificate on the side that refuses it.",
-        "no trusted ... public key found for '<identity>', or no issuer certificate found",
-    ),
-)
-
-CERTIFICATES = tuple(
-    cause
-    for fault, what, remedy, line in CERTIFICATE_FAULTS
-    for cause in (
-        Cause(
-            f"peer_certificate_{fault}",
-            f"The certificate of the peer {what}.",
-            (*of_theirs("ipsec_phase1 certificate"), *of_ours("ipsec_phase1 ca")),
-            remedy,
-            aspect="peer_identity",
-            only="pubkey",
-        ),
-        Cause(
-            f"our_certificate_{fault}",
-            f"Our certificate {what}, says the peer.",
-            (*of_ours("ipsec_phase1 certificate"), *of_theirs("ipsec_phase1 ca")),
-            remedy,
-            look_for=line,
-            aspect="identity",
-            only="pubkey",
-        ),
-    )
 )

@@ -13,8 +13,9 @@ with the line of the peer's log that would prove it. ``code`` is what programs r
 
 from __future__ import annotations
 
-from .authentication import AUTHENTICATION, CERTIFICATE_FAULTS, CERTIFICATES
+from .authentication import AUTHENTICATION
 from .cause import Cause, both, of_ours, of_theirs
+from .certificates import CERTIFICATE_FAULTS, CERTIFICATES
 from .negotiation import PHASE1, PHASE2
 from .reaching import REACHING
 from .refusals import REFUSALS
@@ -104,6 +105,7 @@ MIRRORED = {
     "our_identity_unknown": "peer_identity_mismatch",
     "peer_kernel_refuses_sa": "kernel_refuses_sa",
     "peer_kernel_refuses_policy": "kernel_refuses_policy",
+    "private_key_missing_at_peer": "private_key_missing",
     **{
         f"our_certificate_{fault}": f"peer_certificate_{fault}"
         for fault, *_rest in CERTIFICATE_FAULTS

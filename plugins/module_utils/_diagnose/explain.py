@@ -23,7 +23,7 @@ from .._model.secret import MASK
 from . import peer_log, proposals
 from .cause import OURS, THEIRS, Cause
 from .causes import CAUSES, MIRRORED
-from .known import of_our_side
+from .known import OwnCertificate, of_our_side
 from .signs import OUR_SIGNS, PEER_SIGNS, Sign
 
 # Of a log without a sign.
@@ -49,6 +49,7 @@ class Attempt:
     called: bool = True
     rekeyed: bool = False
     seen: str = ""
+    own: OwnCertificate | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Finding:
     theirs: str = ""
     evidence: tuple[str, ...] = ()
     detail: str = ""
+    own: OwnCertificate | None = None
 
     @property
     def candidates(self) -> tuple[Cause, ...]:
@@ -93,9 +95,13 @@ class Finding:
             "cause": cause.code,
             "explanation": cause.explanation,
             "where": _places(cause),
-            "ours": of_our_side(cause.aspect, self.connection, self.child) or None,
+            "ours": self._ours_of(cause) or None,
             "look_for": cause.look_for,
         }
+
+    def _ours_of(self, cause: Cause) -> str:
+        fault = self.own.faults.get(cause.code) if self.own else None
+        return fault or of_our_side(cause.aspect, self.connection, self.child, self.own)
 
     def __str__(self) -> str:
         name = self.connection.name + (f"/{self.child.name}" if self.child else "")
@@ -118,10 +124,10 @@ class _Seen:
 
 def explain(attempt: Attempt) -> Finding:
     """The cause, as far as the logs tell it."""
-    finding = _explained(attempt)
+    finding = replace(_explained(attempt), own=attempt.own)
     return replace(
         finding,
-        ours=finding.ours or of_our_side(finding.cause.aspect, attempt.connection, attempt.child),
+        ours=finding.ours or finding._ours_of(finding.cause),
         evidence=_masked(finding.evidence, attempt.connection),
     )
 
@@ -136,12 +142,12 @@ def _explained(attempt: Attempt) -> Finding:
         ours = peer_log.about_child(ours, attempt.child.name)
     here = next(_signs(OUR_SIGNS, ours), None)
     if here is not None and not CAUSES[here.code].candidates:
-        return _known(attempt, here, OURS)
+        return _of_certificate(attempt, _known(attempt, here, OURS))
     theirs = peer_log.about_us(attempt.theirs or (), attempt.ours)
     if here is None:
         there = next(_signs(PEER_SIGNS, theirs), None)
         if there is not None:
-            return _known(attempt, there, THEIRS)
+            return _of_certificate(attempt, _known(attempt, there, THEIRS))
         return _finding(attempt, "not_established", _told(OURS, ours[-_LAST_WORDS:]))
     code = "peer_refused_rekeying" if _at_rekeying(attempt, here) else here.code
     here = replace(here, code=code)
@@ -157,8 +163,11 @@ def _behind(attempt: Attempt, here: _Seen, theirs: tuple[str, ...]) -> Finding:
     possible = _possible(here.code)
     for there in _signs(PEER_SIGNS, theirs):
         if _classified(there) in possible:
-            known = _known(attempt, there, THEIRS)
+            known = _of_certificate(attempt, _known(attempt, there, THEIRS))
             return replace(known, evidence=_told(OURS, here.lines) + known.evidence)
+    for code in _faults(attempt):
+        if code in possible:
+            return _finding(attempt, code, _told(OURS, here.lines))
     if attempt.theirs is not None and here.code.startswith("no_answer"):
         return _silence(attempt, here, theirs)
     return _finding(attempt, here.code, _told(OURS, here.lines))
@@ -169,6 +178,31 @@ def _possible(code: str) -> set[str]:
     if code.startswith("no_answer_"):
         return {*CAUSES} - {"replaced_by_same_identity"}
     return {*CAUSES[code].candidates}
+
+
+# What is wrong with our own certificate, so that any peer refuses it.
+_CERTAIN = (
+    "our_certificate_expired",
+    "our_certificate_issuer_expired",
+    "our_certificate_lacks_identity",
+)
+# And what it means where a log names something that it may be.
+_SHARPER = {
+    "private_key_missing": "our_certificate_lacks_identity",
+    "our_certificate_untrusted": "our_certificate_incomplete",
+}
+
+
+def _faults(attempt: Attempt) -> list[str]:
+    return [code for code in _CERTAIN if attempt.own and code in attempt.own.faults]
+
+
+def _of_certificate(attempt: Attempt, finding: Finding) -> Finding:
+    """With what the file of our own certificate tells."""
+    code = _SHARPER.get(finding.cause.code, "")
+    if attempt.own is None or code not in attempt.own.faults:
+        return finding
+    return replace(finding, cause=CAUSES[code], ours=attempt.own.faults[code])
 
 
 def _silence(attempt: Attempt, here: _Seen, theirs: tuple[str, ...]) -> Finding:
@@ -197,7 +231,10 @@ def _answering(attempt: Attempt) -> Finding:
     """We were to be called: our log is that of a responder."""
     seen = next(_signs(PEER_SIGNS, attempt.ours), None)
     if seen is None:
-        return _finding(attempt, "nobody_called", ())
+        # A caller that refuses our certificate says no more than that.
+        faults = _faults(attempt) if attempt.ours else []
+        code = faults[0] if faults else "nobody_called"
+        return _finding(attempt, code, _told(OURS, attempt.ours[-_LAST_WORDS:] if faults else ()))
     code = _classified(seen)
     known = _known(attempt, seen, OURS)
     return replace(
@@ -213,6 +250,8 @@ def _known(attempt: Attempt, seen: _Seen, side: str) -> Finding:
     if "named" in groups:
         # Of a search by address and identity.
         ours, theirs = _searched(groups)
+    elif "subject" in groups:
+        ours, theirs = _certified(attempt, code, groups)
     detail = ""
     if side == THEIRS and code.endswith("_proposal_mismatch") and ours and theirs:
         kinds = proposals.differences(ours, theirs)
@@ -232,6 +271,17 @@ def _searched(groups: t.Mapping[str, str]) -> tuple[str, str]:
     asked = groups.get("asked")
     ours = f"{groups['named']}, calling {asked}" if asked else groups["named"]
     return ours, ""
+
+
+def _certified(attempt: Attempt, code: str, groups: t.Mapping[str, str]) -> tuple[str, str]:
+    """Whose certificate it was, and what does not fit it; of the peer's the log tells no more."""
+    subject = groups["subject"]
+    told = f"{subject}, issued by {groups['issuer']}" if "issuer" in groups else ""
+    if not told:
+        holds = attempt.own.holds if attempt.own and code.startswith("our_") else ""
+        told = f"{groups['identity']}; the certificate "
+        told += f"holds {holds}" if holds else f"is that of {subject}"
+    return (told, "") if code.startswith("our_") else ("", told)
 
 
 def _classified(seen: _Seen) -> str:
@@ -267,6 +317,8 @@ def _seen(sign: Sign, lines: t.Sequence[str]) -> _Seen | None:
 def _span(sign: Sign, lines: t.Sequence[str]) -> range:
     """The places where the sign counts, the last one first."""
     begin = _first(sign.after, lines) + 1 if sign.after else 0
+    if sign.overtaken:
+        begin = max(begin, _last(sign.overtaken, lines))
     end = _first(sign.before, lines) + 1 if sign.before else len(lines)
     return range(min(end, len(lines)) - 1, begin - 1, -1)
 
@@ -274,6 +326,11 @@ def _span(sign: Sign, lines: t.Sequence[str]) -> range:
 def _first(pattern: t.Pattern[str], lines: t.Sequence[str]) -> int:
     """The place of the first line that matches; behind the last one if there is none."""
     return next((at for at, line in enumerate(lines) if pattern.search(line)), len(lines))
+
+
+def _last(pattern: t.Pattern[str], lines: t.Sequence[str]) -> int:
+    """The place of the last line that matches; 0 if there is none."""
+    return next((at for at in range(len(lines) - 1, -1, -1) if pattern.search(lines[at])), 0)
 
 
 def _with_context(sign: Sign, lines: t.Sequence[str], at: int, match: t.Match[str]) -> _Seen | None:
@@ -286,6 +343,9 @@ def _with_context(sign: Sign, lines: t.Sequence[str], at: int, match: t.Match[st
             groups.update(_groups(pattern.search(lines[place])))
         elif pattern.groups or sign.code == "no_answer_on_4500":
             return None
+    between = lines[max(found, default=0) : at]
+    if sign.without and any(map(sign.without.search, between)):
+        return None
     groups.update(_groups(match))
     places_in_order = sorted({*found, at})
     return _Seen(sign.code, tuple(lines[place] for place in places_in_order), groups)

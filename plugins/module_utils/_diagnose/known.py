@@ -8,12 +8,30 @@
 
 from __future__ import annotations
 
+import typing as t
+from dataclasses import dataclass, field
+
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 
 
-def of_our_side(aspect: str, connection: IkeConnection, child: ChildSa | None) -> str:
+@dataclass(frozen=True)
+class OwnCertificate:
+    """Our own certificate: what it ``holds``, and what is wrong with it, by code of the cause."""
+
+    subject: str = ""
+    holds: str = ""
+    faults: t.Mapping[str, str] = field(default_factory=dict)
+
+
+def of_our_side(
+    aspect: str,
+    connection: IkeConnection,
+    child: ChildSa | None,
+    own: OwnCertificate | None = None,
+) -> str:
     """Empty for an aspect of a phase 2 where none is meant."""
+    certificate = f"; the certificate holds {own.holds}" if own and own.holds else ""
     values = {
         "": "",
         "gateway": connection.remote_gateway,
@@ -22,9 +40,10 @@ def of_our_side(aspect: str, connection: IkeConnection, child: ChildSa | None) -
         "authentication": connection.authentication,
         "negotiation_mode": connection.negotiation_mode,
         "behavior": connection.connection_behavior,
-        "identity": _own_identity(connection),
+        "identity": _own_identity(connection, own),
+        "certificate": f"{_own_identity(connection, own)}{certificate}",
         "peer_identity": connection.peer_identity,
-        "identities": f"{_own_identity(connection)} to {connection.peer_identity}",
+        "identities": f"{_own_identity(connection, own)} to {connection.peer_identity}",
         "ike_proposals": ", ".join(item.keyword() for item in connection.encryption),
     }
     if child is not None:
@@ -45,5 +64,9 @@ def selectors(child: ChildSa) -> str:
     return f"{local} to {remote}"
 
 
-def _own_identity(connection: IkeConnection) -> str:
-    return connection.identifier or connection.local_address or "the address in use"
+def _own_identity(connection: IkeConnection, own: OwnCertificate | None) -> str:
+    if connection.identifier:
+        return connection.identifier
+    if connection.authentication == "pubkey":
+        return own.subject if own and own.subject else "the subject of the certificate"
+    return connection.local_address or "the address in use"

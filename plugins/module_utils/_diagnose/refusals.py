@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from .cause import Cause, both, of_theirs
+from .certificates import CERTIFICATE_FAULTS
 
 REFUSALS = (
     Cause(
@@ -31,10 +32,9 @@ REFUSALS = (
             "psk_missing_at_peer",
             "identities_unknown_to_peer",
             "our_identity_unknown",
-            "our_certificate_revoked",
-            "our_certificate_status_unknown",
-            "our_certificate_expired",
-            "our_certificate_untrusted",
+            *(f"our_certificate_{fault}" for fault, *_rest in CERTIFICATE_FAULTS),
+            "our_certificate_incomplete",
+            "private_key_missing_at_peer",
             "aggressive_mode_refused",
             "negotiation_mode_mismatch",
             "authentication_mismatch",

@@ -28,7 +28,8 @@ class Sign:
 
     Named groups ``ours`` and ``theirs`` are what each side has. ``context`` are lines before it
     that belong to it, and may have these groups too. It counts only after a line that matches
-    ``after``, before any that matches ``before``, and where nothing matches ``unless``.
+    ``after``, before any that matches ``before``, and where nothing matches ``unless``. It does not
+    where a line between its context and it matches ``without``, or a later one ``overtaken``.
     """
 
     pattern: _Pattern
@@ -37,6 +38,8 @@ class Sign:
     after: _Pattern | None = None
     before: _Pattern | None = None
     unless: _Pattern | None = None
+    without: _Pattern | None = None
+    overtaken: _Pattern | None = None
 
 
 def _sign(
@@ -46,14 +49,17 @@ def _sign(
     after: str = "",
     before: str = "",
     unless: str = "",
+    without: str = "",
+    overtaken: str = "",
 ) -> Sign:
     return Sign(
         re.compile(pattern),
         code,
         tuple(re.compile(item) for item in context),
-        re.compile(after) if after else None,
-        re.compile(before) if before else None,
-        re.compile(unless) if unless else None,
+        *(
+            re.compile(item) if item else None
+            for item in (after, before, unless, without, overtaken)
+        ),
     )
 
 
@@ -70,18 +76,35 @@ _UNDECRYPTABLE = (
 )
 
 # The side that verifies a certificate, and what it finds.
-_CERTIFICATE_SIGNS = (
-    (r"certificate was revoked on ", "revoked"),
-    (r"subject certificate invalid \(valid from ", "expired"),
-    (r"constraint check failed: RULE_(?:CRL|OCSP)_VALIDATION is ", "status_unknown"),
-    (r"no issuer certificate found for ", "untrusted"),
-    (r"no trusted \S+ public key found for ", "untrusted"),
-)
+_REFUSED = r"no trusted \S+ public key found for '(?P<identity>[^']*)'"
+_SENT = r'received end entity cert "(?P<subject>.*)"'
+_TRIED = r'using (?:trusted )?certificate "'
+_PARSED = r"parsed (?:IKE_AUTH|ID_PROT|AGGRESSIVE) "
+_UNISSUED = r'no issuer certificate found for "(?P<subject>.*)"'
+_ISSUED = r'using (?:un)?trusted (?:intermediate |ca )+certificate "'
+_ASKED = r"sending cert request for "
 
 
 def _certificates(whose: str) -> tuple[Sign, ...]:
-    return tuple(
-        _sign(pattern, f"{whose}_certificate_{fault}") for pattern, fault in _CERTIFICATE_SIGNS
+    def sign(pattern: str, fault: str, *context: str, after: str = "", without: str = "") -> Sign:
+        # What was tried before the certificate that is trusted may have failed.
+        trusted = r"authentication of '[^']*' with \S+ successful"
+        code = f"{whose}_certificate_{fault}"
+        return _sign(pattern, code, *context, after=after, without=without, overtaken=trusted)
+
+    return (
+        sign(r"certificate was revoked on ", "revoked"),
+        sign(r"subject certificate invalid \(valid from ", "expired", _TRIED),
+        sign(r"issuer certificate invalid \(valid from ", "issuer_expired", _ISSUED),
+        sign(r"constraint check failed: RULE_(?:CRL|OCSP)_VALIDATION is ", "status_unknown"),
+        # strongSwan tries those certificates alone that hold the identity.
+        sign(_REFUSED, "lacks_identity", _SENT, without=_TRIED),
+        # It asks for a certificate if it has a CA.
+        sign(_REFUSED, "missing", _PARSED, after=_ASKED, without=f"{_SENT}|{_TRIED}"),
+        sign(r"constraint check failed: peer not authenticated by CA ", "untrusted"),
+        sign(r'self-signed certificate ".*" is not trusted', "untrusted"),
+        sign(r'issuer is "(?P<issuer>.*)"', "untrusted", _UNISSUED),
+        sign(_REFUSED, "untrusted"),
     )
 
 
@@ -95,6 +118,7 @@ _KERNEL_POLICY = (
 # In the log of the side that has called.
 OUR_SIGNS: tuple[Sign, ...] = (
     _sign(rf"no shared key found for {_ID.format('ours')} - {_ID.format('theirs')}", "psk_missing"),
+    _sign(r"no (?:\S+ )?private key found for '(?P<ours>[^']*)'", "private_key_missing"),
     _sign(
         r"IDir '(?P<theirs>[^']*)' does not match to '(?P<ours>[^']*)'", "peer_identity_mismatch"
     ),
@@ -195,6 +219,7 @@ PEER_SIGNS: tuple[Sign, ...] = (
         rf"no shared key found for {_ID.format('theirs')} - {_ID.format('ours')}",
         "psk_missing_at_peer",
     ),
+    _sign(r"no (?:\S+ )?private key found for '(?P<theirs>[^']*)'", "private_key_missing_at_peer"),
     _sign(r"no IKE config found for \S+, sending NO_PROPOSAL_CHOSEN", "config_unknown_to_peer"),
     _sign(r"Aggressive Mode PSK disabled for security reasons", "aggressive_mode_refused"),
     _sign(

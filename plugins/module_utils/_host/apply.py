@@ -12,11 +12,10 @@ import contextlib
 import typing as t
 
 from .._errors import HostError
-from .._model.connection import RESERVED_PREFIX
 from .._plan import network_steps, steps
 from .._plan.children import aside
 from .._plan.in_force import InForce
-from .._plan.observed import NOTHING, DaemonState, Unfinished
+from .._plan.observed import NOTHING, Unfinished
 from .._plan.ownership import SecureDirectory
 from .._plan.plan import Plan
 from .._render.artefacts import KEY_DIR
@@ -27,9 +26,6 @@ from .journal import unfinished
 
 # What Linux makes an interface with that depends on no other.
 STANDARD_MTU = 1500
-
-# A connection of this name exists for the moment of a trial only.
-TRIAL = f"{RESERVED_PREFIX}trial"
 
 
 def apply(host: Host, plan: Plan, settled: Unfinished = NOTHING) -> list[str]:
@@ -104,58 +100,6 @@ def _carry_out(host: Host, plan: Plan, taken_back: t.Callable[[], None]) -> list
 
 _UNTOUCHED = "nothing was changed"
 _TAKEN_BACK = "what had been done was taken back"
-
-
-def try_out(host: Host, plan: Plan) -> None:
-    """Let the daemon judge every connection and key of the plan, before anything is touched."""
-    for step in plan.steps:
-        if isinstance(step, (steps.LoadConnection, steps.Supersede)):
-            _try_connection(host, step)
-        elif isinstance(step, steps.LoadKey):
-            _try_key(host, step)
-
-
-def _try_connection(host: Host, step: steps.LoadConnection | steps.Supersede) -> None:
-    """Under a throw-away name, with nothing that would start, trap or close."""
-    try:
-        host.vici.load_conn(TRIAL, trial_section(step.section))
-        host.vici.unload_conn(TRIAL)
-    except HostError as error:
-        operation = f"try connection {step.name} in the IKE daemon"
-        raise HostError(operation, f"{error.detail}; nothing was changed") from error
-
-
-def _try_key(host: Host, step: steps.LoadKey) -> None:
-    operation = f"try private key {step.file.path} in the IKE daemon"
-    known = host.vici.keys()
-    # The daemon may hold keys of others: only a note tells which one is on trial.
-    new = step.id not in known
-    trial = host.journal.trying(host.vici.pid, step.id) if new else contextlib.nullcontext()
-    try:
-        with trial:
-            key = host.vici.load_key(step.file.data)
-            if key not in known:
-                host.vici.unload_key(key)
-    except HostError as error:
-        raise HostError(operation, f"{error.detail}; nothing was changed") from error
-    if step.id and key != step.id:
-        raise HostError(operation, "it does not belong to the certificate; nothing was changed")
-
-
-def end_trials(host: Host, daemon: DaemonState) -> None:
-    """Those that a run was killed over, so that the daemon still has what it was to judge."""
-    if TRIAL in daemon.connections:
-        host.vici.unload_conn(TRIAL)
-    for key in daemon.unfinished.keys & daemon.keys:
-        host.vici.unload_key(key)
-    host.journal.end(Unfinished(keys=daemon.unfinished.keys))
-
-
-def trial_section(section: Section) -> Section:
-    """The connection without any action of its children."""
-    quiet = {"start_action": "none", "close_action": "none", "dpd_action": "clear"}
-    children = t.cast(t.Mapping[str, Section], section.get("children", {}))
-    return {**section, "children": {name: {**item, **quiet} for name, item in children.items()}}
 
 
 def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: HostError) -> str:

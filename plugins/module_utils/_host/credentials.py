@@ -8,13 +8,32 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import typing as t
 
 from .._errors import HostError, ModelError
 from .._model.connection import CREDENTIALS, IkeConnection
 from .._model.gateway import Gateway
 from .._render import pem_blocks
-from .._render.artefacts import Credentials, cleaned, credential_paths
+from .._render.artefacts import (
+    CREDENTIAL_DIRS,
+    Credentials,
+    cleaned,
+    connection_path,
+    credential_paths,
+)
+from .._render.bundle import (
+    Bundle,
+    Elsewhere,
+    check_authorities,
+    check_sizes,
+    own_chain,
+    without_others,
+)
+from .._render.pem import Certificate
+from .._render.records import copies_in
+from .certificates import loaded_at_start
 from .files import Files
 
 # More than a bundle of two hundred certificates has, in bytes.
@@ -27,32 +46,89 @@ def installed_credentials(files: Files, gateway: Gateway) -> dict[str, Credentia
     A phase 1 whose copies are not all there is left out: its own module installs them again.
     """
     found = {
-        connection.name: _installed(files, connection)
+        connection.name: installed(files, connection)
         for connection in gateway.connections.values()
         if connection.authentication == "pubkey"
     }
     return {name: pem for name, pem in found.items() if pem is not None}
 
 
-def _installed(files: Files, connection: IkeConnection) -> Credentials | None:
-    copies = {option: files.look(path) for option, path in credential_paths(connection).items()}
-    data = {option: cleaned(copy).data for option, copy in copies.items() if copy is not None}
-    return Credentials(**data) if all(data.get(option) for option in CREDENTIALS) else None
+def installed(files: Files, connection: IkeConnection) -> Credentials | None:
+    """Those of one phase 1; None where they are not all there."""
+    found = {option: _copies(files, paths) for option, paths in copies(files, connection).items()}
+    if not all(found.values()):
+        return None
+    own = without_others(found["certificate"], found["ca"])
+    return Credentials(own, found["private_key"][0], found["ca"])
+
+
+def copies(files: Files, connection: IkeConnection) -> dict[str, tuple[str, ...]]:
+    """Where the copies of a phase 1 lie by what its file says, by option."""
+    file = files.look(connection_path(connection.name))
+    names = copies_in(file.data.decode("utf-8", "replace")) if file is not None else {}
+    found = {}
+    for option, first in credential_paths(connection).items():
+        named = tuple(f"{CREDENTIAL_DIRS[option]}/{name}" for name in names.get(option, ()))
+        found[option] = named if all(map(_own(connection), named)) and named else (first,)
+    return found
+
+
+def _own(connection: IkeConnection) -> t.Callable[[str], object]:
+    """Whether a path is that of a copy of this phase 1."""
+    return re.compile(rf".*/tunnelwright\.{connection.name}(?:\.[0-9]+)?\.pem").fullmatch
+
+
+def _copies(files: Files, paths: t.Iterable[str]) -> tuple[bytes, ...]:
+    """Their contents; nothing where one of them is missing.
+
+    Version 0.1.0 copied a file with several certificates as it was.
+    """
+    contents: list[bytes] = []
+    for path in paths:
+        copy = files.look(path)
+        data = cleaned(copy).data if copy is not None else b""
+        if not data:
+            return ()
+        contents += pem_blocks.certificates(data) or [data]
+    return tuple(contents)
 
 
 def given_credentials(
     files: Files, connection: IkeConnection
 ) -> tuple[Credentials, tuple[str, ...]]:
-    """What is to be copied of the files that the options of a phase 1 name, and warnings.
+    """What is to be installed of the files that the options of a phase 1 name, and warnings.
 
-    Raises ModelError for a file of which nothing can be copied.
+    Raises ModelError for a file of which nothing can be copied, and for certificates that do not
+    fit the phase 1.
     """
-    data, warnings = {}, []
-    for option in CREDENTIALS:
-        given = _Given(option, str(getattr(connection, option)), f"phase 1 {connection.name}")
-        data[option] = given.take(files)
-        warnings += given.warnings
-    return Credentials(**data), tuple(warnings)
+    subject = f"phase 1 {connection.name}"
+    given = {
+        option: _Given(option, str(getattr(connection, option)), subject) for option in CREDENTIALS
+    }
+    data = {option: item.take(files) for option, item in given.items()}
+    own, peers = (
+        Bundle(subject, option, str(getattr(connection, option)), data[option])
+        for option in ("certificate", "ca")
+    )
+    check_sizes((own, peers))
+    elsewhere = _elsewhere(files, connection)
+    warnings = [text for item in given.values() for text in item.warnings]
+    warnings += check_authorities(peers, elsewhere)
+    chain, more = own_chain(own, connection.identifier, peers.known, elsewhere)
+    unique = tuple(dict.fromkeys(peers.pems))
+    return Credentials(chain, data["private_key"][0], unique), tuple(warnings + more)
+
+
+def _elsewhere(files: Files, connection: IkeConnection) -> Elsewhere:
+    """The CAs in files of others, which strongSwan loads when it starts."""
+    own = _own(connection)
+
+    @functools.cache
+    def found() -> tuple[Certificate, ...]:
+        known = loaded_at_start(files)
+        return tuple(item for path, item in known.items() if not own(path))
+
+    return found
 
 
 class _Given:
@@ -62,11 +138,11 @@ class _Given:
         self.warnings: list[str] = []
         self._option, self._path, self._subject = option, path, subject
 
-    def take(self, files: Files) -> bytes:
+    def take(self, files: Files) -> tuple[bytes, ...]:
         """The blocks that the option is about."""
         data = self._read(files)
         if self._option == "private_key":
-            return self._key(data)
+            return (self._key(data),)
         return self._certificates(data)
 
     def _read(self, files: Files) -> bytes:
@@ -80,7 +156,7 @@ class _Given:
             raise self._refused("is empty")
         return file.data
 
-    def _certificates(self, data: bytes) -> bytes:
+    def _certificates(self, data: bytes) -> tuple[bytes, ...]:
         found = [block for block in pem_blocks.blocks(data) if block.is_certificate]
         if not found:
             raise self._lacks("certificate", data)

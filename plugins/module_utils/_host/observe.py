@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from .._model.network import VpnNetwork
 from .._plan.observed import DaemonState, NetworkState, Observed
@@ -24,6 +25,7 @@ from .._render.artefacts import (
 )
 from .._render.nft_text import is_listed
 from .._render.strongswan_conf import LIBIPSEC
+from .certificates import remembered, strays
 from .host import Host
 from .link import LinkState
 from .nft import Nft, rules_in
@@ -42,19 +44,42 @@ def observe(
 
     ``daemon`` is what was seen of it already.
     """
+    stray = strays(host.files, before, after, scope.swanctl)
+    files = _files(host, {*files_in(before, after, scope), *CHECKPOINT_FILES})
+    files.update({file.path: file for found in stray.values() for file in found})
+    certified = daemon is not None or _certified(before, after, scope)
+    daemon = daemon if daemon is not None else daemon_state(host)
     return Observed(
-        _files(host, {*files_in(before, after, scope), *CHECKPOINT_FILES}),
+        files,
         {
             name: _network(host, parts)
             for name in scope.networks
             for parts in [after.networks.get(name) or before.networks.get(name)]
             if parts is not None
         },
-        daemon if daemon is not None else daemon_state(host),
+        _with_authorities(host, before, after, daemon) if certified else daemon,
         host.link.routes() if scope.networks else (),
         host.blocks.present() if scope.networks else frozenset(),
         host.files.directories(),
+        stray,
     )
+
+
+def _certified(before: Artefacts, after: Artefacts, scope: Scope) -> bool:
+    """Whether the scope has a phase 1 with certificates."""
+    found = (side.swanctl.get(path) for side in (before, after) for path in scope.swanctl)
+    return any(parts is not None and parts.credentials is not None for parts in found)
+
+
+def _with_authorities(
+    host: Host, before: Artefacts, after: Artefacts, daemon: DaemonState
+) -> DaemonState:
+    """The state of the daemon with the CAs that it knows."""
+    if not daemon.version:
+        return daemon
+    vici = host.vici
+    daemon = replace(daemon, cas=vici.ca_certificates(), authorities=vici.authorities())
+    return replace(daemon, remembered=remembered(host, before, after, daemon))
 
 
 def _files(host: Host, paths: t.Iterable[str]) -> dict[str, File]:

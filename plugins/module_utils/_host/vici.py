@@ -23,7 +23,7 @@ import sys
 import typing as t
 
 from .._errors import HostError
-from .vici_message import ChildState, IkeState, Message, PolicyState, decode, encode
+from .vici_message import ChildState, IkeState, Message, PolicyState, actions, decode, encoded
 from .vici_socket import NO_ANSWER, BoundedSocket, Silent, charon_socket
 
 try:
@@ -153,6 +153,21 @@ class Vici:
         answer = self._request("list the private keys", "get-keys")
         return frozenset(answer.get("keys", ()))
 
+    def authorities(self) -> dict[str, str]:
+        """The subject of the CA of each section ``authorities`` that is loaded, by its name."""
+        events = self._stream("list the authorities", "list-authorities", "list-authority", {})
+        return {key: item["cacert"] for event in events for key, item in event.items()}
+
+    def ca_certificates(self) -> frozenset[bytes]:
+        """The certificates of CAs, in DER: loaded ones, and those that peers have sent."""
+        message, operation = {"type": "X509", "flag": "CA"}, "list the CA certificates"
+        events = self._events(operation, "list-certs", "list-cert", message)
+        return frozenset(item["data"] for item in events if item["flag"] == b"CA")
+
+    def flush_certificates(self) -> None:
+        """Have what peers have sent forgotten. They send it again when it is needed."""
+        self._request("flush the certificates", "flush-certs", {"type": "X509"})
+
     # What is in force
 
     def sas(self, name: str | None = None) -> tuple[IkeState, ...]:
@@ -180,7 +195,7 @@ class Vici:
 
         Yet charon looks up the peer's name before it answers, once per action of each child.
         """
-        waits = LOOKUP_TIMEOUT * _actions(section)
+        waits = LOOKUP_TIMEOUT * actions(section)
         self._request(f"load connection {name}", "load-conn", {name: section}, waits=waits)
 
     def unload_conn(self, name: str) -> bool:
@@ -207,10 +222,15 @@ class Vici:
         """Unload a secret, if there is one of this id."""
         self._request(f"unload secret {id}", "unload-shared", {"id": id})
 
-    def load_cert(self, data: bytes, *, ca: bool) -> None:
-        """Load a certificate, PEM or DER. vici cannot unload a single certificate."""
-        message = {"type": "X509", "flag": "CA" if ca else "NONE", "data": data}
-        self._request("load a CA certificate" if ca else "load a certificate", "load-cert", message)
+    def try_authority(self, name: str, data: bytes) -> None:
+        """Have the certificate of a CA judged, PEM. It is trusted for the moment of it."""
+        operation = "load a CA certificate"
+        self._request(operation, "load-authority", {name: {"cacert": data}})
+        self.unload_authority(name)
+
+    def unload_authority(self, name: str) -> None:
+        """Forget a section ``authorities``, and its CA unless that is loaded otherwise, too."""
+        self._request(f"unload authority {name}", "unload-authority", {"name": name})
 
     def load_key(self, data: bytes) -> str:
         """Load an unencrypted private key, PEM or DER; its id, which depends on the key only."""
@@ -291,7 +311,7 @@ class Vici:
 
     def _terminate_ike(self, sa: IkeState, timeout: float) -> None:
         """With ``force``, charon waits for the peer, then does without and says that it failed."""
-        message = {"ike-id": sa.uniqueid, "force": "yes", "timeout": _milliseconds(timeout)}
+        message = {"ike-id": sa.uniqueid, "force": "yes", "timeout": str(round(timeout * 1000))}
         try:
             self._request(f"close the IKE SA of {sa.name}", "terminate", message, waits=timeout)
         except _Refused:
@@ -300,7 +320,7 @@ class Vici:
 
     def _terminate_child(self, sa: IkeState, child: ChildState, timeout: float) -> bool:
         """Whether it could be closed by itself."""
-        message = {"child-id": child.uniqueid, "timeout": _milliseconds(timeout)}
+        message = {"child-id": child.uniqueid, "timeout": str(round(timeout * 1000))}
         operation = f"close the Child SA {sa.name}/{child.name}"
         try:
             self._request(operation, "terminate", message, waits=timeout)
@@ -323,7 +343,7 @@ class Vici:
         waits: float = 0.0,
     ) -> dict[str, t.Any]:
         """The answer; ``waits`` is how many seconds the daemon was told that it may take."""
-        checked = _checked(operation, message or {})
+        checked = encoded(operation, message or {})
         with self._speaking(operation, waits):
             return decode(self._session.request(command, checked))
 
@@ -331,10 +351,15 @@ class Vici:
         self, operation: str, command: str, event: str, message: Message
     ) -> list[dict[str, t.Any]]:
         """The events that the daemon sends while it works on the command."""
-        checked = _checked(operation, message)
+        return [decode(item) for item in self._events(operation, command, event, message)]
+
+    def _events(
+        self, operation: str, command: str, event: str, message: Message
+    ) -> list[dict[str, t.Any]]:
+        """The same with the bytes that came."""
+        checked = encoded(operation, message)
         with self._speaking(operation):
-            events = self._session.streamed_request(command, event, checked)
-            return [decode(item) for item in events]
+            return list(self._session.streamed_request(command, event, checked))
 
     @contextlib.contextmanager
     def _speaking(self, operation: str, waits: float = 0.0) -> t.Iterator[None]:
@@ -361,26 +386,9 @@ class _Refused(HostError):
     """The daemon understood the command and said no."""
 
 
-def _checked(operation: str, message: Message) -> dict[str, t.Any]:
-    try:
-        return encode(message)
-    except ValueError as error:
-        raise HostError(operation, str(error)) from error
-
-
 def _reason(error: Exception) -> str:
     if isinstance(error, socket.timeout):
         return NO_ANSWER
     if isinstance(error, OSError):
         return f"the IKE daemon broke off: {error.strerror or error}"
     return f"the IKE daemon gave an answer that makes no sense: {error}"
-
-
-def _actions(section: Message) -> int:
-    """How many actions the children of a connection have at its start: ``trap|start`` are two."""
-    children = section.get("children", {}).values()
-    return sum(len(child.get("start_action", "").split("|")) for child in children)
-
-
-def _milliseconds(seconds: float) -> str:
-    return str(round(seconds * 1000))

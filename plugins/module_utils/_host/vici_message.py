@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._errors import HostError
 from .selectors import as_option
 
 # str, bytes, a list or tuple of these, or a nested mapping.
@@ -38,6 +39,14 @@ def encode(message: Message) -> dict[str, t.Any]:
     return _section(message, "")
 
 
+def encoded(operation: str, message: Message) -> dict[str, t.Any]:
+    """The same for an operation that can't be done with what does not fit. Raises HostError."""
+    try:
+        return encode(message)
+    except ValueError as error:
+        raise HostError(operation, str(error)) from error
+
+
 def decode(message: Message) -> dict[str, t.Any]:
     """What the library returned, with texts for bytes and tuples for lists.
 
@@ -48,6 +57,12 @@ def decode(message: Message) -> dict[str, t.Any]:
         key: value.decode(errors=_ERRORS) if isinstance(value, bytes) else _member(key, value)
         for key, value in message.items()
     }
+
+
+def actions(section: Message) -> int:
+    """How many actions the children of a connection have at its start: ``trap|start`` are two."""
+    children = section.get("children", {}).values()
+    return sum(len(child.get("start_action", "").split("|")) for child in children)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 # What inet_aton takes for a number, and so the resolver a name of these for an address.
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 _NFT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
-_PRINTABLE_ASCII = re.compile(r"[ -~]{1,255}")
+# strongSwan cuts an identity that is longer, and says nothing.
+_PRINTABLE_ASCII = re.compile(r"[ -~]{1,511}")
 # PEM files are copied, never parsed by a shell; this keeps them printable in messages.
 _PATH = re.compile(r"/[!-~ ]{1,1023}")
 
@@ -146,7 +147,7 @@ def identity(option: str, value: object) -> str:
         _PRINTABLE_ASCII,
         option,
         value,
-        "an address, FQDN, e-mail address or distinguished name of at most 255 ASCII characters",
+        "an address, FQDN, e-mail address or distinguished name of at most 511 ASCII characters",
     )
     if text != text.strip():
         raise ModelError(option, value, "has blanks at an end", "the identity without them")

@@ -12,6 +12,7 @@ strongSwan reads several values as any address, or as any identity. Only ``%any`
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from .._errors import ModelError
 from . import checks
@@ -74,7 +75,7 @@ def recorded_address(option: str, value: object) -> str:
 
 def own_identity(option: str, value: object) -> str:
     """The one identity that this gateway has."""
-    text = checks.identity(option, value)
+    text = _identity(option, value)
     if Identity.parse(text).wild:
         raise ModelError(
             option,
@@ -87,7 +88,7 @@ def own_identity(option: str, value: object) -> str:
 
 def peer_identity(option: str, value: object) -> str:
     """The identity of the peer, a pattern of several, or ``%any``."""
-    text = checks.identity(option, value)
+    text = _identity(option, value)
     if text != ANY and Identity.parse(text).kind == "any":
         raise ModelError(
             option,
@@ -96,3 +97,37 @@ def peer_identity(option: str, value: object) -> str:
             f"{ANY} if every peer that knows the psk is to be accepted, or one identity",
         )
     return text
+
+
+def _identity(option: str, value: object) -> str:
+    """An identity that strongSwan does not take for something else than it looks like."""
+    text = checks.identity(option, value)
+    why, legal = _misread(Identity.parse(text))
+    if why:
+        raise ModelError(option, value, why, legal)
+    return text
+
+
+def _misread(identity: Identity) -> tuple[str, str]:
+    """Why strongSwan does not take it for what is meant, and how to write that; or nothing."""
+    prefix, rest = identity.prefix
+    if prefix and rest.startswith("#") and not _HEXADECIMAL.fullmatch(rest):
+        return "has no hexadecimal digits after the #", "pairs of digits, such as keyid:#0a0b0c"
+    if prefix in ("address", "net", "range", "dn") and not rest.startswith("#"):
+        why = "is taken for bytes by strongSwan, because of its prefix"
+        return why, f"{rest}, without the prefix"
+    if prefix is None and identity.kind == "key" and "=" in identity.text:
+        why = "is taken for a key id by strongSwan, because it reads no distinguished name in it"
+        return why, f"{_NAMES}; email: or keyid: before what is no distinguished name"
+    if identity.name and any(_QUOTED.search(part.text) for part in identity.name.parts):
+        return "has quotes or backslashes, which strongSwan takes for parts of the name", _NAMES
+    return "", ""
+
+
+_HEXADECIMAL = re.compile("#(?:[0-9a-fA-F]{2}:?)+")
+# What other programs write around a value with a comma in it, or before that comma.
+_QUOTED = re.compile(r'^"|"$|\\')
+_NAMES = (
+    "C=CH, O=Example, CN=gw-a, or /C=CH/O=Example, Inc./CN=gw-a where a value has a comma, with "
+    "the attributes that docs/identities.md lists, in the order of the certificate"
+)

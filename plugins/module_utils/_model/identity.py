@@ -17,6 +17,7 @@ import re
 from dataclasses import dataclass, field
 
 from .checks import IPAddress
+from .distinguished import Name
 
 _ANY = ("", "%any", "%any6", "0.0.0.0", "*", "::", "0::0")
 # The kinds of a prefix, and of the numbers of RFC 7296 that may stand in braces for one.
@@ -33,14 +34,6 @@ _PREFIXES = {
     "0": "any",
 }
 _PREFIXED = re.compile(r"(?:([A-Za-z0-9]+)|\{(\w+)\}):(.*)", re.DOTALL)
-# One attribute of a distinguished name, under several names.
-_ATTRIBUTES = {
-    "email": "e",
-    "emailaddress": "e",
-    "employeenumber": "en",
-    "unstructuredname": "un",
-    "unstructuredaddress": "ua",
-}
 # IP version, first and last address.
 Bounds = tuple[int, int, int]
 
@@ -55,6 +48,8 @@ class Identity:
     kind: str
     value: str = ""
     text: str = field(default="", compare=False)
+    # Of a certificate, which says of which type its texts are.
+    decoded: Name | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     @functools.lru_cache(maxsize=8192)
@@ -62,13 +57,30 @@ class Identity:
         kind, value = _parsed(text)
         return cls(kind, value, text)
 
+    @classmethod
+    def of(cls, name: Name) -> Identity:
+        """The identity that has a name of a certificate."""
+        text = name.identity or f"asn1dn:#{name.encoded.hex()}"
+        return cls("dn", name.folded, text, name)
+
     def __str__(self) -> str:
         return self.text or self.value
 
     @property
     def wild(self) -> bool:
         """Whether it stands for more than one identity, so that no peer can bear it."""
+        if self.name:
+            return any(part.wild for part in self.name.parts)
         return self.kind in ("any", "net") or "*" in self.value or self._unread
+
+    @property
+    def prefix(self) -> tuple[str | None, str]:
+        """The kind that its text names, None where it names none, and what follows."""
+        if self.text.startswith("@#"):
+            return "key", self.text[1:]
+        marked = _PREFIXED.fullmatch(self.text)
+        kind = _prefix(marked[1], marked[2]) if marked else None
+        return kind, marked[3] if marked and kind else self.text
 
     def proves(self, required: Identity) -> bool:
         """Whether a peer with this identity is the one that is ``required``."""
@@ -79,8 +91,8 @@ class Identity:
             return mine[0] == theirs[0] and theirs[1] <= mine[1] <= mine[2] <= theirs[2]
         if self.kind != required.kind:
             return False
-        if self.kind == "dn":
-            return _fits(self.value, required.value, both=False)
+        if self.kind == "dn" and self.name and required.name:
+            return _fits(self.name, required.name, both=False)
         if self.kind in ("fqdn", "email") and required.value.startswith("*"):
             return self.value.endswith(required.value[1:])
         return self.value == required.value
@@ -96,13 +108,31 @@ class Identity:
             return False
         if self._unread or other._unread:
             return True
-        if self.kind == "dn":
-            return _fits(self.value, other.value, both=True)
+        if self.name and other.name:
+            return _fits(self.name, other.name, both=True)
         if self.kind in ("fqdn", "email"):
             tails = [item.value[1:] for item in (self, other) if item.value.startswith("*")]
             if len(tails) == 2:
                 return tails[0].endswith(tails[1]) or tails[1].endswith(tails[0])
         return self.proves(other) or other.proves(self)
+
+    def equals(self, other: Identity) -> bool:
+        """Whether strongSwan takes it for the other, of which none is a pattern."""
+        if self.kind == other.kind == "dn" and self.name and other.name:
+            return self.name.equals(other.name)
+        return self == other
+
+    @functools.cached_property
+    def name(self) -> Name | None:
+        """The distinguished name; None where it is none, or DER that can't be read."""
+        if self.kind != "dn" or self.decoded:
+            return self.decoded
+        if not self.value.startswith("#"):
+            return Name.read(self.text)
+        try:
+            return Name.decode(bytes.fromhex(self.value[1:]))
+        except (ValueError, IndexError):
+            return None
 
     @property
     def _unread(self) -> bool:
@@ -111,7 +141,7 @@ class Identity:
         That is a regular expression, as strongSwan takes them from 6.0.2 on, or a name in DER.
         """
         expression = self.value.startswith("^") and self.value.endswith("$") and ":" in self.text
-        return expression or (self.kind == "dn" and self.value.startswith("#"))
+        return expression or (self.kind == "dn" and self.name is None)
 
     @functools.cached_property
     def _bounds(self) -> Bounds | None:
@@ -165,8 +195,8 @@ def _prefix(word: str | None, number: str | None) -> str | None:
 def _typed(kind: str, rest: str) -> tuple[str, str]:
     """What follows a prefix: the text itself, or after # its bytes in hexadecimal digits."""
     if not rest.startswith("#"):
-        # strongSwan does not make an address of the text, which then is none.
-        return _of("key" if kind in ("address", "net", "range") else kind, rest)
+        # strongSwan makes neither an address nor a name of the text, which then is none.
+        return _of("key" if kind in ("address", "net", "range", "dn") else kind, rest)
     try:
         data = bytes.fromhex(rest[1:].replace(":", ""))
     except ValueError:
@@ -202,7 +232,9 @@ def _of(kind: str, text: str) -> tuple[str, str]:
     if kind == "key":
         return kind, text.encode().hex()
     if kind == "dn":
-        return kind, ",".join("=".join(part) for part in _parts(text.casefold()))
+        name = Name.read(text)
+        # What can't be read as a name is no error to strongSwan.
+        return _of("key", text) if name is None else (kind, name.folded)
     return kind, text.casefold()
 
 
@@ -228,24 +260,14 @@ def _range(text: str) -> str:
     return f"{first}-{last}"
 
 
-def _fits(name: str, other: str, *, both: bool) -> bool:
+def _fits(name: Name, other: Name, *, both: bool) -> bool:
     """Distinguished names part by part, in this order; ``*`` stands for any value of a part.
 
-    It does so in ``other`` alone, or in both.
+    It does so in ``other`` alone, or in both. The case of no letter counts, which does to
+    strongSwan in some types of text.
     """
-    parts, wanted = _parts(name), _parts(other)
-    return len(parts) == len(wanted) and all(
-        mine[0] == theirs[0]
-        and (mine[1] == theirs[1] or theirs[1] == "*" or (both and mine[1] == "*"))
-        for mine, theirs in zip(parts, wanted)
+    return len(name.parts) == len(other.parts) and all(
+        mine.attribute == theirs.attribute
+        and (mine.folded == theirs.folded or theirs.wild or (both and mine.wild))
+        for mine, theirs in zip(name.parts, other.parts)
     )
-
-
-def _parts(name: str) -> list[tuple[str, str]]:
-    """Of a distinguished name in lower case: attribute and value."""
-    separator = "/" if name.startswith("/") else ","
-    found = []
-    for part in name.strip("/").split(separator):
-        kind, _equals, value = part.partition("=")
-        found.append((_ATTRIBUTES.get(kind.strip(), kind.strip()), value.strip(" =")))
-    return found

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 
 from .._errors import HostError, TunnelwrightError
 from .._host import checkpoint, on_timeout, timer
-from .._host.apply import try_out
 from .._host.checkpoint import Checkpoint
 from .._host.host import Host
 from .._host.program import program
@@ -25,6 +24,7 @@ from .._host.rollback import (
     plan_rollback,
     roll_back,
 )
+from .._host.trial import try_out
 from .._model import checks
 from .._plan import restore
 from .._plan.plan import Impact, Plan

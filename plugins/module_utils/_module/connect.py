@@ -32,6 +32,7 @@ from .._plan.plan import Plan
 from .._plan.standing import Standing, child_standing
 from .addresses import with_addresses
 from .edit import Params
+from .own_certificate import OwnCertificates
 from .selection import selected
 from .standing import shortcoming
 from .status import DOWN, UP, standing_state
@@ -214,17 +215,23 @@ def _connect(
 def _failure(host: Host, log: ViciLog, task: _Task, tunnel: Tunnel, live: Live) -> Finding:
     if tunnel.key in live.lost:
         return explain(Attempt(tunnel.connection, tunnel.child, seen="sa_not_in_kernel"))
-    attempt = _attempt(log, task, tunnel)
+    attempt = _attempt(host, log, task, tunnel)
     finding = explain(attempt)
     if finding.cause.code in ("no_answer", "request_lost"):
         finding = explain(replace(attempt, seen=unreachable(host, tunnel.connection)))
     return with_addresses(host, finding)
 
 
-def _attempt(log: ViciLog, task: _Task, tunnel: Tunnel) -> Attempt:
+def _attempt(host: Host, log: ViciLog, task: _Task, tunnel: Tunnel) -> Attempt:
     connection = tunnel.connection
-    lines = log.about(connection.name, connection.remote_gateway)
-    return Attempt(connection, tunnel.child, lines, task.peer_log, called=tunnel.calls)
+    return Attempt(
+        connection,
+        tunnel.child,
+        log.about(connection.name, connection.remote_gateway),
+        task.peer_log,
+        called=tunnel.calls,
+        own=OwnCertificates(host).of(connection),
+    )
 
 
 def unreachable(host: Host, connection: IkeConnection) -> str:
@@ -254,7 +261,7 @@ def _rekeyed(host: Host, log: ViciLog, task: _Task, answer: Answer) -> Answer:
     tunnels = [item for item in task.tunnels if item.key in live.up]
     renewed = rekey(host, log, tunnels, task.timeout)
     failures = [
-        explain(replace(_attempt(log, task, item), called=True, rekeyed=True))
+        explain(replace(_attempt(host, log, task, item), called=True, rekeyed=True))
         for item in tunnels
         if item.key not in renewed
     ]

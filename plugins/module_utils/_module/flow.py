@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
 from .._errors import ModelError, TunnelwrightError
-from .._host.apply import apply, end_trials, try_out
+from .._host.apply import apply
 from .._host.command import execute
 from .._host.credentials import given_credentials, installed_credentials
 from .._host.dataplane import uses_userspace, was_userspace
@@ -28,12 +29,14 @@ from .._host.host import Host
 from .._host.observe import observe
 from .._host.state import read_gateway
 from .._host.timer import signs_of_life
+from .._host.trial import end_trials, try_out
+from .._plan.authorities import told
 from .._plan.exchange import GRACEFUL
 from .._plan.observed import Unfinished
 from .._plan.ownership import exposed
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
-from .._plan.trust import disclosed, open_connections
+from .._plan.trust import bad_certificates, disclosed, open_connections
 from .._render.artefacts import Credentials, artefacts
 from .behind import behind
 from .cleartext import leaving
@@ -197,14 +200,12 @@ def _run(
     """Everything up to the plan; nothing is changed yet."""
     current = read_gateway(host.files)
     edit = resource.edit(current, params)
-    before = artefacts(
-        current,
-        userspace=was_userspace(host),
-        credentials=installed_credentials(host.files, current),
-    )
+    installed = installed_credentials(host.files, current)
+    given, notes = _given(host, edit)
+    # Of copies that were lost, nobody else knows what was in them.
+    before = artefacts(current, userspace=was_userspace(host), credentials={**given, **installed})
     userspace = uses_userspace(host, edit.gateway, before=before.userspace)
-    credentials, notes = _credentials(host, edit)
-    after = artefacts(edit.gateway, userspace=userspace, credentials=credentials)
+    after = artefacts(edit.gateway, userspace=userspace, credentials={**installed, **given})
     left = host.journal.read(host.vici.pid)
     scope = touched(before, after, edit.scope, left.networks)
     foreign = check_configuration(resource.key, params, host.files, after, scope)
@@ -213,6 +214,8 @@ def _run(
     plan = make_plan(before, after, observed, scope, params.get("apply", GRACEFUL))
     warnings += [*notes, *disclosed(plan.replaced)]
     warnings += open_connections(after, observed.daemon, scope.swanctl)
+    warnings += told(observed.daemon.remembered)
+    warnings += bad_certificates(after, scope.swanctl, time.time())
     foreign.allow(plan)
     end_trials(host, observed.daemon)
     try_out(host, plan)
@@ -222,11 +225,10 @@ def _run(
     return edit, plan, in_order, [*exposed((before, after), observed), *foreign.warnings, *warnings]
 
 
-def _credentials(host: Host, edit: Edit) -> tuple[dict[str, Credentials], tuple[str, ...]]:
-    """What is to be installed, and warnings."""
-    credentials = installed_credentials(host.files, edit.gateway)
-    notes: tuple[str, ...] = ()
-    if edit.certified:
-        connection = edit.gateway.connections[edit.certified]
-        credentials[connection.name], notes = given_credentials(host.files, connection)
-    return credentials, notes
+def _given(host: Host, edit: Edit) -> tuple[dict[str, Credentials], tuple[str, ...]]:
+    """The certificates of the files that the task names, and warnings."""
+    if not edit.certified:
+        return {}, ()
+    connection = edit.gateway.connections[edit.certified]
+    credentials, notes = given_credentials(host.files, connection)
+    return {connection.name: credentials}, notes

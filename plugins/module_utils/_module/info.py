@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import time
 import typing as t
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 
 from .._errors import HostError, ModelError
@@ -25,6 +25,7 @@ from .._host.vici_message import IkeState
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
+from .._plan.authorities import told
 from .._plan.drift import drift_of_files, drift_of_host
 from .._plan.in_force import NOTHING, InForce, is_key
 from .._plan.observed import DaemonState, NetworkState, Observed
@@ -32,7 +33,7 @@ from .._plan.ownership import exposed
 from .._plan.plan import Difference
 from .._plan.planner import Scope
 from .._plan.standing import Sa, child_standing, ike_deviations
-from .._plan.trust import disclosed, open_connections
+from .._plan.trust import bad_certificates, disclosed, open_connections
 from .._render.advanced_tunnels import (
     advanced_child_options,
     advanced_options,
@@ -40,7 +41,9 @@ from .._render.advanced_tunnels import (
     advanced_tunnels,
 )
 from .._render.artefacts import (
+    CREDENTIAL_DIRS,
     Artefacts,
+    File,
     advanced_path,
     artefacts,
     bypass_path,
@@ -50,6 +53,7 @@ from .._render.artefacts import (
 from .._render.pem import Certificate, certificate
 from .._render.settings_file import Section
 from .._render.strongswan_conf import LIBIPSEC
+from .._render.validity import validity
 from .edit import Params
 from .reasons import add_reasons
 from .standing import shortcoming
@@ -119,6 +123,8 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
     warnings += disclosed(seen.observed.files.values())
     paths = {item.file.path for item in files}
     warnings += open_connections(seen.wanted, seen.daemon, paths)
+    warnings += told(seen.daemon.remembered)
+    warnings += bad_certificates(seen.wanted, paths, seen.now)
     try:
         add_reasons(host, seen.pid, found)
     except HostError as error:
@@ -348,19 +354,29 @@ def _certificates(seen: Seen, connection: IkeConnection) -> list[Facts]:
     parts = seen.wanted.swanctl.get(connection_path(connection.name))
     if connection.authentication != "pubkey" or parts is None:
         return []
-    contents = {file.path: file.data for file in parts.extra_files}
+    first = credential_paths(connection)
     found = []
-    for option, path in credential_paths(connection).items():
-        if option != "private_key":
-            known = certificate(contents.get(path, b""))
-            found.append({"option": option, "file": path, **_dates(known)})
+    for option in ("certificate", "ca"):
+        directory = f"{CREDENTIAL_DIRS[option]}/"
+        copies = [item for item in parts.extra_files if item.path.startswith(directory)]
+        for file in copies or [File(first[option], b"")]:
+            known = certificate(file.data)
+            found.append({"option": option, "file": file.path, **_told(known, seen.now)})
     return found
 
 
-def _dates(known: Certificate | None) -> Facts:
+def _told(known: Certificate | None, now: float) -> Facts:
+    if known is None:
+        return dict.fromkeys(
+            ("subject", "issuer", "identities", "not_before", "not_after", "validity")
+        )
     return {
-        item.name: getattr(known, item.name) if known is not None else None
-        for item in fields(Certificate)
+        "subject": str(known.subject),
+        "issuer": str(known.issuer),
+        "identities": list(dict.fromkeys(map(str, known.identities))),
+        "not_before": known.not_before,
+        "not_after": known.not_after,
+        "validity": validity(known, now),
     }
 
 

@@ -20,6 +20,7 @@ from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .addresses import with_addresses
 from .connect import unreachable
+from .own_certificate import OwnCertificates
 from .status import CONNECTING, DISABLED, DOWN, IDLE, UP, phase1_state
 
 # How much of the journal is looked through, and how much of it is returned for each tunnel.
@@ -39,7 +40,7 @@ def add_reasons(host: Host, pid: int, found: t.Iterable[tuple[IkeConnection, Fac
     asked = [(item, facts) for item, facts in found if facts["state"] not in (UP, DISABLED)]
     if not asked:
         return
-    log = Log(read_log(host.run, lines=_LINES))
+    log, own = Log(read_log(host.run, lines=_LINES)), OwnCertificates(host)
     for connection, facts in asked:
         lines = log.about((connection.name, connection.remote_gateway))
         facts["log"] = [str(line) for line in lines[-_TOLD:]]
@@ -47,21 +48,21 @@ def add_reasons(host: Host, pid: int, found: t.Iterable[tuple[IkeConnection, Fac
         latest = last_attempt(since_loaded(lines, connection.name, pid, at_all=True))
         for child, entry in zip(connection.children, facts["phase2"]):
             waits = entry["state"] == IDLE
-            _add_reason(host, connection, child, entry, latest if waits else attempt)
-        _sum_up(host, connection, facts, attempt)
+            _add_reason(own, connection, child, entry, latest if waits else attempt)
+        _sum_up(own, connection, facts, attempt)
         for entry in (facts, *facts["phase2"]):
             if entry["state"] in (DOWN, IDLE) and entry["since"] is None:
                 entry["since"] = ended(lines)
 
 
 def _add_reason(
-    host: Host,
+    own: OwnCertificates,
     connection: IkeConnection,
     child: ChildSa,
     entry: Facts,
     attempt: t.Sequence[LogLine],
 ) -> None:
-    finding = _why(host, connection, child, attempt)
+    finding = _why(own, connection, child, attempt)
     if finding is None or entry["state"] not in (DOWN, IDLE, CONNECTING):
         return
     if entry["state"] == IDLE:
@@ -79,7 +80,7 @@ def _established(child: str, text: str) -> bool:
 
 
 def _sum_up(
-    host: Host, connection: IkeConnection, facts: Facts, attempt: t.Sequence[LogLine]
+    own: OwnCertificates, connection: IkeConnection, facts: Facts, attempt: t.Sequence[LogLine]
 ) -> None:
     """What is known of its phase 2 objects is known of it; without any, it is asked itself."""
     reasons = [entry["explanation"] for entry in facts["phase2"] if entry["explanation"]]
@@ -87,22 +88,25 @@ def _sum_up(
     if states and facts["state"] != CONNECTING:
         facts["state"] = phase1_state(states, enabled=True, carrying="", busy=False, waiting=True)
     elif facts["state"] == DOWN:
-        finding = _why(host, connection, None, attempt)
+        finding = _why(own, connection, None, attempt)
         reasons = [finding.to_result()] if finding is not None else []
     facts["explanation"] = reasons[0] if reasons else None
 
 
 def _why(
-    host: Host, connection: IkeConnection, child: ChildSa | None, lines: t.Sequence[LogLine]
+    own: OwnCertificates,
+    connection: IkeConnection,
+    child: ChildSa | None,
+    lines: t.Sequence[LogLine],
 ) -> Finding | None:
     texts = tuple(line.text for line in lines)
     packets = [match[1] for match in map(_PACKET.match, texts) if match]
     called = packets[0] == "sending" if packets else True
     if not texts:
         return None
-    attempt = Attempt(connection, child, texts, called=called)
+    attempt = Attempt(connection, child, texts, called=called, own=own.of(connection))
     finding = explain(attempt)
     if finding.cause.code == "no_answer":
-        finding = explain(replace(attempt, seen=unreachable(host, connection)))
-    finding = with_addresses(host, finding)
+        finding = explain(replace(attempt, seen=unreachable(own.host, connection)))
+    finding = with_addresses(own.host, finding)
     return None if finding.cause.code in _UNTOLD else finding

@@ -14,6 +14,8 @@ from __future__ import annotations
 import typing as t
 
 from .._render.artefacts import Artefacts, SwanctlFile
+from .authorities import remembered
+from .differences import state_difference
 from .files import written
 from .observed import Observed
 from .plan import Difference
@@ -27,14 +29,22 @@ def drift_of_files(
     """Of each file under conf.d, and of what the daemon is to have loaded from it."""
     for parts in files:
         if observed.daemon.version:
-            yield plan_swanctl(parts, parts, observed).differences
+            found = plan_swanctl(parts, parts, observed).differences
         else:
             # It does not answer, and holds nothing.
-            yield written((parts.file, *parts.extra_files), observed).differences
+            found = written((parts.file, *parts.extra_files), observed).differences
+        yield (*found, *_lacking(parts))
+
+
+def _lacking(parts: SwanctlFile) -> tuple[Difference, ...]:
+    """Only a run of its own task can tell what they were."""
+    header = f"certificates and private key of phase 1 {parts.owned[0]}"
+    there = state_difference(header, "not all there", "copies of the files that its task names")
+    return (there,) if parts.uncertified else ()
 
 
 def drift_of_host(wanted: Artefacts, observed: Observed, scope: Scope) -> tuple[Difference, ...]:
     """Of networks, their shunts and conf texts, and of the daemon-wide settings."""
     if not observed.daemon.version:
         scope = Scope(scope.networks)
-    return make_plan(wanted, wanted, observed, scope).differences
+    return make_plan(wanted, wanted, observed, scope).differences + remembered(observed.daemon)

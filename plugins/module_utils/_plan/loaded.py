@@ -18,6 +18,7 @@ import ipaddress
 import re
 import typing as t
 
+from .._render.pem import certificate
 from .._render.settings_file import Section, Value
 
 _VERSIONS = {"0": "IKEv1/2", "1": "IKEv1", "2": "IKEv2"}
@@ -49,6 +50,8 @@ def expected_view(section: Section) -> View:
         "dpd_timeout": _seconds(section, "dpd_timeout"),
         "local_id": _simple_identity(_end(section, "local")),
         "remote_id": _simple_identity(_end(section, "remote")),
+        "certs": _subjects(section, "local", "certs"),
+        "cacerts": _subjects(section, "remote", "cacerts"),
         "children": {name: _expected_child(child) for name, child in children.items()},
     }
 
@@ -64,6 +67,8 @@ def actual_view(conn: View, expected: View) -> View:
         "dpd_timeout": str(conn.get("dpd_timeout", "0")),
         "local_id": conn.get("local-1", {}).get("id"),
         "remote_id": conn.get("remote-1", {}).get("id"),
+        "certs": _list(conn.get("local-1", {}).get("certs", ())),
+        "cacerts": _list(conn.get("remote-1", {}).get("cacerts", ())),
     }
     view = {key: value if expected[key] else expected[key] for key, value in seen.items()}
     view["children"] = {
@@ -134,6 +139,14 @@ def _list(value: Value | t.Sequence[str]) -> tuple[str, ...]:
 def _end(section: Section, name: str) -> str:
     end = section.get(name, {})
     return str(end.get("id", "")) if isinstance(end, t.Mapping) else ""
+
+
+def _subjects(section: Section, end: str, key: str) -> tuple[str, ...]:
+    """The subjects of certificates as list-conns shows them; none if one may show otherwise."""
+    pems = t.cast("t.Mapping[str, t.Sequence[object]]", section.get(end, {})).get(key, ())
+    found = [certificate(pem) if isinstance(pem, bytes) else None for pem in pems]
+    shown = [str(item.subject) if item and item.subject.shown_as_it_is else "" for item in found]
+    return tuple(shown) if all(shown) else ()
 
 
 def _simple_identity(identity: str) -> str:

@@ -14,6 +14,7 @@ from functools import cached_property
 
 from .._render.artefacts import Directory, File
 from .._render.blocks import Block
+from .._render.pem import Certificate
 from .._render.routes import Route
 from .in_force import InForce
 
@@ -60,6 +61,11 @@ class DaemonState:
     policies: frozenset[tuple[str, str]] | None = None
     # The ids of the private keys.
     keys: frozenset[str] = frozenset()
+    # The certificates of CAs, in DER, and which of them no file has; None where nobody looked.
+    cas: frozenset[bytes] | None = None
+    remembered: tuple[Certificate, ...] = ()
+    # The subjects of the CAs in sections `authorities`, by name of the section.
+    authorities: t.Mapping[str, str] = field(default_factory=dict)
     unfinished: Unfinished = NOTHING
     # SAs that go on with the values of a configuration that was replaced since, by connection.
     pending: t.Mapping[str, InForce] = field(default_factory=dict)
@@ -108,3 +114,5 @@ class Observed:
     blocks: frozenset[Block] = frozenset()
     # Those of ours that are there.
     directories: tuple[Directory, ...] = ()
+    # Copies of certificates that no file under conf.d names, by the path of the file that would.
+    strays: t.Mapping[str, tuple[File, ...]] = field(default_factory=dict)

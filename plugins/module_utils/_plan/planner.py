@@ -110,6 +110,7 @@ def make_plan(
         )
         + (_plan_daemon(before, after, observed, restart=bool(why)) if scope.daemon else Plan())
         + tunnels
+        + _plan_strays(before, after, observed, scope)
         + _plan_orphans(before, after, observed.daemon)
         + (_plan_restart(why, observed) if why else Plan())
         + joined(
@@ -162,6 +163,12 @@ def _plan_orphans(before: Artefacts, after: Artefacts, daemon: DaemonState) -> P
             for name in left
         ),
     )
+
+
+def _plan_strays(before: Artefacts, after: Artefacts, observed: Observed, scope: Scope) -> Plan:
+    """Certificates that a run which died has left, of a phase 1 that no file has."""
+    unknown = scope.swanctl - before.swanctl.keys() - after.swanctl.keys()
+    return joined(removed(observed.strays.get(path, ()), observed) for path in sorted(unknown))
 
 
 def _guests(after: Artefacts, name: str) -> frozenset[str]:

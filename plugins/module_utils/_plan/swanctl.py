@@ -21,6 +21,7 @@ from .._errors import SyntaxFault
 from .._render.artefacts import SwanctlFile
 from .._render.records import owners_in
 from .._render.settings_file import Section
+from .authorities import plan_authorities
 from .children import bare, children, starts
 from .differences import state_difference
 from .exchange import GRACEFUL, REESTABLISH, Exchange
@@ -65,6 +66,7 @@ def plan_swanctl(
         for name, section in new.connections.items()
     ]
     secrets = _plan_secrets_in(old, new, observed, apply)
+    connections = joined(load for _aside, load in loads)
     return (
         _plan_key_out(old, new)
         + secrets
@@ -74,7 +76,8 @@ def plan_swanctl(
         + written(new.extra_files, observed)
         + _plan_key_in(old, new, observed)
         + (written((new.file,), observed) if after is not None else Plan())
-        + joined(load for _aside, load in loads)
+        + connections
+        + plan_authorities(new, observed, connections)
         + _plan_secrets_out(old, new, observed)
         + _plan_files_out(old, new, observed, wanted=after is not None)
     )
@@ -281,4 +284,5 @@ def _plan_files_out(
 ) -> Plan:
     staying = {file.path for file in new.extra_files}
     gone = [file for file in old.extra_files if file.path not in staying]
+    gone += observed.strays.get(old.file.path, ())
     return removed(gone if wanted else (old.file, *gone), observed)

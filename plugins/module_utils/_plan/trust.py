@@ -15,10 +15,11 @@ from __future__ import annotations
 import typing as t
 
 from .._model.connection import RESERVED_PREFIX
+from .._render import validity
 from .._render.artefacts import (
     ADVANCED_FILES,
     CA_DIR,
-    CERT_DIR,
+    CERTIFICATE_DIR,
     Artefacts,
     File,
     SwanctlFile,
@@ -28,7 +29,7 @@ from .._render.settings_file import Section
 from .observed import DaemonState
 
 # Files that everybody may read, so that their mode is no drift.
-_CERTIFICATE_DIRS = (f"{CERT_DIR}/", f"{CA_DIR}/")
+_CERTIFICATE_DIRS = (f"{CERTIFICATE_DIR}/", f"{CA_DIR}/")
 
 _SHUNTS = ("PASS", "DROP")
 # The ways to prove who one is, as list-conns and swanctl.conf name them, in which a certificate is
@@ -120,6 +121,20 @@ def _is_shunt(modes: t.Iterable[str]) -> bool:
     """Whether a connection has no peer, but only policies to pass or drop traffic."""
     found = [mode.upper() for mode in modes]
     return bool(found) and all(mode in _SHUNTS for mode in found)
+
+
+def bad_certificates(wanted: Artefacts, paths: t.Container[str], now: float) -> list[str]:
+    """Warnings about certificates that are not good, or not for long, in files under conf.d."""
+    return [
+        text
+        for path, parts in wanted.swanctl.items()
+        if path in paths and parts.credentials
+        for option, pems in (
+            ("certificate", parts.credentials.certificate),
+            ("ca", parts.credentials.ca),
+        )
+        for text in validity.warnings(parts.owned[0], option, pems, now)
+    ]
 
 
 def disclosed(files: t.Iterable[File]) -> list[str]:

@@ -33,14 +33,14 @@ from .strongswan_conf import daemon_text
 RECORD_DIR = "/etc/tunnelwright"
 SWANCTL_DIR = "/etc/swanctl"
 CONF_DIR = f"{SWANCTL_DIR}/conf.d"
-CERT_DIR = f"{SWANCTL_DIR}/x509"
 KEY_DIR = f"{SWANCTL_DIR}/private"
 STRONGSWAN_DIR = "/etc/strongswan.d"
 DAEMON_FILE = f"{STRONGSWAN_DIR}/tunnelwright.conf"
 UNIT_DIR = "/etc/systemd/system"
+CERTIFICATE_DIR = f"{SWANCTL_DIR}/x509"
 CA_DIR = f"{SWANCTL_DIR}/x509ca"
-# Of which swanctl loads every file, whatever its name.
-READ_WHOLE = (CERT_DIR, KEY_DIR, CA_DIR)
+# Of which swanctl loads every file, whatever its name, and of a file the first certificate or key.
+READ_WHOLE = (CERTIFICATE_DIR, KEY_DIR, CA_DIR)
 # What the files of `swanctl_conf` begin with.
 ADVANCED_FILES = f"{CONF_DIR}/tunnelwright.advanced."
 # Nobody else has files there.
@@ -93,11 +93,14 @@ class Directory:
 
 @dataclass(frozen=True)
 class Credentials:
-    """PEM contents of a phase 1 with ``authentication: pubkey``."""
+    """PEM contents of a phase 1 with ``authentication: pubkey``, each certificate by itself.
 
-    certificate: bytes = field(repr=False)
+    ``certificate`` is that of the gateway and those of the CAs between it and its root.
+    """
+
+    certificate: tuple[bytes, ...] = field(repr=False)
     private_key: bytes = field(repr=False)
-    ca: bytes = field(repr=False)
+    ca: tuple[bytes, ...] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,9 @@ class SwanctlFile:
     private_key: File | None = None
     # By which charon lists the private key; empty where the certificate does not tell.
     key_id: str = ""
+    credentials: Credentials | None = None
+    # The copies of its certificates are not all there.
+    uncertified: bool = False
 
 
 @dataclass(frozen=True)
@@ -200,14 +206,14 @@ def advanced_daemon_path(network: str) -> str:
     return f"{STRONGSWAN_DIR}/tunnelwright.advanced.{network}.conf"
 
 
+# Where the copies lie that charon and swanctl read, by option.
+CREDENTIAL_DIRS = {"certificate": CERTIFICATE_DIR, "private_key": KEY_DIR, "ca": CA_DIR}
+
+
 def credential_paths(connection: IkeConnection) -> dict[str, str]:
-    """Where the copies lie that charon and swanctl read, by option."""
+    """The first copy of each, by option."""
     name = credential_file(connection)
-    return {
-        "certificate": f"{SWANCTL_DIR}/x509/{name}",
-        "private_key": f"{KEY_DIR}/{name}",
-        "ca": f"{CA_DIR}/{name}",
-    }
+    return {option: f"{directory}/{name}" for option, directory in CREDENTIAL_DIRS.items()}
 
 
 def cleaned(file: File) -> File:
@@ -221,7 +227,7 @@ def cleaned(file: File) -> File:
         keys = [block for block in blocks(file.data) if block.whole and block.is_key]
         kept = private_key(keys[0]) if keys else b""
     elif directory in READ_WHOLE:
-        kept = certificates(file.data)
+        kept = b"".join(certificates(file.data))
     # What can't be read is not ours to judge.
     return replace(file, data=kept) if kept else file
 
@@ -233,6 +239,10 @@ def _connection_file(
 ) -> SwanctlFile:
     settings = gateway.settings_of(connection.network)
     section = connection_section(connection, settings)
+    pem = credentials.get(connection.name) if connection.authentication == "pubkey" else None
+    pem_files = _credential_files(connection, pem) if pem else {}
+    if pem:
+        section = _certified(section, *(_names(pem_files[option]) for option in _CERTIFIED))
     body: dict[str, Value] = {"connections": {connection.name: section}}
     secrets: tuple[SharedSecret, ...] = ()
     if connection.authentication == "psk" and connection.psk is not None:
@@ -242,16 +252,16 @@ def _connection_file(
     loaded = gateway.powered(connection)
     text = connection_text(connection, body, loaded=loaded)
     file = File(connection_path(connection.name), text.encode(), PRIVATE)
-    pem = credentials.get(connection.name) if connection.authentication == "pubkey" else None
-    pem_files = _credential_files(connection, pem) if pem else {}
     parts = SwanctlFile(
         file,
         (connection.name,),
         tuple(shared.id for shared in secrets),
-        extra_files=tuple(pem_files.values()),
+        extra_files=tuple(item for files in pem_files.values() for item in files),
         # As swanctl loads whatever lies in its directory, switched off or not.
-        private_key=pem_files.get("private_key"),
-        key_id=key_id(pem.certificate) if pem else "",
+        private_key=pem_files["private_key"][0] if pem else None,
+        key_id=key_id(pem.certificate[0]) if pem else "",
+        credentials=pem,
+        uncertified=connection.authentication == "pubkey" and pem is None,
     )
     if not loaded:
         return parts
@@ -265,22 +275,39 @@ def _connection_file(
 def loaded_section(gateway: Gateway, connection: IkeConnection, pem: Credentials | None) -> Section:
     """A phase 1 as the daemon is to have it loaded."""
     section = connection_section(connection, gateway.settings_of(connection.network))
-    return _with_contents(section, pem) if pem else section
+    # As vici takes it: contents in the place of file names.
+    return _certified(section, pem.certificate, pem.ca) if pem else section
 
 
-def _credential_files(connection: IkeConnection, pem: Credentials) -> dict[str, File]:
-    paths = credential_paths(connection)
+_CERTIFIED = ("certificate", "ca")
+
+
+def _credential_files(connection: IkeConnection, pem: Credentials) -> dict[str, tuple[File, ...]]:
+    """A file for each certificate, since strongSwan reads only the first one of a file."""
+    contents = {"certificate": pem.certificate, "private_key": (pem.private_key,), "ca": pem.ca}
     return {
-        "certificate": File(paths["certificate"], pem.certificate),
-        "private_key": File(paths["private_key"], pem.private_key, PRIVATE),
-        "ca": File(paths["ca"], pem.ca),
+        option: tuple(
+            File(
+                f"{CREDENTIAL_DIRS[option]}/{credential_file(connection, number)}",
+                data,
+                PRIVATE if option == "private_key" else PUBLIC,
+            )
+            for number, data in enumerate(found, 1)
+        )
+        for option, found in contents.items()
     }
 
 
-def _with_contents(section: Section, pem: Credentials) -> Section:
-    """The section as vici takes it: contents in the place of file names."""
-    local = {**t.cast(Section, section["local"]), "certs": (pem.certificate,)}
-    remote = {**t.cast(Section, section["remote"]), "cacerts": (pem.ca,)}
+def _names(files: t.Iterable[File]) -> tuple[str, ...]:
+    return tuple(file.path.rpartition("/")[2] for file in files)
+
+
+def _certified(
+    section: Section, certs: t.Sequence[str | bytes], cacerts: t.Sequence[str | bytes]
+) -> Section:
+    """The section with these certificates, by name or by content."""
+    local = {**t.cast(Section, section["local"]), "certs": tuple(certs)}
+    remote = {**t.cast(Section, section["remote"]), "cacerts": tuple(cacerts)}
     return t.cast(Section, {**section, "local": local, "remote": remote})
 
 

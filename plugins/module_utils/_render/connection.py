@@ -87,9 +87,9 @@ def bypass_section(networks: tuple[str, ...]) -> Section:
     }
 
 
-def credential_file(connection: IkeConnection) -> str:
-    """The name under which a phase 1's certificate, key and CA lie in swanctl's directories."""
-    return f"tunnelwright.{connection.name}.pem"
+def credential_file(connection: IkeConnection, number: int = 1) -> str:
+    """The name under which a phase 1's certificates, key and CAs lie in swanctl's directories."""
+    return f"tunnelwright.{connection.name}{'' if number == 1 else f'.{number}'}.pem"
 
 
 def _yes_no(value: bool) -> str:

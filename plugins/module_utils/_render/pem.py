@@ -4,61 +4,104 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Whose a certificate is, until when it is good and which private key belongs to it.
+"""Certificates (RFC 5280): whose they are, who issued them, and until when they are good.
 
-That much of X.509, since no Debian release has a package for it installed.
+That much of X.509, since no Debian release has a package for it installed. No signature is verified
+here, because the IKE daemon does that.
 """
 
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
+import ipaddress
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from .._model import der
+from .._model.der import Element, element, expected, inner
+from .._model.distinguished import Name
+from .._model.identity import Identity
 
 _CERTIFICATE = re.compile(
     rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----"
 )
-_BIT_STRING, _SEQUENCE, _VERSION = 0x03, 0x30, 0xA0
-_SET, _OBJECT_ID, _UTC_TIME, _UTF16 = 0x31, 0x06, 0x17, 0x1E
-# In a TBSCertificate without its version: serialNumber, signature, issuer, validity, subject.
-_ISSUER, _VALIDITY, _SUBJECT, _KEY = 2, 3, 4, 5
-# Names of attributes as strongSwan writes them (X.520 and RFC 4519), by object identifier.
-_ATTRIBUTES = {
-    b"\x55\x04\x03": "CN",
-    b"\x55\x04\x05": "serialNumber",
-    b"\x55\x04\x06": "C",
-    b"\x55\x04\x07": "L",
-    b"\x55\x04\x08": "ST",
-    b"\x55\x04\x0a": "O",
-    b"\x55\x04\x0b": "OU",
-    b"\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19": "DC",
-    b"\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01": "E",
-}
+_VERSION, _EXTENSIONS = 0xA0, 0xA3
+# In a TBSCertificate without its version: serialNumber, signature, issuer, validity, subject, key.
+_SERIAL, _ISSUER, _VALIDITY, _SUBJECT, _KEY = 0, 2, 3, 4, 5
+_SUBJECT_KEY_ID, _NAMES, _CONSTRAINTS, _AUTHORITY_KEY_ID = (
+    f"2.5.29.{number}" for number in (14, 17, 19, 35)
+)
+# Of a GeneralName (section 4.2.1.6), and of the key in an authorityKeyIdentifier.
+_RFC822, _DNS, _DIRECTORY, _URI, _ADDRESS, _KEY_IDENTIFIER = 0x81, 0x82, 0xA4, 0x86, 0x87, 0x80
+_KINDS = {_RFC822: "email", _DNS: "fqdn", _URI: "uri"}
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """Names as ``C=CH, O=example, CN=gw-a``; times in ISO 8601, UTC."""
+    """Times in ISO 8601, UTC; ids of keys in hexadecimal digits.
 
-    subject: str
-    issuer: str
+    ``key_id`` is by what charon knows the private key. ``names`` are the subjectAltNames that may
+    be identities, ``ids`` the key ids as which charon accepts it.
+    """
+
+    subject: Name
+    issuer: Name
     not_before: str
     not_after: str
+    key_id: str = ""
+    names: tuple[Identity, ...] = ()
+    is_ca: bool = False
+    subject_key_id: str = ""
+    authority_key_id: str = ""
+    ids: frozenset[str] = field(default=frozenset(), repr=False)
+    data: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def read(cls, data: bytes) -> Certificate | None:
+        """The certificate in DER; None where it can't be read."""
+        try:
+            return _certificate(data)
+        except (ValueError, IndexError):
+            return None
+
+    def __str__(self) -> str:
+        """Whose it is, in a few words."""
+        return str(self.subject) or ", ".join(map(str, self.names[:1])) or "nobody"
+
+    @property
+    def self_issued(self) -> bool:
+        """Whether it is a root: strongSwan accepts a chain up to such a CA alone."""
+        return self.issued_by(self)
+
+    def issued_by(self, issuer: Certificate) -> bool:
+        """Whether strongSwan would verify its signature with the key of ``issuer``."""
+        if self.authority_key_id and issuer.subject_key_id not in ("", self.authority_key_id):
+            return False
+        return self.issuer.equals(issuer.subject)
+
+    def holds(self, identity: Identity) -> bool:
+        """Whether strongSwan takes it for a certificate of this identity, which is no pattern."""
+        if identity.kind == "key":
+            return identity.value in self.ids
+        return any(name.equals(identity) for name in self.identities)
+
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        """The subject, if it has any, and the other names."""
+        return (*([Identity.of(self.subject)] if self.subject.parts else []), *self.names)
 
 
+# One CA is that of a thousand phase 1 objects.
+@functools.lru_cache(maxsize=4096)
 def certificate(pem: bytes) -> Certificate | None:
     """The first certificate of a PEM file; None where none can be read."""
+    found = _CERTIFICATE.search(pem)
     try:
-        fields = _fields(pem)
-        if not fields:
-            return None
-        start, end = _inner(fields[_VALIDITY], _SEQUENCE)
-        return Certificate(
-            _name(fields[_SUBJECT]), _name(fields[_ISSUER]), _time(start), _time(end)
-        )
-    except (ValueError, IndexError):
+        return Certificate.read(base64.b64decode(found[1])) if found else None
+    except ValueError:
         return None
 
 
@@ -69,95 +112,122 @@ def key_id(pem: bytes) -> str:
     key, in hexadecimal (RFC 5280 section 4.2.1.2, method 1). Empty where there is no certificate
     that can be read, which is for charon to say.
     """
-    try:
-        fields = _fields(pem)
-        if not fields:
-            return ""
-        _algorithm, public_key = _inner(fields[_KEY], _SEQUENCE)
-        # Without the count of unused bits.
-        bits = _content(public_key, _BIT_STRING)[1:]
-    except (ValueError, IndexError):
-        return ""
-    return hashlib.sha1(bits, usedforsecurity=False).hexdigest()
+    found = certificate(pem)
+    return found.key_id if found else ""
 
 
 def certificate_in(data: bytes) -> bytes | None:
     """The certificate, in DER, with which ``data`` begins; None where there is none."""
     try:
-        found = data[: _header(data) + _length(data)]
-        fields, algorithm, signature = _inner(found, _SEQUENCE)
-        items = [item for item in _inner(fields, _SEQUENCE) if item[0] != _VERSION]
+        whole = element(data)
+        fields, algorithm, signature = inner(whole, der.SEQUENCE)
+        items = [item for item in inner(fields, der.SEQUENCE) if item.tag != _VERSION]
     except (ValueError, IndexError):
         return None
-    outside = (algorithm[0], signature[0]) == (_SEQUENCE, _BIT_STRING)
-    return found if outside and len(items) > _KEY and items[_KEY][0] == _SEQUENCE else None
+    outside = (algorithm.tag, signature.tag) == (der.SEQUENCE, der.BIT_STRING)
+    return whole.data if outside and len(items) > _KEY and items[_KEY].tag == der.SEQUENCE else None
 
 
-def _fields(pem: bytes) -> list[bytes]:
-    """The fields of the TBSCertificate (RFC 5280 section 4.1) but its version; or nothing."""
-    found = _CERTIFICATE.search(pem)
-    if found is None:
-        return []
-    tbs = _inner(base64.b64decode(found[1]), _SEQUENCE)[0]
-    return [item for item in _items(_content(tbs, _SEQUENCE)) if item[0] != _VERSION]
-
-
-def _name(item: bytes) -> str:
-    """A distinguished name, in the order in which it is encoded."""
-    return ", ".join(
-        _attribute(attribute)
-        for relative in _inner(item, _SEQUENCE)
-        for attribute in _inner(relative, _SET)
+def _certificate(data: bytes) -> Certificate:
+    whole = element(data)
+    fields = [
+        item for item in inner(inner(whole, der.SEQUENCE)[0], der.SEQUENCE) if item.tag != _VERSION
+    ]
+    start, end = inner(fields[_VALIDITY], der.SEQUENCE)
+    # Without the count of unused bits.
+    key = expected(inner(fields[_KEY], der.SEQUENCE)[1], der.BIT_STRING)[1:]
+    extensions = _extensions(fields[_KEY + 1 :])
+    subject_key_id = _read(_octets, extensions.get(_SUBJECT_KEY_ID)) or ""
+    known = (whole.data, fields[_KEY].data, key)
+    serial = expected(fields[_SERIAL], der.INTEGER)
+    return Certificate(
+        Name.decode(fields[_SUBJECT].data),
+        Name.decode(fields[_ISSUER].data),
+        _time(start),
+        _time(end),
+        _sha1(key),
+        _read(_alternatives, extensions.get(_NAMES)) or (),
+        _read(_is_ca, extensions.get(_CONSTRAINTS)) or False,
+        subject_key_id,
+        _read(_authority, extensions.get(_AUTHORITY_KEY_ID)) or "",
+        frozenset({*map(_sha1, known), serial.hex(), serial.lstrip(b"\0").hex(), subject_key_id})
+        - {""},
+        whole.data,
     )
 
 
-def _attribute(item: bytes) -> str:
-    kind, value = _inner(item, _SEQUENCE)
-    encoding = "utf-16-be" if value[0] == _UTF16 else "utf-8"
-    text = value[_header(value) :].decode(encoding, "replace")
-    identifier = _content(kind, _OBJECT_ID)
-    return f"{_ATTRIBUTES.get(identifier, identifier.hex())}={text}"
+def _sha1(data: bytes) -> str:
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
 
 
-def _time(item: bytes) -> str:
+def _extensions(rest: t.Iterable[Element]) -> dict[str, bytes]:
+    """The values of the extensions, by object identifier."""
+    found = {}
+    for item in rest:
+        if item.tag == _EXTENSIONS:
+            for extension in inner(element(item.content), der.SEQUENCE):
+                kind, *_critical, value = inner(extension, der.SEQUENCE)
+                number = der.dotted(expected(kind, der.OBJECT_ID))
+                found[number] = expected(value, der.OCTET_STRING)
+    return found
+
+
+_T = t.TypeVar("_T")
+
+
+def _read(reader: t.Callable[[bytes], _T], value: bytes | None) -> _T | None:
+    """What an extension says; None where it is missing, or can't be read."""
+    try:
+        return reader(value) if value is not None else None
+    except (ValueError, IndexError):
+        return None
+
+
+def _octets(value: bytes) -> str:
+    return expected(element(value), der.OCTET_STRING).hex()
+
+
+def _authority(value: bytes) -> str:
+    parts = inner(element(value), der.SEQUENCE)
+    return next((part.content.hex() for part in parts if part.tag == _KEY_IDENTIFIER), "")
+
+
+def _is_ca(value: bytes) -> bool:
+    parts = inner(element(value), der.SEQUENCE)
+    return any(part.tag == der.BOOLEAN and part.content != b"\0" for part in parts)
+
+
+def _alternatives(value: bytes) -> tuple[Identity, ...]:
+    """Those of a kind that an identity may have."""
+    found = (_alternative(item) for item in inner(element(value), der.SEQUENCE))
+    return tuple(item for item in found if item is not None)
+
+
+def _alternative(item: Element) -> Identity | None:
+    try:
+        if item.tag == _ADDRESS:
+            return Identity.parse(str(ipaddress.ip_address(item.content)))
+        if item.tag == _DIRECTORY:
+            return Identity.of(Name.decode(item.content))
+        kind, text = _KINDS.get(item.tag), item.content.decode("ascii")
+    except (ValueError, IndexError):
+        return None
+    # strongSwan takes no text with a zero in it.
+    return _written(kind, text) if kind and "\0" not in text else None
+
+
+def _written(kind: str, text: str) -> Identity:
+    """A name of this kind, with the prefix where its text alone would be read as another."""
+    plain = Identity.parse(text)
+    return plain if plain.kind == kind else Identity.parse(f"{kind}:{text}")
+
+
+def _time(item: Element) -> str:
     """UTCTime has two digits of a year from 1950 to 2049, GeneralizedTime all four."""
-    digits = item[_header(item) :].decode("ascii").rstrip("Z")
-    if item[0] == _UTC_TIME:
+    digits = item.content.decode("ascii").rstrip("Z")
+    if item.tag == der.UTC_TIME:
         digits = ("19" if digits[:2] >= "50" else "20") + digits
     if len(digits) != len("YYYYMMDDhhmmss") or not digits.isdigit():
         raise ValueError("no time of a certificate")
     parts = [digits[:4], *(digits[at : at + 2] for at in range(4, 14, 2))]
     return "{}-{}-{}T{}:{}:{}+00:00".format(*parts)
-
-
-def _inner(item: bytes, tag: int) -> list[bytes]:
-    return list(_items(_content(item, tag)))
-
-
-def _content(item: bytes, tag: int) -> bytes:
-    if item[0] != tag:
-        raise ValueError(f"tag {item[0]:#x} in the place of {tag:#x}")
-    return item[_header(item) :]
-
-
-def _items(data: bytes) -> t.Iterator[bytes]:
-    """The DER elements (X.690 section 8.1) that follow each other, whole."""
-    at = 0
-    while at < len(data):
-        # No header is longer.
-        head = data[at : at + 129]
-        end = at + _header(head) + _length(head)
-        if end > len(data):
-            raise ValueError("an element ends too early")
-        yield data[at:end]
-        at = end
-
-
-def _header(item: bytes) -> int:
-    return 2 + (item[1] & 0x7F if item[1] & 0x80 else 0)
-
-
-def _length(item: bytes) -> int:
-    if item[1] & 0x80:
-        return int.from_bytes(item[2 : _header(item)], "big")
-    return item[1]

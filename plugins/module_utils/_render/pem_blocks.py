@@ -97,13 +97,15 @@ def _label(line: re.Match[bytes]) -> str:
     return name if _LABEL.fullmatch(name) else "block of another name"
 
 
-def certificates(data: bytes) -> bytes:
-    """The certificates of a file, as they may be copied: in order, and nothing else."""
-    return b"".join(
-        _written(CERTIFICATE, block.content)
-        for block in blocks(data)
-        if block.is_certificate and block.content
-    )
+def certificates(data: bytes) -> tuple[bytes, ...]:
+    """The certificates of a file, as they may be copied: each by itself, and nothing else."""
+    found = (block.content for block in blocks(data) if block.is_certificate)
+    return tuple(written(content) for content in found if content)
+
+
+def written(content: bytes) -> bytes:
+    """A certificate in PEM, of DER."""
+    return _written(CERTIFICATE, content)
 
 
 def private_key(block: Block) -> bytes:

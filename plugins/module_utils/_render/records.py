@@ -25,12 +25,21 @@ from .._model.network import VpnNetwork
 from .._model.rule import VpnRule
 from .._model.secret import MASK, Secret
 from .._model.settings import IpsecSettings
-from .settings_file import Section, Value, parse, render, secret_bytes, secret_text
+from .settings_file import (
+    Section,
+    Value,
+    parse,
+    render,
+    secret_bytes,
+    secret_text,
+    split_list,
+)
 
 MANAGED = "# Managed by the Ansible collection tunnelwright.ipsec: its next run replaces this file."
 _RECORD = "# record "
 _OFF = "#off "
 _SECRETS = "\nsecrets {\n"
+_COPIES = re.compile(rf"^(?:{_OFF})? +(certs|cacerts) = (.+)$", re.MULTILINE)
 # The comments that we begin a file with.
 _HEAD = re.compile(f"(?:{re.escape(MANAGED)}\n|{_RECORD}.*\n)*")
 
@@ -129,6 +138,16 @@ def owners_in(text: str) -> dict[str, tuple[str, ...]]:
         name: tuple(str(value) for key, value in section.items() if key.startswith("id"))
         for name, section in secrets.items()
         if isinstance(section, t.Mapping)
+    }
+
+
+def copies_in(text: str) -> dict[str, tuple[str, ...]]:
+    """The names of the certificates in the file of a phase 1, by option of the phase 1."""
+    found = {match[1]: split_list(match[2]) for match in _COPIES.finditer(text)}
+    return {
+        option: found[key]
+        for option, key in (("certificate", "certs"), ("ca", "cacerts"))
+        if key in found
     }
 
 

@@ -40,6 +40,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.checks i
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import loadable
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import File
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.pem import certificate
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
     reads_userspace,
@@ -293,6 +294,10 @@ class MemoryVici:
         self.conns: dict[str, t.Any] = {}
         self.shared: dict[str, tuple[str, tuple[str, ...], bytes]] = {}
         self.private: dict[str, bytes] = {}
+        # CAs in DER: those that were loaded, those that peers have sent, and those of others.
+        self.cas: set[bytes] = set()
+        self.sent: set[bytes] = set()
+        self.sections: dict[str, str] = {}
         self.up: dict[str, set[str]] = {}
         self.traps: set[tuple[str, str]] = set()
         self.shunts: set[tuple[str, str]] = set()
@@ -319,6 +324,7 @@ class MemoryVici:
         self.pid += 1
         self.up = {}
         self.made = {}
+        self.cas, self.sent, self.sections = set(), set(), {}
         self.load_all()
         drop_in = self._host.files.read("/etc/strongswan.d/tunnelwright.conf")
         userspace = drop_in is not None and reads_userspace(drop_in.data.decode())
@@ -329,15 +335,52 @@ class MemoryVici:
         """As swanctl --load-all does: what is in no file goes."""
         self.conns, self.shared, self.private = {}, {}, {}
         self.traps, self.shunts = set(), set()
+        for folder in ("x509", "x509ca"):
+            for path in self._host.files.find(f"/etc/swanctl/{folder}/*"):
+                self._know(self._host.text(path).encode())
         for path in self._host.files.find("/etc/swanctl/private/*"):
             data = self._host.text(path).encode()
             self.private[_key_id(data)] = data
         for path in self._host.files.find("/etc/swanctl/conf.d/*.conf"):
             connections, secrets = loadable(self._host.text(path))
             for name, section in connections.items():
-                self._exchange(name, section)
+                self._exchange(name, self._with_contents(section))
             for item in secrets:
                 self.shared[item.id] = item.kind, item.owners, item.secret.reveal()
+
+    def _with_contents(self, section: t.Any) -> t.Any:
+        """As swanctl sends it: files for their names."""
+        filled = dict(section)
+        for end, key, folder in (("local", "certs", "x509"), ("remote", "cacerts", "x509ca")):
+            names = section.get(end, {}).get(key, ())
+            found = [self._host.files.read(f"/etc/swanctl/{folder}/{name}") for name in names]
+            if names:
+                contents = tuple(file.data for file in found if file is not None)
+                filled[end] = {**section[end], key: contents}
+        return filled
+
+    def _know(self, pem: bytes) -> None:
+        """strongSwan keeps each CA that it is given."""
+        found = certificate(pem)
+        if found is not None and found.is_ca:
+            self.cas.add(found.data)
+
+    def ca_certificates(self) -> frozenset[bytes]:
+        return frozenset(self.cas | self.sent)
+
+    def flush_certificates(self) -> None:
+        self.sent = set()
+
+    def authorities(self) -> dict[str, str]:
+        return dict(self.sections)
+
+    def try_authority(self, name: str, data: bytes) -> None:
+        self._host.did(f"try authority {name}")
+        assert data.startswith(b"-----BEGIN CERTIFICATE-----")
+
+    def unload_authority(self, name: str) -> None:
+        self._host.did(f"unload authority {name}")
+        self.sections.pop(name)
 
     def version(self) -> dict[str, str]:
         return {"daemon": "charon-systemd", "version": self.release}
@@ -409,6 +452,9 @@ class MemoryVici:
     def load_conn(self, name: str, section: t.Any) -> None:
         self._host.did(f"load {name}")
         assert encode(section)
+        for end, key in (("local", "certs"), ("remote", "cacerts")):
+            for pem in section.get(end, {}).get(key, ()):
+                self._know(pem)
         self._exchange(name, section)
 
     def unload_conn(self, name: str) -> bool:

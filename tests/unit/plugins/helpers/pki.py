@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 _PEM = serialization.Encoding.PEM
-_TODAY = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+_BEGIN = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
+_END = datetime.datetime(2120, 1, 1, tzinfo=datetime.timezone.utc)
 
 # Each way to write an EC key, and an encrypted one.
 FORMATS = {
@@ -27,27 +28,54 @@ FORMATS = {
 
 
 class Pair:
-    """A key with a certificate that it has signed itself."""
+    """A key with a certificate, signed by the ``issuer``, or by itself.
 
-    def __init__(self, subject: str, *, elliptic: bool = False) -> None:
-        self.made: t.Any = (
+    ``subject`` is a common name, or a whole name; ``names`` are the subjectAltNames. It is good
+    from ``begin`` to ``end``.
+    """
+
+    def __init__(
+        self,
+        subject: str | x509.Name,
+        *names: x509.GeneralName,
+        issuer: Pair | None = None,
+        ca: bool = False,
+        elliptic: bool = False,
+        begin: datetime.datetime = _BEGIN,
+        end: datetime.datetime = _END,
+        key: t.Any = None,
+        plain: bool = False,
+    ) -> None:
+        self.made: t.Any = key or (
             ec.generate_private_key(ec.SECP256R1())
             if elliptic
             else ed25519.Ed25519PrivateKey.generate()
         )
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
+        self.name = (
+            subject
+            if isinstance(subject, x509.Name)
+            else x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
+        )
         self.hash = hashes.SHA256() if elliptic else None
-        self.certificate = (
+        signer = issuer or self
+        made = (
             x509.CertificateBuilder()
             .subject_name(self.name)
-            .issuer_name(self.name)
+            .issuer_name(signer.name)
             .public_key(self.made.public_key())
-            .serial_number(1)
-            .not_valid_before(_TODAY)
-            .not_valid_after(_TODAY + datetime.timedelta(days=1))
-            .sign(self.made, self.hash)
-            .public_bytes(_PEM)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(begin)
+            .not_valid_after(end)
         )
+        if not plain:
+            made = made.add_extension(x509.BasicConstraints(ca, None), critical=True)
+            made = made.add_extension(_key_of(self.made), critical=False)
+            made = made.add_extension(
+                x509.AuthorityKeyIdentifier(_key_of(signer.made).digest, None, None), critical=False
+            )
+        if names:
+            made = made.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        self.certificate = made.sign(signer.made, signer.hash).public_bytes(_PEM)
         self.key = self.key_as("pkcs8")
         self.id = key_id(self.key)
 
@@ -63,16 +91,19 @@ class Pair:
         made = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(self.name)
-            .last_update(_TODAY)
-            .next_update(_TODAY + datetime.timedelta(days=1))
+            .last_update(_BEGIN)
+            .next_update(_END)
         )
         return made.sign(self.made, self.hash).public_bytes(_PEM)
 
 
 def key_id(key: bytes) -> str:
     """By which charon knows a private key."""
-    loaded = serialization.load_pem_private_key(key, None)
-    return x509.SubjectKeyIdentifier.from_public_key(loaded.public_key()).digest.hex()  # type: ignore[arg-type]
+    return _key_of(serialization.load_pem_private_key(key, None)).digest.hex()
+
+
+def _key_of(key: t.Any) -> x509.SubjectKeyIdentifier:
+    return x509.SubjectKeyIdentifier.from_public_key(key.public_key())
 
 
 def block(label: str, content: bytes) -> bytes:
@@ -89,4 +120,7 @@ def content(pem: bytes) -> bytes:
     return base64.b64decode(b"".join(pem.splitlines()[1:-1]))
 
 
-GATEWAY, RENEWED, CA = Pair("gw.example"), Pair("gw.example"), Pair("Test CA")
+CA = Pair("Test CA", ca=True)
+GATEWAY, RENEWED = (
+    Pair("gw.example", x509.DNSName("gw.example"), issuer=CA) for _number in range(2)
+)

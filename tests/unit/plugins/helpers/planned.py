@@ -29,7 +29,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated_host import listed
 
 PATH = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
-PEM = Credentials(b"certificate", b"key", b"ca")
+PEM = Credentials((b"certificate",), b"key", (b"ca",))
 
 
 def parts(made: IkeConnection, pem: Credentials = PEM, *, power: str = "started") -> SwanctlFile:

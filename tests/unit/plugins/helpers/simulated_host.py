@@ -23,6 +23,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan impo
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     Artefacts,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.pem import certificate
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
     LIBIPSEC,
 )
@@ -47,8 +48,10 @@ def listed(section: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     for end in ("local", "remote"):
         auth = section.get(end, {}).get("auth", "psk")
         conn[f"{end}-1"] = {"class": CLASSES[auth]}
-        if "cacerts" in section.get(end, {}):
-            conn[f"{end}-1"]["cacerts"] = ["CN=CA"]
+        for key in ("certs", "cacerts"):
+            pems = section.get(end, {}).get(key, ())
+            found = [certificate(pem) for pem in pems if isinstance(pem, bytes)]
+            conn[f"{end}-1"][key] = [str(item.subject) if item else "CN=odd" for item in found]
         if "id" in section.get(end, {}):
             conn[f"{end}-1"]["id"] = section[end]["id"]
     for name, child in section.get("children", {}).items():

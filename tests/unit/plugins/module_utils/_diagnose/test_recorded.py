@@ -18,6 +18,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.expla
     Attempt,
     explain,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.known import (
+    OwnCertificate,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     PUBKEY,
     child,
@@ -45,6 +48,8 @@ def attempt(record: dict[str, t.Any], theirs: list[str] | None) -> Attempt:
         tuple(record["ours"]),
         None if theirs is None else tuple(theirs),
         rekeyed=record["rekeyed"],
+        # What the files of the caller told.
+        own=OwnCertificate(faults=dict.fromkeys(record.get("faults", ()), "as it was")),
     )
 
 

@@ -16,12 +16,14 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import apply as applier
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.apply import (
     apply,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.observe import daemon_state
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.trial import (
     end_trials,
     trial_section,
     try_out,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.observe import daemon_state
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import network_steps, steps
@@ -226,7 +228,10 @@ class TestKeys:
         with pytest.raises(HostError) as raised:
             try_out(host, Plan((steps.LoadKey(self.PEM, "two"),)))
         assert raised.value.operation == f"try private key {KEY} in the IKE daemon"
-        assert raised.value.detail == ("it does not belong to the certificate; nothing was changed")
+        assert raised.value.detail == (
+            "it does not belong to the certificate, which is the first one of its file; nothing "
+            "was changed"
+        )
         assert host.vici.private == {}
 
     def test_that_the_daemon_refuses(self, host: t.Any) -> None:

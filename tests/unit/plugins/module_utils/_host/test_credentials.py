@@ -39,10 +39,13 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.pki impor
     block,
 )
 
-PEM = Credentials(GATEWAY.certificate, GATEWAY.key, CA.certificate)
+PEM = Credentials((GATEWAY.certificate,), GATEWAY.key, (CA.certificate,))
 OPTIONS = ("certificate", "private_key", "ca")
 every_option = pytest.mark.parametrize("option", OPTIONS)
 CURVE = Pair("curve.example", elliptic=True)
+OTHER_CA = Pair("Other CA", ca=True)
+MIDDLE = Pair("Intermediate", issuer=CA, ca=True)
+LEAF = Pair("leaf.example", issuer=MIDDLE)
 
 
 @pytest.fixture(name="files")
@@ -50,7 +53,8 @@ def _files(tmp_path: Path) -> Files:
     """With what the options name."""
     files = Files(str(tmp_path))
     for option in OPTIONS:
-        files.write(File(named(option), getattr(PEM, option)))
+        content = getattr(PEM, option)
+        files.write(File(named(option), content if option == "private_key" else content[0]))
     return files
 
 
@@ -83,14 +87,14 @@ class TestInstalled:
     def test_of_whole_files_what_they_are_for(self, files: Files) -> None:
         """As version 0.1.0 copied them."""
         both = Credentials(
-            GATEWAY.certificate + GATEWAY.key,
+            (GATEWAY.certificate + GATEWAY.key,),
             b"text\n" + GATEWAY.certificate + GATEWAY.key,
-            CA.key + CA.certificate,
+            (CA.key + CA.certificate,),
         )
         assert installed_credentials(files, self.install(files, both)) == {"site-b": PEM}
 
     def test_what_holds_nothing_of_the_kind_is_left_to_the_daemon(self, files: Files) -> None:
-        odd = Credentials(b"certificate", b"key", b"ca")
+        odd = Credentials((b"certificate",), b"key", (b"ca",))
         assert installed_credentials(files, self.install(files, odd)) == {"site-b": odd}
 
     def test_none_with_a_psk(self, files: Files) -> None:
@@ -121,10 +125,16 @@ class TestGiven:
         assert given_credentials(files, connection(**PUBKEY)) == (PEM, ())
 
     def test_a_bundle_is_taken_whole(self, files: Files) -> None:
-        bundle = GATEWAY.certificate + CA.certificate
-        for option in ("certificate", "ca"):
-            files.write(File(named(option), bundle))
-        expected = Credentials(bundle, GATEWAY.key, bundle)
+        """Each certificate by itself, but for the root, which strongSwan never sends."""
+        bundle = LEAF.certificate + MIDDLE.certificate + CA.certificate
+        files.write(File(named("certificate"), bundle))
+        files.write(File(named("private_key"), LEAF.key))
+        files.write(File(named("ca"), CA.certificate + OTHER_CA.certificate + CA.certificate))
+        expected = Credentials(
+            (LEAF.certificate, MIDDLE.certificate),
+            LEAF.key,
+            (CA.certificate, OTHER_CA.certificate),
+        )
         assert given_credentials(files, connection(**PUBKEY)) == (expected, ())
 
     def test_a_curve_before_its_key(self, files: Files) -> None:

@@ -39,7 +39,9 @@ PHASE1 = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
 ADVANCED = "/etc/swanctl/conf.d/tunnelwright.advanced.lan.conf"
 ADVANCED_DAEMON = "/etc/strongswan.d/tunnelwright.advanced.lan.conf"
 PEM = Credentials(
-    b"-----BEGIN CERTIFICATE-----", b"-----BEGIN PRIVATE KEY-----", b"-----BEGIN CERTIFICATE-----"
+    (b"-----BEGIN CERTIFICATE-----",),
+    b"-----BEGIN PRIVATE KEY-----",
+    (b"-----BEGIN CERTIFICATE-----",),
 )
 TEXTS = settings(
     configuration_mode="advanced",

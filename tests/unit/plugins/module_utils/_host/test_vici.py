@@ -154,10 +154,10 @@ class TestLoad:
         vici.load_shared("p1", ("gw-b.example", "192.0.2.2"), SECRET)
         vici.unload_shared("p1")
 
-    @pytest.mark.parametrize(("ca", "flag"), [(True, "CA"), (False, "NONE")])
-    def test_certificate(self, charon: ScriptedVici, vici: Vici, ca: bool, flag: str) -> None:
-        charon.expect("load-cert", {"type": "X509", "flag": flag, "data": b"PEM"}, reply=OK)
-        vici.load_cert(b"PEM", ca=ca)
+    def test_a_ca_on_trial_is_not_kept(self, charon: ScriptedVici, vici: Vici) -> None:
+        charon.expect("load-authority", {"trial": {"cacert": b"PEM"}}, reply=OK)
+        charon.expect("unload-authority", {"name": "trial"}, reply=OK)
+        vici.try_authority("trial", b"PEM")
 
     def test_key(self, charon: ScriptedVici, vici: Vici) -> None:
         charon.expect("load-key", {"type": "any", "data": b"PEM"}, reply={**OK, "id": "0a0b"})

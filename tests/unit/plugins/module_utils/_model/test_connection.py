@@ -35,6 +35,19 @@ IKEV1_AEAD = [{"algorithm": "aes-gcm", "key_length": 128}]
 # What strongSwan takes for any address, and any identity, or a resolver makes into that.
 UNSPECIFIED = ("0.0.0.0", "::", "::0", "0::0", "0:0:0:0:0:0:0:0", "::ffff:0.0.0.0", "::ffff:0:0")
 NUMBERS = ("0x0", "0X0", "0x", "0x0.0", "0x0.", "0x0.00.0", "0x7f000001", "0x7f.1")
+# What strongSwan would take for something else than it looks like.
+MISREAD = (
+    ('C = CH, O = "Example, Inc.", CN = gw-a', "/C=CH/O=Example, Inc./CN=gw-a"),
+    ("CN=gw-a,O=Example\\, Inc.,C=CH", "in the order of the certificate"),
+    ('C=CH, O="Example", CN=gw-a', "C=CH, O=Example, CN=gw-a"),
+    ("C=CH, CN=gw\\+a", "docs/identities.md"),
+    ("countryName=CH, CN=gw-a", "docs/identities.md"),
+    ("a=b@example.org", "email: or keyid:"),
+    ("ipv4:192.0.2.1", "192.0.2.1, without the prefix"),
+    ("asn1dn:C=CH, CN=gw-a", "C=CH, CN=gw-a, without the prefix"),
+    ("keyid:#0a0", "pairs of digits"),
+    ("@#gg", "pairs of digits"),
+)
 ANYBODY = ("*", "0.0.0.0", "::", "0::0", "%any6", "{0}:x")
 
 
@@ -88,7 +101,7 @@ ANYBODY = ("*", "0.0.0.0", "::", "0::0", "%any6", "{0}:x")
         (AGGRESSIVE, "identifier", "local_address"),
         ({**AGGRESSIVE, "connection_behavior": "on_demand"}, "identifier", "responder_only"),
         ({"identifier": " blank"}, "identifier", "without them"),
-        ({"peer_identifier": "two\nlines"}, "peer_identifier", "255 ASCII"),
+        ({"peer_identifier": "two\nlines"}, "peer_identifier", "511 ASCII"),
         ({"connection_behavior": "always"}, "connection_behavior", "on_demand"),
         *(({"remote_gateway": value}, "remote_gateway", "%any") for value in UNSPECIFIED),
         *(({"remote_gateway": value}, "remote_gateway", "%any") for value in NUMBERS),
@@ -100,6 +113,11 @@ ANYBODY = ("*", "0.0.0.0", "::", "0::0", "%any6", "{0}:x")
         ({"identifier": "%any"}, "identifier", "leave the option out"),
         ({"identifier": "*.example.org"}, "identifier", "one identity"),
         ({"identifier": "10.0.0.0/8"}, "identifier", "one identity"),
+        *(
+            ({option: value}, option, legal)
+            for option in ("identifier", "peer_identifier")
+            for value, legal in MISREAD
+        ),
         *(({"peer_identifier": value}, "peer_identifier", "%any") for value in ANYBODY),
         ({"remote_gateway": "%any"}, "connection_behavior", "responder_only"),
         (

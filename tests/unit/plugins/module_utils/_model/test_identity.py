@@ -47,6 +47,11 @@ from hypothesis import strategies as st
         ("{200}:site", "type 200"),
         ("{x}:site", "key"),
         ("asn1dn:#3000", "dn"),
+        # Names to nobody but those who wrote them.
+        ("asn1dn:C=CH", "key"),
+        ('O = "Example, Inc."', "key"),
+        ("countryName=CH", "key"),
+        ("a=b@example.org", "key"),
         ("C=CH, CN=gw", "dn"),
         ("/C=CH/CN=gw", "dn"),
         ("%any", "any"),
@@ -81,6 +86,8 @@ def test_a_text_is_read_as_strongswan_does(text: str, kind: str) -> None:
         ("192.0.2.1", "10.0.0.0/"),
         ("gw.ex", "fqdn:#67772e6578"),
         ("site", "{2}:SITE"),
+        ("asn1dn:#300d310b3009060355040613024348", "C=CH"),
+        ("/O=Example, Inc./CN=a", "/O=example, inc./CN=*"),
         ("anything", "%any"),
     ],
 )
@@ -99,6 +106,8 @@ def test_one_proves_another(proved: str, required: str) -> None:
         ("C=CH, CN=gw", "CN=gw, C=CH"),
         ("C=CH, CN=gw", "C=CH, O=x, CN=gw"),
         ("site", "keyid:site"),
+        ("asn1dn:#300d310b3009060355040613024348", "C=DE"),
+        ("asn1dn:#3000", "C=CH"),
     ],
 )
 def test_one_does_not_prove_another(proved: str, required: str) -> None:
@@ -106,7 +115,16 @@ def test_one_does_not_prove_another(proved: str, required: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "wild"), [("%any", True), ("*.example.org", True), ("10.0.0.0/8", True), ("gw", False)]
+    ("text", "wild"),
+    [
+        ("%any", True),
+        ("*.example.org", True),
+        ("10.0.0.0/8", True),
+        ("gw", False),
+        ("C=CH, CN=*", True),
+        # To strongSwan that is a value like any other.
+        ("C=CH, CN=*.example.org", False),
+    ],
 )
 def test_what_no_peer_can_bear(text: str, wild: bool) -> None:
     assert Identity.parse(text).wild is wild
@@ -123,7 +141,9 @@ def test_what_no_peer_can_bear(text: str, wild: bool) -> None:
         ("10.0.0.0/8", "10.255.255.255-11.0.0.1"),
         ("C=*, CN=gw", "C=CH, CN=*"),
         ("fqdn:^.*$", "gw.example.org"),
-        ("asn1dn:#3000", "C=CH"),
+        ("asn1dn:#3003", "C=CH"),
+        # C=CH
+        ("asn1dn:#300d310b3009060355040613024348", "c=*"),
     ],
 )
 def test_patterns_overlap(one: str, other: str) -> None:

@@ -219,7 +219,7 @@ class TestChange:
 
     def test_of_a_certificate(self) -> None:
         before = parts(connection(child(), **PUBKEY))
-        after = parts(connection(child(), **PUBKEY), replace(PEM, certificate=b"renewed"))
+        after = parts(connection(child(), **PUBKEY), replace(PEM, certificate=(b"renewed",)))
         assert edited(before, after).actions == [
             ASIDE,
             "write /etc/swanctl/x509/tunnelwright.site-b.pem",

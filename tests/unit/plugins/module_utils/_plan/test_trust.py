@@ -32,7 +32,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.pki import CA, GATEWAY
 
-PEM = Credentials(GATEWAY.certificate, GATEWAY.key, CA.certificate)
+PEM = Credentials((GATEWAY.certificate,), GATEWAY.key, (CA.certificate,))
 SITE_B = connection_path("site-b")
 ADVANCED = advanced_path("lan")
 TUNNEL = {"net": {"mode": "TUNNEL"}}

@@ -51,7 +51,7 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-PEM = Credentials(b"certificate", b"hush", b"ca")
+PEM = Credentials((b"certificate",), b"hush", (b"ca",))
 PHASE1 = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
 BYPASS = "/etc/swanctl/conf.d/tunnelwright.bypass.lan.conf"
 ADVANCED = "/etc/swanctl/conf.d/tunnelwright.advanced.lan.conf"

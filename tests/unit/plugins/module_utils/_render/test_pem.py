@@ -7,11 +7,20 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
+import ipaddress
+import time
 import typing as t
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.identity import Identity
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import pem as reader
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.pem import key_id
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.pki import (
+    CA,
+    GATEWAY,
+    Pair,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
@@ -113,12 +122,182 @@ def lasting(start: datetime.datetime, end: datetime.datetime) -> bytes:
 def test_names_and_times(year: int) -> None:
     start = datetime.datetime(year, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc)
     end = datetime.datetime(year + 1, 12, 31, 23, 59, 59, tzinfo=datetime.timezone.utc)
-    assert reader.certificate(lasting(start, end)) == reader.Certificate(
-        "C=CH, O=Zoë & Söhne, DC=example, E=vpn@example.org, CN=gw <b>a</b>, 1",
-        "CN=VPN CA",
-        start.isoformat(),
-        end.isoformat(),
+    found = reader.certificate(lasting(start, end))
+    assert found is not None
+    assert str(found.subject) == "C=CH, O=Zoë & Söhne, DC=example, E=vpn@example.org, " + (
+        "CN=gw <b>a</b>, 1"
     )
+    assert str(found.issuer) == "CN=VPN CA"
+    assert (found.not_before, found.not_after) == (start.isoformat(), end.isoformat())
+    # Without extensions.
+    assert (found.names, found.is_ca, found.subject_key_id, found.authority_key_id) == (
+        (),
+        False,
+        "",
+        "",
+    )
+
+
+def made(*names: x509.GeneralName, **options: t.Any) -> reader.Certificate:
+    found = reader.certificate(Pair("gw.example", *names, **options).certificate)
+    assert found is not None
+    return found
+
+
+class TestExtensions:
+    NAMES: t.ClassVar = (
+        x509.DNSName("gw-a.example"),
+        x509.DNSName("*.example"),
+        x509.RFC822Name("vpn@example.org"),
+        x509.IPAddress(ipaddress.ip_address("192.0.2.1")),
+        x509.IPAddress(ipaddress.ip_address("2001:db8::1")),
+        x509.UniformResourceIdentifier("urn:gw-a"),
+        x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gw, a")])),
+        x509.RegisteredID(x509.ObjectIdentifier("1.2.3")),
+        # One that looks like something else.
+        x509.DNSName("192.0.2.9"),
+    )
+
+    def test_names(self) -> None:
+        assert [(item.kind, str(item)) for item in made(*self.NAMES).identities] == [
+            ("dn", "CN=gw.example"),
+            ("fqdn", "gw-a.example"),
+            ("fqdn", "*.example"),
+            ("email", "vpn@example.org"),
+            ("address", "192.0.2.1"),
+            ("address", "2001:db8::1"),
+            ("uri", "uri:urn:gw-a"),
+            ("dn", "/CN=gw, a"),
+            ("fqdn", "fqdn:192.0.2.9"),
+        ]
+
+    def test_without_a_subject(self) -> None:
+        pair = Pair(x509.Name([]), x509.DNSName("gw.example"), issuer=CA)
+        found = reader.certificate(pair.certificate)
+        assert found is not None
+        assert list(map(str, found.identities)) == ["gw.example"]
+        assert str(found) == "gw.example"
+
+    def test_of_a_ca(self) -> None:
+        ca, leaf = reader.certificate(CA.certificate), reader.certificate(GATEWAY.certificate)
+        assert ca is not None
+        assert leaf is not None
+        assert (ca.is_ca, leaf.is_ca) == (True, False)
+        assert (ca.self_issued, leaf.self_issued) == (True, False)
+        assert (leaf.issued_by(ca), ca.issued_by(leaf), leaf.issued_by(leaf)) == (
+            True,
+            False,
+            False,
+        )
+
+    def test_of_a_ca_with_the_name_of_another(self) -> None:
+        """What counts is the id of the key, where both certificates have it."""
+        leaf, other = (
+            reader.certificate(pair.certificate) for pair in (GATEWAY, Pair("Test CA", ca=True))
+        )
+        plain = reader.certificate(Pair("Test CA", plain=True).certificate)
+        assert leaf
+        assert other
+        assert plain
+        assert not leaf.issued_by(other)
+        assert leaf.issued_by(plain)
+
+    def test_key_ids(self) -> None:
+        """Those for which strongSwan takes a certificate, seen on both releases."""
+        pair = Pair("gw.example")
+        found = reader.certificate(pair.certificate)
+        known = x509.load_pem_x509_certificate(pair.certificate)
+        assert found is not None
+        assert found.subject_key_id == pair.id == found.key_id
+        der = serialization.Encoding.DER
+        info = serialization.PublicFormat.SubjectPublicKeyInfo
+        expected = {
+            pair.id,
+            known.fingerprint(hashes.SHA1()).hex(),
+            hashlib.sha1(known.public_key().public_bytes(der, info)).hexdigest(),
+            f"{known.serial_number:x}".zfill(len(f"{known.serial_number:x}") + 1 & ~1),
+        }
+        assert {item.lstrip("0") for item in found.ids} == {item.lstrip("0") for item in expected}
+
+    def test_spoilt_ones_are_left_out(self) -> None:
+        """strongSwan refuses such a certificate; here it is only read."""
+        whole = made(x509.DNSName("gw.example"))
+        names = whole.data.index(b"gw.example", whole.data.index(b"\x55\x1d\x11"))
+        spoilt = bytearray(whole.data)
+        spoilt[names - 1] = 200
+        found = reader.Certificate.read(bytes(spoilt))
+        assert found is not None
+        assert (found.names, found.subject) == ((), whole.subject)
+
+    def test_a_name_with_a_zero_in_it(self) -> None:
+        pair = made(x509.DNSName("gw.example"), x509.DNSName("gw0example"))
+        spoilt = reader.Certificate.read(pair.data.replace(b"gw0example", b"gw\0example"))
+        assert spoilt is not None
+        assert list(map(str, spoilt.names)) == ["gw.example"]
+
+
+HELD = [
+    "gw-a.example",
+    "GW-A.Example",
+    "@gw-a.example",
+    "fqdn:gw-a.example",
+    "*.example",
+    "vpn@example.org",
+    "email:VPN@example.org",
+    "192.0.2.1",
+    "2001:db8:0::1",
+    "uri:urn:gw-a",
+    "CN=gw.example",
+    "cn = gw.example",
+    "/CN=gw, a",
+]
+NOT_HELD = [
+    "gw-b.example",
+    # A pattern in a certificate stands for itself alone.
+    "gw.example",
+    "x.example",
+    "gw-a.example@",
+    "keyid:gw-a.example",
+    "192.0.2.2",
+    "CN=GW.example",
+    "CN=gw, a",
+    "urn:gw-a",
+    "@#0a0b",
+]
+
+
+@pytest.mark.parametrize("text", HELD)
+def test_held(text: str) -> None:
+    """As strongSwan found it on both releases, but for the URI, which 5.9.8 does not know."""
+    assert made(*TestExtensions.NAMES).holds(Identity.parse(text))
+
+
+@pytest.mark.parametrize("text", NOT_HELD)
+def test_not_held(text: str) -> None:
+    assert not made(*TestExtensions.NAMES).holds(Identity.parse(text))
+
+
+def test_held_by_its_key() -> None:
+    found = made()
+    for prefix in ("keyid:#", "@#"):
+        for name in found.ids:
+            assert found.holds(Identity.parse(f"{prefix}{name}"))
+
+
+def test_a_large_certificate_in_linear_time() -> None:
+    """One with 40 times the names takes less than 160 times as long."""
+    small, large = (
+        Pair("gw", *(x509.DNSName(f"{n}.example") for n in range(count))).certificate
+        for count in (100, 4000)
+    )
+    seconds = []
+    for pem in (small, large):
+        data = reader.certificate(pem)
+        assert data is not None
+        began = time.perf_counter()
+        reader.Certificate.read(data.data)
+        seconds.append(time.perf_counter() - began)
+    assert seconds[1] < 160 * max(seconds[0], 0.0005)
 
 
 @pytest.mark.parametrize("length", [0, 1, 40, 100, 200])

@@ -100,7 +100,7 @@ class TestConnections:
             PUBKEY,
             {"description": "# record {}"},
             {"identifier": 'a" }\\ $(x) `y` # record {"psk": 1}'},
-            {"peer_identifier": "#off CN=b, O=Example"},
+            {"peer_identifier": "#off b, Example"},
             {"psk": '#off # record {}\n\\\n"}'},
         ],
     )

@@ -1,0 +1,201 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The certificates in the files of a phase 1: whether they fit it, and each other.
+
+A certificate that can't be read here is left to the IKE daemon.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from .._errors import ModelError
+from .._model.identity import Identity
+from .chain import Authorities, Chain, chain
+from .pem import Certificate, certificate
+
+# In bytes: a value of vici, and what a message of vici has room for besides the rest.
+LARGEST_VALUE = 0xFFFF
+LARGEST_MESSAGE = 480 * 1024
+# How many certificates or names a message names.
+_NAMED = 5
+
+# CAs that lie elsewhere on the host.
+Elsewhere = t.Callable[[], t.Iterable[Certificate]]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The certificates of the file at ``path``, which ``option`` of ``subject`` names, in PEM."""
+
+    subject: str
+    option: str
+    path: str
+    pems: tuple[bytes, ...] = field(repr=False)
+
+    @cached_property
+    def certificates(self) -> tuple[Certificate | None, ...]:
+        return tuple(map(certificate, self.pems))
+
+    @property
+    def known(self) -> tuple[Certificate, ...]:
+        """Those that can be read."""
+        return tuple(item for item in self.certificates if item is not None)
+
+    def refused(self, why: str, legal: str) -> ModelError:
+        return ModelError(self.option, self.path, why, legal, self.subject)
+
+    def warning(self, text: str) -> str:
+        return f"{self.subject}: {self.option}: {self.path} {text}"
+
+
+def check_sizes(bundles: t.Sequence[Bundle]) -> None:
+    """Raises ModelError for what is more than the IKE daemon can be given."""
+    for bundle in bundles:
+        for number, pem in enumerate(bundle.pems, 1):
+            if len(pem) > LARGEST_VALUE:
+                raise bundle.refused(
+                    f"has {len(pem)} bytes in its certificate {number}, and strongSwan takes up to "
+                    f"{LARGEST_VALUE} bytes of each",
+                    "smaller certificates",
+                )
+    sizes = [sum(map(len, bundle.pems)) for bundle in bundles]
+    if sum(sizes) > LARGEST_MESSAGE:
+        largest = bundles[sizes.index(max(sizes))]
+        raise largest.refused(
+            f"has {max(sizes)} bytes of certificates, and strongSwan takes up to "
+            f"{LARGEST_MESSAGE} bytes for a phase 1",
+            "the certificates that this phase 1 needs, and no others",
+        )
+
+
+def check_authorities(bundle: Bundle, elsewhere: Elsewhere) -> list[str]:
+    """Warnings about the CAs of the peer. Raises ModelError where no peer could be let in."""
+    for number, item in enumerate(bundle.certificates, 1):
+        if item is not None and not item.is_ca:
+            raise bundle.refused(
+                f"holds a certificate that is not that of a CA, its certificate {number}, "
+                f"{item}: strongSwan does not load it when it starts",
+                "the certificates of CAs, with the basic constraint CA:TRUE",
+            )
+    chains = _complete(bundle.known, bundle.known, elsewhere)
+    ends = {str(item.ends.issuer): item.ends for item in chains if not item.rooted}
+    lacking = ", ".join(list(ends)[:_NAMED])
+    if ends and not any(item.rooted for item in chains):
+        raise bundle.refused(
+            f"holds no root CA, and this host has none for it: strongSwan accepts a certificate "
+            f"only if its chain ends at a root that it has, here {lacking}",
+            f"a file with the certificate of {lacking}, too",
+        )
+    if ends:
+        text = f"holds CAs without their root {lacking}: they are of no use without it"
+        return [bundle.warning(text)]
+    return []
+
+
+def without_others(own: tuple[bytes, ...], peers: t.Iterable[bytes]) -> tuple[bytes, ...]:
+    """Of an own bundle in PEM, what strongSwan sends: no root, and nothing of another chain."""
+    first, *rest = map(certificate, own)
+    if first is None or not rest:
+        return own
+    known = [item for item in (*rest, *map(certificate, peers)) if item is not None]
+    between = {item.data for item in chain(first, Authorities(known)).between}
+    kept = [pem for pem, item in zip(own[1:], rest) if item is not None and item.data in between]
+    return (own[0], *kept)
+
+
+def own_chain(
+    bundle: Bundle, identifier: str | None, others: t.Sequence[Certificate], elsewhere: Elsewhere
+) -> tuple[tuple[bytes, ...], list[str]]:
+    """What is to be installed of the own certificate and its CAs, in order, and warnings.
+
+    ``others`` are the CAs of the peer. Raises ModelError where the certificate is not that of this
+    gateway.
+    """
+    leaf = bundle.certificates[0]
+    if leaf is None:
+        return bundle.pems, []
+    rest = {item.data: item for item in bundle.known if item.data != leaf.data}
+    _check_first(bundle, leaf, rest.values())
+    if identifier is not None:
+        _check_identifier(bundle, leaf, identifier)
+    (found,) = _complete([leaf], (*rest.values(), *others), elsewhere)
+    pems = {item.data: pem for item, pem in zip(bundle.certificates, bundle.pems) if item}
+    sent = [pems[item.data] for item in found.between if item.data in rest]
+    return (bundle.pems[0], *sent), _warnings(bundle, leaf, tuple(rest.values()), found)
+
+
+def _complete(
+    items: t.Iterable[Certificate], known: t.Sequence[Certificate], elsewhere: Elsewhere
+) -> list[Chain]:
+    """The chain of each, with what lies elsewhere only where it is needed."""
+    authorities = Authorities(known)
+    found = [chain(item, authorities) for item in items]
+    if all(item.rooted for item in found):
+        return found
+    authorities = Authorities((*known, *elsewhere()))
+    return [chain(item, authorities) for item in items]
+
+
+def _check_first(bundle: Bundle, leaf: Certificate, rest: t.Iterable[Certificate]) -> None:
+    own = next((item for item in rest if not item.is_ca), None)
+    if leaf.is_ca and own is not None:
+        raise bundle.refused(
+            f"begins with the certificate of a CA, {leaf}, and strongSwan takes the first "
+            "one for that of this gateway",
+            f"a file that begins with the certificate of {own}",
+        )
+
+
+def _check_identifier(bundle: Bundle, leaf: Certificate, identifier: str) -> None:
+    identity = Identity.parse(identifier)
+    if leaf.holds(identity):
+        return
+    why = f"is not in the certificate {bundle.path}, so that no peer accepts it"
+    if identity.name is not None and identity.name.reordered(leaf.subject):
+        why = f"has the parts of the subject of {bundle.path} in another order, or in another case"
+    raise ModelError(
+        "identifier", identifier, why, f"{held(leaf)}; left out, the subject", bundle.subject
+    )
+
+
+def held(item: Certificate) -> str:
+    """The identities that a certificate holds, as they are written in an option."""
+    found = list(dict.fromkeys(map(str, item.identities)))
+    if item.subject_key_id and len(found) < _NAMED:
+        found.append(f"keyid:#{item.subject_key_id}")
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    return " or ".join(found[:_NAMED]) + more
+
+
+def _warnings(
+    bundle: Bundle, leaf: Certificate, rest: tuple[Certificate, ...], found: Chain
+) -> list[str]:
+    chained = {item.data for item in found.issuers}
+    unrelated = [str(item) for item in rest if item.data not in chained]
+    warnings = []
+    if unrelated:
+        names = ", ".join(unrelated[:_NAMED])
+        text = f"also holds certificates that are not in the chain of {leaf}: {names}"
+        warnings.append(bundle.warning(f"{text}: they are left out"))
+    places = [item.data for item in rest if item.data in chained]
+    if places != [item.data for item in found.issuers if item.data in {*places}]:
+        text = "does not hold its CAs in the order of the chain, each after what it has issued"
+        warnings.append(bundle.warning(f"{text}: they are installed in that order"))
+    if not found.rooted:
+        warnings.append(bundle.warning(_lacking(found.ends)))
+    return warnings
+
+
+def _lacking(ends: Certificate) -> str:
+    return (
+        f"does not hold the certificate of {ends.issuer}, which issued that of {ends}, and "
+        "this host has it in no other file: if the peer does not have it either, it refuses this "
+        "gateway; append that certificate to the file"
+    )

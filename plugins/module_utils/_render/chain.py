@@ -1,0 +1,64 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Chains of certificates: which certificate another was issued by, up to a root.
+
+strongSwan sends the CAs between its own certificate and the root, wherever it has them from, and
+never the root. It accepts a peer whose chain ends at a root that it has loaded: an intermediate CA
+that it has loaded is not enough. Names and ids of keys are compared here; the signatures are
+verified by the IKE daemon. Measured on strongSwan 5.9.8 and 6.0.1.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .pem import Certificate
+
+
+class Authorities:
+    """CAs, to be found by those whose certificates they have issued."""
+
+    def __init__(self, certificates: t.Iterable[Certificate]) -> None:
+        self._by_name: dict[str, list[Certificate]] = {}
+        for item in certificates:
+            if item.is_ca:
+                self._by_name.setdefault(item.subject.folded, []).append(item)
+
+    def of(self, certificate: Certificate) -> list[Certificate]:
+        """Those that may have issued a certificate; several, where one was renewed."""
+        named = self._by_name.get(certificate.issuer.folded, ())
+        return [item for item in named if certificate.issued_by(item)]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """``issuers`` are in order from the certificate up. ``ends`` is where it leads to no root."""
+
+    issuers: tuple[Certificate, ...]
+    rooted: bool
+    ends: Certificate
+
+    @property
+    def between(self) -> tuple[Certificate, ...]:
+        """The issuers but the roots."""
+        return tuple(item for item in self.issuers if not item.self_issued)
+
+
+def chain(certificate: Certificate, authorities: Authorities) -> Chain:
+    """The chain of a certificate, as far as the authorities are known."""
+    found = {certificate.data: certificate}
+    waiting, ends = [certificate], certificate
+    for current in waiting:
+        issuers = [] if current.self_issued else authorities.of(current)
+        if not issuers and not current.self_issued:
+            ends = current
+        new = {item.data: item for item in issuers if item.data not in found}
+        found.update(new)
+        waiting += new.values()
+    rooted = any(item.self_issued for item in found.values())
+    return Chain(tuple(waiting[1:]), rooted, ends)
