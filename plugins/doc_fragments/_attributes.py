@@ -85,4 +85,9 @@ attributes:
     platforms: debian
     details:
       - Tested on Debian 12 (strongSwan 5.9.8) and Debian 13 (strongSwan 6.0.1).
+notes:
+  - An option that is null counts as left out. An empty text or an empty list is a value.
+  - A text must be a text. What YAML reads as a number, a boolean or a list is refused, because it
+    may be another value than is written. C(0123) without quotes is the number 83, for example. Put
+    such a text in quotes. A port may be a number.
 """

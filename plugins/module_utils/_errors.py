@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-
 # Of a value, in characters. More would bury the message, and a value may be a whole file.
 LONGEST_VALUE = 200
 
@@ -53,10 +52,14 @@ class ModelError(TunnelwrightError):
         self.subject = subject
 
     def __str__(self) -> str:
-        places = [_cut(part) for part in (self.subject, self.option) if part]
-        empty = self.value is None or self.value == []
-        said = self.why if empty else f"{shown(self.value)} {self.why}"
-        return one_line(": ".join([*places, f"{said}; legal: {self.legal}"]))
+        return one_line(f"{self.said}; legal: {self.legal}")
+
+    @property
+    def said(self) -> str:
+        """What is wrong, and of which object, without what would be legal."""
+        places = [_cut(str(part)) for part in (self.subject, self.option) if part]
+        missing = self.value is None or self.value == []
+        return ": ".join([*places, self.why if missing else f"{shown(self.value)} {self.why}"])
 
     def at(self, prefix: str) -> ModelError:
         """The same error seen from outside: ``hash`` becomes ``encryption[0].hash``."""

@@ -58,6 +58,10 @@ class ChildSa:
         except ModelError as error:
             raise error.within(f"phase 2 {name} of phase 1 {phase1}") from None
 
+    def changed(self, options: Options, versions: frozenset[int]) -> ChildSa:
+        """Return the phase 2 with these options, and every other as it is. Raises ModelError."""
+        return self.from_options({**self.to_options(), **options}, versions)
+
     def to_options(self) -> dict[str, t.Any]:
         return option_values(self)
 

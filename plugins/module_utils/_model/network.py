@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from .._errors import ModelError
 from . import checks
 from .checks import IPAddress, IPNetwork
-from .options import Convert, Options, field_values, list_of, option_values
+from .options import Convert, Options, field_values, for_change, list_of, option_values
 
 LAYER2_TYPES = ("none", "vlan")
 ADDRESS_TYPES = ("static", "none")
@@ -72,7 +72,12 @@ class VpnNetwork:
     @classmethod
     def from_record(cls, options: Options) -> VpnNetwork:
         """The same of what a run has written; an earlier version took more than is legal now."""
-        return cls._made(options, {**_CONVERT, "ip_address": checks.ip_address})
+        return cls._made(options, _RECORDED)
+
+    def changed(self, options: Options) -> VpnNetwork:
+        """Return the network with these options, and every other as it is. Raises ModelError."""
+        made = {**self.to_options(), **options}
+        return self._made(made, for_change(_CONVERT, _RECORDED, options))
 
     @classmethod
     def _made(cls, options: Options, convert: t.Mapping[str, Convert]) -> VpnNetwork:
@@ -197,7 +202,7 @@ def _check_mtu(network: VpnNetwork) -> None:
     checks.number("mtu", network.mtu, LEAST_MTU[version], 65535)
 
 
-_CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
+_CONVERT: dict[str, Convert] = {
     "description": checks.description,
     "layer2_type": lambda option, value: checks.one_of(option, value, LAYER2_TYPES),
     "layer2_id": lambda option, value: checks.number(option, value, 1, 4094),
@@ -211,3 +216,5 @@ _CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
     "dataplane": lambda option, value: checks.one_of(option, value, DATAPLANES),
     "state": lambda option, value: checks.one_of(option, value, POWER_STATES),
 }
+# What an earlier version has taken stays readable.
+_RECORDED: dict[str, Convert] = {**_CONVERT, "ip_address": checks.ip_address}

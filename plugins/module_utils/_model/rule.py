@@ -16,7 +16,7 @@ from .._errors import ModelError
 from . import checks
 from .checks import IPAddress, IPNetwork
 from .child import check_disjoint, overlap
-from .options import Convert, Options, field_values, list_of, option_values, plain
+from .options import Convert, Options, field_values, for_change, list_of, option_values, plain
 
 FILTERS = ("accept", "drop", "reject")
 ACTIONS = (*FILTERS, "translate", "route")
@@ -95,7 +95,12 @@ class VpnRule:
     @classmethod
     def from_record(cls, options: Options) -> VpnRule:
         """The same of what a run has written; an earlier version took more than is legal now."""
-        return cls._made(options, {**_CONVERT, "target": _recorded_target})
+        return cls._made(options, _RECORDED)
+
+    def changed(self, options: Options) -> VpnRule:
+        """Return the rule with these options, and every other as it is. Raises ModelError."""
+        made = {**self.to_options(), **options}
+        return self._made(made, for_change(_CONVERT, _RECORDED, options))
 
     @classmethod
     def _made(cls, options: Options, convert: t.Mapping[str, Convert]) -> VpnRule:
@@ -291,7 +296,7 @@ def _recorded_target(option: str, value: object) -> IPAddress | IPNetwork:
     return _target(option, value) if "/" in str(value) else checks.ip_address(option, value)
 
 
-_CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
+_CONVERT: dict[str, Convert] = {
     "description": checks.description,
     "action": lambda option, value: checks.one_of(option, value, ACTIONS),
     "direction": lambda option, value: checks.one_of(option, value, DIRECTIONS),
@@ -306,3 +311,5 @@ _CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
     "order": lambda option, value: checks.number(option, value, 1, GREATEST_ORDER),
     "state": lambda option, value: checks.one_of(option, value, STATES),
 }
+# What an earlier version has taken stays readable.
+_RECORDED: dict[str, Convert] = {**_CONVERT, "target": _recorded_target}

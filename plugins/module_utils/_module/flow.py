@@ -19,7 +19,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors import HostError, ModelError, TunnelwrightError
+from .._errors import HostError, ModelError, TunnelwrightError, one_line
 from .._host.apply import apply, end_trials, try_out
 from .._host.dataplane import uses_userspace, was_userspace
 from .._host.host import Host
@@ -32,26 +32,25 @@ from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
 from .._render.artefacts import Credentials, artefacts
 from .cleartext import exposed
-from .edit import Edit, View
+from .edit import Edit, Params, View
 from .foreign import check_configuration
+from .given import check_texts, explained, secrets_in
 from .resource import Resource
 from .spec import IPSEC_CHECKPOINT, IPSEC_CONNECTION, IPSEC_DIAGNOSTICS, IPSEC_INFO, Spec
 
 
 def run(resource: Resource) -> None:
     """The ``main`` of a module."""
-    module = AnsibleModule(**resource.spec.arguments())
+    module, params = _begun(resource.spec, resource.key)
     try:
         with Host(_runner(module)) as host, _at_work(host, module, resource.key) as waited:
-            edit, plan, in_order, warnings = _run(resource, host, module.params)
+            edit, plan, in_order, warnings = _run(resource, host, params)
             notes = [] if module.check_mode else apply(host, plan, in_order)
     except ModelError as error:
         module.fail_json(msg=str(error.within(resource.key)))
     except TunnelwrightError as error:
         module.fail_json(msg=str(error))
-    for warning in (waited, *edit.warnings, *warnings, *notes):
-        if warning:
-            module.warn(warning)
+    _warn(module, (waited, *edit.warnings, *warnings, *notes))
     result: dict[str, t.Any] = {
         "changed": bool(plan),
         resource.key: edit.result,
@@ -62,6 +61,45 @@ def run(resource: Resource) -> None:
     if module._diff:
         result["diff"] = plan.diff
     module.exit_json(**result)
+
+
+class _Task(AnsibleModule):  # type: ignore[misc]  # ansible-core brings no types
+    """The module, with what the task itself gives: no defaults, and numbers that are no texts yet.
+
+    ansible-core has the function that it overrides for modules that have to see this.
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.given: dict[str, t.Any] = {}
+        self.params: dict[str, t.Any] = {}
+        self._spec = spec
+        super().__init__(**spec.arguments())
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        # Null stands for an option that is left out, also where it has a default.
+        self.params = {name: value for name, value in self.params.items() if value is not None}
+        self.given = {**self.params}
+
+    def fail_json(self, msg: str, **more: t.Any) -> None:
+        """End the module, and show no secret, though Ansible failed before it knew the secrets."""
+        self.no_log_values.update(secrets_in(self._spec, self.given))
+        super().fail_json(explained(msg, self._spec, self.given), **more)
+
+
+def _begun(spec: Spec, key: str) -> tuple[AnsibleModule, Params]:
+    module = _Task(spec)
+    try:
+        check_texts(spec, module.given)
+    except ModelError as error:
+        module.fail_json(msg=str(error.within(key)))
+    return module, Params(module.params, module.given)
+
+
+def _warn(module: AnsibleModule, warnings: t.Iterable[str]) -> None:
+    for warning in warnings:
+        if warning:
+            module.warn(one_line(warning))
 
 
 @contextlib.contextmanager
@@ -79,20 +117,19 @@ def run_checkpoint() -> None:
     """The ``main`` of ipsec_checkpoint, which edits nothing."""
     from . import checkpoint
 
-    module = AnsibleModule(**IPSEC_CHECKPOINT.arguments())
+    key = "ipsec_checkpoint"
+    module, params = _begun(IPSEC_CHECKPOINT, key)
     try:
-        with Host(_runner(module)) as host, host.exclusive("ipsec_checkpoint") as waited:
-            answer = checkpoint.carry_out(host, module.params, check=module.check_mode)
+        with Host(_runner(module)) as host, host.exclusive(key) as waited:
+            answer = checkpoint.carry_out(host, params, check=module.check_mode)
     except ModelError as error:
-        module.fail_json(msg=str(error.within("ipsec_checkpoint")))
+        module.fail_json(msg=str(error.within(key)))
     except TunnelwrightError as error:
         module.fail_json(msg=str(error))
-    for warning in (waited, *answer.warnings):
-        if warning:
-            module.warn(warning)
+    _warn(module, (waited, *answer.warnings))
     result: dict[str, t.Any] = {
         "changed": answer.changed,
-        "ipsec_checkpoint": answer.checkpoint,
+        key: answer.checkpoint,
         "differs": answer.differs,
         "actions": answer.actions,
         "impact": answer.plan.impact,
@@ -107,9 +144,8 @@ def run_connection() -> None:
     """The ``main`` of ipsec_connection, which edits nothing either, and may fail with an answer."""
     from . import connect
 
-    module = AnsibleModule(**IPSEC_CONNECTION.arguments())
     key = "ipsec_connection"
-    params = {**module.params}
+    module, params = _begun(IPSEC_CONNECTION, key)
     # Ansible shows the options with the result, and nobody knows what is in a log.
     module.params["peer_log"] = [f"{len(params['peer_log'] or ())} lines"]
     try:
@@ -119,9 +155,7 @@ def run_connection() -> None:
         module.fail_json(msg=str(error.within(key)))
     except TunnelwrightError as error:
         module.fail_json(msg=str(error))
-    for warning in (waited, *map(str, answer.remarks)):
-        if warning:
-            module.warn(warning)
+    _warn(module, (waited, *map(str, answer.remarks)))
     result: dict[str, t.Any] = {
         "changed": answer.changed,
         key: answer.result,
@@ -156,21 +190,20 @@ def _look(spec: Spec, key: str, look: t.Callable[..., tuple[dict[str, t.Any], li
     """A run that changes nothing: what was found, and warnings."""
     # An eighth of the time on a host with a thousand tunnels, in a process that is about to end.
     gc.disable()
-    module = AnsibleModule(**spec.arguments())
+    module, params = _begun(spec, key)
     try:
         with Host(_runner(module)) as host:
-            found, warnings = look(host, module.params, check=module.check_mode)
+            found, warnings = look(host, params, check=module.check_mode)
     except ModelError as error:
         module.fail_json(msg=str(error.within(key)))
     except TunnelwrightError as error:
         module.fail_json(msg=str(error))
-    for warning in warnings:
-        module.warn(warning)
+    _warn(module, warnings)
     module.exit_json(changed=False, **{key: found})
 
 
 def _run(
-    resource: Resource, host: Host, params: t.Mapping[str, t.Any]
+    resource: Resource, host: Host, params: Params
 ) -> tuple[Edit, Plan, Unfinished, list[str]]:
     """Everything up to the plan; nothing is changed yet."""
     current = read_gateway(host.files)

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from .._errors import ModelError
 from .._host.host import Host
@@ -25,8 +24,8 @@ from .keys import check_start
 from .policy import check_child
 from .spec import VPN_NETWORK, Spec
 
-# What a task must leave out to do nothing but switch a network that exists.
-_POWER_ALONE = ("name", "state", "force")
+# A task without any of them is no definition: it changes what it names of a network that exists.
+_DEFINING = frozenset({"ip_address_type", "ip_address", "network_address"})
 
 
 class NetworkResource:
@@ -73,19 +72,9 @@ def _wanted(known: VpnNetwork | None, params: Params) -> VpnNetwork:
     state = params["state"]
     if state == "present":
         state = known.state if known else "started"
-    if known is not None and _says_nothing(params):
-        return replace(known, state=state)
+    if known is not None and not params.given & _DEFINING:
+        return known.changed(params.said(state=state))
     return VpnNetwork.from_options({**params, "state": state})
-
-
-def _says_nothing(params: Params) -> bool:
-    """Whether every option but the power state is left out, or at its default."""
-    standard = VPN_NETWORK.argument_spec
-    return all(
-        value is None or value == standard[option].get("default")
-        for option, value in params.items()
-        if option not in _POWER_ALONE
-    )
 
 
 def _result(network: VpnNetwork) -> dict[str, t.Any]:

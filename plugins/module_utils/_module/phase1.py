@@ -9,12 +9,11 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from .._errors import ModelError
 from .._host.host import Host
 from .._model import checks
-from .._model.connection import IkeConnection
+from .._model.connection import CREDENTIALS, IkeConnection
 from .._model.gateway import Gateway
 from .._model.proposal import Use
 from .._plan.planner import Scope
@@ -44,8 +43,7 @@ class Phase1Resource:
         check_connection(connection, gateway)
         warnings = _warnings(connection, params, gateway) if connection.enabled else ()
         # A task that only switches a phase 1 off does not name its files.
-        pubkey = connection.authentication == "pubkey" and params["certificate"] is not None
-        certified = name if pubkey else ""
+        certified = name if params.given.intersection(CREDENTIALS) else ""
         return Edit(gateway, scope, connection.to_options(), warnings, certified)
 
     def check_host(self, host: Host, view: View) -> list[str]:
@@ -91,7 +89,7 @@ def _known(current: Gateway, name: str, network: str) -> IkeConnection | None:
 
 def _wanted(known: IkeConnection | None, params: Params) -> IkeConnection:
     if known is not None and params["state"] == "disabled" and params["remote_gateway"] is None:
-        return replace(known, state="disabled")
+        return known.changed(params.said())
     if params["remote_gateway"] is None:
         raise ModelError(
             "remote_gateway",

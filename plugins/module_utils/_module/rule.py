@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from .._errors import ModelError
 from .._host.host import Host
@@ -54,7 +53,7 @@ class RuleResource:
 
 def _wanted(known: VpnRule | None, params: Params) -> VpnRule:
     if known is not None and params["state"] == "disabled" and params["action"] is None:
-        return replace(known, state="disabled")
+        return known.changed(params.said())
     return VpnRule.from_options(params)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Params
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.network import (
     NetworkResource,
 )
@@ -101,13 +102,14 @@ def _fragment(name: str) -> Document:
     return yaml.safe_load(getattr(fragment, attribute.upper() or "DOCUMENTATION"))
 
 
-def validated(module: str, options: Document) -> Document:
-    """The parameters that AnsibleModule makes of the options; fails as it would."""
+def validated(module: str, options: Document) -> Params:
+    """The parameters that a module makes of the options; fails as it would."""
     spec = SPECS[module]
     validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
-    result = validator.validate(options)
+    given = {name: value for name, value in options.items() if value is not None}
+    result = validator.validate(given)
     assert not result.error_messages, result.error_messages
-    return result.validated_parameters
+    return Params(result.validated_parameters, options)
 
 
 def carry_out(task: Document, gateway: Gateway) -> Edit:
