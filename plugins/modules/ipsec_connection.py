@@ -68,6 +68,7 @@ options:
         it is up. Each must be in O(tunnelwright.ipsec.ipsec_phase2#module:remote_network) of one of
         the tunnels, and this host must have an address in the C(local_network) of the same one,
         from which the probe is sent.
+      - It has no use with O(state=disconnected).
       - It has succeeded if there was an answer, and the counters of the Child SA have moved both
         ways. An answer that came some other way does not count.
       - Needs the program C(ping) (Debian package C(iputils-ping)). Nothing is sent in check mode.

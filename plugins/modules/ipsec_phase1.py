@@ -290,8 +290,8 @@ options:
       - V(disabled) makes sure that it exists and is not loaded. A tunnel that is up is closed.
         Everything stays configured in the file, and V(present) loads it again. Where the phase 1
         exists and O(remote_gateway) is left out, the task changes what it gives, also to a default,
-        and every other option keeps its value. Traffic between the networks of its phase 2 objects does not leave in
-        cleartext meanwhile.
+        and every other option keeps its value. Traffic between the networks of its phase 2 objects
+        does not leave in cleartext meanwhile.
       - V(absent) closes the tunnel and removes the phase 1, its phase 2 objects and its key. A
         warning names the networks whose traffic leaves in cleartext from then on, where there is a
         route.

@@ -161,7 +161,7 @@ def _check_transport(option: str, networks: tuple[IPNetwork, ...]) -> None:
             option,
             plain(networks),
             "can't be used in mode transport, which protects the two gateways themselves",
-            "nothing, host addresses (/32 or /128), or mode tunnel",
+            f"host addresses (/32 or /128), or mode tunnel; or leave {option} out",
         )
 
 

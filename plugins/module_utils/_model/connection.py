@@ -227,11 +227,12 @@ class IkeConnection:
                     "a pre-shared key" if option == "psk" else "the path of a PEM file on the host",
                 )
             if option not in needed and value is not None:
+                other = "pubkey" if self.authentication == "psk" else "psk"
                 raise ModelError(
                     option,
                     value,
                     f"has no use with authentication {self.authentication}",
-                    "nothing",
+                    f"authentication {other}; or leave {option} out",
                 )
 
     def _check_initiator(self) -> None:

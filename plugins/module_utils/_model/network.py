@@ -148,7 +148,7 @@ def _check_layer2(network: VpnNetwork) -> None:
             "layer2_id",
             network.layer2_id,
             "has no use with layer2_type none",
-            "nothing, or layer2_type vlan",
+            "layer2_type vlan; or leave layer2_id out",
         )
     for option in ("interface", "mtu"):
         value = getattr(network, option)
@@ -157,7 +157,7 @@ def _check_layer2(network: VpnNetwork) -> None:
                 option,
                 value,
                 f"can't be set on {network.interface_network}, which is not ours",
-                "nothing, or no interface_network",
+                f"a network without interface_network; or leave {option} out",
             )
 
 
@@ -168,7 +168,7 @@ def _check_address(network: VpnNetwork) -> None:
                 "ip_address",
                 str(network.ip_address),
                 "has no use with ip_address_type none",
-                "nothing",
+                "ip_address_type static; or leave ip_address out",
             )
         return
     for option in ("ip_address", "network_address"):

@@ -145,9 +145,14 @@ def _check_uses(rule: VpnRule) -> None:
         value = getattr(rule, item.name)
         given = item.default is not MISSING and value != item.default
         if given and item.name not in _ALWAYS | _USES[rule.action]:
-            raise ModelError(
-                item.name, plain(value), f"has no use with action {rule.action}", "nothing"
-            )
+            why = f"has no use with action {rule.action}"
+            raise ModelError(item.name, plain(value), why, _legal_use(item.name))
+
+
+def _legal_use(option: str) -> str:
+    """The actions that know what to do with an option."""
+    actions = [action for action, known in _USES.items() if option in known]
+    return f"action {' or '.join(actions)}; or leave {option} out"
 
 
 def _check_matches(rule: VpnRule) -> None:
@@ -225,7 +230,10 @@ def _check_translation(rule: VpnRule) -> None:
     if rule.target_port is not None:
         if rule.direction == "outgoing":
             raise ModelError(
-                "target_port", rule.target_port, "has no use with direction outgoing", "nothing"
+                "target_port",
+                rule.target_port,
+                "has no use with direction outgoing",
+                "direction incoming; or leave target_port out",
             )
         _require_ports(rule, "target_port", rule.target_port)
 
@@ -250,7 +258,7 @@ def _check_one_to_one(rule: VpnRule) -> None:
                 option,
                 plain(getattr(rule, option)),
                 "has no use with a target that is a network, which is for all traffic",
-                "nothing, or an address as target",
+                f"an address as target; or leave {option} out",
             )
 
 

@@ -82,6 +82,8 @@ def carry_out(host: Host, params: Params, *, check: bool) -> Answer:
     """One run; in check mode it only looks. Raises ModelError and HostError."""
     timeout = checks.number("timeout", params["timeout"], *TIMEOUTS)
     addresses = list_of(checks.host_address)("probe", params["probe"] or ())
+    if params["state"] == _DISCONNECTED:
+        _has_no_use(params, "probe", "check_rekey")
     task = _Task(
         params,
         selected(read_gateway(host.files), params),
@@ -104,6 +106,17 @@ def carry_out(host: Host, params: Params, *, check: bool) -> Answer:
     if not answer.failures and probes:
         answer = _probed(answer, [send(host, item) for item in probes])
     return answer
+
+
+def _has_no_use(params: Params, *options: str) -> None:
+    for option in options:
+        if params[option]:
+            raise ModelError(
+                option,
+                params[option],
+                f"has no use with state {params['state']}",
+                f"state connected or reconnected; or leave {option} out",
+            )
 
 
 def selected(gateway: Gateway, params: Params) -> tuple[Tunnel, ...]:

@@ -217,7 +217,7 @@ def _run(
     after = artefacts(edit.gateway, userspace=userspace, credentials=_credentials(host, edit))
     left = host.journal.read(host.vici.pid)
     scope = touched(before, after, edit.scope, left.networks)
-    foreign = check_configuration(resource.key, params, host.files, after, scope)
+    foreign = check_configuration(resource, params, host.files, after, scope)
     observed = observe(host, before, after, scope)
     warnings = resource.check_host(host, View(current, edit, params, observed, userspace))
     plan = make_plan(before, after, observed, scope, params.get("apply", GRACEFUL))

@@ -15,6 +15,7 @@ what is meant, in ports.
 from __future__ import annotations
 
 import datetime
+import re
 import typing as t
 
 from .._errors import LONGEST_VALUE, ModelError, shown
@@ -33,6 +34,7 @@ _KINDS = (
 _ALGORITHMS = "{algorithm: aes, key_length: 256, hash: sha256, dh_group: 14}, for example"
 # How Ansible begins to say that something is none.
 _NO_DICTIONARY = ("dictionary requested", "unable to evaluate string", "Elements value", "Value '")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?([+-]\d\d:\d\d(:\d\d)?)?")
 _QUOTES = "a text: put it in quotes, or apply the filter `string` to it in a template"
 
 
@@ -50,9 +52,13 @@ def check_texts(spec: Spec, task: t.Mapping[str, t.Any]) -> None:
 
 def check_text(option: str, value: object, subject: str, *, secret: bool = False) -> None:
     """Raises ModelError unless the value is a text."""
+    told = MASK if secret else value
     if not isinstance(value, str):
-        why = f"is {_kind(value)}, not a text"
-        raise ModelError(option, MASK if secret else value, why, _QUOTES, subject)
+        raise ModelError(option, told, f"is {_kind(value)}, not a text", _QUOTES, subject)
+    if _TIME.fullmatch(value):
+        # Ansible hands over the time 2001-01-01 1:02:03 as this text.
+        why = "is how YAML and Ansible write a time that stands without quotes"
+        raise ModelError(option, told, why, "the text in quotes, without the T", subject)
 
 
 def subject_of(spec: Spec, task: t.Mapping[str, t.Any]) -> str:

@@ -216,6 +216,16 @@ class TestRefusals:
             ({"query": "logs", "lines": 0}, "lines: 0 is not a legal value"),
             ({"query": "logs", "grep": "a\nb"}, "grep: 'a\\nb' is not a legal value"),
             ({"query": "logs", "filter": "esp"}, "filter: 'esp' has no use with query logs"),
+            # At their defaults, too.
+            ({"query": "logs", "seconds": 10}, "seconds: 10 has no use with query logs"),
+            ({"query": "logs", "count": 5}, "legal: query tcpdump; or leave count out"),
+            ({"query": "configuration", "count": 1000}, "no use with query configuration"),
+            (
+                {"query": "configuration", "lines": 200},
+                "lines: 200 has no use with query configuration; legal: query logs or tcpdump; or "
+                "leave lines out",
+            ),
+            ({"query": "tcpdump", "since": "1h"}, "legal: query logs; or leave since out"),
             ({"query": "logs", "phase1": "nobody"}, "legal: site-b"),
             ({"query": "tcpdump", "grep": "x"}, "grep: 'x' has no use with query tcpdump"),
             ({"query": "tcpdump", "seconds": 301}, "seconds: 301 is not a legal value"),

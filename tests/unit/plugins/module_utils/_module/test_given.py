@@ -123,6 +123,23 @@ def test_a_date_is_refused_where_it_is_seen(value: t.Any) -> None:
         check_texts(SPECS["ipsec_phase1"], {**PHASE1, "identifier": value})
 
 
+@pytest.mark.parametrize("option", ["psk", "identifier", "peer_identifier"])
+@pytest.mark.parametrize(
+    "written", ["2024-1-1 1:02:03", "2024-01-01 10:00:00.5", "2024-01-01T10:00:00Z"]
+)
+def test_a_time_is_known_by_its_form(machine: Machine, option: str, written: str) -> None:
+    """Ansible hands it over as a text that nobody has written."""
+    text = yaml.safe_load(written).isoformat()
+    result = machine.run("ipsec_phase1", **{**PHASE1, option: text})
+    assert result["msg"].startswith(f"phase 1 site-b: {option}: ")
+    assert "is how YAML and Ansible write a time" in result["msg"]
+    assert option != "psk" or text not in str(result)
+    # In quotes it stays as it was.
+    machine.prepare(("vpn_network", NETWORK))
+    quoted = {**PHASE1, option: "2024-01-01 10:00:00"}
+    assert "failed" not in machine.run("ipsec_phase1", check=True, **quoted)
+
+
 @pytest.mark.parametrize("option", ["source_ports", "destination_ports"])
 @pytest.mark.parametrize(
     ("value", "expected"), [(22, ["22"]), ([22, "80-81"], ["22", "80-81"]), ("22", ["22"])]
