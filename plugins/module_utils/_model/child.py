@@ -13,9 +13,9 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._errors import ModelError
-from . import checks, lifetime
+from . import addresses, checks, lifetime
 from .checks import IPNetwork
-from .options import Options, field_values, list_of, option_values, plain
+from .options import Convert, Options, field_values, for_change, list_of, option_values, plain
 from .proposal import DEFAULT_AH, DEFAULT_ESP, Proposal, Use, check_proposal
 
 MODES = ("tunnel", "transport")
@@ -43,11 +43,22 @@ class ChildSa:
     @classmethod
     def from_options(cls, options: Options, versions: frozenset[int]) -> ChildSa:
         """``versions`` are the IKE versions of the phase 1. Raises ModelError naming the object."""
+        return cls._made(options, _CONVERT, versions)
+
+    @classmethod
+    def from_record(cls, options: Options, versions: frozenset[int]) -> ChildSa:
+        """The same of what a run has written; an earlier version took more than is legal now."""
+        return cls._made(options, _RECORDED, versions)
+
+    @classmethod
+    def _made(
+        cls, options: Options, table: t.Mapping[str, Convert], versions: frozenset[int]
+    ) -> ChildSa:
         name = checks.phase_name("name", options.get("name"))
         phase1 = checks.phase_name("phase1", options.get("phase1"))
         try:
             use = Use.AH if options.get("protocol") == "ah" else Use.ESP
-            convert = {**_CONVERT, "encryption": proposals(use, versions)}
+            convert = {**table, "encryption": proposals(use, versions)}
             child = cls(**field_values(cls, options, convert))
             if not child.encryption:
                 default = DEFAULT_AH if use is Use.AH else DEFAULT_ESP
@@ -60,7 +71,8 @@ class ChildSa:
 
     def changed(self, options: Options, versions: frozenset[int]) -> ChildSa:
         """Return the phase 2 with these options, and every other as it is. Raises ModelError."""
-        return self.from_options({**self.to_options(), **options}, versions)
+        made = {**self.to_options(), **options}
+        return self._made(made, for_change(_CONVERT, _RECORDED, options), versions)
 
     def to_options(self) -> dict[str, t.Any]:
         return option_values(self)
@@ -191,14 +203,20 @@ def _lifetime_unit(option: str, value: t.Any) -> str:
     return checks.one_of(option, value, (*lifetime.UNITS, lifetime.FOREVER))
 
 
-_CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
+_CONVERT: dict[str, Convert] = {
     "phase1": checks.phase_name,
     "network": checks.network_name,
     "description": checks.description,
     "mode": lambda option, value: checks.one_of(option, value, MODES),
-    "local_network": list_of(checks.ip_network),
-    "remote_network": list_of(checks.ip_network),
+    "local_network": list_of(addresses.network),
+    "remote_network": list_of(addresses.network),
     "protocol": lambda option, value: checks.one_of(option, value, PROTOCOLS),
     "lifetime_unit": _lifetime_unit,
     "state": lambda option, value: checks.one_of(option, value, STATES),
+}
+# What an earlier version has taken stays readable.
+_RECORDED: dict[str, Convert] = {
+    **_CONVERT,
+    "local_network": list_of(checks.ip_network),
+    "remote_network": list_of(checks.ip_network),
 }

@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import ModelError
-from . import checks
+from . import addresses, checks
 from .checks import IPAddress, IPNetwork
 from .options import Convert, Options, field_values, for_change, list_of, option_values
 
@@ -207,14 +207,21 @@ _CONVERT: dict[str, Convert] = {
     "layer2_type": lambda option, value: checks.one_of(option, value, LAYER2_TYPES),
     "layer2_id": lambda option, value: checks.number(option, value, 1, 4094),
     "ip_address_type": lambda option, value: checks.one_of(option, value, ADDRESS_TYPES),
-    "ip_address": checks.host_address,
-    "network_address": checks.ip_network,
-    "interface_network": checks.interface_name,
-    "interface": checks.interface_name,
+    "ip_address": addresses.host,
+    "network_address": addresses.network,
+    "interface_network": checks.network_interface,
+    "interface": checks.network_interface,
     "firewall_chains": list_of(ForeignChain.parse),
-    "ike_interfaces": list_of(checks.interface_name),
+    "ike_interfaces": list_of(checks.network_interface),
     "dataplane": lambda option, value: checks.one_of(option, value, DATAPLANES),
     "state": lambda option, value: checks.one_of(option, value, POWER_STATES),
 }
 # What an earlier version has taken stays readable.
-_RECORDED: dict[str, Convert] = {**_CONVERT, "ip_address": checks.ip_address}
+_RECORDED: dict[str, Convert] = {
+    **_CONVERT,
+    "ip_address": checks.ip_address,
+    "network_address": checks.ip_network,
+    "interface_network": checks.interface_name,
+    "interface": checks.interface_name,
+    "ike_interfaces": list_of(checks.interface_name),
+}

@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import MISSING, dataclass, fields
 
 from .._errors import ModelError
-from . import checks
+from . import addresses, checks
 from .checks import IPAddress, IPNetwork
 from .child import check_disjoint, overlap
 from .options import Convert, Options, field_values, for_change, list_of, option_values, plain
@@ -90,7 +90,7 @@ class VpnRule:
     @classmethod
     def from_options(cls, options: Options) -> VpnRule:
         """Raises ModelError naming the rule, its network and the option."""
-        return cls._made(options, _CONVERT)
+        return _checked(cls._made(options, _CONVERT), options)
 
     @classmethod
     def from_record(cls, options: Options) -> VpnRule:
@@ -100,7 +100,7 @@ class VpnRule:
     def changed(self, options: Options) -> VpnRule:
         """Return the rule with these options, and every other as it is. Raises ModelError."""
         made = {**self.to_options(), **options}
-        return self._made(made, for_change(_CONVERT, _RECORDED, options))
+        return _checked(self._made(made, for_change(_CONVERT, _RECORDED, options)), options)
 
     @classmethod
     def _made(cls, options: Options, convert: t.Mapping[str, Convert]) -> VpnRule:
@@ -134,6 +134,33 @@ class VpnRule:
     def one_to_one(self) -> bool:
         """Whether it maps a whole network to another one, in both directions."""
         return isinstance(self.target, (ipaddress.IPv4Network, ipaddress.IPv6Network))
+
+
+def _checked(rule: VpnRule, given: Options) -> VpnRule:
+    """The rule, if packets can have the addresses that are ``given``. Raises ModelError."""
+    try:
+        if rule.action not in FILTERS:
+            # A filter may be about packets that should not exist.
+            for option in ("source", "destination"):
+                for index, item in enumerate(getattr(rule, option) if given.get(option) else ()):
+                    addresses.check_network(f"{option}[{index}]", item)
+        if given.get("target") is not None and addresses.link_local(rule.target):
+            _check_link_local(rule)
+        return rule
+    except ModelError as error:
+        raise error.within(subject_of(rule.name, rule.network)) from None
+
+
+def _check_link_local(rule: VpnRule) -> None:
+    if rule.action != "route":
+        addresses.host("target", str(rule.target))
+    if rule.interface is None:
+        raise ModelError(
+            "interface",
+            None,
+            f"is missing: the target {rule.target} is link-local, and known on one link alone",
+            "the interface that leads to the target",
+        )
 
 
 def subject_of(name: str, network: str) -> str:
@@ -290,18 +317,20 @@ def versions(networks: t.Iterable[IPNetwork]) -> frozenset[int]:
 def _network(option: str, value: object) -> IPNetwork:
     """A network in CIDR form, or the address of one host."""
     if "/" in str(value):
-        return checks.ip_network(option, value)
-    return ipaddress.ip_network(checks.ip_address(option, value))
+        return addresses.any_network(option, value)
+    return ipaddress.ip_network(addresses.any_host(option, value))
 
 
 def _target(option: str, value: object) -> IPAddress | IPNetwork:
     if "/" in str(value):
-        return checks.ip_network(option, value)
-    return checks.host_address(option, value)
+        return addresses.network(option, value)
+    return addresses.router(option, value)
 
 
 def _recorded_target(option: str, value: object) -> IPAddress | IPNetwork:
-    return _target(option, value) if "/" in str(value) else checks.ip_address(option, value)
+    if "/" in str(value):
+        return checks.ip_network(option, value)
+    return checks.ip_address(option, value)
 
 
 _CONVERT: dict[str, Convert] = {
@@ -315,9 +344,15 @@ _CONVERT: dict[str, Convert] = {
     "destination_ports": list_of(Ports.parse),
     "target": _target,
     "target_port": lambda option, value: checks.number(option, value, 1, 65535),
-    "interface": checks.interface_name,
+    "interface": checks.network_interface,
     "order": lambda option, value: checks.number(option, value, 1, GREATEST_ORDER),
     "state": lambda option, value: checks.one_of(option, value, STATES),
 }
 # What an earlier version has taken stays readable.
-_RECORDED: dict[str, Convert] = {**_CONVERT, "target": _recorded_target}
+_RECORDED: dict[str, Convert] = {
+    **_CONVERT,
+    "source": list_of(checks.ip_network),
+    "destination": list_of(checks.ip_network),
+    "target": _recorded_target,
+    "interface": checks.interface_name,
+}

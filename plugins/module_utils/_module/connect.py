@@ -21,7 +21,7 @@ from .._host.probe import Answer as ProbeAnswer
 from .._host.probe import prepare, send
 from .._host.state import read_gateway
 from .._host.vici_log import ViciLog
-from .._model import checks
+from .._model import addresses, checks
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.options import list_of
@@ -81,7 +81,7 @@ class _Task:
 def carry_out(host: Host, params: Params, *, check: bool) -> Answer:
     """One run; in check mode it only looks. Raises ModelError and HostError."""
     timeout = checks.number("timeout", params["timeout"], *TIMEOUTS)
-    addresses = list_of(checks.host_address)("probe", params["probe"] or ())
+    probed = list_of(addresses.host)("probe", params["probe"] or ())
     if params["state"] == _DISCONNECTED:
         _has_no_use(params, "probe", "check_rekey")
     task = _Task(
@@ -91,7 +91,7 @@ def carry_out(host: Host, params: Params, *, check: bool) -> Answer:
         None if params["peer_log"] is None else tuple(params["peer_log"]),
     )
     _check_loaded(host, task)
-    probes = prepare(host, task.tunnels, addresses)
+    probes = prepare(host, task.tunnels, probed)
     live = look(host, task.tunnels)
     plan = _plan(task, live)
     if check:

@@ -98,7 +98,7 @@ def read_connection(path: str, text: str) -> IkeConnection:
         options["psk"] = _psk(body)
         connection = IkeConnection.from_record(options)
         for item in children:
-            child = ChildSa.from_options(item, connection.versions)
+            child = ChildSa.from_record(item, connection.versions)
             connection = connection.with_child(child)
         return connection
     except (ValueError, KeyError, TypeError, AttributeError, TunnelwrightError) as error:
