@@ -212,7 +212,7 @@ _CONVERT: dict[str, Convert] = {
     "interface_network": checks.network_interface,
     "interface": checks.network_interface,
     "firewall_chains": list_of(ForeignChain.parse),
-    "ike_interfaces": list_of(checks.network_interface),
+    "ike_interfaces": list_of(checks.interface_name),
     "dataplane": lambda option, value: checks.one_of(option, value, DATAPLANES),
     "state": lambda option, value: checks.one_of(option, value, POWER_STATES),
 }
@@ -223,5 +223,4 @@ _RECORDED: dict[str, Convert] = {
     "network_address": checks.ip_network,
     "interface_network": checks.interface_name,
     "interface": checks.interface_name,
-    "ike_interfaces": list_of(checks.interface_name),
 }

@@ -96,6 +96,9 @@ def _check_interfaces(host: Host, network: VpnNetwork) -> None:
                 "does not exist on this host",
                 ", ".join(existing),
             )
+    if parent is not None and network.mtu is not None:
+        # Only a VLAN interface has both.
+        _check_mtu(host, parent, network.mtu)
     link = host.link.get(network.device)
     if not network.attached and link is not None and link.alias != alias(network):
         raise ModelError(
@@ -104,6 +107,13 @@ def _check_interfaces(host: Host, network: VpnNetwork) -> None:
             "exists on this host and was not made for this network",
             "another name, or interface_network to attach the network to it",
         )
+
+
+def _check_mtu(host: Host, parent: str, mtu: int) -> None:
+    link = host.link.get(parent)
+    if link is not None and mtu > link.mtu:
+        why = f"is more than the MTU of {parent}, which is {link.mtu}"
+        raise ModelError("mtu", mtu, why, f"{link.mtu} at most, or a greater MTU of {parent} first")
 
 
 def _check_firewall(host: Host, network: VpnNetwork) -> list[str]:

@@ -20,7 +20,7 @@ from .._plan.planner import Scope
 from .._render.artefacts import connection_path
 from .edit import Edit, Params, View
 from .keys import check_connection, warnings_of
-from .policy import check_capabilities, check_child, check_foreign, weak_crypto
+from .policy import check_capabilities, check_child, check_foreign, check_peer, weak_crypto
 from .spec import IPSEC_PHASE1, Spec
 
 
@@ -56,6 +56,7 @@ class Phase1Resource:
             raise ModelError(
                 "key_exchange", "ikev1", "is not built into the IKE daemon", "ikev2", subject
             )
+        check_peer(host, connection)
         check_foreign(connection, view.current, view.observed)
         for child in connection.children:
             if child.enabled:

@@ -189,7 +189,6 @@ def test_but_not_about_a_host_that_is_none(value: str, why: str) -> None:
     [
         ("interface", "network lan", lambda it: network(interface=it)),
         ("interface_network", "network lan", lambda it: network(interface_network=it)),
-        ("ike_interfaces[1]", "network lan", lambda it: network(ike_interfaces=["eth0", it])),
         ("interface", "rule web of network lan", lambda it: rule(**ROUTE, interface=it)),
     ],
 )
@@ -202,13 +201,13 @@ def test_what_is_no_interface_to_others(
 
 def test_what_an_earlier_version_has_taken_stays_readable() -> None:
     strange = {"ip_address": "127.0.0.1", "network_address": "127.0.0.0/8"}
-    taken = VpnNetwork.from_record({"name": "lan", **strange, "ike_interfaces": ["lo"]})
+    taken = VpnNetwork.from_record({"name": "lan", **strange, "interface_network": "lo"})
     assert taken.changed({"state": "stopped"}).to_options() == {
         **taken.to_options(),
         "state": "stopped",
     }
-    with refused("ike_interfaces[0]", "network lan", "'lo'"):
-        taken.changed({"ike_interfaces": ["lo"]})
+    with refused("interface_network", "network lan", "'lo'"):
+        taken.changed({"interface_network": "lo"})
     peer = {**PHASE1, "psk": connection().psk, "remote_gateway": "fe80::1%eth0"}
     taken_peer = IkeConnection.from_record({**peer, "local_address": "::1"})
     assert taken_peer.changed({"state": "disabled"}).remote_gateway == "fe80::1%eth0"
