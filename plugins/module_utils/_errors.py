@@ -21,6 +21,11 @@ def shown(value: object) -> str:
     return f"{text[:LONGEST_VALUE]}... ({size})"
 
 
+def cut(text: str) -> str:
+    """Return a text, or the first 200 characters of a longer one."""
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."
+
+
 def one_line(text: str) -> str:
     """Return a text without control characters: a line break is a semicolon, the rest is escaped.
 
@@ -57,7 +62,7 @@ class ModelError(TunnelwrightError):
     @property
     def said(self) -> str:
         """What is wrong, and of which object, without what would be legal."""
-        places = [_cut(str(part)) for part in (self.subject, self.option) if part]
+        places = [cut(str(part)) for part in (self.subject, self.option) if part]
         missing = self.value is None or self.value == []
         return ": ".join([*places, self.why if missing else f"{shown(self.value)} {self.why}"])
 
@@ -96,7 +101,3 @@ class HostError(TunnelwrightError):
 
     def __str__(self) -> str:
         return one_line(f"{self.operation}: {self.detail}")
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}..."

@@ -13,7 +13,7 @@ import time
 
 from .._errors import HostError
 from .blocks import Blocks
-from .command import Run
+from .command import Run, with_packages
 from .daemon import DAEMON_UNIT, speaks_ikev1
 from .files import Files
 from .journal import Journal
@@ -38,12 +38,12 @@ class Host:
     """
 
     def __init__(self, run: Run) -> None:
-        self.run = run
+        self.run = with_packages(run)
         self.files = Files()
-        self.nft = Nft(run)
-        self.link = Link(run)
-        self.blocks = Blocks(run)
-        self.systemd = Systemd(run)
+        self.nft = Nft(self.run)
+        self.link = Link(self.run)
+        self.blocks = Blocks(self.run)
+        self.systemd = Systemd(self.run)
         self._exit = contextlib.ExitStack()
         self._vici: Vici | None = None
         self._recovered = False

@@ -16,6 +16,7 @@ from .._errors import HostError
 from .._render.artefacts import CHECKPOINT_DIR, PRIVATE, UNIT_DIR, File
 from .._render.records import MANAGED
 from . import checkpoint
+from .command import last_words
 from .daemon import DAEMON_UNIT
 from .host import Host
 
@@ -76,7 +77,7 @@ def arm(host: Host, timeout: int, program: bytes) -> None:
             host.files.write(file)
     status, said, errors = host.run([sys.executable, PROGRAM, "ready"], "")
     if status != 0:
-        raise HostError("try the program of the rollback", (errors or said).strip())
+        raise HostError("try the program of the rollback", last_words(errors or said, status))
     host.systemd.daemon_reload()
     if not host.systemd.is_enabled(TIMER):
         host.systemd.enable(TIMER)

@@ -19,8 +19,9 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors import HostError, ModelError, TunnelwrightError, one_line
+from .._errors import ModelError, TunnelwrightError, one_line
 from .._host.apply import apply, end_trials, try_out
+from .._host.command import not_started
 from .._host.dataplane import uses_userspace, was_userspace
 from .._host.host import Host
 from .._host.observe import observe
@@ -244,7 +245,7 @@ def _runner(module: AnsibleModule) -> t.Callable[[list[str], str], tuple[int, st
                 argv, data=stdin, environ_update=_PLAIN, handle_exceptions=False
             )
         except OSError as error:
-            raise HostError(f"run {argv[0]}", error.strerror or str(error)) from None
+            raise not_started(argv[0], error) from None
         return int(status), str(output), str(errors)
 
     return execute

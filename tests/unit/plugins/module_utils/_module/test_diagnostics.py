@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import trace
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.command import (
+    with_packages,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec import (
     DIAGNOSTIC_QUERIES,
 )
@@ -69,7 +72,7 @@ class Tools:
 def _tools(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     machine.prepare(("vpn_network", NETWORK), ("ipsec_phase1", PHASE1), ("ipsec_phase2", PHASE2))
     tools = Tools(machine.host.root)
-    monkeypatch.setattr(machine.host, "run", tools)
+    monkeypatch.setattr(machine.host, "run", with_packages(tools))
     monkeypatch.setattr(trace, "LOCK", str(tmp_path / "trace.lock"))
     return tools
 
@@ -259,9 +262,12 @@ class TestRefusals:
         assert argv[-4:] == ["-y", "EN10MB", "--", "-w /etc/passwd"]
 
     def test_no_tcpdump(self, machine: Machine, tools: Tools) -> None:
-        tools.status, tools.errors = 127, "timeout: failed to run command 'tcpdump'"
+        tools.status = 127
+        tools.errors = "timeout: failed to run command 'tcpdump': No such file or directory\n"
         result = machine.run("ipsec_diagnostics", query="tcpdump")
-        assert "install the package tcpdump" in result["msg"]
+        assert result["msg"] == (
+            "run tcpdump: it is not installed: install the Debian package tcpdump"
+        )
 
     def test_one_at_a_time(self, machine: Machine, tools: Tools) -> None:
         with trace.exclusive("ipsec_diagnostics", path=trace.LOCK):
