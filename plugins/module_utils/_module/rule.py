@@ -76,10 +76,13 @@ def _check_router(host: Host, rule: VpnRule, gateway: Gateway) -> None:
     router = t.cast("IPAddress | None", rule.target)
     if router is None:
         return
-    ranges = (item.network_address for item in gateway.networks.values() if item.started)
     own = any(router == item.ip for item in host.link.interfaces())
     # A network that is about to start has its address by then.
-    near = any(item is not None and router in item for item in ranges)
+    near = any(
+        item.on_link is not None and router in item.on_link
+        for item in gateway.networks.values()
+        if item.started and rule.interface in (None, item.device)
+    )
     if own or not (near or host.link.is_next_hop(router, rule.interface or "")):
         raise ModelError(
             "target",

@@ -120,6 +120,7 @@ class TestRule:
         [
             ("203.0.113.254", None, "is not reached without another router"),
             ("198.51.100.254", "vpn-lan", "is not reached without another router"),
+            ("10.1.0.254", "eth0", "is not reached without another router"),
             ("198.51.100.1", None, "is an address of this host"),
             ("198.51.100.1", "eth0", "is an address of this host"),
         ],
