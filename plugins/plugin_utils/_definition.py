@@ -16,7 +16,13 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ..module_utils._compare.definition import Peer, peer
 from ..module_utils._errors import ModelError
 from ..module_utils._model.secret import MASK
-from ..module_utils._module.given import check_text, check_texts, explained, subject_of
+from ..module_utils._module.given import (
+    check_numbers,
+    check_text,
+    check_texts,
+    explained,
+    subject_of,
+)
 from ..module_utils._module.spec import (
     IPSEC_PHASE1,
     IPSEC_PHASE2,
@@ -102,6 +108,7 @@ def _typed(spec: Spec, definition: Mapping[str, t.Any]) -> dict[str, t.Any]:
             # Its value may be a secret whose name was mistyped.
             raise ModelError(option, MASK, "is no option", ", ".join(spec.argument_spec), subject)
     check_texts(spec, given)
+    check_numbers(spec, given)
     validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
     result = validator.validate(given)
     if result.error_messages:

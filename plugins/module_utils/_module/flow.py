@@ -35,7 +35,7 @@ from .._render.artefacts import Credentials, artefacts
 from .cleartext import exposed
 from .edit import Edit, Params, View
 from .foreign import check_configuration
-from .given import check_texts, explained, secrets_in
+from .given import check_numbers, check_texts, explained, secrets_in
 from .resource import Resource
 from .spec import IPSEC_CHECKPOINT, IPSEC_CONNECTION, IPSEC_DIAGNOSTICS, IPSEC_INFO, Spec
 
@@ -70,11 +70,15 @@ class _Task(AnsibleModule):  # type: ignore[misc]  # ansible-core brings no type
     ansible-core has the function that it overrides for modules that have to see this.
     """
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, key: str) -> None:
         self.given: dict[str, t.Any] = {}
         self.params: dict[str, t.Any] = {}
-        self._spec = spec
-        super().__init__(**spec.arguments())
+        self._spec, self._key = spec, key
+        try:
+            super().__init__(**spec.arguments())
+        except OverflowError:
+            self.refuse(check_numbers)
+            raise
 
     def _load_params(self) -> None:
         super()._load_params()
@@ -87,13 +91,17 @@ class _Task(AnsibleModule):  # type: ignore[misc]  # ansible-core brings no type
         self.no_log_values.update(secrets_in(self._spec, self.given))
         super().fail_json(explained(msg, self._spec, self.given), **more)
 
+    def refuse(self, check: t.Callable[[Spec, t.Mapping[str, t.Any]], None]) -> None:
+        """End the module where the check raises ModelError for what the task gives."""
+        try:
+            check(self._spec, self.given)
+        except ModelError as error:
+            self.fail_json(msg=str(error.within(self._key)))
+
 
 def _begun(spec: Spec, key: str) -> tuple[AnsibleModule, Params]:
-    module = _Task(spec)
-    try:
-        check_texts(spec, module.given)
-    except ModelError as error:
-        module.fail_json(msg=str(error.within(key)))
+    module = _Task(spec, key)
+    module.refuse(check_texts)
     return module, Params(module.params, module.given)
 
 

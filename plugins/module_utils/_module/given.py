@@ -31,6 +31,7 @@ _KINDS = (
     (type(None), "null"),
     (datetime.date, "a date"),
 )
+_INFINITE = re.compile(r"\s*[+-]?inf(inity)?\s*", re.IGNORECASE)
 _ALGORITHMS = "{algorithm: aes, key_length: 256, hash: sha256, dh_group: 14}, for example"
 # How Ansible begins to say that something is none.
 _NO_DICTIONARY = ("dictionary requested", "unable to evaluate string", "Elements value", "Value '")
@@ -41,13 +42,10 @@ _QUOTES = "a text: put it in quotes, or apply the filter `string` to it in a tem
 def check_texts(spec: Spec, task: t.Mapping[str, t.Any]) -> None:
     """Raises ModelError naming object and option where a task gives something else than a text."""
     subject = subject_of(spec, task)
-    for option, kind in spec.argument_spec.items():
-        value = task.get(option)
-        if value is None or not _is_text(kind):
-            continue
-        for place, item in _items(option, value, kind):
-            if not (option in spec.numbers and _is_number(item)):
-                check_text(place, item, subject, secret=bool(kind.get("no_log")))
+    for place, kind, item in _each(spec.argument_spec, task):
+        number = place.partition("[")[0] in spec.numbers and _is_number(item)
+        if _is_text(kind) and not number:
+            check_text(place, item, subject, secret=bool(kind.get("no_log")))
 
 
 def check_text(option: str, value: object, subject: str, *, secret: bool = False) -> None:
@@ -61,25 +59,42 @@ def check_text(option: str, value: object, subject: str, *, secret: bool = False
         raise ModelError(option, told, why, "the text in quotes, without the T", subject)
 
 
+def check_numbers(spec: Spec, task: t.Mapping[str, t.Any]) -> None:
+    """Raises ModelError for an infinite number, over which ansible-core breaks off."""
+    for place, kind, item in _each(spec.argument_spec, task):
+        if kind["type"] == "int" and _INFINITE.fullmatch(str(item)):
+            why = "is no number that can be counted to"
+            raise ModelError(place, item, why, "a whole number", subject_of(spec, task))
+
+
 def subject_of(spec: Spec, task: t.Mapping[str, t.Any]) -> str:
     """How an error names the object of a task, as far as the task says it."""
     return spec.subject.format(**{name: task.get(name, "?") for name in spec.argument_spec})
+
+
+def _each(
+    options: t.Mapping[str, t.Any], given: t.Mapping[str, t.Any], within: str = ""
+) -> t.Iterator[tuple[str, t.Mapping[str, t.Any], object]]:
+    """Place, kind and value of all that is given, also in lists and as suboptions.
+
+    One entry of a list may stand without the list.
+    """
+    for option, kind in options.items():
+        value = given.get(option)
+        if value is None:
+            continue
+        is_list = kind["type"] == "list" and isinstance(value, (list, tuple))
+        for index, item in enumerate(value if is_list else [value]):
+            place = f"{within}{option}[{index}]" if is_list else f"{within}{option}"
+            yield place, kind, item
+            if isinstance(item, t.Mapping):
+                yield from _each(kind.get("options", {}), item, f"{place}.")
 
 
 def _is_text(kind: t.Mapping[str, t.Any]) -> bool:
     """Whether any text may be given. Where there are choices, a YAML boolean may stand for one."""
     wanted = kind.get("elements") if kind["type"] == "list" else kind["type"]
     return wanted in ("str", "path") and "choices" not in kind
-
-
-def _items(
-    option: str, value: object, kind: t.Mapping[str, t.Any]
-) -> t.Iterator[tuple[str, object]]:
-    """The texts of an option, each with its place. Of a list, one may stand without the list."""
-    if kind["type"] == "list" and isinstance(value, (list, tuple)):
-        yield from ((f"{option}[{index}]", item) for index, item in enumerate(value))
-    else:
-        yield option, value
 
 
 def _is_number(value: object) -> bool:
@@ -108,7 +123,7 @@ def explained(message: str, spec: Spec, task: t.Mapping[str, t.Any]) -> str:
     options = spec.argument_spec
     for name, value in task.items():
         hidden = options.get(name, {}).get("no_log")
-        for text in (name, *(() if hidden else _texts(value))):
+        for text in (name, *(() if hidden else _texts(value, keys=True))):
             if len(text) > LONGEST_VALUE or not text.isprintable():
                 short = shown(text)
                 message = message.replace(text, short).replace(repr(text), short)
@@ -119,20 +134,19 @@ def _check_dictionaries(spec: Spec, task: t.Mapping[str, t.Any], message: str) -
     """Raises ModelError for what Ansible could make no dictionary of."""
     if not message.startswith(_NO_DICTIONARY):
         return
-    for option, kind in spec.argument_spec.items():
-        for place, item in _items(option, task.get(option), kind):
-            if kind.get("elements") == "dict" and not isinstance(item, t.Mapping):
-                why = f"is {_kind(item)}, where a dictionary of algorithms must stand"
-                raise ModelError(place, item, why, _ALGORITHMS, subject_of(spec, task))
+    for place, kind, item in _each(spec.argument_spec, task):
+        if kind.get("elements") == "dict" and not isinstance(item, t.Mapping):
+            why = f"is {_kind(item)}, where a dictionary of algorithms must stand"
+            raise ModelError(place, item, why, _ALGORITHMS, subject_of(spec, task))
 
 
-def _texts(value: object) -> t.Iterator[str]:
-    """Every text in a value, also those in lists, and those under the keys of dictionaries."""
+def _texts(value: object, *, keys: bool = False) -> t.Iterator[str]:
+    """Every text in a value, also in lists and dictionaries; ``keys``: of those the keys, too."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, t.Mapping):
-        for item in value.values():
-            yield from _texts(item)
+        for key, item in value.items():
+            yield from (*(_texts(key) if keys else ()), *_texts(item, keys=keys))
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from _texts(item)
+            yield from _texts(item, keys=keys)

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.given import check_texts
+from ansible_collections.tunnelwright.ipsec.plugins.plugin_utils._definition import read
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import SPECS
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
@@ -193,6 +194,29 @@ def test_null_is_an_option_that_is_left_out(machine: Machine, module: str, optio
         assert result["changed"] is False
 
 
+@pytest.mark.parametrize("value", [float("inf"), "-inf", " Infinity "])
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        ({"lifetime": "{}"}, "lifetime"),
+        ({"encryption": [{}, {"dh_group": "{}"}]}, "encryption[1].dh_group"),
+    ],
+)
+def test_an_infinite_number_is_no_crash(
+    machine: Machine, options: t.Any, option: str, value: t.Any
+) -> None:
+    """As it is in ansible-core."""
+    given = {**PHASE1, **_filled(options, value)}
+    result = machine.run("ipsec_phase1", **given)
+    assert result["msg"] == (
+        f"phase 1 site-b: {option}: {value!r} is no number that can be counted to; legal: a whole "
+        "number"
+    )
+    assert result["invocation"]["module_args"]["psk"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+    with pytest.raises(ModelError, match="that can be counted to"):
+        read("gw-b", {**given, "phase2": []})
+
+
 def test_a_missing_name_is_told_as_missing(machine: Machine) -> None:
     assert machine.run("vpn_network", name=None)["msg"] == "missing required arguments: name"
 
@@ -255,7 +279,7 @@ def test_what_is_written_as_words_is_a_dictionary(machine: Machine) -> None:
     assert made["ipsec_phase1"]["encryption"][0]["key_length"] == 128
 
 
-def _filled(value: t.Any, text: str) -> t.Any:
+def _filled(value: t.Any, text: t.Any) -> t.Any:
     if isinstance(value, dict):
         return {_filled(key, text): _filled(item, text) for key, item in value.items()}
     if isinstance(value, list):
