@@ -16,6 +16,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 
+from .._errors import cut
 from .checks import IPAddress
 
 _ANY = ("", "%any", "%any6", "0.0.0.0", "*", "::", "0::0")
@@ -63,7 +64,8 @@ class Identity:
         return cls(kind, value, text)
 
     def __str__(self) -> str:
-        return self.text or self.value
+        """What a message shows of it."""
+        return cut(self.text or self.value)
 
     @property
     def wild(self) -> bool:

@@ -103,6 +103,15 @@ def check(message: str, value: t.Any) -> None:
         assert not any(part in message for part in shown), message
 
 
+def test_a_long_identity_of_another_phase_1(machine: Machine) -> None:
+    name = f"CN={'b' * 250}"
+    other = {"name": "site-c", "psk": "another secret of 20 characters"}
+    machine.prepare(("vpn_network", NETWORK), ("ipsec_phase1", {**PHASE1, "peer_identifier": name}))
+    result = machine.run("ipsec_phase1", **{**PHASE1, **other, "peer_identifier": name.lower()})
+    assert f"it is for {name.lower()[:200]}..." in result["msg"]
+    check(result["msg"], name)
+
+
 @pytest.mark.parametrize(("module", "option"), PLACES)
 @given(data=st.data())
 @settings(
