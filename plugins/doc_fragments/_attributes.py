@@ -73,12 +73,6 @@ attributes:
     ALIKE = r"""
 options: {}
 attributes:
-  action_group:
-    description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set defaults for
-      this module.
-    support: full
-    membership:
-      - tunnelwright.ipsec.ipsec
   platform:
     description: Target OS/families that can be operated against.
     support: full
@@ -90,4 +84,31 @@ notes:
   - A text must be a text. What YAML reads as a number, a boolean or a list is refused, because it
     may be another value than is written. C(0123) without quotes is the number 83, for example. Put
     such a text in quotes. A port may be a number.
+"""
+
+    # Of the modules with the option network.
+    GROUP = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set the option
+      C(network) of this module and of all others that have it.
+    support: full
+    membership:
+      - tunnelwright.ipsec.ipsec
+"""
+
+    # Of phase 1 and phase 2.
+    PHASES = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set the option
+      C(network) of this module and of all others that have it, and
+      C(group/tunnelwright.ipsec.phases) to set C(network), C(apply) or C(weak_crypto) of
+      M(tunnelwright.ipsec.ipsec_phase1) and M(tunnelwright.ipsec.ipsec_phase2).
+    support: full
+    membership:
+      - tunnelwright.ipsec.ipsec
+      - tunnelwright.ipsec.phases
 """

@@ -122,6 +122,7 @@ seealso:
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes
   - tunnelwright.ipsec._attributes.alike
+  - tunnelwright.ipsec._attributes.group
 author:
   - The tunnelwright.ipsec authors (@tunnelwright)
 """

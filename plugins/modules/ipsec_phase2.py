@@ -144,6 +144,7 @@ seealso:
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes
   - tunnelwright.ipsec._attributes.alike
+  - tunnelwright.ipsec._attributes.phases
   - tunnelwright.ipsec._host.needed
   - tunnelwright.ipsec._host
   - tunnelwright.ipsec._phase

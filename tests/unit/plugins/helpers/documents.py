@@ -70,6 +70,11 @@ SPECS: dict[str, Spec] = {
 
 Document = dict[str, t.Any]
 
+# For module_defaults, the modules of each.
+ACTION_GROUPS: dict[str, list[str]] = yaml.safe_load(
+    (ROOT / "meta/runtime.yml").read_text(encoding="utf-8")
+)["action_groups"]
+
 
 def documentation(module: str) -> Document:
     """DOCUMENTATION of a module with its fragments, as ansible-doc puts them together."""
@@ -153,7 +158,21 @@ def _tasks(entry: Document) -> list[Document]:
         return [entry]
     roles = [role for role in entry.get("roles", ()) if role["role"] == f"{COLLECTION}.gateway"]
     from_roles = [task for role in roles for task in _role_tasks(role.get("vars", {}))]
-    return from_roles + entry.get("tasks", [])
+    return from_roles + [_with_defaults(task, entry) for task in entry.get("tasks", [])]
+
+
+def _with_defaults(task: Document, play: Document) -> Document:
+    """The task with what the play says in ``module_defaults`` of a group."""
+    made = {}
+    for key, options in task.items():
+        module = key[len(COLLECTION) + 1 :]
+        defaults: Document = {}
+        for group, members in ACTION_GROUPS.items():
+            said = play.get("module_defaults", {}).get(f"group/{COLLECTION}.{group}", {})
+            if key.startswith(f"{COLLECTION}.") and module in members:
+                defaults.update(said)
+        made[key] = {**defaults, **options} if defaults else options
+    return made
 
 
 def _role_tasks(variables: Document) -> list[Document]:
