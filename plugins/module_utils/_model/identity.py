@@ -48,7 +48,7 @@ Bounds = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Identity:
-    """``value`` is canonical, ``text`` what was written.
+    """``text`` is what was written, ``exact`` what is sent, ``value`` that without regard to case.
 
     ``kind`` is any, address, net, fqdn, email, dn, key, gn or uri; a net may be a range.
     """
@@ -56,12 +56,13 @@ class Identity:
     kind: str
     value: str = ""
     text: str = field(default="", compare=False)
+    exact: str = field(default="", compare=False)
 
     @classmethod
     @functools.lru_cache(maxsize=8192)
     def parse(cls, text: str) -> Identity:
-        kind, value = _parsed(text)
-        return cls(kind, value, text)
+        kind, exact = _parsed(text)
+        return cls(kind, exact.casefold(), text, exact)
 
     def __str__(self) -> str:
         """What a message shows of it."""
@@ -131,7 +132,7 @@ class Identity:
 
 
 def _parsed(text: str) -> tuple[str, str]:
-    """Kind and value."""
+    """Kind, and value as it is sent."""
     prefixed = _PREFIXED.fullmatch(text)
     kind = _prefix(prefixed[1], prefixed[2]) if prefixed else None
     if prefixed and kind:
@@ -204,8 +205,8 @@ def _of(kind: str, text: str) -> tuple[str, str]:
     if kind == "key":
         return kind, text.encode().hex()
     if kind == "dn":
-        return kind, ",".join("=".join(part) for part in _parts(text.casefold()))
-    return kind, text.casefold()
+        return kind, ",".join("=".join(part) for part in _parts(text))
+    return kind, text
 
 
 def _address(text: str) -> IPAddress:
@@ -244,10 +245,11 @@ def _fits(name: str, other: str, *, both: bool) -> bool:
 
 
 def _parts(name: str) -> list[tuple[str, str]]:
-    """Of a distinguished name in lower case: attribute and value."""
+    """Of a distinguished name: attribute, in lower case, and value."""
     separator = "/" if name.startswith("/") else ","
     found = []
     for part in name.strip("/").split(separator):
         kind, _equals, value = part.partition("=")
-        found.append((_ATTRIBUTES.get(kind.strip(), kind.strip()), value.strip(" =")))
+        attribute = kind.strip().casefold()
+        found.append((_ATTRIBUTES.get(attribute, attribute), value.strip(" =")))
     return found

@@ -18,6 +18,7 @@ import ipaddress
 import re
 import typing as t
 
+from .._model.identity import Identity
 from .._render.settings_file import Section, Value
 
 _VERSIONS = {"0": "IKEv1/2", "1": "IKEv1", "2": "IKEv2"}
@@ -62,8 +63,8 @@ def actual_view(conn: View, expected: View) -> View:
         "rekey_time": str(conn.get("rekey_time", "0")),
         "dpd_delay": str(conn.get("dpd_delay", "0")),
         "dpd_timeout": str(conn.get("dpd_timeout", "0")),
-        "local_id": conn.get("local-1", {}).get("id"),
-        "remote_id": conn.get("remote-1", {}).get("id"),
+        "local_id": Identity.parse(conn.get("local-1", {}).get("id", "")).exact,
+        "remote_id": Identity.parse(conn.get("remote-1", {}).get("id", "")).exact,
     }
     view = {key: value if expected[key] else expected[key] for key, value in seen.items()}
     view["children"] = {
@@ -136,11 +137,8 @@ def _end(section: Section, name: str) -> str:
     return str(end.get("id", "")) if isinstance(end, t.Mapping) else ""
 
 
-def _simple_identity(identity: str) -> str:
-    """An identity that charon shows as it was written; others it normalises, so they stay open."""
-    if any(mark in identity for mark in "=@*/") or identity == "%any":
-        return ""
-    kind = identity.split(":", 1)[0]
-    if kind in ("ipv4", "ipv6", "fqdn", "rfc822", "email", "userfqdn", "keyid", "asn1dn", "dns"):
-        return ""
-    return identity
+def _simple_identity(text: str) -> str:
+    """An identity as charon shows it; empty where it is not known how that is."""
+    identity = Identity.parse(text)
+    simple = identity.kind in ("address", "fqdn") and not identity.wild
+    return identity.exact if simple else ""

@@ -17,8 +17,9 @@ import re
 import typing as t
 
 from .._render.settings_file import Section
+from .alike import would_be_dropped
 from .differences import state_difference
-from .exchange import bare, children, close_child, is_set_aside, would_be_dropped
+from .exchange import bare, children, close_child, is_set_aside
 from .loaded import is_loaded
 from .observed import DaemonState
 from .plan import Difference, Impact, Plan, joined

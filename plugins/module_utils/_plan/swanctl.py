@@ -21,6 +21,7 @@ from .._errors import SyntaxFault
 from .._render.artefacts import SwanctlFile
 from .._render.records import owners_in
 from .._render.settings_file import Section
+from .alike import same
 from .differences import state_difference
 from .exchange import GRACEFUL, Exchange, children, starts
 from .files import removed, written
@@ -87,7 +88,7 @@ def _plan_load(
     name: str, before: Section | None, after: Section, observed: Observed, apply: str
 ) -> tuple[Plan, Plan]:
     """What comes before the file is written, and what comes after it."""
-    if before == after:
+    if same(before, after):
         return Plan(), plan_repair(name, after, observed.daemon)
     if before is not None and name in observed.daemon.connections:
         exchange = Exchange(name, before, after, observed.daemon, apply)
@@ -134,8 +135,11 @@ def _plan_secrets_in(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> 
             drift = (state_difference(header, "not loaded", "loaded"),) if lost else ()
             plan += Plan((LoadSecret(shared),), drift)
         elif known.get(shared.id) != shared:
-            load = LoadSecret(shared, known.get(shared.id))
-            plan += Plan((load,), impacts=tuple(_secret_impacts(new, observed)))
+            before = known.get(shared.id)
+            # Its owners may have changed alone.
+            another = before is None or before.secret != shared.secret
+            impacts = tuple(_secret_impacts(new, observed)) if another else ()
+            plan += Plan((LoadSecret(shared, before),), impacts=impacts)
         elif shared.id in other_owners:
             found = other_owners[shared.id]
             drift = (state_difference(header, _for(found), _for(shared.owners)),)
@@ -175,7 +179,7 @@ def _plan_attempts(old: SwanctlFile, new: SwanctlFile, daemon: DaemonState) -> P
     """
     steps: list[Step] = []
     for name, section in new.connections.items():
-        unchanged = section == old.connections.get(name)
+        unchanged = same(section, old.connections.get(name))
         if not unchanged or not is_loaded(section, daemon.connections.get(name)):
             continue
         calling = [child for child, options in children(section).items() if starts(options)]
