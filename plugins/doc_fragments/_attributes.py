@@ -73,16 +73,42 @@ attributes:
     ALIKE = r"""
 options: {}
 attributes:
-  action_group:
-    description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set defaults for
-      this module.
-    support: full
-    membership:
-      - tunnelwright.ipsec.ipsec
   platform:
     description: Target OS/families that can be operated against.
     support: full
     platforms: debian
     details:
       - Tested on Debian 12 (strongSwan 5.9.8) and Debian 13 (strongSwan 6.0.1).
+notes:
+  - An option that is null counts as left out. An empty text or an empty list is a value.
+  - A text must be a text. What YAML reads as a number, a boolean or a list is refused, because it
+    may be another value than is written. C(0123) without quotes is the number 83, for example. Put
+    such a text in quotes. A port may be a number.
+"""
+
+    # Of the modules with the option network.
+    GROUP = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set the option
+      C(network) of this module and of all others that have it.
+    support: full
+    membership:
+      - tunnelwright.ipsec.ipsec
+"""
+
+    # Of phase 1 and phase 2.
+    PHASES = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set the option
+      C(network) of this module and of all others that have it, and
+      C(group/tunnelwright.ipsec.phases) to set C(network), C(apply) or C(weak_crypto) of
+      M(tunnelwright.ipsec.ipsec_phase1) and M(tunnelwright.ipsec.ipsec_phase2).
+    support: full
+    membership:
+      - tunnelwright.ipsec.ipsec
+      - tunnelwright.ipsec.phases
 """

@@ -17,6 +17,7 @@ notes:
     and after C(swanctl --load-all) the host does what the modules last made it do.
   - The module is declarative. An option that is left out takes its default, also where the object
     exists already with another value; the few exceptions are named with the options.
+  - With V(absent) as the state, the options that name the object count, and no others.
   - Connections, secrets, nftables tables, interfaces, routes and files that were not made by this
     collection are never changed.
   - strongSwan reads all its files as one. What it will not read as it looks, be it in

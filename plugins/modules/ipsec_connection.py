@@ -76,6 +76,7 @@ options:
         it is up. Each must be in O(tunnelwright.ipsec.ipsec_phase2#module:remote_network) of one of
         the tunnels, and this host must have an address in the C(local_network) of the same one,
         from which the probe is sent.
+      - It has no use with O(state=disconnected).
       - It has succeeded if there was an answer, and the counters of the Child SA have moved both
         ways. An answer that came some other way does not count.
       - Where no Child SA is for an address, because the peer took only a part of the networks,
@@ -132,6 +133,7 @@ seealso:
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes
   - tunnelwright.ipsec._attributes.alike
+  - tunnelwright.ipsec._attributes.group
 author:
   - The tunnelwright.ipsec authors (@tunnelwright)
 """

@@ -51,7 +51,7 @@ options:
   lines:
     description:
       - How many lines are returned, V(1) to V(10000). Of the log they are the last ones, of a trace
-        the first ones.
+        the first ones. It has no use with O(query=configuration).
     type: int
     default: 200
   interface:
@@ -72,13 +72,14 @@ options:
         It is tried with C(tcpdump -d) before anything else is done.
     type: str
   seconds:
-    description: With O(query=tcpdump), how long to listen, V(1) to V(300).
+    description:
+      - With O(query=tcpdump), how long to listen, V(1) to V(300). It has no use with another query.
     type: int
     default: 10
   count:
     description:
       - With O(query=tcpdump), how many packets to wait for, V(1) to V(10000). Whichever comes first
-        ends the trace, O(count) or O(seconds).
+        ends the trace, O(count) or O(seconds). It has no use with another query.
       - Of a packet 1600 bytes are kept, so that the file has 16 MB at most.
     type: int
     default: 1000
@@ -98,6 +99,7 @@ seealso:
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes.query
   - tunnelwright.ipsec._attributes.alike
+  - tunnelwright.ipsec._attributes.group
   - tunnelwright.ipsec._host.needed
 author:
   - The tunnelwright.ipsec authors (@tunnelwright)

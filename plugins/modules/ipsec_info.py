@@ -57,6 +57,7 @@ seealso:
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes.query
   - tunnelwright.ipsec._attributes.alike
+  - tunnelwright.ipsec._attributes.group
   - tunnelwright.ipsec._host.needed
 author:
   - The tunnelwright.ipsec authors (@tunnelwright)

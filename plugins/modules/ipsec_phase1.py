@@ -309,9 +309,9 @@ options:
         has.
       - V(disabled) makes sure that it exists and is not loaded. A tunnel that is up is closed.
         Everything stays configured in the file, and V(present) loads it again. Where the phase 1
-        exists and O(remote_gateway) is left out, it is only switched off and every other option
-        keeps its value. Traffic between the networks of its phase 2 objects does not leave in
-        cleartext meanwhile.
+        exists and O(remote_gateway) is left out, the task changes what it gives, also to a default,
+        and every other option keeps its value. Traffic between the networks of its phase 2 objects
+        does not leave in cleartext meanwhile.
       - V(absent) closes the tunnel and removes the phase 1, its phase 2 objects and its key. A
         warning names the networks whose traffic leaves in cleartext from then on, where there is a
         route.
@@ -347,6 +347,7 @@ seealso:
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes
   - tunnelwright.ipsec._attributes.alike
+  - tunnelwright.ipsec._attributes.phases
   - tunnelwright.ipsec._host.needed
   - tunnelwright.ipsec._host
   - tunnelwright.ipsec._phase

@@ -120,8 +120,9 @@ options:
     description:
       - V(present) makes sure that the phase 2 exists as described.
       - V(disabled) makes sure that it exists and is not loaded. If it is up it is closed, and other
-        phase 2 objects of the same phase 1 stay up. Where it exists and both networks are left out,
-        it is only switched off and every other option keeps its value.
+        phase 2 objects of the same phase 1 stay up. Where it exists and a task gives neither
+        networks nor O(mode=transport), the task changes what it gives, also to a default, and every
+        other option keeps its value.
       - Traffic between the networks of a phase 2 does not leave in cleartext while the phase 2 is
         disabled, or present and down. In V(transport) mode that is traffic between the two
         gateways, where the address of the peer is known.
@@ -155,6 +156,7 @@ seealso:
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes
   - tunnelwright.ipsec._attributes.alike
+  - tunnelwright.ipsec._attributes.phases
   - tunnelwright.ipsec._host.needed
   - tunnelwright.ipsec._host
   - tunnelwright.ipsec._phase

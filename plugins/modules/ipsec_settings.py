@@ -168,6 +168,7 @@ seealso:
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes
   - tunnelwright.ipsec._attributes.alike
+  - tunnelwright.ipsec._attributes.group
   - tunnelwright.ipsec._host.needed
   - tunnelwright.ipsec._host
 author:

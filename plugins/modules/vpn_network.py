@@ -152,8 +152,9 @@ options:
       - With V(stopped) and V(absent) the interface that was made for the network goes. The module
         refuses it while another network that is switched on is attached to that interface.
       - The power state survives a reboot as it was left.
-      - Where the network exists and nothing but O(name) and O(state) is given, only its power state
-        is changed, and every other option keeps its value.
+      - Where the network exists and a task gives neither O(ip_address) nor O(network_address) nor
+        O(ip_address_type), the task changes what it gives, also to a default, and every other
+        option keeps its value. O(state) is V(started) in such a task, too, if it is left out.
     type: str
     choices:
       - started
@@ -164,7 +165,7 @@ options:
   force:
     description:
       - With O(state=absent), remove the phase 1 and phase 2 objects of the network with it. Without
-        it the module fails and lists them.
+        it the module fails and lists them. It has no effect with any other state.
     type: bool
     default: false
 notes:
@@ -234,6 +235,12 @@ EXAMPLES = r"""
 - name: Power off, and stay off over reboots
   tunnelwright.ipsec.vpn_network:
     name: plant
+    state: stopped
+
+- name: Let the module choose the data plane again, and change nothing else
+  tunnelwright.ipsec.vpn_network:
+    name: plant
+    dataplane: auto
     state: stopped
 
 - name: Power on

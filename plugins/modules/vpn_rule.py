@@ -56,8 +56,9 @@ options:
       - V(translate) changes addresses, see O(target).
       - V(route) adds a route to the main table of the gateway, to O(destination) by way of
         O(target), O(interface) or both.
-      - Required with O(state=present). With O(state=disabled), a rule that exists keeps everything
-        when this is left out.
+      - Required with O(state=present). With O(state=disabled), and for a rule that exists, it may
+        be left out. The task then changes what it gives, also to a default, and every other option
+        keeps its value.
     type: str
     choices:
       - accept
@@ -185,6 +186,7 @@ seealso:
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes
   - tunnelwright.ipsec._attributes.alike
+  - tunnelwright.ipsec._attributes.group
   - tunnelwright.ipsec._host.needed
   - tunnelwright.ipsec._host
 author:

@@ -18,6 +18,13 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ..module_utils._compare.definition import Peer, peer
 from ..module_utils._errors import ModelError
 from ..module_utils._model.secret import MASK
+from ..module_utils._module.given import (
+    check_numbers,
+    check_text,
+    check_texts,
+    explained,
+    subject_of,
+)
 from ..module_utils._module.spec import (
     IPSEC_PHASE1,
     IPSEC_PHASE2,
@@ -60,8 +67,8 @@ def read(name: str, definition: t.Any, *, single: bool = True) -> Peer:
     # Where the host is reached may be where its peers call it too.
     known = () if sheet else ("ansible_host", _HOST)
     options = {
-        "networks": [_typed(VPN_NETWORK, item, "network") for item in lists["networks"]],
-        "settings": [_typed(IPSEC_SETTINGS, item, "IPsec settings") for item in lists["settings"]],
+        "networks": [_typed(VPN_NETWORK, item) for item in lists["networks"]],
+        "settings": [_typed(IPSEC_SETTINGS, item) for item in lists["settings"]],
         "phase1": [_phase1(item) for item in lists["phase1"]],
         "addresses": [str(definition[key]) for key in known if key in definition],
         "single": single and _HOST not in definition and len(lists["phase1"]) == 1,
@@ -92,29 +99,33 @@ def _entries(definition: Mapping[str, t.Any], variable: str) -> list[Mapping[str
 def _phase1(given: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The options of a phase 1 with its phase 2 objects, and the fingerprint of a key."""
     own = {key: given[key] for key in given if key not in ("phase2", "psk_fingerprint")}
-    options = _typed(IPSEC_PHASE1, {**_UNTOLD, **own}, "phase 1")
+    options = _typed(IPSEC_PHASE1, {**_UNTOLD, **own})
     owner = {"phase1": options["name"], "network": options["network"]}
     children = _entries(given, "phase2")
+    if given.get("psk_fingerprint") is not None:
+        subject = subject_of(IPSEC_PHASE1, options)
+        check_text("psk_fingerprint", given["psk_fingerprint"], subject)
     return {
         **options,
         "psk_fingerprint": given.get("psk_fingerprint"),
-        "phase2": [
-            _typed(IPSEC_PHASE2, {**_UNTOLD, **item, **owner}, "phase 2") for item in children
-        ],
+        "phase2": [_typed(IPSEC_PHASE2, {**_UNTOLD, **item, **owner}) for item in children],
     }
 
 
-def _typed(spec: Spec, given: Mapping[str, t.Any], kind: str) -> dict[str, t.Any]:
+def _typed(spec: Spec, definition: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The options as their module sees them, with its defaults; what is not known is refused."""
-    subject = f"{kind} {given.get('name') or given.get('network')}"
+    given = {option: value for option, value in definition.items() if value is not None}
+    subject = subject_of(spec, given)
     for option in given:
         if option not in spec.argument_spec:
             # Its value may be a secret whose name was mistyped.
             raise ModelError(option, MASK, "is no option", ", ".join(spec.argument_spec), subject)
+    check_texts(spec, given)
+    check_numbers(spec, given)
     validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
-    result = validator.validate(dict(given))
+    result = validator.validate(given)
     if result.error_messages:
-        why = f"does not do: {'; '.join(result.error_messages)}"
+        why = f"does not do: {explained('; '.join(result.error_messages), spec, given)}"
         raise ModelError("options", "what is given", why, "what ansible-doc says", subject)
     return dict(result.validated_parameters)
 

@@ -23,7 +23,6 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 
 NO_ROOM = "No space left on device; nothing was changed"
 NO_MEMORY = "Error: Could not process rule: Cannot allocate memory"
-NOT_LOADED = "tunnelwright-{}: could not load the nftables rules"
 TAKEN_BACK = "what had been done was taken back"
 OTHER_PSK = "another key, which nobody may see"
 
@@ -149,14 +148,14 @@ BREAKS = (
         "nft missing",
         "mv /usr/sbin/nft /usr/sbin/nft.away",
         "mv /usr/sbin/nft.away /usr/sbin/nft",
-        "list the nftables rules: sh: 1: nft: not found",
+        "run nft: it is not installed: install the Debian package nftables",
         _more,
     ),
     Break(
         "nft refuses",
         wrapper("nft", "'-f /etc/'*", NO_MEMORY),
         "rm -f /usr/local/sbin/nft",
-        f"replace the nftables rules of network lan: {NO_MEMORY}\n{NOT_LOADED.format('lan')}; "
+        f"replace the nftables rules of network lan: {NO_MEMORY}; "
         "taking back what had been done failed in the same way",
         _more,
     ),
@@ -164,23 +163,21 @@ BREAKS = (
         "nft refuses once",
         wrapper("nft", "'-f /etc/'*", NO_MEMORY, once=True),
         "rm -f /usr/local/sbin/nft",
-        f"replace the nftables rules of network lan: {NO_MEMORY}\n{NOT_LOADED.format('lan')}; "
-        f"{TAKEN_BACK}",
+        f"replace the nftables rules of network lan: {NO_MEMORY}; {TAKEN_BACK}",
         _more,
     ),
     Break(
         "nft refuses a new network",
         wrapper("nft", "'-f /etc/'*", NO_MEMORY),
         "rm -f /usr/local/sbin/nft",
-        f"load the nftables rules of network dmz: {NO_MEMORY}\n{NOT_LOADED.format('dmz')}; "
-        f"{TAKEN_BACK}",
+        f"load the nftables rules of network dmz: {NO_MEMORY}; {TAKEN_BACK}",
         _network,
     ),
     Break(
         "ip refuses what blocks cleartext",
         wrapper("ip", "*-batch*", "RTNETLINK answers: Cannot allocate memory", once=True),
         "rm -f /usr/local/sbin/ip",
-        "replace the nftables rules of network lan: RTNETLINK answers: Cannot allocate memory\n"
+        "replace the nftables rules of network lan: RTNETLINK answers: Cannot allocate memory; "
         f"tunnelwright-lan: could not load the blocks; {TAKEN_BACK}",
         _more,
     ),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-import yaml
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.explain import (
     Attempt,
     explain,
@@ -26,9 +25,11 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec im
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import IMPACTS
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import (
+    ACTION_GROUPS,
     COLLECTION,
     RESOURCES,
     ROOT,
+    SPECS,
     carry_out,
     documentation,
     examples,
@@ -221,8 +222,28 @@ def test_readme_shows_a_whole_tunnel(name: str) -> None:
     assert any(connection.children for connection in gateway.connections.values())
 
 
-def test_action_group_holds_every_module() -> None:
-    runtime = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))
-    assert set(runtime["action_groups"]["ipsec"]) == {*ALL, *QUERIES}
+def test_every_module_is_known_here() -> None:
     found = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
     assert found == {*ALL, *QUERIES}
+
+
+@pytest.mark.parametrize(
+    ("group", "options"),
+    [("ipsec", {"network"}), ("phases", {"network", "apply", "weak_crypto", "encryption"})],
+)
+def test_an_action_group_holds_the_modules_with_these_options(
+    group: str, options: set[str]
+) -> None:
+    """All of them, and no other: a default for an option that a module lacks is an error."""
+    fitting = {name for name, spec in SPECS.items() if options <= spec.argument_spec.keys()}
+    assert set(ACTION_GROUPS[group]) == fitting
+
+
+def test_every_action_group_is_documented_in_its_modules() -> None:
+    assert ACTION_GROUPS.keys() == {"ipsec", "phases"}
+    for module in (*ALL, *QUERIES):
+        member_of = [name for name, members in ACTION_GROUPS.items() if module in members]
+        attribute = documentation(module)["attributes"].get("action_group", {})
+        assert attribute.get("membership", []) == [f"{COLLECTION}.{name}" for name in member_of]
+        for name in member_of:
+            assert f"C(group/{COLLECTION}.{name})" in attribute["description"]

@@ -31,7 +31,7 @@ CAUSES: t.Mapping[str, Cause] = {
     # Definitions
     "definition_invalid": Cause(
         ERROR,
-        "The definition of {side} is not legal: {where}: {value} {why}.",
+        "The definition of {side} is not legal: {said}.",
         "Correct the definition of {side}. Legal: {legal}.",
     ),
     "phase1_missing": Cause(

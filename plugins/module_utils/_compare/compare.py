@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import ModelError
+from .._errors import ModelError, one_line, shown
 from .causes import SEVERITIES
 from .definition import Peer, Tunnel
 from .end import DOWN, NONE, UP, UP_BUT, VERDICTS, End
@@ -94,10 +94,10 @@ def _missing(
 
 
 def _invalid(side: str, names: t.Mapping[str, str], error: ModelError) -> Finding:
-    stated = {side: Stated(error.subject, error.option, str(error.value))}
-    where = ": ".join(filter(None, (error.subject, error.option)))
-    words = {"side": names[side], "where": where, "why": error.why, "legal": error.legal}
-    return found("definition_invalid", names, stated, value=repr(error.value), **words)
+    value = "" if error.value is None else shown(error.value).strip("'")
+    stated = {side: Stated(error.subject, error.option, value)}
+    words = {"side": names[side], "said": one_line(error.said), "legal": one_line(error.legal)}
+    return found("definition_invalid", names, stated, **words)
 
 
 def _result(verdict: str, ends: t.Sequence[End], findings: t.Sequence[Finding]) -> Result:

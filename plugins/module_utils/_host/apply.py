@@ -20,6 +20,7 @@ from .._plan.ownership import SecureDirectory
 from .._plan.plan import Plan
 from .._render.artefacts import KEY_DIR
 from .._render.settings_file import Section
+from .command import last_words
 from .hand_over import hand_over, revert
 from .host import Host
 from .journal import unfinished
@@ -238,7 +239,7 @@ def _call_script(host: Host, step: steps.Step, path: str, verb: str) -> None:
         return
     status, output, errors = host.run(["/bin/sh", path, verb], "")
     if status != 0:
-        raise HostError(str(step), (errors or output).strip() or f"exit status {status}")
+        raise HostError(str(step), last_words(errors or output, status))
 
 
 def _load_rules(host: Host, step: network_steps.LoadRules) -> None:

@@ -16,11 +16,36 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import typing as t
 
-from .._errors import HostError
+from .._errors import HostError, cut, one_line
+
+# The programs that adapters and scripts start, and the Debian package that brings each.
+PACKAGES = {
+    "awk": "mawk",
+    "cat": "coreutils",
+    "grep": "grep",
+    "ip": "iproute2",
+    "journalctl": "systemd",
+    "nft": "nftables",
+    "ping": "iputils-ping",
+    "sed": "sed",
+    "sh": "dash",
+    "swanctl": "strongswan-swanctl",
+    "systemctl": "systemd",
+    "tcpdump": "tcpdump",
+    "timeout": "coreutils",
+    "unshare": "util-linux",
+}
+# How Python, the shell, timeout and unshare say that there is no such program.
+_MISSING = re.compile(
+    r"(?:^|[ '])([\w./-]+)'?: (?:command )?(?:not found|No such file or directory)$", re.MULTILINE
+)
+# Lines of a program in a message.
+_MOST = 3
 
 Run = t.Callable[[list[str], str], tuple[int, str, str]]
 
@@ -53,7 +78,7 @@ def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
             start_new_session=True,
         )
     except OSError as error:
-        raise HostError(f"run {argv[0]}", error.strerror or str(error)) from None
+        raise not_started(argv[0], error) from None
     seconds = patience(argv)
     try:
         printed, errors = process.communicate(stdin, seconds)
@@ -98,6 +123,36 @@ def json_output(run: Run, operation: str, argv: list[str], stdin: str = "") -> t
 
 
 def last_words(errors: str, status: int) -> str:
-    """At most ten lines, for the message."""
-    lines = errors.strip().splitlines()[-10:]
-    return "\n".join(lines) if lines else f"exit status {status} without a word"
+    """Return what a program says went wrong, on one line: three of its own lines at most."""
+    lines = [line.strip() for line in errors.splitlines()]
+    # nft shows the place of an error by an arrow, below the line that it is in.
+    said = [line for line in dict.fromkeys(lines) if line.strip("^~ ")]
+    faults = [line for line in said if "error:" in line.lower()]
+    told = [cut(line) for line in faults[:_MOST] or said[-_MOST:]]
+    return one_line("; ".join(told)) or f"exit status {status} without a word"
+
+
+def not_started(program: str, error: OSError) -> HostError:
+    """Return the error of a program that could not be started."""
+    if isinstance(error, FileNotFoundError) and program in PACKAGES:
+        why = f"it is not installed: install the Debian package {PACKAGES[program]}"
+    else:
+        why = error.strerror or str(error)
+    return HostError(f"run {program}", why)
+
+
+def with_packages(run: Run) -> Run:
+    """Return the same Run, which names the Debian package of a program that is not installed.
+
+    It raises HostError for it, also where the program was to be started by another one.
+    """
+
+    def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
+        status, printed, errors = run(argv, stdin)
+        for found in _MISSING.findall(errors) if status != 0 else ():
+            program = found.rpartition("/")[2]
+            if program in PACKAGES:
+                raise not_started(program, FileNotFoundError())
+        return status, printed, errors
+
+    return execute

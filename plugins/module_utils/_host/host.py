@@ -14,7 +14,7 @@ import typing as t
 
 from .._errors import HostError
 from .blocks import Blocks
-from .command import Run, patience
+from .command import Run, patience, with_packages
 from .daemon import DAEMON_UNIT, speaks_ikev1
 from .files import Files
 from .journal import Journal
@@ -40,7 +40,7 @@ class Host:
     """
 
     def __init__(self, run: Run) -> None:
-        self._run = run
+        self._run = with_packages(run)
         self._held: Held | None = None
         self.files = Files()
         self.nft = Nft(self.run)

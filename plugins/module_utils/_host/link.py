@@ -9,12 +9,13 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 import typing as t
 from dataclasses import dataclass
 
 from .._errors import HostError
-from .._model.checks import IPNetwork
+from .._model.checks import IPAddress, IPNetwork
 from .._render.blocks import ALLOW_PRIORITY, BLOCK_PRIORITY
 from .._render.routes import PROTOCOL, Route
 from .command import Run, json_output, last_words, output
@@ -35,6 +36,8 @@ _POLICY = re.compile(
     rf"^src (\S+) dst (\S+) *\n(?!.*\bpriority (?:{BLOCK_PRIORITY}|{ALLOW_PRIORITY}) )",
     re.MULTILINE,
 )
+
+IPInterface = t.Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
 
 _SPI = re.compile(r"\bspi 0x([0-9a-f]{8})\b")
 
@@ -144,6 +147,24 @@ class Link:
             for address in item.get("addr_info", ())
             if "local" in address
         )
+
+    def interfaces(self) -> tuple[IPInterface, ...]:
+        """Every address of the host, each with its network."""
+        listed = json_output(self._run, "list the addresses", ["ip", "-j", "address", "show"])
+        return tuple(
+            ipaddress.ip_interface(f"{address['local']}/{address['prefixlen']}")
+            for item in listed
+            for address in item.get("addr_info", ())
+            if "local" in address
+        )
+
+    def is_next_hop(self, address: IPAddress, device: str = "") -> bool:
+        """Whether packets reach an address, by an interface if one is named, without a router."""
+        by = ("oif", device) if device else ()
+        argv = ["ip", "-j", f"-{address.version}", "route", "get", str(address), *by]
+        status, printed, _errors = self._run(argv, "")
+        (found,) = json.loads(printed) if status == 0 and printed else [{"type": "unreachable"}]
+        return "gateway" not in found and found.get("type", "unicast") == "unicast"
 
     def has_route(self, address: str) -> bool:
         """Whether the kernel would send anything there."""

@@ -75,7 +75,7 @@ def prepare(
                 "probe",
                 str(address),
                 f"can't be sent through {tunnel}: this host has no address in its local_network",
-                "nothing, or an ip_address in the network",
+                "no probe of it, or an ip_address in the network",
             )
         probes.append(Probe(tunnel, address, source))
     return probes

@@ -8,10 +8,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from .._errors import HostError
 from .command import Run, last_words, output
+
+# How a line of the journal begins that is of systemd.
+_BY_SYSTEMD = re.compile("(?:Start(?:ing|ed)|Stopp(?:ing|ed)|Failed to start|Finished|Reload)")
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Systemd:
         if status != 0:
             if verb not in ("enable", "disable"):
                 # Of a job that failed, systemctl only says where to look.
-                errors = f"{errors}{self._journal(unit)}"
+                errors = self._journal(unit) or errors
             raise HostError(f"{verb} {unit}", last_words(errors, status))
 
     def _show(self, unit: str, what: str) -> str:
@@ -83,10 +87,14 @@ class Systemd:
         return output(self._run, f"look at {unit}", argv).strip()
 
     def _journal(self, unit: str) -> str:
-        """What the unit said last."""
+        """What the unit itself said last, without what systemd says of it."""
         argv = ["journalctl", "--unit", unit, "--lines", "10", "--output", "cat", "--no-pager"]
         _status, printed, _errors = self._run(argv, "")
-        return printed
+        lines = printed.splitlines()
+        begun = [at for at, line in enumerate(lines) if line.startswith("Starting ")]
+        said = lines[begun[-1] + 1 :] if begun else lines
+        told = _BY_SYSTEMD.match
+        return "\n".join(line for line in said if not (line.startswith(f"{unit}: ") or told(line)))
 
 
 def _unit_state(shown: str) -> UnitState:

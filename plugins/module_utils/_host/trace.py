@@ -25,7 +25,7 @@ LOCK = "/run/tunnelwright.trace.lock"
 SNAP_LENGTH = 1600
 # For a filter that names a host, and so asks name servers; and to print a trace.
 _PATIENCE = 20
-_TIMED_OUT, _NOT_FOUND = 124, 127
+_TIMED_OUT = 124
 
 _COUNTS = re.compile(r"^(\d+) packets? (dropped by kernel)", re.MULTILINE)
 # The time, on `any` the interface and the direction, and the two ends.
@@ -49,7 +49,6 @@ def check_filter(run: Run, text: str) -> None:
     Raises ModelError for one that it does not understand; with ``--`` none is taken for an option.
     """
     status, _printed, errors = run(_bounded(["tcpdump", "-d", "-y", "EN10MB", "--", text]), "")
-    _require_tcpdump(status)
     if status != 0:
         why = f"is not a filter of tcpdump: {last_words(errors, status)}"
         raise ModelError("filter", text, why, "an expression of pcap-filter(7)")
@@ -88,7 +87,6 @@ def capture(run: Run, files: Files, what: Listening) -> Trace:
         argv += ["tcpdump", "-n", "-p", "-i", what.device, "-s", str(SNAP_LENGTH)]
         argv += ["-c", str(what.count), "-Z", "root", "-w", TRACE_FILE, "--", what.expression]
         status, printed, errors = run(argv, "")
-        _require_tcpdump(status)
         if status not in (0, _TIMED_OUT):
             why = last_words(errors or printed, status)
             raise HostError(f"trace packets on {what.device}", why)
@@ -133,8 +131,3 @@ def _kind(source: str, destination: str, told: str) -> str:
 
 def _bounded(argv: list[str]) -> list[str]:
     return ["timeout", str(_PATIENCE), *argv]
-
-
-def _require_tcpdump(status: int) -> None:
-    if status == _NOT_FOUND:
-        raise HostError("run tcpdump", "it is not installed: install the package tcpdump")

@@ -52,6 +52,17 @@ def interface_name(option: str, value: object) -> str:
     return _match(_INTERFACE, option, value, "1 to 15 of A-Z, a-z, 0-9, '_', '.' and '-'")
 
 
+def network_interface(option: str, value: object) -> str:
+    """The name of an interface to other hosts."""
+    name = interface_name(option, value)
+    if name in ("all", "default"):
+        why = "is a name that the kernel uses for the settings of all interfaces"
+        raise ModelError(option, value, why, "another name")
+    if name == "lo":
+        raise ModelError(option, value, "leads to no other host", "another interface")
+    return name
+
+
 def file_path(option: str, value: object) -> str:
     return _match(_PATH, option, value, "an absolute path of printable ASCII characters")
 

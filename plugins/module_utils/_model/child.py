@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from .._errors import ModelError
 from . import checks, lifetime
 from .checks import IPNetwork
-from .options import Options, field_values, list_of, option_values, plain
+from .options import Convert, Options, field_values, for_change, list_of, option_values, plain
 from .proposal import DEFAULT_AH, DEFAULT_ESP, Proposal, Use, check_proposal
 from .selector import ANY_SERVICE, TrafficSelector
 
@@ -44,11 +44,22 @@ class ChildSa:
     @classmethod
     def from_options(cls, options: Options, versions: frozenset[int]) -> ChildSa:
         """``versions`` are the IKE versions of the phase 1. Raises ModelError naming the object."""
+        return cls._made(options, _CONVERT, versions)
+
+    @classmethod
+    def from_record(cls, options: Options, versions: frozenset[int]) -> ChildSa:
+        """The same of what a run has written; an earlier version took more than is legal now."""
+        return cls._made(options, _RECORDED, versions)
+
+    @classmethod
+    def _made(
+        cls, options: Options, table: t.Mapping[str, Convert], versions: frozenset[int]
+    ) -> ChildSa:
         name = checks.phase_name("name", options.get("name"))
         phase1 = checks.phase_name("phase1", options.get("phase1"))
         try:
             use = Use.AH if options.get("protocol") == "ah" else Use.ESP
-            convert = {**_CONVERT, "encryption": proposals(use, versions)}
+            convert = {**table, "encryption": proposals(use, versions)}
             child = cls(**field_values(cls, options, convert))
             if not child.encryption:
                 default = DEFAULT_AH if use is Use.AH else DEFAULT_ESP
@@ -58,6 +69,11 @@ class ChildSa:
             return child
         except ModelError as error:
             raise error.within(f"phase 2 {name} of phase 1 {phase1}") from None
+
+    def changed(self, options: Options, versions: frozenset[int]) -> ChildSa:
+        """Return the phase 2 with these options, and every other as it is. Raises ModelError."""
+        made = {**self.to_options(), **options}
+        return self._made(made, for_change(_CONVERT, _RECORDED, options), versions)
 
     def to_options(self) -> dict[str, t.Any]:
         return option_values(self)
@@ -168,7 +184,7 @@ def _check_transport(option: str, selectors: tuple[TrafficSelector, ...]) -> Non
             option,
             plain(selectors),
             "can't be used in mode transport, which protects the two gateways themselves",
-            "nothing, host addresses (/32 or /128), or mode tunnel",
+            f"host addresses (/32 or /128), or mode tunnel; or leave {option} out",
         )
 
 
@@ -238,14 +254,27 @@ def _lifetime_unit(option: str, value: t.Any) -> str:
     return checks.one_of(option, value, (*lifetime.UNITS, lifetime.FOREVER))
 
 
-_CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
+def _of_hosts(option: str, value: object) -> TrafficSelector:
+    """A selector of hosts that others can reach."""
+    selector = TrafficSelector.parse(option, value)
+    addresses.check_network(option, selector.network)
+    return selector
+
+
+_CONVERT: dict[str, Convert] = {
     "phase1": checks.phase_name,
     "network": checks.network_name,
     "description": checks.description,
     "mode": lambda option, value: checks.one_of(option, value, MODES),
-    "local_network": list_of(TrafficSelector.parse),
-    "remote_network": list_of(TrafficSelector.parse),
+    "local_network": list_of(_of_hosts),
+    "remote_network": list_of(_of_hosts),
     "protocol": lambda option, value: checks.one_of(option, value, PROTOCOLS),
     "lifetime_unit": _lifetime_unit,
     "state": lambda option, value: checks.one_of(option, value, STATES),
+}
+# What an earlier version has taken stays readable.
+_RECORDED: dict[str, Convert] = {
+    **_CONVERT,
+    "local_network": list_of(TrafficSelector.parse),
+    "remote_network": list_of(TrafficSelector.parse),
 }

@@ -18,7 +18,7 @@ from .checks import ANY
 from .child import ChildSa, proposals
 from .identity import Identity
 from .keys import Key, PskPeer
-from .options import Convert, Options, field_values, option_values
+from .options import Convert, Options, field_values, for_change, option_values
 from .proposal import DEFAULT_IKE, Proposal, Use
 from .secret import MASK, Secret
 
@@ -81,6 +81,13 @@ class IkeConnection:
     def from_record(cls, options: Options) -> IkeConnection:
         """The same of what a run has written; an earlier version took more than is legal now."""
         return cls._made(options, _RECORDED, None)
+
+    def changed(self, options: Options) -> IkeConnection:
+        """Return the phase 1 with these options, and every other as it is. Raises ModelError."""
+        # The files of certificates go with the authentication that they were for.
+        gone = CREDENTIALS if options.get("authentication") == "psk" else ()
+        kept = option_values(self, without=("psk", "children", *gone))
+        return self._made({**kept, **options}, for_change(_CONVERT, _RECORDED, options), self)
 
     @classmethod
     def _made(
@@ -224,11 +231,12 @@ class IkeConnection:
                     "a pre-shared key" if option == "psk" else "the path of a PEM file on the host",
                 )
             if option not in needed and value is not None:
+                other = "pubkey" if self.authentication == "psk" else "psk"
                 raise ModelError(
                     option,
                     value,
                     f"has no use with authentication {self.authentication}",
-                    "nothing",
+                    f"authentication {other}; or leave {option} out",
                 )
 
     def _check_initiator(self) -> None:

@@ -15,9 +15,11 @@ import ipaddress
 import re
 
 from .._errors import ModelError
-from . import checks
+from . import addresses, checks
 from .checks import ANY, IPAddress
 from .identity import Identity
+
+_LOCAL = "an address of this gateway"
 
 
 def address_of(host: str) -> IPAddress | None:
@@ -32,6 +34,8 @@ def gateway(option: str, value: object) -> str:
     """The peer's address or name, or ``%any``."""
     host = recorded_gateway(option, value)
     address = address_of(host)
+    if address is not None and not checks.unspecified(address):
+        return str(addresses.host(option, value, f"the address of the peer, a FQDN, or {ANY}"))
     if address is not None and checks.unspecified(address):
         raise ModelError(
             option,
@@ -63,9 +67,9 @@ def local_address(option: str, value: object) -> str:
             option,
             value,
             "stands for any address",
-            "an address of this gateway; leave the option out for the address that routing selects",
+            f"{_LOCAL}; leave the option out for the address that routing selects",
         )
-    return str(address)
+    return str(addresses.host(option, value, _LOCAL))
 
 
 def recorded_address(option: str, value: object) -> str:

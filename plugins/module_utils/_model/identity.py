@@ -16,6 +16,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, field
 
+from .._errors import cut
 from .checks import IPAddress
 from .distinguished import Name
 
@@ -40,7 +41,7 @@ Bounds = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Identity:
-    """``value`` is canonical, ``text`` what was written.
+    """``text`` is what was written, ``exact`` what is sent, ``value`` that without regard to case.
 
     ``kind`` is any, address, net, fqdn, email, dn, key, gn or uri; a net may be a range.
     """
@@ -48,23 +49,26 @@ class Identity:
     kind: str
     value: str = ""
     text: str = field(default="", compare=False)
+    exact: str = field(default="", compare=False)
     # Of a certificate, which says of which type its texts are.
     decoded: Name | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     @functools.lru_cache(maxsize=8192)
     def parse(cls, text: str) -> Identity:
-        kind, value = _parsed(text)
-        return cls(kind, value, text)
+        kind, exact = _parsed(text)
+        name = Name.read(exact) if kind == "dn" else None
+        return cls(kind, name.folded if name else exact.casefold(), text, exact)
 
     @classmethod
     def of(cls, name: Name) -> Identity:
         """The identity that has a name of a certificate."""
         text = name.identity or f"asn1dn:#{name.encoded.hex()}"
-        return cls("dn", name.folded, text, name)
+        return cls("dn", name.folded, text, text, name)
 
     def __str__(self) -> str:
-        return self.text or self.value
+        """What a message shows of it."""
+        return cut(self.text or self.value)
 
     @property
     def wild(self) -> bool:
@@ -159,7 +163,7 @@ class Identity:
 
 
 def _parsed(text: str) -> tuple[str, str]:
-    """Kind and value."""
+    """Kind, and value as it is sent."""
     prefixed = _PREFIXED.fullmatch(text)
     kind = _prefix(prefixed[1], prefixed[2]) if prefixed else None
     if prefixed and kind:
@@ -234,8 +238,8 @@ def _of(kind: str, text: str) -> tuple[str, str]:
     if kind == "dn":
         name = Name.read(text)
         # What can't be read as a name is no error to strongSwan.
-        return _of("key", text) if name is None else (kind, name.folded)
-    return kind, text.casefold()
+        return _of("key", text) if name is None else (kind, name.identity or text)
+    return kind, text
 
 
 def _address(text: str) -> IPAddress:

@@ -13,9 +13,9 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import ModelError
-from . import checks
+from . import addresses, checks
 from .checks import IPAddress, IPNetwork
-from .options import Convert, Options, field_values, list_of, option_values
+from .options import Convert, Options, field_values, for_change, list_of, option_values
 
 LAYER2_TYPES = ("none", "vlan")
 ADDRESS_TYPES = ("static", "none")
@@ -72,7 +72,12 @@ class VpnNetwork:
     @classmethod
     def from_record(cls, options: Options) -> VpnNetwork:
         """The same of what a run has written; an earlier version took more than is legal now."""
-        return cls._made(options, {**_CONVERT, "ip_address": checks.ip_address})
+        return cls._made(options, _RECORDED)
+
+    def changed(self, options: Options) -> VpnNetwork:
+        """Return the network with these options, and every other as it is. Raises ModelError."""
+        made = {**self.to_options(), **options}
+        return self._made(made, for_change(_CONVERT, _RECORDED, options))
 
     @classmethod
     def _made(cls, options: Options, convert: t.Mapping[str, Convert]) -> VpnNetwork:
@@ -143,7 +148,7 @@ def _check_layer2(network: VpnNetwork) -> None:
             "layer2_id",
             network.layer2_id,
             "has no use with layer2_type none",
-            "nothing, or layer2_type vlan",
+            "layer2_type vlan; or leave layer2_id out",
         )
     for option in ("interface", "mtu"):
         value = getattr(network, option)
@@ -152,7 +157,7 @@ def _check_layer2(network: VpnNetwork) -> None:
                 option,
                 value,
                 f"can't be set on {network.interface_network}, which is not ours",
-                "nothing, or no interface_network",
+                f"a network without interface_network; or leave {option} out",
             )
 
 
@@ -163,7 +168,7 @@ def _check_address(network: VpnNetwork) -> None:
                 "ip_address",
                 str(network.ip_address),
                 "has no use with ip_address_type none",
-                "nothing",
+                "ip_address_type static; or leave ip_address out",
             )
         return
     for option in ("ip_address", "network_address"):
@@ -197,17 +202,25 @@ def _check_mtu(network: VpnNetwork) -> None:
     checks.number("mtu", network.mtu, LEAST_MTU[version], 65535)
 
 
-_CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
+_CONVERT: dict[str, Convert] = {
     "description": checks.description,
     "layer2_type": lambda option, value: checks.one_of(option, value, LAYER2_TYPES),
     "layer2_id": lambda option, value: checks.number(option, value, 1, 4094),
     "ip_address_type": lambda option, value: checks.one_of(option, value, ADDRESS_TYPES),
-    "ip_address": checks.host_address,
-    "network_address": checks.ip_network,
-    "interface_network": checks.interface_name,
-    "interface": checks.interface_name,
+    "ip_address": addresses.host,
+    "network_address": addresses.network,
+    "interface_network": checks.network_interface,
+    "interface": checks.network_interface,
     "firewall_chains": list_of(ForeignChain.parse),
     "ike_interfaces": list_of(checks.interface_name),
     "dataplane": lambda option, value: checks.one_of(option, value, DATAPLANES),
     "state": lambda option, value: checks.one_of(option, value, POWER_STATES),
+}
+# What an earlier version has taken stays readable.
+_RECORDED: dict[str, Convert] = {
+    **_CONVERT,
+    "ip_address": checks.ip_address,
+    "network_address": checks.ip_network,
+    "interface_network": checks.interface_name,
+    "interface": checks.interface_name,
 }

@@ -46,6 +46,16 @@ def option_values(model: t.Any, *, without: t.Collection[str] = ()) -> dict[str,
     return {name: plain(getattr(model, name)) for name in field_names(kind) if name not in without}
 
 
+def for_change(
+    convert: t.Mapping[str, Convert], recorded: t.Mapping[str, Convert], options: Options
+) -> dict[str, Convert]:
+    """Return the functions for ``options`` and, beside them, what a run has written.
+
+    What an earlier version has taken stays, unless it is among the ``options``.
+    """
+    return {**recorded, **{name: convert[name] for name in options if name in convert}}
+
+
 def list_of(check: Convert) -> Convert:
     """A checker of lists, element by element; the option is named with its index."""
 

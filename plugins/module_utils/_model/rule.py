@@ -13,10 +13,10 @@ import typing as t
 from dataclasses import MISSING, dataclass, fields
 
 from .._errors import ModelError
-from . import checks
+from . import addresses, checks
 from .checks import IPAddress, IPNetwork
 from .child import check_disjoint, overlap
-from .options import Convert, Options, field_values, list_of, option_values, plain
+from .options import Convert, Options, field_values, for_change, list_of, option_values, plain
 
 FILTERS = ("accept", "drop", "reject")
 ACTIONS = (*FILTERS, "translate", "route")
@@ -90,12 +90,17 @@ class VpnRule:
     @classmethod
     def from_options(cls, options: Options) -> VpnRule:
         """Raises ModelError naming the rule, its network and the option."""
-        return cls._made(options, _CONVERT)
+        return _checked(cls._made(options, _CONVERT), options)
 
     @classmethod
     def from_record(cls, options: Options) -> VpnRule:
         """The same of what a run has written; an earlier version took more than is legal now."""
-        return cls._made(options, {**_CONVERT, "target": _recorded_target})
+        return cls._made(options, _RECORDED)
+
+    def changed(self, options: Options) -> VpnRule:
+        """Return the rule with these options, and every other as it is. Raises ModelError."""
+        made = {**self.to_options(), **options}
+        return _checked(self._made(made, for_change(_CONVERT, _RECORDED, options)), options)
 
     @classmethod
     def _made(cls, options: Options, convert: t.Mapping[str, Convert]) -> VpnRule:
@@ -131,6 +136,33 @@ class VpnRule:
         return isinstance(self.target, (ipaddress.IPv4Network, ipaddress.IPv6Network))
 
 
+def _checked(rule: VpnRule, given: Options) -> VpnRule:
+    """The rule, if packets can have the addresses that are ``given``. Raises ModelError."""
+    try:
+        if rule.action not in FILTERS:
+            # A filter may be about packets that should not exist.
+            for option in ("source", "destination"):
+                for index, item in enumerate(getattr(rule, option) if given.get(option) else ()):
+                    addresses.check_network(f"{option}[{index}]", item)
+        if given.get("target") is not None and addresses.link_local(rule.target):
+            _check_link_local(rule)
+        return rule
+    except ModelError as error:
+        raise error.within(subject_of(rule.name, rule.network)) from None
+
+
+def _check_link_local(rule: VpnRule) -> None:
+    if rule.action != "route":
+        addresses.host("target", str(rule.target))
+    if rule.interface is None:
+        raise ModelError(
+            "interface",
+            None,
+            f"is missing: the target {rule.target} is link-local, and known on one link alone",
+            "the interface that leads to the target",
+        )
+
+
 def subject_of(name: str, network: str) -> str:
     return f"rule {name} of network {network}"
 
@@ -140,9 +172,14 @@ def _check_uses(rule: VpnRule) -> None:
         value = getattr(rule, item.name)
         given = item.default is not MISSING and value != item.default
         if given and item.name not in _ALWAYS | _USES[rule.action]:
-            raise ModelError(
-                item.name, plain(value), f"has no use with action {rule.action}", "nothing"
-            )
+            why = f"has no use with action {rule.action}"
+            raise ModelError(item.name, plain(value), why, _legal_use(item.name))
+
+
+def _legal_use(option: str) -> str:
+    """The actions that know what to do with an option."""
+    actions = [action for action, known in _USES.items() if option in known]
+    return f"action {' or '.join(actions)}; or leave {option} out"
 
 
 def _check_matches(rule: VpnRule) -> None:
@@ -222,7 +259,10 @@ def _check_translation(rule: VpnRule) -> None:
     if rule.target_port is not None:
         if rule.direction == "outgoing":
             raise ModelError(
-                "target_port", rule.target_port, "has no use with direction outgoing", "nothing"
+                "target_port",
+                rule.target_port,
+                "has no use with direction outgoing",
+                "direction incoming; or leave target_port out",
             )
         _require_ports(rule, "target_port", rule.target_port)
 
@@ -247,7 +287,7 @@ def _check_one_to_one(rule: VpnRule) -> None:
                 option,
                 plain(getattr(rule, option)),
                 "has no use with a target that is a network, which is for all traffic",
-                "nothing, or an address as target",
+                f"an address as target; or leave {option} out",
             )
 
 
@@ -279,21 +319,23 @@ def versions(networks: t.Iterable[IPNetwork]) -> frozenset[int]:
 def _network(option: str, value: object) -> IPNetwork:
     """A network in CIDR form, or the address of one host."""
     if "/" in str(value):
-        return checks.ip_network(option, value)
-    return ipaddress.ip_network(checks.ip_address(option, value))
+        return addresses.any_network(option, value)
+    return ipaddress.ip_network(addresses.any_host(option, value))
 
 
 def _target(option: str, value: object) -> IPAddress | IPNetwork:
     if "/" in str(value):
-        return checks.ip_network(option, value)
-    return checks.host_address(option, value)
+        return addresses.network(option, value)
+    return addresses.router(option, value)
 
 
 def _recorded_target(option: str, value: object) -> IPAddress | IPNetwork:
-    return _target(option, value) if "/" in str(value) else checks.ip_address(option, value)
+    if "/" in str(value):
+        return checks.ip_network(option, value)
+    return checks.ip_address(option, value)
 
 
-_CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
+_CONVERT: dict[str, Convert] = {
     "description": checks.description,
     "action": lambda option, value: checks.one_of(option, value, ACTIONS),
     "direction": lambda option, value: checks.one_of(option, value, DIRECTIONS),
@@ -304,7 +346,15 @@ _CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
     "destination_ports": list_of(Ports.parse),
     "target": _target,
     "target_port": lambda option, value: checks.number(option, value, 1, 65535),
-    "interface": checks.interface_name,
+    "interface": checks.network_interface,
     "order": lambda option, value: checks.number(option, value, 1, GREATEST_ORDER),
     "state": lambda option, value: checks.one_of(option, value, STATES),
+}
+# What an earlier version has taken stays readable.
+_RECORDED: dict[str, Convert] = {
+    **_CONVERT,
+    "source": list_of(checks.ip_network),
+    "destination": list_of(checks.ip_network),
+    "target": _recorded_target,
+    "interface": checks.interface_name,
 }

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from .._errors import ModelError
-from . import checks
+from . import addresses
 from .checks import IPAddress, IPNetwork
 
 # Names of IP protocols that have ports, and of others that tunnels are made for (IANA).
@@ -78,9 +78,11 @@ class TrafficSelector:
         """``10.1.0.0/24``, ``10.1.0.0/24[tcp/443]``, ``10.1.0.1/32[gre]``. Raises ModelError."""
         found = _FORM.fullmatch(str(value))
         if found is None:
-            return cls(checks.ip_network(option, value))
+            return cls(addresses.any_network(option, value))
         network, name, first, last = found.groups()
-        network = checks.ip_network(option, network) if name else checks.ip_network(option, value)
+        network = (
+            addresses.any_network(option, network) if name else addresses.any_network(option, value)
+        )
         return cls(network, _service(option, value, name, first, last) if name else ANY_SERVICE)
 
     def __str__(self) -> str:

@@ -70,7 +70,7 @@ def _check_mode(settings: IpsecSettings) -> None:
                 option,
                 MASK,
                 "has no use in configuration_mode normal",
-                "nothing, or configuration_mode advanced",
+                f"configuration_mode advanced; or leave {option} out",
             )
 
 

@@ -22,7 +22,7 @@ from .._host.probe import Answer as ProbeAnswer
 from .._host.probe import prepare, send
 from .._host.state import loaded_sections, read_gateway
 from .._host.vici_log import ViciLog
-from .._model import checks
+from .._model import addresses, checks
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.options import list_of
@@ -116,7 +116,9 @@ class _Task:
 def carry_out(host: Host, params: Params, *, check: bool) -> Answer:
     """One run; in check mode it only looks. Raises ModelError and HostError."""
     timeout = checks.number("timeout", params["timeout"], *TIMEOUTS)
-    addresses = list_of(checks.host_address)("probe", params["probe"] or ())
+    probed = list_of(addresses.host)("probe", params["probe"] or ())
+    if params["state"] == _DISCONNECTED:
+        _has_no_use(params, "probe", "check_rekey")
     gateway = read_gateway(host.files)
     task = _Task(
         params,
@@ -125,7 +127,7 @@ def carry_out(host: Host, params: Params, *, check: bool) -> Answer:
         None if params["peer_log"] is None else tuple(params["peer_log"]),
     )
     _check_loaded(host, task)
-    probes = prepare(host, task.tunnels, addresses)
+    probes = prepare(host, task.tunnels, probed)
     seen = _look(host, task)
     plan = _plan(task, seen.live)
     if check:
@@ -141,6 +143,17 @@ def carry_out(host: Host, params: Params, *, check: bool) -> Answer:
     if probes and (not answer.failures or answer.short):
         answer = _probed(answer, seen, [send(host, item) for item in probes])
     return answer
+
+
+def _has_no_use(params: Params, *options: str) -> None:
+    for option in options:
+        if params[option]:
+            raise ModelError(
+                option,
+                params[option],
+                f"has no use with state {params['state']}",
+                f"state connected or reconnected; or leave {option} out",
+            )
 
 
 def _with_sections(host: Host, gateway: Gateway, tunnels: t.Sequence[Tunnel]) -> tuple[Tunnel, ...]:

@@ -68,19 +68,22 @@ def look(host: Host, params: Params, *, check: bool) -> tuple[Facts, list[str]]:
     """The answer, without warnings. Raises ModelError before anything is run, and HostError."""
     query = params["query"]
     if query != TCPDUMP:
-        _has_no_use(params, "filter", "interface")
+        _has_no_use(params, TCPDUMP, "filter", "interface", "seconds", "count")
     if query != LOGS:
-        _has_no_use(params, "grep", "since")
+        _has_no_use(params, LOGS, "grep", "since")
+    if query == CONFIGURATION:
+        _has_no_use(params, f"{LOGS} or {TCPDUMP}", "lines")
     if query == TCPDUMP:
         return _tcpdump(host, params, check=check), []
     return (_logs if query == LOGS else _configuration)(host, params), []
 
 
-def _has_no_use(params: Params, *options: str) -> None:
+def _has_no_use(params: Params, queries: str, *options: str) -> None:
     for option in options:
-        if params[option] is not None:
+        if option in params.given:
             why = f"has no use with query {params['query']}"
-            raise ModelError(option, params[option], why, "nothing")
+            legal = f"query {queries}; or leave {option} out"
+            raise ModelError(option, params[option], why, legal)
 
 
 def _subject(host: Host, params: Params) -> Subject:

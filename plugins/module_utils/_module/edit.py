@@ -15,7 +15,20 @@ from .._model.gateway import Gateway
 from .._plan.observed import Observed
 from .._plan.planner import Scope
 
-Params = t.Mapping[str, t.Any]
+
+class Params(dict[str, t.Any]):
+    """The options of a task, with the defaults of the module.
+
+    ``given`` are the options that the task itself gives. An option that is null is left out.
+    """
+
+    def __init__(self, options: t.Mapping[str, t.Any], task: t.Mapping[str, t.Any]) -> None:
+        super().__init__(options)
+        self.given = frozenset(name for name in options if task.get(name) is not None)
+
+    def said(self, **others: t.Any) -> dict[str, t.Any]:
+        """Return the given options alone, with ``others`` in the place of theirs."""
+        return {**{name: self[name] for name in self.given}, **others}
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors import ModelError, TunnelwrightError
+from .._errors import ModelError, TunnelwrightError, one_line
 from .._host.apply import apply
 from .._host.command import execute
 from .._host.credentials import given_credentials, installed_credentials
@@ -40,8 +40,9 @@ from .._plan.trust import bad_certificates, disclosed, open_connections
 from .._render.artefacts import Credentials, artefacts
 from .behind import behind
 from .cleartext import leaving
-from .edit import Edit, View
+from .edit import Edit, Params, View
 from .foreign import check_configuration
+from .given import check_numbers, check_texts, explained, secrets_in
 from .resource import Resource
 from .spec import (
     IPSEC_CHECKPOINT,
@@ -53,30 +54,18 @@ from .spec import (
 )
 
 
-class _Module(AnsibleModule):  # type: ignore[misc]  # Ansible ships no types.
-    """Hides the values of options that it does not know: a misspelt ``psk`` holds the key."""
-
-    def fail_json(self, msg: str, **result: t.Any) -> t.NoReturn:
-        given = getattr(self, "params", {})
-        invocation = {"module_args": known_options(given, self.argument_spec)}
-        super().fail_json(msg, invocation=invocation, **result)
-        raise AssertionError("fail_json has returned")
-
-
 def run(resource: Resource) -> None:
     """The ``main`` of a module."""
-    module = _Module(**resource.spec.arguments())
+    module, params = _begun(resource.spec, resource.key)
     try:
         with Host(execute) as host, _at_work(host, module, resource.key) as waited:
-            edit, plan, in_order, warnings = _run(resource, host, module.params)
+            edit, plan, in_order, warnings = _run(resource, host, params)
             notes = [] if module.check_mode else apply(host, plan, in_order)
     except ModelError as error:
         module.fail_json(msg=str(error.within(resource.key)))
     except TunnelwrightError as error:
         module.fail_json(msg=str(error))
-    for warning in (waited, *edit.warnings, *warnings, *notes):
-        if warning:
-            module.warn(warning)
+    _warn(module, (waited, *edit.warnings, *warnings, *notes))
     result: dict[str, t.Any] = {
         "changed": bool(plan),
         resource.key: edit.result,
@@ -87,6 +76,58 @@ def run(resource: Resource) -> None:
     if module._diff:
         result["diff"] = plan.diff
     module.exit_json(**result)
+
+
+class _Task(AnsibleModule):  # type: ignore[misc]  # ansible-core brings no types
+    """The module, with what the task itself gives: no defaults, and numbers that are no texts yet.
+
+    ansible-core has the function that it overrides for modules that have to see this.
+    """
+
+    def __init__(self, spec: Spec, key: str) -> None:
+        self.given: dict[str, t.Any] = {}
+        self.params: dict[str, t.Any] = {}
+        self._spec, self._key = spec, key
+        try:
+            super().__init__(**spec.arguments())
+        except OverflowError:
+            self.refuse(check_numbers)
+            raise
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        # Null stands for an option that is left out, also where it has a default.
+        self.params = {name: value for name, value in self.params.items() if value is not None}
+        self.given = {**self.params}
+
+    def fail_json(self, msg: str, **more: t.Any) -> t.NoReturn:
+        """End the module, and show no secret, though Ansible failed before it knew the secrets.
+
+        The values of options that it does not know are hidden: a misspelt ``psk`` holds the key.
+        """
+        self.no_log_values.update(secrets_in(self._spec, self.given))
+        invocation = {"module_args": known_options(self.params, self.argument_spec)}
+        super().fail_json(explained(msg, self._spec, self.given), invocation=invocation, **more)
+        raise AssertionError("fail_json has returned")
+
+    def refuse(self, check: t.Callable[[Spec, t.Mapping[str, t.Any]], None]) -> None:
+        """End the module where the check raises ModelError for what the task gives."""
+        try:
+            check(self._spec, self.given)
+        except ModelError as error:
+            self.fail_json(msg=str(error.within(self._key)))
+
+
+def _begun(spec: Spec, key: str) -> tuple[AnsibleModule, Params]:
+    module = _Task(spec, key)
+    module.refuse(check_texts)
+    return module, Params(module.params, module.given)
+
+
+def _warn(module: AnsibleModule, warnings: t.Iterable[str]) -> None:
+    for warning in warnings:
+        if warning:
+            module.warn(one_line(warning))
 
 
 @contextlib.contextmanager
@@ -104,20 +145,19 @@ def run_checkpoint() -> None:
     """The ``main`` of ipsec_checkpoint, which edits nothing."""
     from . import checkpoint
 
-    module = _Module(**IPSEC_CHECKPOINT.arguments())
+    key = "ipsec_checkpoint"
+    module, params = _begun(IPSEC_CHECKPOINT, key)
     try:
-        with Host(execute) as host, host.exclusive("ipsec_checkpoint") as waited:
-            answer = checkpoint.carry_out(host, module.params, check=module.check_mode)
+        with Host(execute) as host, host.exclusive(key) as waited:
+            answer = checkpoint.carry_out(host, params, check=module.check_mode)
     except ModelError as error:
-        module.fail_json(msg=str(error.within("ipsec_checkpoint")))
+        module.fail_json(msg=str(error.within(key)))
     except TunnelwrightError as error:
         module.fail_json(msg=str(error))
-    for warning in (waited, *answer.warnings):
-        if warning:
-            module.warn(warning)
+    _warn(module, (waited, *answer.warnings))
     result: dict[str, t.Any] = {
         "changed": answer.changed,
-        "ipsec_checkpoint": answer.checkpoint,
+        key: answer.checkpoint,
         "differs": answer.differs,
         "actions": answer.actions,
         "impact": answer.plan.impact,
@@ -132,9 +172,8 @@ def run_connection() -> None:
     """The ``main`` of ipsec_connection, which edits nothing either, and may fail with an answer."""
     from . import connect
 
-    module = _Module(**IPSEC_CONNECTION.arguments())
     key = "ipsec_connection"
-    params = {**module.params}
+    module, params = _begun(IPSEC_CONNECTION, key)
     # Ansible shows the options with the result, and nobody knows what is in a log.
     module.params["peer_log"] = [f"{len(params['peer_log'] or ())} lines"]
     try:
@@ -144,9 +183,7 @@ def run_connection() -> None:
         module.fail_json(msg=str(error.within(key)))
     except TunnelwrightError as error:
         module.fail_json(msg=str(error))
-    for warning in (waited, *map(str, answer.remarks)):
-        if warning:
-            module.warn(warning)
+    _warn(module, (waited, *map(str, answer.remarks)))
     result: dict[str, t.Any] = {
         "changed": answer.changed,
         key: answer.result,
@@ -181,21 +218,20 @@ def _look(spec: Spec, key: str, look: t.Callable[..., tuple[dict[str, t.Any], li
     """A run that changes nothing: what was found, and warnings."""
     # An eighth of the time on a host with a thousand tunnels, in a process that is about to end.
     gc.disable()
-    module = _Module(**spec.arguments())
+    module, params = _begun(spec, key)
     try:
         with Host(execute) as host:
-            found, warnings = look(host, module.params, check=module.check_mode)
+            found, warnings = look(host, params, check=module.check_mode)
     except ModelError as error:
         module.fail_json(msg=str(error.within(key)))
     except TunnelwrightError as error:
         module.fail_json(msg=str(error))
-    for warning in warnings:
-        module.warn(warning)
+    _warn(module, warnings)
     module.exit_json(changed=False, **{key: found})
 
 
 def _run(
-    resource: Resource, host: Host, params: t.Mapping[str, t.Any]
+    resource: Resource, host: Host, params: Params
 ) -> tuple[Edit, Plan, Unfinished, list[str]]:
     """Everything up to the plan; nothing is changed yet."""
     current = read_gateway(host.files)
@@ -208,7 +244,7 @@ def _run(
     after = artefacts(edit.gateway, userspace=userspace, credentials={**installed, **given})
     left = host.journal.read(host.vici.pid)
     scope = touched(before, after, edit.scope, left.networks)
-    foreign = check_configuration(resource.key, params, host.files, after, scope)
+    foreign = check_configuration(resource, params, host.files, after, scope)
     observed = observe(host, before, after, scope)
     warnings = resource.check_host(host, View(current, edit, params, observed, userspace))
     plan = make_plan(before, after, observed, scope, params.get("apply", GRACEFUL))

@@ -31,6 +31,9 @@ from .._render.artefacts import (
     connection_path,
 )
 from .._render.configuration import Named, Reading
+from .edit import Params
+from .given import subject_of
+from .resource import Resource
 
 SWANCTL_CONF = f"{SWANCTL_DIR}/swanctl.conf"
 STRONGSWAN_CONF = "/etc/strongswan.conf"
@@ -40,13 +43,8 @@ _UNLOADED = (
 )
 _DOWN = "the next restart of strongSwan fails, and every call of swanctl"
 
-# For each module how it speaks of its object, and the option that an error is about.
-_OBJECTS = {
-    "vpn_network": ("network {name}", "name"),
-    "ipsec_settings": ("IPsec settings of network {network}", "network"),
-    "ipsec_phase1": ("phase 1 {name}", "name"),
-    "ipsec_phase2": ("phase 2 {name} of phase 1 {phase1}", "phase1"),
-}
+# The option that names what a file is about, where that is not the ``name``.
+_NAMING = {"ipsec_settings": "network", "ipsec_phase2": "phase1", "vpn_rule": "network"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class Foreign:
 
 
 def check_configuration(
-    module: str, params: t.Mapping[str, t.Any], files: Files, wanted: Artefacts, scope: Scope
+    resource: Resource, params: Params, files: Files, wanted: Artefacts, scope: Scope
 ) -> Foreign:
     """What strongSwan will not read as it looks, be it of others or ours.
 
@@ -79,7 +77,7 @@ def check_configuration(
     of ours in the scope are left out: the task puts them right.
     """
     swanctl = read_configuration(files, SWANCTL_CONF)
-    _check_names(module, params, swanctl.reading.sections, wanted, scope)
+    _check_names(resource, params, swanctl.reading.sections, wanted, scope)
     daemon = read_configuration(files, STRONGSWAN_CONF)
     repaired = {*scope.swanctl, *(wanted.daemon if scope.daemon else ())}
     oddities = {**swanctl.oddities, **daemon.oddities}
@@ -114,8 +112,8 @@ def _blind(found: Configuration, root: str, ours: str) -> tuple[str, ...]:
 
 
 def _check_names(
-    module: str,
-    params: t.Mapping[str, t.Any],
+    resource: Resource,
+    params: Params,
     sections: t.Iterable[Named],
     wanted: Artefacts,
     scope: Scope,
@@ -129,7 +127,7 @@ def _check_names(
         for parent, name in _names(wanted.swanctl[path]):
             double = theirs.get((parent, name))
             if double is not None:
-                raise _double(module, params, path, double)
+                raise _double(resource, params, path, double)
 
 
 def _names(parts: SwanctlFile) -> list[tuple[str, str]]:
@@ -138,10 +136,10 @@ def _names(parts: SwanctlFile) -> list[tuple[str, str]]:
     return connections + [("secrets", shared.id) for shared in parts.secrets]
 
 
-def _double(module: str, params: t.Mapping[str, t.Any], path: str, double: Named) -> ModelError:
-    subject, option = _OBJECTS[module]
+def _double(resource: Resource, params: Params, path: str, double: Named) -> ModelError:
+    option = _NAMING.get(resource.key, "name")
     value = params[option]
-    if module == "ipsec_settings" and path == advanced_path(params["network"]):
+    if resource.key == "ipsec_settings" and path == advanced_path(params["network"]):
         option, value = "swanctl_conf", double.name
     what = {"connections": "connection", "secrets": "secret"}[double.parent]
     return ModelError(
@@ -150,5 +148,5 @@ def _double(module: str, params: t.Mapping[str, t.Any], path: str, double: Named
         f"makes the {what} {double.name}, which {double.place} has too: strongSwan would merge the "
         "two key by key",
         "another name, or none like it in that file",
-        subject.format(**params),
+        subject_of(resource.spec, params),
     )

@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from .._errors import ModelError
 from .._host.host import Host
@@ -25,8 +24,8 @@ from .keys import check_start
 from .policy import check_child
 from .spec import VPN_NETWORK, Spec
 
-# What a task must leave out to do nothing but switch a network that exists.
-_POWER_ALONE = ("name", "state", "force")
+# A task without any of them is no definition: it changes what it names of a network that exists.
+_DEFINING = frozenset({"ip_address_type", "ip_address", "network_address"})
 
 
 class NetworkResource:
@@ -73,19 +72,9 @@ def _wanted(known: VpnNetwork | None, params: Params) -> VpnNetwork:
     state = params["state"]
     if state == "present":
         state = known.state if known else "started"
-    if known is not None and _says_nothing(params):
-        return replace(known, state=state)
+    if known is not None and not params.given & _DEFINING:
+        return known.changed(params.said(state=state))
     return VpnNetwork.from_options({**params, "state": state})
-
-
-def _says_nothing(params: Params) -> bool:
-    """Whether every option but the power state is left out, or at its default."""
-    standard = VPN_NETWORK.argument_spec
-    return all(
-        value is None or value == standard[option].get("default")
-        for option, value in params.items()
-        if option not in _POWER_ALONE
-    )
 
 
 def _result(network: VpnNetwork) -> dict[str, t.Any]:
@@ -107,6 +96,9 @@ def _check_interfaces(host: Host, network: VpnNetwork) -> None:
                 "does not exist on this host",
                 ", ".join(existing),
             )
+    if parent is not None and network.mtu is not None:
+        # Only a VLAN interface has both.
+        _check_mtu(host, parent, network.mtu)
     link = host.link.get(network.device)
     if not network.attached and link is not None and link.alias != alias(network):
         raise ModelError(
@@ -115,6 +107,13 @@ def _check_interfaces(host: Host, network: VpnNetwork) -> None:
             "exists on this host and was not made for this network",
             "another name, or interface_network to attach the network to it",
         )
+
+
+def _check_mtu(host: Host, parent: str, mtu: int) -> None:
+    link = host.link.get(parent)
+    if link is not None and mtu > link.mtu:
+        why = f"is more than the MTU of {parent}, which is {link.mtu}"
+        raise ModelError("mtu", mtu, why, f"{link.mtu} at most, or a greater MTU of {parent} first")
 
 
 def _check_firewall(host: Host, network: VpnNetwork) -> list[str]:

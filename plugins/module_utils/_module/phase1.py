@@ -9,12 +9,11 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from .._errors import ModelError
 from .._host.host import Host
 from .._model import checks
-from .._model.connection import IkeConnection
+from .._model.connection import CREDENTIALS, IkeConnection
 from .._model.gateway import Gateway
 from .._model.proposal import Use
 from .._plan.planner import Scope
@@ -22,7 +21,7 @@ from .._render.artefacts import connection_path
 from .addresses import warnings_of_addresses
 from .edit import Edit, Params, View
 from .keys import check_connection, warnings_of
-from .policy import check_capabilities, check_child, check_foreign, weak_crypto
+from .policy import check_capabilities, check_child, check_foreign, check_peer, weak_crypto
 from .spec import IPSEC_PHASE1, Spec
 
 
@@ -45,8 +44,7 @@ class Phase1Resource:
         check_connection(connection, gateway)
         warnings = _warnings(connection, params, gateway) if connection.enabled else ()
         # A task that only switches a phase 1 off does not name its files.
-        pubkey = connection.authentication == "pubkey" and params["certificate"] is not None
-        certified = name if pubkey else ""
+        certified = name if params.given.intersection(CREDENTIALS) else ""
         return Edit(gateway, scope, connection.to_options(), warnings, certified)
 
     def check_host(self, host: Host, view: View) -> list[str]:
@@ -59,6 +57,7 @@ class Phase1Resource:
             raise ModelError(
                 "key_exchange", "ikev1", "is not built into the IKE daemon", "ikev2", subject
             )
+        check_peer(host, connection)
         check_foreign(connection, view.current, view.observed)
         warnings = []
         for child in connection.children:
@@ -94,7 +93,7 @@ def _known(current: Gateway, name: str, network: str) -> IkeConnection | None:
 
 def _wanted(known: IkeConnection | None, params: Params) -> IkeConnection:
     if known is not None and params["state"] == "disabled" and params["remote_gateway"] is None:
-        return replace(known, state="disabled")
+        return known.changed(params.said())
     if params["remote_gateway"] is None:
         raise ModelError(
             "remote_gateway",

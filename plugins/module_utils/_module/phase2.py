@@ -9,7 +9,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from .._host.host import Host
 from .._model import checks
@@ -66,7 +65,7 @@ def _absent(current: Gateway, name: str, phase1: str, network: str) -> Edit:
 
 def _wanted(connection: IkeConnection, params: Params) -> ChildSa:
     known = connection.child(params["name"])
-    silent = params["local_network"] is None and params["remote_network"] is None
-    if known is not None and params["state"] == "disabled" and silent:
-        return replace(known, state="disabled")
+    defines = params.given & {"local_network", "remote_network"} or params["mode"] == "transport"
+    if known is not None and params["state"] == "disabled" and not defines:
+        return known.changed(params.said(), connection.versions)
     return ChildSa.from_options(params, connection.versions)

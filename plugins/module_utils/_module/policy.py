@@ -70,6 +70,26 @@ def _check_userspace(child: ChildSa, subject: str) -> None:
             )
 
 
+def check_peer(host: Host, connection: IkeConnection) -> None:
+    """Refuse a peer that is this host itself, or all hosts of one of its networks."""
+    peer = connection.peer_address
+    for own in host.link.interfaces() if peer is not None else ():
+        network = own.network
+        if peer == own.ip:
+            what = "an address of this host"
+        elif own.version == 4 and network.prefixlen < 31 and peer == network.broadcast_address:
+            what = f"the broadcast address of {network}, a network of this host"
+        else:
+            continue
+        raise ModelError(
+            "remote_gateway",
+            connection.remote_gateway,
+            f"is {what}",
+            "the address of the peer",
+            f"phase 1 {connection.name}",
+        )
+
+
 def check_foreign(connection: IkeConnection, current: Gateway, observed: Observed) -> None:
     """Refuse a connection or secret that somebody else loaded, by its name or its peer.
 

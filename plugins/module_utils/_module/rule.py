@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
 from .._errors import ModelError
 from .._host.host import Host
 from .._model import checks
+from .._model.checks import IPAddress
 from .._model.gateway import Gateway
 from .._model.rule import VpnRule, subject_of
 from .._plan.planner import Scope
@@ -44,6 +44,7 @@ class RuleResource:
             return []
         if rule.action == "route" and gateway.networks[network].started:
             _check_interface(host, rule, gateway)
+            _check_router(host, rule, gateway)
         if rule.action == "translate" and not _translates(gateway, rule, view):
             return [
                 f"{subject_of(rule.name, network)}: no tunnel of the network carries what it "
@@ -54,7 +55,7 @@ class RuleResource:
 
 def _wanted(known: VpnRule | None, params: Params) -> VpnRule:
     if known is not None and params["state"] == "disabled" and params["action"] is None:
-        return replace(known, state="disabled")
+        return known.changed(params.said())
     return VpnRule.from_options(params)
 
 
@@ -66,6 +67,28 @@ def _check_interface(host: Host, rule: VpnRule, gateway: Gateway) -> None:
             rule.interface,
             "does not exist on this host",
             ", ".join(sorted(existing)),
+            subject_of(rule.name, rule.network),
+        )
+
+
+def _check_router(host: Host, rule: VpnRule, gateway: Gateway) -> None:
+    """The kernel takes a router only where it is reached without another one."""
+    router = t.cast("IPAddress | None", rule.target)
+    if router is None:
+        return
+    own = any(router == item.ip for item in host.link.interfaces())
+    # A network that is about to start has its address by then.
+    near = any(
+        item.on_link is not None and router in item.on_link
+        for item in gateway.networks.values()
+        if item.started and rule.interface in (None, item.device)
+    )
+    if own or not (near or host.link.is_next_hop(router, rule.interface or "")):
+        raise ModelError(
+            "target",
+            str(router),
+            "is an address of this host" if own else "is not reached without another router",
+            "the address of a router on a network of this host",
             subject_of(rule.name, rule.network),
         )
 

@@ -34,10 +34,16 @@ RequiredIf = tuple[str, str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Spec:
-    """The options of one module as AnsibleModule takes them."""
+    """The options of one module as AnsibleModule takes them.
+
+    ``subject`` is how an error names the object of a task. Texts that may be ``numbers`` as well
+    are those in which a number is what is meant.
+    """
 
     argument_spec: ArgumentSpec
     required_if: tuple[RequiredIf, ...] = ()
+    subject: str = ""
+    numbers: tuple[str, ...] = ()
 
     def arguments(self) -> dict[str, t.Any]:
         """Keyword arguments for AnsibleModule, free to be changed."""
@@ -133,7 +139,8 @@ VPN_NETWORK = Spec(
             "state": _choice(network.POWER_STATES, "present", "absent"),
             "force": {"type": "bool", "default": False},
         },
-    )
+    ),
+    subject="network {name}",
 )
 
 IPSEC_SETTINGS = Spec(
@@ -154,7 +161,8 @@ IPSEC_SETTINGS = Spec(
             "swanctl_conf": _SECRET,
             "strongswan_conf": _SECRET,
         },
-    )
+    ),
+    subject="IPsec settings of network {network}",
 )
 
 IPSEC_PHASE1 = Spec(
@@ -196,6 +204,7 @@ IPSEC_PHASE1 = Spec(
         **_POLICY,
     },
     required_if=(("state", "present", ("remote_gateway",)),),
+    subject="phase 1 {name}",
 )
 
 IPSEC_PHASE2 = Spec(
@@ -218,7 +227,8 @@ IPSEC_PHASE2 = Spec(
             },
         ),
         **_POLICY,
-    }
+    },
+    subject="phase 2 {name} of phase 1 {phase1}",
 )
 
 VPN_RULE = Spec(
@@ -245,6 +255,8 @@ VPN_RULE = Spec(
         },
     ),
     required_if=(("state", "present", ("action",)),),
+    subject="rule {name} of network {network}",
+    numbers=("source_ports", "destination_ports"),
 )
 
 IPSEC_CHECKPOINT = Spec(

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .._render.settings_file import Section
+from .alike import alike, respelled, sent, would_be_dropped
 from .children import bare, children, is_set_aside, quiet, quieted, starts
 from .in_force import NOTHING, InForce, child_part, differing, ike_part, values
 from .observed import DaemonState
@@ -45,9 +46,6 @@ from .steps import (
 )
 
 GRACEFUL, REESTABLISH, DEFER = APPLY = ("graceful", "reestablish", "defer")
-
-# What charon leaves out when it compares a connection with the one that it has.
-_NOT_COMPARED = "dpd_timeout"
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,16 @@ class Exchange:
     @property
     def _replaced(self) -> bool:
         """Whether more than children changed."""
-        return {**self.before, "children": {}} != {**self.after, "children": {}}
+        return {**sent(self.before), "children": {}} != {**sent(self.after), "children": {}}
+
+    @property
+    def _abrupt(self) -> bool:
+        """Whether the old SAs are closed before new ones come up.
+
+        On an IKE SA of another identity that charon takes for the same, it makes no new one.
+        """
+        unseen = alike(self.before, self.after) and respelled(self.before, self.after)
+        return self.apply == REESTABLISH or (unseen and self.renews)
 
     @cached_property
     def made_of(self) -> InForce:
@@ -150,7 +157,7 @@ class Exchange:
     def taken_up(self) -> Plan:
         """The second half: the new connection in, its SAs up, the old ones down."""
         steps: list[Step] = []
-        if self.apply == REESTABLISH and self.stale:
+        if self._abrupt and self.stale:
             steps += self._torn_down()
         section = quiet(self.after, self._put_off)
         steps.append(Supersede(self.name, section, self._held, self.made_of))
@@ -223,7 +230,7 @@ class Exchange:
         )
 
     def _how(self, what: str) -> str:
-        if self.apply == REESTABLISH:
+        if self._abrupt:
             again = "then brought up again" if self._initiates else "for the peer to bring up again"
             return f"the {what} is closed, {again}"
         return f"a new {what} is brought up beside it, then it is closed"
@@ -232,7 +239,7 @@ class Exchange:
     def _torn_down_whole(self) -> bool:
         """An IKE SA that is left without a child is closed by charon, at one change or another."""
         whole = self.whole or self.installed <= {*self.stale, *self.gone}
-        return self.apply == REESTABLISH and bool(self.stale) and whole
+        return self._abrupt and bool(self.stale) and whole
 
     @property
     def _given_up(self) -> bool:
@@ -291,7 +298,7 @@ class Exchange:
         another one when that goes. To install a trap once more brings a route back.
         """
         old, new = children(self.before), children(self.after)
-        closed = self.stale if self.apply == GRACEFUL else ()
+        closed = () if self._abrupt or self.apply == DEFER else self.stale
         left = [old[name] for name in (*closed, *self.gone) if name in old]
         for name, child in sorted(new.items()):
             trapped = "trap" in str(child.get("start_action"))
@@ -317,16 +324,6 @@ def close_child(name: str, child: str, daemon: DaemonState) -> t.Iterator[Step]:
     # A trap that DPD left is unknown to load-conn and unload-conn; one that was renamed as well.
     if (name, child) in daemon.traps:
         yield UninstallTrap(name, child)
-
-
-def would_be_dropped(before: Section | None, after: Section, loaded: t.Mapping[str, t.Any]) -> bool:
-    """Whether charon would take ``after`` for what it has loaded, though it differs."""
-
-    def compared(section: Section) -> Section:
-        return {**section, "children": {}, _NOT_COMPARED: ""}
-
-    stale = str(loaded.get(_NOT_COMPARED, "0")) != str(after.get(_NOT_COMPARED, "0"))
-    return stale and (before is None or compared(before) == compared(after))
 
 
 def _lends_route(old: Section, new: Section) -> bool:

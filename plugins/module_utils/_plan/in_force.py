@@ -18,6 +18,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field, replace
 
+from .._model.identity import Identity
 from .._render.settings_file import Section
 
 Plain = t.Mapping[str, t.Any]
@@ -179,8 +180,20 @@ def differing(old: Plain, new: Plain, path: str = "") -> t.Iterator[str]:
 
 
 def ike_part(section: Section) -> Plain:
-    """A connection without its children, as JSON can hold it."""
-    return t.cast(Plain, _plain({key: section[key] for key in section if key != "children"}))
+    """A connection without its children, as JSON can hold it, its identities in one spelling."""
+    part = {key: section[key] for key in section if key != "children"}
+    for end in ("local", "remote"):
+        options = part.get(end)
+        if isinstance(options, t.Mapping) and isinstance(options.get("id"), str):
+            part[end] = {**options, "id": _spelled(t.cast(str, options["id"]))}
+    return t.cast(Plain, _plain(part))
+
+
+def _spelled(text: str) -> str:
+    """The identity in the form in which all spellings of it are the same, where there is one."""
+    identity = Identity.parse(text)
+    again = Identity.parse(identity.exact)
+    return identity.exact if (again.kind, again.exact) == (identity.kind, identity.exact) else text
 
 
 def child_part(child: Section) -> Plain:

@@ -18,6 +18,7 @@ import ipaddress
 import re
 import typing as t
 
+from .._model.identity import Identity
 from .._render.pem import certificate
 from .._render.settings_file import Section, Value
 
@@ -65,8 +66,8 @@ def actual_view(conn: View, expected: View) -> View:
         "rekey_time": str(conn.get("rekey_time", "0")),
         "dpd_delay": str(conn.get("dpd_delay", "0")),
         "dpd_timeout": str(conn.get("dpd_timeout", "0")),
-        "local_id": conn.get("local-1", {}).get("id"),
-        "remote_id": conn.get("remote-1", {}).get("id"),
+        "local_id": Identity.parse(conn.get("local-1", {}).get("id", "")).exact,
+        "remote_id": Identity.parse(conn.get("remote-1", {}).get("id", "")).exact,
         "certs": _list(conn.get("local-1", {}).get("certs", ())),
         "cacerts": _list(conn.get("remote-1", {}).get("cacerts", ())),
     }
@@ -149,11 +150,8 @@ def _subjects(section: Section, end: str, key: str) -> tuple[str, ...]:
     return tuple(shown) if all(shown) else ()
 
 
-def _simple_identity(identity: str) -> str:
-    """An identity that charon shows as it was written; others it normalises, so they stay open."""
-    if any(mark in identity for mark in "=@*/") or identity == "%any":
-        return ""
-    kind = identity.split(":", 1)[0]
-    if kind in ("ipv4", "ipv6", "fqdn", "rfc822", "email", "userfqdn", "keyid", "asn1dn", "dns"):
-        return ""
-    return identity
+def _simple_identity(text: str) -> str:
+    """An identity as charon shows it; empty where it is not known how that is."""
+    identity = Identity.parse(text)
+    simple = identity.kind in ("address", "fqdn") and not identity.wild
+    return identity.exact if simple else ""

@@ -17,9 +17,10 @@ import re
 import typing as t
 
 from .._render.settings_file import Section
+from .alike import would_be_dropped
 from .children import bare, children, is_set_aside
 from .differences import state_difference
-from .exchange import close_child, would_be_dropped
+from .exchange import close_child
 from .loaded import is_loaded
 from .observed import DaemonState
 from .plan import Difference, Impact, Plan, joined

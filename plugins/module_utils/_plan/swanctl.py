@@ -21,6 +21,7 @@ from .._errors import SyntaxFault
 from .._render.artefacts import SwanctlFile
 from .._render.records import owners_in
 from .._render.settings_file import Section
+from .alike import same
 from .authorities import plan_authorities
 from .children import bare, children, starts
 from .differences import state_difference
@@ -103,7 +104,7 @@ def _plan_load(
     ``new_key``: what is up is to authenticate anew, with a key that was loaded before.
     """
     daemon = observed.daemon
-    if before == after:
+    if same(before, after):
         first = _plan_new_key(name, after, daemon) if new_key else Plan()
         return first, plan_repair(name, after, daemon)
     if before is not None and name in daemon.connections:
@@ -212,7 +213,7 @@ def _plan_attempts(old: SwanctlFile, new: SwanctlFile, daemon: DaemonState) -> P
     """
     steps: list[Step] = []
     for name, section in new.connections.items():
-        unchanged = section == old.connections.get(name)
+        unchanged = same(section, old.connections.get(name))
         if not unchanged or not is_loaded(section, daemon.connections.get(name)):
             continue
         calling = [child for child, options in children(section).items() if starts(options)]

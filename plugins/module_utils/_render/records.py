@@ -107,7 +107,7 @@ def read_connection(path: str, text: str) -> IkeConnection:
         options["psk"] = _psk(body)
         connection = IkeConnection.from_record(options)
         return connection.with_children(
-            ChildSa.from_options(item, connection.versions) for item in children
+            ChildSa.from_record(item, connection.versions) for item in children
         )
     except (ValueError, KeyError, TypeError, AttributeError, TunnelwrightError) as error:
         raise RecordFault(path, _why(error)) from None

@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Params
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.network import (
     NetworkResource,
 )
@@ -69,6 +70,11 @@ SPECS: dict[str, Spec] = {
 
 Document = dict[str, t.Any]
 
+# For module_defaults, the modules of each.
+ACTION_GROUPS: dict[str, list[str]] = yaml.safe_load(
+    (ROOT / "meta/runtime.yml").read_text(encoding="utf-8")
+)["action_groups"]
+
 
 def documentation(module: str) -> Document:
     """DOCUMENTATION of a module with its fragments, as ansible-doc puts them together."""
@@ -101,13 +107,14 @@ def _fragment(name: str) -> Document:
     return yaml.safe_load(getattr(fragment, attribute.upper() or "DOCUMENTATION"))
 
 
-def validated(module: str, options: Document) -> Document:
-    """The parameters that AnsibleModule makes of the options; fails as it would."""
+def validated(module: str, options: Document) -> Params:
+    """The parameters that a module makes of the options; fails as it would."""
     spec = SPECS[module]
     validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
-    result = validator.validate(options)
+    given = {name: value for name, value in options.items() if value is not None}
+    result = validator.validate(given)
     assert not result.error_messages, result.error_messages
-    return result.validated_parameters
+    return Params(result.validated_parameters, options)
 
 
 def carry_out(task: Document, gateway: Gateway) -> Edit:
@@ -151,7 +158,21 @@ def _tasks(entry: Document) -> list[Document]:
         return [entry]
     roles = [role for role in entry.get("roles", ()) if role["role"] == f"{COLLECTION}.gateway"]
     from_roles = [task for role in roles for task in _role_tasks(role.get("vars", {}))]
-    return from_roles + entry.get("tasks", [])
+    return from_roles + [_with_defaults(task, entry) for task in entry.get("tasks", [])]
+
+
+def _with_defaults(task: Document, play: Document) -> Document:
+    """The task with what the play says in ``module_defaults`` of a group."""
+    made = {}
+    for key, options in task.items():
+        module = key[len(COLLECTION) + 1 :]
+        defaults: Document = {}
+        for group, members in ACTION_GROUPS.items():
+            said = play.get("module_defaults", {}).get(f"group/{COLLECTION}.{group}", {})
+            if key.startswith(f"{COLLECTION}.") and module in members:
+                defaults.update(said)
+        made[key] = {**defaults, **options} if defaults else options
+    return made
 
 
 def _role_tasks(variables: Document) -> list[Document]:

@@ -92,5 +92,6 @@ def refused(option: str, subject: str, *words: str) -> t.Iterator[None]:
     assert raised.value.option == option
     assert raised.value.subject == subject
     assert raised.value.legal
+    assert not raised.value.legal.startswith("nothing")
     for word in words:
         assert word in str(raised.value)

@@ -584,6 +584,18 @@ class MemoryLink:
         found = (item for state in self.devices.values() for item in state.addresses)
         return frozenset(item.split("/")[0] for item in found)
 
+    def interfaces(self) -> tuple[t.Any, ...]:
+        found = (item for state in self.devices.values() for item in state.addresses)
+        return tuple(map(ipaddress.ip_interface, found))
+
+    def is_next_hop(self, address: t.Any, device: str = "") -> bool:
+        return any(
+            address in ipaddress.ip_interface(item).network
+            for name, state in self.devices.items()
+            for item in state.addresses
+            if device in ("", name)
+        )
+
     def has_route(self, _address: str) -> bool:
         return self.reaches
 

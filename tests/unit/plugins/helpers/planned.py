@@ -59,5 +59,7 @@ def up(*children: str) -> dict[str, t.Any]:
     }
 
 
-def edited(before: SwanctlFile | None, after: SwanctlFile | None, **daemon: t.Any) -> Plan:
-    return plan_swanctl(before, after, holding(before, **daemon))
+def edited(
+    before: SwanctlFile | None, after: SwanctlFile | None, apply: str = "graceful", **daemon: t.Any
+) -> Plan:
+    return plan_swanctl(before, after, holding(before, **daemon), apply)

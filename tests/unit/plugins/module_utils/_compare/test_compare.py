@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 
 import pytest
@@ -130,8 +131,29 @@ def test_what_is_no_definition(definition):
 
 
 def test_values_are_taken_as_the_modules_take_them():
-    theirs = remote({"local_network": "10.2.0.0/24", "lifetime": "1"}, rekey="yes", psk=12345678)
-    assert Compared(local({}, psk="12345678"), theirs).verdict == "up"
+    given = {"local_network": "10.2.0.0/24", "lifetime": "1", "mode": None}
+    assert Compared(local({}), remote(given, rekey="yes", dpd_delay=None)).verdict == "up"
+
+
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        ({"psk": 12345678}, "psk"),
+        ({"psk": [PSK]}, "psk"),
+        ({"psk": None, "psk_fingerprint": 1234567890}, "psk_fingerprint"),
+        ({"psk": datetime.datetime(2024, 1, 1, 10)}, "psk"),
+        ({"identifier": 1.1}, "identifier"),
+        ({"description": True}, "description"),
+        ({"phase2": [{"name": "n", "local_network": [10]}]}, "local_network[0]"),
+    ],
+)
+def test_what_is_no_text_is_told_as_the_modules_tell_it(options, option):
+    found = Compared(local({}), remote({}, **options)).finding("definition_invalid")
+    assert found["remote_option"] == option
+    assert "not a text" in found["explanation"]
+    assert "put it in quotes" in found["next_step"]
+    assert PSK not in str(found)
+    assert "12345678" not in str(found) or option != "psk"
 
 
 def test_what_is_absent_or_disabled():

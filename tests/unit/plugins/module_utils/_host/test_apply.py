@@ -187,7 +187,7 @@ class TestSteps:
         [
             ((1, "", "no such table\n"), "no such table; "),
             ((1, "printed\n", ""), "printed; "),
-            ((3, "", ""), "exit status 3; "),
+            ((3, "", ""), "exit status 3 without a word; "),
         ],
     )
     def test_script_that_fails(self, host: t.Any, answer: t.Any, detail: str) -> None:

@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Real programs, some of which hang."""
+"""Real programs, some of which hang, and what is told of one that failed or is not installed."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -14,9 +15,16 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import command
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.command import (
+    PACKAGES,
     execute,
+    last_words,
+    not_started,
     patience,
+    with_packages,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.host import Host
+from hypothesis import given
+from hypothesis import strategies as st
 
 # By which what this test has started is known.
 SECONDS = f"60.{os.getpid()}"
@@ -34,11 +42,6 @@ def test_what_is_no_text() -> None:
 
 def test_a_program_that_reads_nothing() -> None:
     assert execute(["true"], "x" * 2**20) == (0, "", "")
-
-
-def test_a_program_that_there_is_not() -> None:
-    with pytest.raises(HostError, match=r"^run no-such-program: No such file or directory$"):
-        execute(["no-such-program", "--hush"], "")
 
 
 @pytest.mark.parametrize(
@@ -77,3 +80,109 @@ def test_how_long_a_program_is_waited_for() -> None:
     assert patience(["nft", "-f", "-"]) == 60
     assert patience(["systemctl", "restart", "strongswan.service"]) == 120
     assert patience(["timeout", "305", "tcpdump"]) is None
+
+
+NFT = """/etc/tunnelwright/lan.nft:4:19-19: Error: syntax error, unexpected junk
+ ip6 saddr fe80::1%eth0 accept
+                  ^
+/etc/tunnelwright/lan.nft:9:1-3: Error: syntax error, unexpected string
+foo
+^^^
+tunnelwright-lan: could not load the nftables rules
+"""
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [
+        (
+            NFT,
+            "/etc/tunnelwright/lan.nft:4:19-19: Error: syntax error, unexpected junk; "
+            "/etc/tunnelwright/lan.nft:9:1-3: Error: syntax error, unexpected string",
+        ),
+        ("Error: mtu greater than device maximum.\n", "Error: mtu greater than device maximum."),
+        (
+            "RTNETLINK answers: File exists\nCommand failed -:3\n",
+            "RTNETLINK answers: File exists; Command failed -:3",
+        ),
+        ("\n \n^~~~\n", "exit status 7 without a word"),
+        ("a\nb\nb\nc\n\x1b[1md\n", "b; c; \\x1b[1md"),
+        ("x" * 999, f"{'x' * 200}..."),
+    ],
+)
+def test_last_words(errors: str, told: str) -> None:
+    assert last_words(errors, 7) == told
+
+
+@given(st.text())
+def test_last_words_are_a_short_line(errors: str) -> None:
+    told = last_words(errors * 50, 1)
+    assert told.isprintable()
+    assert told
+    assert len(told) < 3 * 10 * 203 + 4
+
+
+MISSING = {
+    "sh: 1: nft: not found\n": "nft",
+    "/etc/tunnelwright/lan.sh: 42: nft: not found\ntunnelwright-lan: could not load it": "nft",
+    "sh: line 1: ip: command not found": "ip",
+    "timeout: failed to run command 'journalctl': No such file or directory\n": "journalctl",
+    "unshare: failed to execute ip: No such file or directory\n": "ip",
+    "something else: No such file or directory\nsh: 1: nft: not found\n": "nft",
+    "systemctl: No such file or directory": "systemctl",
+    "sh: 1: /usr/sbin/nft: not found\n": "nft",
+}
+
+
+@pytest.mark.parametrize("errors", MISSING)
+def test_a_program_that_is_missing_is_named_with_its_package(errors: str) -> None:
+    program = MISSING[errors]
+    run = with_packages(lambda _argv, _stdin: (127, "", errors))
+    with pytest.raises(HostError) as raised:
+        run(["x"], "")
+    assert str(raised.value) == (
+        f"run {program}: it is not installed: install the Debian package {PACKAGES[program]}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "errors"),
+    [
+        (1, "cat: /proc/sys/net/ipv6/conf/all/forwarding: No such file or directory"),
+        (1, "x.nft:1:2-3: Error: No such file or directory; did you mean table 'x'?"),
+        (1, "RTNETLINK answers: No such file or directory"),
+        (5, "Unit tunnelwright-lan.service not found."),
+        (127, "sh: 1: frobnicate: not found"),
+        (0, "sh: 1: nft: not found"),
+    ],
+)
+def test_nothing_else_is_taken_for_one(status: int, errors: str) -> None:
+    run = with_packages(lambda _argv, _stdin: (status, "out", errors))
+    assert run(["x"], "") == (status, "out", errors)
+
+
+def test_what_can_not_be_started() -> None:
+    assert "Debian package nftables" in str(not_started("nft", FileNotFoundError(2, "x")))
+    assert str(not_started("nft", PermissionError(13, "Permission denied"))) == (
+        "run nft: Permission denied"
+    )
+
+
+@pytest.mark.parametrize("program", ["tcpdump", "nft", "ping", "swanctl"])
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["{}", "-x"],
+        ["timeout", "5", "{}"],
+        ["sh", "-c", "{} -x"],
+        ["sh", "-c", "echo $({} -x) && exit 3"],
+    ],
+)
+def test_as_the_real_programs_tell_it(
+    monkeypatch: pytest.MonkeyPatch, argv: list[str], program: str
+) -> None:
+    """Also of the rollback, which has no AnsibleModule."""
+    full = [(shutil.which(word) or word) if word in ("sh", "timeout") else word for word in argv]
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with Host(execute) as host, pytest.raises(HostError, match=PACKAGES[program]):
+        host.run([word.format(program) for word in full], "")

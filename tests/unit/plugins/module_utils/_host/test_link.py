@@ -190,6 +190,39 @@ def test_every_address_counts(run: ScriptedRun) -> None:
     assert Link(run).addresses() == {"192.0.2.1", "192.0.2.9", "2001:db8::1", "fe80::1", "::1"}
 
 
+def test_every_address_with_its_network(run: ScriptedRun) -> None:
+    run.expect("ip -j address show", [ETH0, {"ifname": "lo", "addr_info": [inet("::1", 128)]}])
+    assert [str(item) for item in Link(run).interfaces()] == [
+        "192.0.2.1/24",
+        "192.0.2.9/24",
+        "2001:db8::1/64",
+        "fe80::1/64",
+        "::1/128",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "found", "expected"),
+    [
+        (0, [{"dst": "192.0.2.77", "dev": "eth0"}], True),
+        (0, [{"dst": "192.0.2.77", "dev": "eth0", "gateway": "192.0.2.254"}], False),
+        (0, [{"type": "local", "dst": "192.0.2.1", "dev": "lo"}], False),
+        (0, [{"type": "broadcast", "dst": "192.0.2.255", "dev": "eth0"}], False),
+        (2, "", False),
+        (0, "", False),
+    ],
+)
+def test_what_is_reached_without_a_router(
+    run: ScriptedRun, status: int, found: t.Any, expected: bool
+) -> None:
+    for device, words in (("", ""), ("eth0", " oif eth0")):
+        run.expect(f"ip -j -4 route get 192.0.2.77{words}", found, status)
+        address = ipaddress.ip_address("192.0.2.77")
+        assert Link(run).is_next_hop(address, device) is expected
+    run.expect("ip -j -6 route get fe80::7 oif eth0", [{"dst": "fe80::7", "dev": "eth0"}])
+    assert Link(run).is_next_hop(ipaddress.ip_address("fe80::7"), "eth0")
+
+
 @pytest.mark.parametrize("status", [0, 2])
 def test_routes(run: ScriptedRun, status: int) -> None:
     run.expect("ip route get 192.0.2.9", status=status)

@@ -75,13 +75,27 @@ def test_daemon_reload(run: ScriptedRun) -> None:
 @pytest.mark.parametrize("verb", ["start", "stop", "restart"])
 def test_failed_job_quotes_the_journal(run: ScriptedRun, verb: str) -> None:
     run.expect(f"systemctl --quiet {verb} {UNIT}", "", 1, "Job failed. See journalctl.\n")
-    run.expect(JOURNAL, "tunnelwright-lan: interface late0 does not exist\n")
+    journal = [
+        "an earlier start",
+        f"Starting {UNIT} - VPN network lan: interface, address, forwarding and routes...",
+        "tunnelwright-lan: interface late0 does not exist",
+        f"{UNIT}: Main process exited, code=exited, status=1/FAILURE",
+        f"{UNIT}: Failed with result 'exit-code'.",
+        f"Failed to start {UNIT} - VPN network lan: interface, address, forwarding and routes.",
+    ]
+    run.expect(JOURNAL, "".join(f"{line}\n" for line in journal))
     with pytest.raises(HostError) as raised:
         getattr(Systemd(run), verb)(UNIT)
     assert raised.value.operation == f"{verb} {UNIT}"
-    assert raised.value.detail == (
-        "Job failed. See journalctl.\ntunnelwright-lan: interface late0 does not exist"
-    )
+    assert raised.value.detail == "tunnelwright-lan: interface late0 does not exist"
+
+
+def test_failed_job_that_said_nothing_itself(run: ScriptedRun) -> None:
+    run.expect(f"systemctl --quiet start {UNIT}", "", 1, "Job failed. See journalctl.\n")
+    run.expect(JOURNAL, f"Starting {UNIT}...\n{UNIT}: Failed with result 'timeout'.\n")
+    with pytest.raises(HostError) as raised:
+        Systemd(run).start(UNIT)
+    assert raised.value.detail == "Job failed. See journalctl."
 
 
 def test_failed_job_of_which_systemctl_says_nothing(run: ScriptedRun) -> None:

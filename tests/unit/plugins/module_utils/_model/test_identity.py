@@ -193,3 +193,35 @@ def test_what_proves_both_makes_them_overlap(one: str, other: str, peer: str) ->
         assert first.overlaps(second)
     if not first.wild and not second.wild:
         assert first.overlaps(second) is first.proves(second)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("gw.example.org", "@gw.example.org"),
+        ("gw.example.org", "dns:gw.example.org"),
+        ("a@example.org", "@@a@example.org"),
+        ("C=DE, O=x, CN=Gw", "/c=DE/o=x/cn=Gw"),
+        ("C=DE, E=a@b", "C=DE,emailAddress=a@b"),
+        ("2001:DB8::7", "2001:db8:0::7"),
+        ("keyid:ab", "@#61:62"),
+        ("", "%any"),
+    ],
+)
+def test_the_same_is_sent(one: str, other: str) -> None:
+    first, second = Identity.parse(one), Identity.parse(other)
+    assert (first.kind, first.exact) == (second.kind, second.exact)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("GW.example.org", "gw.example.org"),
+        ("A@example.org", "a@example.org"),
+        ("C=DE, CN=GW", "C=DE, CN=gw"),
+    ],
+)
+def test_upper_and_lower_case_is_sent_as_it_is_written(one: str, other: str) -> None:
+    first, second = Identity.parse(one), Identity.parse(other)
+    assert first == second
+    assert first.exact != second.exact

@@ -108,6 +108,32 @@ class TestRule:
         off = gateway(network(state="stopped"))
         assert self.asked(host, off, **self.ROUTE, interface="eth7") == []
 
+    @pytest.mark.parametrize("target", ["198.51.100.254", "10.1.0.254", "10.9.0.254"])
+    def test_route_by_a_router_that_is_near(self, host: t.Any, target: str) -> None:
+        """On an interface, or in a network that has no address yet."""
+        dmz = network(name="dmz", ip_address="10.9.0.1", network_address="10.9.0.0/24")
+        both = gateway(network(), dmz)
+        assert self.asked(host, both, **self.ROUTE, target=target) == []
+
+    @pytest.mark.parametrize(
+        ("target", "interface", "why"),
+        [
+            ("203.0.113.254", None, "is not reached without another router"),
+            ("198.51.100.254", "vpn-lan", "is not reached without another router"),
+            ("10.1.0.254", "eth0", "is not reached without another router"),
+            ("198.51.100.1", None, "is an address of this host"),
+            ("198.51.100.1", "eth0", "is an address of this host"),
+        ],
+    )
+    def test_route_by_what_is_no_router(
+        self, host: t.Any, target: str, interface: str | None, why: str
+    ) -> None:
+        """The kernel would say that the next hop has an invalid gateway."""
+        with refused("target", "rule web of network lan", repr(target), why):
+            self.asked(host, gateway(), **self.ROUTE, target=target, interface=interface)
+        off = gateway(network(state="stopped"))
+        assert self.asked(host, off, **self.ROUTE, target=target, interface=interface) == []
+
 
 class TestNetwork:
     def asked(self, host: t.Any, *, userspace: bool = False, **options: t.Any) -> list[str]:
@@ -132,6 +158,14 @@ class TestNetwork:
             self.asked(host, **options)
         # A network that is off may wait for them.
         assert self.asked(host, **options, state="stopped") == []
+
+    VLAN: t.ClassVar = {"layer2_type": "vlan", "layer2_id": 7, "interface_network": "eth0"}
+
+    def test_a_vlan_has_no_more_room_than_its_parent(self, host: t.Any) -> None:
+        assert self.asked(host, **self.VLAN, mtu=1500) == []
+        assert self.asked(host, mtu=9000) == []
+        with refused("mtu", "network lan", "9000 is more than the MTU of eth0, which is 1500"):
+            self.asked(host, **self.VLAN, mtu=9000)
 
     def test_an_interface_of_others_is_not_taken(self, host: t.Any) -> None:
         with refused("interface", "network lan", "'eth0'", "interface_network"):
@@ -282,6 +316,23 @@ class TestPhase1:
 
     def test_nothing_to_say(self, host: t.Any) -> None:
         assert self.asked(host) == []
+
+    @pytest.mark.parametrize(
+        ("peer", "why"),
+        [
+            ("198.51.100.1", "is an address of this host; legal: the address of the peer"),
+            ("2001:db8::1", "is an address of this host"),
+            ("198.51.100.255", "is the broadcast address of 198.51.100.0/24, a network of this"),
+        ],
+    )
+    def test_the_peer_is_another_host(self, host: t.Any, peer: str, why: str) -> None:
+        found = ("198.51.100.1/24", "2001:db8::1/64", "192.0.2.0/31")
+        host.link.devices["eth0"] = replace(host.link.devices["eth0"], addresses=found)
+        with refused("remote_gateway", "phase 1 site-b", repr(peer), why):
+            self.asked(host, remote_gateway=peer)
+        assert self.asked(host, remote_gateway=peer, state="disabled") == []
+        for other in ("198.51.100.2", "2001:db8::", "192.0.2.1", "gw.example.org"):
+            assert self.asked(host, remote_gateway=other) == []
 
     def test_algorithms_must_be_there(self, host: t.Any) -> None:
         with pytest.raises(HostError) as raised:

@@ -317,6 +317,11 @@ def test_a_probe_must_answer_through_the_tunnel(
         ({"probe": ["::"]}, "probe[0]: '::' stands for any address"),
         ({"probe": ["10.9.0.1"]}, "probe: '10.9.0.1' is in no remote_network"),
         ({"network": "$(x)"}, "network: '$(x)' is not a legal value"),
+        (
+            {"state": "disconnected", "probe": ["10.2.0.9"]},
+            "probe: ['10.2.0.9'] has no use with state disconnected; legal: state connected or",
+        ),
+        ({"state": "disconnected", "check_rekey": True}, "check_rekey: True has no use"),
     ],
 )
 def test_what_is_not_legal_is_refused_by_name(

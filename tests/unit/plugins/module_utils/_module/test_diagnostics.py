@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import trace
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.command import (
+    with_packages,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec import (
     DIAGNOSTIC_QUERIES,
 )
@@ -73,7 +76,7 @@ class Tools:
 def _tools(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tools:
     machine.prepare(("vpn_network", NETWORK), ("ipsec_phase1", PHASE1), ("ipsec_phase2", PHASE2))
     tools = Tools(machine.host.root)
-    monkeypatch.setattr(machine.host, "run", tools)
+    monkeypatch.setattr(machine.host, "run", with_packages(tools))
     monkeypatch.setattr(trace, "LOCK", str(tmp_path / "trace.lock"))
     return tools
 
@@ -234,13 +237,23 @@ class TestRefusals:
             ({"query": "logs", "lines": 0}, "lines: 0 is not a legal value"),
             ({"query": "logs", "grep": "a\nb"}, "grep: 'a\\nb' is not a legal value"),
             ({"query": "logs", "filter": "esp"}, "filter: 'esp' has no use with query logs"),
+            # At their defaults, too.
+            ({"query": "logs", "seconds": 10}, "seconds: 10 has no use with query logs"),
+            ({"query": "logs", "count": 5}, "legal: query tcpdump; or leave count out"),
+            ({"query": "configuration", "count": 1000}, "no use with query configuration"),
+            (
+                {"query": "configuration", "lines": 200},
+                "lines: 200 has no use with query configuration; legal: query logs or tcpdump; or "
+                "leave lines out",
+            ),
+            ({"query": "tcpdump", "since": "1h"}, "legal: query logs; or leave since out"),
             ({"query": "logs", "phase1": "nobody"}, "legal: site-b"),
             ({"query": "tcpdump", "grep": "x"}, "grep: 'x' has no use with query tcpdump"),
             ({"query": "tcpdump", "seconds": 301}, "seconds: 301 is not a legal value"),
             ({"query": "tcpdump", "count": 10001}, "count: 10001 is not a legal value"),
             ({"query": "tcpdump", "interface": "$(id)"}, "interface: '$(id)' is not a legal"),
             ({"query": "tcpdump", "interface": "eth9"}, "legal: wan, inside, eth0, vpn-lan"),
-            ({"query": "tcpdump", "interface": "inside"}, "network: None is missing"),
+            ({"query": "tcpdump", "interface": "inside"}, "network: is missing"),
             (
                 {"query": "tcpdump", "network": "dmz", "phase1": "site-b"},
                 "network: 'dmz' does not have phase 1 site-b; legal: lan",
@@ -267,9 +280,12 @@ class TestRefusals:
         assert argv[-4:] == ["-y", "EN10MB", "--", "-w /etc/passwd"]
 
     def test_no_tcpdump(self, machine: Machine, tools: Tools) -> None:
-        tools.status, tools.errors = 127, "timeout: failed to run command 'tcpdump'"
+        tools.status = 127
+        tools.errors = "timeout: failed to run command 'tcpdump': No such file or directory\n"
         result = machine.run("ipsec_diagnostics", query="tcpdump")
-        assert "install the package tcpdump" in result["msg"]
+        assert result["msg"] == (
+            "run tcpdump: it is not installed: install the Debian package tcpdump"
+        )
 
     def test_one_at_a_time(self, machine: Machine, tools: Tools) -> None:
         with trace.exclusive("ipsec_diagnostics", path=trace.LOCK):

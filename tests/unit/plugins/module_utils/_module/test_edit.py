@@ -7,9 +7,13 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import (
+    IkeConnection,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import MASK
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Edit
@@ -57,6 +61,26 @@ class TestRule:
     def test_switched_off_by_its_name(self) -> None:
         made = edit("vpn_rule", gateway(rule(log=True)), **self.NAMED, state="disabled")
         assert made.gateway == gateway(rule(log=True, state="disabled"))
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"log": False, "order": 100},
+            {"order": 8, "description": "x"},
+            {"protocol": "any"},
+            {"direction": "outgoing", "source": ["10.1.0.7/32"]},
+            {"source": []},
+        ],
+    )
+    def test_switched_off_with_some_options(self, options: t.Any) -> None:
+        full = {"log": True, "order": 7, "protocol": "icmp", "source": ["10.2.0.0/24"]}
+        current = gateway(rule(**full))
+        made = edit("vpn_rule", current, **self.NAMED, **options, state="disabled")
+        assert made.gateway == gateway(rule(**{**full, **options, "state": "disabled"}))
+
+    def test_switched_off_with_what_does_not_fit(self) -> None:
+        with refused("target", "rule web of network lan", "10.1.0.7", "action accept"):
+            edit("vpn_rule", gateway(rule()), **self.NAMED, target="10.1.0.7", state="disabled")
 
     def test_switched_off_before_it_is_there(self) -> None:
         with refused("action", "rule web of network lan", "is missing"):
@@ -122,20 +146,77 @@ class TestNetwork:
     def test_a_new_one_is_switched_on(self) -> None:
         assert self.edit(Gateway(), **NETWORK, state="present").gateway == gateway()
 
+    FULL: t.ClassVar = {
+        "description": "x",
+        "layer2_type": "vlan",
+        "layer2_id": 7,
+        "interface_network": "eth1",
+        "interface": "lan7",
+        "mtu": 1400,
+        "firewall_chains": ["inet filter input"],
+        "ike_interfaces": ["eth0"],
+        "dataplane": "kernel",
+    }
+
+    @pytest.mark.parametrize("state", ["started", "stopped", "present", None])
     @pytest.mark.parametrize(
         "options",
         [
-            {"firewall_chains": ["inet filter input"]},
-            {"ike_interfaces": ["eth0"]},
-            {"description": "x"},
+            # At their defaults, and at another value.
+            {"dataplane": "auto"},
             {"dataplane": "userspace"},
-            {"mtu": 1400},
+            {"description": ""},
+            {"description": "y"},
+            {"firewall_chains": []},
+            {"ike_interfaces": ["eth0", "eth2"]},
+            {"ike_interfaces": []},
+            {"interface": "lan8", "mtu": 1280},
+            {"layer2_type": "vlan", "layer2_id": 8},
         ],
     )
-    def test_any_other_option_makes_it_a_definition(self, options: t.Any) -> None:
+    def test_what_is_given_changes_and_all_else_stays(
+        self, options: t.Any, state: str | None
+    ) -> None:
+        asked = {**options, **({"state": state} if state else {})}
+        made = self.edit(gateway(network(**self.FULL)), name="lan", **asked)
+        power = "stopped" if state == "stopped" else "started"
+        assert made.gateway == gateway(network(**{**self.FULL, **options, "state": power}))
+
+    @pytest.mark.parametrize("option", ["description", "mtu", "firewall_chains", "dataplane"])
+    def test_null_is_left_out(self, option: str) -> None:
+        current = gateway(network(**self.FULL))
+        assert self.edit(current, name="lan", **{option: None}).gateway == current
+        anew = self.edit(current, **{**NETWORK, **self.FULL, option: None})
+        without = {key: value for key, value in self.FULL.items() if key != option}
+        assert anew.gateway == gateway(network(**without))
+
+    def test_a_change_that_does_not_fit_what_stays(self) -> None:
+        with refused("layer2_id", "network lan", "7", "layer2_type none"):
+            self.edit(gateway(network(**self.FULL)), name="lan", layer2_type="none")
+
+    @pytest.mark.parametrize(
+        ("options", "missing"),
+        [
+            ({"ip_address_type": "static"}, "ip_address"),
+            ({"ip_address": "10.1.0.2"}, "network_address"),
+            ({"network_address": "10.1.0.0/24", "state": "stopped"}, "ip_address"),
+        ],
+    )
+    def test_an_address_makes_it_a_definition(self, options: t.Any, missing: str) -> None:
         """What a definition lacks is missing, rather than what it says ignored."""
-        with refused("ip_address", "network lan", "is missing"):
-            self.edit(gateway(), name="lan", state="started", **options)
+        with refused(missing, "network lan", "is missing"):
+            self.edit(gateway(network(**self.FULL)), name="lan", **options)
+
+    def test_a_definition_without_an_address(self) -> None:
+        current = gateway(network(mtu=1400, description="x"))
+        made = self.edit(current, name="lan", ip_address_type="none")
+        bare = network(ip_address_type="none", ip_address=None, network_address=None)
+        assert made.gateway == gateway(bare)
+
+    @pytest.mark.parametrize("force", [False, True])
+    def test_force_alone_changes_nothing(self, *, force: bool) -> None:
+        current = gateway(network(**self.FULL))
+        assert self.edit(current, name="lan", force=force).gateway == current
 
     def test_power_of_what_is_not_there(self) -> None:
         with refused("ip_address", "network lan", "is missing"):
@@ -264,6 +345,61 @@ class TestPhase1:
         made = edit("ipsec_phase1", current, name="site-b", network="lan", state="disabled")
         assert made.gateway == gateway(connection(child(), mobike=True, state="disabled"))
 
+    OFF: t.ClassVar = {"name": "site-b", "network": "lan", "state": "disabled"}
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            # At their defaults, and at another value.
+            {"mobike": False},
+            {"description": ""},
+            {"description": "y", "dpd_delay": 7},
+            {"lifetime": 3, "lifetime_unit": "hours"},
+            {"rekey": True, "connection_behavior": "on_demand"},
+            {"psk": "another secret of 20 characters"},
+            {"encryption": [{"algorithm": "aes", "key_length": 128}]},
+            {"peer_identifier": "c@example.org"},
+            {"key_exchange": "ikev1", "negotiation_mode": "main"},
+        ],
+    )
+    @pytest.mark.parametrize("manners", [{}, {"apply": "defer", "weak_crypto": "refuse"}])
+    def test_switched_off_with_some_options(self, options: t.Any, manners: t.Any) -> None:
+        full = {
+            "description": "x",
+            "lifetime": 7,
+            "lifetime_unit": "days",
+            "mobike": True,
+            "rekey": False,
+            "connection_behavior": "start",
+            "peer_identifier": "b@example.org",
+        }
+        current = gateway(connection(child(), **full))
+        made = edit("ipsec_phase1", current, **self.OFF, **options, **manners)
+        changed = {**full, **options, "state": "disabled"}
+        assert made.gateway == gateway(connection(child(), **changed))
+
+    def test_switched_off_with_another_authentication(self) -> None:
+        current = gateway(connection(**PUBKEY, mobike=True))
+        made = edit("ipsec_phase1", current, **self.OFF, authentication="psk", psk=PSK)
+        assert made.gateway == gateway(connection(mobike=True, state="disabled"))
+        other = {key: item for key, item in PUBKEY.items() if key != "psk"}
+        back = edit("ipsec_phase1", made.gateway, **self.OFF, **other)
+        assert back.gateway == gateway(connection(**PUBKEY, mobike=True, state="disabled"))
+
+    def test_switched_off_with_what_does_not_fit(self) -> None:
+        current = gateway(connection(encryption=[{"algorithm": "aes-gcm"}]))
+        with refused("encryption[0].algorithm", "phase 1 site-b", "IKEv1"):
+            edit("ipsec_phase1", current, **self.OFF, key_exchange="ikev1")
+        with refused("remote_gateway", "phase 1 site-b", "'a b'"):
+            edit("ipsec_phase1", current, **self.OFF, remote_gateway="a b")
+
+    def test_what_an_earlier_version_took_can_be_switched_off(self) -> None:
+        recorded = IkeConnection.from_record(
+            {**PHASE1, "psk": connection().psk, "remote_gateway": "0x7f.1"}
+        )
+        off = edit("ipsec_phase1", gateway(recorded), **self.OFF, description="x")
+        assert off.gateway == gateway(replace(recorded, state="disabled", description="x"))
+
     def test_switched_off_with_a_definition(self) -> None:
         made = self.edit(gateway(connection(mobike=True)), state="disabled")
         assert made.gateway == gateway(connection(state="disabled"))
@@ -290,8 +426,12 @@ class TestPhase1:
         assert self.edit(current, **PUBKEY).certified == "site-b"
         off = {"name": "site-b", "network": "lan", "state": "disabled"}
         assert edit("ipsec_phase1", current, **off).certified == ""
-        # Left over from a task that said more.
-        assert edit("ipsec_phase1", gateway(connection()), **off, ca="/ca.pem").certified == ""
+        renewed = edit("ipsec_phase1", current, **off, certificate="/etc/ssl/new.pem")
+        assert renewed.certified == "site-b"
+        new = {**PUBKEY, "certificate": "/etc/ssl/new.pem", "state": "disabled"}
+        assert renewed.gateway == gateway(connection(**new))
+        with refused("ca", "phase 1 site-b", "/ca.pem", "authentication psk"):
+            edit("ipsec_phase1", gateway(connection()), **off, ca="/ca.pem")
 
     @pytest.mark.parametrize(
         ("options", "warning"),
@@ -353,6 +493,38 @@ class TestPhase2:
         current = gateway(connection(child(lifetime=2)))
         made = edit("ipsec_phase2", current, **self.NAMED, state="disabled")
         assert made.gateway == gateway(connection(child(lifetime=2, state="disabled")))
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"lifetime": 1},
+            {"lifetime_unit": "hours", "description": ""},
+            {"lifetime_unit": "days"},
+            {"description": "y"},
+            {"mode": "tunnel"},
+            {"encryption": [{"hash": "sha512"}]},
+            {"apply": "defer", "weak_crypto": "refuse"},
+        ],
+    )
+    def test_switched_off_with_some_options(self, options: t.Any) -> None:
+        full = {"lifetime": 2, "lifetime_unit": "hours", "description": "x"}
+        current = gateway(connection(child(**full)))
+        made = edit("ipsec_phase2", current, **self.NAMED, **options, state="disabled")
+        known = {key: item for key, item in options.items() if key not in ("apply", "weak_crypto")}
+        changed = child(**{**full, **known, "state": "disabled"})
+        assert made.gateway == gateway(connection(changed))
+
+    def test_switched_off_with_what_does_not_fit(self) -> None:
+        with refused("encryption[0].algorithm", "phase 2 net of phase 1 site-b", "AH"):
+            off = {**self.NAMED, "state": "disabled", "protocol": "ah"}
+            edit("ipsec_phase2", gateway(connection(child())), **off)
+
+    def test_switched_off_as_another_one(self) -> None:
+        """In transport mode a phase 2 needs no networks, so that this is a definition."""
+        off = {**self.NAMED, "state": "disabled", "mode": "transport"}
+        made = edit("ipsec_phase2", gateway(connection(child(lifetime=2))), **off)
+        whole = child(local_network=None, remote_network=None, mode="transport", state="disabled")
+        assert made.gateway == gateway(connection(whole))
 
     @pytest.mark.parametrize("option", ["local_network", "remote_network"])
     def test_switched_off_with_half_a_definition(self, option: str) -> None:

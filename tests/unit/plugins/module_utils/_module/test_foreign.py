@@ -16,6 +16,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     NETWORK,
     PHASE1,
     PHASE2,
+    RULE,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
 
@@ -182,6 +183,27 @@ class TestDoubles:
         assert THEIRS in result["msg"]
         assert gateway.host.log == []
         assert gateway.host.everything() == before
+
+    @pytest.mark.parametrize(
+        ("module", "options", "words"),
+        [
+            ("vpn_network", NETWORK, "network lan: name: 'lan' makes"),
+            ("ipsec_settings", SETTINGS, "IPsec settings of network lan: network: 'lan' makes"),
+            ("ipsec_phase1", PHASE1, "phase 1 site-b: name: 'site-b' makes"),
+            ("ipsec_phase2", PHASE2, "phase 2 net of phase 1 site-b: phase1: 'site-b' makes"),
+            ("vpn_rule", RULE, "rule web of network lan: network: 'lan' makes"),
+        ],
+    )
+    def test_in_a_file_that_comes_with_the_data_plane(
+        self, machine: Machine, module: str, options: dict[str, t.Any], words: str
+    ) -> None:
+        """A kernel that can do ESP by now gets its bypass from the next task, whichever it is."""
+        machine.host.link.esp = False
+        machine.prepare(*TASKS)
+        machine.host.link.esp = True
+        place(machine, THEIRS, "connections { tunnelwright-bypass-lan { } }")
+        told = machine.run(module, **options)["msg"]
+        assert told.startswith(f"{words} the connection tunnelwright-bypass-lan, which {THEIRS}")
 
     def test_in_a_file_like_one_of_ours(self, gateway: Machine) -> None:
         place(gateway, "/etc/swanctl/conf.d/tunnelwright.copy.conf", "connections { site-b { } }")

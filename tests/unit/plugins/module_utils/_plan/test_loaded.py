@@ -122,11 +122,27 @@ def test_loaded_as_the_options_say(options: dict[str, t.Any], conn: dict[str, t.
 
 @pytest.mark.parametrize(
     "identity",
-    ["a@example.org", "CN=b, O=Example", "@#c0ffee", "fqdn:b.example.org", "10.0.0.0/8", "%any"],
+    ["a@example.org", "CN=b, O=Example", "@#c0ffee", "*.example.org", "10.0.0.0/8", "%any"],
 )
 def test_an_identity_that_charon_may_show_otherwise_stays_open(identity: str) -> None:
     made = section(peer_identifier=identity)
     assert is_loaded(made, listed(**{"remote-1": {"id": "as charon shows it"}}))
+
+
+@pytest.mark.parametrize(
+    ("identity", "shown"),
+    [
+        ("2001:DB8:0::7", "2001:db8::7"),
+        ("fqdn:b.example.org", "b.example.org"),
+        ("@b.example.org", "b.example.org"),
+        ("B.example.org", "B.example.org"),
+    ],
+)
+def test_an_identity_is_shown_in_one_way(identity: str, shown: str) -> None:
+    made = section(peer_identifier=identity)
+    assert is_loaded(made, listed(**{"remote-1": {"id": shown}}))
+    for other in ("2001:db8::8", "b.example.com", "b.EXAMPLE.org"):
+        assert not is_loaded(made, listed(**{"remote-1": {"id": other}}))
 
 
 def test_transport_mode_has_dynamic_selectors() -> None:

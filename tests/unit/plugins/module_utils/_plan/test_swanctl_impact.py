@@ -18,7 +18,27 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.planned i
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated_host import listed
 
+SITE_B = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
+
 ON = {"connection_behavior": "start"}
+
+# The same on the wire.
+SAME = [
+    ("gw.example.org", "@gw.example.org"),
+    ("gw.example.org", "fqdn:gw.example.org"),
+    ("a@example.org", "@@a@example.org"),
+    ("C=DE, O=x, CN=gw", "C=DE,O=x,CN=gw"),
+    ("C=DE, O=x, CN=gw", "/C=DE/O=x/CN=gw"),
+    ("2001:DB8::7", "2001:db8:0::7"),
+    ("@#0A0B", "@#0a:0b"),
+    ("keyid:ab", "@#6162"),
+]
+# Another one on the wire, which charon takes for the same.
+OTHER = [
+    ("GW.example.org", "gw.example.org"),
+    ("A@example.org", "a@example.org"),
+    ("C=DE, O=x, CN=GW", "C=DE, O=x, CN=gw"),
+]
 DMZ = child(name="dmz", remote_network=["10.3.0.0/24"])
 CHANGED = child(lifetime=2)
 
@@ -94,3 +114,66 @@ def test_of_drift(options: dict[str, str], impact: str) -> None:
     plan = edited(before, before, connections={"site-b": conn}, **up("net"))
     assert plan.impact == impact
     assert edited(before, before, connections={}, **up("net")).impact == "none"
+
+
+ENDS = pytest.mark.parametrize("option", ["identifier", "peer_identifier"])
+
+
+@ENDS
+@pytest.mark.parametrize("behavior", ["responder_only", "on_demand", "start"])
+@pytest.mark.parametrize(("before", "after"), SAME)
+def test_an_identity_that_is_written_in_another_way(
+    option: str, behavior: str, before: str, after: str
+) -> None:
+    """charon would take the new connection for the old one, and bring nothing up."""
+    old, new = (
+        parts(connection(child(), connection_behavior=behavior, **{option: identity}))
+        for identity in (before, after)
+    )
+    plan = edited(old, new, **up("net"))
+    assert plan.impact == "none"
+    assert [action for action in plan.actions if "secret" not in action] == [f"write {SITE_B}"]
+
+
+@ENDS
+@pytest.mark.parametrize(("before", "after"), OTHER)
+def test_an_identity_in_upper_and_lower_case(option: str, before: str, after: str) -> None:
+    """Sent it is another one, which only a new IKE SA brings to the peer."""
+    old, new = (
+        parts(connection(child(), **ON, **{option: identity})) for identity in (before, after)
+    )
+    plan = edited(old, new, **up("net"))
+    end = {"identifier": "local", "peer_identifier": "remote"}[option]
+    (impact,) = plan.impacts
+    assert (impact.kind, impact.reason) == (
+        "ike",
+        f"{end}.id changed: the IKE SA is closed, then brought up again",
+    )
+    assert [action for action in plan.actions if "secret" not in action] == [
+        "load connection site-b with its children set aside",
+        "unload connection site-b",
+        f"write {SITE_B}",
+        "close the IKE SA of site-b",
+        "load connection site-b",
+        "hand over to the new SAs of site-b/net, then close the old ones",
+    ]
+    assert edited(old, new, apply="defer", **up("net")).impact == "pending"
+
+
+@pytest.mark.parametrize("apply", ["graceful", "reestablish", "defer"])
+def test_the_key_is_not_said_to_have_changed_with_the_address(apply: str) -> None:
+    """Though it is loaded anew, for the identity that the peer has at that address."""
+    old, new = (
+        parts(connection(child(), **ON, remote_gateway=address))
+        for address in ("192.0.2.2", "192.0.2.3")
+    )
+    plan = edited(old, new, apply=apply, **up("net"))
+    assert "load secret ike-site-b" in plan.actions
+    (impact,) = plan.impacts
+    assert impact.reason.startswith("remote.id, remote_addrs changed: ")
+
+
+def test_the_key_is_said_to_have_changed_where_it_has() -> None:
+    old, new = (parts(connection(child(), **ON, psk=psk * 20)) for psk in ("x", "y"))
+    (impact,) = edited(old, new, **up("net")).impacts
+    assert impact.reason.startswith("its secret changed: ")

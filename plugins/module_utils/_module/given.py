@@ -1,0 +1,152 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Options as they come from a task, before Ansible makes texts of all that is none.
+
+YAML reads what has no quotes in its own way: 0123 is the number 83, 1:30 is 90, ``on`` is true.
+Ansible writes such a value as a text again, which is another one. A key, an identity or an address
+must not change on the way, so that a text has to be a text. A number is taken where a number is
+what is meant, in ports.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import typing as t
+
+from .._errors import LONGEST_VALUE, ModelError, shown
+from .._model.secret import MASK
+from .spec import Spec
+
+_KINDS = (
+    (bool, "a boolean"),
+    ((int, float), "a number"),
+    ((list, tuple), "a list"),
+    (dict, "a dictionary"),
+    (str, "a text"),
+    (type(None), "null"),
+    (datetime.date, "a date"),
+)
+_INFINITE = re.compile(r"\s*[+-]?inf(inity)?\s*", re.IGNORECASE)
+_ALGORITHMS = "{algorithm: aes, key_length: 256, hash: sha256, dh_group: 14}, for example"
+# How Ansible begins to say that something is none.
+_NO_DICTIONARY = ("dictionary requested", "unable to evaluate string", "Elements value", "Value '")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?([+-]\d\d:\d\d(:\d\d)?)?")
+_QUOTES = "a text: put it in quotes, or apply the filter `string` to it in a template"
+
+
+def check_texts(spec: Spec, task: t.Mapping[str, t.Any]) -> None:
+    """Raises ModelError naming object and option where a task gives something else than a text."""
+    subject = subject_of(spec, task)
+    for place, kind, item in _each(spec.argument_spec, task):
+        number = place.partition("[")[0] in spec.numbers and _is_number(item)
+        if _is_text(kind) and not number:
+            check_text(place, item, subject, secret=bool(kind.get("no_log")))
+
+
+def check_text(option: str, value: object, subject: str, *, secret: bool = False) -> None:
+    """Raises ModelError unless the value is a text."""
+    told = MASK if secret else value
+    if not isinstance(value, str):
+        raise ModelError(option, told, f"is {_kind(value)}, not a text", _QUOTES, subject)
+    if _TIME.fullmatch(value):
+        # Ansible hands over the time 2001-01-01 1:02:03 as this text.
+        why = "is how YAML and Ansible write a time that stands without quotes"
+        raise ModelError(option, told, why, "the text in quotes, without the T", subject)
+
+
+def check_numbers(spec: Spec, task: t.Mapping[str, t.Any]) -> None:
+    """Raises ModelError for an infinite number, over which ansible-core breaks off."""
+    for place, kind, item in _each(spec.argument_spec, task):
+        if kind["type"] == "int" and _INFINITE.fullmatch(str(item)):
+            why = "is no number that can be counted to"
+            raise ModelError(place, item, why, "a whole number", subject_of(spec, task))
+
+
+def subject_of(spec: Spec, task: t.Mapping[str, t.Any]) -> str:
+    """How an error names the object of a task, as far as the task says it."""
+    return spec.subject.format(**{name: task.get(name, "?") for name in spec.argument_spec})
+
+
+def _each(
+    options: t.Mapping[str, t.Any], given: t.Mapping[str, t.Any], within: str = ""
+) -> t.Iterator[tuple[str, t.Mapping[str, t.Any], object]]:
+    """Place, kind and value of all that is given, also in lists and as suboptions.
+
+    One entry of a list may stand without the list.
+    """
+    for option, kind in options.items():
+        value = given.get(option)
+        if value is None:
+            continue
+        is_list = kind["type"] == "list" and isinstance(value, (list, tuple))
+        for index, item in enumerate(value if is_list else [value]):
+            place = f"{within}{option}[{index}]" if is_list else f"{within}{option}"
+            yield place, kind, item
+            if isinstance(item, t.Mapping):
+                yield from _each(kind.get("options", {}), item, f"{place}.")
+
+
+def _is_text(kind: t.Mapping[str, t.Any]) -> bool:
+    """Whether any text may be given. Where there are choices, a YAML boolean may stand for one."""
+    wanted = kind.get("elements") if kind["type"] == "list" else kind["type"]
+    return wanted in ("str", "path") and "choices" not in kind
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _kind(value: object) -> str:
+    return next((name for kind, name in _KINDS if isinstance(value, kind)), type(value).__name__)
+
+
+def secrets_in(spec: Spec, task: t.Mapping[str, t.Any]) -> set[str]:
+    """Return every text in the secret options of a task."""
+    hidden = [name for name, kind in spec.argument_spec.items() if kind.get("no_log")]
+    return {text for name in hidden for text in _texts(task.get(name)) if text}
+
+
+def explained(message: str, spec: Spec, task: t.Mapping[str, t.Any]) -> str:
+    """Return why a task failed. Ansible does not always name the option, and shows any value.
+
+    What is in secret options stays as it is, so that Ansible finds and hides it.
+    """
+    try:
+        _check_dictionaries(spec, task, message)
+    except ModelError as error:
+        return str(error)
+    options = spec.argument_spec
+    for name, value in task.items():
+        hidden = options.get(name, {}).get("no_log")
+        for text in (name, *(() if hidden else _texts(value, keys=True))):
+            if len(text) > LONGEST_VALUE or not text.isprintable():
+                short = shown(text)
+                message = message.replace(text, short).replace(repr(text), short)
+    return message
+
+
+def _check_dictionaries(spec: Spec, task: t.Mapping[str, t.Any], message: str) -> None:
+    """Raises ModelError for what Ansible could make no dictionary of."""
+    if not message.startswith(_NO_DICTIONARY):
+        return
+    for place, kind, item in _each(spec.argument_spec, task):
+        if kind.get("elements") == "dict" and not isinstance(item, t.Mapping):
+            why = f"is {_kind(item)}, where a dictionary of algorithms must stand"
+            raise ModelError(place, item, why, _ALGORITHMS, subject_of(spec, task))
+
+
+def _texts(value: object, *, keys: bool = False) -> t.Iterator[str]:
+    """Every text in a value, also in lists and dictionaries; ``keys``: of those the keys, too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, t.Mapping):
+        for key, item in value.items():
+            yield from (*(_texts(key) if keys else ()), *_texts(item, keys=keys))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item, keys=keys)

@@ -1,0 +1,60 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a message shows of a value."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import (
+    HostError,
+    ModelError,
+    one_line,
+    shown,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize("value", [None, []])
+def test_a_missing_value_is_not_shown(value: object) -> None:
+    error = ModelError("psk", value, "is missing", "a pre-shared key", "phase 1 site-b")
+    assert str(error) == "phase 1 site-b: psk: is missing; legal: a pre-shared key"
+
+
+@pytest.mark.parametrize("value", [0, False, "", "none"])
+def test_every_other_value_is_shown(value: object) -> None:
+    assert str(ModelError("x", value, "is wrong", "1")) == f"x: {value!r} is wrong; legal: 1"
+
+
+def test_an_error_without_an_option_begins_with_its_value() -> None:
+    assert str(ModelError("", "str", "is no definition", "a list")) == (
+        "'str' is no definition; legal: a list"
+    )
+
+
+def test_a_long_value_is_cut_and_its_length_told() -> None:
+    assert shown("a" * 198) == f"'{'a' * 198}'"
+    assert shown("a" * 300) == f"'{'a' * 199}... (300 characters)"
+    assert shown([1] * 100) == f"[{'1, ' * 66}1... (cut)"
+
+
+def test_the_words_of_a_tool_stand_on_one_line() -> None:
+    error = HostError("load the rules", "Error: syntax error\n\tip6 saddr\x1b[31m x\n   \nbye\n")
+    assert str(error) == "load the rules: Error: syntax error; ip6 saddr\\x1b[31m x; bye"
+
+
+@given(*[st.text(max_size=600)] * 5)
+def test_no_message_has_control_characters_or_a_long_value(
+    subject: str, option: str, value: str, why: str, operation: str
+) -> None:
+    for error in (
+        ModelError(option, value * 9, one_line(why), "another", subject),
+        HostError(operation, why),
+    ):
+        assert str(error).isprintable()
+    told = str(ModelError(option, value * 9, "is wrong", "another", subject))
+    assert len(told) <= 10 * 3 * 200
+    if len(value * 9) > 200:
+        assert f"({len(value * 9)} characters)" in told
