@@ -56,7 +56,7 @@ kernel-test: venv ## every option, algorithm and peer, in virtual machines; FIEL
 	@$(if $(TEST),,molecule --base-config molecule/config.yml test --scenario-name kernel)
 
 types: venv ## mypy, strict
-	@mypy plugins/module_utils plugins/plugin_utils plugins/filter
+	@mypy plugins/module_utils plugins/plugin_utils plugins/filter plugins/lookup
 	@MYPYPATH=tools mypy --python-version 3.11 --scripts-are-modules \
 	    tools/testbed tools/kernel-testbed tools/demo tools/stages
 

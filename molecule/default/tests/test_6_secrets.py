@@ -127,7 +127,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 
 def variables(run: str) -> dict[str, Any]:
-    wanted: dict[str, Any] = {"vault_psk_gw_a_gw_b": OLD if run == "first" else NEW}
+    wanted: dict[str, Any] = {"site_psk": OLD if run == "first" else NEW}
     if run in ("first", "failure"):
         # It copies modules with their arguments into files before they run, as ssh does.
         wanted["scenario_connection"] = "containers.podman.podman"
