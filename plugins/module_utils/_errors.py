@@ -29,8 +29,10 @@ class ModelError(TunnelwrightError):
         self.subject = subject
 
     def __str__(self) -> str:
-        where = f"{self.subject}: " if self.subject else ""
-        return f"{where}{self.option}: {self.value!r} {self.why}; legal: {self.legal}"
+        where = "".join(f"{part}: " for part in (self.subject, self.option) if part)
+        # Of an option that was left out there is no value to show.
+        value = "" if self.value is None else f"{self.value!r} "
+        return f"{where}{value}{self.why}; legal: {self.legal}"
 
     def at(self, prefix: str) -> ModelError:
         """The same error seen from outside: ``hash`` becomes ``encryption[0].hash``."""

@@ -222,7 +222,7 @@ class TestRefusals:
             ({"query": "tcpdump", "count": 10001}, "count: 10001 is not a legal value"),
             ({"query": "tcpdump", "interface": "$(id)"}, "interface: '$(id)' is not a legal"),
             ({"query": "tcpdump", "interface": "eth9"}, "legal: wan, inside, eth0, vpn-lan"),
-            ({"query": "tcpdump", "interface": "inside"}, "network: None is missing"),
+            ({"query": "tcpdump", "interface": "inside"}, "network: is missing"),
             (
                 {"query": "tcpdump", "network": "dmz", "phase1": "site-b"},
                 "network: 'dmz' does not have phase 1 site-b; legal: lan",
