@@ -31,8 +31,8 @@ options:
   wait:
     description:
       - How many seconds to wait at most until the phase 2 objects of a phase 1 with
-        C(connection_behavior=start) are up, V(0) to V(600). It ends earlier when all of them are up,
-        or when nothing has been negotiated for 5 seconds.
+        C(connection_behavior=start) are up, V(0) to V(600). It ends earlier when all of them are
+        up, or when nothing has been negotiated for 5 seconds.
       - In check mode it does not wait.
     type: int
     default: 0

@@ -145,14 +145,15 @@ class _Judgement:
 
     def network(self, place: str, given: Given) -> None:
         name = given.get("name")
-        if _switches(given) and name in self._known_networks:
+        known = _named(name) and name in self._known_networks
+        if known and _switches(given):
             self._count("network", given)
             if given["state"] == "absent":
                 rest = {key: it for key, it in self._gateway.networks.items() if key != name}
                 self._gateway = replace(self._gateway, networks=rest)
         elif not self._edited(place, NetworkResource(), "network", given):
             self._assume_network(name)
-            self._nameless |= name not in self._gateway.networks
+            self._nameless |= not _named(name) or name not in self._gateway.networks
 
     def settings(self, place: str, given: Given) -> None:
         self._edited(place, SettingsResource(), "IPsec settings", given)
@@ -160,7 +161,7 @@ class _Judgement:
     def phase1(self, place: str, given: Given) -> None:
         own = {key: given[key] for key in given if key != "phase2"}
         name, absent = own.get("name"), own.get("state") == "absent"
-        known = name in self._known_phase1
+        known = _named(name) and name in self._known_phase1
         keeps = own.get("psk") is None and own.get("authentication", "psk") == "psk"
         if known and (_switches(own) or keeps):
             good = self._judged(place, "phase 1", own, lambda: self._edit_known(own))
@@ -181,7 +182,7 @@ class _Judgement:
             self._judged(place, "phase 2", given, lambda: _alone(given))
 
     def rule(self, place: str, given: Given) -> None:
-        if _switches(given) and given.get("network") in self._known_networks:
+        if _switches(given) and str(given.get("network")) in self._known_networks:
             self._count("rule", given)
         else:
             self._edited(place, RuleResource(), "rule", given)
@@ -255,8 +256,12 @@ _UNNAMED = "unnamed"
 
 def _title(place: str, name: t.Any) -> str:
     """The place with the name in the entry, if that is fit to be shown."""
-    fit = isinstance(name, str) and name.isprintable() and 0 < len(name) <= 64
+    fit = _named(name) and name.isprintable() and 0 < len(name) <= 64
     return f"{place} {name}" if fit else place
+
+
+def _named(name: t.Any) -> bool:
+    return isinstance(name, str)
 
 
 def _stub(name: str) -> VpnNetwork:
@@ -269,6 +274,7 @@ def _switches(given: Given) -> bool:
 
 
 def _alone(given: Given) -> None:
-    params = typed(Phase2Resource.spec, given, "phase 2")
+    owner = {"phase1": _UNNAMED, "network": _UNNAMED}
+    params = typed(Phase2Resource.spec, {**given, **owner}, "phase 2")
     if params["state"] != "absent":
         ChildSa.from_options(params, _ANY_VERSION)

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What one gateway says of itself, in lines: its tunnels, and what the variables do not have. Pure."""
+"""What one gateway says of itself, in lines: tunnels, and what the variables do not have. Pure."""
 
 from __future__ import annotations
 

@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gateway import Gateway, Run, ansible_playbook, up, wait_for, write_variables
+from gateway import (
+    Gateway,
+    Run,
+    ansible_playbook,
+    playbook,
+    up,
+    wait_for,
+    write_variables,
+)
 from leaks import shows
 
 Play = Callable[..., Run]
@@ -131,7 +139,17 @@ def test_a_tunnel_that_is_down_is_explained(
     wait_for("the key is named as the cause", explained)
     html, _told = page()
     assert "pre-shared key" in html
+    _required_tunnels_are_missed(tmp_path)
     _diagnosis_holds_no_secret(gateways, tmp_path)
+
+
+def _required_tunnels_are_missed(scratch: Path) -> None:
+    variables = {"site_psk": WRONG, "gateway_verify": "require"}
+    run = playbook("site", "--limit=gw-b", variables=variables, scratch=scratch)
+    assert run.changed == {"gw-b": 0}
+    assert len(run.failures) == 1
+    assert run.messages["gw-b", "Tunnels"].startswith("down: gw-a/ipv4, gw-a/ipv6. ")
+    assert WRONG not in str(run.messages)
 
 
 def _diagnosis_holds_no_secret(gateways: dict[str, Gateway], scratch: Path) -> None:

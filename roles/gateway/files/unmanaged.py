@@ -15,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 CONFIGURATION = (
@@ -29,7 +30,7 @@ CONFIGURATION = (
 OURS = ("tunnelwright.", ".tunnelwright.")
 
 
-def output(*command):
+def output(*command: str) -> list[str]:
     environment = {**os.environ, "LC_ALL": "C"}
     done = subprocess.run(
         command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -37,9 +38,9 @@ def output(*command):
     return done.stdout.splitlines()
 
 
-def conffiles():
+def conffiles() -> dict[str, set[str]]:
     """By path, the digests of the files as packages have brought them."""
-    known = {}
+    known: dict[str, set[str]] = {}
     for line in output("dpkg-query", "--show", "--showformat=${Conffiles}\n"):
         words = line.split()
         if len(words) > 1:
@@ -47,7 +48,7 @@ def conffiles():
     return known
 
 
-def files(root=""):
+def files(root: str = "") -> Iterator[str]:
     known = conffiles()
     for place in CONFIGURATION:
         top = Path(root + place)
@@ -63,7 +64,7 @@ def files(root=""):
                 yield f"file {path}, which was changed"
 
 
-def packages(names):
+def packages(names: list[str]) -> Iterator[str]:
     """Others that depend on these."""
     for line in output("apt-get", "--simulate", "remove", *names):
         words = line.split()
@@ -71,7 +72,7 @@ def packages(names):
             yield f"package {words[1]}"
 
 
-def daemon():
+def daemon() -> Iterator[str]:
     """Nothing where there is no daemon."""
     try:
         import vici
@@ -87,7 +88,7 @@ def daemon():
         return
 
 
-def main(names):
+def main(names: list[str]) -> None:
     found = [*files(), *packages(names)]
     if os.environ.get("CHECK") != "files":
         found += daemon()
