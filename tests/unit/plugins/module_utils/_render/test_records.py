@@ -237,7 +237,7 @@ class TestSpoilt:
             ("{}", "the entry 'vpn_network' is missing"),
             ("[]", ""),
             ('{"vpn_network": 7}', ""),
-            ('{"vpn_network": {"name": "lan"}, "ipsec_settings": {}}', "ip_address: None"),
+            ('{"vpn_network": {"name": "lan"}, "ipsec_settings": {}}', "ip_address: is missing"),
             (
                 '{"vpn_network": {"name": "lan", "ip_address_type": "none"}}',
                 "the entry 'ipsec_settings' is missing",
