@@ -1,6 +1,6 @@
 # The commands of a developer. `make help` lists them.
 
-.PHONY: help demo demo-down test unit netns bench browser types lint sanity galaxy live scorecard soak thousand kernel-test molecule image venv format lock clean
+.PHONY: help demo demo-down test unit netns bench browser types lint sanity galaxy first-hour live scorecard soak thousand kernel-test molecule image venv format lock clean
 .DEFAULT_GOAL := help
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -22,7 +22,7 @@ demo-down: ## remove what `make demo` has started
 	@tools/demo down
 
 test: venv ## everything but the soak, with samples of what takes hours
-	@tools/stages bench unit types lint molecule kernel-test / live sanity galaxy netns browser
+	@tools/stages bench unit types lint molecule kernel-test / live sanity galaxy first-hour netns browser
 
 unit: venv ## unit tests: no host, no root
 	@pytest -q
@@ -56,7 +56,7 @@ kernel-test: venv ## every option, algorithm and peer, in virtual machines; FIEL
 	@$(if $(TEST),,molecule --base-config molecule/config.yml test --scenario-name kernel)
 
 types: venv ## mypy, strict
-	@mypy plugins/module_utils plugins/plugin_utils plugins/filter
+	@mypy plugins/module_utils plugins/plugin_utils plugins/filter plugins/lookup
 	@MYPYPATH=tools mypy --python-version 3.11 --scripts-are-modules \
 	    tools/testbed tools/kernel-testbed tools/demo tools/stages
 
@@ -74,6 +74,9 @@ sanity: venv ## ansible-test sanity
 
 galaxy: venv ## build the collection and check it as Galaxy does on upload
 	@tools/galaxy-check
+
+first-hour: venv image ## what README tells a newcomer to do, to the letter, for two bare containers (root)
+	@tools/first-hour
 
 molecule: venv image ## Molecule without scenario kernel; one step of one scenario: SCENARIO=default STEP=converge
 	@eval "$$(tools/testbed env)" && molecule --base-config molecule/config.yml \

@@ -35,6 +35,14 @@ options:
         the host.
       - All phase 1 objects, if it is left out.
     type: str
+  wait:
+    description:
+      - How many seconds to wait at most until the phase 2 objects of a phase 1 with
+        C(connection_behavior=start) are up, V(0) to V(600). It ends earlier when all of them are
+        up, or when nothing has been negotiated for 5 seconds.
+      - In check mode it does not wait.
+    type: int
+    default: 0
 notes:
   - It is no error if the IKE daemon does not run. RV(ipsec_info.daemon.running) says so, and so
     does a warning; every tunnel that is switched on is down then.
@@ -82,9 +90,10 @@ EXAMPLES = r"""
   ansible.builtin.assert:
     that: (vpn.ipsec_info.phase1 | map(attribute='drift') | flatten + vpn.ipsec_info.drift) == []
 
-- name: Look at one tunnel
+- name: Look at one tunnel, after it has had time to come up
   tunnelwright.ipsec.ipsec_info:
     phase1: site-b
+    wait: 20
 """
 
 RETURN = r"""

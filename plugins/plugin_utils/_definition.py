@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import multiprocessing
 import typing as t
@@ -17,7 +18,6 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils._compare.definition import Peer, peer
 from ..module_utils._errors import ModelError
-from ..module_utils._model.secret import MASK
 from ..module_utils._module.given import (
     check_numbers,
     check_text,
@@ -62,13 +62,13 @@ def read(name: str, definition: t.Any, *, single: bool = True) -> Peer:
     sheet = "remote_gateway" in definition
     if not sheet and "gateway_phase1" not in definition:
         raise ModelError("gateway_phase1", None, "is missing", _FORMS)
-    given = {"gateway_phase1": [_plain(definition)]} if sheet else definition
+    given = {"gateway_phase1": [plain(definition)]} if sheet else definition
     lists = {key: _entries(given, variable) for key, variable in _LISTS.items()}
     # Where the host is reached may be where its peers call it too.
     known = () if sheet else ("ansible_host", _HOST)
     options = {
-        "networks": [_typed(VPN_NETWORK, item) for item in lists["networks"]],
-        "settings": [_typed(IPSEC_SETTINGS, item) for item in lists["settings"]],
+        "networks": [typed(VPN_NETWORK, item, "network") for item in lists["networks"]],
+        "settings": [typed(IPSEC_SETTINGS, item, "IPsec settings") for item in lists["settings"]],
         "phase1": [_phase1(item) for item in lists["phase1"]],
         "addresses": [str(definition[key]) for key in known if key in definition],
         "single": single and _HOST not in definition and len(lists["phase1"]) == 1,
@@ -89,9 +89,8 @@ def _salt_of_run() -> bytes:
 
 def _entries(definition: Mapping[str, t.Any], variable: str) -> list[Mapping[str, t.Any]]:
     # Of the variables of a host, these alone are looked at.
-    entries = _plain(definition.get(variable)) or []
-    proper = isinstance(entries, Sequence) and all(isinstance(item, Mapping) for item in entries)
-    if isinstance(entries, str) or not proper:
+    entries = plain(definition.get(variable)) or []
+    if not _is_list_of_mappings(entries):
         raise ModelError(variable, "...", "is no list of dictionaries", "a list of dictionaries")
     return list(entries)
 
@@ -99,7 +98,7 @@ def _entries(definition: Mapping[str, t.Any], variable: str) -> list[Mapping[str
 def _phase1(given: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The options of a phase 1 with its phase 2 objects, and the fingerprint of a key."""
     own = {key: given[key] for key in given if key not in ("phase2", "psk_fingerprint")}
-    options = _typed(IPSEC_PHASE1, {**_UNTOLD, **own})
+    options = typed(IPSEC_PHASE1, {**_UNTOLD, **own}, "phase 1")
     owner = {"phase1": options["name"], "network": options["network"]}
     children = _entries(given, "phase2")
     if given.get("psk_fingerprint") is not None:
@@ -108,32 +107,65 @@ def _phase1(given: Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {
         **options,
         "psk_fingerprint": given.get("psk_fingerprint"),
-        "phase2": [_typed(IPSEC_PHASE2, {**_UNTOLD, **item, **owner}) for item in children],
+        "phase2": [
+            typed(IPSEC_PHASE2, {**_UNTOLD, **item, **owner}, "phase 2") for item in children
+        ],
     }
 
 
-def _typed(spec: Spec, definition: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The options as their module sees them, with its defaults; what is not known is refused."""
+def typed(spec: Spec, definition: Mapping[str, t.Any], kind: str) -> dict[str, t.Any]:
+    """The options as their module sees them, with its defaults.
+
+    Raises ModelError for what is not known, or missing, or of another type.
+    """
     given = {option: value for option, value in definition.items() if value is not None}
-    subject = subject_of(spec, given)
-    for option in given:
-        if option not in spec.argument_spec:
-            # Its value may be a secret whose name was mistyped.
-            raise ModelError(option, MASK, "is no option", ", ".join(spec.argument_spec), subject)
+    subject = f"{kind} {given.get('name') or given.get('network')}"
+    for option, value in given.items():
+        known = spec.argument_spec.get(option)
+        if known is None:
+            # Its value may be a secret whose name was mistyped, so it is not shown.
+            legal = nearest(str(option), spec.argument_spec, 0.6) or ", ".join(spec.argument_spec)
+            raise ModelError(str(option), None, "is no option", legal, subject)
+        if "options" in known and not _is_list_of_mappings(value):
+            raise ModelError(option, value, "is no list of algorithms", _ALGORITHMS, subject)
+    for option in _required(spec, given):
+        if option not in given:
+            raise ModelError(option, None, "is missing", f"the {option} of the {kind}", subject)
     check_texts(spec, given)
     check_numbers(spec, given)
     validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
     result = validator.validate(given)
     if result.error_messages:
-        why = f"does not do: {explained('; '.join(result.error_messages), spec, given)}"
-        raise ModelError("options", "what is given", why, "what ansible-doc says", subject)
+        why = explained("; ".join(result.error_messages), spec, given)
+        raise ModelError("", None, why, "what ansible-doc shows of the module", subject)
     return dict(result.validated_parameters)
 
 
-def _plain(value: t.Any) -> t.Any:
+def _required(spec: Spec, given: Mapping[str, t.Any]) -> t.Iterator[str]:
+    yield from (option for option, known in spec.argument_spec.items() if known.get("required"))
+    for option, value, needed in spec.required_if:
+        if given.get(option) in (value, None):
+            yield from needed
+
+
+_ALGORITHMS = "a list such as [{algorithm: aes, key_length: 256, hash: sha256, dh_group: 14}]"
+
+
+def nearest(name: str, known: t.Iterable[str], likeness: float = 0.8) -> str:
+    """The known name that was probably meant, empty if there is none."""
+    found = difflib.get_close_matches(name, list(known), 1, likeness)
+    return found[0] if found else ""
+
+
+def _is_list_of_mappings(value: t.Any) -> bool:
+    listed = isinstance(value, Sequence) and not isinstance(value, str)
+    return listed and all(isinstance(item, Mapping) for item in value)
+
+
+def plain(value: t.Any) -> t.Any:
     """Without what Ansible has around the values of variables, which it takes long to copy."""
     if isinstance(value, Mapping):
-        return {key: _plain(value[key]) for key in value}
+        return {key: plain(value[key]) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

@@ -185,11 +185,15 @@ def up(gateways: Mapping[str, Gateway]) -> bool:
 
 @dataclass
 class Run:
-    """``results`` of the collection's modules by host, task and item."""
+    """``results`` of the collection's modules by host, task and item.
+
+    ``messages`` is what tasks of the role say, by host and task.
+    """
 
     failures: list[str]
     changed: dict[str, int]
     results: dict[tuple[str, str, str], dict[str, Any]]
+    messages: dict[tuple[str, str], Any]
 
 
 def playbook(
@@ -213,7 +217,7 @@ def playbook(
     failures = [f"{host}: {task}: {said}" for (host, task, said) in _failures(report)]
     if done.returncode != 0 and not failures:
         failures = [done.stderr]
-    return Run(failures, changed, dict(_results(report)))
+    return Run(failures, changed, dict(_results(report)), dict(_messages(report)))
 
 
 def ansible_playbook(name: str, *options: str) -> list[str]:
@@ -234,9 +238,13 @@ def _results(report: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], 
     for host, task, result in _tasks(report):
         for item in result.get("results", ()):
             if "actions" in item:
-                about = item["item"]
-                # The whole rule, of which the name will do.
-                yield (host, task, about if isinstance(about, str) else about["name"]), item
+                yield (host, task, item["item"]), item
+
+
+def _messages(report: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:
+    for host, task, result in _tasks(report):
+        if "msg" in result and "results" not in result:
+            yield (host, task.removeprefix("tunnelwright.ipsec.gateway : ")), result["msg"]
 
 
 def _failures(report: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

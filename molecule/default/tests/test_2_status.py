@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterator
@@ -14,8 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from gateway import EXAMPLES, Gateway, Run, ansible_playbook, up, wait_for, write_variables
+from gateway import (
+    Gateway,
+    Run,
+    ansible_playbook,
+    playbook,
+    up,
+    wait_for,
+    write_variables,
+)
 from leaks import shows
 
 Play = Callable[..., Run]
@@ -105,7 +113,7 @@ def drifts(told: dict[str, Any]) -> dict[tuple[str, str | None], list[str]]:
 def broken(play: Play, gateways: dict[str, Gateway]) -> Iterator[None]:
     """gw-b has another key; both daemons have forgotten their SAs."""
     try:
-        play("site", "--limit=gw-b", vault_psk_gw_a_gw_b=WRONG)
+        play("site", "--limit=gw-b", site_psk=WRONG)
         for gateway in gateways.values():
             gateway.sh("systemctl restart strongswan")
         yield
@@ -131,7 +139,17 @@ def test_a_tunnel_that_is_down_is_explained(
     wait_for("the key is named as the cause", explained)
     html, _told = page()
     assert "pre-shared key" in html
+    _required_tunnels_are_missed(tmp_path)
     _diagnosis_holds_no_secret(gateways, tmp_path)
+
+
+def _required_tunnels_are_missed(scratch: Path) -> None:
+    variables = {"site_psk": WRONG, "gateway_verify": "require"}
+    run = playbook("site", "--limit=gw-b", variables=variables, scratch=scratch)
+    assert run.changed == {"gw-b": 0}
+    assert len(run.failures) == 1
+    assert run.messages["gw-b", "Tunnels"].startswith("down: gw-a/ipv4, gw-a/ipv6. ")
+    assert WRONG not in str(run.messages)
 
 
 def _diagnosis_holds_no_secret(gateways: dict[str, Gateway], scratch: Path) -> None:
@@ -159,6 +177,6 @@ def _diagnosis_holds_no_secret(gateways: dict[str, Gateway], scratch: Path) -> N
 
 
 def example_key() -> str:
-    """The pre-shared key of the examples."""
-    secrets = yaml.safe_load((EXAMPLES / "group_vars/gateways/secrets.yml").read_text())
-    return str(secrets["vault_psk_gw_a_gw_b"])
+    """The pre-shared key that the first run has made."""
+    keys = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "psk"
+    return (keys / "gw-a+gw-b.psk").read_text().strip()

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
-from gateway import SCENARIO, Gateway, Run
+from gateway import SCENARIO, Gateway, Run, playbook
 
 # What stays, by design. Directories that a package owns by now are not listed any more.
 STAYS = re.compile(
@@ -33,7 +34,18 @@ STAYS = re.compile(
 
 
 def test_teardown(play: Callable[..., Run], gateways: dict[str, Gateway]) -> None:
-    play("teardown")
+    """Whatever the variables say is there."""
+    renamed = [{"name": "renamed"}]
+    checked = play("teardown", "--check", gateway_networks=renamed)
+    done = play("teardown", gateway_networks=renamed)
+    for near, far in (("gw-a", "gw-b"), ("gw-b", "gw-a")):
+        assert checked.messages[near, "What is removed"] == done.messages[near, "What is removed"]
+        assert done.messages[near, "What is removed"] == [
+            "network lan",
+            "rule no-telnet of network lan",
+            "network lan6",
+            f"phase 1 {far} of network lan",
+        ]
     found = [line for gateway in gateways.values() for line in differences(gateway)]
     assert not found, "\n".join(found)
     for gateway in gateways.values():
@@ -41,6 +53,22 @@ def test_teardown(play: Callable[..., Run], gateways: dict[str, Gateway]) -> Non
         assert gateway.secrets() == ["ike-handmade"]
         assert gateway.ike_sas() == []
     assert play("teardown").changed == {"gw-a": 0, "gw-b": 0}
+
+
+def test_packages_stay_while_others_need_them(gateways: dict[str, Gateway], tmp_path: Path) -> None:
+    variables = {"gateway_remove_packages": True}
+    run = playbook("teardown", variables=variables, scratch=tmp_path)
+    assert run.changed == {"gw-a": 0, "gw-b": 0}
+    for gateway in gateways.values():
+        said = run.messages[gateway.name, "Nothing of others needs the packages"].splitlines()
+        assert said[1:] == [
+            "file /etc/swanctl/conf.d/handmade.conf",
+            "file /etc/strongswan.d/handmade.conf",
+            "connection handmade in the IKE daemon",
+            "secret ike-handmade in the IKE daemon",
+        ]
+        assert gateway.host.package("charon-systemd").is_installed
+        assert gateway.connections().keys() == {"handmade"}
 
 
 def differences(gateway: Gateway) -> list[str]:

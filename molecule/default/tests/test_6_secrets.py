@@ -33,7 +33,7 @@ from leaks import forms, shows, telling, watched_processes
 # where the others must not be, to see that it would be found.
 OLD, NEW, PLANTED = (secrets.token_hex(16) for _ in range(3))
 
-RUNS = ("first", "check", "change", "failure")
+RUNS = ("first", "check", "change", "failure", "mistake")
 
 
 @pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
@@ -127,21 +127,26 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 
 
 def variables(run: str) -> dict[str, Any]:
-    wanted: dict[str, Any] = {"vault_psk_gw_a_gw_b": OLD if run == "first" else NEW}
-    if run in ("first", "failure"):
+    wanted: dict[str, Any] = {"site_psk": OLD if run == "first" else NEW}
+    if run in ("first", "failure", "mistake"):
         # It copies modules with their arguments into files before they run, as ssh does.
         wanted["scenario_connection"] = "containers.podman.podman"
+    (phase1,) = example_variables()["gateway_phase1"]
     if run == "failure":
-        (phase1,) = example_variables()["gateway_phase1"]
+        # The module refuses it, which has got the key by then: it is that of an administrator.
+        other = {"name": "handmade", "remote_gateway": "192.0.2.99"}
+        wanted["gateway_phase1"] = [{**phase1, **other, "phase2": None}]
+    if run == "mistake":
         wanted["gateway_phase1"] = [{**phase1, "remote_gateway": "999.1.1.1"}]
     return wanted
 
 
 def test_the_runs_did_what_they_should(story: Story, gateways: dict[str, Gateway]) -> None:
-    assert story.statuses == {"first": 0, "check": 0, "change": 0, "failure": 2}
+    assert story.statuses == {"first": 0, "check": 0, "change": 0, "failure": 2, "mistake": 2}
     for name in ("first", "check", "change"):
         assert "load secret ike-gw-a" in story.said[name], name
-    assert "'999.1.1.1'" in story.said["failure"]
+    assert "phase 1 handmade: name: 'handmade' makes the connection" in story.said["failure"]
+    assert "'999.1.1.1'" in story.said["mistake"]
     # The keys of both ends are one: charon starts anew and has nothing but the files.
     for gateway in gateways.values():
         gateway.sh("systemctl restart strongswan")

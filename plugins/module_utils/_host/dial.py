@@ -22,6 +22,8 @@ from .vici_message import ChildState, IkeState
 _PAUSE = 0.2
 # Nothing is being negotiated for so long: it is over.
 _QUIET = 1.0
+# The same where it is not known whether anything has begun at all.
+_GIVEN_UP = 5.0
 # What came up is looked at once more: a peer that can't install its end closes it at once.
 _PROOF = 0.5
 # What was logged is on its way for a moment.
@@ -116,6 +118,21 @@ def rekey(host: Host, log: ViciLog, tunnels: t.Sequence[Tunnel], timeout: float)
         log.listen(_PAUSE)
         if now - quiet > _QUIET or now > deadline:
             return renewed & wanted
+
+
+def wait_for(host: Host, tunnels: t.Sequence[Tunnel], seconds: float) -> None:
+    """Until all are up, until the daemon negotiates nothing any more, or until time is up."""
+    wanted = {item.key for item in tunnels}
+    quiet = time.monotonic()
+    deadline = quiet + seconds
+    while wanted:
+        sas = _sas(host, tunnels)
+        now = time.monotonic()
+        if any(sa.busy for sa in sas):
+            quiet = now
+        if wanted <= _installed(host, sas)[0] or now > min(deadline, quiet + _GIVEN_UP):
+            return
+        time.sleep(_PAUSE)
 
 
 def children_of(sas: t.Iterable[IkeState], tunnel: Tunnel) -> list[ChildState]:

@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._errors import ModelError
-from . import checks, lifetime
+from . import addresses, checks, lifetime
 from .checks import IPNetwork
 from .options import Convert, Options, field_values, for_change, list_of, option_values, plain
 from .proposal import DEFAULT_AH, DEFAULT_ESP, Proposal, Use, check_proposal

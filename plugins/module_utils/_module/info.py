@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import time
 import typing as t
@@ -17,15 +18,18 @@ from functools import cached_property
 from .._errors import HostError, ModelError
 from .._host.credentials import installed_credentials
 from .._host.dataplane import was_userspace
+from .._host.dial import wait_for
 from .._host.host import Host
 from .._host.observe import daemon_state, observe
 from .._host.state import read_gateway
 from .._host.vici_facts import Facts, child_facts, ike_facts, moment
 from .._host.vici_message import IkeState
+from .._model import checks
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._plan.authorities import told
+from .._plan.connect import Tunnel
 from .._plan.drift import drift_of_files, drift_of_host
 from .._plan.in_force import NOTHING, InForce, is_key
 from .._plan.observed import DaemonState, NetworkState, Observed
@@ -61,6 +65,10 @@ from .status import DOWN, OUTDATED, UP, phase1_state, phase2_state, standing_sta
 
 # What charon still lists of a Child SA that has been replaced or closed.
 _GOING = ("REKEYED", "DELETING", "DELETED")
+
+
+# In seconds.
+WAIT = (0, 600)
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,9 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
     In check mode it is the same. A daemon or a journal that tells nothing is no error: the rest is
     worth knowing then, too.
     """
+    seconds = checks.number("wait", params["wait"], *WAIT)
+    if seconds and not check:
+        _wait(host, params, seconds)
     with host.exclusive("ipsec_info"):
         gateway = read_gateway(host.files)
         advanced = advanced_tunnels(gateway)
@@ -139,6 +150,22 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
         "drift": _drift(drift_of_host(seen.wanted, seen.observed, _host_scope(networks))),
     }
     return facts, warnings
+
+
+def _wait(host: Host, params: Params, seconds: int) -> None:
+    """For the tunnels that this side begins by itself."""
+    gateway = read_gateway(host.files)
+    managed, _advanced = _chosen(gateway, advanced_tunnels(gateway), params)
+    tunnels = [
+        Tunnel(item, child)
+        for item in managed
+        if gateway.powered(item) and item.connection_behavior == "start"
+        for child in item.children
+        if child.enabled
+    ]
+    with contextlib.suppress(HostError):
+        # A daemon that does not answer is told of by the look that follows.
+        wait_for(host, tunnels, seconds)
 
 
 def _chosen(

@@ -279,7 +279,9 @@ IPSEC_CONNECTION = Spec(
     }
 )
 
-IPSEC_INFO = Spec({"network": _TEXT, "phase1": _TEXT})
+IPSEC_INFO = Spec(
+    {"network": _TEXT, "phase1": _TEXT, "wait": {"type": "int", "default": 0}},
+)
 
 IPSEC_DIAGNOSTICS = Spec(
     {

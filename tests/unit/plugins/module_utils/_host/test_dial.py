@@ -228,3 +228,44 @@ def test_keys_that_are_not_renewed(clock) -> None:
 def test_all_sas_of_a_child_are_meant() -> None:
     sas = ike(child("9"), child("10"), child("11", "more"), child("12", state="DELETED"))
     assert [item.uniqueid for item in dial.children_of(sas, TUNNEL)] == ["9", "10"]
+
+
+# --- Waiting for what the daemon does by itself
+
+
+@pytest.fixture(name="asleep")
+def _asleep(clock, monkeypatch):
+    monkeypatch.setattr(dial.time, "sleep", clock.listen)
+
+
+@pytest.mark.usefixtures("asleep")
+def test_what_comes_up_by_itself_is_waited_for(clock) -> None:
+    there = host(*[CONNECTING] * 50, ike(child()))
+    dial.wait_for(there, [TUNNEL], 60)
+    assert 9.9 < clock.now < 10.5
+    assert there.vici.did == []
+
+
+@pytest.mark.usefixtures("asleep")
+@pytest.mark.parametrize(
+    ("states", "seconds"),
+    [
+        ([ike(child())], 0),
+        # Refused, and given up by the daemon: 5 seconds after the last sign.
+        ([CONNECTING] * 10 + [()], 6.5),
+        ([()], 5),
+        # A peer that does not answer.
+        ([CONNECTING], 20),
+        # Another phase 2 that is up is not this one.
+        ([ike(child(name="more"))], 5),
+    ],
+)
+def test_waiting_ends_when_nothing_is_negotiated_or_time_is_up(clock, states, seconds) -> None:
+    dial.wait_for(host(*states), [TUNNEL], 20)
+    assert seconds <= clock.now < seconds + 0.5
+
+
+@pytest.mark.usefixtures("asleep")
+def test_without_tunnels_nothing_is_waited_for(clock) -> None:
+    dial.wait_for(host(CONNECTING), [], 20)
+    assert clock.now == 0

@@ -9,6 +9,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import (
+    info as info_module,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import returned
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
@@ -25,7 +28,7 @@ TUNNEL = ("ipsec_phase2", PHASE2)
 CONF = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
 
 
-def info(machine: Machine, **options: str) -> Facts:
+def info(machine: Machine, **options: str | int) -> Facts:
     result = machine.run("ipsec_info", **options)
     assert not result.get("failed"), result
     assert result["changed"] is False
@@ -325,3 +328,52 @@ def _compare(found: t.Any, document: Facts, where: str) -> None:
         for item in value if isinstance(value, list) else [value]:
             if contained and item is not None:
                 _compare(item, contained, f"{where}.{name}")
+
+
+class TestWait:
+    @pytest.fixture(autouse=True)
+    def _waits(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], float]]:
+        """What is waited for, and for how many seconds."""
+        self.waits: list[tuple[list[str], float]] = []
+
+        def waited(_host: object, tunnels: t.Sequence[object], seconds: float) -> None:
+            self.waits.append(([str(item) for item in tunnels], seconds))
+
+        monkeypatch.setattr(info_module, "wait_for", waited)
+        return self.waits
+
+    def test_it_waits_for_tunnels_that_this_side_begins(self, gateway: Machine) -> None:
+        start = {"connection_behavior": "start"}
+        peer = {**PHASE1, **start, "name": "c", "remote_gateway": "192.0.2.3"}
+        more = {**PHASE2, "phase1": "c", "remote_network": ["10.3.0.0/24"]}
+        gateway.prepare(
+            ("ipsec_phase1", peer),
+            ("ipsec_phase2", more),
+            ("ipsec_phase2", {**more, "name": "off", "remote_network": ["10.4.0.0/24"]}),
+            ("ipsec_phase2", {"name": "off", "phase1": "c", "network": "lan", "state": "disabled"}),
+        )
+        info(gateway, wait=7)
+        info(gateway, wait=7, phase1="site-b")
+        assert self.waits == [(["c/net"], 7), ([], 7)]
+        # One that is switched off does not come up.
+        gateway.prepare(("vpn_network", {"name": "lan", "state": "stopped"}))
+        info(gateway, wait=7)
+        assert self.waits[2:] == [([], 7)]
+
+    def test_it_does_not_unless_it_is_asked_to(self, gateway: Machine) -> None:
+        info(gateway)
+        info(gateway, wait=0)
+        assert not gateway.run("ipsec_info", check=True, wait=7).get("failed")
+        assert self.waits == []
+
+    @pytest.mark.parametrize("wait", [-1, 601])
+    def test_it_is_bounded(self, gateway: Machine, wait: int) -> None:
+        result = gateway.run("ipsec_info", wait=wait)
+        assert result["msg"].startswith(f"ipsec_info: wait: {wait} is not a legal value")
+
+
+def test_a_daemon_that_does_not_run_is_not_waited_for(gateway: Machine) -> None:
+    gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "start"}))
+    gateway.host.dead = True
+    result = gateway.run("ipsec_info", wait=20)
+    assert result["ipsec_info"]["daemon"]["running"] is False

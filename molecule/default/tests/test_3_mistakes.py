@@ -1,0 +1,89 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the role says of mistakes, of what the variables do not have, and of the tunnels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gateway import Run, example_variables, playbook
+
+Play = Callable[..., Run]
+
+NAMES = ("gw-a", "gw-b")
+FAR = dict(zip(NAMES, reversed(NAMES), strict=True))
+NOTHING = dict.fromkeys(NAMES, 0)
+
+
+def lan(**more: Any) -> dict[str, Any]:
+    """The network as it is, with ``more``."""
+    known = {"ip_address": "{{ site_lan4.router }}", "network_address": "{{ site_lan4.network }}"}
+    chains = ["inet filter input", "inet filter forward"]
+    return {"name": "lan", **known, "firewall_chains": chains, **more}
+
+
+@pytest.mark.usefixtures("tunnel")
+def test_the_last_task_says_how_the_tunnels_fare(play: Play) -> None:
+    run = play("site", gateway_verify="require")
+    assert run.changed == NOTHING
+    for name, far in FAR.items():
+        assert run.messages[name, "Tunnels"] == [f"up: {far}/ipv4, {far}/ipv6"]
+
+
+def test_mistakes_are_told_before_anything_is_touched(tmp_path: Path) -> None:
+    variables = example_variables()
+    variables["gateway_phase1"][0]["remote_gateway"] = "999.1.1.1"
+    variables["gateway_networks"][1]["ip_adress"] = "192.0.2.1"
+    variables["gateway_rules"] = None
+    run = playbook("site", variables=variables, scratch=tmp_path)
+    assert run.changed == NOTHING
+    assert len(run.failures) == 2
+    for name, far in FAR.items():
+        first, second = run.messages[name, "All entries are legal"].splitlines()
+        assert first.startswith("gateway_networks[1] lan6: ip_adress: is no option")
+        assert second.startswith(f"gateway_phase1[0] {far}: remote_gateway: '999.1.1.1'")
+
+
+def test_a_failure_that_changed_nothing_is_followed_by_no_change(tmp_path: Path) -> None:
+    variables = {
+        "gateway_networks": [lan(ike_interfaces=["eth7"])],
+        "gateway_settings": None,
+        "gateway_phase1": None,
+        "gateway_rules": None,
+    }
+    run = playbook("site", variables=variables, scratch=tmp_path)
+    assert run.changed == NOTHING
+    for name in NAMES:
+        said = run.messages[name, "The configuration has failed"]
+        assert said == "Networks: it has failed, see above. Nothing was changed."
+
+
+def test_a_failure_is_taken_back(play: Play, tmp_path: Path) -> None:
+    networks = [lan(description="changed"), {"name": "more", "interface_network": "eth7"}]
+    networks[1].update(ip_address="10.99.0.1", network_address="10.99.0.0/24")
+    variables = {"gateway_networks": networks, "gateway_settings": None, "gateway_phase1": None}
+    run = playbook("site", variables=variables, scratch=tmp_path)
+    assert run.changed == dict.fromkeys(NAMES, 1)
+    for name in NAMES:
+        said = run.messages[name, "The configuration has failed"]
+        assert said == "Networks: it has failed, see above. The last good state is in force."
+    assert play("site").changed == NOTHING
+
+
+@pytest.mark.parametrize("options", [["--check"], []])
+def test_what_the_variables_do_not_have_is_named(play: Play, options: list[str]) -> None:
+    dropped = dict.fromkeys(("gateway_settings", "gateway_phase1", "gateway_rules"))
+    run = play("site", *options, gateway_networks=[lan()], **dropped)
+    assert run.changed == NOTHING
+    for name, far in FAR.items():
+        assert run.messages[name, "On this host, and not in the variables"][1:] == [
+            "IPsec settings of network lan: mss_clamp",
+            "rule no-telnet of network lan",
+            "network lan6",
+            f"phase 1 {far} of network lan",
+        ]

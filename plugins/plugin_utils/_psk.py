@@ -1,0 +1,193 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Pre-shared keys that are made once for each two gateways, and kept in files of the controller."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import stat
+import string
+import tempfile
+import typing as t
+
+from ..module_utils._errors import HostError, ModelError
+
+LENGTH = 43
+_ALPHABET = string.ascii_letters + string.digits
+# strongSwan takes 0x and 0s at the beginning of a secret for a number.
+_FIRST = _ALPHABET.replace("0", "")
+_KEY = re.compile(rf"[{_FIRST}][{_ALPHABET}]{{{LENGTH - 1}}}")
+
+# Two of them, and what is between and behind them, fit into the name of a file.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,99}")
+_NAME_FORM = "1 to 100 of A-Z, a-z, 0-9, '_', '.', ':', '@' and '-', not starting with a sign"
+_FORM = "the names of two gateways in one text, such as 'gw-a gw-b'"
+_SHOWN = 100
+
+_ENCRYPTED = b"$ANSIBLE_VAULT;"
+# Far more than a key has, encrypted or not.
+_MOST = 65536
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+
+Pair = tuple[str, str]
+
+
+def pair_of(term: object) -> Pair:
+    """The two names in the order of the alphabet. Raises ModelError."""
+    names = term.split() if isinstance(term, str) else []
+    if len(names) != 2:
+        raise ModelError("term", _shown(term), "does not name two gateways", _FORM)
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise ModelError("term", _shown(name), "is not a legal name", _NAME_FORM)
+    one, other = sorted(map(str, names))
+    if one == other:
+        raise ModelError("term", _shown(term), "names one gateway twice", _FORM)
+    return one, other
+
+
+def _shown(value: object) -> object:
+    return value[:_SHOWN] if isinstance(value, str) else type(value).__name__
+
+
+def directory_of(directory: object, sources: t.Iterable[object]) -> str:
+    """The absolute path of ``directory``, which counts from the one of the inventory.
+
+    ``sources`` are those of the inventory. Raises ModelError where they do not lie in one
+    directory, or where Ansible would read the keys as a part of the inventory.
+    """
+    if not isinstance(directory, str) or not directory.strip():
+        legal = "the path of a directory on the controller"
+        raise ModelError("directory", _shown(directory), "is not a path", legal)
+    paths = [os.path.abspath(str(item)) for item in sources if "," not in str(item)]
+    path = os.path.expanduser(directory)
+    if not os.path.isabs(path):
+        homes = {item if os.path.isdir(item) else os.path.dirname(item) for item in paths}
+        if len(homes) != 1:
+            found = ", ".join(sorted(homes)) or "none"
+            why = f"counts from the directory of the inventory, and here that is not one ({found})"
+            legal = "an absolute path, as directory or in the variable gateway_psk_directory"
+            raise ModelError("directory", _shown(directory), why, legal)
+        path = os.path.join(*homes, path)
+    path = os.path.normpath(path)
+    for item in filter(os.path.isdir, paths):
+        inside = os.path.relpath(path, item).split(os.sep)
+        # Names that begin with a point are passed over, ".." is outside.
+        if not any(part.startswith(".") and part != "." for part in inside):
+            why = f"lies in the inventory {item}: Ansible would take the keys for names of hosts"
+            legal = "a directory whose name begins with '.', or one elsewhere"
+            raise ModelError("directory", _shown(directory), why, legal)
+    return path
+
+
+def kept_key(
+    directory: str, pair: Pair, decrypt: t.Callable[[str], str], scratch: str | None = None
+) -> str:
+    """The key of two gateways; it is made where there is none. Raises HostError.
+
+    With ``scratch`` nothing is made in ``directory``: a key that is not there yet lives in scratch.
+    ``decrypt`` returns the text of a file that ansible-vault has encrypted.
+    """
+    path = os.path.join(directory, file_name(pair))
+    _check_directory(directory, path)
+    if scratch is not None and not os.path.lexists(path):
+        path = os.path.join(scratch, file_name(pair))
+    if not os.path.lexists(path):
+        _make(path)
+    text = _content(path, decrypt).strip()
+    if not _KEY.fullmatch(text):
+        raise _fault(path, f"does not hold a key of {LENGTH} letters and digits: {_CURE}")
+    return text
+
+
+_CURE = (
+    "bring it back from a backup, or move it away, and the next run makes a new key, which both "
+    "gateways need"
+)
+
+
+def file_name(pair: Pair) -> str:
+    return f"{'+'.join(pair)}.psk"
+
+
+def new_key() -> str:
+    first = secrets.choice(_FIRST)
+    return first + "".join(secrets.choice(_ALPHABET) for _ in range(LENGTH - 1))
+
+
+def _check_directory(directory: str, path: str) -> None:
+    """Where others may write, they choose the key."""
+    try:
+        mode = os.stat(directory).st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _fault(path, f"can't be reached: {error.strerror}") from None
+    if stat.S_ISDIR(mode) and mode & _OTHERS_WRITE:
+        raise _fault(path, f"others may write to {directory}: chmod 700 {directory}")
+
+
+def _make(path: str) -> None:
+    """Make the file with a new key, whole from the first moment; one that is there stays."""
+    directory = os.path.dirname(path)
+    new = ""
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(directory, 0o700)
+        descriptor, new = tempfile.mkstemp(prefix=".new-", dir=directory)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{new_key()}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(new, path)
+        _sync(directory)
+    except OSError as error:
+        raise _fault(path, f"can't be made: {error.strerror}") from None
+    finally:
+        if new:
+            os.unlink(new)
+
+
+def _sync(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _content(path: str, decrypt: t.Callable[[str], str]) -> str:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | _NONBLOCK)
+    except OSError as error:
+        why = f"can't be read: {error.strerror}"
+        raise _fault(path, _LINK if os.path.islink(path) else why) from None
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise _fault(path, "is not a file")
+        data = os.read(descriptor, _MOST)
+    finally:
+        os.close(descriptor)
+    if data.startswith(_ENCRYPTED):
+        return decrypt(path)
+    if mode & _OTHERS:
+        raise _fault(path, f"others may read or write it (mode {mode & 0o777:04o}): chmod 600 it")
+    return data.decode("ascii", "replace")
+
+
+_LINK = "is a symbolic link: put the file itself there, or name its directory"
+
+
+def _fault(path: str, why: str) -> HostError:
+    return HostError(f"pre-shared key {path}", why)
