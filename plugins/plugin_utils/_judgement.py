@@ -43,6 +43,7 @@ ROLE_VARIABLES = (
     "gateway_confirm_timeout",
     "gateway_psk_directory",
     "gateway_remove_packages",
+    "gateway_vici_digest",
     "gateway_verify",
     "gateway_verify_timeout",
 )
@@ -51,6 +52,7 @@ PLAYBOOK_VARIABLES = (
     "gateway_archive",
     "gateway_hosts",
     "gateway_seconds",
+    "gateway_status_mode",
     "gateway_status_page",
     "gateway_status_title",
     "gateway_strict",

@@ -14,7 +14,7 @@ from bisect import bisect_left, bisect_right
 
 from .._model.checks import IPAddress, IPNetwork
 from .._model.child import ChildSa
-from .._model.selector import TrafficSelector, contains
+from .._model.selector import Service, TrafficSelector, all_of, contains
 
 Selectors = tuple[TrafficSelector, ...]
 
@@ -122,19 +122,28 @@ def contain(carried: Selectors, wanted: Selectors, *, loosely: bool = False) -> 
     """Whether all that is wanted is carried; ``loosely``, a part of each selector."""
     if loosely:
         return all(any(item.overlaps(left) for left in carried) for item in wanted)
-    return all(
-        any(contains(outer, item.network) for outer in _collapsed(carried, item)) for item in wanted
+    services = {(item.version, item.service) for item in wanted}
+    found = {kind: tuple(_collapsed(carried, *kind)) for kind in services}
+    index = {kind: Index((item,) for item in networks) for kind, networks in found.items()}
+    kinds = ((item, (item.version, item.service)) for item in wanted)
+    return all(_covered(item, index[kind], found[kind]) for item, kind in kinds)
+
+
+def _covered(wanted: TrafficSelector, index: Index, networks: Selectors) -> bool:
+    return any(
+        contains(networks[number].network, wanted.network) for number in index.numbers((wanted,))
     )
 
 
-def _collapsed(carried: Selectors, wanted: TrafficSelector) -> t.Iterator[IPNetwork]:
-    """The networks that carry the service of the wanted one, two halves as one."""
+def _collapsed(carried: Selectors, version: int, service: Service) -> t.Iterator[TrafficSelector]:
+    """The networks that carry a service, two halves as one."""
     networks = [
         item.network
         for item in carried
-        if item.version == wanted.version and item.service.common(wanted.service) == wanted.service
+        if item.version == version and item.service.common(service) == service
     ]
-    return t.cast("t.Iterator[IPNetwork]", ipaddress.collapse_addresses(networks))
+    found = t.cast("t.Iterator[IPNetwork]", ipaddress.collapse_addresses(networks))
+    return map(all_of, found)
 
 
 def likeness(configured: Selectors, offered: Selectors) -> int:

@@ -45,19 +45,15 @@ from .._render.advanced_tunnels import (
     advanced_tunnels,
 )
 from .._render.artefacts import (
-    CREDENTIAL_DIRS,
     Artefacts,
-    File,
     advanced_path,
     artefacts,
     bypass_path,
     connection_path,
-    credential_paths,
 )
-from .._render.pem import Certificate, certificate
 from .._render.settings_file import Section
 from .._render.strongswan_conf import LIBIPSEC
-from .._render.validity import validity
+from .certificate_facts import certificate_facts
 from .edit import Params
 from .reasons import add_reasons
 from .standing import shortcoming
@@ -282,7 +278,7 @@ def _phase1(seen: Seen, connection: IkeConnection, drift: list[Facts]) -> Facts:
         "sas": sas,
         "pending": pending + _pending_key(seen, connection),
         "phase2": phase2,
-        "certificates": _certificates(seen, connection),
+        "certificates": certificate_facts(seen.wanted, seen.now, connection),
         "drift": drift,
         "explanation": None,
         "log": [],
@@ -373,37 +369,6 @@ def _loaded(conn: Sa | None) -> Facts | None:
             }
             for name, child in sorted(conn.get("children", {}).items())
         },
-    }
-
-
-def _certificates(seen: Seen, connection: IkeConnection) -> list[Facts]:
-    """Of the copies that the daemon reads; one that can't be read has no dates."""
-    parts = seen.wanted.swanctl.get(connection_path(connection.name))
-    if connection.authentication != "pubkey" or parts is None:
-        return []
-    first = credential_paths(connection)
-    found = []
-    for option in ("certificate", "ca"):
-        directory = f"{CREDENTIAL_DIRS[option]}/"
-        copies = [item for item in parts.extra_files if item.path.startswith(directory)]
-        for file in copies or [File(first[option], b"")]:
-            known = certificate(file.data)
-            found.append({"option": option, "file": file.path, **_told(known, seen.now)})
-    return found
-
-
-def _told(known: Certificate | None, now: float) -> Facts:
-    if known is None:
-        return dict.fromkeys(
-            ("subject", "issuer", "identities", "not_before", "not_after", "validity")
-        )
-    return {
-        "subject": str(known.subject),
-        "issuer": str(known.issuer),
-        "identities": list(dict.fromkeys(map(str, known.identities))),
-        "not_before": known.not_before,
-        "not_after": known.not_after,
-        "validity": validity(known, now),
     }
 
 

@@ -79,7 +79,7 @@ class TestExclusion:
         assert made.with_settings(settings(exclude_my_network=False, ipcomp=True))
 
     def test_of_another_address_of_the_network(self) -> None:
-        made = gateway(connection())
+        made = gateway(connection(child()))
         moved = {"network_address": "10.2.0.0/24", "ip_address": "10.2.0.1"}
         with refused("remote_network", SUBJECT, "lies in 10.2.0.0/24 of network lan"):
             made.with_network(network(**moved))
