@@ -6,11 +6,15 @@
 
 The peer is set up by hand. At one of its addresses it takes one pair of networks for each Child SA,
 as gateways of many other makes do.
+
+Each change there and back is tried on each release, with one way of applying it; ``STANDING=all``
+tries it with each way.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import time
 import typing as t
 
@@ -198,17 +202,26 @@ class TestNarrowed:
         assert [item["remote_network"] for item in seen(host)[1]["missing"]] == [V4[1]]
 
 
-PHASE1_CHANGES: tuple[Options, ...] = (
-    {"dpd_delay": 20},
-    {"encryption": AES128},
-    {"force_udp_encapsulation": True},
+CHANGES: tuple[tuple[str, Options], ...] = (
+    ("ipsec_phase1", {"dpd_delay": 20}),
+    ("ipsec_phase1", {"encryption": AES128}),
+    ("ipsec_phase1", {"force_udp_encapsulation": True}),
+    ("ipsec_phase2", {"remote_network": ["10.2.0.0/25"]}),
+    ("ipsec_phase2", {"remote_network": ["10.2.0.0/24", "10.7.0.0/24"]}),
+    ("ipsec_phase2", {"lifetime": 2}),
+    ("ipsec_phase2", {"encryption": AES128}),
 )
-PHASE2_CHANGES: tuple[Options, ...] = (
-    {"remote_network": ["10.2.0.0/25"]},
-    {"remote_network": ["10.2.0.0/24", "10.7.0.0/24"]},
-    {"lifetime": 2},
-    {"encryption": AES128},
-)
+
+
+WAYS = (*((behavior, "defer") for behavior in BEHAVIORS), ("responder_only", "graceful"))
+ALL = os.environ.get("STANDING") == "all"
+THERE_AND_BACK = [
+    pytest.param(release, module, change, *way, id=f"{release}-{module}-{change}-{'-'.join(way)}")
+    for first, release in enumerate(RELEASES)
+    for number, (module, change) in enumerate(CHANGES)
+    # Each way with another change, and each change with another way on the other release.
+    for way in (WAYS if ALL else WAYS[(2 * first + number) % len(WAYS) :][:1])
+]
 
 
 def bring_up(host: Host, behavior: str) -> None:
@@ -220,13 +233,12 @@ def bring_up(host: Host, behavior: str) -> None:
 
 class TestOutdated:
     @pytest.mark.parametrize(
-        ("behavior", "apply"),
-        [*((item, "defer") for item in BEHAVIORS), ("responder_only", "graceful")],
+        ("rig", "module", "change", "behavior", "apply"), THERE_AND_BACK, indirect=["rig"]
     )
-    @pytest.mark.parametrize("change", [*PHASE1_CHANGES, *PHASE2_CHANGES], ids=str)
-    def test_there_and_back(self, rig: Rig, change: Options, behavior: str, apply: str) -> None:
+    def test_there_and_back(
+        self, rig: Rig, module: str, change: Options, behavior: str, apply: str
+    ) -> None:
         host = rig.device
-        module = "ipsec_phase1" if change in PHASE1_CHANGES else "ipsec_phase2"
         first = (
             rig.phase1(connection_behavior=behavior) if module == "ipsec_phase1" else rig.phase2()
         )
