@@ -7,18 +7,18 @@
 The peer is set up by hand. At one of its addresses it takes one pair of networks for each Child SA,
 as gateways of many other makes do.
 
-Each change there and back is tried on each release, with one way of applying it; ``STANDING=all``
-tries it with each way.
+Each change there and back is tried on each release, with one way of applying it; ``LIVE=all`` tries
+it with each way.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import time
 import typing as t
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Options, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 
@@ -40,7 +40,6 @@ def _rig(request: pytest.FixtureRequest, rigs: dict[str, Rig]) -> t.Iterator[Rig
         if name.startswith("narrow"):
             rig.peer.vici("unload-conn", {"name": name})
     rig.device.sh("ip address flush dev lo scope global")
-    rig.device.wipe()
 
 
 def narrow(rig: Rig, *networks: str, local: str = "10.1.0.0/24", **options: t.Any) -> str:
@@ -214,7 +213,6 @@ CHANGES: tuple[tuple[str, Options], ...] = (
 
 
 WAYS = (*((behavior, "defer") for behavior in BEHAVIORS), ("responder_only", "graceful"))
-ALL = os.environ.get("STANDING") == "all"
 THERE_AND_BACK = [
     pytest.param(release, module, change, *way, id=f"{release}-{module}-{change}-{'-'.join(way)}")
     for first, release in enumerate(RELEASES)
