@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL
@@ -33,13 +34,23 @@ AES128 = [{"algorithm": "aes", "key_length": 128, "hash": "sha256", "dh_group": 
 @pytest.fixture(name="rig", params=RELEASES)
 def _rig(request: pytest.FixtureRequest, rigs: dict[str, Rig]) -> t.Iterator[Rig]:
     rig = rigs[request.param]
-    rig.device.wipe()
-    rig.device.apply("vpn_network", rig.network())
+    begin(rig)
     yield rig
     for name in rig.peer.vici("get-conns")["conns"]:
         if name.startswith("narrow"):
             rig.peer.vici("unload-conn", {"name": name})
     rig.device.sh("ip address flush dev lo scope global")
+
+
+def begin(rig: Rig) -> None:
+    rig.device.wipe()
+    rig.device.apply("vpn_network", rig.network())
+
+
+def on_all(rigs: dict[str, Rig], test: t.Callable[[Rig], None]) -> None:
+    """For a test that waits most of the time."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(test, rigs.values()))
 
 
 def narrow(rig: Rig, *networks: str, local: str = "10.1.0.0/24", **options: t.Any) -> str:
@@ -229,6 +240,12 @@ def bring_up(host: Host, behavior: str) -> None:
     assert states(host) == ("up", "up")
 
 
+def rekey(host: Host, message: Options) -> None:
+    """charon keeps what it has replaced for some seconds."""
+    host.vici("rekey", message)
+    time.sleep(8)
+
+
 class TestOutdated:
     @pytest.mark.parametrize(
         ("rig", "module", "change", "behavior", "apply"), THERE_AND_BACK, indirect=["rig"]
@@ -257,34 +274,42 @@ class TestOutdated:
         assert not connect(host).failed
 
     @pytest.mark.parametrize("version", ["ikev2", "ikev1"])
-    def test_through_rekeying_until_it_is_established_anew(self, rig: Rig, version: str) -> None:
-        host = rig.device
-        options = rig.phase1(connection_behavior="on_demand", key_exchange=version)
-        host.apply("ipsec_phase1", options)
-        host.apply("ipsec_phase2", rig.phase2())
-        bring_up(host, "on_demand")
-        host.apply("ipsec_phase1", {**options, "dpd_delay": 20, "apply": "defer"})
-        for message in ({"child": "net"}, {"ike": "site-b"}, {"ike": "site-b", "reauth": "yes"}):
-            host.vici("rekey", message)
-            # charon keeps what it has replaced for some seconds.
-            time.sleep(8)
-            assert states(host) == ("outdated", "outdated"), message
-        run = connect(host, state="reconnected")
-        assert not run.failed, run.result
-        assert states(host) == ("up", "up")
+    def test_through_rekeying_until_it_is_established_anew(
+        self, rigs: dict[str, Rig], version: str
+    ) -> None:
+        def check(rig: Rig) -> None:
+            begin(rig)
+            host = rig.device
+            options = rig.phase1(connection_behavior="on_demand", key_exchange=version)
+            host.apply("ipsec_phase1", options)
+            host.apply("ipsec_phase2", rig.phase2())
+            bring_up(host, "on_demand")
+            host.apply("ipsec_phase1", {**options, "dpd_delay": 20, "apply": "defer"})
+            renewal = {"ike": "site-b"}
+            for message in ({"child": "net"}, renewal, {**renewal, "reauth": "yes"}):
+                rekey(host, message)
+                assert states(host) == ("outdated", "outdated"), (rig.release, message)
+            run = connect(host, state="reconnected")
+            assert not run.failed, run.result
+            assert states(host) == ("up", "up")
 
-    def test_of_a_phase_2_through_rekeying(self, rig: Rig) -> None:
-        host = rig.device
-        tunnel(rig, {}, connection_behavior="on_demand")
-        bring_up(host, "on_demand")
-        host.apply("ipsec_phase2", rig.phase2(lifetime=2, apply="defer"))
-        for message in ({"child": "net"}, {"ike": "site-b"}, {"child": "net"}):
-            host.vici("rekey", message)
-            time.sleep(8)
-            assert states(host) == ("outdated", "outdated"), message
-        host.vici("terminate", {"child": "net"})
-        host.vici("initiate", {"ike": "site-b", "child": "net", "timeout": "5000"})
-        assert states(host) == ("up", "up")
+        on_all(rigs, check)
+
+    def test_of_a_phase_2_through_rekeying(self, rigs: dict[str, Rig]) -> None:
+        def check(rig: Rig) -> None:
+            begin(rig)
+            host = rig.device
+            tunnel(rig, {}, connection_behavior="on_demand")
+            bring_up(host, "on_demand")
+            host.apply("ipsec_phase2", rig.phase2(lifetime=2, apply="defer"))
+            for message in ({"child": "net"}, {"ike": "site-b"}, {"child": "net"}):
+                rekey(host, message)
+                assert states(host) == ("outdated", "outdated"), (rig.release, message)
+            host.vici("terminate", {"child": "net"})
+            host.vici("initiate", {"ike": "site-b", "child": "net", "timeout": "5000"})
+            assert states(host) == ("up", "up")
+
+        on_all(rigs, check)
 
     def test_a_restart_after_a_dead_peer_keeps_old_values(self, rig: Rig) -> None:
         host = rig.device
