@@ -42,8 +42,8 @@ for issuer in ca admin-ca; do
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -subj /CN=friend.example \\
         -keyout by-$issuer.key -out request
     echo subjectAltName = DNS:friend.example >extensions
-    openssl x509 -req -days 400 -in request -CA $issuer.pem -CAkey $issuer.key -extfile extensions \\
-        -out by-$issuer.pem
+    openssl x509 -req -days 400 -in request -CA $issuer.pem -CAkey $issuer.key \\
+        -extfile extensions -out by-$issuer.pem
 done
 rm request extensions
 """
