@@ -305,7 +305,7 @@ def befallen(rig: Rig, task: Task, mishap: str) -> list[str]:
         for number, effect in enumerate(effects)
         for when in ((BEFORE, AFTER) if effect.startswith("vici") else ())
     ]
-    # A daemon that hangs takes its time at each of them. One that crashes does so before one request
+    # A daemon that hangs takes its time at each. One that crashes does so before one request
     # and after the next, and the other way round on the other release, unless all is asked for.
     first = [*DEVICES.values()].index(rig.release)
     crashes = [item for at, item in enumerate(points) if ALL or (at + at // 2 + first) % 2 == 0]
