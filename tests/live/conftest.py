@@ -25,7 +25,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 
 TESTBED = os.environ.get("LIVE_TESTBED", "live")
 TOPOLOGY = Path(os.environ.get("LIVE_TOPOLOGY", HERE / "testbed.toml"))
-SEQUENCES = int(os.environ.get("SEQUENCES", "300"))
+SEQUENCES = int(os.environ.get("SEQUENCES", "100"))
 SEED = int(os.environ.get("SEED", "1"))
 ALL = os.environ.get("LIVE") == "all"
 DEVICES = {"a": "5.9.8", "b": "6.0.1"}
