@@ -53,7 +53,7 @@ RULE_PRIORITIES = {
 }
 
 # A remote network of this prefix length or less is likely to contain networks of other interfaces.
-_LARGE = {4: 16, 6: 48}
+LARGE = {4: 16, 6: 48}
 
 # The greatest metric that there is.
 LAST_METRIC = 4294967295
@@ -211,7 +211,7 @@ def _ways(rules: NetworkRules) -> list[Block]:
         if is_internet(remote) and not _is_any_to_any(tunnel):
             found.append(_rule(everybody, "", CHARON_TABLE, suppress=0))
             found.append(_rule(everybody, "", MAIN))
-        elif remote.prefixlen <= _LARGE[remote.version]:
+        elif remote.prefixlen <= LARGE[remote.version]:
             found.append(_rule(everybody, remote, MAIN, suppress=remote.prefixlen))
     if found:
         near = (local for local in _locals(rules) if not is_internet(local))
