@@ -21,7 +21,8 @@ OUTSIDE = ("203.0.113.9", "2001:db8:ffff::9")
 PING = "ping -q -c 2 -i 0.3 -W 2"
 
 
-def lan6(end: End) -> None:
+def networks(end: End) -> None:
+    end.network()
     six = {"ip_address": f"fd00:{end.number}::1", "network_address": end.lan6}
     end.network(name="lan6", interface_network="vpn-lan", **six)
 
@@ -36,7 +37,7 @@ def _routed(pair: Pair) -> t.Iterator[Pair]:
         for via in (end.other.address, end.other.machine.ipv6):
             end.machine.sh(f"ip route {verb} default via {via}")
 
-    pair.both(lan6)
+    pair.both(networks)
     pair.both(lambda end: change(end, "replace", "replace"))
     yield pair
     pair.both(lambda end: change(end, "delete", "delete"))
