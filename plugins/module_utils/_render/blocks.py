@@ -47,6 +47,7 @@ RULE_PRIORITIES = {
     (CHARON_TABLE, False, False, False): 211,
     (TABLE, False, False, False): 212,
     (MAIN, True, True, True): 213,
+    (MAIN, True, True, False): 213,
     (CHARON_TABLE, True, True, False): 214,
     (MAIN, False, True, False): 215,
     (TABLE, False, True, False): 231,
@@ -212,7 +213,9 @@ def _ways(rules: NetworkRules) -> list[Block]:
             found.append(_rule(everybody, "", CHARON_TABLE, suppress=0))
             found.append(_rule(everybody, "", MAIN))
         elif remote.prefixlen <= LARGE[remote.version]:
-            found.append(_rule(everybody, remote, MAIN, suppress=remote.prefixlen))
+            # The kernel lists no destination that is everything.
+            to = remote if remote.prefixlen else ""
+            found.append(_rule(everybody, to, MAIN, suppress=remote.prefixlen))
     if found:
         near = (local for local in _locals(rules) if not is_internet(local))
         found += [_rule(local, "", CHARON_TABLE) for local in near]
