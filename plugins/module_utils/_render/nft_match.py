@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import typing as t
 from dataclasses import dataclass
@@ -171,11 +172,16 @@ def _apart_from_own(rules: NetworkRules, tunnel: Tunnel, *, inwards: bool) -> st
 
 def on_this_side(rules: NetworkRules, tunnel: Tunnel) -> tuple[IPNetwork, ...]:
     """The networks that the remote network contains, and that no tunnel leads to: disjoint."""
-    remote = tunnel.remote
-    within = (*_LINK_SCOPE[remote.version], tunnel.local, *tunnel.beside)
-    aside = [item for item in within if item.prefixlen > remote.prefixlen and overlap(item, remote)]
-    if rules.own is not None and overlap(rules.own, remote):
-        aside.append(rules.own)
+    return _within(tunnel.remote, rules.own, tunnel.local, *tunnel.beside)
+
+
+@functools.lru_cache(maxsize=4096)
+def _within(remote: IPNetwork, own: IPNetwork | None, *near: IPNetwork) -> tuple[IPNetwork, ...]:
+    """Return what is in the remote network of these, and of what is of one link alone."""
+    found = (*_LINK_SCOPE[remote.version], *near)
+    aside = [item for item in found if item.prefixlen > remote.prefixlen and overlap(item, remote)]
+    if own is not None and overlap(own, remote):
+        aside.append(own)
     # Collapsed, because a set can't hold networks that overlap.
     return tuple(ipaddress.collapse_addresses(t.cast(t.Any, aside)))
 
