@@ -92,6 +92,15 @@ class Tunnel:
     beside: tuple[IPNetwork, ...] = ()
     services: Services = ANY_SERVICES
 
+    @functools.cached_property
+    def selectors(self) -> tuple[str, str]:
+        """The match of the packets that leave by it, and of the packets that arrive by it."""
+        ip, local, remote = IP[self.local.version], str(self.local), str(self.remote)
+        return (
+            f"{ip} saddr {local} {ip} daddr {remote}{self.services.match(inwards=False)}",
+            f"{ip} saddr {remote} {ip} daddr {local}{self.services.match(inwards=True)}",
+        )
+
 
 @dataclass(frozen=True)
 class HostPair:
@@ -146,12 +155,7 @@ def to_remote(rules: NetworkRules, tunnel: Tunnel) -> str:
 
 
 def selector(tunnel: Tunnel, *, inwards: bool) -> str:
-    source, destination = tunnel.local, tunnel.remote
-    if inwards:
-        source, destination = destination, source
-    ip = IP[tunnel.local.version]
-    service = tunnel.services.match(inwards=inwards)
-    return f"{ip} saddr {source} {ip} daddr {destination}{service}"
+    return tunnel.selectors[inwards]
 
 
 def protected(rules: NetworkRules, *, inwards: bool) -> str:
