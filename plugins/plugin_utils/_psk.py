@@ -121,7 +121,7 @@ def file_name(pair: Pair) -> str:
 
 def new_key() -> str:
     first = secrets.choice(_FIRST)
-    return first + "".join(secrets.choice(_ALPHABET) for _ in range(LENGTH - 1))
+    return first + "".join(secrets.choice(_ALPHABET) for _index in range(LENGTH - 1))
 
 
 def _check_directory(directory: str, path: str) -> None:

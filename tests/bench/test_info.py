@@ -11,6 +11,7 @@ which every module does first. So it holds on a machine of any speed, busy or no
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 import typing as t
@@ -60,18 +61,21 @@ def _host(tmp_path: Path) -> MemoryHost:
 
 
 def cpu_seconds(work: t.Callable[[], object]) -> float:
-    """The least of three."""
+    """The least of five. What pytest holds in memory is none of the collector's business."""
     spent = []
-    for _attempt in range(3):
+    for _attempt in range(5):
+        gc.collect()
+        gc.freeze()
         start = time.process_time()
         work()
         spent.append(time.process_time() - start)
+        gc.unfreeze()
     return min(spent)
 
 
 def test_info(host: t.Any, record_property: t.Callable[[str, object], None]) -> None:
     def look() -> tuple[t.Any, list[str]]:
-        return info.look(host, {"network": None, "phase1": None})
+        return info.look(host, {"network": None, "phase1": None, "wait": 0})
 
     found, _warnings = look()
     assert [item["state"] for item in found["phase1"]] == ["up"] * TUNNELS

@@ -36,6 +36,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
     ALLOW_PRIORITY,
     BLOCK_PRIORITY,
+    cleartext_blocks,
 )
 
 _numbers = itertools.count()
@@ -259,7 +260,8 @@ class Installed:
 
     def write(self, wanted: nft.NetworkRules) -> None:
         name = self.network.name
-        text = network_files.script(self.network, wanted, str(self.directory))
+        blocks = cleartext_blocks(wanted, self.network.on_link)
+        text = network_files.script(self.network, wanted, blocks, str(self.directory))
         (self.directory / f"{name}.sh").write_text(text)
         (self.directory / f"{name}.nft").write_text(nft.render(nft.table(wanted)))
 

@@ -107,15 +107,35 @@ def test_nothing_leaves_in_clear(near: Gateway, far: Gateway) -> None:
         near.host.run(f"ping -c 1 -W 1 -I {near.lan6.network[1]} {far.lan6.ip}")
     assert tap.text.strip() == ""
 
-    # The proof that it would be seen: without the rules it is.
-    near.sh("nft flush chain inet tunnelwright-lan no_leak_forward")
     try:
-        with near.capture("eth0", clear) as tap:
-            near.ping(far.lan4.ip, *FILLED)
-            near.ping(far.lan6.ip, *FILLED)
+        # A flush of the rules lets nothing out: policies or routes hold it.
+        for chain in LEAK_CHAINS:
+            near.sh(f"nft flush chain inet tunnelwright-lan {chain}")
+        assert seen(near, far, clear) == 0
+        # The proof that it would be seen: without both it is.
+        near.sh(UNBLOCK)
+        assert seen(near, far, clear) >= 2 * PINGS
     finally:
         near.sh("sh /etc/tunnelwright/lan.sh rules")
-    assert tap.text.count(PATTERN) >= 2 * PINGS
+
+
+LEAK_CHAINS = ("no_leak_forward", "no_leak_postrouting")
+# The policies of the kernel's data plane, the routing rules and routes of the one in user space.
+UNBLOCK = """
+for version in -4 -6; do
+    ip $version rule flush protocol 116
+    ip $version route flush table 116
+done
+ip xfrm policy deleteall priority 4294967295 || true
+"""
+
+
+def seen(near: Gateway, far: Gateway, clear: str) -> int:
+    """Return how many of the packets of the LAN leave in cleartext."""
+    with near.capture("eth0", clear) as tap:
+        near.ping(far.lan4.ip, *FILLED)
+        near.ping(far.lan6.ip, *FILLED)
+    return tap.text.count(PATTERN)
 
 
 def test_ping_goes_through_again(gateways: dict[str, Gateway]) -> None:

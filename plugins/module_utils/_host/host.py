@@ -118,8 +118,8 @@ class Host:
     @contextlib.contextmanager
     def seized(self, what: str) -> t.Iterator[str]:
         """The same for a rollback that is due; gives what was done about another run."""
-        with seized(what) as (held, note), self._holding(held):
-            yield note
+        with seized(what) as found, self._holding(found[0]):
+            yield found[1]
 
     @contextlib.contextmanager
     def _holding(self, held: Held | None) -> t.Iterator[None]:

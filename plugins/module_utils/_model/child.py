@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from .._errors import ModelError
 from . import addresses, checks, lifetime
@@ -76,6 +77,10 @@ class ChildSa:
         return self._made(made, for_change(_CONVERT, _RECORDED, options), versions)
 
     def to_options(self) -> dict[str, t.Any]:
+        return {**self._plain}
+
+    @cached_property
+    def _plain(self) -> dict[str, t.Any]:
         return option_values(self)
 
     def check_versions(self, versions: frozenset[int]) -> None:

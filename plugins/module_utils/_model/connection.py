@@ -109,6 +109,10 @@ class IkeConnection:
 
     def to_options(self) -> dict[str, t.Any]:
         """Every option but the PSK, and without the children."""
+        return {**self._plain}
+
+    @cached_property
+    def _plain(self) -> dict[str, t.Any]:
         return option_values(self, without=("psk", "children"))
 
     @property

@@ -13,7 +13,6 @@ import typing as t
 from .._errors import ModelError
 from .._host.host import Host
 from .._model import checks
-from .._model.checks import IPAddress
 from .._model.gateway import Gateway
 from .._model.rule import VpnRule, subject_of
 from .._plan.planner import Scope
@@ -75,7 +74,7 @@ def _check_interface(host: Host, rule: VpnRule, gateway: Gateway) -> None:
 
 def _check_router(host: Host, rule: VpnRule, gateway: Gateway) -> None:
     """The kernel takes a router only where it is reached without another one."""
-    router = t.cast("IPAddress | None", rule.target)
+    router = t.cast("checks.IPAddress | None", rule.target)
     if router is None:
         return
     own = any(router == item.ip for item in host.link.interfaces())

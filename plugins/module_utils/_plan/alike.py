@@ -45,7 +45,9 @@ def alike(one: Section, other: Section) -> bool:
 
 def same(one: Section | None, other: Section | None) -> bool:
     """Whether two connections are the same, though perhaps written in another way."""
-    return one is not None and other is not None and sent(one) == sent(other)
+    if one is None or other is None:
+        return False
+    return one == other or sent(one) == sent(other)
 
 
 def sent(section: Section) -> dict[str, t.Any]:

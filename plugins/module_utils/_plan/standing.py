@@ -12,6 +12,7 @@ configuration changed, see ``in_force.py``.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import typing as t
@@ -207,6 +208,8 @@ def _more_than_configured(child: Section, sa: Sa) -> t.Iterator[Deviation]:
     """A peer makes the selectors of an SA narrower, never wider."""
     for key, seen in (("local_ts", "local-ts"), ("remote_ts", "remote-ts")):
         there, wanted = _texts(sa.get(seen, ())), _texts(child.get(key, ())) or [DYNAMIC]
+        if {*there} <= {*wanted}:
+            continue
         known = [text for text in there if exact(text)]
         if known and missing(Selectors.of(known, ()), [Selectors.of(wanted, ())]):
             yield Deviation(key, ", ".join(there), ", ".join(wanted))
@@ -214,6 +217,8 @@ def _more_than_configured(child: Section, sa: Sa) -> t.Iterator[Deviation]:
 
 def _other_address(key: str, section: Section, seen: str | None) -> t.Iterator[Deviation]:
     configured = _texts(section.get(key, (ANY,)))
+    if seen in configured:
+        return
     try:
         known = {ipaddress.ip_address(item) for item in configured}
         if seen and ipaddress.ip_address(seen) not in known:
@@ -226,6 +231,8 @@ def _other_address(key: str, section: Section, seen: str | None) -> t.Iterator[D
 def _other_identity(end: str, section: Section, seen: str | None) -> t.Iterator[Deviation]:
     options = section.get(end, {})
     configured = str(options.get("id", "")) if isinstance(options, t.Mapping) else ""
+    if seen == configured:
+        return
     wanted = Identity.parse(configured)
     # What charon shows of the other kinds is written in another way.
     shown = wanted.kind in ("address", "fqdn", "email") and not wanted.wild
@@ -235,13 +242,18 @@ def _other_identity(end: str, section: Section, seen: str | None) -> t.Iterator[
 
 def _other_algorithms(key: str, section: Section, sa: Sa) -> t.Iterator[Deviation]:
     """Algorithms in use that are in no proposal."""
-    configured = _texts(section.get(key, ()))
+    configured = tuple(_texts(section.get(key, ())))
     used = _keywords(sa)
-    proposals = [{*item.split("-")} for item in configured]
-    if not used or not proposals or not all(item <= _KEYWORDS for item in proposals):
-        return
-    if not any(_used(used, item) for item in proposals):
+    if used and not _proposed(tuple(used), configured):
         yield Deviation(key, "-".join(used), ", ".join(configured))
+
+
+@functools.lru_cache(maxsize=1024)
+def _proposed(used: tuple[str, ...], configured: tuple[str, ...]) -> bool:
+    """Whether algorithms are in one of the proposals, or whether these can't be read here."""
+    proposals = [{*item.split("-")} for item in configured]
+    readable = bool(proposals) and all(item <= _KEYWORDS for item in proposals)
+    return not readable or any(_used(used, item) for item in proposals)
 
 
 def _used(keywords: t.Sequence[str], proposal: t.AbstractSet[str]) -> bool:

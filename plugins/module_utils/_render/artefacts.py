@@ -238,11 +238,11 @@ def _connection_file(
     credentials: t.Mapping[str, Credentials],
 ) -> SwanctlFile:
     settings = gateway.settings_of(connection.network)
-    section = connection_section(connection, settings)
+    plain = section = connection_section(connection, settings)
     pem = credentials.get(connection.name) if connection.authentication == "pubkey" else None
     pem_files = _credential_files(connection, pem) if pem else {}
     if pem:
-        section = _certified(section, *(_names(pem_files[option]) for option in _CERTIFIED))
+        section = _certified(plain, *(_names(pem_files[option]) for option in _CERTIFIED))
     body: dict[str, Value] = {"connections": {connection.name: section}}
     secrets: tuple[SharedSecret, ...] = ()
     if connection.authentication == "psk" and connection.psk is not None:
@@ -267,14 +267,17 @@ def _connection_file(
         return parts
     return replace(
         parts,
-        connections={connection.name: loaded_section(gateway, connection, pem)},
+        connections={connection.name: _loadable(plain, pem)},
         secrets=secrets,
     )
 
 
 def loaded_section(gateway: Gateway, connection: IkeConnection, pem: Credentials | None) -> Section:
     """A phase 1 as the daemon is to have it loaded."""
-    section = connection_section(connection, gateway.settings_of(connection.network))
+    return _loadable(connection_section(connection, gateway.settings_of(connection.network)), pem)
+
+
+def _loadable(section: Section, pem: Credentials | None) -> Section:
     # As vici takes it: contents in the place of file names.
     return _certified(section, pem.certificate, pem.ca) if pem else section
 
@@ -365,11 +368,12 @@ def _network_parts(gateway: Gateway, name: str, *, userspace: bool) -> NetworkPa
     versions = {tunnel.local.version for tunnel in rules.tunnels}
     if network.network_address is not None:
         versions.add(network.network_address.version)
+    barred = cleartext_blocks(rules, network.on_link)
     return NetworkParts(
         network,
         File(
             f"{RECORD_DIR}/{name}.sh",
-            network_files.script(network, rules).encode(),
+            network_files.script(network, rules, barred).encode(),
             0o755,
         ),
         File(f"{RECORD_DIR}/{name}.nft", nft.render(nft.table(rules)).encode()),
@@ -378,7 +382,7 @@ def _network_parts(gateway: Gateway, name: str, *, userspace: bool) -> NetworkPa
         rules,
         tuple(sorted(versions)),
         routes(network, rules.vpn_rules),
-        cleartext_blocks(rules, network.on_link),
+        barred,
     )
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from .._model.network import ForeignChain, VpnNetwork
 from . import nft
-from .blocks import Block, cleartext_blocks
+from .blocks import Block
 from .records import MANAGED
 from .routes import lines, routes
 
@@ -34,7 +34,12 @@ def alias(network: VpnNetwork) -> str:
     return f"VPN network {network.name} (tunnelwright)"
 
 
-def script(network: VpnNetwork, rules: nft.NetworkRules, directory: str = DIRECTORY) -> str:
+def script(
+    network: VpnNetwork,
+    rules: nft.NetworkRules,
+    blocks: t.Sequence[Block],
+    directory: str = DIRECTORY,
+) -> str:
     """POSIX sh with the verbs ``start``, ``rules`` and ``stop``, each of which may be repeated.
 
     ``directory`` is where the network's ``<name>.nft`` lies.
@@ -45,7 +50,7 @@ def script(network: VpnNetwork, rules: nft.NetworkRules, directory: str = DIRECT
         _forwarding(network, rules),
         _function("add_routes", lines(routes(network, rules.vpn_rules)) or [":"]),
         _rules(rules),
-        _blocks(cleartext_blocks(rules, network.on_link)),
+        _blocks(blocks),
         _VERBS,
     )
     return "\n".join(parts)

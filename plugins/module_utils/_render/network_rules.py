@@ -33,8 +33,11 @@ def network_rules(gateway: Gateway, name: str, *, userspace: bool) -> NetworkRul
     connections = gateway.connections_of(name)
     own_rules = tuple(rule for rule in gateway.rules.get(name, ()) if rule.enabled)
     children = [(connection, child) for connection in connections for child in connection.children]
-    on = [item for item in children if gateway.powered(item[0]) and item[1].enabled]
-    off = [item for item in children if item not in on]
+    on: list[_Child] = []
+    off: list[_Child] = []
+    for connection, child in children:
+        powered = gateway.powered(connection) and child.enabled
+        (on if powered else off).append((connection, child))
     guard = NetworkRules(
         network=name,
         peers=(),

@@ -30,6 +30,7 @@ from .nft_text import Chain, Rule, base, labelled
 
 def guard(rules: NetworkRules) -> tuple[Chain, ...]:
     """The chains of the guard. A chain without a drop is empty."""
+    leaks = tuple(_leak(rules, tunnel) for tunnel in guarded(rules))
     return (
         Chain(
             "no_cleartext_in",
@@ -39,12 +40,15 @@ def guard(rules: NetworkRules) -> tuple[Chain, ...]:
         Chain(
             "no_leak_forward",
             base("filter", "forward", "filter - 10"),
-            _judged((*_translated_later(rules), *admitted(rules)), _forwarded(rules)),
+            # Before a translation in another table, which hides the source.
+            _judged((*_translated_later(rules), *admitted(rules)), leaks),
         ),
         Chain(
             "no_leak_postrouting",
             base("filter", "postrouting", "srcnat + 10"),
-            _judged((*_service("oifname", "sport", "saddr"), *admitted(rules)), _leaving(rules)),
+            _judged(
+                (*_service("oifname", "sport", "saddr"), *admitted(rules)), leaks + _leaving(rules)
+            ),
         ),
     )
 
@@ -99,23 +103,18 @@ def _translated_later(rules: NetworkRules) -> tuple[Rule, ...]:
     )
 
 
-def _forwarded(rules: NetworkRules) -> tuple[Rule, ...]:
-    """Before a translation in another table, which hides the source."""
-    return tuple(_leak(rules, tunnel) for tunnel in guarded(rules))
-
-
 def _leak(rules: NetworkRules, tunnel: Tunnel) -> Rule:
+    """The drop of what leaves the local network."""
     match = traffic(rules, tunnel, inwards=False)
     return labelled(f"{match} {leaves_in_cleartext(rules)} counter drop", tunnel.label)
 
 
 def _leaving(rules: NetworkRules) -> tuple[Rule, ...]:
-    """First what comes from the local network; then what comes from any other source.
+    """The drops after ``_leak``: what comes from the gateway, then from any other source.
 
     An answer to a connection that another source did not open itself is no leak.
     """
     local = (
-        *(_leak(rules, tunnel) for tunnel in guarded(rules)),
         *(_host_leak(rules, pair) for pair in rules.hosts),
         *_missed(rules),
         *(_hidden(rules, tunnel) for tunnel in guarded(rules) if is_internet(tunnel.remote)),

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import typing as t
 from dataclasses import dataclass
@@ -91,6 +92,15 @@ class Tunnel:
     beside: tuple[IPNetwork, ...] = ()
     services: Services = ANY_SERVICES
 
+    @functools.cached_property
+    def selectors(self) -> tuple[str, str]:
+        """The match of the packets that leave by it, and of the packets that arrive by it."""
+        ip, local, remote = IP[self.local.version], str(self.local), str(self.remote)
+        return (
+            f"{ip} saddr {local} {ip} daddr {remote}{self.services.match(inwards=False)}",
+            f"{ip} saddr {remote} {ip} daddr {local}{self.services.match(inwards=True)}",
+        )
+
 
 @dataclass(frozen=True)
 class HostPair:
@@ -145,12 +155,7 @@ def to_remote(rules: NetworkRules, tunnel: Tunnel) -> str:
 
 
 def selector(tunnel: Tunnel, *, inwards: bool) -> str:
-    source, destination = tunnel.local, tunnel.remote
-    if inwards:
-        source, destination = destination, source
-    ip = IP[tunnel.local.version]
-    service = tunnel.services.match(inwards=inwards)
-    return f"{ip} saddr {source} {ip} daddr {destination}{service}"
+    return tunnel.selectors[inwards]
 
 
 def protected(rules: NetworkRules, *, inwards: bool) -> str:
@@ -171,11 +176,16 @@ def _apart_from_own(rules: NetworkRules, tunnel: Tunnel, *, inwards: bool) -> st
 
 def on_this_side(rules: NetworkRules, tunnel: Tunnel) -> tuple[IPNetwork, ...]:
     """The networks that the remote network contains, and that no tunnel leads to: disjoint."""
-    remote = tunnel.remote
-    within = (*_LINK_SCOPE[remote.version], tunnel.local, *tunnel.beside)
-    aside = [item for item in within if item.prefixlen > remote.prefixlen and overlap(item, remote)]
-    if rules.own is not None and overlap(rules.own, remote):
-        aside.append(rules.own)
+    return _within(tunnel.remote, rules.own, tunnel.local, *tunnel.beside)
+
+
+@functools.lru_cache(maxsize=4096)
+def _within(remote: IPNetwork, own: IPNetwork | None, *near: IPNetwork) -> tuple[IPNetwork, ...]:
+    """Return what is in the remote network of these, and of what is of one link alone."""
+    found = (*_LINK_SCOPE[remote.version], *near)
+    aside = [item for item in found if item.prefixlen > remote.prefixlen and overlap(item, remote)]
+    if own is not None and overlap(own, remote):
+        aside.append(own)
     # Collapsed, because a set can't hold networks that overlap.
     return tuple(ipaddress.collapse_addresses(t.cast(t.Any, aside)))
 

@@ -33,7 +33,12 @@ OURS = ("tunnelwright.", ".tunnelwright.")
 def output(*command: str) -> list[str]:
     environment = {**os.environ, "LC_ALL": "C"}
     done = subprocess.run(
-        command, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        command,
+        check=False,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     return done.stdout.splitlines()
 

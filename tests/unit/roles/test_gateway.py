@@ -281,6 +281,7 @@ def played(
     argv = ["ansible-playbook", "-i", "localhost,", *options, "-e", "@given.json", "play.yml"]
     done = subprocess.run(
         argv,
+        check=False,
         cwd=tmp_path,
         env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
         stdout=subprocess.PIPE,

@@ -44,7 +44,7 @@ def key(directory: Path, term: str = "gw-a gw-b", **options: t.Any) -> str:
 
 
 def test_a_key_is_43_letters_and_digits_and_begins_with_no_zero() -> None:
-    keys = [new_key() for _ in range(5000)]
+    keys = [new_key() for _index in range(5000)]
     assert all(KEY.fullmatch(item) for item in keys)
     assert len({*keys}) == 5000
     assert {item[0] for item in keys} == {*_psk._ALPHABET} - {"0"}

@@ -276,9 +276,11 @@ ROAD = {"remote_gateway": "%any", "connection_behavior": "responder_only", "psk"
 
 def endangered(*phase1):
     """The findings within gw-a, which has a tunnel to gw-b besides."""
-    ours = host("gw-a", {**local({}), "network": "lan"}, *phase1)
-    theirs = host("gw-b", {**remote({}), "network": "lan"})
-    return Compared(ours, theirs), Compared(theirs, ours)
+    pair = (
+        host("gw-a", {**local({}), "network": "lan"}, *phase1),
+        host("gw-b", {**remote({}), "network": "lan"}),
+    )
+    return Compared(*pair), Compared(*reversed(pair))
 
 
 def test_a_key_that_lets_in_the_peer_of_another_tunnel():

@@ -129,7 +129,7 @@ NETWORKS: dict[str, tuple[str, str, t.Callable[[str], object]]] = {
     "translated": (
         "source[0]",
         "rule web of network lan",
-        lambda it: rule(**{**HIDE, "source": [it]}, target=_like(it).split("/")[0]),
+        lambda it: rule(**{**HIDE, "source": [it]}, target=_like(it).partition("/")[0]),
     ),
 }
 NO_NETWORKS = {

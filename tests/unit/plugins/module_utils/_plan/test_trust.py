@@ -44,9 +44,10 @@ def wanted(swanctl_conf: str = "", **options: t.Any) -> Artefacts:
     return artefacts(made, userspace=False, credentials={"site-b": PEM})
 
 
-def listed(children: t.Any = TUNNEL, **end: t.Any) -> dict[str, t.Any]:
+def listed(children: t.Any = None, **end: t.Any) -> dict[str, t.Any]:
     """A connection as list-conns shows it on both releases."""
     remote = {"groups": [], "cert_policy": [], "certs": [], "cacerts": [], **end}
+    children = TUNNEL if children is None else children
     return {"version": "IKEv2", "children": children, "local-1": {}, "remote-1": remote}
 
 

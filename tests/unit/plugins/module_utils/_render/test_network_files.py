@@ -18,6 +18,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network 
     VpnNetwork,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import network_files, nft
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
+    cleartext_blocks,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,7 +34,11 @@ def network(**options: t.Any) -> VpnNetwork:
 
 
 def script(of: VpnNetwork, *chains: ForeignChain, **options: t.Any) -> str:
-    return network_files.script(of, nft.NetworkRules(of.name, chains=chains, **options))
+    return script_of(of, nft.NetworkRules(of.name, chains=chains, **options))
+
+
+def script_of(of: VpnNetwork, rules: nft.NetworkRules, *directory: str) -> str:
+    return network_files.script(of, rules, cleartext_blocks(rules, of.on_link), *directory)
 
 
 def commands(text: str) -> list[list[str]]:
@@ -141,7 +148,7 @@ def test_description_reaches_neither_script_nor_unit() -> None:
 
 
 def test_directory_is_quoted() -> None:
-    text = network_files.script(network(), nft.NetworkRules("lan"), "/tmp/a b")
+    text = script_of(network(), nft.NetworkRules("lan"), "/tmp/a b")
     assert "rules_file='/tmp/a b/lan.nft'\n" in text
 
 
@@ -211,7 +218,7 @@ def test_unit_of_the_rules(name: str) -> None:
 
 
 def test_rules_come_before_the_interface() -> None:
-    start = network_files.script(network(), nft.NetworkRules("lan")).split("start)\n")[1]
+    start = script_of(network(), nft.NetworkRules("lan")).split("start)\n")[1]
     verbs = [line.strip() for line in start.split(";;")[0].splitlines()]
     assert [verb for verb in verbs if not verb.startswith("#")] == [
         "protect",
@@ -223,6 +230,6 @@ def test_rules_come_before_the_interface() -> None:
 
 
 def test_one_that_fails_does_not_keep_the_other() -> None:
-    text = network_files.script(network(), nft.NetworkRules("lan"))
+    text = script_of(network(), nft.NetworkRules("lan"))
     body = text.split("protect() {\n")[1].split("}\n")[0]
     assert body.index("block ||") < body.index('nft -f "$rules_file" ||') < body.index("] || fail")
