@@ -27,20 +27,23 @@ def networks(end: End) -> None:
     end.network(name="lan6", interface_network="vpn-lan", **six)
 
 
+def outside(end: End, verb: str) -> None:
+    for address, length in zip(OUTSIDE, (32, 128), strict=True):
+        end.machine.sh(f"ip address {verb} {address}/{length} dev lo")
+
+
+def routes(end: End, verb: str) -> None:
+    """By default, to the other end."""
+    for via in (end.other.address, end.other.machine.ipv6):
+        end.machine.sh(f"ip route {verb} default via {via}")
+
+
 @pytest.fixture(name="routed")
 def _routed(pair: Pair) -> t.Iterator[Pair]:
-    """Each end has a default route to the other end, and the outside addresses for it."""
-
-    def change(end: End, verb: str, address_verb: str) -> None:
-        for address in OUTSIDE:
-            end.machine.sh(f"ip address {address_verb} {address} dev lo")
-        for via in (end.other.address, end.other.machine.ipv6):
-            end.machine.sh(f"ip route {verb} default via {via}")
-
     pair.both(networks)
-    pair.both(lambda end: change(end, "replace", "replace"))
+    pair.both(lambda end: routes(end, "replace"))
     yield pair
-    pair.both(lambda end: change(end, "delete", "delete"))
+    pair.both(lambda end: routes(end, "delete"))
     pair.configure()
 
 
@@ -58,9 +61,7 @@ def branch_of(pair: Pair, branch: End) -> None:
 
 def test_a_default_route_through_the_tunnel(routed: Pair) -> None:
     for end in routed.ends:
-        # The address would be at this end.
-        for address in OUTSIDE:
-            end.machine.sh(f"ip address delete {address} dev lo")
+        outside(end.other, "replace")
         branch_of(routed, end)
         end.initiate()
         own = f"net {end.lan4} or net {end.lan6}"
@@ -76,8 +77,7 @@ def test_a_default_route_through_the_tunnel(routed: Pair) -> None:
         assert wire == []
         keeps_what_is_its_own(end)
         end.machine.sh("systemctl start strongswan")
-        for address in OUTSIDE:
-            end.machine.sh(f"ip address replace {address} dev lo")
+        outside(end.other, "delete")
 
 
 def keeps_what_is_its_own(end: End) -> None:

@@ -34,8 +34,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network 
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import network_files, nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
-    ALLOW_PRIORITY,
-    BLOCK_PRIORITY,
+    PRIORITIES,
     cleartext_blocks,
 )
 
@@ -276,7 +275,7 @@ class Installed:
 
     def unblock(self) -> None:
         """Take away what holds without the nftables rules, so that only these are left."""
-        priorities = f"{BLOCK_PRIORITY} {ALLOW_PRIORITY}"
+        priorities = " ".join(map(str, PRIORITIES.values()))
         self.where.sh(
             f"""
             for version in -4 -6; do

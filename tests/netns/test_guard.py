@@ -472,3 +472,21 @@ WIDE = (
     nft.Tunnel("w/3", LAN6, FAR6),
     nft.Tunnel("w/4", EVERYTHING, ipaddress.ip_network("10.8.0.0/16")),
 )
+
+
+def test_what_lies_on_this_side_takes_no_tunnel(site: Site, gateway: Start) -> None:
+    """The policies of charon for the internet take the neighbor discovery of the gateway, too."""
+    selectors = ((LAN4, EVERYTHING), (LAN6, ipaddress.ip_network("::/0")))
+    made = tuple(nft.Tunnel(f"a/{local}", local, remote) for local, remote in selectors)
+    gateway(tunnels=made, userspace=False)
+    for local, remote in selectors:
+        # As if there was a tunnel that nothing comes back from.
+        policy = "action block priority 300000"
+        site.gateway.sh(f"ip xfrm policy add src {local} dst {remote} dir out {policy}")
+        for direction in ("in", "fwd"):
+            site.gateway.sh(f"ip xfrm policy add src {remote} dst {local} dir {direction} {policy}")
+    for router, host, far in ((ROUTER, HOST, FAR), (ROUTER6, HOST6, FAR_HOST6)):
+        for place in (site.gateway, site.host):
+            place.sh("ip neighbour flush all")
+        assert ask(site.gateway, router, site.host, host) == router
+        assert blocked(site.host, host, site.far, far)

@@ -16,10 +16,9 @@ import typing as t
 from .._errors import HostError
 from .._model.selector import PROTOCOLS
 from .._render.blocks import (
-    ALLOW_PRIORITY,
-    BLOCK_PRIORITY,
     EVERYTHING,
     POLICIES,
+    PRIORITIES,
     ROUTES,
     RULE_PRIORITIES,
     TABLE,
@@ -31,7 +30,7 @@ from .command import Run, json_output, last_words, output
 # A policy as ``ip xfrm policy list`` shows it. Only ours have one of these priorities.
 _POLICY = re.compile(
     r"^src (\S+) dst (\S+)((?: (?:proto \S+|[sd]port \d+|type \d+))*) *\n"
-    rf"\tdir (in|fwd|out) .*\bpriority ({BLOCK_PRIORITY}|{ALLOW_PRIORITY}) ",
+    rf"\tdir (in|fwd|out) .*\bpriority ({'|'.join(map(str, PRIORITIES.values()))}) ",
     re.MULTILINE,
 )
 
@@ -57,12 +56,12 @@ class Blocks:
         for kind in POLICIES:
             # One command for all of them, instead of one for each.
             if not any(block.kind == kind for block in kept):
-                priority = next((item.priority for item in left if item.kind == kind), None)
+                first = next((item for item in left if item.kind == kind), None)
                 left = [block for block in left if block.kind != kind]
-                if priority:
-                    argv = ["ip", "xfrm", "policy", "deleteall", "action", kind]
+                if first:
+                    argv = ["ip", "xfrm", "policy", "deleteall", "action", first.action]
                     what = "delete the policies against cleartext"
-                    output(self._run, what, [*argv, "priority", priority])
+                    output(self._run, what, [*argv, "priority", first.priority])
         for block in left:
             try:
                 self._ip(f"delete the {block}", block, block.words_to_delete)
@@ -83,7 +82,7 @@ class Blocks:
             # A kernel without IPsec has none; a failure for another reason shows when one is added.
             return
         for source, destination, service, direction, priority in _POLICY.findall(listed):
-            kind = "block" if int(priority) == BLOCK_PRIORITY else "allow"
+            kind = next(kind for kind, known in PRIORITIES.items() if str(known) == priority)
             yield Block(kind, source, destination, direction, tuple(_words(service.split())))
 
     def _routes(self) -> t.Iterator[Block]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from .._errors import HostError
 from .._model.checks import IPAddress, IPNetwork
-from .._render.blocks import ALLOW_PRIORITY, BLOCK_PRIORITY
+from .._render.blocks import PRIORITIES
 from .._render.routes import PROTOCOL, Route
 from .command import Run, json_output, last_words, output
 
@@ -33,7 +33,7 @@ _TRY_ESP = [
 # A policy begins at the margin; a port, or a protocol, may follow the networks. What blocks
 # cleartext is no policy of charon.
 _POLICY = re.compile(
-    rf"^src (\S+) dst (\S+) *\n(?!.*\bpriority (?:{BLOCK_PRIORITY}|{ALLOW_PRIORITY}) )",
+    rf"^src (\S+) dst (\S+) *\n(?!.*\bpriority (?:{'|'.join(map(str, PRIORITIES.values()))}) )",
     re.MULTILINE,
 )
 

@@ -26,8 +26,9 @@ from .nft_match import NetworkRules, Services, Tunnel, on_this_side
 from .nft_rules import common, translations
 from .routes import PROTOCOL
 
-# The last of all policies, and the last but one. The priorities of charon are below 400,000.
-BLOCK_PRIORITY, ALLOW_PRIORITY = 4294967295, 4294967294
+# By kind. The priorities of charon are between 10,000 and 400,000: a pass comes before these, and
+# the other two are the last of all.
+PRIORITIES = {"block": 4294967295, "allow": 4294967294, "pass": 116}
 # The kernel holds two policies with the same selectors only if their marks differ. charon sets no
 # mark. This one matches every packet whose mark has the highest bit clear.
 _MARK = ("mark", "0", "mask", "0x80000000")
@@ -61,13 +62,14 @@ LAST_METRIC = 4294967295
 
 EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
 
-POLICIES, ROUTES = ("block", "allow"), ("unreachable", "throw", "last resort")
+POLICIES, ROUTES = tuple(PRIORITIES), ("unreachable", "throw", "last resort")
 
 
 @dataclass(frozen=True, order=True)
 class Block:
-    """``kind`` is block or allow for a policy, unreachable or throw for a route, or rule.
+    """``kind`` is block, allow or pass for a policy, unreachable or throw for a route, or rule.
 
+    A pass keeps packets out of the tunnels of charon. An allow is for packets without a tunnel.
     A rule is one of routing, and ``table`` the one that it has looked up, without the routes whose
     prefix has the length ``suppress`` or less.
 
@@ -105,7 +107,12 @@ class Block:
 
     @property
     def priority(self) -> str:
-        return str(BLOCK_PRIORITY if self.kind == "block" else ALLOW_PRIORITY)
+        return str(PRIORITIES[self.kind])
+
+    @property
+    def action(self) -> str:
+        """What the kernel does where a policy matches."""
+        return "block" if self.kind == "block" else "allow"
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -114,7 +121,7 @@ class Block:
             return ("rule", "add", *self._rule)
         if self.kind in ROUTES:
             return ("route", "replace", *self._route)
-        action = ("priority", self.priority, "action", self.kind)
+        action = ("priority", self.priority, "action", self.action)
         return ("xfrm", "policy", "update", *self.selector, *_MARK, *action)
 
     @property
@@ -128,7 +135,7 @@ class Block:
             return ("rule", "delete", *self._rule)
         if self.kind in ROUTES:
             return ("route", "delete", *self._route)
-        action = ("action", self.kind, "priority", self.priority)
+        action = ("action", self.action, "priority", self.priority)
         return ("xfrm", "policy", "deleteall", *self.selector, *action)
 
     @property
@@ -252,12 +259,15 @@ def _is_any_to_any(tunnel: Tunnel) -> bool:
 def _sorted(found: t.Iterable[Block]) -> tuple[Block, ...]:
     """Each once. What is allowed is not blocked as well: the kernel holds one of the two."""
     made = set(found)
-    exceptions = {_opposite(block) for block in made if block.kind in ("allow", "throw")}
+    exceptions = {replace(block, kind=kind) for block in made for kind in _weaker(block)}
     return tuple(sorted(made - exceptions))
 
 
-def _opposite(block: Block) -> Block:
-    return replace(block, kind={"allow": "block", "throw": "unreachable"}[block.kind])
+def _weaker(block: Block) -> tuple[str, ...]:
+    """The kinds in whose place this block stands."""
+    return {"pass": ("allow", "block"), "allow": ("block",), "throw": ("unreachable",)}.get(
+        block.kind, ()
+    )
 
 
 def _policies(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[Block]:
@@ -267,7 +277,7 @@ def _policies(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[Block]:
         return
     yield from _both_ways("block", tunnel.local, tunnel.remote, services)
     for network in on_this_side(rules, tunnel):
-        yield from _both_ways("allow", tunnel.local, network, services)
+        yield from _both_ways("pass", tunnel.local, network, services)
     for near, far in _admitted(rules, tunnel):
         yield from _both_ways("allow", near, far, services)
     if tunnel.local.prefixlen == 128 and services.protocol in (0, 58):
