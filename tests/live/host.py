@@ -273,7 +273,7 @@ for version in -4 -6; do
     ip $version rule flush protocol 116
     ip $version route flush table all proto 116
 done
-for priority in 4294967294 4294967295; do ip xfrm policy deleteall priority $priority; done
+for priority in 116 4294967294 4294967295; do ip xfrm policy deleteall priority $priority; done
 rm -rf /etc/tunnelwright
 find /etc/swanctl /etc/strongswan.d /etc/systemd/system -depth \
     '(' -name 'tunnelwright*' -o -name '.tunnelwright*' ')' -delete
