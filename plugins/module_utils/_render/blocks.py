@@ -17,9 +17,11 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, replace
+from ipaddress import ip_network
 
 from .._model.checks import IPNetwork
-from .._model.selector import ALL_PORTS
+from .._model.child import overlap
+from .._model.selector import ALL_PORTS, contains
 from .._model.traffic import is_internet
 from .nft_guard import guarded
 from .nft_match import NetworkRules, Services, Tunnel, on_this_side
@@ -311,6 +313,21 @@ def _routes(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[Block]:
         yield Block("throw", destination=str(network))
     for _near, far in _admitted(rules, tunnel):
         yield Block("throw", destination=str(far))
+    for peer in _reached_by_ike(rules, tunnel):
+        yield Block("throw", destination=str(peer))
+
+
+def _reached_by_ike(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[IPNetwork]:
+    """The address of the peer, where an unreachable route may stop the IKE packets of charon.
+
+    The remote network contains the peer. The local network may contain the address that charon
+    sends from, unless it is a part of the VPN network. The rules of nftables know IKE packets.
+    """
+    if tunnel.peer is None or (rules.own and contains(rules.own, tunnel.local)):
+        return
+    peer = ip_network(tunnel.peer)
+    if overlap(peer, tunnel.remote):
+        yield peer
 
 
 def _admitted(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[tuple[IPNetwork, IPNetwork]]:

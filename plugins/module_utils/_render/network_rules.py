@@ -75,6 +75,7 @@ def _selectors(children: t.Iterable[_Child]) -> tuple[Tunnel, ...]:
             local.network,
             remote.network,
             services=Services(local.service, remote.service),
+            peer=connection.peer_address,
         )
         for connection, child in children
         if child.mode == "tunnel"

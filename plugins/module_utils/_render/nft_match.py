@@ -83,7 +83,8 @@ def _ports(ports: tuple[int, int]) -> str:
 class Tunnel:
     """One pair of traffic selectors in tunnel mode; ``label`` is ``<phase 1>/<phase 2>``.
 
-    ``beside`` is what else lies on the local side.
+    ``beside`` is what else lies on the local side. ``peer`` is the address of the peer, as far as
+    it is known.
     """
 
     label: str
@@ -91,6 +92,7 @@ class Tunnel:
     remote: IPNetwork
     beside: tuple[IPNetwork, ...] = ()
     services: Services = ANY_SERVICES
+    peer: IPAddress | None = None
 
     @functools.cached_property
     def selectors(self) -> tuple[str, str]:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.rule import VpnRule
@@ -100,7 +100,8 @@ def test_tunnels(power: t.Any, phase1: t.Any, phase2: t.Any, there: bool) -> Non
     """One that is switched off carries nothing, and is guarded all the same."""
     made = gateway(network(**power), connection(child(**phase2), **phase1))
     rules = network_rules(made, "lan", userspace=False)
-    pair = nft.Tunnel("site-b/net", ip_network("10.1.0.0/24"), ip_network("10.2.0.0/24"))
+    near, far = ip_network("10.1.0.0/24"), ip_network("10.2.0.0/24")
+    pair = nft.Tunnel("site-b/net", near, far, peer=ip_address("192.0.2.2"))
     assert rules.tunnels == ((pair,) if there else ())
     assert guarded(rules) == (pair,)
     assert not rules.hosts
