@@ -183,7 +183,8 @@ options:
         peer can pass for it in this way. Set it wherever several peers may connect from one
         address, or from any. With V(%any) in O(remote_gateway) beside another phase 1 with
         a key it is required.
-      - One identity, no pattern.
+      - One identity, no pattern. C(docs/identities.md) has the form of each kind, and of
+        distinguished names as OpenSSL prints them.
       - With O(authentication=pubkey) it must be in the certificate. Left out, the subject of the
         certificate.
     type: str

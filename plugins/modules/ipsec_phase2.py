@@ -82,6 +82,20 @@ options:
     description:
       - Networks on the side of the peer, in the same form (C(remote_ts)). The peer must have the
         same two lists the other way round. Required with O(mode=tunnel).
+      - A remote network may contain networks of this side, as V(0.0.0.0/0) does. The local network
+        stays reachable with O(tunnelwright.ipsec.ipsec_settings#module:exclude_my_network). The
+        networks of other interfaces, the peer, and the connections of the gateway itself keep
+        their routes if the remote network is a large one (a prefix of V(16) or less, V(48) or less
+        for IPv6).
+      - Refused are a network that is in O(local_network) as well, everything to everything, and a
+        network that contains the local network while
+        O(tunnelwright.ipsec.ipsec_settings#module:exclude_my_network=false). For networks that are
+        the same on both sides, a M(tunnelwright.ipsec.vpn_rule) with C(action=translate) gives the
+        hosts of this side other addresses.
+      - Networks that would take the SSH connection of the running task are an error, unless
+        M(tunnelwright.ipsec.ipsec_checkpoint) was started. Check mode warns of them.
+      - An unmanaged connection of the IKE daemon that carries the same networks is named in a
+        warning.
     type: list
     elements: str
   protocol:

@@ -67,7 +67,10 @@ options:
       - Traffic within the local network, its router address included, bypasses IPsec (a C(pass)
         shunt in strongSwan).
       - Needed where a remote network of a phase 2 covers the local one, V(10.0.0.0/8) over
-        V(10.1.0.0/24) for example. Without it the gateway would lose its own hosts.
+        V(10.1.0.0/24) for example. Without it the gateway would lose its own hosts, so that such a
+        remote network is refused while this is V(false).
+      - A remote network within the local one is refused while this is V(true), because no packet
+        would be sent to it.
     type: bool
     default: true
   cisco_extensions:

@@ -84,6 +84,9 @@ options:
         V(fd00:1::/64). Required with O(ip_address_type=static).
       - A network has one range. For IPv4 and IPv6 make two networks, the second one attached to the
         interface of the first. One phase 2 may still carry both.
+      - A range is refused if it overlaps the network of another interface or of another managed
+        network. It is refused too if it contains the address of a peer, of the controller, or of
+        the router of the default route, because the host would lose the way to that address.
     type: str
   interface_network:
     description:

@@ -97,6 +97,9 @@ options:
     description:
       - The same for where the traffic goes. Required with an incoming translation, where it is the
         address in the tunnel, and with O(action=route).
+      - With O(action=route), networks that contain a peer or the controller are refused if the
+        route would lead elsewhere than the present one. So is V(0.0.0.0/0) or V(::/0) if it would
+        take the place of the default route. A route to the address of a peer alone is accepted.
     type: list
     elements: str
   source_ports:

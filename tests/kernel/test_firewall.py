@@ -130,15 +130,26 @@ def test_nothing_leaves_in_clear(pair: Pair, before: list[str]) -> None:
             end.machine.sh("systemctl stop strongswan; sleep 1; systemctl start strongswan")
         pair.both(hush)
     assert wire == []
-    # It would have been heard.
-    with pair.wire(CLEAR) as wire:
-        pair.a.terminate()
-        pair.a.machine.sh("systemctl stop strongswan; ip xfrm policy flush")
-        pair.a.machine.sh("nft flush chain inet tunnelwright-lan no_leak_forward")
-        pair.a.machine.sh(f"ip netns exec lan ping -q -c 2 -W 1 {pair.b.host()} || true")
-        pair.a.machine.sh("systemctl start strongswan")
-    assert wire
-    pair.a.machine.sh("systemctl restart tunnelwright-lan")
+    send = f"ip netns exec lan ping -q -c 2 -W 1 {pair.b.host()} || true"
+    pair.a.terminate()
+    pair.a.machine.sh("systemctl stop strongswan")
+    try:
+        # The policies of the kernel hold without any rule, and the rules without any policy.
+        for flush, load in (
+            ("nft flush table inet tunnelwright-lan", "systemctl restart tunnelwright-lan.guard"),
+            ("ip xfrm policy flush", "true"),
+        ):
+            with pair.wire(CLEAR) as wire:
+                pair.a.machine.sh(f"{flush}; {send}")
+            assert wire == [], flush
+            pair.a.machine.sh(load)
+        # Without both, packets would have been heard.
+        pair.a.machine.sh("ip xfrm policy flush; nft flush table inet tunnelwright-lan")
+        with pair.wire(CLEAR) as wire:
+            pair.a.machine.sh(send)
+        assert wire
+    finally:
+        pair.a.machine.sh("systemctl start strongswan; systemctl restart tunnelwright-lan.guard")
 
 
 def test_the_firewall_is_as_it_was(pair: Pair, before: list[str]) -> None:

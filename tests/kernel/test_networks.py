@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 import pytest
@@ -32,6 +33,7 @@ table inet host {
 }
 """
 CHAINS = ["inet host input", "inet host forward"]
+GUARD = {"no_cleartext_in", "no_leak_forward", "no_leak_postrouting"}
 
 
 def link(end: End, device: str) -> dict[str, t.Any]:
@@ -182,8 +184,8 @@ def test_rules_beside_a_firewall(pair: Pair, name: str) -> None:
 @proves(
     "vpn_network.state",
     "stopped",
-    "the unit is stopped, and disabled",
-    "nothing, after a reboot too",
+    "the unit is stopped, and disabled; the unit of the guard runs",
+    "no interface, and the guard alone, after a reboot too",
 )
 @proves("vpn_network.state", "present", "as it was", "stopped stays stopped, started stays started")
 @proves("vpn_network.state", "absent", "nothing", "no file, table, interface or unit")
@@ -194,19 +196,32 @@ def test_power_states(pair: Pair, spare: str, name: str) -> None:
     own = {"name": spare, "ip_address": "10.77.0.1", "network_address": "10.77.0.0/24"}
 
     def exists() -> tuple[bool, bool]:
+        """The interface, and the table."""
         tables = end.machine.sh("nft list tables")
         return bool(link(end, "vpn-spare")), "tunnelwright-spare" in tables
 
+    def is_off() -> bool:
+        """No interface, and of the rules and units those of the guard alone, which stay."""
+        chains = end.machine.sh("nft list table inet tunnelwright-spare")
+        found = set(re.findall(r"chain (\w+)", chains))
+        units = end.machine.sh(
+            "for unit in tunnelwright-spare tunnelwright-spare.guard; do "
+            "systemctl is-enabled $unit || true; systemctl is-active $unit || true; done"
+        )
+        told = ["disabled", "inactive", "enabled", "active"]
+        return exists() == (False, True) and found <= GUARD and units.split() == told
+
     end.network(**own)
     assert exists() == (True, True)
-    for state, there in (("present", True), ("stopped", False), ("present", False)):
+    for state, off in (("present", False), ("stopped", True), ("present", True)):
         end.network(**own, state=state)
-        assert exists() == (there, there)
+        assert is_off() is off
     end.machine.restart()
-    assert exists() == (False, False)
+    assert is_off()
     assert link(end, "vpn-lan")
     end.network(**own, state="started")
     assert exists() == (True, True)
+    assert not is_off()
     inside = {"name": "inside", "network": spare, "remote_gateway": "192.0.2.1", "psk": "x" * 20}
     end.machine.apply("ipsec_phase1", inside)
     refused = end.machine.run("vpn_network", {"name": spare, "state": "absent"})

@@ -31,7 +31,9 @@ def test_a_port_of_one_side(pair: Pair, ports: str) -> None:
     pair.a.initiate()
     for end in pair.ends:
         child = end.child()
-        assert {*child["local-ts"], *child["remote-ts"]} == {pair.a.lan4, service}
+        # charon lists a protocol by its number.
+        listed = {pair.a.lan4, f"{pair.b.lan4}[6/{ports}]"}
+        assert {*child["local-ts"], *child["remote-ts"]} == listed
         end.machine.sh(f"ip route replace {end.other.lan4} via {end.other.address}")
     try:
         for port, inside in ((8080, True), (8090, False)):

@@ -4,7 +4,8 @@
 
 """Whole gateways, one of each release, with a peer each: modules run, SAs come up, packets flow.
 
-``SEQUENCES`` is how many sequences of random calls are run, ``SEED`` that of the first.
+``SEQUENCES`` is how many sequences of random calls are run, ``SEED`` that of the first. With
+``LIVE=all`` each change is tried in each way of applying it, else each in some of them.
 ``LIVE_TESTBED`` names the containers, ``LIVE_TOPOLOGY`` another topology file. With ``LIVE_KEEP``
 set they stay, for a look or for the next run.
 """
@@ -24,8 +25,9 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 
 TESTBED = os.environ.get("LIVE_TESTBED", "live")
 TOPOLOGY = Path(os.environ.get("LIVE_TOPOLOGY", HERE / "testbed.toml"))
-SEQUENCES = int(os.environ.get("SEQUENCES", "300"))
+SEQUENCES = int(os.environ.get("SEQUENCES", "100"))
 SEED = int(os.environ.get("SEED", "1"))
+ALL = os.environ.get("LIVE") == "all"
 DEVICES = {"a": "5.9.8", "b": "6.0.1"}
 
 

@@ -27,7 +27,7 @@ from typing import Any
 # Requests that do nothing but look.
 READING = (
     *("version", "stats", "get-algorithms", "get-conns", "get-shared", "get-keys"),
-    *("list-conns", "list-sas", "list-policies"),
+    *("list-conns", "list-sas", "list-policies", "list-certs", "list-authorities"),
 )
 # So do these programs. What unshare runs is done in a network namespace that ends with it.
 _LOOKING = re.compile(

@@ -77,6 +77,8 @@ class Host:
 
     def __init__(self, name: str, reach: tuple[str, ...], ipv4: str, ipv6: str) -> None:
         self.name, self.reach, self.ipv4, self.ipv6 = name, reach, ipv4, ipv6
+        # Of the driver, as a shell takes it.
+        self.environment = ""
         self._driver: subprocess.Popen[str] | None = None
 
     def deliver(self) -> None:
@@ -104,7 +106,10 @@ class Host:
         """A new driver, which the next request goes to."""
         self.close()
         self._driver = subprocess.Popen(
-            [*self.reach, f"PYTHONPATH={LIBRARY} exec python3 {LIBRARY}/driver.py"],
+            [
+                *self.reach,
+                f"{self.environment} PYTHONPATH={LIBRARY} exec python3 {LIBRARY}/driver.py",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,15 +1,15 @@
 # Certificates for `authentication: pubkey`, in the directory where this is run: a CA, the same one
-# renewed, the peer, and two of the device, the second of which follows the first.
+# renewed, the peer, and two of the device, the second of which follows the first. None expires soon.
 
 make_ca() {
-    openssl req -x509 -key ca.key -days 2 -subj '/CN=Test CA' -out "$1"
+    openssl req -x509 -key ca.key -days 800 -subj '/CN=Test CA' -out "$1"
 }
 
 make() {
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -subj "/CN=$2" \
         -keyout "$1.key" -out request
     echo "subjectAltName = DNS:$2" >extensions
-    openssl x509 -req -days 1 -in request -CA ca.pem -CAkey ca.key -extfile extensions \
+    openssl x509 -req -days 400 -in request -CA ca.pem -CAkey ca.key -extfile extensions \
         -out "$1.pem"
     rm request extensions
 }

@@ -37,13 +37,13 @@ MORE_PKI = f"""
 cd {PKI}
 exec 2>&1
 openssl ecparam -name prime256v1 -genkey -noout -out admin-ca.key
-openssl req -x509 -key admin-ca.key -days 2 -subj '/CN=Admin CA' -out admin-ca.pem
+openssl req -x509 -key admin-ca.key -days 800 -subj '/CN=Admin CA' -out admin-ca.pem
 for issuer in ca admin-ca; do
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -subj /CN=friend.example \\
         -keyout by-$issuer.key -out request
     echo subjectAltName = DNS:friend.example >extensions
-    openssl x509 -req -days 1 -in request -CA $issuer.pem -CAkey $issuer.key -extfile extensions \\
-        -out by-$issuer.pem
+    openssl x509 -req -days 400 -in request -CA $issuer.pem -CAkey $issuer.key \\
+        -extfile extensions -out by-$issuer.pem
 done
 rm request extensions
 """

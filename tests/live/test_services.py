@@ -25,15 +25,14 @@ SELECTORS = (
 
 
 @pytest.fixture(name="rig", params=RELEASES)
-def _rig(request: pytest.FixtureRequest, rigs: dict[str, Rig]) -> t.Iterator[Rig]:
+def _rig(request: pytest.FixtureRequest, rigs: dict[str, Rig]) -> Rig:
     rig = rigs[request.param]
     rig.device.wipe()
     rig.device.apply("vpn_network", rig.network())
     six = {"name": "lan6", "ip_address": "fd00:1::1", "network_address": "fd00:1::/64"}
     rig.device.apply("vpn_network", six)
     rig.device.apply("ipsec_phase1", rig.phase1())
-    yield rig
-    rig.device.wipe()
+    return rig
 
 
 def phase2(host: Host) -> dict[str, t.Any]:

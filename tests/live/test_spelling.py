@@ -2,13 +2,17 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An identity that is written in another way, on gateways whose tunnels are up."""
+"""An identity that is written in another way, on gateways whose tunnels are up.
+
+Each is tried on each release with one connection behaviour; ``LIVE=all`` tries it with each.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 
 RELEASES = ("5.9.8", "6.0.1")
@@ -26,12 +30,23 @@ SAME = [
     ("@#0A0B", "@#0a:0b"),
     ("keyid:ab", "@#6162"),
 ]
+BEHAVIORS = ("start", "on_demand", "responder_only")
 # Another one on the wire, which charon takes for the same.
 OTHER = [
     ("GW.example.org", "gw.example.org"),
     ("A@example.org", "a@example.org"),
     ("C=DE, O=x, CN=GW", "C=DE, O=x, CN=gw"),
 ]
+
+
+def cases(identities: list[tuple[str, str]], behaviors: tuple[str, ...]) -> list[t.Any]:
+    """Each with another behaviour than the one before it, and than on the other release."""
+    return [
+        pytest.param(release, behavior, *pair, id=f"{release}-{behavior}-{pair[0]}-{pair[1]}")
+        for first, release in enumerate(RELEASES)
+        for number, pair in enumerate(identities)
+        for behavior in (behaviors if ALL else [behaviors[(first + number) % len(behaviors)]])
+    ]
 
 
 @pytest.fixture(name="rig", scope="module", params=RELEASES)
@@ -59,8 +74,9 @@ def seen(rig: Rig) -> str:
     return str(sa["remote-id"])
 
 
-@pytest.mark.parametrize("behavior", ["start", "on_demand", "responder_only"])
-@pytest.mark.parametrize(("before", "after"), SAME)
+@pytest.mark.parametrize(
+    ("rig", "behavior", "before", "after"), cases(SAME, BEHAVIORS), indirect=["rig"]
+)
 def test_what_is_the_same_disturbs_nothing(
     rig: Rig, behavior: str, before: str, after: str
 ) -> None:
@@ -77,8 +93,9 @@ def test_what_is_the_same_disturbs_nothing(
         rig.device.apply("ipsec_phase1", {**rig.phase1(), "state": "absent"})
 
 
-@pytest.mark.parametrize("behavior", ["start", "on_demand"])
-@pytest.mark.parametrize(("before", "after"), OTHER)
+@pytest.mark.parametrize(
+    ("rig", "behavior", "before", "after"), cases(OTHER, BEHAVIORS[:2]), indirect=["rig"]
+)
 def test_what_is_another_one_is_sent(rig: Rig, behavior: str, before: str, after: str) -> None:
     try:
         start(rig, behavior, before)

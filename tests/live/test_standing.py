@@ -6,6 +6,9 @@
 
 The peer is set up by hand. At one of its addresses it takes one pair of networks for each Child SA,
 as gateways of many other makes do.
+
+Each change there and back is tried on each release, with one way of applying it; ``LIVE=all`` tries
+it with each way.
 """
 
 from __future__ import annotations
@@ -13,8 +16,10 @@ from __future__ import annotations
 import json
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Options, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 
@@ -29,14 +34,23 @@ AES128 = [{"algorithm": "aes", "key_length": 128, "hash": "sha256", "dh_group": 
 @pytest.fixture(name="rig", params=RELEASES)
 def _rig(request: pytest.FixtureRequest, rigs: dict[str, Rig]) -> t.Iterator[Rig]:
     rig = rigs[request.param]
-    rig.device.wipe()
-    rig.device.apply("vpn_network", rig.network())
+    begin(rig)
     yield rig
     for name in rig.peer.vici("get-conns")["conns"]:
         if name.startswith("narrow"):
             rig.peer.vici("unload-conn", {"name": name})
     rig.device.sh("ip address flush dev lo scope global")
+
+
+def begin(rig: Rig) -> None:
     rig.device.wipe()
+    rig.device.apply("vpn_network", rig.network())
+
+
+def on_all(rigs: dict[str, Rig], test: t.Callable[[Rig], None]) -> None:
+    """For a test that waits most of the time."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(test, rigs.values()))
 
 
 def narrow(rig: Rig, *networks: str, local: str = "10.1.0.0/24", **options: t.Any) -> str:
@@ -198,17 +212,25 @@ class TestNarrowed:
         assert [item["remote_network"] for item in seen(host)[1]["missing"]] == [V4[1]]
 
 
-PHASE1_CHANGES: tuple[Options, ...] = (
-    {"dpd_delay": 20},
-    {"encryption": AES128},
-    {"force_udp_encapsulation": True},
+CHANGES: tuple[tuple[str, Options], ...] = (
+    ("ipsec_phase1", {"dpd_delay": 20}),
+    ("ipsec_phase1", {"encryption": AES128}),
+    ("ipsec_phase1", {"force_udp_encapsulation": True}),
+    ("ipsec_phase2", {"remote_network": ["10.2.0.0/25"]}),
+    ("ipsec_phase2", {"remote_network": ["10.2.0.0/24", "10.7.0.0/24"]}),
+    ("ipsec_phase2", {"lifetime": 2}),
+    ("ipsec_phase2", {"encryption": AES128}),
 )
-PHASE2_CHANGES: tuple[Options, ...] = (
-    {"remote_network": ["10.2.0.0/25"]},
-    {"remote_network": ["10.2.0.0/24", "10.7.0.0/24"]},
-    {"lifetime": 2},
-    {"encryption": AES128},
-)
+
+
+WAYS = (*((behavior, "defer") for behavior in BEHAVIORS), ("responder_only", "graceful"))
+THERE_AND_BACK = [
+    pytest.param(release, module, change, *way, id=f"{release}-{module}-{change}-{'-'.join(way)}")
+    for first, release in enumerate(RELEASES)
+    for number, (module, change) in enumerate(CHANGES)
+    # Each way with another change, and each change with another way on the other release.
+    for way in (WAYS if ALL else WAYS[(2 * first + number) % len(WAYS) :][:1])
+]
 
 
 def bring_up(host: Host, behavior: str) -> None:
@@ -218,15 +240,20 @@ def bring_up(host: Host, behavior: str) -> None:
     assert states(host) == ("up", "up")
 
 
+def rekey(host: Host, message: Options) -> None:
+    """charon keeps what it has replaced for some seconds."""
+    host.vici("rekey", message)
+    time.sleep(8)
+
+
 class TestOutdated:
     @pytest.mark.parametrize(
-        ("behavior", "apply"),
-        [*((item, "defer") for item in BEHAVIORS), ("responder_only", "graceful")],
+        ("rig", "module", "change", "behavior", "apply"), THERE_AND_BACK, indirect=["rig"]
     )
-    @pytest.mark.parametrize("change", [*PHASE1_CHANGES, *PHASE2_CHANGES], ids=str)
-    def test_there_and_back(self, rig: Rig, change: Options, behavior: str, apply: str) -> None:
+    def test_there_and_back(
+        self, rig: Rig, module: str, change: Options, behavior: str, apply: str
+    ) -> None:
         host = rig.device
-        module = "ipsec_phase1" if change in PHASE1_CHANGES else "ipsec_phase2"
         first = (
             rig.phase1(connection_behavior=behavior) if module == "ipsec_phase1" else rig.phase2()
         )
@@ -247,34 +274,42 @@ class TestOutdated:
         assert not connect(host).failed
 
     @pytest.mark.parametrize("version", ["ikev2", "ikev1"])
-    def test_through_rekeying_until_it_is_established_anew(self, rig: Rig, version: str) -> None:
-        host = rig.device
-        options = rig.phase1(connection_behavior="on_demand", key_exchange=version)
-        host.apply("ipsec_phase1", options)
-        host.apply("ipsec_phase2", rig.phase2())
-        bring_up(host, "on_demand")
-        host.apply("ipsec_phase1", {**options, "dpd_delay": 20, "apply": "defer"})
-        for message in ({"child": "net"}, {"ike": "site-b"}, {"ike": "site-b", "reauth": "yes"}):
-            host.vici("rekey", message)
-            # charon keeps what it has replaced for some seconds.
-            time.sleep(8)
-            assert states(host) == ("outdated", "outdated"), message
-        run = connect(host, state="reconnected")
-        assert not run.failed, run.result
-        assert states(host) == ("up", "up")
+    def test_through_rekeying_until_it_is_established_anew(
+        self, rigs: dict[str, Rig], version: str
+    ) -> None:
+        def check(rig: Rig) -> None:
+            begin(rig)
+            host = rig.device
+            options = rig.phase1(connection_behavior="on_demand", key_exchange=version)
+            host.apply("ipsec_phase1", options)
+            host.apply("ipsec_phase2", rig.phase2())
+            bring_up(host, "on_demand")
+            host.apply("ipsec_phase1", {**options, "dpd_delay": 20, "apply": "defer"})
+            renewal = {"ike": "site-b"}
+            for message in ({"child": "net"}, renewal, {**renewal, "reauth": "yes"}):
+                rekey(host, message)
+                assert states(host) == ("outdated", "outdated"), (rig.release, message)
+            run = connect(host, state="reconnected")
+            assert not run.failed, run.result
+            assert states(host) == ("up", "up")
 
-    def test_of_a_phase_2_through_rekeying(self, rig: Rig) -> None:
-        host = rig.device
-        tunnel(rig, {}, connection_behavior="on_demand")
-        bring_up(host, "on_demand")
-        host.apply("ipsec_phase2", rig.phase2(lifetime=2, apply="defer"))
-        for message in ({"child": "net"}, {"ike": "site-b"}, {"child": "net"}):
-            host.vici("rekey", message)
-            time.sleep(8)
-            assert states(host) == ("outdated", "outdated"), message
-        host.vici("terminate", {"child": "net"})
-        host.vici("initiate", {"ike": "site-b", "child": "net", "timeout": "5000"})
-        assert states(host) == ("up", "up")
+        on_all(rigs, check)
+
+    def test_of_a_phase_2_through_rekeying(self, rigs: dict[str, Rig]) -> None:
+        def check(rig: Rig) -> None:
+            begin(rig)
+            host = rig.device
+            tunnel(rig, {}, connection_behavior="on_demand")
+            bring_up(host, "on_demand")
+            host.apply("ipsec_phase2", rig.phase2(lifetime=2, apply="defer"))
+            for message in ({"child": "net"}, {"ike": "site-b"}, {"child": "net"}):
+                rekey(host, message)
+                assert states(host) == ("outdated", "outdated"), (rig.release, message)
+            host.vici("terminate", {"child": "net"})
+            host.vici("initiate", {"ike": "site-b", "child": "net", "timeout": "5000"})
+            assert states(host) == ("up", "up")
+
+        on_all(rigs, check)
 
     def test_a_restart_after_a_dead_peer_keeps_old_values(self, rig: Rig) -> None:
         host = rig.device

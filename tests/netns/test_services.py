@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 import pytest
@@ -121,3 +122,20 @@ def test_a_translation(site: Site, gateway: Start) -> None:
     gateway(tunnels=(outside,), vpn_rules=(show,))
     assert ask(site.far, FAR, site.host, "10.101.0.9", 9, at=(HOST, 99)) == FAR
     assert blocked(site.far, FAR, site.host, "10.101.0.9", 99, at=(HOST, 99))
+
+
+@pytest.mark.parametrize("userspace", [True, False])
+def test_a_port_of_everything_is_set_up_more_than_once(
+    site: Site, gateway: Start, userspace: bool
+) -> None:
+    """The kernel lists a routing rule for any destination without one."""
+    everything = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+    made = tuple(
+        nft.Tunnel(f"a/{item.version}", item, item, services=THEIRS) for item in everything
+    )
+    installed = gateway(tunnels=made, userspace=userspace)
+    listed = "ip rule list; ip -6 rule list"
+    before = site.gateway.sh(listed)
+    assert "lookup main suppress_prefixlength 0" in before
+    assert installed("rules") == ""
+    assert site.gateway.sh(listed) == before

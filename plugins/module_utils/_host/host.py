@@ -15,6 +15,7 @@ import typing as t
 from .._errors import HostError
 from .blocks import Blocks
 from .command import Run, patience, with_packages
+from .controller import Controller, controller
 from .daemon import DAEMON_UNIT, speaks_ikev1
 from .files import Files
 from .journal import Journal
@@ -27,6 +28,7 @@ from .systemd import Systemd
 from .vici import Vici
 from .vici_log import ViciLog
 from .vici_socket import Silent
+from .ways import Ways
 
 # How long a daemon that broke off is waited for, in seconds.
 RECOVERY_TIME = 15.0
@@ -45,6 +47,7 @@ class Host:
         self.files = Files()
         self.nft = Nft(self.run)
         self.link = Link(self.run)
+        self.ways = Ways(self.run)
         self.blocks = Blocks(self.run)
         self.systemd = Systemd(self.run)
         self._exit = contextlib.ExitStack()
@@ -125,6 +128,10 @@ class Host:
             yield
         finally:
             self._held = None
+
+    def controller(self) -> Controller | None:
+        """Return the SSH connection by which this run came; None where it came otherwise."""
+        return controller()
 
     def speaks_ikev1(self) -> bool:
         """Whether IKEv1 is built into the daemon that runs; True where that can't be told."""

@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._errors import ModelError
-from .child import ChildSa
+from .child import ChildSa, overlap
 from .connection import IkeConnection
 from .keys import intrusion
 from .network import VpnNetwork
@@ -62,6 +62,7 @@ class Gateway:
             _check_devices(network, other)
             _check_tags(network, other)
             _check_dataplanes(network, other)
+            _check_addresses(network, other)
         self._check_guests(network.name, network)
         self._check_start(network)
         known = self.networks.get(network.name)
@@ -237,6 +238,21 @@ def _check_devices(network: VpnNetwork, other: VpnNetwork) -> None:
             network.device,
             f"is the interface of network {other.name} already",
             "another name",
+            f"network {network.name}",
+        )
+
+
+def _check_addresses(network: VpnNetwork, other: VpnNetwork) -> None:
+    """One address leads to one interface."""
+    if not (network.started and other.started) or network.device == other.device:
+        return
+    mine, theirs = network.on_link, other.on_link
+    if mine and theirs and overlap(mine, theirs):
+        raise ModelError(
+            "network_address",
+            str(mine),
+            f"overlaps {theirs} of network {other.name}, which is on {other.device}",
+            "addresses that no other network of this host has",
             f"network {network.name}",
         )
 

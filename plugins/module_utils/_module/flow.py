@@ -33,6 +33,7 @@ from .._host.trial import end_trials, try_out
 from .._plan.authorities import told
 from .._plan.exchange import GRACEFUL
 from .._plan.observed import Unfinished
+from .._plan.overlaps import overlaps
 from .._plan.ownership import exposed
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
@@ -43,6 +44,7 @@ from .cleartext import leaving
 from .edit import Edit, Params, View
 from .foreign import check_configuration
 from .given import check_numbers, check_texts, explained, secrets_in
+from .own_connection import check_own_connection
 from .resource import Resource
 from .spec import (
     IPSEC_CHECKPOINT,
@@ -59,7 +61,7 @@ def run(resource: Resource) -> None:
     module, params = _begun(resource.spec, resource.key)
     try:
         with Host(execute) as host, _at_work(host, module, resource.key) as waited:
-            edit, plan, in_order, warnings = _run(resource, host, params)
+            edit, plan, in_order, warnings = _run(resource, host, params, check=module.check_mode)
             notes = [] if module.check_mode else apply(host, plan, in_order)
     except ModelError as error:
         module.fail_json(msg=str(error.within(resource.key)))
@@ -231,7 +233,7 @@ def _look(spec: Spec, key: str, look: t.Callable[..., tuple[dict[str, t.Any], li
 
 
 def _run(
-    resource: Resource, host: Host, params: Params
+    resource: Resource, host: Host, params: Params, *, check: bool
 ) -> tuple[Edit, Plan, Unfinished, list[str]]:
     """Everything up to the plan; nothing is changed yet."""
     current = read_gateway(host.files)
@@ -250,9 +252,11 @@ def _run(
     plan = make_plan(before, after, observed, scope, params.get("apply", GRACEFUL))
     warnings += [*notes, *disclosed(plan.replaced)]
     warnings += open_connections(after, observed.daemon, scope.swanctl)
+    warnings += overlaps(after, observed.daemon, scope.swanctl)
     warnings += told(observed.daemon.remembered)
     warnings += bad_certificates(after, scope.swanctl, time.time())
     foreign.allow(plan)
+    warnings += check_own_connection(host, before, after, check=check)
     end_trials(host, observed.daemon)
     try_out(host, plan)
     in_order = settled(before, after, scope, left)

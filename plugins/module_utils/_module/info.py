@@ -33,6 +33,7 @@ from .._plan.connect import Tunnel
 from .._plan.drift import drift_of_files, drift_of_host
 from .._plan.in_force import NOTHING, InForce, is_key
 from .._plan.observed import DaemonState, NetworkState, Observed
+from .._plan.overlaps import overlaps
 from .._plan.ownership import exposed
 from .._plan.plan import Difference
 from .._plan.planner import Scope
@@ -130,6 +131,7 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
     warnings += disclosed(seen.observed.files.values())
     paths = {item.file.path for item in files}
     warnings += open_connections(seen.wanted, seen.daemon, paths)
+    warnings += overlaps(seen.wanted, seen.daemon, paths)
     warnings += told(seen.daemon.remembered)
     warnings += bad_certificates(seen.wanted, paths, seen.now)
     try:

@@ -23,6 +23,7 @@ from .edit import Edit, Params, View
 from .keys import check_start
 from .policy import check_child
 from .spec import VPN_NETWORK, Spec
+from .surroundings import check_network
 
 # A task without any of them is no definition: it changes what it names of a network that exists.
 _DEFINING = frozenset({"ip_address_type", "ip_address", "network_address"})
@@ -63,6 +64,7 @@ class NetworkResource:
                     check_child(host, child, userspace=view.userspace)
         try:
             _check_interfaces(host, network)
+            check_network(host, network, view)
             return _check_firewall(host, network) + _ways_out(host, network, view)
         except ModelError as error:
             raise error.within(subject) from None

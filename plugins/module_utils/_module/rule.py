@@ -20,6 +20,7 @@ from .._render.network_rules import network_rules
 from .._render.nft_rules import translations
 from .edit import Edit, Params, View
 from .spec import VPN_RULE, Spec
+from .surroundings import check_route
 
 
 class RuleResource:
@@ -44,6 +45,7 @@ class RuleResource:
         if rule.action == "route" and gateway.networks[network].started:
             _check_interface(host, rule, gateway)
             _check_router(host, rule, gateway)
+            check_route(host, rule, view)
         if rule.action == "translate" and not _translates(gateway, rule, view):
             return [
                 f"{subject_of(rule.name, network)}: no tunnel of the network carries what it "

@@ -84,6 +84,15 @@ class Selectors:
         """Whether the addresses of a side are those of a gateway, which no option names."""
         return any(map(_is_dynamic, self.local)), any(map(_is_dynamic, self.remote))
 
+    def meets(self, other: Selectors) -> bool:
+        """Whether both carry some packet; the addresses of gateways are not compared."""
+        none = (False, False)
+        mine, theirs = (
+            [box for pair in side.pairs if not _names_gateway(pair) for box in [_box(pair, none)]]
+            for side in (self, other)
+        )
+        return any(_common(box, met) for box in mine for met in theirs)
+
     def covers(self, local: str, remote: str) -> bool:
         """Whether packets between two addresses are in it; an empty text stands for any."""
         packet = Selectors((local or DYNAMIC,), (remote or DYNAMIC,))
@@ -204,6 +213,10 @@ def _box(pair: Pair, any_address: tuple[bool, ...]) -> _Box | None:
         for side, anything in zip((local, remote), any_address)
     ]
     return (*ends[0], *ends[1])
+
+
+def _names_gateway(pair: Pair) -> bool:
+    return _is_dynamic(pair.local) or _is_dynamic(pair.remote)
 
 
 def _is_dynamic(text: str) -> bool:

@@ -47,13 +47,14 @@ RULE_PRIORITIES = {
     (CHARON_TABLE, False, False, False): 211,
     (TABLE, False, False, False): 212,
     (MAIN, True, True, True): 213,
+    (MAIN, True, True, False): 213,
     (CHARON_TABLE, True, True, False): 214,
     (MAIN, False, True, False): 215,
     (TABLE, False, True, False): 231,
 }
 
 # A remote network of this prefix length or less is likely to contain networks of other interfaces.
-_LARGE = {4: 16, 6: 48}
+LARGE = {4: 16, 6: 48}
 
 # The greatest metric that there is.
 LAST_METRIC = 4294967295
@@ -211,8 +212,10 @@ def _ways(rules: NetworkRules) -> list[Block]:
         if is_internet(remote) and not _is_any_to_any(tunnel):
             found.append(_rule(everybody, "", CHARON_TABLE, suppress=0))
             found.append(_rule(everybody, "", MAIN))
-        elif remote.prefixlen <= _LARGE[remote.version]:
-            found.append(_rule(everybody, remote, MAIN, suppress=remote.prefixlen))
+        elif remote.prefixlen <= LARGE[remote.version]:
+            # The kernel lists no destination that is everything.
+            to = remote if remote.prefixlen else ""
+            found.append(_rule(everybody, to, MAIN, suppress=remote.prefixlen))
     if found:
         near = (local for local in _locals(rules) if not is_internet(local))
         found += [_rule(local, "", CHARON_TABLE) for local in near]

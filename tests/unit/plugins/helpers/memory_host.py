@@ -21,6 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.controller import Controller
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.daemon import DAEMON_UNIT
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import Files
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.journal import Journal
@@ -36,6 +37,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_mess
     PolicyState,
     encode,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.ways import Way
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.checks import IPNetwork
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import loadable
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import File
@@ -145,6 +147,9 @@ class MemoryHost:
         self._vici = MemoryVici(self)
         self.link = MemoryLink(self)
         self.blocks = MemoryBlocks(self)
+        self.ways = MemoryWays(self)
+        # The SSH connection by which the run came.
+        self.controlled: Controller | None = None
         self.nft = MemoryNft()
         self.systemd = MemorySystemd(self)
         self.journal = Journal(str(root / "unfinished"))
@@ -199,6 +204,9 @@ class MemoryHost:
 
     def alive(self) -> None:
         pass
+
+    def controller(self) -> Controller | None:
+        return self.controlled
 
     def speaks_ikev1(self) -> bool:
         return self.vici.ikev1
@@ -683,6 +691,25 @@ class MemoryLink:
 
     def way_out(self, network: IPNetwork) -> str:
         return self.default_route if network.version == 4 else ""
+
+
+class MemoryWays:
+    """The networks of the interfaces, and the routes to them and to ``others``."""
+
+    def __init__(self, host: MemoryHost) -> None:
+        self._host = host
+        self.others: list[Way] = []
+
+    def connected(self) -> tuple[tuple[str, IPNetwork], ...]:
+        return tuple(
+            (device, ipaddress.ip_network(address, strict=False))
+            for device, state in self._host.link.devices.items()
+            for address in state.addresses
+        )
+
+    def main(self, version: int) -> tuple[Way, ...]:
+        near = [Way(network, device) for device, network in self.connected()]
+        return tuple(way for way in (*near, *self.others) if way.destination.version == version)
 
 
 class MemoryBlocks:

@@ -1,0 +1,149 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What a network or a route would take from the host: its other networks, and ways that it needs.
+
+A network whose address is on its interface already takes nothing more, nor does a route that is
+there already.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+from .._errors import HostError, ModelError
+from .._host.host import Host
+from .._host.ways import Way, to
+from .._model.checks import IPAddress, IPNetwork
+from .._model.gateway import Gateway
+from .._model.network import VpnNetwork
+from .._model.rule import VpnRule, subject_of
+from .._plan.observed import DaemonState
+from .._render.routes import METRIC
+from .edit import View
+
+# An address that the host has to reach, and what it is.
+_Needed = tuple[IPAddress, str]
+
+
+def check_network(host: Host, network: VpnNetwork, view: View) -> None:
+    """Refuse a network address that other ways of the host have. Raises ModelError."""
+    wanted = network.on_link
+    state = view.observed.networks.get(network.name)
+    if wanted is None or (state is not None and network.router in state.addresses):
+        return
+    known = view.current.networks.get(network.name)
+    # A network that moves to another interface leaves the one that it has.
+    own = {network.device, known.device if known else ""}
+    for device, other in host.ways.connected():
+        if device not in own and other.version == wanted.version and wanted.overlaps(other):
+            raise _refused(wanted, f"overlaps {other}, a network of interface {device}")
+    ways = host.ways.main(wanted.version)
+    routers = [
+        (way.router, "the router of the default route")
+        for way in ways
+        if way.router is not None and not way.destination.prefixlen
+    ]
+    for address, what in (*routers, *_needed(host, view.edit.gateway, view.observed.daemon)):
+        way = to(ways, address) if address in wanted else None
+        if way and way.destination.prefixlen <= wanted.prefixlen and way.device not in own:
+            raise _refused(
+                wanted, f"contains {address}, {what}, to which interface {way.device} leads"
+            )
+
+
+def _refused(wanted: IPNetwork, why: str) -> ModelError:
+    return ModelError(
+        "network_address", str(wanted), why, "a network that nothing else of this host leads to"
+    )
+
+
+def check_route(host: Host, rule: VpnRule, view: View) -> None:
+    """Refuse a route that takes a way that the host needs. Raises ModelError."""
+    made = {item.destination for item in view.observed.routes}
+    gateway, subject = view.edit.gateway, subject_of(rule.name, rule.network)
+    for destination in rule.destination:
+        if destination in made:
+            continue
+        ways = [way for way in host.ways.main(destination.version) if not way.ours]
+        wanted = _way_of(rule, destination, ways, gateway)
+        try:
+            _check_default(wanted, ways)
+            _check_needed(wanted, ways, _needed(host, gateway, view.observed.daemon))
+        except ModelError as error:
+            raise error.within(subject) from None
+
+
+def _way_of(rule: VpnRule, destination: IPNetwork, ways: t.Sequence[Way], gateway: Gateway) -> Way:
+    """Return the route that the rule makes, with the interface that the kernel would choose."""
+    router = t.cast("IPAddress | None", rule.target)
+    near = to(ways, router) if router is not None else None
+    default = near.device if near else gateway.networks[rule.network].device
+    return Way(destination, rule.interface or default, router)
+
+
+def _check_default(wanted: Way, ways: t.Iterable[Way]) -> None:
+    for way in ways if not wanted.destination.prefixlen else ():
+        if way.destination == wanted.destination and way.metric > METRIC:
+            raise ModelError(
+                "destination",
+                str(wanted.destination),
+                f"would take the place of the default route {way}",
+                "the networks that the router leads to, or remove that route first",
+            )
+
+
+def _check_needed(wanted: Way, ways: t.Sequence[Way], needed: t.Iterable[_Needed]) -> None:
+    """A route for the peer alone is meant to be the way to it."""
+    for address, what in needed:
+        way = to(ways, address) if address in wanted.destination else None
+        alone = wanted.destination == ipaddress.ip_network(address) and what != _CONTROLLER
+        if way is None or alone or (way.device, way.router) == (wanted.device, wanted.router):
+            continue
+        if way.destination.prefixlen < wanted.destination.prefixlen:
+            raise ModelError(
+                "destination",
+                str(wanted.destination),
+                f"contains {address}, {what}, which is reached {way} now",
+                f"networks without it, or first a route for {address} alone",
+            )
+
+
+_CONTROLLER = "the controller that runs this task"
+
+
+def _needed(host: Host, gateway: Gateway, daemon: DaemonState) -> t.Iterator[_Needed]:
+    """What this host has to reach by the ways that it has."""
+    known = host.controller()
+    if known is not None:
+        yield known.client, _CONTROLLER
+    for connection in gateway.connections.values():
+        if connection.peer_address is not None:
+            yield connection.peer_address, f"the peer of phase 1 {connection.name}"
+    for name, conn in sorted(daemon.connections.items()):
+        if name not in gateway.connections:
+            for address in _addresses(conn.get("remote_addrs", ())):
+                yield address, f"the peer of connection {name}"
+    for name, sa in _sas(host, daemon):
+        for address in _addresses([sa.get("remote-host", "")]):
+            yield address, f"the peer of connection {name}, which is up"
+
+
+def _sas(host: Host, daemon: DaemonState) -> t.Sequence[tuple[str, t.Mapping[str, t.Any]]]:
+    try:
+        return host.vici.sa_sections() if daemon.version else ()
+    except HostError:
+        return ()
+
+
+def _addresses(texts: t.Iterable[str]) -> t.Iterator[IPAddress]:
+    """Return those of the texts that are an address, and not a name, a network or any address."""
+    for text in texts:
+        try:
+            yield ipaddress.ip_address(text)
+        except ValueError:
+            continue

@@ -1,0 +1,56 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Networks that a tunnel of ours and an unmanaged connection of the daemon both carry."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._model.connection import RESERVED_PREFIX
+from .._render.artefacts import Artefacts
+from .._render.settings_file import Section
+from .observed import DaemonState
+from .selectors import DYNAMIC, Selectors
+
+_SHUNTS = ("PASS", "DROP")
+
+
+def overlaps(wanted: Artefacts, daemon: DaemonState, paths: t.Container[str]) -> list[str]:
+    """Return warnings about tunnels in these files under conf.d, each with what it overlaps."""
+    ours = {name for parts in wanted.swanctl.values() for name in parts.owned}
+    theirs = [
+        (name, child, _listed(conn))
+        for name, connection in sorted(daemon.connections.items())
+        if name not in ours and not name.startswith(RESERVED_PREFIX)
+        for child, conn in sorted(connection.get("children", {}).items())
+        if str(conn.get("mode", "")).upper() not in _SHUNTS
+    ]
+    if not theirs:
+        return []
+    return [
+        f"phase 2 {child} of phase 1 {name}: {mine} overlaps {selectors} of child {other} of "
+        f"connection {connection}, which this collection did not make. Only one of the two carries "
+        "the packets between these networks. Remove one of them, or give them other networks."
+        for path, parts in wanted.swanctl.items()
+        if path in paths
+        for name, section in parts.connections.items()
+        for child, mine in _written(section)
+        for connection, other, selectors in theirs
+        if mine.meets(selectors)
+    ]
+
+
+def _written(section: Section) -> t.Iterator[tuple[str, Selectors]]:
+    children = t.cast("t.Mapping[str, Section]", section.get("children", {}))
+    for name, child in children.items():
+        sides = (t.cast("t.Sequence[str]", child.get(key, ())) for key in ("local_ts", "remote_ts"))
+        if str(child.get("mode", "tunnel")).upper() not in _SHUNTS:
+            yield name, Selectors.of(*([side] if isinstance(side, str) else side for side in sides))
+
+
+def _listed(child: t.Mapping[str, t.Any]) -> Selectors:
+    return Selectors.of(child.get("local-ts", (DYNAMIC,)), child.get("remote-ts", (DYNAMIC,)))

@@ -1,0 +1,289 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Networks, routes and tunnels that would take what the host needs, or the run itself.
+
+The host has 198.51.100.1/24 on eth0, and a default route.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+from dataclasses import replace
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.controller import Controller
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.ways import Way
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    NETWORK,
+    PHASE1,
+    PHASE2,
+    RULE,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
+
+ROUTE = {
+    **{key: item for key, item in RULE.items() if key != "direction"},
+    "action": "route",
+    "target": "198.51.100.9",
+}
+BOTH = pytest.mark.parametrize("check", [True, False])
+
+
+def came_from(machine: Machine, client: str, server: str = "198.51.100.1") -> None:
+    addresses = map(ipaddress.ip_address, (client, server))
+    machine.host.controlled = Controller(next(addresses), 50022, next(addresses), 22)
+
+
+@pytest.fixture(autouse=True)
+def _default_route(machine: Machine) -> None:
+    everything, router = ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_address("198.51.100.254")
+    machine.host.ways.others.append(Way(everything, "eth0", router, 100))
+
+
+def lan(address: str, network: str, **more: t.Any) -> dict[str, t.Any]:
+    return {**NETWORK, "ip_address": address, "network_address": network, **more}
+
+
+def refused(machine: Machine, module: str, *words: str, check: bool, **options: t.Any) -> None:
+    """The task fails, says these words, and changes nothing."""
+    before = machine.host.everything()
+    done = machine.run(module, check=check, **options)
+    assert done.get("failed"), done
+    for word in words:
+        assert word in done["msg"]
+    assert machine.host.everything() == before
+    assert machine.changes == []
+
+
+class TestNetwork:
+    @BOTH
+    @pytest.mark.parametrize(
+        "network", ["198.51.100.0/24", "198.51.100.128/25", "198.51.0.0/16", "198.51.100.0/30"]
+    )
+    def test_over_another_interface(self, machine: Machine, network: str, check: bool) -> None:
+        address = str(ipaddress.ip_network(network)[-3])
+        refused(
+            machine,
+            "vpn_network",
+            f"network lan: network_address: '{network}' overlaps 198.51.100.0/24, a network of "
+            "interface eth0",
+            check=check,
+            **lan(address, network),
+        )
+
+    def test_over_another_interface_in_ipv6(self, machine: Machine) -> None:
+        eth0 = machine.host.link.devices["eth0"]
+        machine.host.link.devices["eth0"] = replace(eth0, addresses=("2001:db8::1/64",))
+        six = lan("2001:db8::5", "2001:db8::/80")
+        refused(machine, "vpn_network", "overlaps 2001:db8::/64", "eth0", check=True, **six)
+
+    @BOTH
+    def test_over_a_managed_network(self, machine: Machine, check: bool) -> None:
+        machine.prepare(("vpn_network", NETWORK))
+        refused(
+            machine,
+            "vpn_network",
+            "network dmz: network_address: '10.1.0.128/25' overlaps 10.1.0.0/24 of network lan, "
+            "which is on vpn-lan",
+            check=check,
+            **lan("10.1.0.129", "10.1.0.128/25", name="dmz"),
+        )
+
+    def test_over_a_managed_network_that_is_stopped(self, machine: Machine) -> None:
+        other = lan("10.1.0.129", "10.1.0.128/25", name="dmz")
+        machine.prepare(("vpn_network", {**NETWORK, "state": "stopped"}), ("vpn_network", other))
+        refused(machine, "vpn_network", "of network dmz", check=False, **NETWORK, state="started")
+
+    @BOTH
+    @pytest.mark.parametrize("module", ["phase 1 site-b", "connection by-hand"])
+    def test_over_a_peer(self, machine: Machine, module: str, check: bool) -> None:
+        machine.prepare(("vpn_network", NETWORK))
+        if module == "phase 1 site-b":
+            machine.prepare(("ipsec_phase1", {**PHASE1, "remote_gateway": "192.0.2.20"}))
+        else:
+            section = {"remote_addrs": ["192.0.2.20"], "local": {"auth": "psk"}, "children": {}}
+            machine.host.vici.load_conn("by-hand", section)
+        refused(
+            machine,
+            "vpn_network",
+            f"network dmz: network_address: '192.0.2.0/24' contains 192.0.2.20, the peer of "
+            f"{module}, to which interface eth0 leads",
+            check=check,
+            **lan("192.0.2.1", "192.0.2.0/24", name="dmz"),
+        )
+
+    def test_beside_a_peer_with_a_route_of_its_own(self, machine: Machine) -> None:
+        host = ipaddress.ip_network("192.0.2.20/32")
+        machine.host.ways.others.append(Way(host, "eth0", ipaddress.ip_address("198.51.100.7")))
+        machine.prepare(
+            ("vpn_network", NETWORK),
+            ("ipsec_phase1", {**PHASE1, "remote_gateway": "192.0.2.20"}),
+            ("vpn_network", lan("192.0.2.1", "192.0.2.0/24", name="dmz")),
+        )
+
+    @BOTH
+    def test_over_the_controller(self, machine: Machine, check: bool) -> None:
+        came_from(machine, "192.0.2.66")
+        refused(
+            machine,
+            "vpn_network",
+            "contains 192.0.2.66, the controller that runs this task, to which interface eth0",
+            check=check,
+            **lan("192.0.2.1", "192.0.2.0/24"),
+        )
+
+    @BOTH
+    def test_over_the_router_of_the_default_route(self, machine: Machine, check: bool) -> None:
+        everything = ipaddress.ip_network("0.0.0.0/0")
+        machine.host.ways.others[:] = [Way(everything, "eth0", ipaddress.ip_address("192.0.2.254"))]
+        words = "contains 192.0.2.254, the router of the default route"
+        options = lan("192.0.2.1", "192.0.2.0/24")
+        refused(machine, "vpn_network", words, check=check, **options)
+
+    def test_on_the_interface_that_has_it(self, machine: Machine) -> None:
+        """Attached, it takes nothing from anybody."""
+        options = lan("198.51.100.77", "198.51.100.0/24", interface_network="eth0")
+        machine.prepare(("vpn_network", options))
+
+    def test_what_is_there_already_is_asked_nothing(self, machine: Machine) -> None:
+        """Another interface that got such an address later is no reason to fail every run."""
+        machine.prepare(("vpn_network", NETWORK))
+        machine.host.link.devices["eth1"] = LinkState("", 1500, True, ("10.1.0.77/24",))
+        assert machine.run("vpn_network", **NETWORK)["changed"] is False
+
+
+class TestRoute:
+    def prepare(self, machine: Machine) -> None:
+        phase1 = {**PHASE1, "remote_gateway": "192.0.2.20"}
+        machine.prepare(("vpn_network", NETWORK), ("ipsec_phase1", phase1))
+
+    @BOTH
+    def test_of_a_peer(self, machine: Machine, check: bool) -> None:
+        self.prepare(machine)
+        refused(
+            machine,
+            "vpn_rule",
+            "rule web of network lan: destination: '192.0.2.0/24' contains 192.0.2.20, the peer of "
+            "phase 1 site-b, which is reached via 198.51.100.254 dev eth0 now",
+            check=check,
+            **ROUTE,
+            destination=["10.9.0.0/16", "192.0.2.0/24"],
+        )
+
+    @pytest.mark.parametrize("destination", ["192.0.2.20/32", "192.0.2.128/25", "10.9.0.0/16"])
+    def test_meant(self, machine: Machine, destination: str) -> None:
+        self.prepare(machine)
+        machine.prepare(("vpn_rule", {**ROUTE, "destination": [destination]}))
+        assert machine.run("vpn_rule", **ROUTE, destination=[destination])["changed"] is False
+
+    @BOTH
+    @pytest.mark.parametrize("destination", ["192.0.2.66/32", "192.0.0.0/16"])
+    def test_of_the_controller(self, machine: Machine, destination: str, check: bool) -> None:
+        self.prepare(machine)
+        came_from(machine, "192.0.2.66")
+        words = "contains 192.0.2.66, the controller that runs this task"
+        refused(machine, "vpn_rule", words, check=check, **ROUTE, destination=[destination])
+
+    @BOTH
+    def test_of_everything(self, machine: Machine, check: bool) -> None:
+        machine.prepare(("vpn_network", NETWORK))
+        words = "would take the place of the default route via 198.51.100.254 dev eth0"
+        refused(machine, "vpn_rule", words, check=check, **ROUTE, destination=["0.0.0.0/0"])
+
+    def test_of_everything_where_there_is_none(self, machine: Machine) -> None:
+        machine.host.ways.others.clear()
+        machine.prepare(
+            ("vpn_network", NETWORK), ("vpn_rule", {**ROUTE, "destination": ["0.0.0.0/0"]})
+        )
+
+
+class TestOwnConnection:
+    """A phase 2 whose networks are those of the connection by which the task runs."""
+
+    def prepare(self, machine: Machine, **network: t.Any) -> None:
+        machine.prepare(("vpn_network", {**NETWORK, **network}), ("ipsec_phase1", PHASE1))
+
+    def phase2(self, local: str, remote: str) -> dict[str, t.Any]:
+        return {**PHASE2, "local_network": [local], "remote_network": [remote]}
+
+    @pytest.mark.parametrize(
+        ("dataplane", "local", "remote"),
+        [
+            ("kernel", "198.51.100.0/24", "192.0.2.0/24"),
+            ("kernel", "198.51.100.1/32[tcp/22]", "192.0.2.0/24"),
+            ("kernel", "198.51.100.0/24", "0.0.0.0/0"),
+            ("userspace", "198.51.100.0/24", "192.0.2.0/24"),
+            ("userspace", "10.1.0.0/24", "192.0.2.0/24"),
+            ("userspace", "10.1.0.0/24", "192.0.0.0/16"),
+        ],
+    )
+    def test_taken(self, machine: Machine, dataplane: str, local: str, remote: str) -> None:
+        self.prepare(machine, dataplane=dataplane)
+        came_from(machine, "192.0.2.66")
+        options = self.phase2(local, remote)
+        text = (
+            f"remote_network: '{remote}' with local_network {local.partition('[')[0]} takes "
+            "the connection from 192.0.2.66 to 198.51.100.1 by which this task runs"
+        )
+        # What would come, for the eyes of the operator.
+        predicted = machine.run("ipsec_phase2", check=True, **options)
+        assert text in str(predicted["warnings"])
+        refused(machine, "ipsec_phase2", text, "ipsec_checkpoint", check=False, **options)
+        machine.prepare(("ipsec_checkpoint", {"state": "started"}))
+        done = machine.run("ipsec_phase2", **options)
+        assert done["changed"], done
+        assert text in str(done["warnings"])
+        # It is said once.
+        assert "takes the connection" not in str(machine.run("ipsec_phase2", **options))
+
+    @pytest.mark.parametrize(
+        ("dataplane", "local", "remote"),
+        [
+            ("kernel", "10.1.0.0/24", "192.0.2.0/24"),
+            ("kernel", "10.1.0.0/24", "0.0.0.0/0"),
+            ("kernel", "198.51.100.0/24", "192.0.2.0/26"),
+            ("kernel", "198.51.100.1/32[tcp/443]", "192.0.2.0/24"),
+            ("kernel", "198.51.100.0/24[udp]", "192.0.2.0/24"),
+            ("userspace", "10.1.0.0/24", "0.0.0.0/0"),
+            ("userspace", "10.1.0.0/24", "10.2.0.0/24"),
+        ],
+    )
+    def test_not_taken(self, machine: Machine, dataplane: str, local: str, remote: str) -> None:
+        self.prepare(machine, dataplane=dataplane)
+        came_from(machine, "192.0.2.66")
+        done = machine.run("ipsec_phase2", **self.phase2(local, remote))
+        assert done["changed"], done
+        assert "takes the connection" not in str(done)
+
+    def test_a_closer_route_wins_where_the_remote_network_is_large(self, machine: Machine) -> None:
+        self.prepare(machine, dataplane="userspace")
+        came_from(machine, "192.0.2.66")
+        machine.host.ways.others.append(Way(ipaddress.ip_network("192.0.2.0/24"), "eth0"))
+        machine.prepare(("ipsec_phase2", self.phase2("10.1.0.0/24", "192.0.0.0/16")))
+
+    def test_of_a_host_in_the_own_network(self, machine: Machine) -> None:
+        """exclude_my_network keeps it on this side."""
+        self.prepare(machine)
+        came_from(machine, "10.1.0.66", "10.1.0.1")
+        machine.prepare(("ipsec_phase2", self.phase2("10.1.0.0/24", "0.0.0.0/0")))
+
+    def test_when_a_network_is_started(self, machine: Machine) -> None:
+        self.prepare(machine, dataplane="userspace", state="stopped")
+        machine.prepare(("ipsec_phase2", self.phase2("10.1.0.0/24", "192.0.2.0/24")))
+        came_from(machine, "192.0.2.66")
+        words = "phase 2 net of phase 1 site-b", "takes the connection from 192.0.2.66"
+        refused(
+            machine,
+            "vpn_network",
+            *words,
+            check=False,
+            **{**NETWORK, "dataplane": "userspace", "state": "started"},
+        )
+
+    def test_without_ssh(self, machine: Machine) -> None:
+        self.prepare(machine)
+        machine.prepare(("ipsec_phase2", self.phase2("198.51.100.0/24", "0.0.0.0/0")))
