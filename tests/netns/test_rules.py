@@ -410,6 +410,10 @@ def test_nothing_translated_leaves_in_clear(
     router = ROUTER if host == HOST else ROUTER6
     begun.cut()
     assert blocked(site.host, host, site.far, far)
+    assert blocked(site.gateway, router, site.far, far)
+    # The rules alone hold it, too.
+    begun.installed.unblock()
+    assert blocked(site.host, host, site.far, far)
     assert ask(site.gateway, router, site.far, far) in ("TimeoutError", "PermissionError")
     assert dropped(begun) >= 2
     begun.installed("stop")
@@ -449,6 +453,7 @@ def test_what_was_not_translated_does_not_leave_in_clear(site: Site, start: Star
     """A rule of somebody else settled the translation of the connection already."""
     begun = start(hide_behind(4), tunnels=TRANSLATED)
     begun.cut()
+    begun.installed.unblock()
     site.gateway.nft(
         "table ip x { chain p { type nat hook postrouting priority 0; snat to ip saddr; }; }"
     )

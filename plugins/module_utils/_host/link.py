@@ -160,8 +160,16 @@ class Link:
 
     def is_next_hop(self, address: IPAddress, device: str = "") -> bool:
         """Whether packets reach an address, by an interface if one is named, without a router."""
-        by = ("oif", device) if device else ()
-        argv = ["ip", "-j", f"-{address.version}", "route", "get", str(address), *by]
+        if device and address.is_link_local:
+            return True
+        if device:
+            # Asked for the way by an interface, the kernel takes every address to be near.
+            argv = ["ip", "-j", f"-{address.version}", "route", "show", "match", str(address)]
+            status, printed, _errors = self._run([*argv, "dev", device], "")
+            routes = json.loads(printed) if status == 0 and printed else []
+            # The last one that matches is the closest.
+            return bool(routes) and "gateway" not in routes[-1]
+        argv = ["ip", "-j", f"-{address.version}", "route", "get", str(address)]
         status, printed, _errors = self._run(argv, "")
         (found,) = json.loads(printed) if status == 0 and printed else [{"type": "unreachable"}]
         return "gateway" not in found and found.get("type", "unicast") == "unicast"

@@ -21,7 +21,7 @@ from .._render.network_files import alias
 from .._render.nft import HOOKS
 from .edit import Edit, Params, View
 from .keys import check_start
-from .policy import check_child
+from .policy import check_children
 from .spec import VPN_NETWORK, Spec
 from .surroundings import check_network
 
@@ -58,10 +58,13 @@ class NetworkResource:
         if network is None or not network.started:
             return []
         subject = f"network {network.name}"
-        for connection in view.edit.gateway.connections_of(network.name):
-            for child in connection.children if connection.enabled else ():
-                if child.enabled:
-                    check_child(host, child, userspace=view.userspace)
+        children = (
+            child
+            for connection in view.edit.gateway.connections_of(network.name)
+            for child in connection.children
+            if connection.enabled and child.enabled
+        )
+        check_children(host, children, userspace=view.userspace)
         try:
             _check_interfaces(host, network)
             check_network(host, network, view)

@@ -52,7 +52,10 @@ class Phase1Resource:
         if connection is None or not view.edit.gateway.powered(connection):
             return []
         subject = f"phase 1 {connection.name}"
-        check_capabilities(host, subject, connection.encryption, Use.IKE, userspace=view.userspace)
+        supported = host.vici.algorithms()
+        check_capabilities(
+            supported, subject, connection.encryption, Use.IKE, userspace=view.userspace
+        )
         if connection.key_exchange == "ikev1" and not host.speaks_ikev1():
             raise ModelError(
                 "key_exchange", "ikev1", "is not built into the IKE daemon", "ikev2", subject
@@ -62,7 +65,7 @@ class Phase1Resource:
         warnings = []
         for child in connection.children:
             if child.enabled:
-                check_child(host, child, userspace=view.userspace)
+                check_child(supported, child, userspace=view.userspace)
                 warnings += warnings_of_addresses(host, child, view)
         asleep = view.userspace and view.observed.daemon.release < WAKES
         if asleep and connection.connection_behavior == "on_demand":

@@ -19,7 +19,7 @@ from .._plan.planner import Scope
 from .._render.artefacts import connection_path
 from .addresses import warnings_of_addresses
 from .edit import Edit, Params, View
-from .policy import check_child, weak_crypto
+from .policy import check_children, weak_crypto
 from .spec import IPSEC_PHASE2, Spec
 
 
@@ -48,7 +48,7 @@ class Phase2Resource:
         if connection is None or child is None or not child.enabled:
             return []
         if view.edit.gateway.powered(connection):
-            check_child(host, child, userspace=view.userspace)
+            check_children(host, [child], userspace=view.userspace)
             return warnings_of_addresses(host, child, view)
         return []
 

@@ -36,22 +36,39 @@ def weak_crypto(subject: str, option: str, weak: t.Sequence[str], policy: str) -
     return [f"{subject}: weak cryptography: {found}"]
 
 
+# What the daemon can do, by kind, see ``Vici.algorithms``.
+Supported = t.Mapping[str, t.Collection[str]]
+
+
 def check_capabilities(
-    host: Host, subject: str, proposals: t.Sequence[Proposal], use: Use, *, userspace: bool
+    supported: Supported,
+    subject: str,
+    proposals: t.Sequence[Proposal],
+    use: Use,
+    *,
+    userspace: bool,
 ) -> None:
     """charon accepts any keyword it knows; whether a plugin implements it shows at initiation."""
-    lacking = missing(proposals, use, host.vici.algorithms(), userspace=userspace)
+    lacking = missing(proposals, use, supported, userspace=userspace)
     if lacking:
         detail = "; ".join(str(item) for item in lacking)
         raise HostError(subject, f"the IKE daemon lacks what the encryption needs: {detail}")
 
 
-def check_child(host: Host, child: ChildSa, *, userspace: bool) -> None:
+def check_children(host: Host, children: t.Iterable[ChildSa], *, userspace: bool) -> None:
+    """Whether this host can do what phase 2 objects ask for. The daemon is asked once, for all."""
+    supported: Supported | None = None
+    for child in children:
+        supported = supported or host.vici.algorithms()
+        check_child(supported, child, userspace=userspace)
+
+
+def check_child(supported: Supported, child: ChildSa, *, userspace: bool) -> None:
     """Whether this host can do what a phase 2 asks for."""
     subject = f"phase 2 {child.name} of phase 1 {child.phase1}"
     if userspace:
         _check_userspace(child, subject)
-    check_capabilities(host, subject, child.encryption, child.use, userspace=userspace)
+    check_capabilities(supported, subject, child.encryption, child.use, userspace=userspace)
 
 
 def _check_userspace(child: ChildSa, subject: str) -> None:

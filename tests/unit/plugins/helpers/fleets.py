@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import typing as t
 
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import examples
@@ -72,9 +73,10 @@ def phase2(name: str, state: str = "up", **options: t.Any) -> Facts:
         "since": "2026-01-31T11:20:00+00:00",
         "options": {"protocol": "esp", **examples.child(name=name, **options).to_options()},
         "sas": [child()] if up else [],
-        "missing": MISSING if state == "partial" else [],
-        "pending": PENDING if state == "outdated" else [],
-        "explanation": WHYS.get(state),
+        "missing": copy.deepcopy(MISSING) if state == "partial" else [],
+        "pending": copy.deepcopy(PENDING) if state == "outdated" else [],
+        # Of its own: a test may change it.
+        "explanation": copy.deepcopy(WHYS.get(state)),
     }
 
 

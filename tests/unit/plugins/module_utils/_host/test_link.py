@@ -215,11 +215,26 @@ def test_every_address_with_its_network(run: ScriptedRun) -> None:
 def test_what_is_reached_without_a_router(
     run: ScriptedRun, status: int, found: t.Any, expected: bool
 ) -> None:
-    for device, words in (("", ""), ("eth0", " oif eth0")):
-        run.expect(f"ip -j -4 route get 192.0.2.77{words}", found, status)
-        address = ipaddress.ip_address("192.0.2.77")
-        assert Link(run).is_next_hop(address, device) is expected
-    run.expect("ip -j -6 route get fe80::7 oif eth0", [{"dst": "fe80::7", "dev": "eth0"}])
+    run.expect("ip -j -4 route get 192.0.2.77", found, status)
+    assert Link(run).is_next_hop(ipaddress.ip_address("192.0.2.77")) is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "found", "expected"),
+    [
+        (0, [{"dst": "192.0.2.0/24", "scope": "link"}], True),
+        (0, [{"dst": "default", "gateway": "198.51.100.1"}], False),
+        (0, [{"dst": "default", "gateway": "198.51.100.1"}, {"dst": "192.0.2.0/24"}], True),
+        # What ``route get ... oif`` takes to be near.
+        (0, [], False),
+        (1, "", False),
+    ],
+)
+def test_what_is_reached_by_an_interface_without_a_router(
+    run: ScriptedRun, status: int, found: t.Any, expected: bool
+) -> None:
+    run.expect("ip -j -4 route show match 192.0.2.77 dev eth0", found, status)
+    assert Link(run).is_next_hop(ipaddress.ip_address("192.0.2.77"), "eth0") is expected
     assert Link(run).is_next_hop(ipaddress.ip_address("fe80::7"), "eth0")
 
 

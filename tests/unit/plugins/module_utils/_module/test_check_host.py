@@ -70,6 +70,21 @@ def asked(
     return RESOURCES[module].check_host(host, view)
 
 
+def test_the_daemon_is_asked_once_for_its_algorithms(
+    host: t.Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children = [child(name=f"net-{n}", remote_network=[f"10.{n}.0.0/24"]) for n in range(60, 63)]
+    calls = []
+    answer = host.vici.algorithms()
+    monkeypatch.setattr(host.vici, "algorithms", lambda: calls.append(1) or answer)
+    asked(host, "vpn_network", gateway(connection(*children)), **NETWORK)
+    assert len(calls) == 1
+    asked(host, "ipsec_phase1", gateway(connection(*children)), **PHASE1)
+    assert len(calls) == 2
+    asked(host, "vpn_network", gateway(connection()), **NETWORK)
+    assert len(calls) == 2, "it is asked without need"
+
+
 class TestRule:
     HIDE: t.ClassVar = {
         "action": "translate",
