@@ -33,6 +33,7 @@ _POLICY = re.compile(
     rf"\tdir (in|fwd|out) .*\bpriority ({'|'.join(map(str, PRIORITIES.values()))}) ",
     re.MULTILINE,
 )
+_KINDS = {str(priority): kind for kind, priority in PRIORITIES.items()}
 
 
 class Blocks:
@@ -82,8 +83,9 @@ class Blocks:
             # A kernel without IPsec has none; a failure for another reason shows when one is added.
             return
         for source, destination, service, direction, priority in _POLICY.findall(listed):
-            kind = next(kind for kind, known in PRIORITIES.items() if str(known) == priority)
-            yield Block(kind, source, destination, direction, tuple(_words(service.split())))
+            yield Block(
+                _KINDS[priority], source, destination, direction, tuple(_words(service.split()))
+            )
 
     def _routes(self) -> t.Iterator[Block]:
         for version, everything in EVERYTHING.items():
