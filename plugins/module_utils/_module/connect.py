@@ -33,6 +33,7 @@ from .._plan.standing import Standing, child_standing
 from .addresses import with_addresses
 from .edit import Params
 from .own_certificate import OwnCertificates
+from .own_connection import check_disconnection
 from .selection import selected
 from .standing import shortcoming
 from .status import DOWN, UP, standing_state
@@ -130,6 +131,8 @@ def carry_out(host: Host, params: Params, *, check: bool) -> Answer:
     probes = prepare(host, task.tunnels, probed)
     seen = _look(host, task)
     plan = _plan(task, seen.live)
+    if params["state"] == _DISCONNECTED and plan:
+        check_disconnection(host, gateway, task.tunnels)
     if check:
         failures = _shortcomings(task.sought, seen) if params["state"] == _CONNECTED else ()
         return Answer(bool(plan), _result(task, seen), plan, failures)

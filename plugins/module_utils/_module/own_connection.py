@@ -4,7 +4,9 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The connection by which a task runs, which a new tunnel may take.
+"""The connection by which a task runs, which a change may take.
+
+A connection that comes through a tunnel needs that tunnel. Any other needs its way in cleartext.
 
 The guard drops packets between the networks of a tunnel that come in cleartext. In the userspace
 data plane, the route of a tunnel takes all packets to its remote network, whatever their source.
@@ -19,7 +21,10 @@ from .._host import checkpoint
 from .._host.controller import Controller
 from .._host.host import Host
 from .._host.ways import Way, to
+from .._model.gateway import Gateway
+from .._model.network import VpnNetwork
 from .._model.traffic import is_internet
+from .._plan.connect import Tunnel as ConnectedTunnel
 from .._render.artefacts import Artefacts, NetworkParts
 from .._render.blocks import LARGE
 from .._render.nft_guard import guarded
@@ -31,23 +36,116 @@ _TCP = 6
 def check_own_connection(
     host: Host, before: Artefacts, after: Artefacts, *, check: bool
 ) -> list[str]:
-    """Return warnings about new tunnels that would take the connection by which this task runs.
+    """Return warnings about changes that would take the connection by which this task runs.
 
     Raises ModelError where that is about to happen, and no checkpoint would take it back.
     """
     known = host.controller()
-    if known is None:
-        return []
-    old = {_key(parts, tunnel) for parts, tunnel in _tunnels(before)}
-    new = [pair for pair in _tunnels(after) if _key(*pair) not in old]
-    taken = [pair for pair in new if known.client in pair[1].remote]
-    ways = host.ways.main(known.client.version) if taken else ()
-    faults = [
-        _fault(tunnel, known) for parts, tunnel in taken if _takes(parts, tunnel, known, ways)
-    ]
+    faults = [] if known is None else [*_faults(host, before, after, known)]
     if faults and not check and not checkpoint.exists(host.files):
         raise faults[0]
     return [str(fault) for fault in faults]
+
+
+def check_disconnection(host: Host, gateway: Gateway, tunnels: t.Iterable[ConnectedTunnel]) -> None:
+    """Refuse to close the tunnel through which the connection of this task comes.
+
+    Raises ModelError, because nothing would bring the tunnel up again.
+    """
+    known = host.controller()
+    if known is None or _is_near(gateway, known):
+        return
+    for tunnel in tunnels:
+        child = tunnel.child
+        if any(
+            known.server in local.network and known.client in remote.network
+            for local, remote in child.selector_pairs
+        ):
+            raise ModelError(
+                "state",
+                "disconnected",
+                f"closes the tunnel of {_told(known)}",
+                "state reconnected, or a connection to the host by other addresses",
+                f"phase 2 {child.name} of phase 1 {child.phase1}",
+            )
+
+
+def _is_near(gateway: Gateway, known: Controller) -> bool:
+    """Whether the controller is in a network of this side."""
+    return any(
+        network.on_link is not None and known.client in network.on_link
+        for network in gateway.networks.values()
+    )
+
+
+def _faults(
+    host: Host, before: Artefacts, after: Artefacts, known: Controller
+) -> t.Iterator[ModelError]:
+    tunnel = _inside(before, known)
+    if tunnel is not None:
+        if _inside(after, known) is None:
+            yield _fault(tunnel, known, "no longer carries")
+        return
+    old = {_key(parts, tunnel) for parts, tunnel in _tunnels(before)}
+    new = [pair for pair in _tunnels(after) if _key(*pair) not in old]
+    taken = [pair for pair in new if known.client in pair[1].remote]
+    ways = host.ways.main(known.client.version)
+    for parts, tunnel in taken:
+        if _takes(parts, tunnel, known, ways):
+            yield _fault(tunnel, known, "takes")
+    yield from _lost_networks(before, after, known)
+    yield from _lost_routes(before, after, known, ways)
+
+
+def _inside(side: Artefacts, known: Controller) -> Tunnel | None:
+    """Return the tunnel through which the connection comes; None if it comes in cleartext."""
+    for parts in side.networks.values():
+        for tunnel in parts.ruleset.tunnels if parts.network.started else ():
+            ends = known.client in tunnel.remote and known.server in tunnel.local
+            if ends and _takes(parts, tunnel, known, ()):
+                return tunnel
+    return None
+
+
+def _lost_networks(
+    before: Artefacts, after: Artefacts, known: Controller
+) -> t.Iterator[ModelError]:
+    """Networks whose address goes that the connection is for, or that the controller is in."""
+    for name, parts in before.networks.items():
+        network, new = parts.network, after.networks.get(name)
+        there = _addressed(network)
+        stays = new is not None and there == _addressed(new.network)
+        needed = known.server == network.ip_address or known.client in (network.on_link or ())
+        if there and needed and not stays:
+            yield ModelError(
+                "ip_address",
+                str(network.ip_address),
+                f"goes from {network.device}, and with it {_told(known)}",
+                _OTHERWISE,
+                f"network {name}",
+            )
+
+
+def _addressed(network: VpnNetwork) -> tuple[str, str] | None:
+    return (network.device, network.router) if network.started and network.router else None
+
+
+def _lost_routes(
+    before: Artefacts, after: Artefacts, known: Controller, ways: t.Sequence[Way]
+) -> t.Iterator[ModelError]:
+    way = to(ways, known.client)
+    for name, parts in before.networks.items():
+        new = after.networks.get(name)
+        left = new.routes if new is not None and new.network.started else ()
+        for route in parts.routes if parts.network.started else ():
+            if way and way.ours and way.destination == route.destination and route not in left:
+                yield ModelError(
+                    "destination",
+                    str(route.destination),
+                    f"loses its route {way}, and with it {_told(known)}",
+                    _OTHERWISE,
+                    f"network {name}",
+                )
 
 
 def _tunnels(side: Artefacts) -> t.Iterator[tuple[NetworkParts, Tunnel]]:
@@ -93,15 +191,22 @@ def _is_routed(
     return not (closer and remote.prefixlen <= LARGE[remote.version])
 
 
-def _fault(tunnel: Tunnel, known: Controller) -> ModelError:
+_OTHERWISE = (
+    "a connection to the host by other addresses, or ipsec_checkpoint with state: started before "
+    "this task, which takes the change back if the controller no longer reaches the host"
+)
+
+
+def _told(known: Controller) -> str:
+    return f"the connection from {known.client} to {known.server} by which this task runs"
+
+
+def _fault(tunnel: Tunnel, known: Controller, verb: str) -> ModelError:
     phase1, _slash, phase2 = tunnel.label.partition("/")
     return ModelError(
         "remote_network",
         str(tunnel.remote),
-        f"with local_network {tunnel.local} takes the connection from {known.client} to "
-        f"{known.server} by which this task runs",
-        "a connection to the host by other addresses, networks without them, or "
-        "ipsec_checkpoint with state: started before this task, which takes the change back if "
-        "the controller no longer reaches the host",
+        f"with local_network {tunnel.local} {verb} {_told(known)}",
+        _OTHERWISE,
         f"phase 2 {phase2} of phase 1 {phase1}",
     )

@@ -271,6 +271,106 @@ class TestOwnConnection:
         came_from(machine, "10.1.0.66", "10.1.0.1")
         machine.prepare(("ipsec_phase2", self.phase2("10.1.0.0/24", "0.0.0.0/0")))
 
+    THROUGH: t.ClassVar = {"local_network": ["10.1.0.0/24"], "remote_network": ["10.2.0.0/24"]}
+
+    @pytest.mark.parametrize(
+        ("module", "options"),
+        [
+            ("ipsec_phase2", {"name": "net", "phase1": "site-b", "state": "absent"}),
+            ("ipsec_phase2", {"name": "net", "phase1": "site-b", "state": "disabled"}),
+            ("ipsec_phase1", {"name": "site-b", "state": "absent"}),
+            ("ipsec_phase1", {"name": "site-b", "state": "disabled"}),
+            ("vpn_network", {"name": "lan", "state": "stopped"}),
+            ("vpn_network", {"name": "lan", "state": "absent", "force": True}),
+        ],
+    )
+    def test_its_tunnel_is_taken_away(
+        self, machine: Machine, module: str, options: dict[str, t.Any]
+    ) -> None:
+        """A controller at the other site, which comes through the tunnel."""
+        self.prepare(machine)
+        machine.prepare(("ipsec_phase2", {**PHASE2, **self.THROUGH}))
+        came_from(machine, "10.2.0.66", "10.1.0.1")
+        given = options if module == "vpn_network" else {**options, "network": "lan"}
+        words = (
+            "phase 2 net of phase 1 site-b: remote_network: '10.2.0.0/24' with local_network "
+            "10.1.0.0/24 no longer carries the connection from 10.2.0.66 to 10.1.0.1"
+        )
+        predicted = machine.run(module, check=True, **given)
+        assert "no longer carries the connection" in str(predicted["warnings"])
+        refused(machine, module, words, "ipsec_checkpoint", check=False, **given)
+        machine.prepare(("ipsec_checkpoint", {"state": "started"}), (module, given))
+
+    def test_what_leaves_its_tunnel_alone(self, machine: Machine) -> None:
+        self.prepare(machine)
+        machine.prepare(("ipsec_phase2", {**PHASE2, **self.THROUGH}))
+        came_from(machine, "10.2.0.66", "10.1.0.1")
+        more = {**PHASE2, **self.THROUGH, "remote_network": ["10.2.0.0/24", "10.3.0.0/24"]}
+        machine.prepare(
+            ("ipsec_phase2", {**more, "lifetime": 4}),
+            ("ipsec_settings", {"network": "lan", "exclude_my_network": False}),
+            ("ipsec_phase1", {**PHASE1, "dpd_delay": 9}),
+        )
+
+    @BOTH
+    def test_its_tunnel_is_closed(self, machine: Machine, check: bool) -> None:
+        self.prepare(machine)
+        machine.prepare(("ipsec_phase2", {**PHASE2, **self.THROUGH}))
+        machine.host.vici.initiate("site-b", "net")
+        came_from(machine, "10.2.0.66", "10.1.0.1")
+        words = "phase 2 net of phase 1 site-b: state: 'disconnected' closes the tunnel of the"
+        options = {"network": "lan", "state": "disconnected"}
+        refused(machine, "ipsec_connection", words, check=check, **options)
+        for client in ("192.0.2.66", "10.1.0.66"):
+            came_from(machine, client, "10.1.0.1")
+            assert not machine.run("ipsec_connection", check=True, **options).get("failed")
+
+    @pytest.mark.parametrize("server", ["10.1.0.1", "198.51.100.1"])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"name": "lan", "state": "stopped"},
+            {"name": "lan", "state": "absent"},
+            {**NETWORK, "ip_address": "10.1.0.9"},
+            {**NETWORK, "interface": "br7"},
+        ],
+    )
+    def test_its_network_is_taken_away(
+        self, machine: Machine, options: dict[str, t.Any], server: str
+    ) -> None:
+        """A controller in the local network."""
+        machine.prepare(("vpn_network", NETWORK))
+        came_from(machine, "10.1.0.66", server)
+        words = (
+            "network lan: ip_address: '10.1.0.1' goes from vpn-lan, and with it the connection "
+            f"from 10.1.0.66 to {server}"
+        )
+        refused(machine, "vpn_network", words, check=False, **options)
+        predicted = machine.run("vpn_network", check=True, **options)
+        assert "goes from vpn-lan" in str(predicted["warnings"])
+        machine.prepare(("ipsec_checkpoint", {"state": "started"}), ("vpn_network", options))
+
+    def test_its_network_stays(self, machine: Machine) -> None:
+        machine.prepare(("vpn_network", NETWORK))
+        came_from(machine, "10.1.0.66", "10.1.0.1")
+        machine.prepare(("vpn_network", {**NETWORK, "description": "x", "mtu": 1400}))
+        came_from(machine, "192.0.2.66")
+        machine.prepare(("vpn_network", {"name": "lan", "state": "stopped"}))
+
+    @pytest.mark.parametrize("state", ["absent", "disabled"])
+    def test_its_route_is_taken_away(self, machine: Machine, state: str) -> None:
+        rule = {**ROUTE, "destination": ["192.0.2.0/24"]}
+        machine.prepare(("vpn_network", NETWORK), ("vpn_rule", rule))
+        route = ipaddress.ip_network("192.0.2.0/24")
+        router = ipaddress.ip_address("198.51.100.9")
+        machine.host.ways.others.append(Way(route, "eth0", router, 84, ours=True))
+        came_from(machine, "192.0.2.66")
+        gone = {"name": "web", "network": "lan", "state": state}
+        words = "destination: '192.0.2.0/24' loses its route via 198.51.100.9 dev eth0"
+        refused(machine, "vpn_rule", words, check=False, **gone)
+        came_from(machine, "203.0.113.66")
+        machine.prepare(("vpn_rule", gone))
+
     def test_when_a_network_is_started(self, machine: Machine) -> None:
         self.prepare(machine, dataplane="userspace", state="stopped")
         machine.prepare(("ipsec_phase2", self.phase2("10.1.0.0/24", "192.0.2.0/24")))
