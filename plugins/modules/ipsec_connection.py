@@ -49,9 +49,9 @@ options:
         questions is sent to the daemon. What is down is initiated, and all at the same time. What
         carries a part, or has old values, stays as it is too, and the task fails, in check mode
         too.
-      - V(disconnected) makes sure that they are down. The tunnel by which the SSH connection of this
-        task comes is not closed, which is an error. With O(phase2) its Child SA is closed, else
-        each IKE SA with all that is on it. A phase 1 with
+      - V(disconnected) makes sure that they are down. The tunnel by which the SSH connection of
+        this task comes is not closed, which is an error. With O(phase2) its Child SA is closed,
+        else each IKE SA with all that is on it. A phase 1 with
         O(tunnelwright.ipsec.ipsec_phase1#module:connection_behavior) V(on_demand) or V(start) comes
         up again with the next packet for it. To keep it down, set its state to V(disabled).
       - V(reconnected) closes them first and brings them up anew, whatever they were. It interrupts

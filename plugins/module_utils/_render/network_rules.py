@@ -42,6 +42,7 @@ def network_rules(gateway: Gateway, name: str, *, userspace: bool) -> NetworkRul
         network=name,
         peers=(),
         own=network.network_address,
+        excludes_own=settings.exclude_my_network,
         dormant=_selectors(off),
         hosts=_host_pairs(children),
         userspace=userspace,

@@ -122,9 +122,10 @@ class NetworkRules:
     """What the rules of a network depend on.
 
     ``peers`` narrows the auto rules to these addresses: None does not narrow, an empty tuple
-    accepts no peer. ``own`` is the network_address, ``mss`` 0 leaves the MSS alone, ``userspace``
-    is kernel-libipsec, whose packets the kernel does not know as IPsec. ``vpn_rules`` are the
-    enabled rules of the operator, in their order.
+    accepts no peer. ``own`` is the network_address, and ``excludes_own`` says whether a remote
+    network within it is for no tunnel. ``mss`` 0 leaves the MSS alone, ``userspace`` is
+    kernel-libipsec, whose packets the kernel does not know as IPsec. ``vpn_rules`` are the enabled
+    rules of the operator, in their order.
 
     ``dormant`` are the selectors of tunnels that are switched off: they carry nothing, and their
     traffic must not leave in cleartext. ``hosts`` are the selectors in transport mode, on or off.
@@ -142,6 +143,7 @@ class NetworkRules:
     userspace: bool = False
     chains: tuple[ForeignChain, ...] = ()
     vpn_rules: tuple[VpnRule, ...] = ()
+    excludes_own: bool = True
 
 
 def traffic(rules: NetworkRules, tunnel: Tunnel, *, inwards: bool) -> str:
@@ -178,7 +180,11 @@ def _apart_from_own(rules: NetworkRules, tunnel: Tunnel, *, inwards: bool) -> st
 
 def on_this_side(rules: NetworkRules, tunnel: Tunnel) -> tuple[IPNetwork, ...]:
     """The networks that the remote network contains, and that no tunnel leads to: disjoint."""
-    return _within(tunnel.remote, rules.own, tunnel.local, *tunnel.beside)
+    own = rules.own
+    if own is not None and own.prefixlen < tunnel.remote.prefixlen and not rules.excludes_own:
+        # The remote network is a part of it, which the tunnel leads to all the same.
+        own = None
+    return _within(tunnel.remote, own, tunnel.local, *tunnel.beside)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -15,10 +15,16 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import 
     artefacts as rendered,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
+    cleartext_blocks,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.network_rules import (
     network_rules,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_guard import guarded
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_match import (
+    on_this_side,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
     connection,
@@ -181,3 +187,22 @@ def test_forwarding(options: t.Any, networks: t.Any, versions: tuple[int, ...]) 
     made = gateway(network(**options), connection(child(**networks)))
     whole = rendered.artefacts(made, userspace=False, credentials={})
     assert whole.networks["lan"].forwarding == versions
+
+
+@pytest.mark.parametrize("userspace", [False, True])
+@pytest.mark.parametrize("state", ["started", "stopped"])
+@pytest.mark.parametrize("exclude", [False, True])
+def test_a_remote_network_within_the_own_one(userspace: bool, state: str, exclude: bool) -> None:
+    """It is for the tunnel, unless what is within the own network bypasses tunnels."""
+    made = gateway(
+        network(state=state),
+        settings(exclude_my_network=exclude),
+        connection(child(local_network=["10.5.0.0/24"], remote_network=["10.1.0.128/25"])),
+    )
+    rules = network_rules(made, "lan", userspace=userspace)
+    (tunnel,) = guarded(rules)
+    own = (ip_network("10.1.0.0/24"),)
+    assert on_this_side(rules, tunnel) == (own if exclude else ())
+    blocks = cleartext_blocks(rules)
+    kept = {block.destination for block in blocks if block.kind in ("throw", "pass")}
+    assert ("10.1.0.0/24" in kept) is exclude
