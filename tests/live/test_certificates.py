@@ -304,6 +304,7 @@ PLAY = """
     - tunnelwright.ipsec.ipsec_checkpoint:
     - tunnelwright.ipsec.ipsec_phase1: "{{ phase1 | combine(renewed) }}"
     - tunnelwright.ipsec.ipsec_checkpoint:
+    # This task has to fail, and its message is searched for keys.
     - tunnelwright.ipsec.ipsec_phase1: "{{ phase1 | combine({'private_key': ca}) }}"
       ignore_errors: true
     - tunnelwright.ipsec.ipsec_checkpoint:

@@ -30,6 +30,7 @@ PLAY = """
   module_defaults:
     group/tunnelwright.ipsec.ipsec: {network: lan}
     group/tunnelwright.ipsec.phases: {apply: defer, weak_crypto: refuse}
+  # Each task has to fail, and the test reads its message.
   tasks:
     - tunnelwright.ipsec.vpn_network: {name: lan, description: 0123}
       ignore_errors: true
