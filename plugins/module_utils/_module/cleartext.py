@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from .._host.link import Link
-from .._model.checks import IPNetwork
+from .._model.selector import contains
 from .._render.artefacts import Artefacts
 from .._render.nft_guard import guarded
 from .._render.nft_match import Tunnel
@@ -44,12 +44,4 @@ def _guarded(side: Artefacts) -> tuple[Tunnel, ...]:
 
 
 def _covers(outer: Tunnel, inner: Tunnel) -> bool:
-    return _contains(outer.local, inner.local) and _contains(outer.remote, inner.remote)
-
-
-def _contains(outer: IPNetwork, inner: IPNetwork) -> bool:
-    return (
-        outer.version == inner.version
-        and outer.prefixlen <= inner.prefixlen
-        and inner.network_address in outer
-    )
+    return contains(outer.local, inner.local) and contains(outer.remote, inner.remote)

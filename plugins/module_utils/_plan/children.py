@@ -62,6 +62,11 @@ def is_set_aside(loaded: t.Mapping[str, t.Any]) -> bool:
     return bool(names) and all(name.endswith(_ASIDE) for name in names)
 
 
+def is_shunt(child: t.Mapping[str, t.Any]) -> bool:
+    """Whether a child, as written or as list-conns shows it, passes or drops packets without SA."""
+    return str(child.get("mode", "")).lower() in ("pass", "drop")
+
+
 def starts(child: Section) -> bool:
     """Whether charon initiates it by itself."""
     return "start" in str(child.get("start_action"))

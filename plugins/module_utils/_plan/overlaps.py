@@ -13,10 +13,9 @@ import typing as t
 from .._model.connection import RESERVED_PREFIX
 from .._render.artefacts import Artefacts
 from .._render.settings_file import Section
+from .children import children, is_shunt
 from .observed import DaemonState
 from .selectors import DYNAMIC, Selectors
-
-_SHUNTS = ("PASS", "DROP")
 
 
 def overlaps(wanted: Artefacts, daemon: DaemonState, paths: t.Container[str]) -> list[str]:
@@ -27,7 +26,7 @@ def overlaps(wanted: Artefacts, daemon: DaemonState, paths: t.Container[str]) ->
         for name, connection in sorted(daemon.connections.items())
         if name not in ours and not name.startswith(RESERVED_PREFIX)
         for child, conn in sorted(connection.get("children", {}).items())
-        if str(conn.get("mode", "")).upper() not in _SHUNTS
+        if not is_shunt(conn)
     ]
     if not theirs:
         return []
@@ -45,10 +44,9 @@ def overlaps(wanted: Artefacts, daemon: DaemonState, paths: t.Container[str]) ->
 
 
 def _written(section: Section) -> t.Iterator[tuple[str, Selectors]]:
-    children = t.cast("t.Mapping[str, Section]", section.get("children", {}))
-    for name, child in children.items():
+    for name, child in children(section).items():
         sides = (t.cast("t.Sequence[str]", child.get(key, ())) for key in ("local_ts", "remote_ts"))
-        if str(child.get("mode", "tunnel")).upper() not in _SHUNTS:
+        if not is_shunt(child):
             yield name, Selectors.of(*([side] if isinstance(side, str) else side for side in sides))
 
 

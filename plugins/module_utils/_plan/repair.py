@@ -18,7 +18,7 @@ import typing as t
 
 from .._render.settings_file import Section
 from .alike import would_be_dropped
-from .children import bare, children, is_set_aside
+from .children import bare, children, is_set_aside, is_shunt
 from .differences import state_difference
 from .exchange import close_child
 from .loaded import is_loaded
@@ -37,7 +37,6 @@ from .steps import (
 )
 from .usurper import Usurper, idle
 
-_SHUNTS = ("pass", "drop")
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
 
 
@@ -118,7 +117,7 @@ def _traps(options: Section) -> bool:
 
 
 def _policy(name: str, child: str, options: Section, daemon: DaemonState) -> Plan:
-    shunt = options.get("mode") in _SHUNTS
+    shunt = is_shunt(options)
     if _traps(options) and (name, child) not in (daemon.shunts if shunt else daemon.traps):
         difference = state_difference(f"policy of {name}/{child}", "not installed", "installed")
         return Plan((InstallTrap(name, child),), (difference,))
