@@ -85,6 +85,7 @@ def _faults(
     if tunnel is not None:
         if _inside(after, known) is None:
             yield _fault(tunnel, known, "no longer carries")
+        yield from _lost_networks(before, after, known)
         return
     old = {_key(parts, tunnel) for parts, tunnel in _tunnels(before)}
     new = [pair for pair in _tunnels(after) if _key(*pair) not in old]

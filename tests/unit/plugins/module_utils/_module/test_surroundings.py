@@ -312,6 +312,13 @@ class TestOwnConnection:
             ("ipsec_phase1", {**PHASE1, "dpd_delay": 9}),
         )
 
+    def test_its_address_behind_the_tunnel_is_taken_away(self, machine: Machine) -> None:
+        self.prepare(machine)
+        machine.prepare(("ipsec_phase2", {**PHASE2, **self.THROUGH}))
+        came_from(machine, "10.2.0.66", "10.1.0.1")
+        moved = {**NETWORK, "ip_address": "10.1.0.9"}
+        refused(machine, "vpn_network", "'10.1.0.1' goes from vpn-lan", check=False, **moved)
+
     @BOTH
     def test_its_tunnel_is_closed(self, machine: Machine, check: bool) -> None:
         self.prepare(machine)
