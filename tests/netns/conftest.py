@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import Link
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.link import Link
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.nft import (
     Nft,
     Ruleset,
     normalised,

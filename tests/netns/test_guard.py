@@ -14,7 +14,7 @@ import ipaddress
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.blocks import Blocks
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.blocks import Blocks
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.rule import VpnRule
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.selector import Service
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft

@@ -10,7 +10,10 @@ import ipaddress
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import Nft, rules_in
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.nft import (
+    Nft,
+    rules_in,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
 
 from .conftest import Installed, Namespace, Site, ask, blocked, chain, network, rules

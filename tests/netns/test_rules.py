@@ -13,8 +13,8 @@ import typing as t
 from dataclasses import dataclass
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import Link
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.link import Link
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.nft import (
     Nft,
     rules_in,
 )

@@ -11,7 +11,10 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import Link, LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.link import (
+    Link,
+    LinkState,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
 

@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import Nft
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.nft import Nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_text import is_listed
 

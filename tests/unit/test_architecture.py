@@ -64,7 +64,7 @@ IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
 # Third-party packages, and the files that may import them.
 THIRD_PARTY = {
     "ansible": {"_module/flow.py", "plugin_utils/_definition.py", "lookup/psk.py"},
-    "vici": {"_host/vici.py", "_host/vici_log.py"},
+    "vici": {"_host/vici/client.py", "_host/vici/log_events.py"},
     "jinja2": {"plugin_utils/_page.py"},
 }
 
@@ -85,7 +85,7 @@ def room_of(path: Path) -> str:
 
 
 def place_of(path: Path) -> str:
-    """``_host/vici.py``."""
+    """``_host/vici/client.py``."""
     return path.relative_to(PLUGINS).as_posix().removeprefix("module_utils/")
 
 

@@ -13,7 +13,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.expla
     Attempt,
     explain,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.checkpoint import Checkpoint
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback.checkpoint import (
+    Checkpoint,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.checkpoint import (
     result_of,

@@ -33,8 +33,11 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.signs
     PEER_SIGNS,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.log import Log, LogLine
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import Nft
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.nft import Nft
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels.charon_log import (
+    Log,
+    LogLine,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_steps import (
     ReloadUnits,

@@ -17,10 +17,10 @@ import typing as t
 from .._errors import ModelError, one_line, shown
 from .causes import SEVERITIES
 from .definition import Peer, Tunnel
-from .end import DOWN, NONE, UP, UP_BUT, VERDICTS, End
 from .findings import LOCAL, REMOTE, SIDES, Finding, Stated, found
 from .matching import Pair, lonely, pairs
 from .result import attempt
+from .tunnel import DOWN, NONE, UP, UP_BUT, VERDICTS, End
 from .within import findings_within
 
 Result = dict[str, t.Any]

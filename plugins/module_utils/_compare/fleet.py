@@ -16,9 +16,9 @@ from .._errors import ModelError
 from .causes import INFO
 from .compare import Read, Result, alone, met, unreadable
 from .definition import Peer, Tunnel
-from .end import NONE
 from .findings import SIDES
 from .matching import Pair, likely, pairs
+from .tunnel import NONE
 
 # The names of two peers, in the order of all.
 _Couple = tuple[str, str]

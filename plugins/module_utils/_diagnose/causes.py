@@ -17,7 +17,7 @@ from .authentication import AUTHENTICATION
 from .cause import Cause, both, of_ours, of_theirs
 from .certificates import CERTIFICATE_FAULTS, CERTIFICATES
 from .negotiation import PHASE1, PHASE2
-from .reaching import REACHING
+from .reachability import REACHING
 from .refusals import REFUSALS
 
 _OTHERS = (

@@ -23,7 +23,7 @@ from .._model.secret import MASK
 from . import peer_log, proposals
 from .cause import OURS, THEIRS, Cause
 from .causes import CAUSES, MIRRORED
-from .known import OwnCertificate, of_our_side
+from .our_side import OwnCertificate, of_our_side
 from .signs import OUR_SIGNS, PEER_SIGNS, Sign
 
 # Of a log without a sign.

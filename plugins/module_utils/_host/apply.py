@@ -21,9 +21,9 @@ from .._plan.plan import Plan
 from .._render.artefacts import KEY_DIR
 from .._render.settings_file import Section
 from .command import last_words
-from .hand_over import hand_over, revert
 from .host import Host
-from .journal import unfinished
+from .run.unfinished_run import unfinished
+from .tunnels.hand_over import hand_over, revert
 
 # What Linux makes an interface with that depends on no other.
 STANDARD_MTU = 1500

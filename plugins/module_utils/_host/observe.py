@@ -25,12 +25,12 @@ from .._render.artefacts import (
 )
 from .._render.nft_text import is_listed
 from .._render.strongswan_conf import LIBIPSEC
-from .certificates import remembered, strays
+from .files.certificates import remembered, strays
 from .host import Host
-from .link import LinkState
-from .nft import Nft, rules_in
-from .pending import follow
-from .vici_message import IkeState
+from .kernel.link import LinkState
+from .kernel.nft import Nft, rules_in
+from .tunnels.outdated_sas import follow
+from .vici.message import IkeState
 
 
 def observe(

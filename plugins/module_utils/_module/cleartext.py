@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from .._host.link import Link
+from .._host.kernel.link import Link
 from .._model.selector import contains
 from .._render.artefacts import Artefacts
 from .._render.nft_guard import guarded

@@ -23,15 +23,15 @@ from ansible.module_utils.basic import AnsibleModule
 from .._errors import ModelError, TunnelwrightError, one_line
 from .._host.apply import apply
 from .._host.command import execute
-from .._host.credentials import given_credentials, installed_credentials
-from .._host.dataplane import uses_userspace, was_userspace
+from .._host.files.credentials import given_credentials, installed_credentials
+from .._host.files.read_back import read_gateway
 from .._host.host import Host
+from .._host.kernel.dataplane import uses_userspace, was_userspace
 from .._host.observe import observe
-from .._host.state import read_gateway
-from .._host.timer import signs_of_life
-from .._host.trial import end_trials, try_out
+from .._host.rollback.timer import signs_of_life
+from .._host.run.trial import end_trials, try_out
 from .._plan.authorities import told
-from .._plan.exchange import GRACEFUL
+from .._plan.connection_swap import GRACEFUL
 from .._plan.observed import Unfinished
 from .._plan.overlaps import overlaps
 from .._plan.ownership import exposed

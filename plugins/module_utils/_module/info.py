@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .._errors import HostError, ModelError
-from .._host.credentials import installed_credentials
-from .._host.dataplane import was_userspace
-from .._host.dial import wait_for
+from .._host.files.credentials import installed_credentials
+from .._host.files.read_back import read_gateway
 from .._host.host import Host
+from .._host.kernel.dataplane import was_userspace
 from .._host.observe import daemon_state, observe
-from .._host.state import read_gateway
-from .._host.vici_facts import Facts, child_facts, ike_facts, moment
-from .._host.vici_message import IkeState
+from .._host.tunnels.initiate import wait_for
+from .._host.vici.facts import Facts, child_facts, ike_facts, moment
+from .._host.vici.message import IkeState
 from .._model import checks
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection

@@ -17,10 +17,10 @@ from __future__ import annotations
 import typing as t
 
 from .._errors import ModelError
-from .._host import checkpoint
-from .._host.controller import Controller
 from .._host.host import Host
-from .._host.ways import Way, to
+from .._host.kernel.host_routes import Way, to
+from .._host.rollback import checkpoint
+from .._host.run.controller import Controller
 from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
 from .._model.traffic import is_internet

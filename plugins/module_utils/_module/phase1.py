@@ -19,9 +19,9 @@ from .._model.proposal import Use
 from .._plan.planner import Scope
 from .._render.artefacts import connection_path
 from .addresses import warnings_of_addresses
+from .capabilities import check_capabilities, check_child, check_foreign, check_peer, weak_crypto
 from .edit import Edit, Params, View
 from .keys import check_connection, warnings_of
-from .policy import check_capabilities, check_child, check_foreign, check_peer, weak_crypto
 from .spec import IPSEC_PHASE1, Spec
 
 

@@ -18,8 +18,8 @@ from .._model.gateway import Gateway
 from .._plan.planner import Scope
 from .._render.artefacts import connection_path
 from .addresses import warnings_of_addresses
+from .capabilities import check_children, weak_crypto
 from .edit import Edit, Params, View
-from .policy import check_children, weak_crypto
 from .spec import IPSEC_PHASE2, Spec
 
 

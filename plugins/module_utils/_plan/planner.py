@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 from .._render.artefacts import Artefacts
 from .._render.strongswan_conf import LIBIPSEC
+from .connection_swap import GRACEFUL
 from .differences import state_difference
-from .exchange import GRACEFUL
 from .files import removed, written
 from .network import plan_blocks, plan_network, plan_power_off, plan_record, plan_routes
 from .observed import NOTHING, DaemonState, Observed, Unfinished

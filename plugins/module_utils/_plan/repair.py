@@ -19,8 +19,9 @@ import typing as t
 from .._render.settings_file import Section
 from .alike import would_be_dropped
 from .children import bare, children, is_set_aside, is_shunt
+from .connection_swap import close_child
 from .differences import state_difference
-from .exchange import close_child
+from .foreign_replacement import Usurper, idle
 from .loaded import is_loaded
 from .observed import DaemonState
 from .plan import Difference, Impact, Plan, joined
@@ -35,7 +36,6 @@ from .steps import (
     UninstallTrap,
     UnloadConnection,
 )
-from .usurper import Usurper, idle
 
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
 

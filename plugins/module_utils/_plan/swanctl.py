@@ -24,8 +24,8 @@ from .._render.settings_file import Section
 from .alike import same
 from .authorities import plan_authorities
 from .children import bare, children, starts
+from .connection_swap import GRACEFUL, REESTABLISH, Exchange
 from .differences import state_difference
-from .exchange import GRACEFUL, REESTABLISH, Exchange
 from .files import removed, written
 from .in_force import NOTHING, is_key
 from .loaded import is_loaded

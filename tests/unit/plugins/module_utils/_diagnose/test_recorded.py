@@ -18,7 +18,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.expla
     Attempt,
     explain,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.known import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.our_side import (
     OwnCertificate,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (

@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import BaseChain
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.link import LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.nft import BaseChain
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.observe import (
     daemon_state,
     observe,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.message import (
     ChildState,
     IkeState,
     PolicyState,

@@ -16,14 +16,19 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import on_timeout, rollback
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.checkpoint import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback import (
+    rollback,
+    rollback_main,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback.checkpoint import (
     CHECKPOINT_DIR,
     STATE_DIR,
     STATE_FILE,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback import RECORD_FILE
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.timer import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback.rollback import (
+    RECORD_FILE,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback.timer import (
     PROGRAM,
     SERVICE,
     TIMER,
@@ -512,7 +517,7 @@ class TestAnotherRun:
         lock = Path(f"{machine.host.root}.lock")
         machine.host.systemd.active.discard(TIMER)
         with Run(lock, does).wait_until_in() as run:
-            assert on_timeout.main(["rollback.pyz", verb]) == 0
+            assert rollback_main.main(["rollback.pyz", verb]) == 0
             assert run.process.wait(1) == (-signal.SIGTERM if told else 0)
         assert held(machine) == before
         errors = json.loads(machine.host.everything()[RECORD_FILE].data)["errors"]
@@ -662,5 +667,5 @@ class TestSignsOfLife:
         before = machine.host.everything()
         # A module has held the lock meanwhile, and has started the timer anew.
         assert TIMER in machine.host.systemd.active
-        assert on_timeout.main(["rollback.pyz", "timeout"]) == 0
+        assert rollback_main.main(["rollback.pyz", "timeout"]) == 0
         assert machine.host.everything() == before

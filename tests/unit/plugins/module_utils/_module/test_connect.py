@@ -9,7 +9,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import dial
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels import (
+    initiate as dial,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
     PHASE1,

@@ -14,10 +14,10 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import trace
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.command import (
     with_packages,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel import trace
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec import (
     DIAGNOSTIC_QUERIES,
 )

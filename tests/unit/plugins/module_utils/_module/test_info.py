@@ -9,9 +9,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import (
-    info as info_module,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import info as info_module
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import returned
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,

@@ -12,7 +12,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import files
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import files
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     CHECKPOINT_FILES,
 )
