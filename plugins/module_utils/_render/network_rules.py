@@ -36,8 +36,8 @@ def network_rules(gateway: Gateway, name: str, *, userspace: bool) -> NetworkRul
     on: list[_Child] = []
     off: list[_Child] = []
     for connection, child in children:
-        powered = gateway.powered(connection) and child.enabled
-        (on if powered else off).append((connection, child))
+        active = gateway.is_active(connection) and child.enabled
+        (on if active else off).append((connection, child))
     guard = NetworkRules(
         network=name,
         peers=(),
