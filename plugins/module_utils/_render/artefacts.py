@@ -137,7 +137,7 @@ class NetworkParts:
     rules: File
     unit: File
     guard_unit: File
-    ruleset: nft.NetworkRules
+    ruleset: nft.RulesetInput
     forwarding: tuple[int, ...] = ()
     routes: tuple[Route, ...] = ()
     blocks: tuple[Block, ...] = ()
