@@ -18,7 +18,6 @@ from .._plan.in_force import InForce
 from .._plan.observed import NOTHING, Unfinished
 from .._plan.ownership import SecureDirectory
 from .._plan.plan import Plan
-from .._render.artefacts import KEY_DIR
 from .._render.settings_file import Section
 from .command import last_words
 from .host import Host
@@ -50,7 +49,7 @@ def _applied(host: Host, plan: Plan) -> list[str]:
         left = _begin(host, pid, plan)
         notes = _carry_out(host, plan, lambda: host.journal.take_back(pid, left))
         _check_daemon(host, pid, plan)
-        host.journal.end(unfinished(plan))
+        host.journal.end(unfinished(plan, host.platform))
         return notes
     finally:
         host.files.clean()
@@ -58,7 +57,7 @@ def _applied(host: Host, plan: Plan) -> list[str]:
 
 def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
     """A daemon that was started anew meanwhile may have read files that were still the old ones."""
-    mine = unfinished(plan)
+    mine = unfinished(plan, host.platform)
     restarted = any(isinstance(step, steps.RestartDaemon) for step in plan.steps)
     if restarted or not (mine.connections or mine.secrets or mine.settings):
         return
@@ -111,7 +110,7 @@ def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: Ho
     backs = [step.undo() for step in (failed, *reversed(done))]
     restores = [back for back in backs if back and not isinstance(back, steps.Refresh)]
     refreshes = [step for step in (*done, failed) if isinstance(step, steps.Refresh)]
-    away = [item for step in (failed, *reversed(done)) for item in step.brought]
+    away = [item for step in (failed, *reversed(done)) for item in step.also_undo]
     failures = []
     for back in (*restores, *refreshes, *away):
         try:
@@ -186,7 +185,9 @@ def _unload_key(host: Host, step: steps.UnloadKey) -> None:
     # Loading is the way to learn the id of a key; it changes nothing where the key is known.
     key = host.vici.load_key(step.file.data)
     others = (
-        host.files.look(path) for path in host.files.find(f"{KEY_DIR}/*") if path != step.file.path
+        host.files.look(path)
+        for path in host.files.find(f"{host.platform.key_dir}/*")
+        if path != step.file.path
     )
     if not any(other is not None and other.data == step.file.data for other in others):
         host.vici.unload_key(key)
@@ -298,6 +299,7 @@ def _switch_unit(host: Host, step: network_steps.SwitchUnit) -> None:
 
 _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.WriteFile: _write,
+    network_steps.NoteInterface: _write,
     steps.RemoveFile: _remove,
     SecureDirectory: _secure,
     steps.LoadConnection: _load_connection,

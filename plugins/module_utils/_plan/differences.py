@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import typing as t
 
+from .._model.platform import Platform
 from .._model.secret import MASK
-from .._render.artefacts import KEY_DIR, PRIVATE, READ_WHOLE, Directory, File
+from .._render.file import PRIVATE, Directory, File
 from .._render.pem_blocks import shown
 from .._render.records import masked
 from .plan import Difference
@@ -20,13 +21,13 @@ from .plan import Difference
 _Words = t.Sequence[tuple[str, str, str]]
 
 
-def file_difference(before: File | None, after: File | None) -> Difference:
+def file_difference(before: File | None, after: File | None, platform: Platform) -> Difference:
     """A file that comes, changes or goes. A secret that changes shows as masked on both sides.
 
     Where owner or mode alone differ, nothing else is shown.
     """
     path = (after or before or File("", b"")).path
-    now, then = _shown(before), _shown(after)
+    now, then = _shown(before, platform), _shown(after, platform)
     if before and after:
         words = _attributes(before, after)
         found, wanted = _instead(words), _wanted(words)
@@ -80,14 +81,13 @@ def _wanted(words: _Words) -> str:
     return ", ".join(f"{what}{wanted}" for what, _found, wanted in words)
 
 
-def _shown(file: File | None) -> str:
+def _shown(file: File | None, platform: Platform) -> str:
     if file is None:
         return ""
     text = file.data.decode("utf-8", "replace")
     # By its path in the first place: a file that was found may have any mode.
     if file.path.endswith(".conf"):
         return shown(masked(text))
-    directory = file.path.rpartition("/")[0]
-    if file.mode == PRIVATE or directory == KEY_DIR:
+    if file.mode == PRIVATE or file.directory == platform.key_dir:
         return f"{MASK}\n"
-    return shown(text, certificates_only=directory in READ_WHOLE)
+    return shown(text, certificates_only=file.directory in platform.read_whole)

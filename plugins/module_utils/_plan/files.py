@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._render.artefacts import File
+from .._render.file import File
 from .differences import file_difference
 from .observed import Observed
 from .plan import Plan, joined
@@ -20,7 +20,7 @@ from .steps import RemoveFile, WriteFile
 def written(files: t.Iterable[File], observed: Observed) -> Plan:
     """Write those that are not there as they should be, in content, mode and owner."""
     return joined(
-        Plan((WriteFile(file, found),), (file_difference(found, file),))
+        Plan((WriteFile(file, found),), (file_difference(found, file, observed.platform),))
         for file in files
         for found in [observed.files.get(file.path)]
         if found != file
@@ -30,7 +30,7 @@ def written(files: t.Iterable[File], observed: Observed) -> Plan:
 def removed(files: t.Iterable[File], observed: Observed) -> Plan:
     """Remove those that are there, in whatever state."""
     return joined(
-        Plan((RemoveFile(found),), (file_difference(found, None),))
+        Plan((RemoveFile(found),), (file_difference(found, None, observed.platform),))
         for file in files
         for found in [observed.files.get(file.path)]
         if found is not None

@@ -16,7 +16,10 @@ from .._render.strongswan_conf import LIBIPSEC
 from .connection_swap import GRACEFUL
 from .differences import state_difference
 from .files import removed, written
-from .network import plan_blocks, plan_network, plan_power_off, plan_record, plan_routes
+from .network import plan_network, plan_power_off, plan_record
+from .network_guard import plan_blocks
+from .network_interface import plan_note, plan_routes
+from .network_steps import NoteInterface
 from .observed import NOTHING, DaemonState, Observed, Unfinished
 from .ownership import plan_ownership
 from .plan import Impact, Plan, joined
@@ -24,6 +27,8 @@ from .steps import HandOver, InstallTrap, ReloadSettings, RestartDaemon, UnloadS
 from .swanctl import plan_swanctl
 
 _T = t.TypeVar("_T")
+
+NO_PLAN = Plan()
 
 
 @dataclass(frozen=True)
@@ -98,9 +103,13 @@ def make_plan(
     )
     changed = scope.networks | _changed(before.records, after.records)
     coming = frozenset(changed & (after.records.keys() - before.records.keys()))
+    notes = joined(
+        plan_note(before.networks.get(name), after.networks[name], observed) for name in staying
+    )
     return (
         plan_ownership(observed)
         + _plan_records(coming, before, after, observed)
+        + notes
         + (plan_routes(after.networks.values(), observed) if scope.networks else Plan())
         + joined(
             plan_network(
@@ -119,20 +128,30 @@ def make_plan(
         )
         + joined(plan_network(before.networks.get(name), None, observed) for name in going)
         + (plan_blocks(after.networks.values(), observed) if scope.networks else Plan())
-        + _plan_records(changed - coming, before, after, observed)
+        + _plan_records(changed - coming, before, after, observed, notes)
     )
 
 
 def _plan_records(
-    names: frozenset[str], before: Artefacts, after: Artefacts, observed: Observed
+    names: frozenset[str],
+    before: Artefacts,
+    after: Artefacts,
+    observed: Observed,
+    notes: Plan = NO_PLAN,
 ) -> Plan:
     """First of all where a network comes, last where it changes or goes.
 
     So a run that dies leaves a record of whatever it had to do with: what is live of a network can
     be seen, but only where it is known that there is to be one.
     """
+    noted = {step.file.path: step.file for step in notes.steps if isinstance(step, NoteInterface)}
     return joined(
-        plan_record(before.records.get(name), after.records.get(name), observed)
+        plan_record(
+            before.records.get(name),
+            after.records.get(name),
+            observed,
+            noted.get(observed.platform.record_path(name)),
+        )
         for name in sorted(names)
     )
 

@@ -11,7 +11,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from .._render.artefacts import Artefacts, File, NetworkParts, SwanctlFile
+from .._model.platform import Platform
+from .._render.artefacts import Artefacts
+from .._render.file import File
+from .._render.network_parts import NetworkParts
+from .._render.swanctl_files import SwanctlFile
 from .differences import access_in_words, file_difference
 from .files import removed, written
 from .observed import Observed
@@ -69,7 +73,7 @@ def everything(before: Artefacts, after: Artefacts) -> Scope:
     )
 
 
-def leftovers(plan: Plan, now: Kept, kept: Kept) -> Plan:
+def leftovers(plan: Plan, now: Kept, kept: Kept, platform: Platform) -> Plan:
     """What else has to come, change and go, after ``plan``, so that just the kept files are there.
 
     A spoilt or stray file belongs to no object, so that no plan for the objects has a step for it.
@@ -80,15 +84,16 @@ def leftovers(plan: Plan, now: Kept, kept: Kept) -> Plan:
             left[step.file.path] = step.file
         elif isinstance(step, RemoveFile):
             left.pop(step.file.path, None)
-    observed = Observed(left)
+    observed = Observed(left, platform=platform)
     stray = [left[path] for path in sorted(left.keys() - kept.keys())]
     return written([kept[path] for path in sorted(kept)], observed) + removed(stray, observed)
 
 
-def differences(kept: Kept, now: Kept) -> tuple[Difference, ...]:
+def differences(kept: Kept, now: Kept, platform: Platform) -> tuple[Difference, ...]:
     """From the kept files to those of now, secrets masked."""
     return tuple(
-        file_difference(kept.get(path), now.get(path)) for path in sorted(_changed(kept, now))
+        file_difference(kept.get(path), now.get(path), platform)
+        for path in sorted(_changed(kept, now))
     )
 
 

@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._render.advanced import SharedSecret
-from .._render.artefacts import File
+from .._render.file import File
 from .._render.settings_file import Section
 from .in_force import NOTHING, InForce
 
@@ -30,8 +30,8 @@ class Step:
         return None
 
     @property
-    def brought(self) -> tuple[Step, ...]:
-        """What takes away what came along with it, when the rest has been taken back."""
+    def also_undo(self) -> tuple[Step, ...]:
+        """Return the steps that take away side effects, when all other steps have been undone."""
         return ()
 
 

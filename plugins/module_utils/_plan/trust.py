@@ -15,21 +15,14 @@ from __future__ import annotations
 import typing as t
 
 from .._model.connection import RESERVED_PREFIX
+from .._model.platform import Platform
 from .._render import validity
-from .._render.artefacts import (
-    ADVANCED_FILES,
-    CA_DIR,
-    CERTIFICATE_DIR,
-    Artefacts,
-    File,
-    SwanctlFile,
-)
+from .._render.artefacts import Artefacts
+from .._render.file import File
 from .._render.pem_blocks import blocks
 from .._render.settings_file import Section
+from .._render.swanctl_files import SwanctlFile
 from .observed import DaemonState
-
-# Files that everybody may read, so that their mode is no drift.
-_CERTIFICATE_DIRS = (f"{CERTIFICATE_DIR}/", f"{CA_DIR}/")
 
 _SHUNTS = ("PASS", "DROP")
 # The ways to prove who one is, as list-conns and swanctl.conf name them, in which a certificate is
@@ -47,17 +40,18 @@ def open_connections(wanted: Artefacts, daemon: DaemonState, paths: t.Container[
 
     ``paths`` are the files under conf.d that the task is about.
     """
-    every = [parts.owned[0] for parts in wanted.swanctl.values() if _brings_ca(parts)]
+    ca_dir = wanted.platform.ca_dir
+    every = [parts.owned[0] for parts in wanted.swanctl.values() if _brings_ca(parts, ca_dir)]
     here = [
         parts.owned[0]
         for path, parts in wanted.swanctl.items()
-        if path in paths and _brings_ca(parts)
+        if path in paths and _brings_ca(parts, ca_dir)
     ]
     told = [
         # It can't name the file of a certificate.
         _told(f"{name} of swanctl_conf", every if path in paths else here, "ca_id")
         for path, parts in wanted.swanctl.items()
-        if path.startswith(ADVANCED_FILES)
+        if path.startswith(wanted.platform.advanced_prefix)
         for name, section in parts.connections.items()
         if _is_open(section)
     ]
@@ -70,8 +64,8 @@ def open_connections(wanted: Artefacts, daemon: DaemonState, paths: t.Container[
     return [text for text in told if text]
 
 
-def _brings_ca(parts: SwanctlFile) -> bool:
-    return any(file.path.startswith(f"{CA_DIR}/") for file in parts.extra_files)
+def _brings_ca(parts: SwanctlFile, ca_dir: str) -> bool:
+    return any(file.directory == ca_dir for file in parts.extra_files)
 
 
 def _told(connection: str, cas: t.Sequence[str], keys: str) -> str:
@@ -137,13 +131,15 @@ def bad_certificates(wanted: Artefacts, paths: t.Container[str], now: float) -> 
     ]
 
 
-def disclosed(files: t.Iterable[File]) -> list[str]:
-    """Warnings about private keys among the certificates that were found on the host."""
+def disclosed(files: t.Iterable[File], platform: Platform) -> list[str]:
+    """Return warnings about private keys among the certificates that were found on the host."""
+    # Every user may read these, so that their mode is no drift.
+    readable = (platform.certificate_dir, platform.ca_dir)
     return [
         f"{file.path} has a private key in it that every user of this host could read: replace "
         "the key and its certificate"
         for file in files
-        if file.path.startswith(_CERTIFICATE_DIRS) and file.mode & 0o004 and _holds_key(file.data)
+        if file.directory in readable and file.mode & 0o004 and _holds_key(file.data)
     ]
 
 

@@ -24,7 +24,6 @@ from pathlib import Path
 
 from ..._errors import HostError
 
-PATH = "/run/tunnelwright.lock"
 # Seconds that a run waits for another.
 PATIENCE = 120.0
 # Seconds without a sign of life after which a run is taken for one that hangs.
@@ -85,7 +84,7 @@ class Held:
 
 
 @contextlib.contextmanager
-def exclusive(what: str, *, path: str = PATH, patience: float = PATIENCE) -> t.Iterator[Held]:
+def exclusive(what: str, *, path: str, patience: float = PATIENCE) -> t.Iterator[Held]:
     """The lock, held: no other run is at work on this host. ``what`` is shown to those who wait.
 
     Raises HostError with the name of the holder after ``patience`` seconds.

@@ -19,7 +19,7 @@ import time
 import typing as t
 
 from ..._errors import HostError
-from .lock import PATH, PROC, SILENCE, Held, Holder, locked, started
+from .lock import PROC, SILENCE, Held, Holder, locked, started
 
 # How many seconds a sign of life may hold at most.
 LONGEST = 150.0
@@ -31,7 +31,7 @@ _MISSES = 10
 
 @contextlib.contextmanager
 def seized(
-    what: str, *, path: str = PATH, silence: float = SILENCE
+    what: str, *, path: str, silence: float = SILENCE
 ) -> t.Iterator[tuple[Held | None, str]]:
     """The lock, or None where it can't be had; and what was done to get it, mostly empty."""
     waiting = _Waiting(path, silence)

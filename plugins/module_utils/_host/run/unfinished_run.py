@@ -19,6 +19,7 @@ import typing as t
 from dataclasses import replace
 
 from ..._errors import HostError
+from ..._model.platform import Platform
 from ..._plan.observed import Unfinished
 from ..._plan.plan import Plan
 from ..._plan.steps import (
@@ -33,15 +34,13 @@ from ..._plan.steps import (
     UnloadSecret,
     WriteFile,
 )
-from ..._render.artefacts import RECORD_DIR
 from ..files.note import read_note, write_note
-
-JOURNAL = "/run/tunnelwright.unfinished"
 
 
 class Journal:
-    def __init__(self, path: str = JOURNAL) -> None:
+    def __init__(self, path: str, platform: Platform) -> None:
         self._path = path
+        self._platform = platform
 
     def read(self, pid: int) -> Unfinished:
         """What runs left unfinished with the daemon ``pid``."""
@@ -50,7 +49,7 @@ class Journal:
 
     def begin(self, pid: int, plan: Plan) -> Unfinished:
         """Note what the plan will do, besides what is noted already, which is returned."""
-        mine, left = unfinished(plan), self.read(pid)
+        mine, left = unfinished(plan, self._platform), self.read(pid)
         if mine != Unfinished():
             self._note(
                 pid,
@@ -124,7 +123,7 @@ class Journal:
             raise HostError(f"write {self._path}", error.strerror or str(error)) from None
 
 
-def unfinished(plan: Plan) -> Unfinished:
+def unfinished(plan: Plan, platform: Platform) -> Unfinished:
     """What a run that dies with this plan in hand leaves uncertain."""
     connections: dict[str, frozenset[str]] = {}
     secrets, networks = set(), set()
@@ -142,7 +141,7 @@ def unfinished(plan: Plan) -> Unfinished:
             settings = True
         elif isinstance(step, (WriteFile, RemoveFile)):
             directory, name = os.path.split(step.file.path)
-            networks |= {name.rpartition(".")[0]} if directory == RECORD_DIR else set()
+            networks |= {name.rpartition(".")[0]} if directory == platform.record_dir else set()
     return Unfinished(connections, frozenset(secrets), settings, networks=frozenset(networks))
 
 

@@ -24,7 +24,7 @@ import typing as t
 
 from ..._errors import HostError
 from .message import ChildState, IkeState, Message, PolicyState, actions, decode, encoded
-from .transport import NO_ANSWER, BoundedSocket, Silent, charon_socket
+from .transport import NO_ANSWER, BoundedSocket, Silent
 
 try:
     import vici
@@ -71,7 +71,7 @@ class Vici:
 
     def __init__(
         self,
-        connect: t.Callable[[], socket.socket] = charon_socket,
+        connect: t.Callable[[], socket.socket],
         *,
         timeout: float = ANSWER_TIMEOUT,
         alive: t.Callable[[float], None] = lambda _seconds: None,

@@ -24,7 +24,7 @@ from ..tunnels.charon_log import Log, LogLine
 from .client import ANSWER_TIMEOUT
 from .facts import moment
 from .message import decode
-from .transport import BoundedSocket, charon_socket
+from .transport import BoundedSocket
 
 try:
     from vici.protocol import Message, Packet, Transport
@@ -38,7 +38,7 @@ _UNNAMED = "(unnamed)"
 class ViciLog:
     """All that the daemon logs from now on, to be used in a ``with`` statement."""
 
-    def __init__(self, connect: t.Callable[[], socket.socket] = charon_socket) -> None:
+    def __init__(self, connect: t.Callable[[], socket.socket]) -> None:
         self._raw = connect()
         self._socket = BoundedSocket(self._raw)
         self._transport = Transport(self._socket)

@@ -21,7 +21,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.daemon import DAEMON_UNIT
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.files import Files
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.host_routes import Way
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.link import LinkState
@@ -45,9 +44,10 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.mess
     encode,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.checks import IPNetwork
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import loadable
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import File
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.pem import certificate
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
@@ -144,6 +144,7 @@ class MemoryHost:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.platform = replace(DEBIAN, plugin_dir=f"{root}.plugins", run_dir=f"{root}.run")
         self.log: list[str] = []
         self.failing: set[str] = set()
         # What charon has written to the journal, in the fields of journald.
@@ -158,7 +159,7 @@ class MemoryHost:
         self.controlled: Controller | None = None
         self.nft = MemoryNft()
         self.systemd = MemorySystemd(self)
-        self.journal = Journal(str(root / "unfinished"))
+        self.journal = Journal(str(root / "unfinished"), self.platform)
         self.pending = Pending(str(root / "pending"))
         # Of ping, and what charon says of a connection when it is initiated, or rekeyed.
         self.answers = (0, "", "")
@@ -166,6 +167,11 @@ class MemoryHost:
         for path, text in PACKAGED.items():
             (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
             (root / path[1:]).write_text(text)
+
+    def install(self, plugin: str) -> None:
+        path = Path(self.platform.plugin_path(plugin))
+        path.parent.mkdir()
+        path.touch()
 
     def __enter__(self) -> MemoryHost:
         return self
@@ -283,7 +289,7 @@ class MemoryLog:
 
 class LoggedFiles(Files):
     def __init__(self, host: MemoryHost, root: Path) -> None:
-        super().__init__(str(root))
+        super().__init__(host.platform, str(root))
         self._host = host
 
     def write(self, file: t.Any, *, keep: bool = False) -> None:
@@ -800,7 +806,9 @@ class MemorySystemd:
         return unit in self.enabled
 
     def is_active(self, unit: str) -> bool:
-        return unit in self.active or (unit == DAEMON_UNIT and not self._host.dead)
+        return unit in self.active or (
+            unit == self._host.platform.daemon_unit and not self._host.dead
+        )
 
     def is_waiting(self, timer: str) -> bool:
         """A test takes it out when it elapses."""

@@ -15,7 +15,6 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import command
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.command import (
-    PACKAGES,
     execute,
     last_words,
     not_started,
@@ -23,6 +22,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.command i
     with_packages,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.host import Host
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -141,7 +141,7 @@ def test_a_program_that_is_missing_is_named_with_its_package(errors: str) -> Non
     with pytest.raises(HostError) as raised:
         run(["x"], "")
     assert str(raised.value) == (
-        f"run {program}: it is not installed: install the Debian package {PACKAGES[program]}"
+        f"run {program}: it is not installed: install the Debian package {DEBIAN.packages[program]}"
     )
 
 
@@ -184,5 +184,5 @@ def test_as_the_real_programs_tell_it(
     """Also of the rollback, which has no AnsibleModule."""
     full = [(shutil.which(word) or word) if word in ("sh", "timeout") else word for word in argv]
     monkeypatch.setenv("PATH", "/nonexistent")
-    with Host(execute) as host, pytest.raises(HostError, match=PACKAGES[program]):
+    with Host(execute) as host, pytest.raises(HostError, match=DEBIAN.packages[program]):
         host.run([word.format(program) for word in full], "")
