@@ -22,9 +22,9 @@ description:
     it is. M(tunnelwright.ipsec.ipsec_info) has the same as states.
   - A failure is explained. Each entry of RV(failures) has a stable code, one sentence, the options
     to look at on both sides, the lines of the log that show it, and what to do next. Much of what
-    goes wrong is known to the peer alone. Then the cause is what this side has seen, and
-    the candidates are listed with the line of the peer's log that proves each. With O(peer_log)
-    the peer's log is read too. All causes are in C(docs/troubleshooting.md) of the collection.
+    goes wrong is known to the peer alone. Then the cause is what this side has seen, and the
+    candidates are listed with the line of the peer's log that proves each. With O(peer_log) the
+    peer's log is read too. All causes are in C(docs/troubleshooting.md) of the collection.
 options:
   network:
     description:
@@ -73,8 +73,8 @@ options:
     default: 30
   probe:
     description:
-      - Addresses behind the peer that must answer an echo request (ping) through the tunnel once
-        it is up. Each must be in O(tunnelwright.ipsec.ipsec_phase2#module:remote_network) of one of
+      - Addresses behind the peer that must answer an echo request (ping) through the tunnel once it
+        is up. Each must be in O(tunnelwright.ipsec.ipsec_phase2#module:remote_network) of one of
         the tunnels, and this host must have an address in the C(local_network) of the same one,
         from which the probe is sent.
       - It has no use with O(state=disconnected).
@@ -297,8 +297,8 @@ remarks:
   sample: []
 actions:
   description:
-    - What was done, step by step and in order, or in check mode what would be done. Empty when
-      there was nothing to do.
+    - The steps of the run in order, or in check mode the steps that a run would take. Empty if
+      there is nothing to do.
   returned: success
   type: list
   elements: str
@@ -307,12 +307,12 @@ actions:
     - start tunnelwright.rollback.timer, which rolls back after 120 s
 impact:
   description:
-    - The worst that the change does to an SA that is up, of those in RV(impacts).
-    - V(none) leaves them alone, or there are none.
-    - V(pending) leaves them as they are. The new values are loaded, and are used when the SA is
-      established anew. A rekeying is not enough for that.
-    - V(child) closes the SA of a phase 2, or replaces it by a new one.
-    - V(ike) does so with the whole tunnel, and every phase 2 in it.
+    - The worst effect of the change on an SA that is up. RV(impacts) lists all effects.
+    - V(none) means that every SA stays as it is, or that no SA is up.
+    - V(pending) means that the SA stays up with its old values. The new values are loaded, and
+      apply when the SA is re-established. A rekey does not apply them.
+    - V(child) means that the SA of a phase 2 is closed, or replaced by a new SA.
+    - V(ike) means that the IKE SA and every SA of its phase 2 objects are closed or replaced.
   returned: success
   type: str
   choices:
@@ -323,18 +323,18 @@ impact:
   sample: none
 impacts:
   description:
-    - What the change does to each SA that is up, and why. The same in check mode and in a real run,
-      and shown with the diff.
-    - Replaced is an SA only if the peer takes the new values. If it does not, the old SA stays up,
-      with a warning.
-    - Empty where the change does not reach the IKE daemon.
+    - The effect of the change on each SA that is up, with the reason. It is the same in check mode
+      and in a real run. The diff shows it too.
+    - An SA is replaced only if the peer accepts the new values. If the peer does not accept them,
+      the old SA stays up, and the module warns.
+    - Empty if the change does not concern the IKE daemon.
   returned: success
   type: list
   elements: dict
   contains:
     sa:
-      description: The IKE SA, by the name of its phase 1, with all that is on it, or the Child SA
-        of a phase 2, as phase 1 and phase 2.
+      description: The name of a phase 1, for its IKE SA with all Child SAs on it. Or the names of a
+        phase 1 and a phase 2, joined by a slash, for one Child SA.
       returned: always
       type: str
       sample: site-b/lan
@@ -344,7 +344,8 @@ impacts:
       type: str
       sample: child
     reason:
-      description: What has changed, under the names of strongSwan, and what follows.
+      description: The options that have changed, under their strongSwan names, and the consequence
+        for the SA.
       returned: always
       type: str
       sample: "esp_proposals changed: a new Child SA is brought up beside it, then it is closed"
@@ -354,8 +355,8 @@ impacts:
       reason: "no longer configured: it is closed"
 diff:
   description:
-    - The managed configuration before and after, a file or a live object each. Every secret is
-      masked.
+    - The managed configuration before and after, with one entry for each file or live object. Every
+      secret is masked.
   returned: when diff mode is on
   type: list
   elements: dict
@@ -366,17 +367,17 @@ diff:
       type: str
       sample: /etc/tunnelwright/lan.nft
     after_header:
-      description: The same.
+      description: The same as C(before_header).
       returned: always
       type: str
       sample: /etc/tunnelwright/lan.nft
     before:
-      description: What it was. Empty where there was nothing.
+      description: The text before the change. Empty if the file or object did not exist.
       returned: always
       type: str
       sample: ''
     after:
-      description: What it is then. Empty where there is nothing left.
+      description: The text after the change. Empty if the file or object is removed.
       returned: always
       type: str
       sample: |
