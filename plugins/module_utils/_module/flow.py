@@ -160,7 +160,7 @@ def run_checkpoint() -> None:
     result: dict[str, t.Any] = {
         "changed": answer.changed,
         key: answer.checkpoint,
-        "differs": answer.differs,
+        "differences": answer.differs,
         "actions": answer.actions,
         "impact": answer.plan.impact,
         "impacts": _impacts(answer.plan),
