@@ -132,7 +132,7 @@ ipsec_checkpoint:
     state: started
     timeout: 120
     since: '2026-01-31T12:00:00+00:00'
-differs:
+differences:
   description:
     - What of the collection's files, of the units and interfaces of its networks and of the IKE
       daemon differs from the checkpoint, one text for each. With O(state=confirmed) this is what

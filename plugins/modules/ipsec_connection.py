@@ -190,7 +190,7 @@ ipsec_connection:
   description:
     - What was asked for, and each tunnel that it was about. C(state) is how it is now, V(up),
       V(partial), V(outdated) or V(down) as in M(tunnelwright.ipsec.ipsec_info), C(up) whether that
-      is V(up), and C(calls) whether this side initiates it.
+      is V(up), and C(initiates) whether this side initiates it.
     - C(rekeyed) are the tunnels whose keys were renewed, with O(check_rekey=true). C(probes) are
       the addresses of O(probe), with the packets that the Child SA has counted meanwhile.
   returned: always, unless an option is wrong or the daemon does not answer
@@ -205,7 +205,7 @@ ipsec_connection:
         phase2: lan
         up: true
         state: up
-        calls: true
+        initiates: true
     rekeyed:
       - site-b/lan
     probes:

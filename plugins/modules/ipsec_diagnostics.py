@@ -188,7 +188,7 @@ ipsec_diagnostics:
                   secret = ********
               }
           }
-    found:
+    total_lines:
       description: How many lines of the log were asked for, whether they are returned or not.
       returned: with O(query=logs)
       type: int

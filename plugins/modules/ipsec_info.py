@@ -521,12 +521,12 @@ ipsec_info:
                   returned: always
                   type: str
                   sample: esp
-                udp:
+                udp_encapsulation:
                   description: Whether ESP is encapsulated in UDP.
                   returned: always
                   type: bool
                   sample: false
-                compressed:
+                ipcomp:
                   description: Whether IPComp is in use.
                   returned: always
                   type: bool
@@ -638,19 +638,19 @@ ipsec_info:
           type: list
           elements: dict
           contains:
-            what:
+            object:
               description: The file, or the live object.
               returned: always
               type: str
               sample: connection site-b in the IKE daemon
-            found:
+            actual:
               description: What it is. Of a file its content, with every secret masked, or
                 V(mode 0644 instead of 0600), V(owner 1000:1000 instead of 0:0), V(a symbolic link
                 to /x instead of a file) where nothing else differs.
               returned: always
               type: str
               sample: not loaded
-            wanted:
+            expected:
               description: What it should be.
               returned: always
               type: str
@@ -747,17 +747,17 @@ ipsec_info:
       type: list
       elements: dict
       contains:
-        what:
+        object:
           description: The file, or the live object.
           returned: always
           type: str
           sample: 'network lan: nftables rules'
-        found:
+        actual:
           description: What it is.
           returned: always
           type: str
           sample: not loaded
-        wanted:
+        expected:
           description: What it should be.
           returned: always
           type: str

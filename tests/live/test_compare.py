@@ -32,7 +32,7 @@ REPORT = ROOT / ".cache/compare.md"
 NETWORK = {"name": "lan", "ip_address_type": "none", "dataplane": "userspace"}
 
 # What is not of the outcome of a call.
-NOT_SEEN = ("used", "udp_encapsulation", "local_phase1", "remote_phase1")
+NOT_SEEN = ("initiates", "udp_encapsulation", "local_phase1", "remote_phase1")
 
 
 @pytest.fixture(name="gateways")
@@ -142,7 +142,7 @@ def verdict_of(ends: Ends, seen: list[Options]) -> str:
     if not any(child["up"] for child in children):
         return "down"
     wanted = all(_as_wanted(ends, child) for child in children) and _all(ends, calls)
-    return "up" if wanted else "up_but"
+    return "up" if wanted else "degraded"
 
 
 def _as_wanted(ends: Ends, child: Options) -> bool:

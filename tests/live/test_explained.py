@@ -72,9 +72,9 @@ def _cards() -> t.Iterator[list[Card]]:
 def write(path: Path, found: list[Card]) -> None:
     order = [failure.label for failure in (*FAILURES, *LATER)]
     before = json.loads(path.read_text()) if path.exists() else []
-    known = {(card["failure"], card["caller"]): card for card in (*before, *found)}
+    known = {(card["failure"], card["initiator"]): card for card in (*before, *found)}
     cards = [card for card in known.values() if card["failure"] in order]
-    cards.sort(key=lambda card: (order.index(card["failure"]), card["caller"]))
+    cards.sort(key=lambda card: (order.index(card["failure"]), card["initiator"]))
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(cards, indent=1) + "\n")
 
@@ -104,7 +104,7 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
         pair.clear(failure)
     card = {
         "failure": failure.label,
-        "caller": pair.release,
+        "initiator": pair.release,
         "provoked": failure.cause or "none",
         "alone": judged(alone, failure),
         "both": judged(both, failure),
@@ -151,9 +151,9 @@ def check_nothing_half_open(pair: Pair) -> None:
 
 
 LATER = (
-    Failure("the peer goes silent, IKEv2", "peer_dead", phase1={"dpd_delay": 1}),
+    Failure("the peer stops answering, IKEv2", "peer_dead", phase1={"dpd_delay": 1}),
     Failure(
-        "the peer goes silent, IKEv1",
+        "the peer stops answering, IKEv1",
         "peer_dead",
         phase1={**V1, "dpd_delay": 1, "dpd_failures": 1},
         conn={"version": "1"},
@@ -192,7 +192,7 @@ def test_what_befalls_a_tunnel_later_is_explained(
     told = [_explained(failure, logs["ours"], item) for item in (None, logs["theirs"])]
     card = {
         "failure": failure.label,
-        "caller": pair.release,
+        "initiator": pair.release,
         "provoked": failure.cause,
         "alone": told[0] if seen else UNSEEN,
         "both": told[1] if seen else _explained(failure, packets, logs["theirs"]),

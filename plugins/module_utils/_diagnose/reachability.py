@@ -79,7 +79,7 @@ REACHING = (
         "Allow UDP port 4500 both ways. With certificates, see whether large packets, that is IP "
         "fragments, get through.",
         aspect="gateway",
-        candidates=("udp_4500_blocked", "peer_silent", "answer_lost"),
+        candidates=("udp_4500_blocked", "request_discarded_by_peer", "answer_lost"),
     ),
     Cause(
         "udp_4500_blocked",
@@ -97,7 +97,7 @@ REACHING = (
         "Read the log of the peer. With certificates, see whether large packets, that is IP "
         "fragments, get through.",
         aspect="gateway",
-        candidates=("packets_lost", "peer_silent", "answer_lost"),
+        candidates=("packets_lost", "request_discarded_by_peer", "answer_lost"),
     ),
     Cause(
         "packets_lost",
@@ -108,7 +108,7 @@ REACHING = (
         aspect="gateway",
     ),
     Cause(
-        "peer_silent",
+        "request_discarded_by_peer",
         "The peer has received it, and discards it without an answer.",
         of_theirs("the log of the peer"),
         "Read the log of the peer: it says there why.",

@@ -330,7 +330,7 @@ def _result(task: _Task, seen: _Seen) -> dict[str, t.Any]:
                 "phase2": item.child.name,
                 "up": seen.state(item) == UP,
                 "state": seen.state(item),
-                "calls": item.calls,
+                "initiates": item.calls,
             }
             for item in task.tunnels
         ],

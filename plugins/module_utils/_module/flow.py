@@ -67,7 +67,7 @@ def run_checkpoint() -> None:
     def body(host: Host, params: Params, *, check: bool) -> Outcome:
         with host.exclusive(key) as waited:
             answer = checkpoint.carry_out(host, params, check=check)
-        values = {key: answer.checkpoint, "differs": answer.differs}
+        values = {key: answer.checkpoint, "differences": answer.differs}
         return Outcome(values, answer.changed, answer.plan, (waited, *answer.warnings))
 
     drive(IPSEC_CHECKPOINT, key, body)

@@ -376,6 +376,6 @@ def _loaded(conn: Sa | None) -> Facts | None:
 
 def _drift(differences: t.Iterable[Difference]) -> list[Facts]:
     return [
-        {"what": item.header, "found": item.before.strip(), "wanted": item.after.strip()}
+        {"object": item.header, "actual": item.before.strip(), "expected": item.after.strip()}
         for item in differences
     ]

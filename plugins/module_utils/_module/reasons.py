@@ -27,7 +27,7 @@ from .status import CONNECTING, DISABLED, DOWN, IDLE, UP, phase1_state
 _LINES, _TOLD = 5000, 20
 
 # That there is nothing to be found is no explanation.
-_UNTOLD = ("not_established", "nobody_called")
+_UNTOLD = ("not_established", "not_initiated_by_peer")
 _PACKET = re.compile(r"^(sending|received) packet: ")
 
 

@@ -278,9 +278,9 @@ class TestUpgrade:
         (phase1,) = result["ipsec_info"]["phase1"]
         assert phase1["drift"] == [
             {
-                "what": COPY,
-                "found": self.SHOWN.strip(),
-                "wanted": GATEWAY.certificate.decode().strip(),
+                "object": COPY,
+                "actual": self.SHOWN.strip(),
+                "expected": GATEWAY.certificate.decode().strip(),
             }
         ]
         assert result["warnings"] == [self.OPEN]
@@ -290,7 +290,7 @@ class TestUpgrade:
         run(machine, "ipsec_checkpoint", state="started")
         # Where it belongs, and nowhere else.
         assert copied(machine, STATE_FILE).decode().count(SECRET) == 1
-        assert run(machine, "ipsec_checkpoint", state="started")["differs"] == []
+        assert run(machine, "ipsec_checkpoint", state="started")["differences"] == []
         run(machine)
         run(machine, "ipsec_phase1", **{**CERTIFIED, "lifetime": 2})
         assert run(machine, "ipsec_checkpoint", state="started")["changed"] is False

@@ -239,11 +239,15 @@ def test_who_waits_for_the_peer_does_not_call(gateway: Machine) -> None:
     gateway.prepare(("ipsec_phase1", passive))
     named = connect(gateway, phase1="site-b", timeout=1)
     assert gateway.changes == []
-    assert [item["cause"] for item in named["failures"]] == ["nobody_called"]
+    assert [item["cause"] for item in named["failures"]] == ["not_initiated_by_peer"]
     whole = connect(gateway)
     assert gateway.changes == ["initiate site-c/net"]
     assert not whole.get("failed")
-    assert [item["calls"] for item in whole["ipsec_connection"]["tunnels"]] == [False, False, True]
+    assert [item["initiates"] for item in whole["ipsec_connection"]["tunnels"]] == [
+        False,
+        False,
+        True,
+    ]
     gateway.host.vici.up["site-b"] = {"net", "more"}
     assert not connect(gateway, phase1="site-b")["changed"]
 
