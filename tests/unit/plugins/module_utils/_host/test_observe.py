@@ -158,7 +158,7 @@ class TestRules:
         host.nft.chains = (INPUT,)
         host.nft.expected = lambda text: wanted if "table inet filter" in text else ()
         host.nft.expected_table = lambda _text, _name: own
-        host.nft.hooked = lambda prefix: live if prefix == "tunnelwright-lan: " else {}
+        host.nft.own_rules_by_chain = lambda prefix: live if prefix == "tunnelwright-lan: " else {}
 
     RULE: t.ClassVar = {
         "rule": {"family": "inet", "table": "filter", "chain": "input", "comment": "x"}
