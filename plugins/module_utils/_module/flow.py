@@ -67,7 +67,12 @@ def run_checkpoint() -> None:
     def body(host: Host, params: Params, *, check: bool) -> Outcome:
         with host.exclusive(key) as waited:
             answer = checkpoint.carry_out(host, params, check=check)
-        values = {key: answer.checkpoint, "differences": answer.differs}
+        # A rollback does more than its plan where the plan can't reach.
+        values = {
+            key: answer.checkpoint,
+            "differences": answer.differs,
+            "actions": answer.actions,
+        }
         return Outcome(values, answer.changed, answer.plan, (waited, *answer.warnings))
 
     drive(IPSEC_CHECKPOINT, key, body)

@@ -29,7 +29,7 @@ from .spec import Spec, known_options
 class Outcome:
     """What a module returns: ``values`` beside ``changed``, and what its plan shows.
 
-    ``failure`` is the message of a module that fails with a result. It is empty otherwise.
+    A value takes the place of what the plan shows under the same name. ``failure`` is the message of a module that fails with a result. It is empty otherwise.
     """
 
     values: t.Mapping[str, t.Any]
@@ -40,16 +40,14 @@ class Outcome:
 
     def to_result(self, *, diff: bool) -> dict[str, t.Any]:
         """Return the result of the module, with the diff if the task asks for it."""
-        result = {"changed": self.changed, **self.values}
-        if self.plan is None:
-            return result
-        result["actions"] = self.plan.actions
-        result["impact"] = self.plan.impact
-        result["impacts"] = [
-            {"sa": item.sa, "impact": item.kind, "reason": item.reason}
-            for item in self.plan.impacts
-        ]
-        return {**result, "diff": self.plan.diff} if diff else result
+        shown = {} if self.plan is None else _shown(self.plan, diff=diff)
+        return {"changed": self.changed, **shown, **self.values}
+
+
+def _shown(plan: Plan, *, diff: bool) -> dict[str, t.Any]:
+    impacts = [{"sa": item.sa, "impact": item.kind, "reason": item.reason} for item in plan.impacts]
+    shown = {"actions": plan.actions, "impact": plan.impact, "impacts": impacts}
+    return {**shown, "diff": plan.diff} if diff else shown
 
 
 class Body(t.Protocol):
