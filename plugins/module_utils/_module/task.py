@@ -29,7 +29,8 @@ from .spec import Spec, known_options
 class Outcome:
     """What a module returns: ``values`` beside ``changed``, and what its plan shows.
 
-    A value takes the place of what the plan shows under the same name. ``failure`` is the message of a module that fails with a result. It is empty otherwise.
+    A value takes the place of what the plan shows under the same name. ``failure`` is the message
+    of a module that fails with a result. It is empty otherwise.
     """
 
     values: t.Mapping[str, t.Any]
