@@ -40,8 +40,8 @@ attributes:
       - The module compares the files, the running IKE daemon, nftables and the interfaces with the
         configuration. It finds and repairs drift, for example a daemon without its connections, or
         a rule that was removed by hand.
-      - The IKE daemon does not report all values of a connection. If another administrator loads a
-        connection under the name of a managed connection, the module does not see a difference in
+      - The IKE daemon does not report all values of a connection. Another administrator may load a
+        connection under the name of a managed connection. The module does not see a difference in
         proposals, lifetimes or retries alone.
 """
 

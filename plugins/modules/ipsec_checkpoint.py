@@ -13,9 +13,9 @@ version_added: 0.1.0
 description:
   - A change to tunnels, rules or addresses may cut off the connection over which it is made. A
     checkpoint makes the host recover without help. It keeps the last good state of everything that
-    the collection manages on the host, before the first change. If the controller gives no sign of
-    life, a systemd timer on the host restores files, the IKE daemon, nftables, interfaces and
-    units.
+    the collection manages on the host, before the first change. A systemd timer on the host
+    restores files, the IKE daemon, nftables, interfaces and units if the controller does not
+    contact the host in time.
   - The role P(tunnelwright.ipsec.gateway#role) uses a checkpoint for its whole configuration. In
     another play, put the tasks into a C(block) as in the examples.
   - The rollback takes the smallest steps that restore the state. It does not touch tunnels that are
@@ -39,18 +39,18 @@ options:
     default: started
   timeout:
     description:
-      - Seconds without a sign of life from the controller after which the host rolls back, V(10) to
+      - Seconds without contact from the controller after which the host rolls back, V(10) to
         V(86400). It has an effect with O(state=started) only.
-      - Each run of a module of this collection on the host gives a sign of life at its start and at
-        its end, except in check mode. Therefore this time must cover the longest pause between two
-        such tasks, not the whole play.
-      - If a run is at work when the time is over, the rollback waits as long as the run gives signs
-        of life. The end of that run restarts the timer.
+      - Each run of a module of this collection restarts the timer, at its start and at its end. A
+        run in check mode does not restart it. Therefore this time must cover the longest pause
+        between two such tasks, not the whole play.
+      - If a run is at work when the time is over, the rollback waits as long as the run makes
+        progress. The end of that run restarts the timer.
       - A run that hangs is terminated 15 seconds after the rollback is due, with all programs that
         it started. If the first signal does not end the run, a second signal follows 5 seconds
-        later. A run that waits for the IKE daemon or for systemd has up to 150 seconds from its
-        last sign of life. If the run cannot be ended, or another program holds the lock, the
-        rollback proceeds without the lock.
+        later. A run that waits for the IKE daemon or for systemd has up to 150 seconds after its
+        last progress. If the run cannot be ended, or another program holds the lock, the rollback
+        proceeds without the lock.
       - After a reboot the time starts again. An unconfirmed change survives a reboot for this time
         at most.
     type: int

@@ -20,12 +20,12 @@ description:
     values differ from its configuration does not count as connected either. The task fails with the
     cause C(selectors_narrowed) or C(outdated), names the networks or the values, and does not touch
     the tunnel. M(tunnelwright.ipsec.ipsec_info) reports the same conditions as states.
-  - The module explains each failure. Each entry of RV(failures) has a stable code, an explanation,
-    the options to check on both sides, the log lines that prove the cause, and the next step. Some
-    causes are visible to the peer only. The cause then describes the observation of this side, and
-    lists candidates with the line of the log of the peer that proves each of them. With
-    O(peer_log), the module reads the log of the peer too. C(docs/troubleshooting.md) of the
-    collection lists all causes.
+  - The module explains each failure. Each entry of RV(failures) has a stable code and an
+    explanation. It names the options to check on both sides, the log lines that prove the cause,
+    and the next step. Some causes are visible to the peer only. The entry then describes the
+    observation of this side, and lists candidates. For each candidate it gives the line that proves
+    it in the log of the peer. With O(peer_log), the module reads the log of the peer too.
+    C(docs/troubleshooting.md) of the collection lists all causes.
 options:
   network:
     description:
@@ -82,8 +82,8 @@ options:
       - The option is refused with O(state=disconnected).
       - A probe succeeds if there is an answer and the counters of the Child SA increase in both
         directions. An answer outside the tunnel does not count.
-      - If no Child SA carries an address, because the peer accepted only a part of the networks,
-        the module sends no probe and reports that cause.
+      - The peer may accept only a part of the networks. If no Child SA carries an address for this
+        reason, the module sends no probe and reports the cause.
       - The option requires the program C(ping) (Debian package C(iputils-ping)). Check mode sends
         no probe.
     type: list
@@ -96,8 +96,8 @@ options:
         later.
       - This replaces the Child SA in the same way as a regular rekey, without a gap in the traffic.
         It does not count as a change.
-      - After a refusal, the old Child SA stays up until it expires, and the daemon repeats the
-        rekey every few seconds, as it does after any refused rekey.
+      - After a refusal, the old Child SA stays up until it expires. The daemon repeats the rekey
+        every few seconds, as after any refused rekey.
     type: bool
     default: false
   peer_log:
@@ -289,7 +289,7 @@ failures:
       sample: Set the same dh_group in the phase 2 of both sides, or none on both.
     candidates:
       description:
-        - Possible causes that only the peer can tell apart. Each has C(cause), C(explanation),
+        - Possible causes that only the peer can distinguish. Each has C(cause), C(explanation),
           C(where) and C(ours). C(look_for) is the line in the log of the peer that proves it. Empty
           if the cause itself is known.
       returned: always

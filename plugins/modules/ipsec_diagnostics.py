@@ -34,8 +34,8 @@ options:
   phase1:
     description:
       - Only this phase 1. It must exist on the host.
-      - In the log, these are the lines about its SAs, and about attempts of its peer that the IKE
-        daemon could not assign to a phase 1.
+      - In the log, these are the lines about its SAs. Lines about attempts of its peer that the IKE
+        daemon could not assign to a phase 1 are included.
       - In the configuration, the files of other phase 1 objects are left out.
     type: str
   since:
@@ -78,8 +78,8 @@ options:
     default: 10
   count:
     description:
-      - With O(query=tcpdump), the largest number of packets, V(1) to V(10000). The trace ends at
-        O(count) or O(seconds), whichever comes first. It is refused with another query.
+      - With O(query=tcpdump), the largest number of packets, V(1) to V(10000). The trace ends when
+        it reaches O(count) or O(seconds). It is refused with another query.
       - The trace keeps 1600 bytes of each packet, so the file has 16 MB at most.
     type: int
     default: 1000

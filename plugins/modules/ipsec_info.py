@@ -53,8 +53,8 @@ notes:
   - The files and directories of the collection belong to root, with a fixed mode. If other users
     can read a file with secrets, a warning names the secrets that may be known. The module of the
     object repairs the file. You must replace the secrets.
-  - The IKE daemon does not report all values of a connection. If another administrator loads a
-    connection under the name of a managed connection, the module does not see a difference in
+  - The IKE daemon does not report all values of a connection. Another administrator may load a
+    connection under the name of a managed connection. The module does not see a difference in
     algorithms, lifetimes or retries alone.
 seealso:
   - module: tunnelwright.ipsec.vpn_network
@@ -155,8 +155,8 @@ ipsec_info:
         state:
           description:
             - V(up) means that the network works. V(stopped) means that it is switched off.
-            - V(down) means that the network is switched on, but its interface is not up, its unit
-              is not active, or its nftables rules differ from the configuration.
+            - V(down) means that the network is switched on but does not work. Its interface is not
+              up, its unit is not active, or its nftables rules differ from the configuration.
               RV(ipsec_info.drift) has the details.
           returned: always
           type: str
@@ -226,7 +226,7 @@ ipsec_info:
             - V(up) means that at least one phase 2 is up, and that each other phase 2 is up or
               idle.
             - V(idle) means that the phase 1 waits for traffic or for the peer, according to its
-              C(connection_behavior), and that its last attempt, if any, did not fail.
+              C(connection_behavior). Its last attempt, if any, did not fail.
             - V(connecting) means that the phase 1 negotiates. V(partial) means that some phase 2
               objects are up and others are not, or that one of them is V(partial). V(down) means
               that no phase 2 is up.
@@ -727,7 +727,7 @@ ipsec_info:
               sample: Compare psk on both sides.
             candidates:
               description:
-                - Possible causes that only the peer can tell apart. Each has C(cause),
+                - Possible causes that only the peer can distinguish. Each has C(cause),
                   C(explanation), C(where) and C(ours). C(look_for) is the line in the log of the
                   peer that proves it. Empty if the cause itself is known.
               returned: always
@@ -749,9 +749,9 @@ ipsec_info:
       elements: str
       sample: [road-warriors]
     drift:
-      description: The drift of the networks, of the settings of the IKE daemon, and of the
-        directories and the checkpoint of the collection, in the form of
-        RV(ipsec_info.phase1[].drift).
+      description: The drift of everything except the phase 1 objects, in the form of
+        RV(ipsec_info.phase1[].drift). It covers the networks, the settings of the IKE daemon, and
+        the directories and the checkpoint of the collection.
       returned: always
       type: list
       elements: dict

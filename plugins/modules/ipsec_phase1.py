@@ -233,7 +233,7 @@ options:
     default: 3
   rekey:
     description:
-      - Replace the SAs of this phase 1, and those of its phase 2 objects, before they expire.
+      - Replace the SAs of this phase 1 and of its phase 2 objects before they expire.
       - V(false) leaves the rekey to the peer. A rekey by the peer is accepted with either value.
         With V(false), an IKE SA has no lifetime on this side. An SA of a phase 2 that the peer has
         not replaced when its lifetime ends is closed and negotiated again.
@@ -331,10 +331,10 @@ notes:
   - Two phase 1 objects with the same addresses and the same identities are refused, because the
     daemon as responder could not distinguish them. For further networks behind the same peer, add
     phase 2 objects to the one phase 1.
-  - An earlier version accepted two phase 1 objects with keys of which one also admits the peer of
+  - An earlier version accepted two phase 1 objects even if the key of one also admits the peer of
     the other. A host with such objects still works. The next task on one of the two objects fails
-    with the reason, and so does a task that starts their network. Tasks on other objects succeed,
-    and so does a task that removes or disables one of the two.
+    with the reason, and so does a task that starts their network. Tasks on other objects succeed. A
+    task that removes or disables one of the two succeeds too.
   - Before any change, the module loads the connection into the running daemon on trial, and asks
     the daemon for its algorithms. If a package is missing, the error names it.
 seealso:

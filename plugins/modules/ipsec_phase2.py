@@ -82,10 +82,10 @@ options:
       - Networks of the side of the peer, in the same form (C(remote_ts)). The peer must configure
         the same two lists with local and remote exchanged. Required with O(mode=tunnel).
       - A remote network may contain networks of this side, as V(0.0.0.0/0) does. The local network
-        stays reachable with O(tunnelwright.ipsec.ipsec_settings#module:exclude_my_network). If the
-        prefix of the remote network is V(16) or shorter, or V(48) or shorter for IPv6, then the
-        networks of other interfaces, the peer, and the connections of the gateway itself keep their
-        routes.
+        stays reachable with O(tunnelwright.ipsec.ipsec_settings#module:exclude_my_network). A
+        remote network with a prefix of V(16) or shorter, or V(48) or shorter for IPv6, counts as
+        large. With a large remote network, the networks of other interfaces, the peer, and the
+        connections of the gateway itself keep their routes.
       - The module refuses a network that is also in O(local_network), and all addresses on both
         sides at once. It refuses a network that contains the local network while
         O(tunnelwright.ipsec.ipsec_settings#module:exclude_my_network=false). If both sides have the

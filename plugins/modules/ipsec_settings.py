@@ -31,9 +31,9 @@ options:
         in O(strongswan_conf). C(load) loads plugins. C(filelog) writes files anywhere, including
         keys at level 4. C(vici.socket) can open the control socket to the network. The module
         refuses none of these.
-      - Therefore trust everyone who can write these two options, in an inventory, a survey or a
-        template, as you trust an administrator of the host. No other option of the collection runs
-        a program that the user chooses.
+      - A user who can write these two options can do the same as an administrator of the host.
+        Protect the inventory, survey or template that holds them. No other option of the collection
+        runs a program that the user chooses.
     type: str
     choices:
       - normal
@@ -135,10 +135,10 @@ options:
         must not use C(include), and cannot name certificate files.
       - A secret of kind C(ike) needs the identity of its peer as C(id). A secret without C(id) is
         valid for every peer, and the module warns about it. A text is refused if the holder of a
-        key in it could authenticate as the peer of a phase 1 or of another text, or the reverse.
-        See O(tunnelwright.ipsec.ipsec_phase1#module:psk).
+        key in it could authenticate as the peer of a phase 1 or of another text. The reverse case
+        is refused too. See O(tunnelwright.ipsec.ipsec_phase1#module:psk).
       - A connection that authenticates its peer by certificate accepts the certificates of every CA
-        on the host, unless C(ca_id) in its section C(remote) names one CA. The module warns about
+        on the host. C(ca_id) in its section C(remote) limits it to one CA. The module warns about
         this if a phase 1 has a CA. See O(tunnelwright.ipsec.ipsec_phase1#module:ca).
       - While the network is switched off, the text is not loaded. The same is true of a phase 1.
       - Before any change, the module parses the text and loads each of its connections into the

@@ -12,8 +12,8 @@ short_description: Manage the VPN networks of an IPsec gateway
 version_added: 0.1.0
 description:
   - A VPN network is the local end of site-to-site tunnels on a Linux gateway. A network has an
-    interface with the router address, IP forwarding, an nftables table with the rules that IPsec
-    needs, and a systemd unit that restores all of these at boot.
+    interface with the router address, IP forwarding, and an nftables table with the rules that
+    IPsec needs. A systemd unit restores all of these at boot.
   - A tunnel needs the network first, then one M(tunnelwright.ipsec.ipsec_phase1) for each peer,
     then one M(tunnelwright.ipsec.ipsec_phase2) for the networks that the tunnel carries.
     M(tunnelwright.ipsec.ipsec_settings) changes the IKE daemon where the defaults do not fit.
@@ -30,9 +30,9 @@ description:
     than /8, the remote network counts as the internet. The guard then admits connections of the
     gateway itself from other addresses.
   - Blocks of the kernel hold the same traffic of the local network while the nftables rules are
-    missing, for example while nftables restarts. A block is an IPsec policy with the lowest
-    precedence in the kernel data plane, and an unreachable route in the routing table 116 in the
-    userspace data plane. The unit C(tunnelwright-NAME.guard) loads the rules and blocks at boot,
+    missing, for example while nftables restarts. In the kernel data plane, a block is an IPsec
+    policy with the lowest precedence. In the userspace data plane, it is an unreachable route in
+    the routing table 116. The unit C(tunnelwright-NAME.guard) loads the rules and blocks at boot,
     before the network of the host comes up. A shutdown keeps the rules and blocks.
 options:
   name:
@@ -85,8 +85,8 @@ options:
       - A network has one range. For IPv4 and IPv6, make two networks and attach the second network
         to the interface of the first. One phase 2 may still carry both ranges.
       - A range is refused if it overlaps the network of another interface or of another managed
-        network. A range is also refused if it contains the address of a peer, of the controller, or
-        of the router of the default route, because the host would lose its route to that address.
+        network. A range that contains the address of a peer, of the controller, or of the router of
+        the default route is refused too. The host would lose its route to that address.
     type: str
   interface_network:
     description:

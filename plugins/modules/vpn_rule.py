@@ -163,9 +163,9 @@ options:
       - O(source) and O(destination) are the addresses of the first packet of the connection, on the
         side that opens the connection. At least one of them is required. Replies pass too.
       - While the tunnel is up, the kernel data plane still drops packets that arrive in cleartext
-        from the remote network for the local network, and encrypts packets in the other direction.
+        from the remote network for the local network. It encrypts packets in the other direction.
       - While the nftables rules are missing, all traffic between the hosts of the rule may pass in
-        cleartext, not only traffic of the ports of the rule.
+        cleartext. The ports of the rule then have no effect.
     type: bool
     default: false
   state:
