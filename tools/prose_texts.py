@@ -122,9 +122,10 @@ def python(source: str, relative: str) -> Iterator[Text]:
             yield from yaml_texts(block, node.value.lineno, Kind.PROSE, False)
         elif isinstance(node, (ast.Constant, ast.JoinedStr)) and node not in done:
             done.update(ast.walk(node))
-            words = _value(node)
-            if is_sentence(words):
-                yield from _paragraphs(message, words, node.lineno, node.end_lineno or node.lineno)
+            last = node.end_lineno or node.lineno
+            for text in _paragraphs(message, _value(node), node.lineno, last):
+                if is_sentence(text.words):
+                    yield text
 
 
 def yaml_texts(source: str, first: int, kind: Kind, is_all: bool) -> Iterator[Text]:
