@@ -58,7 +58,7 @@ kernel-test: venv ## every option, algorithm and peer, in virtual machines; FIEL
 types: venv ## mypy, strict
 	@mypy plugins/module_utils plugins/plugin_utils plugins/filter plugins/lookup
 	@MYPYPATH=tools mypy --python-version 3.11 --scripts-are-modules \
-	    tools/testbed tools/kernel-testbed tools/demo tools/stages
+	    tools/testbed tools/kernel-testbed tools/demo tools/stages tools/prose
 
 lint: venv ## Python, YAML, playbooks, changelog and module documentation
 	@ruff check --quiet --output-format concise

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the testbeds share: commands, packages and locks on the machine that the hosts run on.
+"""Commands, packages and locks on the machine that runs the hosts, for both testbeds.
 
 Needs Debian and Python 3.11; works before the virtual environment exists.
 """
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class Failure(Exception):
-    """Something the person at the keyboard has to look at."""
+    """An error that the developer has to solve."""
 
 
 def say(text: str) -> None:
@@ -28,7 +28,7 @@ def say(text: str) -> None:
 
 
 def run(*command: str, feed: str | None = None, check: bool = True) -> str:
-    """Standard output of ``command``; a Failure with all it said when it fails."""
+    """Return the standard output of ``command``. Raise Failure with all output when it fails."""
     done = subprocess.run(command, input=feed, text=True, capture_output=True)
     if check and done.returncode != 0:
         raise Failure(f"{' '.join(command)}\n{done.stdout}{done.stderr}".rstrip())
@@ -48,7 +48,7 @@ def install_packages(packages: Iterable[str]) -> None:
     if not missing:
         return
     say(f"installing Debian packages: {' '.join(missing)}")
-    # Some other source of packages that is out of reach need not stop this.
+    # Another package source may be unreachable. The installation does not need it.
     run("apt-get", "update", "-qq", check=False)
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing)
@@ -56,7 +56,7 @@ def install_packages(packages: Iterable[str]) -> None:
 
 @contextlib.contextmanager
 def locked(cache: Path) -> Iterator[None]:
-    """One at a time: two terminals may want the same image."""
+    """Hold a lock on ``cache``, because two terminals may build the same image."""
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
