@@ -361,12 +361,12 @@ impacts:
         for the SA.
       returned: always
       type: str
-      sample: "esp_proposals changed: a new Child SA is brought up beside it, then it is closed"
+      sample: "esp_proposals changed: a new Child SA is brought up, then the old Child SA is closed"
   sample:
     - sa: site-b/lan
       impact: child
       reason: >-
-        esp_proposals changed: a new Child SA is brought up beside it, then it is closed
+        esp_proposals changed: a new Child SA is brought up, then the old Child SA is closed
 diff:
   description:
     - The managed configuration before and after, with one entry for each file or live object. Every

@@ -344,11 +344,11 @@ impacts:
         for the SA.
       returned: always
       type: str
-      sample: "esp_proposals changed: a new Child SA is brought up beside it, then it is closed"
+      sample: "esp_proposals changed: a new Child SA is brought up, then the old Child SA is closed"
   sample:
     - sa: site-b
       impact: ike
-      reason: "no longer configured: it is closed"
+      reason: "no longer configured: the IKE SA is closed"
 diff:
   description:
     - The managed configuration before and after, with one entry for each file or live object. Every

@@ -26,12 +26,12 @@ from .._host.observe import observe
 from .._host.rollback.timer import signs_of_life
 from .._host.run.trial import end_trials, try_out
 from .._plan.authorities import told
-from .._plan.connection_swap import GRACEFUL
 from .._plan.observed import Unfinished
 from .._plan.overlaps import overlaps
 from .._plan.ownership import exposed
 from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
+from .._plan.swap.decision import GRACEFUL
 from .._plan.trust import bad_certificates, disclosed, open_connections
 from .._render.artefacts import Credentials, artefacts
 from .behind import behind

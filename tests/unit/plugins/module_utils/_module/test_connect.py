@@ -106,7 +106,7 @@ def test_disconnects_one_child(gateway: Machine) -> None:
     done = connect(gateway, phase1="site-b", phase2="net", state="disconnected")
     assert gateway.changes == ["terminate site-b/net"]
     assert done["impacts"] == [
-        {"sa": "site-b/net", "impact": "child", "reason": "it is closed, as the task asks"}
+        {"sa": "site-b/net", "impact": "child", "reason": "the task closes the Child SA"}
     ]
     assert gateway.host.vici.up["site-b"] == {"more"}
 
