@@ -11,14 +11,14 @@ swanctl talks to, over a socket in a temporary directory, and notes what it is t
 AppArmor keeps swanctl from reading temporary files, give it a copy of swanctl (dpkg-deb -x).
 
 - What ``render`` writes, for hostile values and random sections, must arrive unchanged.
-- What ``parse`` makes of random texts, many of them broken, must be what swanctl makes of them.
-  Texts that only ``parse`` refuses are counted by reason: these must be the refusals that its
-  documentation lists.
-- The verdict of ``configuration.read`` on random texts, and on the files that they include, must be
-  swanctl's.
+- ``parse`` must read the same values as swanctl in random texts, many of them broken. Texts that
+  only ``parse`` refuses are counted by reason: these must be the refusals that ``strict.py`` lists.
+- ``reader.read`` must read the same values as swanctl in these texts, where strongSwan finds
+  every name. Texts that ``parse`` refuses are among them.
+- The verdict of ``reader.read`` on random texts, and on the files that they include, must be
+  the verdict of swanctl.
 
-The first two are of plugins/module_utils/_render/settings_file.py, the last of configuration.py
-there.
+The readers are in plugins/module_utils/_render/strongswan/.
 
 Ends with status 1 and the text at the first difference. A hundred rounds take about ten seconds.
 """
@@ -27,6 +27,8 @@ from __future__ import annotations
 
 import argparse
 import collections
+import collections.abc
+import contextlib
 import os
 import random
 import re
@@ -39,14 +41,23 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import configuration
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan import (
+    reader,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.reader import (
+    PlacedSection,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.section import (
+    NAME,
     Section,
-    canonical,
-    parse,
-    render,
     secret_text,
     split_list,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.strict import (
+    parse,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.writer import (
+    render,
 )
 from vici.protocol import FiniteStream, Message, Packet, Transport
 
@@ -213,9 +224,11 @@ class Swanctl:
 def expected(section: Section) -> Loaded:
     """``section`` as vici carries it: bytes, and lists where swanctl makes lists."""
     message: Loaded = {}
-    for name, value in canonical(section).items():
-        if not isinstance(value, str):
+    for name, value in section.items():
+        if isinstance(value, collections.abc.Mapping):
             message[name] = expected(value)
+        elif isinstance(value, tuple):
+            message[name] = [item.encode() for item in value]
         elif name in LIST_KEYS:
             message[name] = [item.encode() for item in split_list(value)]
         else:
@@ -264,9 +277,35 @@ def check_render(swanctl: Swanctl, sections: dict[str, Section], secrets: dict[s
         raise SystemExit(f"render: swanctl reads other secrets from:\n{text[:9999]}")
 
 
+def values_of(section: PlacedSection) -> Section:
+    """Return the values of a section. Raises ``ValueError`` where swanctl may not find each."""
+    values = {
+        name: item.value.encode("latin-1").decode()
+        for name, item in section.values.items()
+        if item.value is not None
+    }
+    names = [*values, *section.sections]
+    if section.references or len(set(names)) < len(names) or not all(map(NAME.fullmatch, names)):
+        raise ValueError("a name that swanctl does not find, or finds elsewhere")
+    return {**values, **{name: values_of(inner) for name, inner in section.sections.items()}}
+
+
+def check_values(loaded: list[Loaded], text: str) -> None:
+    """Raises ``SystemExit`` when ``reader.read`` and swanctl read different values."""
+    if "\0" in text:
+        # swanctl is written in C, where NUL ends a text.
+        return
+    found = reader.read("/x", text.encode().decode("latin-1"), lambda _pattern: ())
+    with contextlib.suppress(ValueError):
+        read = [] if found.faults else connections(values_of(found.tree))
+        if loaded != read:
+            raise SystemExit(f"values: {read}\nswanctl: {loaded}\nof: {text!r}")
+
+
 def check_parse(swanctl: Swanctl, text: str) -> str:
-    """What came of ``text``; raises ``SystemExit`` when ``parse`` and swanctl differ on it."""
+    """Return what came of ``text``. Raises ``SystemExit`` when swanctl reads another text."""
     loaded = swanctl.load(text)["load-conn"]
+    check_values(loaded, text)
     try:
         section = parse(text)
     except SyntaxFault as fault:
@@ -297,7 +336,7 @@ def check_verdict(swanctl: Swanctl, files: dict[str, str]) -> str:
     def include(pattern: str) -> list[tuple[str, str]]:
         return [(path, text) for path, text in texts.items() if path == pattern]
 
-    faults = configuration.read("/main.conf", texts["/main.conf"], include).faults
+    faults = reader.read("/main.conf", texts["/main.conf"], include).faults
     if bool(faults) == swanctl.accepts(files):
         raise SystemExit(f"read: {faults}\nswanctl: the contrary\nof: {files!r}")
     return "both refuse" if faults else "both accept"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 
 # No phase 2 can bear such a name.
 _ASIDE = ".replaced"

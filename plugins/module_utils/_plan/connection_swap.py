@@ -26,7 +26,7 @@ import typing as t
 from dataclasses import dataclass
 from functools import cached_property
 
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .alike import alike, respelled, sent, would_be_dropped
 from .children import bare, children, is_set_aside, quiet, quieted, starts
 from .in_force import NOTHING, InForce, child_part, differing, ike_part, values

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .children import children, starting
 from .loaded import View, actual_view, expected_view
 from .observed import DaemonState

@@ -20,7 +20,7 @@ import typing as t
 
 from .._model.identity import Identity
 from .._render.pem import certificate
-from .._render.settings_file import Section, Value
+from .._render.strongswan.section import Section, Value
 
 _VERSIONS = {"0": "IKEv1/2", "1": "IKEv1", "2": "IKEv2"}
 # An action as it may be written, and as list-conns shows it.

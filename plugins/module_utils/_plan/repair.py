@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .alike import would_be_dropped
 from .children import bare, children, is_set_aside, is_shunt
 from .connection_swap import close_child

@@ -27,7 +27,8 @@ from .pem import key_id
 from .pem_blocks import blocks, certificates, private_key
 from .records import conf_text, connection_text, network_record, secret_id, secrets_section
 from .routes import Route, routes
-from .settings_file import Section, Value, render
+from .strongswan.section import Section, Value
+from .strongswan.writer import render
 from .strongswan_conf import daemon_text
 
 RECORD_DIR = "/etc/tunnelwright"

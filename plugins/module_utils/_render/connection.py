@@ -17,7 +17,7 @@ from .._model.checks import ANY
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.settings import IpsecSettings
-from .settings_file import Section, Value
+from .strongswan.section import Section, Value
 
 _VERSION = {"auto": "0", "ikev1": "1", "ikev2": "2"}
 _UNIQUE = {"yes": "replace", "no": "no", "never": "never"}

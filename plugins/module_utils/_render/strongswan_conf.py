@@ -17,7 +17,9 @@ from collections.abc import Mapping
 from .._errors import SyntaxFault
 from .._model.gateway import Gateway
 from .records import MANAGED
-from .settings_file import Section, parse, render
+from .strongswan.section import Section
+from .strongswan.strict import parse
+from .strongswan.writer import render
 
 LIBIPSEC = "kernel-libipsec"
 

@@ -8,7 +8,7 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records import MANAGED
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.strict import (
     parse,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
