@@ -15,6 +15,8 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connecti
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connection import (
     bypass_section,
     connection_section,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.options.phase1 import (
     credential_file,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.section import (
