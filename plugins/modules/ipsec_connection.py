@@ -243,7 +243,9 @@ failures:
       description: The cause in a sentence.
       returned: always
       type: str
-      sample: "The two sides differ in PFS: in the DH group of phase 2, or in whether there is one."
+      sample: >-
+        The PFS settings of the two sides differ: the DH groups of phase 2 are different, or only
+        one side has a group.
     where:
       description: What to look at, an option mostly, and on which side, V(ours) or V(theirs).
       returned: always
@@ -276,7 +278,9 @@ failures:
       description: What to do.
       returned: always
       type: str
-      sample: Set the same dh_group in the phase 2 of both sides, or none on both.
+      sample: >-
+        Set dh_group in encryption of phase 2 to the same value on both sides, or remove it on
+        both sides.
     candidates:
       description:
         - What may lie behind the cause where this side can't know, each with C(cause),

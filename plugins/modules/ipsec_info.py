@@ -684,7 +684,8 @@ ipsec_info:
               description: The cause in a sentence.
               returned: always
               type: str
-              sample: The peer refuses our authentication.
+              sample: >-
+                The peer answers that it could not authenticate this side (AUTHENTICATION_FAILED).
             where:
               description: What to look at, an option mostly, and on which side, V(ours) or
                 V(theirs).
@@ -715,7 +716,9 @@ ipsec_info:
               description: What to do.
               returned: always
               type: str
-              sample: Compare psk on both sides.
+              sample: >-
+                Read the log of the peer. It shows the reason, and the IKE protocol does not
+                transmit it.
             candidates:
               description:
                 - What may lie behind the cause where this side can't know, each with C(cause),
