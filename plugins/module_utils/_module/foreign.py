@@ -23,7 +23,7 @@ from .._plan.plan import Plan
 from .._plan.planner import Scope
 from .._plan.steps import ReloadSettings, RestartDaemon
 from .._render.artefacts import Artefacts
-from .._render.configuration import Named, Reading
+from .._render.strongswan.reader import ReadResult, SectionPlace
 from .._render.swanctl_files import SwanctlFile
 from .edit import Params
 from .given import subject_of
@@ -84,7 +84,7 @@ def check_configuration(
     )
 
 
-def _faults(reading: Reading, repaired: t.Container[str], effect: str) -> tuple[str, ...]:
+def _faults(reading: ReadResult, repaired: t.Container[str], effect: str) -> tuple[str, ...]:
     return tuple(
         f"{fault.place}: {fault.why}: {effect}"
         for fault in reading.faults
@@ -106,7 +106,7 @@ def _blind(found: Configuration, root: str, ours: str) -> tuple[str, ...]:
 def _check_names(
     resource: Resource,
     params: Params,
-    sections: t.Iterable[Named],
+    sections: t.Iterable[SectionPlace],
     wanted: Artefacts,
     scope: Scope,
 ) -> None:
@@ -129,7 +129,9 @@ def _names(parts: SwanctlFile) -> list[tuple[str, str]]:
     return connections + [("secrets", shared.id) for shared in parts.secrets]
 
 
-def _double(resource: Resource, params: Params, double: Named, *, advanced: bool) -> ModelError:
+def _double(
+    resource: Resource, params: Params, double: SectionPlace, *, advanced: bool
+) -> ModelError:
     option = _NAMING.get(resource.key, "name")
     value = params[option]
     if resource.key == "ipsec_settings" and advanced:

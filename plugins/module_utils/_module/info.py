@@ -47,7 +47,7 @@ from .._render.advanced_tunnels import (
     advanced_tunnels,
 )
 from .._render.artefacts import Artefacts, artefacts
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .._render.strongswan_conf import LIBIPSEC
 from .certificate_facts import certificate_facts
 from .edit import Params
@@ -377,6 +377,6 @@ def _loaded(conn: Sa | None) -> Facts | None:
 
 def _drift(differences: t.Iterable[Difference]) -> list[Facts]:
     return [
-        {"what": item.header, "found": item.before.strip(), "wanted": item.after.strip()}
+        {"object": item.header, "actual": item.before.strip(), "expected": item.after.strip()}
         for item in differences
     ]

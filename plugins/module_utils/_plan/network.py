@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from .._render.file import File
 from .._render.network_parts import NetworkParts
-from .differences import file_difference, state_difference
-from .files import removed, written
+from .files import file_difference, removed, written
 from .network_guard import plan_guard, plan_withdrawal
 from .network_interface import (
     earlier_interfaces,
@@ -23,7 +22,7 @@ from .network_interface import (
 )
 from .network_steps import ReloadUnits
 from .observed import NetworkState, Observed
-from .plan import Plan
+from .plan import Plan, state_difference
 from .steps import WriteFile
 
 

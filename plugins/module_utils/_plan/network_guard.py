@@ -13,10 +13,9 @@ import typing as t
 from .._render.blocks import Block
 from .._render.network_files import guard_unit_name
 from .._render.network_parts import NetworkParts
-from .differences import state_difference
 from .network_steps import DeleteBlocks, LoadRules, RunScript, SwitchUnit, WithdrawRules
 from .observed import NetworkState, Observed
-from .plan import Difference, Plan
+from .plan import Difference, Plan, state_difference
 from .steps import Step
 
 

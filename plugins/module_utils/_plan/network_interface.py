@@ -25,7 +25,6 @@ from .._render.network_interface import (
 )
 from .._render.network_parts import NetworkParts
 from .._render.routes import Route
-from .differences import state_difference
 from .network_guard import unit_words
 from .network_steps import (
     DeleteAddress,
@@ -37,7 +36,7 @@ from .network_steps import (
     SwitchUnit,
 )
 from .observed import NetworkState, Observed
-from .plan import Difference, Plan
+from .plan import Difference, Plan, state_difference
 from .steps import Step
 
 _Interfaces = tuple[NetworkInterface, ...]

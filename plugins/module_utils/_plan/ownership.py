@@ -18,8 +18,7 @@ from dataclasses import dataclass, replace
 from .._model.platform import Platform
 from .._render.artefacts import Artefacts
 from .._render.file import PRIVATE, PUBLIC, ROOT, Directory, File
-from .differences import access_in_words, directory_difference
-from .files import written
+from .files import access_in_words, directory_difference, written
 from .network_steps import ReloadUnits
 from .observed import Observed
 from .plan import Plan, joined

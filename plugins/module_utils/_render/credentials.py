@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 
 from .._model.connection import IkeConnection
 from .._model.platform import Platform
-from .connection import credential_file
 from .file import PRIVATE, PUBLIC, File
+from .options.phase1 import credential_file
 from .pem_blocks import blocks, certificates, private_key
-from .settings_file import Section
+from .strongswan.section import Section
 
 
 @dataclass(frozen=True)

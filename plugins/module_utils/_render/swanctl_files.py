@@ -21,7 +21,8 @@ from .file import PRIVATE, File
 from .network_view import NetworkView
 from .pem import key_id
 from .records import conf_text, connection_text, secret_id, secrets_section
-from .settings_file import Section, Value, render
+from .strongswan.section import Section, Value
+from .strongswan.writer import render
 
 
 @dataclass(frozen=True)

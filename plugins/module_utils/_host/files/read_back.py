@@ -17,7 +17,7 @@ from ..._model.settings import IpsecSettings
 from ..._render import records
 from ..._render.advanced import loadable
 from ..._render.advanced_tunnels import advanced_sections
-from ..._render.settings_file import Section
+from ..._render.strongswan.section import Section
 from ..._render.swanctl_files import loaded_section
 from .credentials import installed_credentials
 from .files import Files

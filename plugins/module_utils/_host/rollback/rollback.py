@@ -21,9 +21,9 @@ from ..._errors import HostError, TunnelwrightError
 from ..._model.gateway import Gateway
 from ..._model.platform import Platform
 from ..._plan import restore
-from ..._plan.connection_swap import REESTABLISH
 from ..._plan.plan import Plan
 from ..._plan.planner import make_plan, touched
+from ..._plan.swap.decision import REESTABLISH
 from ..._render.artefacts import Artefacts, artefacts
 from ..._render.file import PRIVATE, File
 from ..._render.records import RecordFault
