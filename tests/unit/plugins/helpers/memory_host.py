@@ -373,6 +373,8 @@ class MemoryVici:
         filled = dict(section)
         for end, key, folder in (("local", "certs", "x509"), ("remote", "cacerts", "x509ca")):
             names = section.get(end, {}).get(key, ())
+            # In a file, a list of one is a text.
+            names = [names] if isinstance(names, str) else names
             found = [self._host.files.read(f"/etc/swanctl/{folder}/{name}") for name in names]
             if names:
                 contents = tuple(file.data for file in found if file is not None)
@@ -642,7 +644,7 @@ class MemoryLink:
         if state is None:
             if not made:
                 raise HostError("start", f"interface {device} does not exist")
-            state = LinkState(made[0].split()[1], 1500, True, (), alias)
+            state = _made_link(made[0], script, alias)
         addresses = re.findall(r"ip address replace (\S+) dev", script)
         mtu = re.findall(r"mtu ([0-9]+)$", script, re.MULTILINE)
         self.devices[device] = replace(
@@ -703,6 +705,15 @@ class MemoryLink:
 
     def way_out(self, network: IPNetwork) -> str:
         return self.default_route if network.version == 4 else ""
+
+
+def _made_link(kind: str, script: str, alias: str) -> LinkState:
+    """A new interface; ``kind`` are the words of ip, as ``type vlan id 20``."""
+    words = kind.split()
+    if words[1] != "vlan":
+        return LinkState(words[1], 1500, True, (), alias)
+    (parent,) = re.findall(r"^ +parent=(\S+)$", script, re.MULTILINE)
+    return LinkState("vlan", 1500, True, (), alias, parent, int(words[3]))
 
 
 class MemoryWays:
