@@ -27,7 +27,7 @@ from .run.unfinished_run import Journal
 from .systemd import Systemd
 from .tunnels.outdated_sas import Pending
 from .vici.client import Vici
-from .vici.log_events import ViciLog
+from .vici.log_events import DaemonLog
 from .vici.transport import Silent
 
 # How long a daemon that broke off is waited for, in seconds.
@@ -105,9 +105,9 @@ class Host:
             self._exit.close()
             time.sleep(_PAUSE)
 
-    def daemon_log(self) -> ViciLog:
+    def daemon_log(self) -> DaemonLog:
         """What the IKE daemon logs from now on."""
-        return ViciLog()
+        return DaemonLog()
 
     @contextlib.contextmanager
     def exclusive(self, what: str) -> t.Iterator[str]:

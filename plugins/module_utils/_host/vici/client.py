@@ -36,9 +36,10 @@ try:
     )
 except ImportError:  # Vici() reports it
     vici = None
+    FAULTS: tuple[type[Exception], ...] = ()
 else:
-    # What the library raises when the daemon does not keep to the protocol, or does not speak.
-    _FAULTS = (
+    # Errors of the library when the daemon breaks the protocol or does not answer.
+    FAULTS = (
         DeserializationException,
         EventUnknownException,
         SessionException,
@@ -374,7 +375,7 @@ class Vici:
             self._alive(0)
         except CommandException as error:
             raise _Refused(operation, str(error).removeprefix("Command failed: ")) from error
-        except _FAULTS as error:
+        except FAULTS as error:
             # A late answer would be taken for that of the next command.
             self._socket.close()
             self._lost = _reason(error)
