@@ -28,7 +28,7 @@ from .systemd import Systemd
 from .tunnels.outdated_sas import Pending
 from .vici.client import Vici
 from .vici.log_events import DaemonLog
-from .vici.transport import Silent
+from .vici.transport import DaemonTimeout
 
 # How long a daemon that broke off is waited for, in seconds.
 RECOVERY_TIME = 15.0
@@ -100,7 +100,7 @@ class Host:
                 if late or self.systemd.is_active(DAEMON_UNIT):
                     return session
             except HostError as error:
-                if late or isinstance(error, Silent):
+                if late or isinstance(error, DaemonTimeout):
                     raise
             self._exit.close()
             time.sleep(_PAUSE)

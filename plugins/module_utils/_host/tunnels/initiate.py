@@ -92,7 +92,9 @@ def _clear_up(
             host.vici.initiate(*item.key)
 
 
-def rekey(host: Host, log: DaemonLog, tunnels: t.Sequence[Tunnel], timeout: float) -> frozenset[Key]:
+def rekey(
+    host: Host, log: DaemonLog, tunnels: t.Sequence[Tunnel], timeout: float
+) -> frozenset[Key]:
     """Have each renew its keys once; those that did."""
     deadline = time.monotonic() + timeout
     sas = _sas(host, tunnels)
