@@ -160,7 +160,7 @@ class Vici:
         return {key: item["cacert"] for event in events for key, item in event.items()}
 
     def ca_certificates(self) -> frozenset[bytes]:
-        """Return the certificates of CAs in DER: loaded certificates, and certificates from peers."""
+        """Return the certificates of CAs in DER, loaded ones and certificates from peers."""
         message, operation = {"type": "X509", "flag": "CA"}, "list the CA certificates"
         events = self._events(operation, "list-certs", "list-cert", message)
         return frozenset(item["data"] for item in events if item["flag"] == b"CA")

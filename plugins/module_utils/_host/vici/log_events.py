@@ -39,7 +39,7 @@ class DaemonLog:
 
     def __init__(self, connect: t.Callable[[], socket.socket] = charon_socket) -> None:
         self._socket = _EventSocket(connect())
-        # The limit is the one of the socket, which each call of listen() sets.
+        # The socket has the limit, which each call of listen() sets.
         self._events = vici.Session(self._socket).listen(["log"], 0)
         self._lines: list[LogLine] = []
         self._ended = False
@@ -51,7 +51,7 @@ class DaemonLog:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        # An event that nobody reads would be an error in the log of the daemon.
+        # An unread event would be an error in the log of the daemon.
         self._socket.allow(ANSWER_TIMEOUT)
         try:
             self._events.close()
