@@ -30,8 +30,8 @@ from .run.unfinished_run import Journal
 from .systemd import Systemd
 from .tunnels.outdated_sas import Pending
 from .vici.client import Vici
-from .vici.log_events import ViciLog
-from .vici.transport import Silent, charon_socket
+from .vici.log_events import DaemonLog
+from .vici.transport import DaemonTimeout, charon_socket
 
 # How long a daemon that broke off is waited for, in seconds.
 RECOVERY_TIME = 15.0
@@ -107,14 +107,14 @@ class Host:
                 if late or self.systemd.is_active(self.platform.daemon_unit):
                     return session
             except HostError as error:
-                if late or isinstance(error, Silent):
+                if late or isinstance(error, DaemonTimeout):
                     raise
             self._exit.close()
             time.sleep(_PAUSE)
 
-    def daemon_log(self) -> ViciLog:
+    def daemon_log(self) -> DaemonLog:
         """What the IKE daemon logs from now on."""
-        return ViciLog(self._connect)
+        return DaemonLog(self._connect)
 
     @contextlib.contextmanager
     def exclusive(self, what: str) -> t.Iterator[str]:
