@@ -26,7 +26,7 @@ from .._model.network import VpnNetwork
 from .._model.traffic import is_internet
 from .._plan.connect import Tunnel
 from .._render.artefacts import Artefacts
-from .._render.blocks import LARGE
+from .._render.cleartext_blocks import LARGE
 from .._render.network_parts import NetworkParts
 from .._render.nft_guard import guarded
 from .._render.nft_match import RulesetInput, TunnelMatch, on_this_side

@@ -11,8 +11,8 @@ from __future__ import annotations
 import typing as t
 
 from .._render.blocks import Block
-from .._render.network_files import guard_unit_name
 from .._render.network_parts import NetworkParts
+from .._render.network_units import guard_unit_name
 from .network_steps import DeleteBlocks, LoadRules, RunScript, SwitchUnit, WithdrawRules
 from .observed import NetworkState, Observed
 from .plan import Difference, Plan, state_difference

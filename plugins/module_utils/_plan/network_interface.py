@@ -15,7 +15,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._render.network_files import unit_name
 from .._render.network_interface import (
     NetworkInterface,
     interface_of,
@@ -24,6 +23,7 @@ from .._render.network_interface import (
     with_interfaces,
 )
 from .._render.network_parts import NetworkParts
+from .._render.network_units import unit_name
 from .._render.routes import Route
 from .network_guard import unit_words
 from .network_steps import (
@@ -45,7 +45,7 @@ _Interfaces = tuple[NetworkInterface, ...]
 def earlier_interfaces(
     before: NetworkParts | None, after: NetworkParts, observed: Observed
 ) -> _Interfaces:
-    """Return the interfaces that may be up for a network: those of ``before`` and of its record.
+    """Return the interfaces that may be up for a network, by ``before`` and by its record.
 
     A record of an earlier version names no interface. The interface of ``before`` is all then.
     """
@@ -205,7 +205,7 @@ def plan_other_addresses(
 ) -> Plan:
     """Return the plan that takes away other addresses from the interface.
 
-    An interface that the collection makes keeps no other address but those of ``guests``. An
+    An interface that the collection makes keeps no address but its own and ``guests``. An
     unmanaged interface loses the address alone that it had from this network.
     """
     network = after.network

@@ -17,7 +17,7 @@ from .steps import Refresh, Step, WriteFile
 
 @dataclass(frozen=True)
 class RunScript(Refresh):
-    """Run a network's script (``start``, ``rules``, ``stop``), as its unit does at boot."""
+    """Run a network's script (``start``, ``rules``, ``stop``) like its unit at boot."""
 
     network: str
     path: str
@@ -31,7 +31,7 @@ class RunScript(Refresh):
 
 @dataclass(frozen=True)
 class LoadRules(Step):
-    """Run a network's script so that its rules and blocks are loaded, where there were none."""
+    """Run a network's script so that its rules and blocks are loaded when there were none."""
 
     network: str
     path: str
@@ -60,7 +60,7 @@ class WithdrawRules(Step):
 
 @dataclass(frozen=True)
 class AddBlocks(Step):
-    """Make policies or routes that block cleartext, as the script of a network does."""
+    """Make policies or routes that block cleartext, like the script of a network."""
 
     blocks: tuple[Block, ...]
 
@@ -70,7 +70,7 @@ class AddBlocks(Step):
 
 @dataclass(frozen=True)
 class DeleteBlocks(Step):
-    """Delete policies or routes that block cleartext. ``kept`` are the others of the host."""
+    """Delete policies or routes that block cleartext. ``kept`` are the other blocks of the host."""
 
     blocks: tuple[Block, ...]
     kept: tuple[Block, ...] = field(default=(), repr=False)
@@ -83,7 +83,7 @@ class DeleteBlocks(Step):
 
 
 def _counted(blocks: tuple[Block, ...]) -> str:
-    """``the block policy out 10.1.0.0/24 to 10.2.0.0/24 and 5 more``."""
+    """Return ``the block policy out 10.1.0.0/24 to 10.2.0.0/24 and 5 more``."""
     rest = f" and {len(blocks) - 1} more" if len(blocks) > 1 else ""
     return f"the {blocks[0]}{rest}"
 
@@ -110,7 +110,7 @@ class DeleteLink(Step):
 
 @dataclass(frozen=True)
 class ResetMtu(Step):
-    """An interface that the collection made gets back the MTU that it would have been made with."""
+    """Give an interface that the collection made the MTU of a new interface."""
 
     device: str
 
@@ -120,6 +120,8 @@ class ResetMtu(Step):
 
 @dataclass(frozen=True)
 class DeleteAddress(Step):
+    """Remove a router address from an interface."""
+
     address: str
     device: str
 
@@ -129,7 +131,7 @@ class DeleteAddress(Step):
 
 @dataclass(frozen=True)
 class AddRoute(Step):
-    """Put back a route of ours, with the interface that the kernel showed it with."""
+    """Put back a route of the collection, with the interface that the kernel showed."""
 
     route: Route
 
@@ -139,7 +141,7 @@ class AddRoute(Step):
 
 @dataclass(frozen=True)
 class DeleteRoute(Step):
-    """By its destination, as there is no other route of ours to it."""
+    """Delete a route by its destination, because the collection has no other route there."""
 
     route: Route
 
@@ -152,7 +154,7 @@ class DeleteRoute(Step):
 
 @dataclass(frozen=True)
 class ReloadUnits(Refresh):
-    """systemd ``daemon-reload``, after a unit file came, changed or went."""
+    """systemd ``daemon-reload``, after a unit file was added, changed or removed."""
 
     def __str__(self) -> str:
         return "reload systemd's unit files"

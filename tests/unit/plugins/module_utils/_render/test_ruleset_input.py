@@ -14,7 +14,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.rule import VpnRule
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.cleartext_blocks import (
     cleartext_blocks,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.network_view import (
