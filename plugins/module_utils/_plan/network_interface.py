@@ -30,14 +30,13 @@ from .network_steps import (
     DeleteAddress,
     DeleteLink,
     DeleteRoute,
-    NoteInterface,
     ResetMtu,
     RunScript,
     SwitchUnit,
 )
 from .observed import NetworkState, Observed
 from .plan import Difference, Plan, state_difference
-from .steps import Step
+from .steps import Step, WriteFile
 
 _Interfaces = tuple[NetworkInterface, ...]
 
@@ -70,7 +69,7 @@ def plan_note(before: NetworkParts | None, after: NetworkParts, observed: Observ
     except ValueError:
         # A rollback replaces a record that can't be read.
         return Plan()
-    return Plan((NoteInterface(noted, record, interface.device),))
+    return Plan((WriteFile(noted, record, f"note interface {interface.device} in"),))
 
 
 def plan_up(after: NetworkParts, state: NetworkState, present: tuple[Route, ...]) -> Plan:

@@ -17,11 +17,18 @@ from .files import removed, written
 from .network import plan_network, plan_power_off, plan_record
 from .network_guard import plan_blocks
 from .network_interface import plan_note, plan_routes
-from .network_steps import NoteInterface
 from .observed import NOTHING, DaemonState, Observed, Unfinished
 from .ownership import plan_ownership
 from .plan import Impact, Plan, joined, state_difference
-from .steps import HandOver, InstallTrap, ReloadSettings, RestartDaemon, Step, UnloadSecret
+from .steps import (
+    HandOver,
+    InstallTrap,
+    ReloadSettings,
+    RestartDaemon,
+    Step,
+    UnloadSecret,
+    WriteFile,
+)
 from .swanctl import plan_swanctl
 from .swap.decision import GRACEFUL
 
@@ -149,7 +156,7 @@ def _plan_records(
     removed. An interrupted run then leaves a record of each network that it worked on. The live
     state of a network can be observed only when its name is known.
     """
-    noted = {step.file.path: step.file for step in notes.steps if isinstance(step, NoteInterface)}
+    noted = {step.file.path: step.file for step in notes.steps if isinstance(step, WriteFile)}
     return joined(
         plan_record(
             before.records.get(name),

@@ -45,13 +45,17 @@ class Refresh(Step):
 
 @dataclass(frozen=True)
 class WriteFile(Step):
-    """Write a file atomically. ``before`` is the file before, or None when there was none."""
+    """Write a file atomically. ``before`` is the file before, or None when there was none.
+
+    ``action`` stands before the path in the line of the step.
+    """
 
     file: File
     before: File | None = None
+    action: str = "write"
 
     def __str__(self) -> str:
-        return f"write {self.file.path}"
+        return f"{self.action} {self.file.path}"
 
     def undo(self) -> Step:
         if self.before is None:

@@ -25,7 +25,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_i
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_steps import (
     DeleteBlocks,
-    NoteInterface,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     NetworkState,
@@ -439,14 +438,14 @@ class TestNoted:
     def test_moved(self) -> None:
         moved = parts(interface="lan0")
         (step,) = self.noted(ON, moved, ON).steps
-        assert isinstance(step, NoteInterface)
+        assert isinstance(step, WriteFile)
         assert str(step) == f"note interface lan0 in {RECORD}"
         assert step.file == self.record(ON, moved)
         assert step.undo() == WriteFile(self.record(ON))
 
     def test_switched_on(self) -> None:
         (step,) = self.noted(OFF, ON).steps
-        assert isinstance(step, NoteInterface)
+        assert isinstance(step, WriteFile)
         assert step.file == self.record(ON)
 
     def test_of_an_earlier_version(self) -> None:
@@ -454,7 +453,7 @@ class TestNoted:
         found = Observed({RECORD: File(RECORD, b'{"vpn_network": {}}')})
         assert plan_note(ON, ON, found) == Plan()
         (step,) = plan_note(ON, parts(interface="lan0"), found).steps
-        assert isinstance(step, NoteInterface)
+        assert isinstance(step, WriteFile)
         assert step.file == self.record(ON, parts(interface="lan0"))
 
 
