@@ -174,7 +174,7 @@ def plan_mtu(before: NetworkParts | None, after: NetworkParts, state: NetworkSta
     if old.device != new.device or old.mtu != state.mtu:
         return Plan()
     header = f"network {new.name}: mtu of {new.device}"
-    difference = state_difference(header, str(old.mtu), "that of a new interface")
+    difference = state_difference(header, str(old.mtu), "the MTU of a new interface")
     return Plan((ResetMtu(new.device),), (difference,))
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is done for one network to be on, off or gone."""
+"""The plan for a network that is on, off or gone."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def planned(
     host: Observed,
     guests: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Before the tunnels of the network, and after them."""
+    """Return the plan before the tunnels of the network, and after them."""
     plan = plan_network(before, after, host, guests)
     return plan if after is None else plan + plan_power_off(before, after, host)
 
@@ -160,7 +160,7 @@ class TestOn:
         before = parts(**old)
         plan = planned(before, ON, holding(before, mtu=mtu, **more))
         assert ("reset the mtu of vpn-lan" in plan.actions) is resets
-        header = ("network lan: mtu of vpn-lan", str(mtu), "that of a new interface")
+        header = ("network lan: mtu of vpn-lan", str(mtu), "the MTU of a new interface")
         assert (header in differences(plan)) is resets
 
     def test_switched_on(self) -> None:
@@ -246,7 +246,7 @@ class TestOn:
         assert not planned(ON, ON, holding(ON, mtu=9000))
 
     def test_an_edit_of_the_rules(self) -> None:
-        """They differ from what is live; the file says so, and says it once."""
+        """The difference of the file shows the change, once."""
         after = parts(connection(child()))
         plan = planned(ON, after, holding(ON, rules_match=False))
         assert plan.actions == [
@@ -268,7 +268,7 @@ class TestOn:
         assert differences(plan) == [("network lan: blocks against cleartext", "3 of 4", "4")]
 
     def test_rules_that_come_back_take_no_block_along(self) -> None:
-        """Of what is taken back, only the blocks that the run has made go."""
+        """An undo deletes only the blocks that the run has made."""
         made = parts(connection(child()))
         host = holding(made)
         gone = sorted(host.blocks)[0]
@@ -356,7 +356,7 @@ class TestMoved:
 
 
 def interrupted(made: NetworkParts, *interfaces: NetworkParts, **changes: t.Any) -> Observed:
-    """The host after a run that died with the script of ``made``, whose record has them all."""
+    """Return the host after an interrupted run with the script of ``made``, noted in the record."""
     host = holding(made, changes.pop("state", LIVE), **changes)
     record = File(RECORD, record_text({}).encode())
     noted = with_interfaces(record, (interface_of(item.network) for item in (*interfaces, made)))
@@ -364,7 +364,7 @@ def interrupted(made: NetworkParts, *interfaces: NetworkParts, **changes: t.Any)
 
 
 class TestInterrupted:
-    """A run was killed after its script had run; the record, and so before, is the old one."""
+    """A run was interrupted after its script had run. Its record still has the old options."""
 
     def test_another_address(self) -> None:
         was = parts(**ETH)
@@ -458,7 +458,7 @@ class TestNoted:
 
 
 class TestTakenBack:
-    """What the script makes goes when starting it is taken back, since its ``stop`` leaves it."""
+    """Undoing a start takes away the interface, because ``stop`` of the script leaves it."""
 
     @pytest.mark.parametrize(
         ("options", "state", "undone"),
@@ -493,7 +493,7 @@ class TestOff:
         ]
 
     def test_the_guard_stays(self) -> None:
-        """And is put back, as the rules of a network that is on are."""
+        """The guard is put back, like the rules of a network that is on."""
         tunnel = connection(child())
         off = parts(tunnel, state="stopped")
         assert planned(off, off, holding(off, QUIET)) == Plan()
@@ -594,7 +594,7 @@ class TestEarlierVersion:
         ]
 
     def test_removed(self) -> None:
-        """By the verb that its script has, too."""
+        """The script of an earlier version has the same verb."""
         host = holding(ON, guard_enabled=False, guard_active=False)
         del t.cast("dict[str, File]", host.files)[GUARD_UNIT]
         assert planned(ON, None, host).actions == [
@@ -646,7 +646,7 @@ class TestRecord:
         ]
 
     def test_noted_before(self) -> None:
-        """The difference is that of the whole plan; undone is the last step."""
+        """The difference covers the whole plan. The undo is for the last step."""
         old, noted = replace(self.RECORD, data=b"old\n"), replace(self.RECORD, data=b"noted\n")
         plan = plan_record(old, self.RECORD, Observed({old.path: old}), noted)
         assert plan.steps == (WriteFile(self.RECORD, noted),)

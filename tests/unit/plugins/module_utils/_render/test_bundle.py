@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bundles of certificates: whose chain they are, and what is said of what does not fit."""
+"""Bundles of certificates: their chains, and the texts about certificates that do not fit."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def known(*pairs: Pair) -> tuple[Certificate, ...]:
 def own(
     *pairs: Pair, ca: t.Sequence[Pair] = (ROOT,), identifier: str | None = None, host: Pair = ROOT
 ) -> tuple[list[Pair], list[str]]:
-    """What is installed, and the warnings. ``host`` has its CA in another file."""
+    """Return the certificates to install, and the warnings. ``host`` has its CA in another file."""
     asked = []
 
     def elsewhere() -> t.Iterable[Certificate]:
@@ -83,7 +83,7 @@ class TestOwnChain:
         assert own(LEAF, LOWER, UPPER, ca=[OTHER_ROOT]) == ([LEAF, LOWER, UPPER], [])
 
     def test_intermediates_among_those_of_the_peer(self) -> None:
-        """As a CA of the peer, strongSwan has it to send."""
+        """strongSwan can send a CA of the peer, because it has loaded it."""
         assert own(LEAF, LOWER, ca=[UPPER, ROOT]) == ([LEAF, LOWER], [])
 
     @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ class TestOwnChain:
         _installed, warnings = own(*pairs)
         assert warnings == [
             where(
-                f"does not hold the certificate of {issuer}, which issued that of {issued}, and "
-                "this host has it in no other file: if the peer does not have it either, it "
-                "refuses this gateway; append that certificate to the file"
+                f"does not hold the certificate of {issuer}, the issuer of {issued}, and no other "
+                "file of this host does. A peer without that certificate refuses this gateway. "
+                "Append the certificate to the file."
             )
         ]
 
@@ -145,7 +145,7 @@ class TestOwnChain:
             own(ROOT, UPPER, LOWER, LEAF)
         assert str(raised.value) == (
             "phase 1 site-b: certificate: '/certificate.pem' begins with the certificate of a CA, "
-            "CN=Root, and strongSwan takes the first one for that of this gateway; legal: a file "
+            "CN=Root, and strongSwan presents the first certificate as its own; legal: a file "
             "that begins with the certificate of C=CH, O=Example, Inc., CN=gw-a"
         )
 
@@ -222,8 +222,8 @@ class TestAuthorities:
 
     def test_one_of_them_without_its_root(self) -> None:
         assert self.check(OTHER_ROOT, UPPER) == [
-            "phase 1 site-b: ca: /ca.pem holds CAs without their root CN=Root: they are of no use "
-            "without it"
+            "phase 1 site-b: ca: /ca.pem holds CAs without their root CN=Root: without the root "
+            "they are of no use"
         ]
 
     @pytest.mark.parametrize("other", [LEAF, Pair("peer"), Pair("Old CA", plain=True)])
@@ -231,7 +231,7 @@ class TestAuthorities:
         with pytest.raises(ModelError) as raised:
             self.check(ROOT, other)
         assert raised.value.why == (
-            "holds a certificate that is not that of a CA, its certificate 2, "
+            "holds a certificate that belongs to no CA, its certificate 2, "
             f"{certificate(other.certificate)}: strongSwan does not load it when it starts"
         )
 
@@ -246,7 +246,7 @@ class TestSizes:
         with pytest.raises(ModelError) as raised:
             check_sizes((of("certificate", LEAF), large))
         assert raised.value.why == (
-            "has 65536 bytes in its certificate 2, and strongSwan takes up to 65535 bytes of each"
+            "has 65536 bytes in its certificate 2, and strongSwan accepts up to 65535 bytes of each"
         )
         check_sizes([Bundle("", "ca", "", (pem[1:],))])
 
@@ -258,7 +258,7 @@ class TestSizes:
             check_sizes((Bundle("", "certificate", "", (pem,)), many))
         assert (raised.value.option, raised.value.why) == (
             "ca",
-            "has 480000 bytes of certificates, and strongSwan takes up to 491520 bytes for a "
+            "has 480000 bytes of certificates, and strongSwan accepts up to 491520 bytes for a "
             "phase 1",
         )
 

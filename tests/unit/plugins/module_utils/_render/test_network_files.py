@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The text of script and unit. What the script does to a host is tested in tests/netns."""
+"""The text of script and unit. tests/netns tests the effects of the script."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def script_of(of: VpnNetwork, rules: nft.RulesetInput, platform: Platform = DEBI
 
 
 def commands(text: str) -> list[list[str]]:
-    """The words of each line of the script that runs ip."""
+    """Return the words of each line of the script that runs ip."""
     lines = (line.strip() for line in text.splitlines())
     return [shlex.split(line) for line in lines if line.startswith("ip ")]
 
