@@ -61,8 +61,8 @@ def check_sizes(bundles: t.Sequence[Bundle]) -> None:
         for number, pem in enumerate(bundle.pems, 1):
             if len(pem) > LARGEST_VALUE:
                 raise bundle.refused(
-                    f"has {len(pem)} bytes in its certificate {number}, and strongSwan accepts up to "
-                    f"{LARGEST_VALUE} bytes of each",
+                    f"has {len(pem)} bytes in its certificate {number}, and strongSwan accepts "
+                    f"up to {LARGEST_VALUE} bytes of each",
                     "smaller certificates",
                 )
     sizes = [sum(map(len, bundle.pems)) for bundle in bundles]

@@ -190,7 +190,7 @@ def on_this_side(rules: RulesetInput, tunnel: TunnelMatch) -> tuple[IPNetwork, .
 
 @functools.lru_cache(maxsize=4096)
 def _within(remote: IPNetwork, own: IPNetwork | None, *near: IPNetwork) -> tuple[IPNetwork, ...]:
-    """Return the networks within the remote network: the given networks, and networks of one link."""
+    """Return the networks within the remote network: the given ones, and networks of one link."""
     found = (*_LINK_SCOPE[remote.version], *near)
     aside = [item for item in found if item.prefixlen > remote.prefixlen and overlap(item, remote)]
     if own is not None and overlap(own, remote):
