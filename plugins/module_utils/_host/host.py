@@ -23,7 +23,7 @@ from .kernel.nft import Nft
 from .run.controller import Controller, controller
 from .run.lock import SILENCE, Held, exclusive
 from .run.seize import seized
-from .run.unfinished_run import Journal
+from .run.unfinished_run import UnfinishedRun
 from .systemd import Systemd
 from .tunnels.outdated_sas import Pending
 from .vici.client import Vici
@@ -53,7 +53,7 @@ class Host:
         self._exit = contextlib.ExitStack()
         self._vici: Vici | None = None
         self._recovered = False
-        self.journal = Journal()
+        self.unfinished_run = UnfinishedRun()
         self.pending = Pending()
 
     def __enter__(self) -> Host:
