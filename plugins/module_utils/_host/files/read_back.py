@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Read back, from the files of ours on the host, the Gateway that they were made from."""
+"""The Gateway, read back from the files of the collection on the host."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .files import Files
 
 
 def read_gateway(files: Files) -> Gateway:
-    """Raises RecordFault for a file of ours that can't be read any more."""
+    """Return the Gateway. Raises RecordFault for a damaged file of the collection."""
     networks, settings, rules = {}, {}, {}
     for path in files.find(f"{RECORD_DIR}/*.json"):
         network, options, own = records.read_network(path, _text(files, path))
@@ -42,7 +42,7 @@ def read_gateway(files: Files) -> Gateway:
 
 
 def _check_name(path: str, expected: str) -> None:
-    """A copy of one of our files would be taken for the file itself, by us and by swanctl."""
+    """Refuse a copy of a file, which the collection and swanctl would read as another object."""
     if path != expected:
         raise records.RecordFault(path, f"holds what belongs in {expected}")
 
@@ -50,7 +50,7 @@ def _check_name(path: str, expected: str) -> None:
 def loaded_sections(
     files: Files, gateway: Gateway, connections: t.Iterable[IkeConnection]
 ) -> dict[str, Section]:
-    """The connections as the daemon is to have them loaded, those of conf texts included."""
+    """Return the sections that the daemon should have loaded, including sections of conf texts."""
     chosen = tuple(connections)
     certified = any(item.authentication == "pubkey" for item in chosen)
     credentials = installed_credentials(files, gateway) if certified else {}

@@ -77,7 +77,7 @@ class _Waiting:
             self._refuse("a program that is no run of this collection")
 
     def _watch(self, holder: Holder) -> None:
-        """Note another holder, or an update of the same holder. An update after a signal is ignored."""
+        """Note another holder, or an update of the same holder, except after a signal."""
         if self._holder is None or not holder.is_same(self._holder):
             self._signals = [signal.SIGTERM, signal.SIGKILL]
             self._misses = 0
