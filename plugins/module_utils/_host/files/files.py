@@ -6,8 +6,8 @@
 
 """Reading and atomic writing of the files of the collection.
 
-What is to be written is first staged beside its place, and what it replaces is kept there until all
-is done: a full disk is noticed before anything is touched, and taking back needs no room.
+A new file is first staged beside its target, and the replaced file is kept there until the run is
+complete. Thus a full disk is noticed before any change, and an undo needs no space.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Files:
             return File(path, b"", 0)
 
     def kind(self, path: str) -> str:
-        """Return ``file``, ``directory``, ``other`` (pipe, device), or an empty text for no file."""
+        """Return ``file``, ``directory``, ``other`` (pipe, device), or "" if nothing exists."""
         try:
             mode = os.stat(self._root + path).st_mode
         except FileNotFoundError:
