@@ -31,8 +31,8 @@ CAUSES: t.Mapping[str, Cause] = {
     # Definitions
     "definition_invalid": Cause(
         ERROR,
-        "The definition of {side} is not legal: {said}.",
-        "Correct the definition of {side}. Legal: {legal}.",
+        "The definition of {side} has an error: {fault}",
+        "Correct the definition of {side}. {fix}",
     ),
     "phase1_missing": Cause(
         ERROR,
@@ -124,7 +124,7 @@ CAUSES: t.Mapping[str, Cause] = {
     "psk_accepts_another_peer": Cause(
         ERROR,
         "A definition of {side} {what}.",
-        "Set on {side} {cure}.",
+        "Change the definition of {side}. {fix}",
     ),
     "psk_not_compared": Cause(
         INFO,

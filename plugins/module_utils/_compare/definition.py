@@ -18,9 +18,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .._model import checks
+from .._model.authentication import CREDENTIALS, PUBKEY
 from .._model.checks import ANY
 from .._model.child import ChildSa
-from .._model.connection import CREDENTIALS, KEY_EXCHANGES, NEGOTIATION_MODES, IkeConnection
+from .._model.connection import KEY_EXCHANGES, NEGOTIATION_MODES, IkeConnection
 from .._model.network import VpnNetwork
 from .._model.options import Options
 from .._model.secret import Secret
@@ -138,7 +139,7 @@ def _connection(options: Options) -> IkeConnection:
         "negotiation_mode", options.get("negotiation_mode") or "main", NEGOTIATION_MODES
     )
     given = {**options, "key_exchange": "ikev2", "negotiation_mode": "main"}
-    if given.get("authentication") == "pubkey":
+    if given.get("authentication") == PUBKEY:
         given.update({name: given.get(name) or _FILE for name in CREDENTIALS})
     elif not given.get("psk"):
         given["psk"] = _UNTOLD

@@ -13,7 +13,8 @@ import typing as t
 from dataclasses import dataclass
 
 from .._model.checks import ANY, IPAddress
-from .._model.child import ChildSa, overlap
+from .._model.child import ChildSa
+from .._model.selector import overlap
 from .definition import Tunnel
 from .findings import LOCAL, REMOTE, Finding, Stated, found
 

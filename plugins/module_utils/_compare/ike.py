@@ -104,7 +104,7 @@ def _authentication(direction: Direction, version: int) -> Findings:
     initiator, responder = direction.initiator.connection, direction.responder.connection
     if initiator.authentication != responder.authentication:
         yield direction.alike("authentication_mismatch", "authentication")
-    elif initiator.authentication == "psk":
+    elif initiator.uses_psk:
         yield from _keys(direction, version)
     else:
         yield direction.alike("certificate_not_compared", "certificate")
@@ -138,8 +138,8 @@ def _keyless_caller(direction: Direction) -> bool:
     initiator = direction.initiator.connection
     owners = [Identity.parse(item) for item in initiator.psk_owners]
     named = initiator.identifier or str(direction.initiator_address)
-    proved = any(Identity.parse(named).proves(owner) for owner in owners)
-    return Identity.parse(initiator.peer_identity).wild and bool(owners) and not proved
+    proved = any(Identity.parse(named).satisfies(owner) for owner in owners)
+    return Identity.parse(initiator.peer_identity).is_wildcard and bool(owners) and not proved
 
 
 def _keyless(direction: Direction) -> bool:
@@ -153,16 +153,16 @@ def _keyless(direction: Direction) -> bool:
     owners = [Identity.parse(item) for item in responder.psk_owners]
     addresses = (direction.initiator_address, direction.responder_address)
     known = [Identity("address", str(item)) for item in addresses if item is not None]
-    return bool(owners) and not any(item.proves(owner) for item in known for owner in owners)
+    return bool(owners) and not any(item.satisfies(owner) for item in known for owner in owners)
 
 
 def _identities(direction: Direction, version: int) -> Findings:
     initiator, responder = direction.initiator.connection, direction.responder.connection
     yield from _proved(direction, by_initiator=True)
     asked = Identity.parse(initiator.peer_identity)
-    if version == 1 or asked.wild:
+    if version == 1 or asked.is_wildcard:
         yield from _proved(direction, by_initiator=False)
-    elif responder.identifier and not Identity.parse(responder.identifier).proves(asked):
+    elif responder.identifier and not Identity.parse(responder.identifier).satisfies(asked):
         # With IKEv2 the initiator says whom it calls; who has no identifier goes by that name.
         yield direction.phase1(
             "requested_identity_mismatch",
@@ -188,7 +188,7 @@ def _proved(direction: Direction, *, by_initiator: bool) -> Findings:
         if required.kind == "any":
             return
         code = code if fits else "identity_mismatch"
-    elif Identity.parse(name).proves(required):
+    elif Identity.parse(name).satisfies(required):
         return
     else:
         code = "identity_mismatch"

@@ -135,7 +135,7 @@ def _proving(ones: _Tunnels, others: _Tunnels) -> t.Iterator[tuple[int, int]]:
     for required, requiring in _by(ones, lambda item: item.connection.peer_identifier).items():
         wanted = Identity.parse(required)
         for identifier, bearing in borne.items():
-            if Identity.parse(identifier).proves(wanted):
+            if Identity.parse(identifier).satisfies(wanted):
                 yield from itertools.product(requiring, bearing)
 
 

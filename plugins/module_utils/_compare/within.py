@@ -37,5 +37,5 @@ def _intrusion(side: str, names: t.Mapping[str, str], one: Tunnel, other: Tunnel
     option, subject = way.options[0]
     told = one if one.subject == subject else other
     stated = {side: Stated(subject, option, getattr(told.connection, option))}
-    words = {"side": names[side], "what": str(way), "cure": way.cure}
+    words = {"side": names[side], "what": str(way), "fix": way.fix}
     return found("psk_accepts_another_peer", names, stated, **words)
