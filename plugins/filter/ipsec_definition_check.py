@@ -69,8 +69,8 @@ _value:
       type: list
       elements: str
       sample:
-        - "gateway_phase1[3] site-b: remote_gateway: is missing; legal: the remote_gateway of the
-          phase 1"
+        - "gateway_phase1[3] site-b: remote_gateway: is missing. Give the remote_gateway of the
+          phase 1."
     warnings:
       description: Variables whose names begin with C(gateway_) and that the role does not know.
       type: list

@@ -33,8 +33,8 @@ CAUSES: t.Mapping[str, MismatchKind] = {
     # Definitions
     "definition_invalid": MismatchKind(
         ERROR,
-        "The definition of {side} has an error: {said}.",
-        "Correct the definition of {side}: {legal}.",
+        "The definition of {side} has an error: {fault}",
+        "Correct the definition of {side}. {fix}",
     ),
     "phase1_missing": MismatchKind(
         ERROR,
@@ -128,7 +128,7 @@ CAUSES: t.Mapping[str, MismatchKind] = {
     "psk_accepts_another_peer": MismatchKind(
         ERROR,
         "A definition of {side} {what}.",
-        "Set on {side} {cure}.",
+        "Change the definition of {side}. {fix}",
     ),
     "psk_not_compared": MismatchKind(
         INFO,

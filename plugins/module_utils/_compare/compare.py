@@ -98,7 +98,7 @@ def _missing(
 def _invalid(side: str, names: t.Mapping[str, str], error: ModelError) -> Mismatch:
     value = "" if error.value is None else shown(error.value).strip("'")
     stated = {side: OptionValue(error.subject, error.option, value)}
-    words = {"side": names[side], "said": one_line(error.said), "legal": one_line(error.legal)}
+    words = {"side": names[side], "fault": one_line(error.fault), "fix": one_line(error.fix)}
     return mismatch("definition_invalid", names, stated, **words)
 
 

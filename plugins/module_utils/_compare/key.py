@@ -58,9 +58,9 @@ def key_from_fingerprint(option: str, value: t.Any, subject: str) -> ComparableK
     match = _GIVEN.fullmatch(str(value).strip().lower())
     if match is None:
         # The value may be a key that the user has given here by mistake.
-        why = "is not a salt and a fingerprint"
-        legal = "<salt>-<fingerprint>, as an example of the filter ipsec_mismatches makes them"
-        raise ModelError(option, MASK, why, legal, subject)
+        problem = "is not a salt and a fingerprint"
+        fix = "Write <salt>-<fingerprint>, as in the example of the filter ipsec_mismatches."
+        raise ModelError(option, MASK, problem, fix, subject)
     return ComparableKey(match[1].encode(), digits=match[2])
 
 

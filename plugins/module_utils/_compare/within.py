@@ -39,5 +39,5 @@ def _intrusion(
     option, subject = way.options[0]
     end = one if one.subject == subject else other
     stated = {side: OptionValue(subject, option, getattr(end.connection, option))}
-    words = {"side": names[side], "what": str(way), "cure": way.cure}
+    words = {"side": names[side], "what": str(way), "fix": way.fix}
     return mismatch("psk_accepts_another_peer", names, stated, **words)

@@ -68,9 +68,9 @@ def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
     if now != pid:
         host.journal.begin(now, plan)
         raise HostError(
-            "look at the IKE daemon",
-            "it was started anew meanwhile and may hold the old values of what was changed; "
-            "the files are the new ones, and the next run has it load them",
+            "load all changes into the IKE daemon",
+            "the IKE daemon restarted during this run, and may still use the old configuration",
+            "The files have the new configuration. Run the task again, which loads it.",
         )
 
 
@@ -78,7 +78,7 @@ def _begin(host: Host, pid: int, plan: Plan) -> Unfinished:
     try:
         return host.journal.begin(pid, plan)
     except HostError as error:
-        raise HostError(error.operation, f"{error.detail}; {_UNTOUCHED}") from error
+        raise error.followed_by(_UNTOUCHED) from error
 
 
 def _carry_out(host: Host, plan: Plan, taken_back: t.Callable[[], None]) -> list[str]:
@@ -92,15 +92,15 @@ def _carry_out(host: Host, plan: Plan, taken_back: t.Callable[[], None]) -> list
             left = _take_back(host, done, step, error)
             if left in (_UNTOUCHED, _TAKEN_BACK):
                 taken_back()
-            raise HostError(error.operation, f"{error.detail}; {left}") from error
+            raise error.followed_by(left) from error
         done.append(step)
         if note:
             notes.append(note)
     return notes
 
 
-_UNTOUCHED = "nothing was changed"
-_TAKEN_BACK = "what had been done was taken back"
+_UNTOUCHED = "Nothing was changed."
+_TAKEN_BACK = "The changes of this run were undone."
 
 
 def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: HostError) -> str:
@@ -119,10 +119,10 @@ def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: Ho
         except HostError as again:
             failures.append(str(again))
     if failures and {*failures} == {str(error)}:
-        return "taking back what had been done failed in the same way"
+        return "Undoing the changes of this run failed with the same error."
     if failures:
-        told = "; ".join(dict.fromkeys(failures))
-        return f"taking back what had been done failed too: {told}"
+        listed = " ".join(dict.fromkeys(failures))
+        return f"Undoing the changes of this run failed too: {listed}"
     return _TAKEN_BACK if done or refreshes else _UNTOUCHED
 
 

@@ -87,7 +87,9 @@ class Host:
     def _once_more(self) -> Vici:
         """A daemon that has crashed is started anew by systemd; once in a run is enough."""
         if self._recovered:
-            raise HostError("reach the IKE daemon", "it is out of reach since then")
+            why = "the connection was lost again after one reconnect in this run"
+            advice = "Check `journalctl -u strongswan`, and run the task again."
+            raise HostError("reach the IKE daemon", why, advice)
         self._recovered = True
         deadline = time.monotonic() + RECOVERY_TIME
         while True:

@@ -19,6 +19,7 @@ from .checks import IPNetwork
 from .options import Convert, Options, field_values, for_change, list_of, option_values, plain
 from .proposal import DEFAULT_AH, DEFAULT_ESP, Proposal, Use, check_proposal
 from .selector import ANY_SERVICE, TrafficSelector
+from .subject import phase2_subject
 
 MODES = ("tunnel", "transport")
 PROTOCOLS = ("esp", "ah")
@@ -69,7 +70,7 @@ class ChildSa:
             _check_selectors(child, versions)
             return child
         except ModelError as error:
-            raise error.within(f"phase 2 {name} of phase 1 {phase1}") from None
+            raise error.within(phase2_subject(name, phase1)) from None
 
     def changed(self, options: Options, versions: frozenset[int]) -> ChildSa:
         """Return the phase 2 with these options, and every other as it is. Raises ModelError."""
@@ -91,6 +92,11 @@ class ChildSa:
                 check_proposal(proposal, self.use, versions)
             except ModelError as error:
                 raise error.at(f"encryption[{index}]") from None
+
+    @property
+    def subject(self) -> str:
+        """Return how errors and warnings name the phase 2."""
+        return phase2_subject(self.name, self.phase1)
 
     @property
     def use(self) -> Use:
@@ -132,9 +138,8 @@ def proposals(use: Use, versions: frozenset[int]) -> t.Callable[[str, t.Any], tu
 
     def convert(option: str, value: t.Any) -> tuple[Proposal, ...]:
         if not value:
-            raise ModelError(
-                option, value, "is empty", "at least one entry, or leave the option out"
-            )
+            fix = f"Give at least one entry, or remove {option} to use the default."
+            raise ModelError(option, value, "is empty", fix)
         built: list[Proposal] = []
         for index, item in enumerate(value):
             place = f"{option}[{index}]"
@@ -143,7 +148,8 @@ def proposals(use: Use, versions: frozenset[int]) -> t.Callable[[str, t.Any], tu
             except ModelError as error:
                 raise error.at(place) from None
             if proposal in built:
-                raise ModelError(place, proposal.keyword(), "is there already", "each one once")
+                problem = "is the same combination as an earlier entry"
+                raise ModelError(place, proposal.keyword(), problem, "Remove one of the two.")
             built.append(proposal)
         return tuple(built)
 
@@ -161,15 +167,14 @@ def _check_selectors(child: ChildSa, versions: frozenset[int]) -> None:
         if child.mode == "transport":
             _check_transport(option, networks)
         elif not networks:
-            raise ModelError(
-                option, [], "is missing for mode tunnel", "a list of networks in CIDR form"
-            )
+            fix = "Give a list of networks, such as ['10.1.0.0/24']."
+            raise ModelError(option, [], "is missing for mode tunnel", fix)
         if 1 in versions and len(networks) > 1:
             raise ModelError(
                 option,
                 plain(networks),
                 "holds several networks, of which IKEv1 negotiates only the first",
-                "one network per phase 2, or key_exchange ikev2 in the phase 1",
+                "Define one phase 2 for each network, or set key_exchange of the phase 1 to ikev2.",
             )
         _check_disjoint(option, networks)
     if child.local_network and child.remote_network and not child.selector_pairs:
@@ -177,7 +182,7 @@ def _check_selectors(child: ChildSa, versions: frozenset[int]) -> None:
             "remote_network",
             plain(child.remote_network),
             "shares no IP version, or no protocol, with local_network",
-            "IPv4 networks on both sides, IPv6 networks on both sides, or both",
+            "Give both options networks of one IP version and protocol.",
         )
 
 
@@ -188,8 +193,8 @@ def _check_transport(option: str, selectors: tuple[TrafficSelector, ...]) -> Non
         raise ModelError(
             option,
             plain(selectors),
-            "can't be used in mode transport, which protects the two gateways themselves",
-            f"host addresses (/32 or /128), or mode tunnel; or leave {option} out",
+            "cannot be used in mode transport, which protects traffic of the two gateways only",
+            f"Give host addresses (/32 or /128), set mode to tunnel, or remove {option}.",
         )
 
 
@@ -205,7 +210,7 @@ def _check_disjoint(option: str, selectors: tuple[TrafficSelector, ...]) -> None
                     option,
                     plain(selectors),
                     f"names {first} and {second}, which overlap",
-                    "disjoint networks, protocols or ports",
+                    "Remove one of the two, or give them different networks, protocols or ports.",
                 )
 
 
@@ -220,7 +225,7 @@ def check_disjoint(option: str, networks: tuple[IPNetwork, ...]) -> None:
                 option,
                 plain(networks),
                 f"names {first} and {second}, which overlap",
-                "disjoint networks",
+                "Remove one of the two.",
             )
 
 

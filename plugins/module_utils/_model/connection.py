@@ -21,6 +21,7 @@ from .keys import Key, PskPeer
 from .options import Convert, Options, field_values, for_change, option_values
 from .proposal import DEFAULT_IKE, Proposal, Use
 from .secret import MASK, Secret
+from .subject import phase1_subject
 
 KEY_EXCHANGES = {"auto": frozenset({1, 2}), "ikev1": frozenset({1}), "ikev2": frozenset({2})}
 AUTHENTICATIONS = ("psk", "pubkey")
@@ -105,7 +106,7 @@ class IkeConnection:
             connection._check()
             return connection
         except ModelError as error:
-            raise error.within(f"phase 1 {name}") from None
+            raise error.within(phase1_subject(name)) from None
 
     def to_options(self) -> dict[str, t.Any]:
         """Every option but the PSK, and without the children."""
@@ -114,6 +115,11 @@ class IkeConnection:
     @cached_property
     def _plain(self) -> dict[str, t.Any]:
         return option_values(self, without=("psk", "children"))
+
+    @property
+    def subject(self) -> str:
+        """Return how errors and warnings name the phase 1."""
+        return phase1_subject(self.name)
 
     @property
     def versions(self) -> frozenset[int]:
@@ -159,12 +165,11 @@ class IkeConnection:
         """The PSK, and the peer that it is for; None with certificates."""
         if self.authentication != "psk" or self.psk is None:
             return None
-        subject = f"phase 1 {self.name}"
-        place = f"peer_identifier of {subject}"
+        place = f"peer_identifier of {self.subject}"
         peer = PskPeer(
-            subject,
+            self.subject,
             place,
-            f"identifier of {subject}",
+            f"identifier of {self.subject}",
             Identity.parse(self.peer_identity),
             Identity.parse(self.identifier or ANY),
             self.versions,
@@ -173,7 +178,7 @@ class IkeConnection:
             self.negotiation_mode == "aggressive",
         )
         owners = tuple(map(Identity.parse, self.psk_owners))
-        return Key(f"the psk of {subject}", place, self.psk, owners, peer)
+        return Key(f"the psk of {self.subject}", place, self.psk, owners, peer)
 
     @property
     def lifetime_seconds(self) -> int:
@@ -218,8 +223,8 @@ class IkeConnection:
             raise ModelError(
                 "margintime",
                 self.margintime,
-                "leaves no time to negotiate what replaces an SA",
-                "1 second or more, or rekey: false",
+                "leaves no time to negotiate the next SA before the old one expires",
+                "Give 1 second or more, or set rekey to false.",
             )
         lifetime.check_margin("lifetime", self.lifetime_seconds, self.margin_seconds)
 
@@ -232,15 +237,17 @@ class IkeConnection:
                     option,
                     None,
                     f"is missing for authentication {self.authentication}",
-                    "a pre-shared key" if option == "psk" else "the path of a PEM file on the host",
+                    "Give the pre-shared key."
+                    if option == "psk"
+                    else "Give the path of a PEM file on the managed host.",
                 )
             if option not in needed and value is not None:
                 other = "pubkey" if self.authentication == "psk" else "psk"
                 raise ModelError(
                     option,
                     value,
-                    f"has no use with authentication {self.authentication}",
-                    f"authentication {other}; or leave {option} out",
+                    f"has no effect with authentication {self.authentication}",
+                    f"Remove {option}, or set authentication to {other}.",
                 )
 
     def _check_initiator(self) -> None:
@@ -248,8 +255,9 @@ class IkeConnection:
             raise ModelError(
                 "connection_behavior",
                 self.connection_behavior,
-                "can't be used with remote_gateway %any: there is nobody to call",
-                "responder_only, or the address of the peer",
+                "cannot be used with remote_gateway %any: there is no address to initiate to",
+                "Set connection_behavior to responder_only, or remote_gateway to the address of "
+                "the peer.",
             )
 
     def _check_aggressive(self) -> None:
@@ -258,7 +266,7 @@ class IkeConnection:
                 "negotiation_mode",
                 "aggressive",
                 "exists in IKEv1 only",
-                "main, or key_exchange ikev1",
+                "Set key_exchange to ikev1, or negotiation_mode to main.",
             )
         calls = self.connection_behavior != "responder_only"
         nameless = self.identifier is None and self.local_address is None
@@ -268,9 +276,9 @@ class IkeConnection:
             raise ModelError(
                 "identifier",
                 None,
-                "is missing for negotiation_mode aggressive: while there is no route to the peer, "
-                "the daemon crashes of it, with all its tunnels",
-                "an identity, a local_address, or connection_behavior responder_only",
+                "is missing for negotiation_mode aggressive: without it charon crashes, with all "
+                "its tunnels, when the host has no route to the peer",
+                "Give identifier or local_address, or set connection_behavior to responder_only.",
             )
 
     def _check_child(self, child: ChildSa) -> None:
@@ -281,21 +289,20 @@ class IkeConnection:
                 raise ModelError(
                     "protocol",
                     "ah",
-                    f"can't be encapsulated in UDP, which phase 1 {self.name} forces",
-                    "esp, or force_udp_encapsulation: false",
+                    f"cannot be encapsulated in UDP, which {self.subject} forces",
+                    "Set protocol to esp, or force_udp_encapsulation of the phase 1 to false.",
                 )
             # A change of the phase 1's key_exchange may make legal children illegal.
             child.check_versions(self.versions)
         except ModelError as error:
-            raise error.within(f"phase 2 {child.name} of phase 1 {self.name}") from None
+            raise error.within(child.subject) from None
 
 
 def _name(value: object) -> str:
     name = checks.phase_name("name", value)
     if name.startswith(RESERVED_PREFIX):
-        raise ModelError(
-            "name", name, "is reserved for the collection", f"no leading {RESERVED_PREFIX}"
-        )
+        fix = f"Use a name that does not begin with {RESERVED_PREFIX}."
+        raise ModelError("name", name, "is reserved for this collection", fix)
     return name
 
 
@@ -309,9 +316,10 @@ def _psk(option: str, value: t.Any) -> Secret:
     try:
         secret = Secret(str(value).encode("utf-8"))
     except UnicodeEncodeError:
-        raise ModelError(option, MASK, "is not UTF-8 text", "any characters of Unicode") from None
+        fix = "Use characters that can be written in UTF-8."
+        raise ModelError(option, MASK, "is not UTF-8 text", fix) from None
     if not secret.reveal():
-        raise ModelError(option, MASK, "is empty", "20 random characters or more")
+        raise ModelError(option, MASK, "is empty", "Give 20 random characters or more.")
     return secret
 
 

@@ -108,14 +108,15 @@ class Proposal:
         for word in keyword.split("-"):
             meaning = _MEANING.get(word, {})
             if not meaning or meaning.keys() & options.keys():
-                why = "repeats a kind of algorithm" if meaning else "holds an unknown keyword"
-                raise ModelError("proposal", keyword, f"{why}: {word!r}", "one keyword of each")
+                kind = "a second algorithm of one kind" if meaning else "an unknown keyword"
+                fix = "Use one keyword of each kind."
+                raise ModelError("proposal", keyword, f"contains {kind}: {word!r}", fix)
             options.update(meaning)
         # Whatever IKEv1 can negotiate, IKEv2 can too.
         proposal = cls.build(options, use, frozenset({2}))
         if proposal.keyword() != keyword:
-            why = f"is not how a proposal for {use.value} is written"
-            raise ModelError("proposal", keyword, why, proposal.keyword())
+            problem = f"is not the canonical form of a proposal for {use.value}"
+            raise ModelError("proposal", keyword, problem, f"Write {proposal.keyword()}.")
         return proposal
 
     def keyword(self) -> str:
@@ -211,7 +212,8 @@ def _check_known(given: _Given) -> None:
     names = field_names(Proposal)
     for name, value in given.items():
         if name not in names:
-            raise ModelError(name, value, "is not a suboption of encryption", ", ".join(names))
+            fix = f"Use the suboptions {', '.join(names)}."
+            raise ModelError(name, value, "is not a suboption of encryption", fix)
 
 
 def _encryption(given: _Given, use: Use, versions: IkeVersions) -> Encryption | None:
@@ -221,8 +223,8 @@ def _encryption(given: _Given, use: Use, versions: IkeVersions) -> Encryption | 
                 raise ModelError(
                     option,
                     given[option],
-                    "is given, but AH does not encrypt",
-                    f"leave {option} out, or protocol esp",
+                    "has no effect with protocol ah, which does not encrypt",
+                    f"Remove {option}, or set protocol to esp.",
                 )
         return None
     value = given.get("algorithm", DEFAULT_ENCRYPTION)
@@ -234,13 +236,10 @@ def _key_length(given: _Given, encryption: Encryption) -> int:
     value = given.get("key_length", encryption.default_key_length)
     if _is_number(value) and value in encryption.key_lengths:
         return value
-    legal = ", ".join(str(length) for length in encryption.key_lengths)
-    raise ModelError(
-        "key_length",
-        value,
-        f"is not a key length of {encryption.name}",
-        legal if len(encryption.key_lengths) > 1 else f"{legal}, or leave key_length out",
-    )
+    several = len(encryption.key_lengths) > 1
+    lengths = ", ".join(str(length) for length in encryption.key_lengths)
+    fix = f"Use one of: {lengths}." if several else f"Remove key_length, or set it to {lengths}."
+    raise ModelError("key_length", value, f"is not a key length of {encryption.name}", fix)
 
 
 def _hash(
@@ -252,9 +251,11 @@ def _hash(
             raise ModelError(
                 "hash",
                 given["hash"],
-                f"can't go with {encryption.name}: "
-                "AEAD algorithms authenticate themselves; leave hash out",
-                "no hash, and prf for the pseudo-random function" if use is Use.IKE else "no hash",
+                f"cannot be combined with {encryption.name}, because an AEAD algorithm "
+                "authenticates packets itself",
+                "Remove hash. Set prf to choose the pseudo-random function."
+                if use is Use.IKE
+                else "Remove hash.",
             )
         return None
     row = HASHES[checks.one_of("hash", given.get("hash", DEFAULT_HASH), HASH_NAMES)]
@@ -271,8 +272,8 @@ def _dh_group(given: _Given, use: Use) -> int | None:
     raise ModelError(
         "dh_group",
         value,
-        "is not a DH group number",
-        ", ".join(str(number) for number in DH_GROUPS),
+        "is not the number of a DH group",
+        f"Use one of: {', '.join(str(number) for number in DH_GROUPS)}.",
     )
 
 
@@ -287,8 +288,9 @@ def _prf(given: _Given, hash_name: str | None, use: Use, versions: IkeVersions) 
             raise ModelError(
                 "prf",
                 given["prf"],
-                "is for phase 1 only: a Child SA derives its keys with the PRF of the IKE SA",
-                "leave prf out",
+                "is for phase 1 only, because a Child SA derives its keys with the PRF of the IKE "
+                "SA",
+                "Remove prf.",
             )
         return None
     name = checks.one_of("prf", given.get("prf", hash_name or DEFAULT_HASH), PRF_NAMES)
@@ -298,7 +300,7 @@ def _prf(given: _Given, hash_name: str | None, use: Use, versions: IkeVersions) 
             name,
             f"differs from hash {hash_name}: "
             + _limit(versions, "derives keys with the hash of the proposal"),
-            f"{hash_name}, or leave prf out; any with key_exchange ikev2",
+            f"Remove prf, set it to {hash_name}, or set key_exchange to ikev2.",
         )
     return name
 
@@ -314,21 +316,21 @@ def _usable(
     negotiable = _versions(row, use)
     if versions <= negotiable:
         return row
-    legal = ", ".join(item.name for item in rows if versions <= _versions(item, use))
+    names = ", ".join(item.name for item in rows if versions <= _versions(item, use))
     if not negotiable:
-        raise ModelError(option, row.name, "is for phase 2 only", legal)
+        raise ModelError(option, row.name, "is for phase 2 only", f"Use one of: {names}.")
     raise ModelError(
         option,
         row.name,
-        "can't be used: " + _limit(versions, f"can't negotiate it for {use.value}"),
-        f"{legal}; with key_exchange ikev2 in phase 1 also {row.name}",
+        "cannot be used: " + _limit(versions, f"cannot negotiate it for {use.value}"),
+        f"Use one of: {names}; or set key_exchange of the phase 1 to ikev2.",
     )
 
 
 def _limit(versions: IkeVersions, limit: str) -> str:
     """A limit of IKEv1, with the reason why it holds here."""
     if 2 in versions:
-        return f"key_exchange auto also answers IKEv1, which {limit}"
+        return f"key_exchange auto also accepts IKEv1, which {limit}"
     return f"IKEv1 {limit}"
 
 

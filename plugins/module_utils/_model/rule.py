@@ -12,11 +12,12 @@ import ipaddress
 import typing as t
 from dataclasses import MISSING, dataclass, fields
 
-from .._errors import ModelError
+from .._errors import ModelError, alternatives
 from . import addresses, checks
 from .checks import IPAddress, IPNetwork
 from .child import check_disjoint, overlap
 from .options import Convert, Options, field_values, for_change, list_of, option_values, plain
+from .subject import rule_subject
 
 FILTERS = ("accept", "drop", "reject")
 ACTIONS = (*FILTERS, "translate", "route")
@@ -54,9 +55,8 @@ class Ports:
             first, last = map(int, numbers)
             if 1 <= first <= last <= 65535:
                 return cls(first, last)
-        raise ModelError(
-            option, value, "is neither a port nor a range", "1 to 65535, or a range as 8000-8100"
-        )
+        fix = "Write a port from 1 to 65535, or a range such as 8000-8100."
+        raise ModelError(option, value, "is neither a port nor a range of ports", fix)
 
     def __str__(self) -> str:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
@@ -108,7 +108,9 @@ class VpnRule:
         network = checks.network_name("network", options.get("network"))
         try:
             if options.get("action") is None:
-                raise ModelError("action", None, "is missing", ", ".join(ACTIONS))
+                raise ModelError(
+                    "action", None, "is missing", f"Give one of: {', '.join(ACTIONS)}."
+                )
             rule = cls(**field_values(cls, options, convert))
             _check_uses(rule)
             _check_matches(rule)
@@ -116,15 +118,21 @@ class VpnRule:
             if rule.action == "route":
                 _check_route(rule)
             elif rule.direction is None:
-                raise ModelError("direction", None, "is missing", ", ".join(DIRECTIONS))
+                fix = f"Give one of: {', '.join(DIRECTIONS)}."
+                raise ModelError("direction", None, f"is missing for action {rule.action}", fix)
             if rule.action == "translate":
                 _check_translation(rule)
             return rule
         except ModelError as error:
-            raise error.within(subject_of(name, network)) from None
+            raise error.within(rule_subject(name, network)) from None
 
     def to_options(self) -> dict[str, t.Any]:
         return option_values(self)
+
+    @property
+    def subject(self) -> str:
+        """Return how errors and warnings name the rule."""
+        return rule_subject(self.name, self.network)
 
     @property
     def enabled(self) -> bool:
@@ -148,7 +156,7 @@ def _checked(rule: VpnRule, given: Options) -> VpnRule:
             _check_link_local(rule)
         return rule
     except ModelError as error:
-        raise error.within(subject_of(rule.name, rule.network)) from None
+        raise error.within(rule.subject) from None
 
 
 def _check_link_local(rule: VpnRule) -> None:
@@ -158,13 +166,9 @@ def _check_link_local(rule: VpnRule) -> None:
         raise ModelError(
             "interface",
             None,
-            f"is missing: the target {rule.target} is link-local, and known on one link alone",
-            "the interface that leads to the target",
+            f"is missing: target {rule.target} is a link-local address, valid on one link only",
+            "Give the interface that leads to target.",
         )
-
-
-def subject_of(name: str, network: str) -> str:
-    return f"rule {name} of network {network}"
 
 
 def _check_uses(rule: VpnRule) -> None:
@@ -172,14 +176,14 @@ def _check_uses(rule: VpnRule) -> None:
         value = getattr(rule, item.name)
         given = item.default is not MISSING and value != item.default
         if given and item.name not in _ALWAYS | _USES[rule.action]:
-            why = f"has no use with action {rule.action}"
-            raise ModelError(item.name, plain(value), why, _legal_use(item.name))
+            problem = f"has no effect with action {rule.action}"
+            raise ModelError(item.name, plain(value), problem, _fix_of_use(item.name))
 
 
-def _legal_use(option: str) -> str:
-    """The actions that know what to do with an option."""
-    actions = [action for action, known in _USES.items() if option in known]
-    return f"action {' or '.join(actions)}; or leave {option} out"
+def _fix_of_use(option: str) -> str:
+    """Return the fix for an option that the action does not use, with the actions that use it."""
+    actions = [action for action, used in _USES.items() if option in used]
+    return f"Remove {option}, or set action to {alternatives(actions)}."
 
 
 def _check_matches(rule: VpnRule) -> None:
@@ -190,7 +194,7 @@ def _check_matches(rule: VpnRule) -> None:
             "destination",
             plain(rule.destination),
             "shares no IP version with source",
-            "IPv4 networks on both sides, IPv6 networks on both sides, or both",
+            "Give source and destination networks of one IP version.",
         )
     for option in ("source_ports", "destination_ports"):
         ports = getattr(rule, option)
@@ -204,39 +208,37 @@ def _check_cleartext(rule: VpnRule) -> None:
         raise ModelError(
             "cleartext",
             rule.cleartext,
-            "would admit every packet of every tunnel in cleartext",
-            "a source, a destination, or both",
+            "would accept every packet of every tunnel in cleartext",
+            "Give source, destination, or both.",
         )
 
 
 def _require_ports(rule: VpnRule, option: str, value: object) -> None:
     if rule.protocol not in ("tcp", "udp"):
-        raise ModelError(
-            option, value, f"has no use with protocol {rule.protocol}", "protocol tcp or udp"
-        )
+        problem = f"has no effect with protocol {rule.protocol}"
+        raise ModelError(option, value, problem, f"Remove {option}, or set protocol to tcp or udp.")
 
 
 def _check_ports_disjoint(option: str, ports: tuple[Ports, ...]) -> None:
     ordered = sorted(ports, key=lambda item: item.first)
     for lower, upper in zip(ordered, ordered[1:]):
         if upper.first <= lower.last:
-            raise ModelError(
-                option, plain(ports), f"names {lower} and {upper}, which overlap", "each port once"
-            )
+            problem = f"names {lower} and {upper}, which overlap"
+            raise ModelError(option, plain(ports), problem, "Name each port once.")
 
 
 def _check_route(rule: VpnRule) -> None:
     if not rule.destination:
-        raise ModelError("destination", [], "is missing for action route", "networks in CIDR form")
+        fix = "Give the networks that the route leads to, such as ['10.2.0.0/24']."
+        raise ModelError("destination", [], "is missing for action route", fix)
     known = set()
     for item in rule.destination:
         if item in known:
-            raise ModelError("destination", str(item), "is there already", "each one once")
+            raise ModelError("destination", str(item), "is named twice", "Name each network once.")
         known.add(item)
     if rule.target is None and rule.interface is None:
-        raise ModelError(
-            "target", None, "is missing for action route", "the address of a router, or interface"
-        )
+        fix = "Give the address of a router as target, or an interface."
+        raise ModelError("target", None, "is missing for action route", fix)
     if rule.target is not None:
         _require_address(rule)
         _require_version(rule, "destination")
@@ -244,14 +246,12 @@ def _check_route(rule: VpnRule) -> None:
 
 def _check_translation(rule: VpnRule) -> None:
     if rule.target is None:
-        raise ModelError(
-            "target", None, "is missing for action translate", "an address, or a network (1:1)"
-        )
+        fix = "Give an address, or a network to translate one to one."
+        raise ModelError("target", None, "is missing for action translate", fix)
     inside = "source" if rule.direction == "outgoing" else "destination"
     if not getattr(rule, inside):
-        raise ModelError(
-            inside, [], f"is missing for action translate, {rule.direction}", "what to translate"
-        )
+        problem = f"is missing for action translate with direction {rule.direction}"
+        raise ModelError(inside, [], problem, "Give the networks whose addresses are translated.")
     for option in ("source", "destination"):
         _require_version(rule, option)
     if rule.one_to_one:
@@ -261,8 +261,8 @@ def _check_translation(rule: VpnRule) -> None:
             raise ModelError(
                 "target_port",
                 rule.target_port,
-                "has no use with direction outgoing",
-                "direction incoming; or leave target_port out",
+                "has no effect with direction outgoing",
+                "Remove target_port, or set direction to incoming.",
             )
         _require_ports(rule, "target_port", rule.target_port)
 
@@ -276,18 +276,18 @@ def _check_one_to_one(rule: VpnRule) -> None:
         raise ModelError(
             "target",
             str(target),
-            f"is not of the size of source {', '.join(map(str, rule.source))}",
-            "one source, and a network with a prefix as long; or an address, for all of it",
+            f"does not have the size of source {', '.join(map(str, rule.source))}",
+            "Give one source and a target with the same prefix length, or an address as target.",
         )
     if overlap(rule.source[0], target):
-        raise ModelError("target", str(target), "overlaps source", "another network")
+        raise ModelError("target", str(target), "overlaps source", "Use another network.")
     for option in ("protocol", "source_ports", "destination_ports"):
         if getattr(rule, option) not in ("any", ()):
             raise ModelError(
                 option,
                 plain(getattr(rule, option)),
-                "has no use with a target that is a network, which is for all traffic",
-                f"an address as target; or leave {option} out",
+                "has no effect with a network as target, which translates all traffic",
+                f"Remove {option}, or give an address as target.",
             )
 
 
@@ -296,8 +296,8 @@ def _require_address(rule: VpnRule) -> None:
         raise ModelError(
             "target",
             str(rule.target),
-            "is a network, which only an outgoing translation can take",
-            "an address",
+            "is a network, which only a translation with direction outgoing accepts",
+            "Use an address.",
         )
 
 
@@ -307,8 +307,8 @@ def _require_version(rule: VpnRule, option: str) -> None:
         raise ModelError(
             option,
             plain(networks),
-            f"is not of the IP version of target {rule.target}",
-            f"IPv{rule.target.version} networks; another rule for the others",
+            f"does not have the IP version of target {rule.target}",
+            f"Use IPv{rule.target.version} networks here, and another rule for the others.",
         )
 
 

@@ -29,7 +29,10 @@ GREATEST_PORT = 65535
 ALL_PORTS = (0, GREATEST_PORT)
 
 _FORM = re.compile(r"([^\[\]]+)(?:\[([a-z0-9-]+)(?:/([0-9]+)(?:-([0-9]+))?)?\])?")
-_LEGAL = "a protocol, and for tcp, udp or sctp a port or a range: [gre], [tcp/443], [udp/5000-5010]"
+_FIX = (
+    "Write a protocol after the network, and for tcp, udp or sctp a port or a range: [gre], "
+    "[tcp/443], [udp/5000-5010]."
+)
 
 
 @dataclass(frozen=True)
@@ -144,12 +147,13 @@ def _service(option: str, value: object, name: str, first: str | None, last: str
     name = _NAMES_BY_USE.get(name, name)
     number = PROTOCOLS.get(name, int(name) if name.isdigit() else 0)
     if not 1 <= number <= 255:
-        raise ModelError(option, value, f"has an unknown protocol {name}", _LEGAL)
+        raise ModelError(option, value, f"has an unknown protocol {name}", _FIX)
     if first is None:
         return Service(number)
     ports = int(first), int(last or first)
     if number not in WITH_PORTS.values():
-        raise ModelError(option, value, f"has a port, which {name} does not have", _LEGAL)
+        raise ModelError(option, value, f"has a port, and {name} has no ports", _FIX)
     if not 1 <= ports[0] <= ports[1] <= GREATEST_PORT:
-        raise ModelError(option, value, "has no port or range of ports", "1 to 65535")
+        fix = f"Write a port from 1 to {GREATEST_PORT}, or a range such as 5000-5010."
+        raise ModelError(option, value, "does not have a valid port or range of ports", fix)
     return Service(number, ports)

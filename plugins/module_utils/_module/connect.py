@@ -154,8 +154,8 @@ def _has_no_use(params: Params, *options: str) -> None:
             raise ModelError(
                 option,
                 params[option],
-                f"has no use with state {params['state']}",
-                f"state connected or reconnected; or leave {option} out",
+                f"has no effect with state {params['state']}",
+                f"Remove {option}, or set state to connected or reconnected.",
             )
 
 
@@ -195,7 +195,7 @@ def _check_loaded(host: Host, task: _Task) -> None:
                 "phase1",
                 tunnel.connection.name,
                 "is not loaded in the IKE daemon",
-                "one that is: run its task again, which loads it",
+                "Run the task of this phase 1 again, which loads it.",
             )
 
 

@@ -149,7 +149,7 @@ class _Given:
         try:
             file = files.read(self._path, LARGEST)
         except HostError as error:
-            raise self._refused(f"can't be read: {error.detail}") from None
+            raise self._refused(f"cannot be read: {error.detail}") from None
         if file is None:
             raise self._refused("does not exist on this host")
         if not file.data:
@@ -162,7 +162,7 @@ class _Given:
             raise self._lacks("certificate", data)
         for number, block in enumerate(found, 1):
             if block.content is None:
-                raise self._refused(f"is damaged: its certificate {number} can't be read")
+                raise self._refused(f"is damaged: its certificate {number} cannot be read")
         self._warn(data, lambda block: block.is_certificate, "its certificates are")
         return pem_blocks.certificates(data)
 
@@ -171,18 +171,20 @@ class _Given:
         if not keys:
             raise self._lacks("private key", data)
         if len(keys) > 1:
-            why = f"holds {len(keys)} private keys, of which strongSwan loads one"
-            raise self._refused(why, "a file with the private key of the certificate alone")
+            problem = f"holds {len(keys)} private keys, of which strongSwan loads one"
+            raise self._refused(problem, "Keep only the private key of the certificate in it.")
         (key,) = keys
         if key.encrypted:
-            why = "holds an encrypted private key, and the IKE daemon can't ask for the passphrase"
-            raise self._refused(why, "a decrypted one: openssl pkey -in FILE -out NEW")
+            problem = "holds an encrypted private key, and the IKE daemon cannot ask for the "
+            problem += "passphrase"
+            raise self._refused(problem, "Decrypt it: openssl pkey -in FILE -out NEW.")
         if key.label not in pem_blocks.KEYS:
-            why = f"holds a private key that strongSwan does not load: {key.label}"
-            raise self._refused(why, f"one of the kinds {', '.join(pem_blocks.KEYS)}")
+            problem = f"holds a private key that strongSwan does not load: {key.label}"
+            fix = f"Convert it to one of the kinds {', '.join(pem_blocks.KEYS)}."
+            raise self._refused(problem, fix)
         copied = pem_blocks.private_key(key)
         if not copied:
-            raise self._refused("is damaged: its private key can't be read")
+            raise self._refused("is damaged: its private key cannot be read")
         self._warn(data, lambda block: block == key, "its private key is")
         return copied
 
@@ -197,17 +199,21 @@ class _Given:
     def _lacks(self, what: str, data: bytes) -> ModelError:
         found = pem_blocks.others(data, lambda _block: False)
         if not pem_blocks.blocks(data):
-            return self._refused("is no PEM file: no line in it begins a block")
+            return self._refused("is not a PEM file, because no line in it begins a block")
         return self._refused(f"holds no {what}, but {found or 'parameters of a key'}")
 
-    def _refused(self, why: str, legal: str = "") -> ModelError:
+    def _refused(self, problem: str, fix: str = "") -> ModelError:
         size = LARGEST // 2**20
-        legal = legal or f"{_LEGAL[self._option]}, a regular file of up to {size} MiB on this host"
-        return ModelError(self._option, self._path, why, legal, self._subject)
+        content = _CONTENTS[self._option]
+        fix = fix or (
+            f"Put a PEM file with {content} there, a regular file of up to {size} MiB on the "
+            "managed host."
+        )
+        return ModelError(self._option, self._path, problem, fix, self._subject)
 
 
-_LEGAL = {
-    "certificate": "a PEM file with the certificate of this gateway",
-    "private_key": "a PEM file with the private key of the certificate",
-    "ca": "a PEM file with the certificate of the CA",
+_CONTENTS = {
+    "certificate": "the certificate of this gateway",
+    "private_key": "the private key of the certificate",
+    "ca": "the certificate of the CA",
 }

@@ -97,8 +97,8 @@ class Files:
                 self._stage(file)
             except OSError as error:
                 self.clean()
-                reason = f"{_reason(error)}; nothing was changed"
-                raise HostError(f"write {file.path}", reason) from None
+                nothing = "Nothing was changed."
+                raise HostError(f"write {file.path}", _reason(error), nothing) from None
 
     def write(self, file: File, *, keep: bool = False) -> None:
         """Replace a file in one step, with its mode from the first moment on.

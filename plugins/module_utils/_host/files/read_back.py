@@ -75,11 +75,11 @@ def _settings(
     try:
         loadable(conf.get("swanctl_conf", ""))
     except TunnelwrightError as error:
-        raise records.RecordFault(texts["swanctl_conf"], str(error)) from None
+        raise records.RecordFault(texts["swanctl_conf"], records.reason(error)) from None
     try:
         return IpsecSettings.from_options({**options, "network": network, **conf})
     except (ModelError, TypeError) as error:
-        raise records.RecordFault(record, str(error)) from None
+        raise records.RecordFault(record, records.reason(error)) from None
 
 
 def _text(files: Files, path: str) -> str:
@@ -87,6 +87,6 @@ def _text(files: Files, path: str) -> str:
         file = files.read(path)
         return file.data.decode("utf-8") if file is not None else ""
     except HostError as error:
-        raise records.RecordFault(path, f"can't be read: {error.detail}") from None
+        raise records.RecordFault(path, f"cannot be read: {error.detail}") from None
     except UnicodeDecodeError:
         raise records.RecordFault(path, "is not UTF-8 text") from None

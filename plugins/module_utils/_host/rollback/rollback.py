@@ -129,7 +129,7 @@ def roll_back(
             restore_mtu(host, kept, device)
         left = checkpoint.differs(host, kept)
         if left:
-            raise HostError("follow the plan", f"it left {', '.join(left)}")
+            raise HostError("restore all files", f"these still differ: {', '.join(left)}")
     # Whatever it is, a defect of ours included: the files go back.
     except Exception as error:
         plan = None
@@ -180,7 +180,8 @@ def last_rollback(files: Files) -> Outcome | None:
     try:
         return Outcome(**json.loads(file.data))
     except (ValueError, TypeError):
-        raise HostError(f"read {RECORD_FILE}", "it is spoilt") from None
+        why = "the file is damaged"
+        raise HostError(f"read {RECORD_FILE}", why, "Remove it and run the task again.") from None
 
 
 def forget_rollback(files: Files) -> None:

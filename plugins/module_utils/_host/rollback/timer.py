@@ -130,7 +130,7 @@ def _try_out(host: Host) -> None:
     except HostError as error:
         # Else systemd would start it again and again.
         host.systemd.stop(SERVICE)
-        raise HostError("try the program of the rollback", error.detail) from None
+        raise HostError("try the rollback program", error.detail, error.advice) from None
 
 
 def disarm(host: Host, *, from_within: bool = False) -> None:

@@ -40,7 +40,7 @@ def seized(
         try:
             held = stack.enter_context(locked(what, path, waiting))
         except HostError as error:
-            lacking = [f"{error}; went on without it"]
+            lacking = [f"{error} It continued without the lock."]
         waiting.end_children()
         yield held, "; ".join([*waiting.ended, *lacking])
 
@@ -117,7 +117,7 @@ class _Waiting:
                     os.kill(pid, signal.SIGKILL)
 
     def _refuse(self, who: str) -> t.NoReturn:
-        raise HostError(f"take {self._path}", f"held by {who}")
+        raise HostError(f"get the lock {self._path}", f"it is held by {who}")
 
 
 def _holds(holder: Holder, path: str) -> bool:

@@ -37,7 +37,8 @@ def charon_socket(path: str = SOCKET, timeout: float = CONNECT_TIMEOUT) -> socke
         sock.close()
         raise HostError(
             f"reach the IKE daemon at {path}",
-            f"{error.strerror or error}; is strongswan.service running, and does this run as root?",
+            error.strerror or str(error),
+            "Check that strongswan.service is running, and run the task as root, with become.",
         ) from error
     return sock
 

@@ -58,17 +58,25 @@ HOSTS = {"mode": "transport", "local_network": ["192.0.2.1/32"], "remote_network
             "which overlap",
         ),
         ({**HOSTS, "remote_network": ["192.0.2.0/31[gre]"]}, "remote_network", "/32 or /128"),
-        ({"mode": "transport"}, "local_network", "mode tunnel"),
+        ({"mode": "transport"}, "local_network", "set mode to tunnel"),
         ({**HOSTS, "remote_network": ["192.0.2.0/31"]}, "remote_network", "/32 or /128"),
         ({**HOSTS, "remote_network": ["2001:db8::/127"]}, "remote_network", "/32 or /128"),
         ({"lifetime": 59, "lifetime_unit": "seconds"}, "lifetime", "60 seconds"),
         ({"lifetime": "1"}, "lifetime", "whole number"),
         ({"lifetime_unit": "weeks"}, "lifetime_unit", "forever"),
-        ({"encryption": []}, "encryption", "leave the option out"),
-        ({"encryption": [{}, {"key_length": 256, "hash": "sha256"}]}, "encryption[1]", "once"),
+        ({"encryption": []}, "encryption", "remove encryption to use the default"),
+        (
+            {"encryption": [{}, {"key_length": 256, "hash": "sha256"}]},
+            "encryption[1]",
+            "Remove one",
+        ),
         ({"encryption": [{"prf": "sha256"}]}, "encryption[0].prf", "phase 1 only"),
         ({"encryption": [{}, {"dh_group": 3}]}, "encryption[1].dh_group", "14"),
-        ({"protocol": "ah", "encryption": [{"key_length": 128}]}, "encryption[0].key_length", "AH"),
+        (
+            {"protocol": "ah", "encryption": [{"key_length": 128}]},
+            "encryption[0].key_length",
+            "ah,",
+        ),
         ({"state": "absent"}, "state", "present, disabled"),
     ],
 )
@@ -87,7 +95,7 @@ def test_names(option: str, value: str | None) -> None:
 @pytest.mark.parametrize("versions", [(1,), (1, 2)])
 @pytest.mark.parametrize("option", ["local_network", "remote_network"])
 def test_ikev1_carries_one_network_on_each_side(versions: tuple[int, ...], option: str) -> None:
-    with refused(option, SUBJECT, "only the first", "key_exchange ikev2"):
+    with refused(option, SUBJECT, "only the first", "key_exchange of the phase 1 to ikev2"):
         child(*versions, **{option: TWO})
     assert child(2, **{option: TWO})
     assert child(*versions, **{option: TWO[:1]})

@@ -76,12 +76,12 @@ DANGEROUS = {
     "another peer": (
         road("local { id = x }\n" + remote("%any")) + secret("x"),
         "connection road in swanctl_conf of network lan",
-        "every identity is accepted there",
+        "accepts every identity",
     ),
     "no remote section": (
         road() + secret("203.0.113.7"),
         "connection road in swanctl_conf of network lan",
-        "every identity is accepted there",
+        "accepts every identity",
     ),
     "no identity of ours": (
         road("version = 2\n" + remote("road.ex"), "") + secret("road.ex"),
@@ -274,7 +274,7 @@ class TestHostOfAnEarlierVersion:
         before = machine.host.everything()
         result = machine.run(module, check=check, **options)
         assert result["failed"]
-        for word in ("phase 1 site-b", "phase 1 site-c", "every identity is accepted there"):
+        for word in ("phase 1 site-b", "phase 1 site-c", "accepts every identity"):
             assert word in result["msg"]
         assert machine.host.everything() == before
 

@@ -90,7 +90,7 @@ def test_the_package_that_is_missing_is_named(
 ) -> None:
     monkeypatch.setattr(dataplane, "PLUGIN", "/nonexistent")
     host.link.esp = False
-    with pytest.raises(HostError, match="install libcharon-extra-plugins"):
+    with pytest.raises(HostError, match="Install the Debian package libcharon-extra-plugins"):
         uses_userspace(host, gateway(network(dataplane=asked)), before=False)
 
 
