@@ -20,7 +20,7 @@ from dataclasses import replace
 from ..module_utils._errors import ModelError
 from ..module_utils._model import checks
 from ..module_utils._model.child import ChildSa
-from ..module_utils._model.connection import IkeConnection
+from ..module_utils._model.connection import PSK, IkeConnection
 from ..module_utils._model.gateway import Gateway
 from ..module_utils._model.network import VpnNetwork
 from ..module_utils._model.secret import Secret
@@ -167,7 +167,7 @@ class _Judgement:
         own = {key: given[key] for key in given if key != "phase2"}
         name, absent = own.get("name"), own.get("state") == "absent"
         known = _named(name) and name in self._known_phase1
-        keeps = own.get("psk") is None and own.get("authentication", "psk") == "psk"
+        keeps = own.get("psk") is None and own.get("authentication", PSK) == PSK
         if known and (_switches(own) or keeps):
             good = self._judged(place, "phase 1", own, lambda: self._edit_known(own))
         else:

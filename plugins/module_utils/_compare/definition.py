@@ -20,7 +20,13 @@ from functools import cached_property
 from .._model import checks
 from .._model.checks import ANY
 from .._model.child import ChildSa
-from .._model.connection import CREDENTIALS, KEY_EXCHANGES, NEGOTIATION_MODES, IkeConnection
+from .._model.connection import (
+    CREDENTIALS,
+    KEY_EXCHANGES,
+    NEGOTIATION_MODES,
+    PUBKEY,
+    IkeConnection,
+)
 from .._model.network import VpnNetwork
 from .._model.options import Options
 from .._model.secret import Secret
@@ -148,7 +154,7 @@ def _ike_connection(options: Options) -> IkeConnection:
         "negotiation_mode", options.get("negotiation_mode") or "main", NEGOTIATION_MODES
     )
     complete = {**options, "key_exchange": "ikev2", "negotiation_mode": "main"}
-    if complete.get("authentication") == "pubkey":
+    if complete.get("authentication") == PUBKEY:
         complete.update({name: complete.get(name) or _UNKNOWN_FILE for name in CREDENTIALS})
     elif not complete.get("psk"):
         complete["psk"] = _UNKNOWN_SECRET

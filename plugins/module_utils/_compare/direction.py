@@ -13,8 +13,9 @@ import typing as t
 from dataclasses import dataclass
 
 from .._model.checks import ANY, IPAddress
-from .._model.child import ChildSa, overlap
+from .._model.child import ChildSa
 from .._model.child_text import selectors_text
+from .._model.selector import overlap
 from .definition import TunnelEnd
 from .mismatch import LOCAL, REMOTE, Mismatch, OptionValue, mismatch
 

@@ -110,7 +110,7 @@ def _authentication(direction: Direction, version: int) -> Mismatches:
     initiator, responder = direction.initiator.connection, direction.responder.connection
     if initiator.authentication != responder.authentication:
         yield direction.phase1_option("authentication_mismatch", "authentication")
-    elif initiator.authentication == "psk":
+    elif initiator.uses_psk:
         yield from _keys(direction, version)
     else:
         yield direction.phase1_option("certificate_not_compared", "certificate")
@@ -144,8 +144,8 @@ def _initiator_lacks_key(direction: Direction) -> bool:
     initiator = direction.initiator.connection
     owners = [Identity.parse(item) for item in initiator.psk_owners]
     named = initiator.identifier or str(direction.initiator_address)
-    owned = any(Identity.parse(named).proves(owner) for owner in owners)
-    return Identity.parse(initiator.peer_identity).wild and bool(owners) and not owned
+    owned = any(Identity.parse(named).satisfies(owner) for owner in owners)
+    return Identity.parse(initiator.peer_identity).is_wildcard and bool(owners) and not owned
 
 
 def _responder_lacks_key(direction: Direction) -> bool:
@@ -159,16 +159,16 @@ def _responder_lacks_key(direction: Direction) -> bool:
     owners = [Identity.parse(item) for item in responder.psk_owners]
     addresses = (direction.initiator_address, direction.responder_address)
     hosts = [Identity("address", str(item)) for item in addresses if item is not None]
-    return bool(owners) and not any(item.proves(owner) for item in hosts for owner in owners)
+    return bool(owners) and not any(item.satisfies(owner) for item in hosts for owner in owners)
 
 
 def _identities(direction: Direction, version: int) -> Mismatches:
     initiator, responder = direction.initiator.connection, direction.responder.connection
     yield from _authenticated(direction, by_initiator=True)
     requested = Identity.parse(initiator.peer_identity)
-    if version == 1 or requested.wild:
+    if version == 1 or requested.is_wildcard:
         yield from _authenticated(direction, by_initiator=False)
-    elif responder.identifier and not Identity.parse(responder.identifier).proves(requested):
+    elif responder.identifier and not Identity.parse(responder.identifier).satisfies(requested):
         # With IKEv2 the initiator requests an identity. A responder without identifier accepts it.
         yield direction.phase1_mismatch(
             "requested_identity_mismatch",
@@ -194,7 +194,7 @@ def _authenticated(direction: Direction, *, by_initiator: bool) -> Mismatches:
         if required.kind == "any":
             return
         code = code if fits else "identity_mismatch"
-    elif Identity.parse(name).proves(required):
+    elif Identity.parse(name).satisfies(required):
         return
     else:
         code = "identity_mismatch"

@@ -134,7 +134,7 @@ def _identified(ones: _Ends, others: _Ends) -> t.Iterator[tuple[int, int]]:
     for required, requiring in _by(ones, lambda item: item.connection.peer_identifier).items():
         requirement = Identity.parse(required)
         for identifier, having in by_identifier.items():
-            if Identity.parse(identifier).proves(requirement):
+            if Identity.parse(identifier).satisfies(requirement):
                 yield from itertools.product(requiring, having)
 
 

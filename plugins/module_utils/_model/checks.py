@@ -97,6 +97,16 @@ def number(option: str, value: object, low: int, high: int) -> int:
     return value
 
 
+def choice(choices: t.Sequence[str]) -> t.Callable[[str, t.Any], str]:
+    """Return a converter that accepts these choices."""
+    return lambda option, value: one_of(option, value, choices)
+
+
+def whole(low: int, high: int) -> t.Callable[[str, t.Any], int]:
+    """Return a converter that accepts whole numbers from ``low`` to ``high``."""
+    return lambda option, value: number(option, value, low, high)
+
+
 def ip_address(option: str, value: object) -> IPAddress:
     try:
         return ipaddress.ip_address(str(value))

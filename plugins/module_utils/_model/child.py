@@ -8,17 +8,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .._errors import ModelError
 from . import addresses, checks, lifetime
-from .checks import IPNetwork
 from .options import Convert, Options, field_values, for_change, list_of, option_values, plain
 from .proposal import DEFAULT_AH, DEFAULT_ESP, Proposal, Use, check_proposal
-from .selector import ANY_SERVICE, TrafficSelector
+from .selector import ANY_SERVICE, TrafficSelector, check_disjoint
 from .subject import phase2_subject
 
 MODES = ("tunnel", "transport")
@@ -214,56 +212,6 @@ def _check_disjoint(option: str, selectors: tuple[TrafficSelector, ...]) -> None
                 )
 
 
-def check_disjoint(option: str, networks: tuple[IPNetwork, ...]) -> None:
-    """Raises ModelError naming two that overlap."""
-    ordered = in_order(networks)
-    # A network that begins in another one lies in it, and so do all between the two.
-    for one, other in zip(ordered, ordered[1:]):
-        if overlap(one, other):
-            first, second = sorted((one, other), key=networks.index)
-            raise ModelError(
-                option,
-                plain(networks),
-                f"names {first} and {second}, which overlap",
-                "Remove one of the two.",
-            )
-
-
-def in_order(networks: t.Iterable[IPNetwork]) -> list[IPNetwork]:
-    """By IP version and address, a network before those that lie in it."""
-    return sorted(networks, key=lambda item: (item.version, int(item[0]), item.prefixlen))
-
-
-def overlapping(
-    ones: t.Iterable[IPNetwork], others: t.Iterable[IPNetwork]
-) -> tuple[IPNetwork, IPNetwork] | None:
-    """The first two that overlap, of two lists of which each is disjoint; None if none do."""
-    first, second = in_order(ones), in_order(others)
-    at = to = 0
-    while at < len(first) and to < len(second):
-        one, other = first[at], second[to]
-        if overlap(one, other):
-            return one, other
-        if (one.version, int(one[0])) < (other.version, int(other[0])):
-            at += 1
-        else:
-            to += 1
-    return None
-
-
-def overlap(first: IPNetwork, second: IPNetwork) -> bool:
-    """Whether two networks, of any IP version, share an address."""
-    if isinstance(first, ipaddress.IPv4Network) and isinstance(second, ipaddress.IPv4Network):
-        return first.overlaps(second)
-    if isinstance(first, ipaddress.IPv6Network) and isinstance(second, ipaddress.IPv6Network):
-        return first.overlaps(second)
-    return False
-
-
-def _lifetime_unit(option: str, value: t.Any) -> str:
-    return checks.one_of(option, value, (*lifetime.UNITS, lifetime.FOREVER))
-
-
 def _of_hosts(option: str, value: object) -> TrafficSelector:
     """A selector of hosts that others can reach."""
     selector = TrafficSelector.parse(option, value)
@@ -275,12 +223,12 @@ _CONVERT: dict[str, Convert] = {
     "phase1": checks.phase_name,
     "network": checks.network_name,
     "description": checks.description,
-    "mode": lambda option, value: checks.one_of(option, value, MODES),
+    "mode": checks.choice(MODES),
     "local_network": list_of(_of_hosts),
     "remote_network": list_of(_of_hosts),
-    "protocol": lambda option, value: checks.one_of(option, value, PROTOCOLS),
-    "lifetime_unit": _lifetime_unit,
-    "state": lambda option, value: checks.one_of(option, value, STATES),
+    "protocol": checks.choice(PROTOCOLS),
+    "lifetime_unit": checks.choice((*lifetime.UNITS, lifetime.FOREVER)),
+    "state": checks.choice(STATES),
 }
 # What an earlier version has taken stays readable.
 _RECORDED: dict[str, Convert] = {

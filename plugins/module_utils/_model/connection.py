@@ -24,7 +24,7 @@ from .secret import MASK, Secret
 from .subject import phase1_subject
 
 KEY_EXCHANGES = {"auto": frozenset({1, 2}), "ikev1": frozenset({1}), "ikev2": frozenset({2})}
-AUTHENTICATIONS = ("psk", "pubkey")
+AUTHENTICATIONS = PSK, PUBKEY = ("psk", "pubkey")
 NEGOTIATION_MODES = ("main", "aggressive")
 BEHAVIORS = ("responder_only", "on_demand", "start")
 DPD_ACTIONS = ("clear", "hold", "restart", "none")
@@ -48,7 +48,7 @@ class IkeConnection:
     encryption: tuple[Proposal, ...] = DEFAULT_IKE
     lifetime: int = 3
     lifetime_unit: str = "hours"
-    authentication: str = "psk"
+    authentication: str = PSK
     psk: Secret | None = None
     certificate: str | None = None
     private_key: str | None = None
@@ -86,7 +86,7 @@ class IkeConnection:
     def changed(self, options: Options) -> IkeConnection:
         """Return the phase 1 with these options, and every other as it is. Raises ModelError."""
         # The files of certificates go with the authentication that they were for.
-        gone = CREDENTIALS if options.get("authentication") == "psk" else ()
+        gone = CREDENTIALS if options.get("authentication") == PSK else ()
         kept = option_values(self, without=("psk", "children", *gone))
         return self._made({**kept, **options}, for_change(_CONVERT, _RECORDED, options), self)
 
@@ -101,7 +101,7 @@ class IkeConnection:
             connection = cls(**field_values(cls, options, convert))
             if kept is not None:
                 connection = replace(connection, children=kept.children)
-                if connection.authentication == "psk" and connection.psk is None:
+                if connection.uses_psk and connection.psk is None:
                     connection = replace(connection, psk=kept.psk)
             connection._check()
             return connection
@@ -129,6 +129,16 @@ class IkeConnection:
     @property
     def enabled(self) -> bool:
         return self.state == "present"
+
+    @property
+    def uses_psk(self) -> bool:
+        """Return whether both sides authenticate with a pre-shared key."""
+        return self.authentication == PSK
+
+    @property
+    def uses_certificates(self) -> bool:
+        """Return whether both sides authenticate with a certificate."""
+        return self.authentication == PUBKEY
 
     @property
     def peer_address(self) -> checks.IPAddress | None:
@@ -163,7 +173,7 @@ class IkeConnection:
     @cached_property
     def key(self) -> Key | None:
         """The PSK, and the peer that it is for; None with certificates."""
-        if self.authentication != "psk" or self.psk is None:
+        if not self.uses_psk or self.psk is None:
             return None
         place = f"peer_identifier of {self.subject}"
         peer = PskPeer(
@@ -230,7 +240,7 @@ class IkeConnection:
 
     def _check_authentication(self) -> None:
         given = {option: getattr(self, option) for option in ("psk", *CREDENTIALS)}
-        needed = ("psk",) if self.authentication == "psk" else CREDENTIALS
+        needed = ("psk",) if self.uses_psk else CREDENTIALS
         for option, value in given.items():
             if option in needed and value is None:
                 raise ModelError(
@@ -242,7 +252,7 @@ class IkeConnection:
                     else "Give the path of a PEM file on the managed host.",
                 )
             if option not in needed and value is not None:
-                other = "pubkey" if self.authentication == "psk" else "psk"
+                other = PUBKEY if self.uses_psk else PSK
                 raise ModelError(
                     option,
                     value,
@@ -272,7 +282,7 @@ class IkeConnection:
         nameless = self.identifier is None and self.local_address is None
         # charon takes the address that it sends from, and aborts while it has none. A certificate
         # has a subject to be known by.
-        if calls and nameless and self.authentication == "psk":
+        if calls and nameless and self.uses_psk:
             raise ModelError(
                 "identifier",
                 None,
@@ -329,20 +339,20 @@ _CONVERT: dict[str, Convert] = {
     "description": checks.description,
     "key_exchange": _key_exchange,
     "local_address": ends.local_address,
-    "authentication": lambda option, value: checks.one_of(option, value, AUTHENTICATIONS),
+    "authentication": checks.choice(AUTHENTICATIONS),
     "psk": _psk,
     "certificate": checks.file_path,
     "private_key": checks.file_path,
     "ca": checks.file_path,
-    "negotiation_mode": lambda option, value: checks.one_of(option, value, NEGOTIATION_MODES),
+    "negotiation_mode": checks.choice(NEGOTIATION_MODES),
     "identifier": ends.own_identity,
     "peer_identifier": ends.peer_identity,
-    "connection_behavior": lambda option, value: checks.one_of(option, value, BEHAVIORS),
-    "keying_tries": lambda option, value: checks.number(option, value, 0, 1000),
-    "dpd_action": lambda option, value: checks.one_of(option, value, DPD_ACTIONS),
-    "dpd_delay": lambda option, value: checks.number(option, value, 1, 86400),
-    "dpd_failures": lambda option, value: checks.number(option, value, 1, 100),
-    "state": lambda option, value: checks.one_of(option, value, STATES),
+    "connection_behavior": checks.choice(BEHAVIORS),
+    "keying_tries": checks.whole(0, 1000),
+    "dpd_action": checks.choice(DPD_ACTIONS),
+    "dpd_delay": checks.whole(1, 86400),
+    "dpd_failures": checks.whole(1, 100),
+    "state": checks.choice(STATES),
 }
 # What an earlier version has taken stays readable.
 _RECORDED: dict[str, Convert] = {

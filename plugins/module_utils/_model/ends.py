@@ -81,7 +81,7 @@ def recorded_address(option: str, value: object) -> str:
 def own_identity(option: str, value: object) -> str:
     """The one identity that this gateway has."""
     text = _identity(option, value)
-    if Identity.parse(text).wild:
+    if Identity.parse(text).is_wildcard:
         raise ModelError(
             option,
             value,

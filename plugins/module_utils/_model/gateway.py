@@ -17,12 +17,13 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._errors import ModelError
-from .child import ChildSa, overlap
+from .child import ChildSa
 from .connection import IkeConnection
 from .keys import intrusion
 from .network import VpnNetwork
 from .rule import VpnRule
 from .secret import MASK
+from .selector import overlap
 from .settings import IpsecSettings
 from .subject import network_subject
 from .traffic import check_meaning, check_no_overlap, check_own_network

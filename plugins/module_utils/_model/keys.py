@@ -104,8 +104,8 @@ class Key:
     @cached_property
     def _open(self) -> bool:
         """Whether a pattern in it may stand for anything."""
-        named = self.peer is not None and self.peer.named and self.peer.own.wild
-        return not self.owners or named or any(item.wild for item in self._identities)
+        named = self.peer is not None and self.peer.named and self.peer.own.is_wildcard
+        return not self.owners or named or any(item.is_wildcard for item in self._identities)
 
 
 @dataclass(frozen=True)
@@ -225,8 +225,8 @@ def _by_any_name(key: Key, peer: PskPeer) -> Intrusion | None:
     """In IKEv2, from an address at which this peer may be."""
     if peer.named or 2 not in peer.versions:
         return None
-    known = [item for item in key.peer.remote if not item.wild] if key.peer else []
-    if not _match(known, peer.remote) and not any(item.wild for item in peer.remote):
+    known = [item for item in key.peer.remote if not item.is_wildcard] if key.peer else []
+    if not _match(known, peer.remote) and not any(item.is_wildcard for item in peer.remote):
         return None
     reason = (
         f"it is for {key.owners[0]}, and {peer.subject} has no own identity, so that its peer may "

@@ -214,17 +214,17 @@ def _check_mtu(network: VpnNetwork) -> None:
 
 _CONVERT: dict[str, Convert] = {
     "description": checks.description,
-    "layer2_type": lambda option, value: checks.one_of(option, value, LAYER2_TYPES),
-    "layer2_id": lambda option, value: checks.number(option, value, 1, 4094),
-    "ip_address_type": lambda option, value: checks.one_of(option, value, ADDRESS_TYPES),
+    "layer2_type": checks.choice(LAYER2_TYPES),
+    "layer2_id": checks.whole(1, 4094),
+    "ip_address_type": checks.choice(ADDRESS_TYPES),
     "ip_address": addresses.host,
     "network_address": addresses.network,
     "interface_network": checks.network_interface,
     "interface": checks.network_interface,
     "firewall_chains": list_of(ForeignChain.parse),
     "ike_interfaces": list_of(checks.interface_name),
-    "dataplane": lambda option, value: checks.one_of(option, value, DATAPLANES),
-    "state": lambda option, value: checks.one_of(option, value, POWER_STATES),
+    "dataplane": checks.choice(DATAPLANES),
+    "state": checks.choice(POWER_STATES),
 }
 # What an earlier version has taken stays readable.
 _RECORDED: dict[str, Convert] = {

@@ -15,8 +15,8 @@ from dataclasses import MISSING, dataclass, fields
 from .._errors import ModelError, alternatives
 from . import addresses, checks
 from .checks import IPAddress, IPNetwork
-from .child import check_disjoint, overlap
 from .options import Convert, Options, field_values, for_change, list_of, option_values, plain
+from .selector import check_disjoint, overlap
 from .subject import rule_subject
 
 FILTERS = ("accept", "drop", "reject")
@@ -337,18 +337,18 @@ def _recorded_target(option: str, value: object) -> IPAddress | IPNetwork:
 
 _CONVERT: dict[str, Convert] = {
     "description": checks.description,
-    "action": lambda option, value: checks.one_of(option, value, ACTIONS),
-    "direction": lambda option, value: checks.one_of(option, value, DIRECTIONS),
-    "protocol": lambda option, value: checks.one_of(option, value, PROTOCOLS),
+    "action": checks.choice(ACTIONS),
+    "direction": checks.choice(DIRECTIONS),
+    "protocol": checks.choice(PROTOCOLS),
     "source": list_of(_network),
     "destination": list_of(_network),
     "source_ports": list_of(Ports.parse),
     "destination_ports": list_of(Ports.parse),
     "target": _target,
-    "target_port": lambda option, value: checks.number(option, value, 1, 65535),
+    "target_port": checks.whole(1, 65535),
     "interface": checks.network_interface,
-    "order": lambda option, value: checks.number(option, value, 1, GREATEST_ORDER),
-    "state": lambda option, value: checks.one_of(option, value, STATES),
+    "order": checks.whole(1, GREATEST_ORDER),
+    "state": checks.choice(STATES),
 }
 # What an earlier version has taken stays readable.
 _RECORDED: dict[str, Convert] = {

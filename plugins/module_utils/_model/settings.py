@@ -91,8 +91,8 @@ def _mss(option: str, value: object) -> int:
 
 
 _CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
-    "configuration_mode": lambda option, value: checks.one_of(option, value, MODES),
-    "unique_ids": lambda option, value: checks.one_of(option, value, UNIQUE_IDS),
+    "configuration_mode": checks.choice(MODES),
+    "unique_ids": checks.choice(UNIQUE_IDS),
     "mss_clamp": _mss,
-    "strict_crl": lambda option, value: checks.one_of(option, value, STRICT_CRL),
+    "strict_crl": checks.choice(STRICT_CRL),
 }

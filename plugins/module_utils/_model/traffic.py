@@ -12,9 +12,9 @@ import typing as t
 
 from .._errors import ModelError
 from .checks import IPNetwork
-from .child import ChildSa, overlapping
+from .child import ChildSa
 from .network import VpnNetwork
-from .selector import TrafficSelector, contains
+from .selector import TrafficSelector, contains, overlapping
 from .settings import IpsecSettings
 
 # A network with a shorter prefix is so large that it stands for the internet.

@@ -117,7 +117,7 @@ def check_foreign(connection: IkeConnection, current: Gateway, observed: Observe
     if known is not None and current.powered(known):
         return
     section = connection_section(connection, current.settings_of(connection.network))
-    secrets = [secret_id(connection.name)] if connection.authentication == "psk" else []
+    secrets = [secret_id(connection.name)] if connection.uses_psk else []
     try:
         check_names("name", {connection.name: section}, secrets, observed.daemon)
         _check_peer(connection, section, current, observed.daemon)

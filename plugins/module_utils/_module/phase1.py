@@ -113,7 +113,7 @@ def _warnings(connection: IkeConnection, params: Params, gateway: Gateway) -> tu
     policy = params["weak_crypto"]
     weak = [reason for item in connection.encryption for reason in item.weaknesses()]
     warnings = weak_crypto(subject, "encryption", weak, policy)
-    if connection.negotiation_mode == "aggressive" and connection.authentication == "psk":
+    if connection.negotiation_mode == "aggressive" and connection.uses_psk:
         weak = ["aggressive mode with a PSK"]
         warnings += weak_crypto(subject, "negotiation_mode", weak, policy)
     if connection.psk is not None and connection.psk.short:

@@ -153,5 +153,5 @@ def _subjects(section: Section, end: str, key: str) -> tuple[str, ...]:
 def _simple_identity(text: str) -> str:
     """An identity as charon shows it; empty where it is not known how that is."""
     identity = Identity.parse(text)
-    simple = identity.kind in ("address", "fqdn") and not identity.wild
+    simple = identity.kind in ("address", "fqdn") and not identity.is_wildcard
     return identity.exact if simple else ""

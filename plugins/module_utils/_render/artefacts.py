@@ -239,13 +239,13 @@ def _connection_file(
 ) -> SwanctlFile:
     settings = gateway.settings_of(connection.network)
     plain = section = connection_section(connection, settings)
-    pem = credentials.get(connection.name) if connection.authentication == "pubkey" else None
+    pem = credentials.get(connection.name) if connection.uses_certificates else None
     pem_files = _credential_files(connection, pem) if pem else {}
     if pem:
         section = _certified(plain, *(_names(pem_files[option]) for option in _CERTIFIED))
     body: dict[str, Value] = {"connections": {connection.name: section}}
     secrets: tuple[SharedSecret, ...] = ()
-    if connection.authentication == "psk" and connection.psk is not None:
+    if connection.uses_psk and connection.psk is not None:
         owners = connection.psk_owners
         body["secrets"] = secrets_section(connection.name, owners, connection.psk)
         secrets = (SharedSecret(secret_id(connection.name), "IKE", owners, connection.psk),)
@@ -261,7 +261,7 @@ def _connection_file(
         private_key=pem_files["private_key"][0] if pem else None,
         key_id=key_id(pem.certificate[0]) if pem else "",
         credentials=pem,
-        uncertified=connection.authentication == "pubkey" and pem is None,
+        uncertified=connection.uses_certificates and pem is None,
     )
     if not loaded:
         return parts

@@ -100,7 +100,7 @@ def _local(connection: IkeConnection) -> Section:
     section: dict[str, Value] = {"auth": connection.authentication}
     if connection.identifier:
         section["id"] = connection.identifier
-    if connection.authentication == "pubkey":
+    if connection.uses_certificates:
         section["certs"] = (credential_file(connection),)
     return section
 
@@ -108,7 +108,7 @@ def _local(connection: IkeConnection) -> Section:
 def _remote(connection: IkeConnection, settings: IpsecSettings) -> Section:
     # Left out, an IKEv2 initiator would look for the PSK of `%any`.
     section: dict[str, Value] = {"auth": connection.authentication, "id": connection.peer_identity}
-    if connection.authentication == "pubkey":
+    if connection.uses_certificates:
         section["cacerts"] = (credential_file(connection),)
         section["revocation"] = _REVOCATION[settings.strict_crl]
     return section

@@ -57,7 +57,7 @@ def asking(gateway: Gateway, option: str) -> tuple[str, ...]:
 def aggressive_responder(gateway: Gateway) -> bool:
     """Whether a phase 1 uses Aggressive Mode with a PSK, which charon answers only when told to."""
     return any(
-        item.negotiation_mode == "aggressive" and item.authentication == "psk" and item.enabled
+        item.negotiation_mode == "aggressive" and item.uses_psk and item.enabled
         for item in gateway.connections.values()
     )
 

@@ -48,7 +48,7 @@ def installed_credentials(files: Files, gateway: Gateway) -> dict[str, Credentia
     found = {
         connection.name: installed(files, connection)
         for connection in gateway.connections.values()
-        if connection.authentication == "pubkey"
+        if connection.uses_certificates
     }
     return {name: pem for name, pem in found.items() if pem is not None}
 

@@ -52,7 +52,7 @@ def loaded_sections(
 ) -> dict[str, Section]:
     """The connections as the daemon is to have them loaded, those of conf texts included."""
     chosen = tuple(connections)
-    certified = any(item.authentication == "pubkey" for item in chosen)
+    certified = any(item.uses_certificates for item in chosen)
     credentials = installed_credentials(files, gateway) if certified else {}
     advanced = advanced_sections(gateway)
     return {

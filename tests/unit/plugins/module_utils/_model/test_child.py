@@ -4,22 +4,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 
-import netaddr
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.child import (
-    ChildSa,
-    overlap,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.child import ChildSa
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.proposal import Use
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
     refused,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 SUBJECT = "phase 2 net of phase 1 site-b"
 TWO = ["10.8.0.0/24", "10.9.0.0/24"]
@@ -187,29 +180,3 @@ def test_selectors_pair_within_one_protocol() -> None:
         "10.1.0.0/24[tcp/443] 10.3.0.0/24",
         "10.1.0.0/24[gre] 10.3.0.0/24",
     ]
-
-
-# Few distinct addresses, so that overlapping pairs are as common as disjoint ones.
-V4 = st.builds(
-    lambda address, length: ipaddress.ip_network((address, length), strict=False),
-    st.sampled_from(["0.0.0.0", "10.1.0.0", "10.1.0.1", "10.1.0.128", "10.2.0.0", "192.0.2.1"]),
-    st.integers(0, 32),
-)
-V6 = st.builds(
-    lambda address, length: ipaddress.ip_network((address, length), strict=False),
-    st.sampled_from(["::", "::a01:0", "fd00:1::", "fd00:1::1", "fd00:1:0:1::", "2001:db8::1"]),
-    st.integers(0, 128),
-)
-
-
-@given(V4 | V6, V4 | V6)
-@settings(max_examples=200, deadline=None)
-def test_overlap_is_that_of_netaddr(first: t.Any, second: t.Any) -> None:
-    ours, theirs = (netaddr.IPSet([str(network)]) for network in (first, second))
-    assert overlap(first, second) == (not ours.isdisjoint(theirs))
-
-
-@given(V4 | V6, V4 | V6)
-@settings(max_examples=100, deadline=None)
-def test_overlap_has_no_order(one: t.Any, other: t.Any) -> None:
-    assert len({overlap(*pair) for pair in ((one, other), (other, one))}) == 1

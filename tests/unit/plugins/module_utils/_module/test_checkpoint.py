@@ -199,7 +199,7 @@ class TestStarted:
         monkeypatch.setattr(machine.host, "failing", Always({f"restart {SERVICE}"}))
         result = checkpoint(machine)
         assert result["msg"] == (
-            "try the program of the rollback: it was not to be; nothing was changed"
+            "could not try the rollback program: it was not to be. Nothing was changed."
         )
         assert machine.host.everything() == before
         assert f"stop {SERVICE}" in machine.host.log
@@ -218,7 +218,7 @@ class TestStarted:
         machine.prepare(*GATEWAY)
         before = machine.host.everything()
         machine.host.failing = {failing}
-        assert checkpoint(machine)["msg"].endswith("nothing was changed")
+        assert checkpoint(machine)["msg"].endswith(". Nothing was changed.")
         assert machine.host.everything() == before
         assert TIMER not in machine.host.systemd.enabled | machine.host.systemd.active
 
@@ -252,7 +252,9 @@ class TestStarted:
         machine.prepare(*GATEWAY)
         (machine.host.root / SITE_B[1:]).unlink()
         os.mkfifo(machine.host.root / SITE_B[1:])
-        assert checkpoint(machine)["msg"] == f"read {SITE_B}: it is a pipe, not a regular file"
+        assert checkpoint(machine)["msg"] == (
+            f"could not read {SITE_B}: it is a pipe, not a regular file."
+        )
         assert machine.host.log == []
 
     def test_check(self, machine: Machine) -> None:
@@ -270,8 +272,9 @@ class TestStarted:
     @pytest.mark.parametrize("timeout", [9, 86401])
     def test_timeout(self, machine: Machine, timeout: int) -> None:
         assert checkpoint(machine, timeout=timeout)["msg"] == (
-            f"ipsec_checkpoint: timeout: {timeout} is not a legal value; "
-            "legal: a whole number 10 to 86400"
+            f"ipsec_checkpoint: timeout {timeout}: is "
+            + ("less than 10" if timeout < 10 else "more than 86400")
+            + ". Use a whole number from 10 to 86400."
         )
 
     def test_a_network_may_be_called_rollback(self, machine: Machine) -> None:
@@ -324,11 +327,12 @@ class TestConfirmed:
         changed(machine, CHANGES["values"])
         machine.time_passes()
         predicted = checkpoint(machine, "confirmed", check=True)
-        assert "too late" in str(predicted["warnings"])
+        assert "the changes were rolled back at" in str(predicted["warnings"])
         for _again in range(2):
             result = checkpoint(machine, "confirmed")
             assert result["failed"] is True
-            assert result["msg"].startswith("confirm the changes: too late: 20")
+            start = "could not confirm the changes: the changes were rolled back at 20"
+            assert result["msg"].startswith(start)
             assert "because no sign of life of the controller for 30 s" in result["msg"]
             assert f"{SITE_B}: changed" in result["msg"]
         checkpoint(machine)
@@ -538,7 +542,8 @@ class TestAnotherRun:
         assert held(machine) == before
         record = json.loads(machine.host.everything()[RECORD_FILE].data)
         assert record["errors"] == [
-            f"take {lock}: held by a program that is no run of this collection; went on without it"
+            f"could not get the lock {lock}: it is held by a program that is no run of this "
+            "collection. It continued without the lock."
         ]
 
     def test_a_lock_that_can_not_be_taken(self, machine: Machine) -> None:
@@ -552,7 +557,7 @@ class TestAnotherRun:
         assert machine.time_passes() == 0
         assert held(machine) == before
         (error,) = json.loads(machine.host.everything()[RECORD_FILE].data)["errors"]
-        assert error.startswith(f"take {lock}: Is a directory")
+        assert error.startswith(f"could not get the lock {lock}: Is a directory")
 
 
 class TestWithoutAPlan:
@@ -576,7 +581,9 @@ class TestWithoutAPlan:
         assert held(machine) == before
         record = json.loads(machine.host.everything()[RECORD_FILE].data)
         (error,) = record["errors"]
-        assert error.startswith("reach the IKE daemon" if dead else "ZeroDivisionError in ")
+        assert error.startswith(
+            "could not reach the IKE daemon" if dead else "ZeroDivisionError in "
+        )
         assert record["left"] == []
 
     def test_a_tunnel_that_was_changed_does_not_stay_up(
@@ -658,7 +665,7 @@ class TestSignsOfLife:
         checkpoint(machine)
         machine.host.failing = {f"restart {TIMER}"}
         result = machine.run("vpn_network", **NETWORK)
-        assert result["msg"] == f"restart {TIMER}: it was not to be"
+        assert result["msg"] == f"could not restart {TIMER}: it was not to be."
         assert machine.changes == [f"restart {TIMER}"]
 
     def test_one_that_came_while_the_rollback_had_to_wait(self, machine: Machine) -> None:

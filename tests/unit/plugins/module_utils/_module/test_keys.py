@@ -67,7 +67,7 @@ DANGEROUS = {
     "any, with others": (secret("road.example", "0.0.0.0"), "secret ike-road", "for every peer"),
     "the peer": (secret("192.0.2.2"), "secret ike-road", "it is for 192.0.2.2"),
     "a network": (secret("192.0.2.0/24"), "secret ike-road", "it is for 192.0.2.0/24"),
-    "our identity": (secret("*.example"), "secret ike-road", "our own identity there"),
+    "our identity": (secret("*.example"), "secret ike-road", "and the own identity of"),
     "its peer": (
         road(remote("192.0.2.2")) + secret("192.0.2.2"),
         "",
@@ -86,7 +86,7 @@ DANGEROUS = {
     "no identity of ours": (
         road("version = 2\n" + remote("road.ex"), "") + secret("road.ex"),
         "connection road in swanctl_conf of network lan",
-        "may call us by any name",
+        "may address this gateway by any identity",
     ),
     "IKEv1 between the same addresses": (
         road("version = 1\nlocal { id = x }\n" + remote("road.ex"), "") + secret("road.ex"),
