@@ -18,7 +18,6 @@ from .._plan.in_force import InForce
 from .._plan.observed import NOTHING, Unfinished
 from .._plan.ownership import SecureDirectory
 from .._plan.plan import Plan
-from .._render.artefacts import KEY_DIR
 from .._render.strongswan.section import Section
 from .command import last_words
 from .host import Host
@@ -50,7 +49,7 @@ def _applied(host: Host, plan: Plan) -> list[str]:
         left = _begin(host, pid, plan)
         notes = _carry_out(host, plan, lambda: host.unfinished_run.take_back(pid, left))
         _check_daemon(host, pid, plan)
-        host.unfinished_run.end(unfinished(plan))
+        host.unfinished_run.end(unfinished(plan, host.platform))
         return notes
     finally:
         host.files.clean()
@@ -58,7 +57,7 @@ def _applied(host: Host, plan: Plan) -> list[str]:
 
 def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
     """A daemon that was started anew meanwhile may have read files that were still the old ones."""
-    mine = unfinished(plan)
+    mine = unfinished(plan, host.platform)
     restarted = any(isinstance(step, steps.RestartDaemon) for step in plan.steps)
     if restarted or not (mine.connections or mine.secrets or mine.settings):
         return
@@ -186,7 +185,9 @@ def _unload_key(host: Host, step: steps.UnloadKey) -> None:
     # Loading is the way to learn the id of a key; it changes nothing where the key is known.
     key = host.vici.load_key(step.file.data)
     others = (
-        host.files.look(path) for path in host.files.find(f"{KEY_DIR}/*") if path != step.file.path
+        host.files.look(path)
+        for path in host.files.find(f"{host.platform.key_dir}/*")
+        if path != step.file.path
     )
     if not any(other is not None and other.data == step.file.data for other in others):
         host.vici.unload_key(key)
@@ -298,6 +299,7 @@ def _switch_unit(host: Host, step: network_steps.SwitchUnit) -> None:
 
 _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.WriteFile: _write,
+    network_steps.NoteInterface: _write,
     steps.RemoveFile: _remove,
     SecureDirectory: _secure,
     steps.LoadConnection: _load_connection,

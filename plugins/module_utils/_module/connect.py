@@ -169,7 +169,10 @@ def _look(host: Host, task: _Task) -> _Seen:
     live = look(host, task.tunnels)
     names = {item.connection.name for item in task.tunnels}
     sas = [item for item in host.vici.sa_sections() if item[0] in names] if live.up else []
-    notes = follow(host.pending, host.run, host.vici.pid, host.vici.sas()) if live.up else {}
+    notes = {}
+    if live.up:
+        unit, vici = host.platform.daemon_unit, host.vici
+        notes = follow(host.pending, host.run, unit, vici.pid, vici.sas())
     standings = {}
     for item in task.tunnels:
         name = item.connection.name

@@ -12,14 +12,8 @@ import re
 import typing as t
 
 from ..._plan.observed import DaemonState
-from ..._render.artefacts import (
-    CA_DIR,
-    CERTIFICATE_DIR,
-    READ_WHOLE,
-    Artefacts,
-    File,
-    connection_path,
-)
+from ..._render.artefacts import Artefacts
+from ..._render.file import File
 from ..._render.pem import Certificate, certificate
 from ..host import Host
 from .files import Files
@@ -30,7 +24,7 @@ _COPY = re.compile(r"tunnelwright\.([A-Za-z0-9_-]+)(?:\.[0-9]+)?\.pem")
 def loaded_at_start(files: Files) -> dict[str, Certificate]:
     """Return the first certificate of each file that swanctl loads, by path."""
     found = {}
-    for directory in (CERTIFICATE_DIR, CA_DIR):
+    for directory in (files.platform.certificate_dir, files.platform.ca_dir):
         for path in (*files.find(f"{directory}/*"), *files.find(f"{directory}/.*")):
             file = files.look(path)
             known = (certificate(file.data) or Certificate.read(file.data)) if file else None
@@ -95,10 +89,10 @@ def strays(
     """
     known = _copies(before) | _copies(after)
     found: dict[str, tuple[File, ...]] = {}
-    for directory in READ_WHOLE:
+    for directory in files.platform.read_whole:
         for path in files.find(f"{directory}/tunnelwright.*.pem"):
             copy = _COPY.fullmatch(path.rpartition("/")[2])
-            owner = connection_path(copy[1]) if copy else ""
+            owner = files.platform.connection_path(copy[1]) if copy else ""
             if path not in known and owner in paths:
                 file = files.look(path)
                 found[owner] = (*found.get(owner, ()), *([file] if file else []))

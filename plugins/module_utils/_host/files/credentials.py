@@ -17,13 +17,6 @@ from ..._model.authentication import CREDENTIALS
 from ..._model.connection import IkeConnection
 from ..._model.gateway import Gateway
 from ..._render import pem_blocks
-from ..._render.artefacts import (
-    CREDENTIAL_DIRS,
-    Credentials,
-    cleaned,
-    connection_path,
-    credential_paths,
-)
 from ..._render.bundle import (
     Bundle,
     Elsewhere,
@@ -32,6 +25,7 @@ from ..._render.bundle import (
     own_chain,
     without_others,
 )
+from ..._render.credentials import Credentials, cleaned, credential_paths
 from ..._render.pem import Certificate
 from ..._render.records import copies_in
 from .certificates import loaded_at_start
@@ -65,11 +59,14 @@ def installed(files: Files, connection: IkeConnection) -> Credentials | None:
 
 def copies(files: Files, connection: IkeConnection) -> dict[str, tuple[str, ...]]:
     """Return the paths of the copies of a phase 1, according to its file, by option."""
-    file = files.look(connection_path(connection.name))
+    platform = files.platform
+    file = files.look(platform.connection_path(connection.name))
     names = copies_in(file.data.decode("utf-8", "replace")) if file is not None else {}
     found = {}
-    for option, first in credential_paths(connection).items():
-        named = tuple(f"{CREDENTIAL_DIRS[option]}/{name}" for name in names.get(option, ()))
+    for option, first in credential_paths(connection, platform).items():
+        named = tuple(
+            f"{platform.credential_dirs[option]}/{name}" for name in names.get(option, ())
+        )
         found[option] = named if all(map(_own(connection), named)) and named else (first,)
     return found
 
@@ -87,7 +84,7 @@ def _copies(files: Files, paths: t.Iterable[str]) -> tuple[bytes, ...]:
     contents: list[bytes] = []
     for path in paths:
         copy = files.look(path)
-        data = cleaned(copy).data if copy is not None else b""
+        data = cleaned(copy, files.platform).data if copy is not None else b""
         if not data:
             return ()
         contents += pem_blocks.certificates(data) or [data]

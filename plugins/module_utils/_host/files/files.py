@@ -20,7 +20,8 @@ import stat
 import typing as t
 
 from ..._errors import HostError
-from ..._render.artefacts import OURS_ALONE, READ_WHOLE, ROOT, SHARED, Directory, File
+from ..._model.platform import Platform
+from ..._render.file import ROOT, Directory, File
 
 # The mode of directories that the collection makes: only root writes, every user reads.
 _DIRECTORY_MODE = 0o755
@@ -33,9 +34,13 @@ _NEW, _OLD = ".{}.new", ".{}.old"
 
 
 class Files:
-    """The files below ``root``, which is the empty text on a host and a directory in tests."""
+    """The files of a host of the kind ``platform``.
 
-    def __init__(self, root: str = "") -> None:
+    ``root`` is prepended to every path: the empty string on a host, a directory in tests.
+    """
+
+    def __init__(self, platform: Platform, root: str = "") -> None:
+        self.platform = platform
         self._root = root
 
     def read(self, path: str, largest: int = LARGEST) -> File | None:
@@ -78,7 +83,7 @@ class Files:
     def directories(self) -> tuple[Directory, ...]:
         """Return the existing directories of the collection."""
         found = []
-        for path in OURS_ALONE:
+        for path in self.platform.own_dirs:
             with contextlib.suppress(OSError):
                 status = os.stat(self._root + path)
                 if stat.S_ISDIR(status.st_mode):
@@ -106,7 +111,7 @@ class Files:
         ``keep`` keeps the former file beside the target until ``clean``, so an undo needs no space.
         """
         target = self._root + file.path
-        new, old = _beside(target, _NEW), _beside(target, _OLD)
+        new, old = self._beside(target, _NEW), self._beside(target, _OLD)
         try:
             if _holds(old, file):
                 os.replace(old, target)
@@ -132,7 +137,7 @@ class Files:
             if os.path.isdir(target) and not os.path.islink(target):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             if keep:
-                os.replace(target, _beside(target, _OLD))
+                os.replace(target, self._beside(target, _OLD))
             else:
                 os.unlink(target)
             _sync_directory(os.path.dirname(target))
@@ -146,14 +151,14 @@ class Files:
 
         It raises no error, because a remaining file does no harm.
         """
-        ours = [f"{directory}/*" for directory in OURS_ALONE]
-        ours += [f"{directory}/tunnelwright*" for directory in SHARED]
+        ours = [f"{directory}/*" for directory in self.platform.own_dirs]
+        ours += [f"{directory}/tunnelwright*" for directory in self.platform.shared_dirs]
         for pattern in ours:
             for form in (_NEW, _OLD):
-                for path in glob.glob(_beside(self._root + pattern, form)):
+                for path in glob.glob(self._beside(self._root + pattern, form)):
                     with contextlib.suppress(OSError):
                         os.unlink(path)
-        for directory in OURS_ALONE:
+        for directory in self.platform.own_dirs:
             self.remove_directory(directory)
 
     def make_private_directory(self, path: str) -> None:
@@ -182,9 +187,18 @@ class Files:
         with contextlib.suppress(OSError):
             os.rmdir(self._root + path)
 
+    def _beside(self, target: str, form: str) -> str:
+        """Return the path of a file that stands beside ``target`` while a run is at work."""
+        directory, name = os.path.split(target)
+        if directory[len(self._root) :] in self.platform.read_whole:
+            # swanctl loads every file of these directories, hidden or not.
+            directory, kind = os.path.split(directory)
+            name = f"{kind}.{name}"
+        return os.path.join(directory, form.format(name))
+
     def _stage(self, file: File) -> None:
         target = self._root + file.path
-        temporary = _beside(target, _NEW)
+        temporary = self._beside(target, _NEW)
         os.makedirs(os.path.dirname(target), _DIRECTORY_MODE, exist_ok=True)
         # Another program may have put a link or a pipe there.
         with contextlib.suppress(FileNotFoundError):
@@ -239,15 +253,6 @@ def _keep(target: str, old: str) -> None:
         os.unlink(old)
     with contextlib.suppress(FileNotFoundError):
         os.link(target, old, follow_symlinks=False)
-
-
-def _beside(target: str, form: str) -> str:
-    directory, name = os.path.split(target)
-    if directory.endswith(READ_WHOLE):
-        # swanctl loads every file there, also hidden files.
-        directory, kind = os.path.split(directory)
-        name = f"{kind}.{name}"
-    return os.path.join(directory, form.format(name))
 
 
 def _holds(path: str, file: File) -> bool:

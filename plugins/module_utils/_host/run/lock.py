@@ -25,7 +25,6 @@ from pathlib import Path
 
 from ..._errors import HostError
 
-PATH = "/run/tunnelwright.lock"
 # Seconds that a run waits for another run.
 PATIENCE = 120.0
 # Seconds without an update after which a run counts as hanging.
@@ -86,7 +85,7 @@ class Held:
 
 
 @contextlib.contextmanager
-def exclusive(what: str, *, path: str = PATH, patience: float = PATIENCE) -> t.Iterator[Held]:
+def exclusive(what: str, *, path: str, patience: float = PATIENCE) -> t.Iterator[Held]:
     """Hold the lock, so that no other run works on this host. Waiting runs show ``what``.
 
     Raises HostError with the name of the holder after ``patience`` seconds.

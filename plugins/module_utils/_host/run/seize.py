@@ -20,7 +20,7 @@ import time
 import typing as t
 
 from ..._errors import HostError
-from .lock import PATH, PROC, SILENCE, Held, Holder, locked, started
+from .lock import PROC, SILENCE, Held, Holder, locked, started
 
 # The longest time in seconds that one update may cover.
 LONGEST = 150.0
@@ -32,7 +32,7 @@ _MISSES = 10
 
 @contextlib.contextmanager
 def seized(
-    what: str, *, path: str = PATH, silence: float = SILENCE
+    what: str, *, path: str, silence: float = SILENCE
 ) -> t.Iterator[tuple[Held | None, str]]:
     """Yield the lock, or None without it, and a text about the ended holders, mostly empty."""
     waiting = _Waiting(path, silence)

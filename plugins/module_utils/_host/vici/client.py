@@ -24,7 +24,7 @@ import typing as t
 
 from ..._errors import HostError
 from .message import ChildState, IkeState, Message, PolicyState, actions, decode, encoded
-from .transport import NO_ANSWER, BoundedSocket, DaemonTimeout, charon_socket
+from .transport import NO_ANSWER, BoundedSocket, DaemonTimeout
 
 try:
     import vici
@@ -72,7 +72,7 @@ class Vici:
 
     def __init__(
         self,
-        connect: t.Callable[[], socket.socket] = charon_socket,
+        connect: t.Callable[[], socket.socket],
         *,
         timeout: float = ANSWER_TIMEOUT,
         alive: t.Callable[[float], None] = lambda _seconds: None,

@@ -25,6 +25,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.trial
     try_out,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import network_steps, steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
@@ -41,12 +42,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner i
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
     SharedSecret,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
-    PRIVATE,
-    File,
-    artefacts,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import PRIVATE, File
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
@@ -420,7 +418,8 @@ def _break(monkeypatch: pytest.MonkeyPatch, broken: steps.Step, when: str) -> No
 def _edit(host: t.Any, before: Gateway, after: Gateway) -> tuple[steps.Step, ...]:
     """Bring a host to ``before``; the steps of its tunnels from there to ``after``."""
     nothing, old, new = (
-        artefacts(item, userspace=False, credentials={}) for item in (Gateway(), before, after)
+        artefacts(item, DEBIAN, userspace=False, credentials={})
+        for item in (Gateway(), before, after)
     )
     whole = Scope(frozenset(old.networks), frozenset(old.swanctl), daemon=True)
     apply(host, make_plan(nothing, old, Observed(), whole))
