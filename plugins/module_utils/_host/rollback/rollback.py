@@ -47,7 +47,7 @@ class Outcome:
     """The result of a rollback, without secrets.
 
     ``restored`` are the former differences from the checkpoint, ``left`` the remaining ones.
-    ``errors`` has a text for each ended run, for each failure, and for the reason of a missing plan.
+    ``errors`` has a text for each ended run, for each failure, and for a missing plan.
     """
 
     time: str

@@ -484,7 +484,7 @@ class TestRolledBack:
         machine.time_passes()
         result = checkpoint(machine, "rolled_back")
         assert result["changed"] is False
-        assert "no sign of life" in str(result["warnings"])
+        assert "the controller did not contact this host" in str(result["warnings"])
 
     def test_no_secret_is_said(self, machine: Machine) -> None:
         machine.prepare(*GATEWAY)
