@@ -35,9 +35,9 @@ def apply(host: Host, plan: Plan, settled: Unfinished = NOTHING) -> list[str]:
     """
     # What a run that was killed has left.
     host.files.clean()
-    host.journal.clean()
+    host.unfinished_run.clean()
     notes = _applied(host, plan) if plan else []
-    host.journal.end(settled)
+    host.unfinished_run.end(settled)
     return notes
 
 
@@ -47,9 +47,9 @@ def _applied(host: Host, plan: Plan) -> list[str]:
     try:
         pid = host.vici.pid
         left = _begin(host, pid, plan)
-        notes = _carry_out(host, plan, lambda: host.journal.take_back(pid, left))
+        notes = _carry_out(host, plan, lambda: host.unfinished_run.take_back(pid, left))
         _check_daemon(host, pid, plan)
-        host.journal.end(unfinished(plan, host.platform))
+        host.unfinished_run.end(unfinished(plan, host.platform))
         return notes
     finally:
         host.files.clean()
@@ -65,19 +65,19 @@ def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
         host.vici.version()
     now = host.vici.pid
     if now != pid:
-        host.journal.begin(now, plan)
+        host.unfinished_run.begin(now, plan)
         raise HostError(
-            "look at the IKE daemon",
-            "it was started anew meanwhile and may hold the old values of what was changed; "
-            "the files are the new ones, and the next run has it load them",
+            "load all changes into the IKE daemon",
+            "the IKE daemon restarted during this run, and may still use the old configuration",
+            "The files have the new configuration. Run the task again, which loads it.",
         )
 
 
 def _begin(host: Host, pid: int, plan: Plan) -> Unfinished:
     try:
-        return host.journal.begin(pid, plan)
+        return host.unfinished_run.begin(pid, plan)
     except HostError as error:
-        raise HostError(error.operation, f"{error.detail}; {_UNTOUCHED}") from error
+        raise error.followed_by(_UNTOUCHED) from error
 
 
 def _carry_out(host: Host, plan: Plan, taken_back: t.Callable[[], None]) -> list[str]:
@@ -91,15 +91,15 @@ def _carry_out(host: Host, plan: Plan, taken_back: t.Callable[[], None]) -> list
             left = _take_back(host, done, step, error)
             if left in (_UNTOUCHED, _TAKEN_BACK):
                 taken_back()
-            raise HostError(error.operation, f"{error.detail}; {left}") from error
+            raise error.followed_by(left) from error
         done.append(step)
         if note:
             notes.append(note)
     return notes
 
 
-_UNTOUCHED = "nothing was changed"
-_TAKEN_BACK = "what had been done was taken back"
+_UNTOUCHED = "Nothing was changed."
+_TAKEN_BACK = "The changes of this run were undone."
 
 
 def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: HostError) -> str:
@@ -118,10 +118,10 @@ def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: Ho
         except HostError as again:
             failures.append(str(again))
     if failures and {*failures} == {str(error)}:
-        return "taking back what had been done failed in the same way"
+        return "Undoing the changes of this run failed with the same error."
     if failures:
-        told = "; ".join(dict.fromkeys(failures))
-        return f"taking back what had been done failed too: {told}"
+        listed = " ".join(dict.fromkeys(failures))
+        return f"Undoing the changes of this run failed too: {listed}"
     return _TAKEN_BACK if done or refreshes else _UNTOUCHED
 
 

@@ -68,7 +68,7 @@ def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
         printed, errors = process.communicate(stdin, seconds)
     except subprocess.TimeoutExpired:
         _end(process)
-        why = f"it did not end within {seconds:.0f} s, and was stopped"
+        why = f"it did not end within {seconds:.0f} s and was stopped"
         raise HostError(f"run {_told(argv)}", why) from None
     return process.returncode, printed, errors
 
@@ -103,7 +103,7 @@ def json_output(run: Run, operation: str, argv: list[str], stdin: str = "") -> t
     try:
         return json.loads(printed or "[]")
     except ValueError:
-        raise HostError(operation, f"{argv[0]} did not print JSON: {printed[:200]}") from None
+        raise HostError(operation, f"{argv[0]} printed no JSON: {printed[:200]}") from None
 
 
 def last_words(errors: str, status: int) -> str:
@@ -113,18 +113,16 @@ def last_words(errors: str, status: int) -> str:
     said = [line for line in dict.fromkeys(lines) if line.strip("^~ ")]
     faults = [line for line in said if "error:" in line.lower()]
     told = [cut(line) for line in faults[:_MOST] or said[-_MOST:]]
-    return one_line("; ".join(told)) or f"exit status {status} without a word"
+    return one_line("; ".join(told)) or f"exit status {status} without a message"
 
 
 def not_started(program: str, error: OSError) -> HostError:
     """Return the error of a program that could not be started."""
     platform = detected()
     if isinstance(error, FileNotFoundError) and program in platform.packages:
-        package = platform.packages[program]
-        why = f"it is not installed: install the {platform.name} package {package}"
-    else:
-        why = error.strerror or str(error)
-    return HostError(f"run {program}", why)
+        advice = f"Install the {platform.name} package {platform.packages[program]}."
+        return HostError(f"run {program}", "it is not installed", advice)
+    return HostError(f"run {program}", error.strerror or str(error))
 
 
 def with_packages(run: Run) -> Run:

@@ -26,7 +26,7 @@ from .platform import detected
 from .run.controller import Controller, controller
 from .run.lock import SILENCE, Held, exclusive
 from .run.seize import seized
-from .run.unfinished_run import Journal
+from .run.unfinished_run import UnfinishedRun
 from .systemd import Systemd
 from .tunnels.outdated_sas import Pending
 from .vici.client import Vici
@@ -57,7 +57,7 @@ class Host:
         self._exit = contextlib.ExitStack()
         self._vici: Vici | None = None
         self._recovered = False
-        self.journal = Journal(self.platform.unfinished_note, self.platform)
+        self.unfinished_run = UnfinishedRun(self.platform.unfinished_note, self.platform)
         self.pending = Pending(self.platform.outdated_note)
 
     def __enter__(self) -> Host:
@@ -94,7 +94,9 @@ class Host:
     def _once_more(self) -> Vici:
         """A daemon that has crashed is started anew by systemd; once in a run is enough."""
         if self._recovered:
-            raise HostError("reach the IKE daemon", "it is out of reach since then")
+            why = "the connection was lost again after one reconnect in this run"
+            advice = "Check `journalctl -u strongswan`, and run the task again."
+            raise HostError("reach the IKE daemon", why, advice)
         self._recovered = True
         deadline = time.monotonic() + RECOVERY_TIME
         while True:

@@ -23,7 +23,7 @@ def certificate_facts(wanted: Artefacts, now: float, connection: IkeConnection) 
     A certificate that cannot be read has no dates.
     """
     parts = wanted.swanctl.get(wanted.platform.connection_path(connection.name))
-    if connection.authentication != "pubkey" or parts is None:
+    if not connection.uses_certificates or parts is None:
         return []
     platform = wanted.platform
     first = credential_paths(connection, platform)

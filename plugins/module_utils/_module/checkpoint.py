@@ -17,7 +17,7 @@ from .._host.host import Host
 from .._host.rollback import checkpoint, rollback_main, timer
 from .._host.rollback.checkpoint import Checkpoint
 from .._host.rollback.rollback import (
-    ASKED,
+    REQUESTED,
     forget_rollback,
     last_rollback,
     plan_rollback,
@@ -72,7 +72,7 @@ def _start(host: Host, timeout: int, *, check: bool) -> Answer:
         except HostError as error:
             with contextlib.suppress(HostError):
                 timer.forget(host)
-            raise HostError(error.operation, f"{error.detail}; nothing was changed") from error
+            raise error.followed_by("Nothing was changed.") from error
     actions = (
         f"keep {len(fresh.files)} files in {host.platform.checkpoint_file}",
         f"start {timer.TIMER}, which rolls back after {timeout} s",
@@ -89,11 +89,12 @@ def _arm(host: Host, kept: Checkpoint) -> None:
 def _confirm(host: Host, *, check: bool) -> Answer:
     last = last_rollback(host.files)
     if last is not None:
-        told = f"too late: {last.time}: {last}"
+        late = f"the changes were rolled back at {last.time}: {last}"
         if not check:
-            raise HostError("confirm the changes", told)
+            advice = "Start a new checkpoint with state started, and apply the changes again."
+            raise HostError("confirm the changes", late, advice)
         # In check mode a task before this one would have begun a checkpoint.
-        return Answer(changed=False, checkpoint={"state": "confirmed"}, warnings=(told,))
+        return Answer(changed=False, checkpoint={"state": "confirmed"}, warnings=(late,))
     kept = checkpoint.load(host.files)
     answer = Answer(changed=False, checkpoint={"state": "confirmed"})
     if kept is not None:
@@ -127,7 +128,7 @@ def _roll_back(host: Host, *, check: bool) -> Answer:
     if check:
         plan, notes = _predicted(host, kept)
     else:
-        plan, outcome = roll_back(host, kept, ASKED)
+        plan, outcome = roll_back(host, kept, REQUESTED)
         if checkpoint.exists(host.files):
             raise HostError("roll back", str(outcome))
         notes = tuple(outcome.errors)

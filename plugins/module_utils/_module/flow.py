@@ -160,7 +160,7 @@ def _planned(
     after = artefacts(
         edit.gateway, platform, userspace=userspace, credentials={**installed, **given}
     )
-    left = host.journal.read(host.vici.pid)
+    left = host.unfinished_run.read(host.vici.pid)
     scope = touched(before, after, edit.scope, left.networks)
     foreign = check_configuration(resource, params, host.files, after, scope)
     observed = observe(host, before, after, scope)

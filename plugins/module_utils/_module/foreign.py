@@ -56,7 +56,7 @@ class Foreign:
             restarts = isinstance(step, RestartDaemon)
             faults = (*(self.swanctl if restarts else ()), *self.daemon)
             if faults and (restarts or isinstance(step, ReloadSettings)):
-                raise HostError(str(step), f"{'; '.join(faults)}; nothing was changed")
+                raise HostError(str(step), "; ".join(faults), "Nothing was changed.")
 
 
 def check_configuration(
@@ -142,6 +142,6 @@ def _double(
         value,
         f"makes the {what} {double.name}, which {double.place} has too: strongSwan would merge the "
         "two key by key",
-        "another name, or none like it in that file",
+        "Use another name, or remove the section from that file.",
         subject_of(resource.spec, params),
     )

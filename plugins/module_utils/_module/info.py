@@ -15,7 +15,7 @@ import typing as t
 from dataclasses import dataclass
 from functools import cached_property
 
-from .._errors import HostError, ModelError
+from .._errors import HostError
 from .._host.files.credentials import installed_credentials
 from .._host.files.read_back import read_gateway
 from .._host.host import Host
@@ -52,6 +52,7 @@ from .._render.strongswan_conf import LIBIPSEC
 from .certificate_facts import certificate_facts
 from .edit import Params
 from .reasons import add_reasons
+from .selection import not_on_this_host
 from .standing import shortcoming
 from .status import DOWN, OUTDATED, UP, phase1_state, phase2_state, standing_state
 
@@ -170,8 +171,7 @@ def _chosen(
     names = {**gateway.connections, **advanced}
     for option, known in (("network", gateway.networks), ("phase1", names)):
         if params[option] is not None and params[option] not in known:
-            legal = ", ".join(sorted(known)) or "none: there is none on this host"
-            raise ModelError(option, params[option], "does not exist on this host", legal)
+            raise not_on_this_host(option, params[option], known)
     managed, others = (
         [
             item

@@ -15,7 +15,7 @@ from .._host.host import Host
 from .._model import checks
 from .._model.gateway import Gateway
 from .._model.platform import Platform
-from .._model.rule import VpnRule, subject_of
+from .._model.rule import VpnRule
 from .._plan.planner import Scope
 from .._render.network_view import network_views
 from .._render.ruleset_input import ruleset_input
@@ -50,7 +50,7 @@ class RuleResource:
             check_route(host, rule, view)
         if rule.action == "translate" and not _translates(gateway, rule, view):
             return [
-                f"{subject_of(rule.name, network)}: no tunnel of the network carries what it "
+                f"{rule.subject}: no tunnel of the network carries what it "
                 "translates to or from, so that it has no effect yet"
             ]
         return []
@@ -69,8 +69,8 @@ def _check_interface(host: Host, rule: VpnRule, gateway: Gateway) -> None:
             "interface",
             rule.interface,
             "does not exist on this host",
-            ", ".join(sorted(existing)),
-            subject_of(rule.name, rule.network),
+            f"Use one of: {', '.join(sorted(existing))}.",
+            rule.subject,
         )
 
 
@@ -90,9 +90,9 @@ def _check_router(host: Host, rule: VpnRule, gateway: Gateway) -> None:
         raise ModelError(
             "target",
             str(router),
-            "is an address of this host" if own else "is not reached without another router",
-            "the address of a router on a network of this host",
-            subject_of(rule.name, rule.network),
+            "is an address of this host" if own else "cannot be reached without another router",
+            "Give the address of a router in a network of this host.",
+            rule.subject,
         )
 
 

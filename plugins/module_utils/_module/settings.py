@@ -17,6 +17,7 @@ from .._model.gateway import Gateway
 from .._model.platform import Platform
 from .._model.secret import MASK
 from .._model.settings import CONF_TEXTS, IpsecSettings
+from .._model.subject import settings_subject
 from .._plan.planner import Scope
 from .._render.advanced import loadable
 from .._render.options.daemon import DAEMON_WIDE, asking
@@ -38,7 +39,7 @@ class SettingsResource:
         settings = IpsecSettings.from_options(params)
         name = settings.network
         gateway = current.with_settings(settings)
-        subject = f"IPsec settings of network {name}"
+        subject = settings_subject(name)
         try:
             _check_texts(settings, current)
             check_text(settings, current)
@@ -58,7 +59,7 @@ class SettingsResource:
             try:
                 _check_foreign(name, view)
             except ModelError as error:
-                raise error.within(f"IPsec settings of network {name}") from None
+                raise error.within(settings_subject(name)) from None
         if view.userspace and view.params["ipcomp"]:
             return ["ipcomp has no effect in the userspace data plane of this host"]
         return []
@@ -91,8 +92,9 @@ def _check_texts(settings: IpsecSettings, gateway: Gateway) -> None:
             raise ModelError(
                 "swanctl_conf",
                 name,
-                "is the name of something that this collection makes, with which it would merge",
-                "another name",
+                "is the name of a connection or secret of this collection: strongSwan would merge "
+                "the two key by key",
+                "Use another name.",
             )
     _parsed("strongswan_conf", parse, settings.strongswan_conf or "")
 
@@ -120,4 +122,6 @@ def _parsed(option: str, parser: t.Callable[[str], _T], text: str) -> _T:
     try:
         return parser(text)
     except SyntaxFault as error:
-        raise ModelError(option, MASK, f"can't be parsed: {error}", "strongSwan's syntax") from None
+        manual = f"{option.replace('_', '.')}(5)"
+        fix = f"Correct this line: {manual} describes the syntax."
+        raise ModelError(option, MASK, f"cannot be parsed: {error}", fix) from None

@@ -76,7 +76,7 @@ def _connection_files(
     gateway: Gateway, platform: Platform, credentials: t.Mapping[str, Credentials]
 ) -> t.Iterator[SwanctlFile]:
     for connection in gateway.connections.values():
-        certified = connection.authentication == "pubkey"
+        certified = connection.uses_certificates
         pem = credentials.get(connection.name) if certified else None
         yield connection_file(gateway, connection, pem, platform)
 

@@ -14,10 +14,9 @@ import typing as t
 from dataclasses import dataclass
 
 from .._model.checks import IPAddress, IPNetwork
-from .._model.child import overlap
 from .._model.network import ForeignChain
 from .._model.rule import VpnRule
-from .._model.selector import ALL_PORTS, ANY_SERVICE, WITH_PORTS, Service
+from .._model.selector import ALL_PORTS, ANY_SERVICE, WITH_PORTS, Service, overlap
 from .nft_text import set_of
 
 # The TUN device of kernel-libipsec.

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._model.rule import FILTERS, Ports, VpnRule
+from .._model.rule import Ports, VpnRule
+from .._model.rule_checks import FILTERS
 from .nft_match import IP, RulesetInput, Services, protected, selector, traffic
 from .nft_text import Chain, Rule, base, one_of, rule_with_comment
 from .translations import Translation, translations

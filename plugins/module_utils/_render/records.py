@@ -18,7 +18,7 @@ import json
 import re
 import typing as t
 
-from .._errors import ModelError, SyntaxFault, TunnelwrightError
+from .._errors import ModelError, SyntaxFault, TunnelwrightError, sentence
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.network import VpnNetwork
@@ -53,7 +53,8 @@ class RecordFault(TunnelwrightError):
         self.why = why
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.why}; restore the file, or remove it and run the module again"
+        fix = "Restore the file, or remove it and run the module again."
+        return f"{self.path}: {sentence(self.why)} {fix}"
 
 
 def network_record(
@@ -90,7 +91,7 @@ def read_network(
         rules = tuple(VpnRule.from_record(item) for item in record.get("vpn_rules", ()))
         return VpnNetwork.from_record(record["vpn_network"]), record["ipsec_settings"], rules
     except (ValueError, KeyError, TypeError, AttributeError, ModelError) as error:
-        raise RecordFault(path, _why(error)) from None
+        raise RecordFault(path, reason(error)) from None
 
 
 def connection_text(connection: IkeConnection, body: Section, *, loaded: bool) -> str:
@@ -114,7 +115,7 @@ def read_connection(path: str, text: str) -> IkeConnection:
             ChildSa.from_record(item, connection.versions) for item in children
         )
     except (ValueError, KeyError, TypeError, AttributeError, TunnelwrightError) as error:
-        raise RecordFault(path, _why(error)) from None
+        raise RecordFault(path, reason(error)) from None
 
 
 def conf_text(text: str, *, loaded: bool = True) -> str:
@@ -231,7 +232,9 @@ def _psk(body: str) -> Secret | None:
     return None
 
 
-def _why(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Return why the content of a file is not readable."""
     if isinstance(error, KeyError):
         return f"the entry {error} is missing"
-    return str(error)
+    # The fix of a ModelError is about options, and these are the contents of a file.
+    return error.fault if isinstance(error, ModelError) else str(error)

@@ -13,9 +13,8 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._model.checks import IPNetwork
-from .._model.child import overlap
 from .._model.rule import VpnRule
-from .._model.selector import ALL_PORTS, Service
+from .._model.selector import ALL_PORTS, Service, overlap
 from .nft_match import RulesetInput, Services, TunnelMatch
 
 

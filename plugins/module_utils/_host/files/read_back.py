@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Read back, from the files of ours on the host, the Gateway that they were made from."""
+"""The Gateway, read back from the files of the collection on the host."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .files import Files
 
 
 def read_gateway(files: Files) -> Gateway:
-    """Raises RecordFault for a file of ours that can't be read any more."""
+    """Return the Gateway. Raises RecordFault for a damaged file of the collection."""
     networks, settings, rules = {}, {}, {}
     platform = files.platform
     for path in files.find(platform.record_path("*")):
@@ -43,7 +43,7 @@ def read_gateway(files: Files) -> Gateway:
 
 
 def _check_name(path: str, expected: str) -> None:
-    """A copy of one of our files would be taken for the file itself, by us and by swanctl."""
+    """Refuse a copy of a file, which the collection and swanctl would read as another object."""
     if path != expected:
         raise records.RecordFault(path, f"holds what belongs in {expected}")
 
@@ -51,9 +51,9 @@ def _check_name(path: str, expected: str) -> None:
 def loaded_sections(
     files: Files, gateway: Gateway, connections: t.Iterable[IkeConnection]
 ) -> dict[str, Section]:
-    """The connections as the daemon is to have them loaded, those of conf texts included."""
+    """Return the sections that the daemon should have loaded, including sections of conf texts."""
     chosen = tuple(connections)
-    certified = any(item.authentication == "pubkey" for item in chosen)
+    certified = any(item.uses_certificates for item in chosen)
     credentials = installed_credentials(files, gateway) if certified else {}
     advanced = advanced_sections(gateway)
     return {
@@ -76,11 +76,11 @@ def _settings(
     try:
         loadable(conf.get("swanctl_conf", ""))
     except TunnelwrightError as error:
-        raise records.RecordFault(texts["swanctl_conf"], str(error)) from None
+        raise records.RecordFault(texts["swanctl_conf"], records.reason(error)) from None
     try:
         return IpsecSettings.from_options({**options, "network": network, **conf})
     except (ModelError, TypeError) as error:
-        raise records.RecordFault(record, str(error)) from None
+        raise records.RecordFault(record, records.reason(error)) from None
 
 
 def _text(files: Files, path: str) -> str:
@@ -88,6 +88,6 @@ def _text(files: Files, path: str) -> str:
         file = files.read(path)
         return file.data.decode("utf-8") if file is not None else ""
     except HostError as error:
-        raise records.RecordFault(path, f"can't be read: {error.detail}") from None
+        raise records.RecordFault(path, f"cannot be read: {error.detail}") from None
     except UnicodeDecodeError:
         raise records.RecordFault(path, "is not UTF-8 text") from None

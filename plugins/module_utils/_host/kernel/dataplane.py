@@ -43,7 +43,8 @@ def uses_userspace(host: Host, gateway: Gateway, *, before: bool) -> bool:
         package = platform.plugin_packages["charon-extra"]
         raise HostError(
             "use the userspace data plane",
-            f"the plugin {LIBIPSEC} of strongSwan is missing: install {package}",
+            f"the plugin {LIBIPSEC} of strongSwan is missing",
+            f"Install the {platform.name} package {package}.",
         )
     return userspace
 
@@ -66,7 +67,7 @@ def _require_kernel(host: Host, network: VpnNetwork) -> None:
         raise ModelError(
             "dataplane",
             "kernel",
-            "can't be used: the kernel of this host refuses ESP",
-            "auto or userspace",
-            f"network {network.name}",
+            "cannot be used, because the kernel of this host refuses ESP",
+            "Set dataplane to auto or userspace.",
+            network.subject,
         )

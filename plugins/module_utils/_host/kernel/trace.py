@@ -47,8 +47,9 @@ def check_filter(run: Run, text: str) -> None:
     """
     status, _printed, errors = run(_bounded(["tcpdump", "-d", "-y", "EN10MB", "--", text]), "")
     if status != 0:
-        why = f"is not a filter of tcpdump: {last_words(errors, status)}"
-        raise ModelError("filter", text, why, "an expression of pcap-filter(7)")
+        problem = f"is not a filter of tcpdump: {last_words(errors, status)}"
+        fix = "Write an expression as pcap-filter(7) describes it."
+        raise ModelError("filter", text, problem, fix)
 
 
 def device_to(run: Run, address: str) -> str | None:

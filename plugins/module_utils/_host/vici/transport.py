@@ -38,8 +38,8 @@ def charon_socket(platform: Platform, timeout: float = CONNECT_TIMEOUT) -> socke
         sock.close()
         raise HostError(
             f"reach the IKE daemon at {path}",
-            f"{error.strerror or error}; is {platform.daemon_unit} running, "
-            "and does this run as root?",
+            error.strerror or str(error),
+            f"Check that {platform.daemon_unit} is running, and run the task as root, with become.",
         ) from error
     return sock
 

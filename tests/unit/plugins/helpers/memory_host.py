@@ -31,7 +31,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.contr
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.lock import exclusive
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.seize import seized
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.unfinished_run import (
-    Journal,
+    UnfinishedRun,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import UnitState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels.outdated_sas import (
@@ -159,7 +159,7 @@ class MemoryHost:
         self.controlled: Controller | None = None
         self.nft = MemoryNft()
         self.systemd = MemorySystemd(self)
-        self.journal = Journal(str(root / "unfinished"), self.platform)
+        self.unfinished_run = UnfinishedRun(str(root / "unfinished"), self.platform)
         self.pending = Pending(str(root / "pending"))
         # Of ping, and what charon says of a connection when it is initiated, or rekeyed.
         self.answers = (0, "", "")

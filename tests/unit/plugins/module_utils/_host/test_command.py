@@ -61,7 +61,7 @@ def test_a_program_that_hangs_is_ended_and_named(
     with pytest.raises(HostError) as raised:
         execute(argv, "")
     assert time.monotonic() - begun < 3
-    assert str(raised.value) == f"run {told}: it did not end within 0 s, and was stopped"
+    assert str(raised.value) == f"could not run {told}: it did not end within 0 s and was stopped."
     assert not _sleeping()
 
 
@@ -106,7 +106,7 @@ tunnelwright-lan: could not load the nftables rules
             "RTNETLINK answers: File exists\nCommand failed -:3\n",
             "RTNETLINK answers: File exists; Command failed -:3",
         ),
-        ("\n \n^~~~\n", "exit status 7 without a word"),
+        ("\n \n^~~~\n", "exit status 7 without a message"),
         ("a\nb\nb\nc\n\x1b[1md\n", "b; c; \\x1b[1md"),
         ("x" * 999, f"{'x' * 200}..."),
     ],
@@ -142,7 +142,8 @@ def test_a_program_that_is_missing_is_named_with_its_package(errors: str) -> Non
     with pytest.raises(HostError) as raised:
         run(["x"], "")
     assert str(raised.value) == (
-        f"run {program}: it is not installed: install the Debian package {DEBIAN.packages[program]}"
+        f"could not run {program}: it is not installed. Install the Debian package "
+        f"{DEBIAN.packages[program]}."
     )
 
 
@@ -165,7 +166,7 @@ def test_nothing_else_is_taken_for_one(status: int, errors: str) -> None:
 def test_what_can_not_be_started() -> None:
     assert "Debian package nftables" in str(not_started("nft", FileNotFoundError(2, "x")))
     assert str(not_started("nft", PermissionError(13, "Permission denied"))) == (
-        "run nft: Permission denied"
+        "could not run nft: Permission denied."
     )
 
 

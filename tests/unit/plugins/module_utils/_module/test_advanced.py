@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels import (
-    initiate as dial,
+    initiate,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
@@ -98,8 +98,8 @@ def settings(action: str = "trap", text: str = TEXT) -> tuple[str, dict[str, t.A
 
 @pytest.fixture(name="gateway")
 def _gateway(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    for patience in ("_QUIET", "_UNDER_WAY", "_PROOF"):
-        monkeypatch.setattr(dial, patience, 0.0)
+    for patience in ("IDLE_MEANS_REFUSED_S", "RUNNING_ATTEMPT_S", "SETTLE_S"):
+        monkeypatch.setattr(initiate, patience, 0.0)
     machine.prepare(
         ("vpn_network", NETWORK), ("ipsec_phase1", PHASE1), ("ipsec_phase2", PHASE2), settings()
     )
@@ -152,7 +152,10 @@ class TestInfo:
         assert [*seen(gateway, phase1="legacy")] == ["legacy"]
         assert [*seen(gateway, network="lan")] == ["legacy", "roads", "site-b"]
         result = gateway.run("ipsec_info", phase1="shunt")
-        assert "phase1: 'shunt' does not exist on this host; legal: legacy, roads" in result["msg"]
+        assert (
+            "phase1 'shunt': does not exist on this host. Use one of: legacy, roads"
+            in result["msg"]
+        )
 
     @pytest.mark.parametrize(("action", "state"), [("trap", "idle"), ("start", "down")])
     def test_states(self, gateway: Machine, action: str, state: str) -> None:
@@ -245,8 +248,8 @@ class TestConnection:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            ({"phase1": "legacy", "phase2": "local-traffic"}, "is no phase 2 of legacy"),
-            ({"phase1": "shunt"}, "'shunt' does not exist in network lan"),
+            ({"phase1": "legacy", "phase2": "local-traffic"}, "is not a phase 2 of phase 1 legacy"),
+            ({"phase1": "shunt"}, "'shunt': does not exist in network lan"),
         ],
     )
     def test_what_is_no_tunnel(self, gateway: Machine, options: dict[str, str], words: str) -> None:

@@ -191,7 +191,7 @@ class TestStarted:
         monkeypatch.setattr(machine.host, "failing", Always({f"restart {SERVICE}"}))
         result = checkpoint(machine)
         assert result["msg"] == (
-            "try the program of the rollback: it was not to be; nothing was changed"
+            "could not try the rollback program: it was not to be. Nothing was changed."
         )
         assert machine.host.everything() == before
         assert f"stop {SERVICE}" in machine.host.log
@@ -210,7 +210,7 @@ class TestStarted:
         machine.prepare(*GATEWAY)
         before = machine.host.everything()
         machine.host.failing = {failing}
-        assert checkpoint(machine)["msg"].endswith("nothing was changed")
+        assert checkpoint(machine)["msg"].endswith(". Nothing was changed.")
         assert machine.host.everything() == before
         assert TIMER not in machine.host.systemd.enabled | machine.host.systemd.active
 
@@ -244,7 +244,9 @@ class TestStarted:
         machine.prepare(*GATEWAY)
         (machine.host.root / SITE_B[1:]).unlink()
         os.mkfifo(machine.host.root / SITE_B[1:])
-        assert checkpoint(machine)["msg"] == f"read {SITE_B}: it is a pipe, not a regular file"
+        assert checkpoint(machine)["msg"] == (
+            f"could not read {SITE_B}: it is a pipe, not a regular file."
+        )
         assert machine.host.log == []
 
     def test_check(self, machine: Machine) -> None:
@@ -262,8 +264,9 @@ class TestStarted:
     @pytest.mark.parametrize("timeout", [9, 86401])
     def test_timeout(self, machine: Machine, timeout: int) -> None:
         assert checkpoint(machine, timeout=timeout)["msg"] == (
-            f"ipsec_checkpoint: timeout: {timeout} is not a legal value; "
-            "legal: a whole number 10 to 86400"
+            f"ipsec_checkpoint: timeout {timeout}: is "
+            + ("less than 10" if timeout < 10 else "more than 86400")
+            + ". Use a whole number from 10 to 86400."
         )
 
     def test_a_network_may_be_called_rollback(self, machine: Machine) -> None:
@@ -316,12 +319,13 @@ class TestConfirmed:
         changed(machine, CHANGES["values"])
         machine.time_passes()
         predicted = checkpoint(machine, "confirmed", check=True)
-        assert "too late" in str(predicted["warnings"])
+        assert "the changes were rolled back at" in str(predicted["warnings"])
         for _again in range(2):
             result = checkpoint(machine, "confirmed")
             assert result["failed"] is True
-            assert result["msg"].startswith("confirm the changes: too late: 20")
-            assert "because no sign of life of the controller for 30 s" in result["msg"]
+            start = "could not confirm the changes: the changes were rolled back at 20"
+            assert result["msg"].startswith(start)
+            assert "because the controller did not contact this host for 30 s" in result["msg"]
             assert f"{SITE_B}: changed" in result["msg"]
         checkpoint(machine)
         assert checkpoint(machine, "confirmed")["changed"] is True
@@ -480,7 +484,7 @@ class TestRolledBack:
         machine.time_passes()
         result = checkpoint(machine, "rolled_back")
         assert result["changed"] is False
-        assert "no sign of life" in str(result["warnings"])
+        assert "the controller did not contact this host" in str(result["warnings"])
 
     def test_no_secret_is_said(self, machine: Machine) -> None:
         machine.prepare(*GATEWAY)
@@ -534,7 +538,8 @@ class TestAnotherRun:
         assert held(machine) == before
         record = json.loads(machine.host.everything()[DEBIAN.rollback_record].data)
         assert record["errors"] == [
-            f"take {lock}: held by a program that is no run of this collection; went on without it"
+            f"could not get the lock {lock}: it is held by a program that is no run of this "
+            "collection. It continued without the lock."
         ]
 
     def test_a_lock_that_can_not_be_taken(self, machine: Machine) -> None:
@@ -548,7 +553,7 @@ class TestAnotherRun:
         assert machine.time_passes() == 0
         assert held(machine) == before
         (error,) = json.loads(machine.host.everything()[DEBIAN.rollback_record].data)["errors"]
-        assert error.startswith(f"take {lock}: Is a directory")
+        assert error.startswith(f"could not get the lock {lock}: Is a directory")
 
 
 class TestWithoutAPlan:
@@ -572,7 +577,9 @@ class TestWithoutAPlan:
         assert held(machine) == before
         record = json.loads(machine.host.everything()[DEBIAN.rollback_record].data)
         (error,) = record["errors"]
-        assert error.startswith("reach the IKE daemon" if dead else "ZeroDivisionError in ")
+        assert error.startswith(
+            "could not reach the IKE daemon" if dead else "ZeroDivisionError in "
+        )
         assert record["left"] == []
 
     def test_a_tunnel_that_was_changed_does_not_stay_up(
@@ -654,7 +661,7 @@ class TestSignsOfLife:
         checkpoint(machine)
         machine.host.failing = {f"restart {TIMER}"}
         result = machine.run("vpn_network", **NETWORK)
-        assert result["msg"] == f"restart {TIMER}: it was not to be"
+        assert result["msg"] == f"could not restart {TIMER}: it was not to be."
         assert machine.changes == [f"restart {TIMER}"]
 
     def test_one_that_came_while_the_rollback_had_to_wait(self, machine: Machine) -> None:

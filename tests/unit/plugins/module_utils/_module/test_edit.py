@@ -273,7 +273,7 @@ class TestSettings:
             ("connections {", "line 1"),
             ("connections {\n x {\n a = 1\n a = 2\n } }", "line 4"),
             ("include /etc/passwd", "include"),
-            ("pools {\n}", "connections, secrets"),
+            ("pools {\n}", "connections and secrets"),
             ("connections { site-b {\n} }", "'site-b'"),
             ("secrets { ike-site-b { secret = hush\n} }", "'ike-site-b'"),
             ("connections { tunnelwright-trial {\n} }", "'tunnelwright-trial'"),
@@ -516,7 +516,7 @@ class TestPhase2:
         assert made.gateway == gateway(connection(changed))
 
     def test_switched_off_with_what_does_not_fit(self) -> None:
-        with refused("encryption[0].algorithm", "phase 2 net of phase 1 site-b", "AH"):
+        with refused("encryption[0].algorithm", "phase 2 net of phase 1 site-b", "protocol ah"):
             off = {**self.NAMED, "state": "disabled", "protocol": "ah"}
             edit("ipsec_phase2", gateway(connection(child())), **off)
 

@@ -238,7 +238,7 @@ def test_taken_back_as_it_was_found(gateway: Machine, give_away: t.Callable[[Pat
     gateway.host.failing.add(f"{path} start")
     result = gateway.run("vpn_network", **{**NETWORK, "mtu": 1400})
     assert result["failed"]
-    assert "what had been done was taken back" in result["msg"]
+    assert "The changes of this run were undone" in result["msg"]
     assert gateway.host.files.read(path) == before
     assert f"write {path}" in gateway.host.log
     assert before is not None

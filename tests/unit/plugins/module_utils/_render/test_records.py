@@ -213,9 +213,12 @@ class TestSpoilt:
             (f"{MANAGED}\n# record {{}}\n", "the entry 'children' is missing"),
             (GOOD.replace('"children"', '"offspring"'), "the entry 'children' is missing"),
             (GOOD.replace('"children": [', '"children": [7, '), ""),
-            (GOOD.replace('"network": "lan"', '"network": 7'), "network: 7"),
+            (GOOD.replace('"network": "lan"', '"network": 7'), "network 7: is not a valid name"),
             (GOOD.replace('"remote_gateway"', '"gateway"'), "remote_gateway"),
-            (GOOD.replace('"lifetime": 3', '"lifetime": "3"'), "lifetime: '3'"),
+            (
+                GOOD.replace('"lifetime": 3', '"lifetime": "3"'),
+                "lifetime '3': is not a whole",
+            ),
             (GOOD.replace('"local_network": [', '"local_network": [[], '), "local_network[0]"),
             (GOOD.replace('secret = "0s', 'secret = "0s!'), "must be base64"),
             (GOOD.replace("secret =", "secrets ="), "psk: is missing"),
@@ -232,7 +235,7 @@ class TestSpoilt:
         message = str(raised.value)
         assert message.startswith(f"{PATH}: ")
         assert why in message
-        assert message.endswith("restore the file, or remove it and run the module again")
+        assert message.endswith(". Restore the file, or remove it and run the module again.")
         assert base64.b64encode(PSK.encode()).decode()[:10] not in message
 
     @pytest.mark.parametrize("loaded", [True, False])

@@ -64,13 +64,13 @@ def named(option: str) -> str:
 
 
 def refused(files: Files, option: str) -> str:
-    """Why a file is refused, without what would be legal."""
+    """Why a file is refused, without the fix."""
     with pytest.raises(ModelError) as raised:
         given_credentials(files, connection(**PUBKEY))
     error = raised.value
     assert (error.subject, error.option, error.value) == ("phase 1 site-b", option, named(option))
-    assert error.legal
-    return error.why
+    assert error.fix
+    return error.problem
 
 
 class TestInstalled:
@@ -164,7 +164,7 @@ class TestNoFile:
     @pytest.mark.parametrize("data", [b"", b" "])
     def test_empty(self, files: Files, option: str, data: bytes) -> None:
         files.write(File(named(option), data))
-        why = "is no PEM file: no line in it begins a block" if data else "is empty"
+        why = "is not a PEM file, because no line in it begins a block" if data else "is empty"
         assert refused(files, option) == why
 
     @every_option
@@ -190,14 +190,14 @@ class TestNoFile:
         files.remove(named(option))
         monkeypatch.chdir(tmp_path)
         make(str(tmp_path / named(option)[1:]))
-        assert refused(files, option) == f"can't be read: it is {what}, not a regular file"
+        assert refused(files, option) == f"cannot be read: it is {what}, not a regular file"
 
     @every_option
     def test_a_link_to_itself(self, files: Files, tmp_path: Path, option: str) -> None:
         files.remove(named(option))
         path = tmp_path / named(option)[1:]
         path.symlink_to(path)
-        assert refused(files, option) == "can't be read: Too many levels of symbolic links"
+        assert refused(files, option) == "cannot be read: Too many levels of symbolic links"
 
     @every_option
     def test_without_end(self, files: Files, tmp_path: Path, option: str) -> None:
@@ -213,7 +213,7 @@ class TestNoFile:
         given_credentials(files, connection(**PUBKEY))
         with (tmp_path / named(option)[1:]).open("ab") as stream:
             stream.truncate(10**12)
-        assert refused(files, option) == "can't be read: it is larger than 1 MiB"
+        assert refused(files, option) == "cannot be read: it is larger than 1 MiB"
 
 
 class TestNothingToCopy:
@@ -229,9 +229,9 @@ class TestNothingToCopy:
             ),
             (
                 GATEWAY.certificate + block("CERTIFICATE", b"MIIB"),
-                "is damaged: its certificate 2 can't be read",
+                "is damaged: its certificate 2 cannot be read",
             ),
-            (b"\x30\x82\x01\x00", "is no PEM file: no line in it begins a block"),
+            (b"\x30\x82\x01\x00", "is not a PEM file, because no line in it begins a block"),
         ],
     )
     def test_certificate(self, files: Files, option: str, data: bytes, why: str) -> None:
@@ -246,11 +246,11 @@ class TestNothingToCopy:
             (GATEWAY.key + CURVE.key, "holds 2 private keys, of which strongSwan loads one"),
             (
                 CURVE.key_as("traditional", b"xyzzy"),
-                "holds an encrypted private key, and the IKE daemon can't ask for the passphrase",
+                "holds an encrypted private key, and the IKE daemon cannot ask for the passphrase",
             ),
             (
                 CURVE.key_as("pkcs8", b"xyzzy"),
-                "holds an encrypted private key, and the IKE daemon can't ask for the passphrase",
+                "holds an encrypted private key, and the IKE daemon cannot ask for the passphrase",
             ),
             (
                 CURVE.key_as("openssh"),
@@ -258,7 +258,7 @@ class TestNothingToCopy:
             ),
             (
                 b"-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n",
-                "is damaged: its private key can't be read",
+                "is damaged: its private key cannot be read",
             ),
         ],
     )

@@ -115,7 +115,7 @@ class TestSpoilt:
             (PHASE1, b"connections {\n}\n", "'# record' is missing"),
             (ADVANCED, b"\xff", "is not UTF-8 text"),
             (ADVANCED, b"connections {", "line 1"),
-            (ADVANCED, b"connections = x", "a section must stand"),
+            (ADVANCED, b"connections = x", "where a section is expected"),
             (ADVANCED_DAEMON, b"\xff", "is not UTF-8 text"),
         ],
     )
@@ -130,8 +130,8 @@ class TestSpoilt:
     @pytest.mark.parametrize(
         ("option", "value", "why"),
         [
-            ("mss_clamp", 7, "mss_clamp: 7"),
-            ("unique_ids", "maybe", "unique_ids: 'maybe'"),
+            ("mss_clamp", 7, "mss_clamp 7: is less than 536. Restore"),
+            ("unique_ids", "maybe", "unique_ids 'maybe': is not one of the choices. Restore"),
             ("configuration_mode", "normal", "configuration_mode normal"),
         ],
     )

@@ -86,7 +86,7 @@ def test_a_kernel_that_can_not(host: t.Any) -> None:
 def test_the_package_that_is_missing_is_named(host: t.Any, asked: str) -> None:
     host.platform = replace(DEBIAN, plugin_dir="/nonexistent")
     host.link.esp = False
-    with pytest.raises(HostError, match="install libcharon-extra-plugins"):
+    with pytest.raises(HostError, match="Install the Debian package libcharon-extra-plugins"):
         uses_userspace(host, gateway(network(dataplane=asked)), before=False)
 
 

@@ -37,7 +37,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
         Vici(lambda: charon_socket(listening_at(path)))
     assert raised.value.operation == f"reach the IKE daemon at {path}"
     assert "No such file or directory" in raised.value.detail
-    assert "is strongswan.service running" in raised.value.detail
+    assert "Check that strongswan.service is running" in raised.value.advice
 
 
 def test_refused(tmp_path: Path) -> None:
