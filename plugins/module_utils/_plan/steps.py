@@ -15,6 +15,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from .._model.daemon import DAEMON, DaemonId
 from .._render.advanced import SharedSecret
 from .._render.file import File
 from .._render.strongswan.section import Section
@@ -41,6 +42,16 @@ class Refresh(Step):
 
     def undo(self) -> Step:
         return self
+
+
+@dataclass(frozen=True)
+class DaemonStep(Step):
+    """Base of the steps that act on an IKE daemon."""
+
+    @property
+    def daemon(self) -> DaemonId:
+        """Return the daemon that the step acts on: the one that there is."""
+        return DAEMON
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,7 @@ class RemoveFile(Step):
 
 
 @dataclass(frozen=True)
-class LoadConnection(Step):
+class LoadConnection(DaemonStep):
     """vici ``load-conn`` of one connection; ``before`` is the section in the file before."""
 
     name: str
@@ -94,7 +105,7 @@ class LoadConnection(Step):
 
 
 @dataclass(frozen=True)
-class ParkChildren(Step):
+class ParkChildren(DaemonStep):
     """Load a connection as it is, with its children under parked names: no change to charon."""
 
     name: str
@@ -110,7 +121,7 @@ class ParkChildren(Step):
 
 
 @dataclass(frozen=True)
-class SwapIn(Step):
+class SwapIn(DaemonStep):
     """Load a changed connection in the place of ``before``, whose children are parked.
 
     ``in_force`` are the values of the SAs that are up; None when these are not known.
@@ -129,7 +140,7 @@ class SwapIn(Step):
 
 
 @dataclass(frozen=True)
-class SwapBack(Step):
+class SwapBack(DaemonStep):
     """Undo a ``SwapIn`` without a gap: load ``section`` again in the place of ``loaded``."""
 
     name: str
@@ -142,7 +153,7 @@ class SwapBack(Step):
 
 
 @dataclass(frozen=True)
-class UnloadConnection(Step):
+class UnloadConnection(DaemonStep):
     """vici ``unload-conn``. Established SAs stay, so that a Terminate step follows."""
 
     name: str
@@ -156,7 +167,7 @@ class UnloadConnection(Step):
 
 
 @dataclass(frozen=True)
-class LoadSecret(Step):
+class LoadSecret(DaemonStep):
     """vici ``load-shared``, which replaces a loaded secret with the same id.
 
     ``ikes`` are the unique ids of the IKE SAs, by connection, that authenticated with ``before``.
@@ -174,7 +185,7 @@ class LoadSecret(Step):
 
 
 @dataclass(frozen=True)
-class UnloadSecret(Step):
+class UnloadSecret(DaemonStep):
     id: str
     before: SharedSecret | None = None
 
@@ -186,7 +197,7 @@ class UnloadSecret(Step):
 
 
 @dataclass(frozen=True)
-class LoadKey(Step):
+class LoadKey(DaemonStep):
     """vici ``load-key`` of a private key.
 
     ``id`` is the key id in its certificate, or empty when the certificate can't be read.
@@ -203,7 +214,7 @@ class LoadKey(Step):
 
 
 @dataclass(frozen=True)
-class UnloadKey(Step):
+class UnloadKey(DaemonStep):
     """vici ``unload-key``, unless another file in swanctl's directory holds the same key."""
 
     file: File
@@ -216,7 +227,7 @@ class UnloadKey(Step):
 
 
 @dataclass(frozen=True)
-class TerminateConnection(Step):
+class TerminateConnection(DaemonStep):
     """Close every IKE SA of a connection."""
 
     name: str
@@ -226,7 +237,7 @@ class TerminateConnection(Step):
 
 
 @dataclass(frozen=True)
-class TerminateChild(Step):
+class TerminateChild(DaemonStep):
     """Close the Child SAs of one phase 2, and remove a trap that it left."""
 
     connection: str
@@ -237,7 +248,7 @@ class TerminateChild(Step):
 
 
 @dataclass(frozen=True)
-class Initiate(Step):
+class Initiate(DaemonStep):
     """Initiate a child, beside an SA with its name but other values."""
 
     connection: str
@@ -248,7 +259,7 @@ class Initiate(Step):
 
 
 @dataclass(frozen=True)
-class HandOver(Step):
+class HandOver(DaemonStep):
     """Wait until new SAs of the children carry traffic, then close the old SAs.
 
     ``old`` are the unique ids of the old Child SAs of the connection. ``ikes`` are the unique ids
@@ -271,7 +282,7 @@ class HandOver(Step):
 
 
 @dataclass(frozen=True)
-class InstallTrap(Step):
+class InstallTrap(DaemonStep):
     """vici ``install``: install the trap or the shunt of a loaded child again."""
 
     connection: str
@@ -282,7 +293,7 @@ class InstallTrap(Step):
 
 
 @dataclass(frozen=True)
-class UninstallTrap(Step):
+class UninstallTrap(DaemonStep):
     """vici ``uninstall``: remove the trap policy of a child that is no longer configured."""
 
     connection: str
@@ -293,7 +304,7 @@ class UninstallTrap(Step):
 
 
 @dataclass(frozen=True)
-class ReloadSettings(Refresh):
+class ReloadSettings(Refresh, DaemonStep):
     """vici ``reload-settings``: charon reads strongswan.conf again, and touches no SA."""
 
     def __str__(self) -> str:
@@ -301,7 +312,7 @@ class ReloadSettings(Refresh):
 
 
 @dataclass(frozen=True)
-class RestartDaemon(Refresh):
+class RestartDaemon(Refresh, DaemonStep):
     """Restart charon, which interrupts every tunnel of the host. ``why`` is shown."""
 
     why: str
