@@ -32,7 +32,7 @@ class Systemd:
         self._run = run
 
     def state(self, unit: str) -> UnitState:
-        """The state of a unit. All values are False if the unit does not exist."""
+        """Return the state of a unit. All values are False if the unit does not exist."""
         (found,) = self.states(unit)
         return found
 

@@ -60,8 +60,8 @@ def read_log(
 ) -> tuple[LogLine, ...]:
     """Return the last ``lines`` of the IKE daemon's unit, oldest first.
 
-    ``since`` is the largest age of a line in seconds. With ``connections``, only lines about IKE SAs
-    of these connections are returned.
+    ``since`` is the largest age of a line in seconds. With ``connections``, it returns only lines
+    about IKE SAs of these connections.
     """
     argv = [
         *("timeout", str(PATIENCE), "journalctl", f"--unit={unit}", "--quiet"),

@@ -68,7 +68,7 @@ def _young(vici: Vici, step: HandOver) -> bool:
 
 
 def _kept_one_each(vici: Vici, step: HandOver, waiting: frozenset[str]) -> bool:
-    """Keep one SA of each child with several SAs, and initiate again. Return whether there were any.
+    """Keep one SA of each child with several SAs, and initiate. Return whether any had several.
 
     After an interrupted run or a crash of the daemon, SAs with old and new values may be up. charon
     initiates no SA with the values of one of them, and does not report which one it is.
