@@ -85,17 +85,17 @@ def docstring_starts(document: str, check: Check) -> Iterator[CheckResult]:
     """Yield each docstring that does not begin as the docstrings of its kind must."""
     kind = check.path.rpartition(".")[2]
     for paragraph in re.finditer(r"[^\n]{2,}", document):
-        word = (re.match(r"[\w'-]+", paragraph[0]) or re.match(r"\S+", paragraph[0]) or [""])[0]
-        if not _may_begin(kind, word):
+        word, following = (*paragraph[0].split(maxsplit=2), "")[:2]
+        if not _may_begin(kind, word.rstrip(".,:;"), following):
             yield _result(check, paragraph.start(), paragraph[0], check.message)
 
 
-def _may_begin(kind: str, word: str) -> bool:
+def _may_begin(kind: str, word: str, following: str) -> bool:
     if kind == "property":
         return word == "Return"
     if kind in {"class", "test"}:
         return word not in NO_SUBJECTS
-    if not re.fullmatch(r"[A-Z][a-z]+(?:-[a-z]+)?", word) or word in NO_VERBS:
+    if not re.fullmatch(r"[A-Z][a-z]+(?:-[a-z]+)?", word) or word in NO_VERBS or following == "of":
         return False
     return word in VERBS or not word.endswith(("s", "ing", "ed", "ly"))
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The borders that docs/architecture.md draws: who may import whom, and what stands only where."""
+"""The borders of docs/architecture.md: allowed imports, and the only places of some code."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
 }
 PURE = ("_errors", "_model", "_render", "_plan", "_diagnose", "_compare")
 
-# What the pure core may use of the standard library: nothing that reaches out of the process.
+# Modules of the standard library for the pure core: none of them reaches out of the process.
 PURE_LIBRARY = {
     "base64",
     "bisect",
@@ -73,7 +73,7 @@ LONGEST_FILE = 400
 
 
 class Import(t.NamedTuple):
-    """``room`` is ours, and empty for a package of others, whose first name is ``package``."""
+    """An import. ``room`` is empty for a package outside of this collection."""
 
     room: str
     package: str
@@ -85,7 +85,7 @@ def room_of(path: Path) -> str:
 
 
 def place_of(path: Path) -> str:
-    """``_host/vici.py``."""
+    """Return the place of a file, such as ``_host/vici.py``."""
     return path.relative_to(PLUGINS).as_posix().removeprefix("module_utils/")
 
 
@@ -228,7 +228,7 @@ def test_a_switch_is_named_where_it_is_thrown(path: Path) -> None:
 
 
 def test_modules_are_alike() -> None:
-    """Documentation, and a main that runs one resource: what a module does is found elsewhere."""
+    """A module holds documentation, and a main that runs one resource."""
     for path in (PLUGINS / "modules").glob("*.py"):
         (main,) = functions(tree_of(path))
         assert main.name == "main"

@@ -148,29 +148,7 @@ def test_first_words_of_docstrings(tmp_path: Path, name: str) -> None:
         assert not findings(tmp_path, place, good), good
 
 
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        (
-            "README.md",
-            "```sh\n# nobody\nwhatever is made of it\n```\n\n    whatever is made of it\n",
-        ),
-        ("README.md", "See `whatever is made of it` and <!-- nobody --> [this](whatever.md).\n"),
-        (
-            "plugins/module_utils/x.py",
-            "whatever = nobody\nx = 'whatever'\ny = ('a', 'nobody_called')",
-        ),
-        ("plugins/module_utils/x.py", "x = 'connections { nobody { is of a; } }'\n"),
-        (
-            "plugins/module_utils/x.py",
-            "x = 'ip saddr @nobody counter'\ny = r'nobody is (\\S+) of'\n",
-        ),
-        ("roles/x.yml", "a: whatever is made of it\nb: |\n  # nobody is here\n  that of\n"),
-        ("plugins/modules/x.py", "RETURN = r'''\na:\n  sample: nobody is of the host\n'''\n"),
-        ("x/a.html.j2", "<style>nobody is the one</style>{% set a = 'nobody is the one' %}\n"),
-        ("tools/x.sh", "whatever=nobody\nfoo='# nobody is here'\n"),
-    ],
-)
+@pytest.mark.parametrize(("path", "text"), CASES["code"])
 def test_code_is_not_read(tmp_path: Path, path: str, text: str) -> None:
     file = tmp_path / Path(path).name
     file.write_text(text, encoding="utf-8")
@@ -179,12 +157,9 @@ def test_code_is_not_read(tmp_path: Path, path: str, text: str) -> None:
 
 def test_lines_within_joined_strings_are_named(tmp_path: Path) -> None:
     file = tmp_path / "x.py"
-    file.write_text(
-        "def x(peer):\n    raise Error(\n        f'{peer} has a key of the host, '\n"
-        "        'and nobody '\n        'is there, which is the one that matters'\n    )\n",
-        encoding="utf-8",
-    )
-    assert [item.line for item in prose.findings(file, "plugins/x.py")] == [4, 5]
+    file.write_text(CASES["joined"]["text"], encoding="utf-8")
+    found = prose.findings(file, "plugins/x.py")
+    assert [item.line for item in found] == CASES["joined"]["lines"]
 
 
 def test_a_finding_is_allowed_beside_it(tmp_path: Path) -> None:
@@ -194,22 +169,22 @@ def test_a_finding_is_allowed_beside_it(tmp_path: Path) -> None:
 
 
 def test_checks_of_proselint_are_on(tmp_path: Path) -> None:
-    found = findings(tmp_path, PLACES["Markdown"], "The the value is read first of all.")
+    found = findings(tmp_path, PLACES["Markdown"], CASES["proselint"])
     assert len(found) == 2
     assert all("proselint:" in item.message for item in found)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "line"), [((), "page.md:1: 'nobody': "), (("--count",), "1 ")]
+    ("arguments", "line"), [((), "page.md:1: 'somebody else': "), (("--count",), "1 ")]
 )
 def test_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], line: str
 ) -> None:
     page = tmp_path / "page.md"
-    page.write_text("There was nobody on the host.\n", encoding="utf-8")
+    page.write_text(f"{CASES['words'][6][0]}\n", encoding="utf-8")
     assert prose.main([*arguments, str(page)]) == 1
     assert capsys.readouterr().out.lstrip().startswith(line)
-    page.write_text("No user was on the host.\n", encoding="utf-8")
+    page.write_text(f"{CASES['words'][6][1]}\n", encoding="utf-8")
     assert prose.main([*arguments, str(page)]) == 0
 
 
