@@ -80,8 +80,8 @@ def scores() -> str:
     measured: list[dict[str, Any]] = json.loads(SCORECARD.read_text(encoding="utf-8"))
     cards: dict[str, dict[str, dict[str, Any]]] = {}
     for item in measured:
-        cards.setdefault(item["failure"], {})[item["caller"]] = item
-    releases = sorted({item["caller"] for item in measured})
+        cards.setdefault(item["failure"], {})[item["initiator"]] = item
+    releases = sorted({item["initiator"] for item in measured})
     head = ["provoked", "cause"]
     head += [
         f"{release} initiates: {side}" for release in releases for side in ("alone", "both logs")

@@ -18,7 +18,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.state import read_gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.read_back import (
+    read_gateway,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import info
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts

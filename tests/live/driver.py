@@ -28,10 +28,12 @@ import observed
 import vici
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import link
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import vici as vici_adapter
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici import Vici
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel import link
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.lock import exclusive
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici import (
+    client as vici_adapter,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.client import Vici
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import (
     flow,
     network,

@@ -11,7 +11,10 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import Link, LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.link import (
+    Link,
+    LinkState,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
 
@@ -65,8 +68,8 @@ def link_state(host: Namespace, device: str) -> LinkState:
     return found
 
 
-def bare(of: VpnNetwork, *tunnels: nft.Tunnel) -> nft.NetworkRules:
-    return nft.NetworkRules(of.name, own=of.network_address, tunnels=tunnels)
+def bare(of: VpnNetwork, *tunnels: nft.TunnelMatch) -> nft.RulesetInput:
+    return nft.RulesetInput(of.name, own=of.network_address, tunnels=tunnels)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.expla
     Attempt,
     explain,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.checkpoint import Checkpoint
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback.checkpoint import (
+    Checkpoint,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.checkpoint import (
     result_of,
@@ -47,7 +49,7 @@ CONNECTION = "ipsec_connection"
 QUERIES = ("ipsec_info", "ipsec_diagnostics")
 ALL = (*MODULES, CHECKPOINT, CONNECTION)
 # Results of one module in addition to the results of every module.
-MORE = {CHECKPOINT: {"differs"}, CONNECTION: {"failures", "remarks"}}
+MORE = {CHECKPOINT: {"differences"}, CONNECTION: {"failures", "remarks"}}
 PAGES = sorted(
     page
     for pattern in ("*.md", "docs/**/*.md", "roles/*/*.md", "examples/*.md")

@@ -17,7 +17,7 @@ from .authentication import AUTHENTICATION
 from .cause import Cause, both, of_ours, of_theirs
 from .certificates import CERTIFICATE_FAULTS, CERTIFICATES
 from .negotiation import PHASE1, PHASE2
-from .reaching import REACHING
+from .reachability import REACHING
 from .refusals import REFUSALS
 
 _OTHERS = (
@@ -35,7 +35,7 @@ _OTHERS = (
         "Nothing is to be done.",
     ),
     Cause(
-        "nobody_called",
+        "not_initiated_by_peer",
         "This side waits to be called, and the peer has not called.",
         (
             *of_ours("ipsec_phase1 connection_behavior", "ipsec_phase1 remote_gateway"),
@@ -45,14 +45,14 @@ _OTHERS = (
         aspect="behavior",
     ),
     Cause(
-        "caller_unknown",
+        "initiator_unknown",
         "The peer has called, and no phase 1 of this host is for its address and IKE version.",
         both("ipsec_phase1 key_exchange", "ipsec_phase1 remote_gateway"),
         "Compare the addresses in the evidence with remote_gateway and local_address.",
         aspect="gateway",
     ),
     Cause(
-        "caller_identities_unknown",
+        "initiator_identities_unknown",
         "The peer has called with identities that no phase 1 of this host has.",
         both("ipsec_phase1 identifier", "ipsec_phase1 peer_identifier"),
         "Compare the identities in the evidence with identifier and peer_identifier.",
@@ -100,8 +100,8 @@ CAUSES = {cause.code: cause for causes in SECTIONS.values() for cause in causes}
 # Of what a responder logs: the same, when the responder is us.
 MIRRORED = {
     "psk_missing_at_peer": "psk_missing",
-    "config_unknown_to_peer": "caller_unknown",
-    "identities_unknown_to_peer": "caller_identities_unknown",
+    "config_unknown_to_peer": "initiator_unknown",
+    "identities_unknown_to_peer": "initiator_identities_unknown",
     "our_identity_unknown": "peer_identity_mismatch",
     "peer_kernel_refuses_sa": "kernel_refuses_sa",
     "peer_kernel_refuses_policy": "kernel_refuses_policy",

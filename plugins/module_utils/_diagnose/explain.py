@@ -23,7 +23,7 @@ from .._model.secret import MASK
 from . import peer_log, proposals
 from .cause import OURS, THEIRS, Cause
 from .causes import CAUSES, MIRRORED
-from .known import OwnCertificate, of_our_side
+from .our_side import OwnCertificate, of_our_side
 from .signs import OUR_SIGNS, PEER_SIGNS, Sign
 
 # Of a log without a sign.
@@ -214,7 +214,7 @@ def _silence(attempt: Attempt, here: _Seen, theirs: tuple[str, ...]) -> Finding:
     got, sent = peer_log.last_exchange(theirs, first=here.code == "no_answer")
     if not got:
         return _finding(attempt, _LOST[here.code] if theirs else _UNHEARD[here.code], evidence)
-    return _finding(attempt, "answer_lost" if sent else "peer_silent", evidence)
+    return _finding(attempt, "answer_lost" if sent else "request_discarded_by_peer", evidence)
 
 
 # What it means that the message in question is not in the peer's log, with what was before in it.
@@ -233,7 +233,7 @@ def _answering(attempt: Attempt) -> Finding:
     if seen is None:
         # A caller that refuses our certificate says no more than that.
         faults = _faults(attempt) if attempt.ours else []
-        code = faults[0] if faults else "nobody_called"
+        code = faults[0] if faults else "not_initiated_by_peer"
         return _finding(attempt, code, _told(OURS, attempt.ours[-_LAST_WORDS:] if faults else ()))
     code = _classified(seen)
     known = _known(attempt, seen, OURS)

@@ -41,7 +41,7 @@ REFUSALS = (
         ),
     ),
     Cause(
-        "peer_refused_keys",
+        "peer_refused_key_exchange",
         "The peer does not go on after the key exchange (INVALID_KE_PAYLOAD).",
         of_theirs("ipsec_phase1 psk", "ipsec_phase1 encryption"),
         "Read the log of the peer. With IKEv1 it mostly has no key for us, since it must look it "

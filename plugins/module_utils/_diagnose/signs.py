@@ -164,7 +164,7 @@ OUR_SIGNS: tuple[Sign, ...] = (
         "peer_refused_authentication",
         before=_ESTABLISHED,
     ),
-    _sign(r"received INVALID_KE_PAYLOAD error notify", "peer_refused_keys"),
+    _sign(r"received INVALID_KE_PAYLOAD error notify", "peer_refused_key_exchange"),
     _sign(r"IDr payload missing", "peer_answer_incomplete"),
     _sign(r"received \w+ (?:notify error|error notify)", "peer_refused"),
     # Dead peer detection.

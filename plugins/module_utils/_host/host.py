@@ -13,22 +13,22 @@ import time
 import typing as t
 
 from .._errors import HostError
-from .blocks import Blocks
 from .command import Run, patience, with_packages
-from .controller import Controller, controller
 from .daemon import DAEMON_UNIT, speaks_ikev1
-from .files import Files
-from .journal import Journal
-from .link import Link
-from .lock import SILENCE, Held, exclusive
-from .nft import Nft
-from .pending import Pending
-from .seize import seized
+from .files.files import Files
+from .kernel.blocks import Blocks
+from .kernel.host_routes import Ways
+from .kernel.link import Link
+from .kernel.nft import Nft
+from .run.controller import Controller, controller
+from .run.lock import SILENCE, Held, exclusive
+from .run.seize import seized
+from .run.unfinished_run import Journal
 from .systemd import Systemd
-from .vici import Vici
-from .vici_log import ViciLog
-from .vici_socket import Silent
-from .ways import Ways
+from .tunnels.outdated_sas import Pending
+from .vici.client import Vici
+from .vici.log_events import ViciLog
+from .vici.transport import Silent
 
 # How long a daemon that broke off is waited for, in seconds.
 RECOVERY_TIME = 15.0

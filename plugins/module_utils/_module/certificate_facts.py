@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from .._host.vici_facts import Facts
+from .._host.vici.facts import Facts
 from .._model.connection import IkeConnection
 from .._render.artefacts import (
     CREDENTIAL_DIRS,

@@ -13,18 +13,18 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._errors import HostError, TunnelwrightError
-from .._host import checkpoint, on_timeout, timer
-from .._host.checkpoint import Checkpoint
 from .._host.host import Host
-from .._host.program import program
-from .._host.rollback import (
+from .._host.rollback import checkpoint, rollback_main, timer
+from .._host.rollback.checkpoint import Checkpoint
+from .._host.rollback.rollback import (
     ASKED,
     forget_rollback,
     last_rollback,
     plan_rollback,
     roll_back,
 )
-from .._host.trial import try_out
+from .._host.rollback.rollback_archive import program
+from .._host.run.trial import try_out
 from .._model import checks
 from .._plan import restore
 from .._plan.plan import Impact, Plan
@@ -82,7 +82,7 @@ def _start(host: Host, timeout: int, *, check: bool) -> Answer:
 
 def _arm(host: Host, kept: Checkpoint) -> None:
     checkpoint.save(host.files, kept)
-    timer.arm(host, kept.timeout, program(on_timeout))
+    timer.arm(host, kept.timeout, program(rollback_main))
     forget_rollback(host.files)
 
 

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field, replace
 
 from .._diagnose.causes import CAUSES
 from .._diagnose.explain import Attempt, Finding, explain
-from .._diagnose.known import selectors
+from .._diagnose.our_side import selectors
 from .._errors import ModelError
-from .._host.dial import call, close, look, rekey
+from .._host.files.read_back import loaded_sections, read_gateway
 from .._host.host import Host
-from .._host.pending import follow
-from .._host.probe import Answer as ProbeAnswer
-from .._host.probe import prepare, send
-from .._host.state import loaded_sections, read_gateway
-from .._host.vici_log import ViciLog
+from .._host.tunnels.initiate import call, close, look, rekey
+from .._host.tunnels.outdated_sas import follow
+from .._host.tunnels.probe import Answer as ProbeAnswer
+from .._host.tunnels.probe import prepare, send
+from .._host.vici.log_events import ViciLog
 from .._model import addresses, checks
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
@@ -330,7 +330,7 @@ def _result(task: _Task, seen: _Seen) -> dict[str, t.Any]:
                 "phase2": item.child.name,
                 "up": seen.state(item) == UP,
                 "state": seen.state(item),
-                "calls": item.calls,
+                "initiates": item.calls,
             }
             for item in task.tunnels
         ],

@@ -13,11 +13,11 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import HostError, ModelError
+from .._host.files.read_back import read_gateway
 from .._host.host import Host
-from .._host.log import MOST, Log, read_log
-from .._host.state import read_gateway
-from .._host.trace import TRACE_FILE, Listening, capture, check_filter, device_to
-from .._host.vici_facts import Facts
+from .._host.kernel.trace import TRACE_FILE, Listening, capture, check_filter, device_to
+from .._host.tunnels.charon_log import MOST, Log, read_log
+from .._host.vici.facts import Facts
 from .._model import checks
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
@@ -114,7 +114,7 @@ def _logs(host: Host, params: Params) -> Facts:
         found = Log(found).about(*tunnels)
     lines = [str(line) for line in found]
     lines = [line for line in lines if wanted.casefold() in line.casefold()]
-    return {"query": LOGS, "found": len(lines), "lines": lines[-count:]}
+    return {"query": LOGS, "total_lines": len(lines), "lines": lines[-count:]}
 
 
 def _since(text: str) -> int:

@@ -17,8 +17,8 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import HostError, ModelError
-from .._host.configuration import Configuration, read_configuration
-from .._host.files import Files
+from .._host.files.configuration import Configuration, read_configuration
+from .._host.files.files import Files
 from .._plan.plan import Plan
 from .._plan.planner import Scope
 from .._plan.steps import ReloadSettings, RestartDaemon

@@ -19,9 +19,9 @@ from .._plan.planner import Scope
 from .._render.artefacts import advanced_path, bypass_path
 from .._render.network_files import alias
 from .._render.nft import HOOKS
+from .capabilities import check_children
 from .edit import Edit, Params, View
 from .keys import check_start
-from .policy import check_children
 from .spec import VPN_NETWORK, Spec
 from .surroundings import check_network
 

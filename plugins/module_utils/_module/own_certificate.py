@@ -11,9 +11,9 @@ from __future__ import annotations
 import functools
 import time
 
-from .._diagnose.known import OwnCertificate
-from .._host.certificates import loaded_at_start
-from .._host.credentials import installed
+from .._diagnose.our_side import OwnCertificate
+from .._host.files.certificates import loaded_at_start
+from .._host.files.credentials import installed
 from .._host.host import Host
 from .._model.connection import IkeConnection
 from .._model.identity import Identity

@@ -19,9 +19,9 @@ from .._model.proposal import Use
 from .._plan.planner import Scope
 from .._render.artefacts import connection_path
 from .addresses import warnings_of_addresses
+from .capabilities import check_capabilities, check_child, check_foreign, check_peer, weak_crypto
 from .edit import Edit, Params, View
 from .keys import check_connection, warnings_of
-from .policy import check_capabilities, check_child, check_foreign, check_peer, weak_crypto
 from .spec import IPSEC_PHASE1, Spec
 
 
@@ -49,7 +49,7 @@ class Phase1Resource:
 
     def check_host(self, host: Host, view: View) -> list[str]:
         connection = view.edit.gateway.connections.get(view.params["name"])
-        if connection is None or not view.edit.gateway.powered(connection):
+        if connection is None or not view.edit.gateway.is_active(connection):
             return []
         subject = f"phase 1 {connection.name}"
         supported = host.vici.algorithms()

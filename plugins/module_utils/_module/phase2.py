@@ -18,8 +18,8 @@ from .._model.gateway import Gateway
 from .._plan.planner import Scope
 from .._render.artefacts import connection_path
 from .addresses import warnings_of_addresses
+from .capabilities import check_children, weak_crypto
 from .edit import Edit, Params, View
-from .policy import check_children, weak_crypto
 from .spec import IPSEC_PHASE2, Spec
 
 
@@ -47,7 +47,7 @@ class Phase2Resource:
         child = connection.child(view.params["name"]) if connection else None
         if connection is None or child is None or not child.enabled:
             return []
-        if view.edit.gateway.powered(connection):
+        if view.edit.gateway.is_active(connection):
             check_children(host, [child], userspace=view.userspace)
             return warnings_of_addresses(host, child, view)
         return []

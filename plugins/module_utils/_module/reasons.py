@@ -14,8 +14,8 @@ from dataclasses import replace
 
 from .._diagnose.explain import Attempt, Finding, explain
 from .._host.host import Host
-from .._host.log import Log, LogLine, ended, last_attempt, read_log, since_loaded
-from .._host.vici_facts import Facts
+from .._host.tunnels.charon_log import Log, LogLine, ended, last_attempt, read_log, since_loaded
+from .._host.vici.facts import Facts
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .addresses import with_addresses
@@ -27,7 +27,7 @@ from .status import CONNECTING, DISABLED, DOWN, IDLE, UP, phase1_state
 _LINES, _TOLD = 5000, 20
 
 # That there is nothing to be found is no explanation.
-_UNTOLD = ("not_established", "nobody_called")
+_UNTOLD = ("not_established", "not_initiated_by_peer")
 _PACKET = re.compile(r"^(sending|received) packet: ")
 
 

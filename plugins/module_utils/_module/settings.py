@@ -22,9 +22,9 @@ from .._render.artefacts import advanced_path, bypass_path
 from .._render.records import secret_id
 from .._render.settings_file import parse
 from .._render.strongswan_conf import DAEMON_WIDE, asking
+from .capabilities import check_names
 from .edit import Edit, Params, View
 from .keys import check_text, warnings_of_text
-from .policy import check_names
 from .spec import IPSEC_SETTINGS, Spec
 
 _T = t.TypeVar("_T")

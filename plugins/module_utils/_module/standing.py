@@ -12,7 +12,7 @@ import typing as t
 
 from .._diagnose.causes import CAUSES
 from .._diagnose.explain import Finding
-from .._diagnose.known import selectors
+from .._diagnose.our_side import selectors
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._plan.selectors import grouped

@@ -17,7 +17,7 @@ import typing as t
 
 from .._errors import HostError, ModelError
 from .._host.host import Host
-from .._host.ways import Way, to
+from .._host.kernel.host_routes import Way, to
 from .._model.checks import IPAddress, IPNetwork
 from .._model.gateway import Gateway
 from .._model.network import VpnNetwork

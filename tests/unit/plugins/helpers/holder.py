@@ -19,7 +19,7 @@ PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
 HOLDER = """
 import os, signal, subprocess, sys, time
 sys.path.insert(0, sys.argv[1])
-from module_utils._host.lock import exclusive
+from module_utils._host.run.lock import exclusive
 child = subprocess.Popen(["sleep", "60"])
 print(child.pid, flush=True)
 with exclusive("ipsec_phase1", path=sys.argv[2]) as held:

@@ -13,8 +13,11 @@ from functools import partial
 import pytest
 from ansible.module_utils.common import warnings
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import on_timeout, timer
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import flow
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback import (
+    rollback_main,
+    timer,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import flow, task
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import RESOURCES
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import PSK
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
@@ -41,8 +44,8 @@ class Machine:
         self.host = host
         self.journal: list[str] = []
         self._capsys = capsys
-        monkeypatch.setattr(flow, "Host", lambda _run: host)
-        monkeypatch.setattr(on_timeout, "Host", lambda _run: host)
+        monkeypatch.setattr(task, "Host", lambda _run: host)
+        monkeypatch.setattr(rollback_main, "Host", lambda _run: host)
 
     def run(
         self, module: str, *, check: bool = False, diff: bool = True, **options: t.Any
@@ -69,7 +72,7 @@ class Machine:
         """Let the timer elapse, and return the exit status of the rollback."""
         self.host.log.clear()
         self.host.systemd.active.discard(timer.TIMER)
-        return on_timeout.main(["rollback.pyz", "timeout"])
+        return rollback_main.main(["rollback.pyz", "timeout"])
 
     @property
     def changes(self) -> list[str]:

@@ -21,23 +21,29 @@ from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.controller import Controller
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.daemon import DAEMON_UNIT
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import Files
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.journal import Journal
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.pending import Pending
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.seize import seized
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.files import Files
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.host_routes import Way
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.link import LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback.timer import SERVICE
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.controller import (
+    Controller,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.lock import exclusive
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.seize import seized
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.unfinished_run import (
+    Journal,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import UnitState
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.timer import SERVICE
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_message import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels.outdated_sas import (
+    Pending,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.message import (
     ChildState,
     IkeState,
     PolicyState,
     encode,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.ways import Way
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.checks import IPNetwork
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import loadable
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import File
@@ -774,7 +780,7 @@ class MemoryNft:
     def forget(self) -> None:
         pass
 
-    def hooked(self, _prefix: str) -> dict[str, t.Any]:
+    def own_rules_by_chain(self, _prefix: str) -> dict[str, t.Any]:
         return {}
 
     def foreign_chains(self) -> tuple[t.Any, ...]:

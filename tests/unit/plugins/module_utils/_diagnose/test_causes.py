@@ -20,7 +20,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.cause
     MIRRORED,
     SECTIONS,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.known import of_our_side
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.our_side import (
+    of_our_side,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import (
     RESOURCES,
     documentation,

@@ -175,10 +175,10 @@ OTHERS = THEY_GOT.replace("192.0.2.1", "192.0.2.9")
         ([], "request_lost"),
         (["a log without packets"], "no_answer"),
         ([OTHERS, THEY_SENT], "request_lost"),
-        ([THEY_GOT, INIT], "peer_silent"),
+        ([THEY_GOT, INIT], "request_discarded_by_peer"),
         ([THEY_GOT, INIT, THEY_SENT], "answer_lost"),
         # It has answered an attempt before.
-        ([THEY_GOT, INIT, THEY_SENT, THEY_GOT, INIT], "peer_silent"),
+        ([THEY_GOT, INIT, THEY_SENT, THEY_GOT, INIT], "request_discarded_by_peer"),
     ],
 )
 def test_silence_has_a_direction(theirs: list[str] | None, cause: str) -> None:
@@ -190,10 +190,13 @@ def test_silence_has_a_direction(theirs: list[str] | None, cause: str) -> None:
     [
         ([], "no_answer_on_4500"),
         ([THEY_GOT, INIT, THEY_SENT], "udp_4500_blocked"),
-        ([THEY_GOT, INIT, THEY_SENT, THEY_GOT, AUTH], "peer_silent"),
+        ([THEY_GOT, INIT, THEY_SENT, THEY_GOT, AUTH], "request_discarded_by_peer"),
         ([THEY_GOT, INIT, THEY_SENT, THEY_GOT, AUTH, THEY_SENT], "answer_lost"),
         ([THEY_GOT, MAIN, THEY_SENT, THEY_GOT, KEYS, THEY_SENT], "udp_4500_blocked"),
-        ([THEY_GOT, MAIN, THEY_SENT, THEY_GOT, KEYS, THEY_SENT, THEY_GOT, ENDS], "peer_silent"),
+        (
+            [THEY_GOT, MAIN, THEY_SENT, THEY_GOT, KEYS, THEY_SENT, THEY_GOT, ENDS],
+            "request_discarded_by_peer",
+        ),
     ],
 )
 def test_so_has_silence_after_the_first_answer(theirs: list[str], cause: str) -> None:
@@ -240,8 +243,8 @@ def test_as_the_one_who_is_called_sides_are_swapped() -> None:
     finding = found(*lists, called=False)
     assert (finding.cause.code, finding.ours) == ("pfs_mismatch", f"{ESP}/MODP_2048/NO_EXT_SEQ")
     unknown = "no IKE config found for 192.0.2.1...192.0.2.2, sending NO_PROPOSAL_CHOSEN"
-    assert found(unknown, called=False).cause.code == "caller_unknown"
-    assert found("nothing", called=False).cause.code == "nobody_called"
+    assert found(unknown, called=False).cause.code == "initiator_unknown"
+    assert found("nothing", called=False).cause.code == "not_initiated_by_peer"
 
 
 def test_no_secret_is_evidence() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici import Vici
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.client import Vici
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_run import (
     ScriptedRun,
 )

@@ -17,9 +17,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import ap
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.apply import (
     apply,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.link import LinkState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.observe import daemon_state
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.trial import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.trial import (
     end_trials,
     trial_section,
     try_out,

@@ -14,10 +14,13 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import host as module
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.host import Host
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import Held, exclusive
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.seize import seized
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici import Vici
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici_socket import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.lock import (
+    Held,
+    exclusive,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.seize import seized
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.client import Vici
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.transport import (
     NO_ANSWER,
     Silent,
 )

@@ -15,8 +15,8 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import vici as adapter
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici import Vici
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici import client as adapter
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.client import Vici
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_vici import (
     EVENT,
     RESPONSE,

@@ -8,10 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import (
-    dataplane,
-    rollback,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel import dataplane
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback import rollback
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
     MemoryHost,

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.nft import BaseChain
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.link import LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.nft import BaseChain
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import View
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (

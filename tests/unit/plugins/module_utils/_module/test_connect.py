@@ -9,7 +9,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import dial
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels import (
+    initiate as dial,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
     PHASE1,
@@ -104,7 +106,7 @@ def test_disconnects_one_child(gateway: Machine) -> None:
     done = connect(gateway, phase1="site-b", phase2="net", state="disconnected")
     assert gateway.changes == ["terminate site-b/net"]
     assert done["impacts"] == [
-        {"sa": "site-b/net", "impact": "child", "reason": "it is closed, as the task asks"}
+        {"sa": "site-b/net", "impact": "child", "reason": "the task closes the Child SA"}
     ]
     assert gateway.host.vici.up["site-b"] == {"more"}
 
@@ -237,11 +239,15 @@ def test_who_waits_for_the_peer_does_not_call(gateway: Machine) -> None:
     gateway.prepare(("ipsec_phase1", passive))
     named = connect(gateway, phase1="site-b", timeout=1)
     assert gateway.changes == []
-    assert [item["cause"] for item in named["failures"]] == ["nobody_called"]
+    assert [item["cause"] for item in named["failures"]] == ["not_initiated_by_peer"]
     whole = connect(gateway)
     assert gateway.changes == ["initiate site-c/net"]
     assert not whole.get("failed")
-    assert [item["calls"] for item in whole["ipsec_connection"]["tunnels"]] == [False, False, True]
+    assert [item["initiates"] for item in whole["ipsec_connection"]["tunnels"]] == [
+        False,
+        False,
+        True,
+    ]
     gateway.host.vici.up["site-b"] = {"net", "more"}
     assert not connect(gateway, phase1="site-b")["changed"]
 

@@ -13,8 +13,8 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import apply as applier
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import lock
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.lock import exclusive
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run import lock
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.lock import exclusive
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
     PHASE1,

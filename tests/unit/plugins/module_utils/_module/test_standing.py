@@ -9,7 +9,10 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import dial, hand_over
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels import hand_over
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels import (
+    initiate as dial,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
     PHASE1,

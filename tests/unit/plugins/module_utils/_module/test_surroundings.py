@@ -14,9 +14,11 @@ import typing as t
 from dataclasses import replace
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.controller import Controller
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.link import LinkState
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.ways import Way
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.host_routes import Way
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.link import LinkState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.controller import (
+    Controller,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
     PHASE1,

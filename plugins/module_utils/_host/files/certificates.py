@@ -1,0 +1,104 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The certificates that strongSwan knows: of files, and what it remembers of former ones."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ..._plan.observed import DaemonState
+from ..._render.artefacts import (
+    CA_DIR,
+    CERTIFICATE_DIR,
+    READ_WHOLE,
+    Artefacts,
+    File,
+    connection_path,
+)
+from ..._render.pem import Certificate, certificate
+from ..host import Host
+from .files import Files
+
+_COPY = re.compile(r"tunnelwright\.([A-Za-z0-9_-]+)(?:\.[0-9]+)?\.pem")
+
+
+def loaded_at_start(files: Files) -> dict[str, Certificate]:
+    """By path, the first certificate of each file that swanctl loads, whatever its name."""
+    found = {}
+    for directory in (CERTIFICATE_DIR, CA_DIR):
+        for path in (*files.find(f"{directory}/*"), *files.find(f"{directory}/.*")):
+            file = files.look(path)
+            known = (certificate(file.data) or Certificate.read(file.data)) if file else None
+            if known is not None:
+                found[path] = known
+    return found
+
+
+def remembered(
+    host: Host, before: Artefacts, after: Artefacts, daemon: DaemonState
+) -> tuple[Certificate, ...]:
+    """The CAs that the daemon knows though no file has them, and no connection of others.
+
+    strongSwan can't unload the certificate of a CA, so that it stays when its connection goes. What
+    peers have sent is forgotten here, because the daemon does not tell it from what was loaded.
+    """
+    left = (daemon.cas or frozenset()) - _in_artefacts(after)
+    if left:
+        gone = _copies(before) - _copies(after)
+        known = loaded_at_start(host.files)
+        left -= {item.data for path, item in known.items() if path not in gone}
+    if left:
+        host.vici.flush_certificates()
+        left &= host.vici.ca_certificates()
+    ours = {name for parts in after.swanctl.values() for name in parts.owned}
+    named = {*daemon.authorities.values(), *_named_by_others(daemon, ours)}
+    found = (Certificate.read(data) for data in sorted(left))
+    return tuple(item for item in found if item is not None and str(item.subject) not in named)
+
+
+def _in_artefacts(wanted: Artefacts) -> frozenset[bytes]:
+    found = (
+        certificate(pem)
+        for parts in wanted.swanctl.values()
+        if parts.credentials
+        for pem in (*parts.credentials.certificate, *parts.credentials.ca)
+    )
+    return frozenset(item.data for item in found if item is not None)
+
+
+def _copies(side: Artefacts) -> set[str]:
+    return {file.path for parts in side.swanctl.values() for file in parts.extra_files}
+
+
+def _named_by_others(daemon: DaemonState, ours: t.Container[str]) -> t.Iterator[str]:
+    """The CAs that connections of others name, which another program may have loaded."""
+    for name, conn in daemon.connections.items():
+        if name not in ours:
+            for end in conn.values():
+                if isinstance(end, t.Mapping):
+                    yield from end.get("cacerts", ())
+
+
+def strays(
+    files: Files, before: Artefacts, after: Artefacts, paths: t.Container[str]
+) -> dict[str, tuple[File, ...]]:
+    """Copies of certificates and keys that are of no use, by the path of their phase 1's file.
+
+    A run that was killed may leave them, and strongSwan would load them. ``paths`` are the files
+    under conf.d that are looked at.
+    """
+    known = _copies(before) | _copies(after)
+    found: dict[str, tuple[File, ...]] = {}
+    for directory in READ_WHOLE:
+        for path in files.find(f"{directory}/tunnelwright.*.pem"):
+            copy = _COPY.fullmatch(path.rpartition("/")[2])
+            owner = connection_path(copy[1]) if copy else ""
+            if path not in known and owner in paths:
+                file = files.look(path)
+                found[owner] = (*found.get(owner, ()), *([file] if file else []))
+    return found

@@ -1,0 +1,213 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Certificates and private keys: of the files that a task names, what may be copied."""
+
+from __future__ import annotations
+
+import functools
+import re
+import typing as t
+
+from ..._errors import HostError, ModelError
+from ..._model.connection import CREDENTIALS, IkeConnection
+from ..._model.gateway import Gateway
+from ..._render import pem_blocks
+from ..._render.artefacts import (
+    CREDENTIAL_DIRS,
+    Credentials,
+    cleaned,
+    connection_path,
+    credential_paths,
+)
+from ..._render.bundle import (
+    Bundle,
+    Elsewhere,
+    check_authorities,
+    check_sizes,
+    own_chain,
+    without_others,
+)
+from ..._render.pem import Certificate
+from ..._render.records import copies_in
+from .certificates import loaded_at_start
+from .files import Files
+
+# More than a bundle of two hundred certificates has, in bytes.
+LARGEST = 2**20
+
+
+def installed_credentials(files: Files, gateway: Gateway) -> dict[str, Credentials]:
+    """The PEM contents of each phase 1 with certificates, as they are to lie in the copies.
+
+    A phase 1 whose copies are not all there is left out: its own module installs them again.
+    """
+    found = {
+        connection.name: installed(files, connection)
+        for connection in gateway.connections.values()
+        if connection.authentication == "pubkey"
+    }
+    return {name: pem for name, pem in found.items() if pem is not None}
+
+
+def installed(files: Files, connection: IkeConnection) -> Credentials | None:
+    """Those of one phase 1; None where they are not all there."""
+    found = {option: _copies(files, paths) for option, paths in copies(files, connection).items()}
+    if not all(found.values()):
+        return None
+    own = without_others(found["certificate"], found["ca"])
+    return Credentials(own, found["private_key"][0], found["ca"])
+
+
+def copies(files: Files, connection: IkeConnection) -> dict[str, tuple[str, ...]]:
+    """Where the copies of a phase 1 lie by what its file says, by option."""
+    file = files.look(connection_path(connection.name))
+    names = copies_in(file.data.decode("utf-8", "replace")) if file is not None else {}
+    found = {}
+    for option, first in credential_paths(connection).items():
+        named = tuple(f"{CREDENTIAL_DIRS[option]}/{name}" for name in names.get(option, ()))
+        found[option] = named if all(map(_own(connection), named)) and named else (first,)
+    return found
+
+
+def _own(connection: IkeConnection) -> t.Callable[[str], object]:
+    """Whether a path is that of a copy of this phase 1."""
+    return re.compile(rf".*/tunnelwright\.{connection.name}(?:\.[0-9]+)?\.pem").fullmatch
+
+
+def _copies(files: Files, paths: t.Iterable[str]) -> tuple[bytes, ...]:
+    """Their contents; nothing where one of them is missing.
+
+    Version 0.1.0 copied a file with several certificates as it was.
+    """
+    contents: list[bytes] = []
+    for path in paths:
+        copy = files.look(path)
+        data = cleaned(copy).data if copy is not None else b""
+        if not data:
+            return ()
+        contents += pem_blocks.certificates(data) or [data]
+    return tuple(contents)
+
+
+def given_credentials(
+    files: Files, connection: IkeConnection
+) -> tuple[Credentials, tuple[str, ...]]:
+    """What is to be installed of the files that the options of a phase 1 name, and warnings.
+
+    Raises ModelError for a file of which nothing can be copied, and for certificates that do not
+    fit the phase 1.
+    """
+    subject = f"phase 1 {connection.name}"
+    given = {
+        option: _Given(option, str(getattr(connection, option)), subject) for option in CREDENTIALS
+    }
+    data = {option: item.take(files) for option, item in given.items()}
+    own, peers = (
+        Bundle(subject, option, str(getattr(connection, option)), data[option])
+        for option in ("certificate", "ca")
+    )
+    check_sizes((own, peers))
+    elsewhere = _elsewhere(files, connection)
+    warnings = [text for item in given.values() for text in item.warnings]
+    warnings += check_authorities(peers, elsewhere)
+    chain, more = own_chain(own, connection.identifier, peers.known, elsewhere)
+    unique = tuple(dict.fromkeys(peers.pems))
+    return Credentials(chain, data["private_key"][0], unique), tuple(warnings + more)
+
+
+def _elsewhere(files: Files, connection: IkeConnection) -> Elsewhere:
+    """The CAs in files of others, which strongSwan loads when it starts."""
+    own = _own(connection)
+
+    @functools.cache
+    def found() -> tuple[Certificate, ...]:
+        known = loaded_at_start(files)
+        return tuple(item for path, item in known.items() if not own(path))
+
+    return found
+
+
+class _Given:
+    """The file at ``path`` that ``option`` of ``subject`` names."""
+
+    def __init__(self, option: str, path: str, subject: str) -> None:
+        self.warnings: list[str] = []
+        self._option, self._path, self._subject = option, path, subject
+
+    def take(self, files: Files) -> tuple[bytes, ...]:
+        """The blocks that the option is about."""
+        data = self._read(files)
+        if self._option == "private_key":
+            return (self._key(data),)
+        return self._certificates(data)
+
+    def _read(self, files: Files) -> bytes:
+        try:
+            file = files.read(self._path, LARGEST)
+        except HostError as error:
+            raise self._refused(f"can't be read: {error.detail}") from None
+        if file is None:
+            raise self._refused("does not exist on this host")
+        if not file.data:
+            raise self._refused("is empty")
+        return file.data
+
+    def _certificates(self, data: bytes) -> tuple[bytes, ...]:
+        found = [block for block in pem_blocks.blocks(data) if block.is_certificate]
+        if not found:
+            raise self._lacks("certificate", data)
+        for number, block in enumerate(found, 1):
+            if block.content is None:
+                raise self._refused(f"is damaged: its certificate {number} can't be read")
+        self._warn(data, lambda block: block.is_certificate, "its certificates are")
+        return pem_blocks.certificates(data)
+
+    def _key(self, data: bytes) -> bytes:
+        keys = [block for block in pem_blocks.blocks(data) if block.whole and block.is_key]
+        if not keys:
+            raise self._lacks("private key", data)
+        if len(keys) > 1:
+            why = f"holds {len(keys)} private keys, of which strongSwan loads one"
+            raise self._refused(why, "a file with the private key of the certificate alone")
+        (key,) = keys
+        if key.encrypted:
+            why = "holds an encrypted private key, and the IKE daemon can't ask for the passphrase"
+            raise self._refused(why, "a decrypted one: openssl pkey -in FILE -out NEW")
+        if key.label not in pem_blocks.KEYS:
+            why = f"holds a private key that strongSwan does not load: {key.label}"
+            raise self._refused(why, f"one of the kinds {', '.join(pem_blocks.KEYS)}")
+        copied = pem_blocks.private_key(key)
+        if not copied:
+            raise self._refused("is damaged: its private key can't be read")
+        self._warn(data, lambda block: block == key, "its private key is")
+        return copied
+
+    def _warn(self, data: bytes, wanted: t.Callable[[pem_blocks.Block], bool], copied: str) -> None:
+        rest = pem_blocks.others(data, wanted)
+        if rest:
+            self.warnings.append(
+                f"{self._subject}: {self._option}: {self._path} also holds {rest}: only {copied} "
+                "copied, and the rest is left alone"
+            )
+
+    def _lacks(self, what: str, data: bytes) -> ModelError:
+        found = pem_blocks.others(data, lambda _block: False)
+        if not pem_blocks.blocks(data):
+            return self._refused("is no PEM file: no line in it begins a block")
+        return self._refused(f"holds no {what}, but {found or 'parameters of a key'}")
+
+    def _refused(self, why: str, legal: str = "") -> ModelError:
+        size = LARGEST // 2**20
+        legal = legal or f"{_LEGAL[self._option]}, a regular file of up to {size} MiB on this host"
+        return ModelError(self._option, self._path, why, legal, self._subject)
+
+
+_LEGAL = {
+    "certificate": "a PEM file with the certificate of this gateway",
+    "private_key": "a PEM file with the private key of the certificate",
+    "ca": "a PEM file with the certificate of the CA",
+}

@@ -1,0 +1,92 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Read back, from the files of ours on the host, the Gateway that they were made from."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..._errors import HostError, ModelError, TunnelwrightError
+from ..._model.connection import IkeConnection
+from ..._model.gateway import Gateway
+from ..._model.settings import IpsecSettings
+from ..._render import artefacts, records
+from ..._render.advanced import loadable
+from ..._render.advanced_tunnels import advanced_sections
+from ..._render.artefacts import RECORD_DIR
+from ..._render.settings_file import Section
+from .credentials import installed_credentials
+from .files import Files
+
+
+def read_gateway(files: Files) -> Gateway:
+    """Raises RecordFault for a file of ours that can't be read any more."""
+    networks, settings, rules = {}, {}, {}
+    for path in files.find(f"{RECORD_DIR}/*.json"):
+        network, options, own = records.read_network(path, _text(files, path))
+        _check_name(path, f"{RECORD_DIR}/{network.name}.json")
+        networks[network.name] = network
+        settings[network.name] = _settings(files, path, network.name, options)
+        if own:
+            rules[network.name] = own
+    connections = {}
+    for path in files.find(artefacts.connection_path("*")):
+        connection = records.read_connection(path, _text(files, path))
+        _check_name(path, artefacts.connection_path(connection.name))
+        connections[connection.name] = connection
+    return Gateway(networks, settings, connections, rules)
+
+
+def _check_name(path: str, expected: str) -> None:
+    """A copy of one of our files would be taken for the file itself, by us and by swanctl."""
+    if path != expected:
+        raise records.RecordFault(path, f"holds what belongs in {expected}")
+
+
+def loaded_sections(
+    files: Files, gateway: Gateway, connections: t.Iterable[IkeConnection]
+) -> dict[str, Section]:
+    """The connections as the daemon is to have them loaded, those of conf texts included."""
+    chosen = tuple(connections)
+    certified = any(item.authentication == "pubkey" for item in chosen)
+    credentials = installed_credentials(files, gateway) if certified else {}
+    advanced = advanced_sections(gateway)
+    return {
+        item.name: advanced[item.name]
+        if item.name in advanced
+        else artefacts.loaded_section(gateway, item, credentials.get(item.name))
+        for item in chosen
+    }
+
+
+def _settings(
+    files: Files, record: str, network: str, options: t.Mapping[str, t.Any]
+) -> IpsecSettings:
+    texts = {
+        "swanctl_conf": artefacts.advanced_path(network),
+        "strongswan_conf": artefacts.advanced_daemon_path(network),
+    }
+    found = {option: _text(files, path) for option, path in texts.items()}
+    conf = {option: records.read_conf(text) for option, text in found.items() if text}
+    try:
+        loadable(conf.get("swanctl_conf", ""))
+    except TunnelwrightError as error:
+        raise records.RecordFault(texts["swanctl_conf"], str(error)) from None
+    try:
+        return IpsecSettings.from_options({**options, "network": network, **conf})
+    except (ModelError, TypeError) as error:
+        raise records.RecordFault(record, str(error)) from None
+
+
+def _text(files: Files, path: str) -> str:
+    try:
+        file = files.read(path)
+        return file.data.decode("utf-8") if file is not None else ""
+    except HostError as error:
+        raise records.RecordFault(path, f"can't be read: {error.detail}") from None
+    except UnicodeDecodeError:
+        raise records.RecordFault(path, "is not UTF-8 text") from None

@@ -1,0 +1,72 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Which data plane carries ESP: the kernel where it can, found out by trying."""
+
+from __future__ import annotations
+
+import os
+
+from ..._errors import HostError, ModelError
+from ..._model.gateway import Gateway
+from ..._model.network import VpnNetwork
+from ..._render.artefacts import DAEMON_FILE
+from ..._render.strongswan_conf import LIBIPSEC, reads_userspace
+from ..files.files import Files
+from ..host import Host
+
+PLUGIN = f"/usr/lib/ipsec/plugins/libstrongswan-{LIBIPSEC}.so"
+PACKAGE = "libcharon-extra-plugins"
+
+
+def was_userspace(host: Host) -> bool:
+    """Whether the last run chose the userspace data plane, as our drop-in says."""
+    return chose_userspace(host.files)
+
+
+def chose_userspace(files: Files) -> bool:
+    file = files.look(DAEMON_FILE)
+    return file is not None and reads_userspace(file.data.decode("utf-8", "replace"))
+
+
+def uses_userspace(host: Host, gateway: Gateway, *, before: bool) -> bool:
+    """What the networks ask for together; `auto` leaves it to the kernel's answer.
+
+    ``before`` is what the last run chose. Raises ModelError, or HostError naming the package.
+    """
+    if not gateway.networks:
+        return False
+    userspace = _choose(host, gateway, before=before)
+    if userspace and not os.path.exists(PLUGIN):
+        raise HostError(
+            "use the userspace data plane",
+            f"the plugin {LIBIPSEC} of strongSwan is missing: install {PACKAGE}",
+        )
+    return userspace
+
+
+def _choose(host: Host, gateway: Gateway, *, before: bool) -> bool:
+    asked = {network.dataplane: network for network in gateway.networks.values()}
+    if "userspace" in asked:
+        return True
+    if "kernel" in asked:
+        _require_kernel(host, asked["kernel"])
+        return False
+    if LIBIPSEC in host.vici.plugins() and not before:
+        # Somebody else had it loaded, and it takes every SA.
+        return True
+    return not host.link.kernel_has_esp()
+
+
+def _require_kernel(host: Host, network: VpnNetwork) -> None:
+    if not host.link.kernel_has_esp():
+        raise ModelError(
+            "dataplane",
+            "kernel",
+            "can't be used: the kernel of this host refuses ESP",
+            "auto or userspace",
+            f"network {network.name}",
+        )

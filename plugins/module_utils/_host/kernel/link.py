@@ -1,0 +1,265 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""Interfaces, addresses and what the kernel can do, through iproute2."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import typing as t
+from dataclasses import dataclass
+
+from ..._errors import HostError
+from ..._model.checks import IPAddress, IPNetwork
+from ..._render.blocks import PRIORITIES
+from ..._render.routes import PROTOCOL, Route
+from ..command import Run, json_output, last_words, output
+
+_FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
+
+# An ESP state between documentation addresses (RFC 5737), in a namespace that ends with it.
+_TRY_ESP = [
+    *("unshare", "--net", "ip", "xfrm", "state", "add", "src", "192.0.2.1", "dst", "192.0.2.2"),
+    *("proto", "esp", "spi", "0x1001", "mode", "tunnel"),
+    *("auth", "hmac(sha256)", f"0x{'00' * 32}", "enc", "cbc(aes)", f"0x{'00' * 16}"),
+]
+
+
+# A policy begins at the margin; a port, or a protocol, may follow the networks. What blocks
+# cleartext is no policy of charon.
+_POLICY = re.compile(
+    rf"^src (\S+) dst (\S+) *\n(?!.*\bpriority (?:{'|'.join(map(str, PRIORITIES.values()))}) )",
+    re.MULTILINE,
+)
+
+IPInterface = t.Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
+
+_SPI = re.compile(r"\bspi 0x([0-9a-f]{8})\b")
+
+
+@dataclass(frozen=True)
+class LinkState:
+    """An interface as it is. ``kind`` is ``bridge``, ``vlan``, ``veth``, ..., empty for hardware.
+
+    ``addresses`` (``10.1.0.1/24``) are the permanent ones, link-local addresses left out.
+    ``parent`` and ``vlan_id`` are those of a VLAN.
+    """
+
+    kind: str
+    mtu: int
+    up: bool
+    addresses: tuple[str, ...]
+    alias: str = ""
+    parent: str = ""
+    vlan_id: int | None = None
+
+
+class Link:
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._esp: bool | None = None
+
+    def get(self, device: str) -> LinkState | None:
+        """None where there is no such interface."""
+        argv = ["ip", "-j", "-d", "address", "show"]
+        for item in json_output(self._run, "list the interfaces", argv):
+            if item.get("ifname") == device:
+                return _link_state(item)
+        return None
+
+    def names(self) -> tuple[str, ...]:
+        """Every interface of the host."""
+        listed = json_output(self._run, "list the interfaces", ["ip", "-j", "link", "show"])
+        return tuple(item["ifname"] for item in listed)
+
+    def delete(self, device: str) -> None:
+        output(self._run, f"delete interface {device}", ["ip", "link", "delete", "dev", device])
+
+    def set_mtu(self, device: str, mtu: int) -> None:
+        argv = ["ip", "link", "set", "dev", device, "mtu", str(mtu)]
+        output(self._run, f"set the MTU of {device} to {mtu}", argv)
+
+    def delete_address(self, device: str, address: str) -> None:
+        """``address`` with its prefix length. The others stay.
+
+        An IPv4 address takes those of its network along that came after it, unless the kernel is
+        told to promote them; so they are put back.
+        """
+        before = self.get(device)
+        argv = ["ip", "address", "delete", address, "dev", device]
+        output(self._run, f"delete address {address} from {device}", argv)
+        after = self.get(device)
+        if before is None or after is None:
+            return
+        for other in before.addresses:
+            if other not in (address, *after.addresses):
+                argv = ["ip", "address", "replace", other, "dev", device]
+                output(self._run, f"put address {other} back on {device}", argv)
+
+    def routes(self) -> tuple[Route, ...]:
+        """Those that the collection made, each with its interface."""
+        found = []
+        for version in ("-4", "-6"):
+            argv = ["ip", "-j", version, "route", "show", "proto", str(PROTOCOL)]
+            listed = json_output(self._run, "list routes", argv)
+            # Those that lead nowhere are no routes of a rule.
+            found += [_route(item, version) for item in listed if "type" not in item]
+        return tuple(found)
+
+    def add_route(self, route: Route) -> None:
+        argv = ["ip", f"-{route.destination.version}", "route", "replace", *route.words]
+        output(self._run, f"add route {route}", argv)
+
+    def delete_route(self, route: Route) -> None:
+        """Whatever router and interface it has by now."""
+        marks = Route(route.destination, None).words
+        argv = ["ip", f"-{route.destination.version}", "route", "delete", *marks]
+        output(self._run, f"delete route {route}", argv)
+
+    def forwarding(self, version: int) -> bool:
+        """Whether the kernel forwards IPv4 or IPv6 at all; False where it lacks the protocol."""
+        return self._proc(_FORWARDING[version]) == "1"
+
+    def outbound_policies(self) -> frozenset[tuple[str, str]]:
+        """Source and destination of each outbound IPsec policy of the kernel, as networks."""
+        argv = ["ip", "xfrm", "policy", "list", "dir", "out"]
+        listed = output(self._run, "list the IPsec policies of the kernel", argv)
+        return frozenset(_POLICY.findall(listed))
+
+    def sa_indexes(self) -> frozenset[str]:
+        """The SPIs of the SAs that the kernel has, eight hexadecimal digits each."""
+        # Else it would print the keys.
+        argv = ["ip", "xfrm", "state", "list", "nokeys"]
+        listed = output(self._run, "list the SAs of the kernel", argv)
+        return frozenset(_SPI.findall(listed))
+
+    def addresses(self) -> frozenset[str]:
+        """Every address of the host, without prefix lengths."""
+        listed = json_output(self._run, "list the addresses", ["ip", "-j", "address", "show"])
+        return frozenset(
+            address["local"]
+            for item in listed
+            for address in item.get("addr_info", ())
+            if "local" in address
+        )
+
+    def interfaces(self) -> tuple[IPInterface, ...]:
+        """Every address of the host, each with its network."""
+        listed = json_output(self._run, "list the addresses", ["ip", "-j", "address", "show"])
+        return tuple(
+            ipaddress.ip_interface(f"{address['local']}/{address['prefixlen']}")
+            for item in listed
+            for address in item.get("addr_info", ())
+            if "local" in address
+        )
+
+    def is_next_hop(self, address: IPAddress, device: str = "") -> bool:
+        """Whether packets reach an address, by an interface if one is named, without a router."""
+        if device and address.is_link_local:
+            return True
+        if device:
+            # Asked for the way by an interface, the kernel takes every address to be near.
+            argv = ["ip", "-j", f"-{address.version}", "route", "show", "match", str(address)]
+            status, printed, _errors = self._run([*argv, "dev", device], "")
+            routes = json.loads(printed) if status == 0 and printed else []
+            # The last one that matches is the closest.
+            return bool(routes) and "gateway" not in routes[-1]
+        argv = ["ip", "-j", f"-{address.version}", "route", "get", str(address)]
+        status, printed, _errors = self._run(argv, "")
+        (found,) = json.loads(printed) if status == 0 and printed else [{"type": "unreachable"}]
+        return "gateway" not in found and found.get("type", "unicast") == "unicast"
+
+    def has_route(self, address: str) -> bool:
+        """Whether the kernel would send anything there."""
+        status, _printed, _errors = self._run(["ip", "route", "get", address], "")
+        return status == 0
+
+    def way_out(self, network: IPNetwork) -> str:
+        """The interface by which packets to a network leave; empty where there is no route.
+
+        Only the main table counts: the routes of charon are for the tunnel itself.
+        """
+        for selection in ("match", "root"):
+            argv = ["ip", "-j", f"-{network.version}", "route", "show", selection, str(network)]
+            routes = json_output(self._run, f"look for a route to {network}", argv)
+            # The last one that matches is the closest.
+            for route in reversed(routes):
+                hops = [route, *route.get("nexthops", ())]
+                device = next((hop["dev"] for hop in hops if "dev" in hop), "")
+                if route.get("type", "unicast") != "unicast":
+                    return ""
+                if device:
+                    return str(device)
+        return ""
+
+    def kernel_has_esp(self) -> bool:
+        """Found out by trying; on the way the kernel may load its module."""
+        if self._esp is None:
+            status, _printed, errors = self._run(list(_TRY_ESP), "")
+            if errors.startswith("unshare:"):
+                raise HostError("try ESP in a network namespace", last_words(errors, status))
+            self._esp = status == 0
+        return self._esp
+
+    def ra_default_route_interfaces(self) -> tuple[str, ...]:
+        """Interfaces whose IPv6 default route the kernel learned from a router advertisement.
+
+        They lose it as soon as IPv6 forwarding is on, unless their accept_ra is 2.
+        """
+        argv = ["ip", "-j", "-6", "route", "show", "default"]
+        routes = json_output(self._run, "list the IPv6 default routes", argv)
+        learned = {
+            hop["dev"]
+            for route in routes
+            if route.get("protocol") == "ra"
+            for hop in (route, *route.get("nexthops", ()))
+            if "dev" in hop
+        }
+        return tuple(
+            device
+            for device in sorted(learned)
+            if self._proc(f"/proc/sys/net/ipv6/conf/{device}/accept_ra") == "1"
+        )
+
+    def _proc(self, path: str) -> str:
+        # By a program as all the rest is: it may run in another network namespace.
+        status, printed, _errors = self._run(["cat", path], "")
+        return printed.strip() if status == 0 else ""
+
+
+def _link_state(item: dict[str, t.Any]) -> LinkState:
+    info = item.get("linkinfo", {})
+    vlan = info.get("info_kind") == "vlan"
+    return LinkState(
+        kind=info.get("info_kind", ""),
+        mtu=item["mtu"],
+        up="UP" in item["flags"],
+        addresses=tuple(
+            f"{address['local']}/{address['prefixlen']}"
+            for address in item.get("addr_info", ())
+            if "local" in address and not address.get("dynamic") and not _link_local(address)
+        ),
+        alias=item.get("ifalias", ""),
+        parent=item.get("link", "") if vlan else "",
+        vlan_id=info.get("info_data", {}).get("id") if vlan else None,
+    )
+
+
+def _route(item: dict[str, t.Any], version: str) -> Route:
+    everything = {"-4": "0.0.0.0/0", "-6": "::/0"}
+    destination = item["dst"]
+    router = item.get("gateway")
+    return Route(
+        ipaddress.ip_network(everything[version] if destination == "default" else destination),
+        ipaddress.ip_address(router) if router else None,
+        item.get("dev", ""),
+    )
+
+
+def _link_local(address: dict[str, t.Any]) -> bool:
+    return address["family"] == "inet6" and address.get("scope") == "link"

@@ -1,0 +1,236 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The last good state: every file of ours and the state of every unit, kept until confirmed.
+
+It lies in one file, so that it is there whole or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fnmatch
+import json
+import os
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from ..._errors import HostError, TunnelwrightError
+from ..._model.network import VpnNetwork
+from ..._plan import restore
+from ..._plan.plan import Difference
+from ..._render import artefacts
+from ..._render.artefacts import (
+    CHECKPOINT_DIR,
+    PRIVATE,
+    RECORD_DIR,
+    ROOT,
+    STATE_DIR,
+    SWANCTL_DIR,
+    UNIT_DIR,
+    File,
+    cleaned,
+    unit_name,
+)
+from ..._render.records import read_network
+from ..daemon import DAEMON_UNIT
+from ..files.files import LARGEST, Files
+from ..host import Host
+
+STATE_FILE = artefacts.STATE_FILE
+
+_UNITS = f"{UNIT_DIR}/{unit_name('*')}"
+# Every path at which we leave files; what else lies in these directories is of others.
+_OURS = (
+    *(f"{RECORD_DIR}/*.{suffix}" for suffix in ("json", "nft", "sh")),
+    f"{artefacts.CONF_DIR}/tunnelwright.*.conf",
+    *(f"{SWANCTL_DIR}/{kind}/tunnelwright.*.pem" for kind in ("x509", "private", "x509ca")),
+    artefacts.DAEMON_FILE,
+    artefacts.advanced_daemon_path("*"),
+    _UNITS,
+)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """``files`` by path, ``units`` by name: ``enabled, active``. ``since`` is in ISO 8601, UTC.
+
+    ``timeout`` is how many seconds without a sign of life of the controller lead to the rollback.
+    ``mtus`` are those of interfaces, by name, of which no file tells.
+    """
+
+    since: str
+    timeout: int
+    files: t.Mapping[str, File]
+    units: t.Mapping[str, str]
+    mtus: t.Mapping[str, int]
+
+
+class KeptFiles(Files):
+    """A checkpoint behind the interface by which files of the host are read."""
+
+    def __init__(self, kept: t.Mapping[str, File]) -> None:
+        super().__init__()
+        self._kept = kept
+
+    def read(self, path: str, _largest: int = LARGEST) -> File | None:
+        return self._kept.get(path)
+
+    def find(self, pattern: str) -> tuple[str, ...]:
+        return tuple(sorted(path for path in self._kept if matches(path, pattern)))
+
+
+def matches(path: str, pattern: str) -> bool:
+    """As a shell does, for a pattern whose directory is plain."""
+    directory, name = os.path.split(pattern)
+    folder, found = os.path.split(path)
+    return folder == directory and fnmatch.fnmatchcase(found, name)
+
+
+def ours(files: Files) -> dict[str, File]:
+    """Every file of the collection that is there now, without what its place is not for.
+
+    What can't be read is an empty file of mode 0.
+    """
+    found = {path: files.look(path) for pattern in _OURS for path in files.find(pattern)}
+    return {path: cleaned(file) for path, file in found.items() if file is not None}
+
+
+def take(host: Host, timeout: int) -> Checkpoint:
+    """The state of now. Raises HostError for a file of ours that can't be read."""
+    files = ours(host.files)
+    for path, file in files.items():
+        if not file.mode:
+            host.files.read(path)
+    return Checkpoint(moment(), timeout, files, unit_states(host, files), _mtus(host, files))
+
+
+def unit_states(host: Host, files: t.Iterable[str]) -> dict[str, str]:
+    """The state of each unit of ours that is among ``files``, and of the IKE daemon's."""
+    units = [path[len(UNIT_DIR) + 1 :] for path in files if matches(path, _UNITS)]
+    return _states(host, [*units, DAEMON_UNIT])
+
+
+def _mtus(host: Host, files: t.Mapping[str, File]) -> dict[str, int]:
+    devices = {item.device for item in networks_in(files).values() if item.mtu is None}
+    links = {device: host.link.get(device) for device in sorted(devices)}
+    return {device: link.mtu for device, link in links.items() if link is not None}
+
+
+def networks_in(files: t.Mapping[str, File]) -> dict[str, VpnNetwork]:
+    """The networks by name; one whose record can't be read is left out."""
+    found = {}
+    for path, file in files.items():
+        if matches(path, f"{RECORD_DIR}/*.json"):
+            with contextlib.suppress(TunnelwrightError, UnicodeDecodeError):
+                network, *_rest = read_network(path, file.data.decode())
+                found[network.name] = network
+    return found
+
+
+def moment() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def _states(host: Host, units: t.Iterable[str]) -> dict[str, str]:
+    return {unit: _state(host, unit) for unit in units}
+
+
+def _state(host: Host, unit: str) -> str:
+    enabled = "enabled" if host.systemd.is_enabled(unit) else "disabled"
+    return f"{enabled}, {'active' if host.systemd.is_active(unit) else 'inactive'}"
+
+
+# Kept on the host
+
+
+def save(files: Files, checkpoint: Checkpoint) -> None:
+    files.make_private_directory(STATE_DIR)
+    files.make_private_directory(CHECKPOINT_DIR)
+    state = {
+        "since": checkpoint.since,
+        "timeout": checkpoint.timeout,
+        "units": checkpoint.units,
+        "mtus": checkpoint.mtus,
+        "files": [
+            {
+                "path": file.path,
+                "mode": file.mode,
+                "owner": file.owner,
+                "link": file.link,
+                # Any bytes come back from it, and most of them can be read by people.
+                "text": file.data.decode("utf-8", _ANY),
+            }
+            for file in checkpoint.files.values()
+        ],
+    }
+    files.write(File(STATE_FILE, json.dumps(state, indent=1).encode(), PRIVATE))
+
+
+_ANY = "surrogateescape"
+
+
+def load(files: Files) -> Checkpoint | None:
+    """None where there is none. Raises HostError for one that can't be read."""
+    file = files.read(STATE_FILE)
+    if file is None:
+        return None
+    try:
+        state = json.loads(file.data)
+        kept = [cleaned(_kept(item)) for item in state["files"]]
+        by_path = {item.path: item for item in kept}
+        return Checkpoint(state["since"], state["timeout"], by_path, state["units"], state["mtus"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HostError(f"read the checkpoint {STATE_FILE}", repr(error)) from None
+
+
+def _kept(item: t.Mapping[str, t.Any]) -> File:
+    # Earlier releases did not keep the owner.
+    user, group = item.get("owner", ROOT)
+    data = item["text"].encode("utf-8", _ANY)
+    return File(item["path"], data, item["mode"], (user, group), item.get("link", ""))
+
+
+def exists(files: Files) -> bool:
+    return bool(files.find(STATE_FILE))
+
+
+def remove(files: Files) -> None:
+    """The state goes first: without it, there is no checkpoint."""
+    for pattern in (STATE_FILE, f"{CHECKPOINT_DIR}/*"):
+        for path in files.find(pattern):
+            files.remove(path)
+    files.clean()
+
+
+# Compared with the host
+
+
+def differs(host: Host, checkpoint: Checkpoint) -> list[str]:
+    """What is otherwise now than it was, one short text each."""
+    now = _states(host, checkpoint.units)
+    units = [
+        f"{unit}: was {state}, is {now[unit]}"
+        for unit, state in checkpoint.units.items()
+        if state != now[unit]
+    ]
+    mtus = [
+        f"MTU of {device}: was {checkpoint.mtus[device]}, is {mtu}"
+        for device, mtu in other_mtus(host, checkpoint).items()
+    ]
+    return [*restore.in_words(checkpoint.files, ours(host.files)), *units, *mtus]
+
+
+def other_mtus(host: Host, checkpoint: Checkpoint) -> dict[str, int]:
+    """Those of now that are not as they were."""
+    links = {device: host.link.get(device) for device in checkpoint.mtus}
+    now = {device: link.mtu for device, link in links.items() if link is not None}
+    return {device: mtu for device, mtu in now.items() if mtu != checkpoint.mtus[device]}
+
+
+def differences(host: Host, checkpoint: Checkpoint) -> tuple[Difference, ...]:
+    return restore.differences(checkpoint.files, ours(host.files))

@@ -1,0 +1,77 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The rollback as one file that runs on the managed host without a controller.
+
+It is made of the very code that makes it, in the version that made the checkpoint.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import typing as t
+import zipfile
+from types import ModuleType
+
+from ..._errors import HostError
+
+# Above the rooms, here and in the program.
+_COLLECTION = __name__.rpartition("._host.")[0]
+_PACKAGE = "tunnelwright"
+# They decide and act; the room of Ansible's side stays at home.
+_ROOMS = ("_errors", "_model", "_render", "_plan", "_host")
+
+
+def program(main: ModuleType) -> bytes:
+    """A zip file for Python: every module of ours that is loaded, and the vici library.
+
+    It runs the function ``main`` of the module with the arguments of the command line.
+    """
+    sources = {f"vici{rest}": source for rest, source in _sources("vici")}
+    for rest, source in _sources(_COLLECTION):
+        if rest.partition(".")[2].partition(".")[0] in _ROOMS:
+            sources[f"{_PACKAGE}{rest}"] = source
+    packages = {name.rpartition(".")[0] for name in sources} - {""}
+    files = {"__main__.py": _entry(main)}
+    for name in (_PACKAGE, *sources, *packages):
+        folder = name.replace(".", "/")
+        path = f"{folder}/__init__.py" if name in packages else f"{folder}.py"
+        files[path] = sources.get(name, "")
+    return _zip(files)
+
+
+def _zip(files: t.Mapping[str, str]) -> bytes:
+    """Without dates, so that the same files give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for path in sorted(files):
+            archive.writestr(zipfile.ZipInfo(path), files[path], zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _entry(main: ModuleType) -> str:
+    name = f"{_PACKAGE}{main.__name__[len(_COLLECTION) :]}"
+    return f"import sys\n\nfrom {name} import main\n\nsys.exit(main(sys.argv))\n"
+
+
+def _sources(package: str) -> t.Iterator[tuple[str, str]]:
+    """What follows on the name of the package, and the source, of each module that is loaded."""
+    for name, module in sorted(sys.modules.items()):
+        if name == package or name.startswith(f"{package}."):
+            source = _source(name, module)
+            if source is not None:
+                yield name[len(package) :], source
+
+
+def _source(name: str, module: t.Any) -> str | None:
+    """From a file or from the zip that Ansible runs; a namespace package has none."""
+    if getattr(module, "__file__", None) is None:
+        return None
+    try:
+        return str(module.__loader__.get_source(name))
+    except (AttributeError, ImportError, OSError) as error:
+        raise HostError("make the program of the rollback", f"{name}: {error}") from None

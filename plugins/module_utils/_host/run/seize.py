@@ -1,0 +1,150 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The lock for a rollback that is due: no run that hangs can keep the rollback from its work.
+
+A holder is waited for as long as it gives signs of life. A holder that gives none is ended. If it
+can't be ended, as in an uninterruptible sleep, the rollback does without the lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+import typing as t
+
+from ..._errors import HostError
+from .lock import PATH, PROC, SILENCE, Held, Holder, locked, started
+
+# How many seconds a sign of life may hold at most.
+LONGEST = 150.0
+# How many seconds a holder has to end after each signal.
+LAST_WORDS = 5.0
+# How often a holder that is not there, or not ours, may be found before the lock is gone past.
+_MISSES = 10
+
+
+@contextlib.contextmanager
+def seized(
+    what: str, *, path: str = PATH, silence: float = SILENCE
+) -> t.Iterator[tuple[Held | None, str]]:
+    """The lock, or None where it can't be had; and what was done to get it, mostly empty."""
+    waiting = _Waiting(path, silence)
+    with contextlib.ExitStack() as stack:
+        held, lacking = None, []
+        try:
+            held = stack.enter_context(locked(what, path, waiting))
+        except HostError as error:
+            lacking = [f"{error}; went on without it"]
+        waiting.end_children()
+        yield held, "; ".join([*waiting.ended, *lacking])
+
+
+class _Waiting:
+    """What is done about the holder of the lock. ``ended`` are texts about those that are gone."""
+
+    def __init__(self, path: str, silence: float) -> None:
+        self.ended: list[str] = []
+        self._path = os.path.realpath(path)
+        self._silence = silence
+        self._deadline = self._least = time.monotonic() + silence
+        self._holder: Holder | None = None
+        self._signals: list[signal.Signals] = []
+        self._misses = 0
+        self._children: list[tuple[int, int]] = []
+
+    def __call__(self, holder: Holder | None) -> None:
+        """Called while the lock is held by ``holder``. Raises HostError when it can't be had."""
+        # What another program finds in the file may be signed by a run that is gone.
+        if holder is not None and holder != self._holder and _holds(holder, self._path):
+            self._watch(holder)
+        if time.monotonic() < self._deadline:
+            return
+        if self._end():
+            self._deadline = time.monotonic() + LAST_WORDS
+            return
+        self._misses += 1
+        if not self._signals and self._holder is not None:
+            self._refuse(f"{self._holder}), which does not end")
+        # It may have ended in this very moment.
+        if self._misses > _MISSES:
+            self._refuse("a program that is no run of this collection")
+
+    def _watch(self, holder: Holder) -> None:
+        """Another holder, or a sign of life of the same. Neither counts of one that is ended."""
+        if self._holder is None or not holder.is_same(self._holder):
+            self._signals = [signal.SIGTERM, signal.SIGKILL]
+            self._misses = 0
+        self._holder = holder
+        if len(self._signals) == 2:
+            until = min(holder.until, time.monotonic() + LONGEST)
+            self._deadline = max(self._least, until)
+
+    def _end(self) -> bool:
+        """Whether the holder was there to take a signal; no other process can get it."""
+        if self._holder is None or not self._signals:
+            return False
+        try:
+            process = os.pidfd_open(self._holder.pid)
+        except OSError:
+            return False
+        try:
+            if not _holds(self._holder, self._path):
+                return False
+            if len(self._signals) == 2:
+                self._children += _descendants(self._holder.pid)
+                self.ended.append(
+                    f"{self._holder}, since {self._holder.since}) held {self._path} and gave no "
+                    f"sign of life for {self._silence:.0f} s or more: it was ended"
+                )
+            signal.pidfd_send_signal(process, self._signals.pop(0))
+        except ProcessLookupError:
+            return False
+        finally:
+            os.close(process)
+        return True
+
+    def end_children(self) -> None:
+        """What a holder has started would go on without it."""
+        for pid, began in self._children:
+            if started(pid) == began:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def _refuse(self, who: str) -> t.NoReturn:
+        raise HostError(f"take {self._path}", f"held by {who}")
+
+
+def _holds(holder: Holder, path: str) -> bool:
+    """Whether the process that has signed the file at ``path`` is there, and has it locked."""
+    if holder.began and started(holder.pid) != holder.began:
+        return False
+    process = PROC / str(holder.pid)
+    with contextlib.suppress(OSError):
+        for name in os.listdir(process / "fd"):
+            with contextlib.suppress(OSError):
+                # Nothing that would ask a file system which may hang.
+                named = os.readlink(process / "fd" / name)
+                if named == path and "FLOCK" in (process / "fdinfo" / name).read_text():
+                    return True
+    return False
+
+
+def _descendants(pid: int) -> list[tuple[int, int]]:
+    """The processes that a process has started, and these again: number, and when it began."""
+    parents: dict[int, list[int]] = {}
+    for path in PROC.glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            words = path.read_text().rpartition(")")[2].split()
+            parents.setdefault(int(words[1]), []).append(int(path.parent.name))
+    found, open_ = [], [pid]
+    while open_:
+        children = parents.get(open_.pop(), [])
+        found += children
+        open_ += children
+    return [(child, began) for child in found if (began := started(child)) is not None]

@@ -1,0 +1,110 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What the IKE daemon says to the connections and keys of a plan, before anything is touched."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ..._errors import HostError
+from ..._model.connection import RESERVED_PREFIX
+from ..._plan import steps
+from ..._plan.observed import DaemonState, Unfinished
+from ..._plan.plan import Plan
+from ..._render.pem import certificate
+from ..._render.settings_file import Section
+from ..host import Host
+
+# A connection and an authority of this name exist for the moment of a trial only.
+TRIAL = f"{RESERVED_PREFIX}trial"
+
+
+def try_out(host: Host, plan: Plan) -> None:
+    """Let the daemon judge every connection and key of the plan, before anything is touched."""
+    for step in plan.steps:
+        if isinstance(step, (steps.LoadConnection, steps.SwapIn)):
+            _try_connection(host, step)
+        elif isinstance(step, steps.LoadKey):
+            _try_key(host, step)
+
+
+def _try_connection(host: Host, step: steps.LoadConnection | steps.SwapIn) -> None:
+    """Under a throw-away name, with nothing that would start, trap or close.
+
+    strongSwan would keep the CAs of a connection, and trust them, so that they are judged apart.
+    """
+    cas = tuple(_authorities(step.section))
+    if any(isinstance(pem, str) for pem in cas):
+        why = "copies of its certificates are gone; run the task of its phase 1 again"
+        raise HostError(f"load connection {step.name}", f"{why}; nothing was changed")
+    try:
+        known = host.vici.ca_certificates() if cas else frozenset()
+        for pem in cas:
+            found = certificate(pem)
+            if found is None or found.data not in known:
+                host.vici.try_authority(TRIAL, pem)
+        host.vici.load_conn(TRIAL, trial_section(step.section))
+        host.vici.unload_conn(TRIAL)
+    except HostError as error:
+        operation = f"try connection {step.name} in the IKE daemon"
+        raise HostError(operation, f"{error.detail}; nothing was changed") from error
+
+
+def _try_key(host: Host, step: steps.LoadKey) -> None:
+    operation = f"try private key {step.file.path} in the IKE daemon"
+    known = host.vici.keys()
+    # The daemon may hold keys of others: only a note tells which one is on trial.
+    new = step.id not in known
+    trial = host.journal.trying(host.vici.pid, step.id) if new else contextlib.nullcontext()
+    try:
+        with trial:
+            key = host.vici.load_key(step.file.data)
+            if key not in known:
+                host.vici.unload_key(key)
+    except HostError as error:
+        raise HostError(operation, f"{error.detail}; nothing was changed") from error
+    if step.id and key != step.id:
+        raise HostError(operation, f"{_ANOTHER}; nothing was changed")
+
+
+_ANOTHER = "it does not belong to the certificate, which is the first one of its file"
+
+
+def end_trials(host: Host, daemon: DaemonState) -> None:
+    """Those that a run was killed over, so that the daemon still has what it was to judge."""
+    if TRIAL in daemon.connections:
+        host.vici.unload_conn(TRIAL)
+    if TRIAL in daemon.authorities:
+        host.vici.unload_authority(TRIAL)
+    for key in daemon.unfinished.keys & daemon.keys:
+        host.vici.unload_key(key)
+    host.journal.end(Unfinished(keys=daemon.unfinished.keys))
+
+
+def trial_section(section: Section) -> Section:
+    """The connection without any action of its children, and without CAs."""
+    quiet = {"start_action": "none", "close_action": "none", "dpd_action": "clear"}
+    children = t.cast(t.Mapping[str, Section], section.get("children", {}))
+    tried = {**section, "children": {name: {**item, **quiet} for name, item in children.items()}}
+    for end, key, kept in _AUTHORITIES:
+        if end in section:
+            found = {**t.cast(Section, section[end])}
+            found[key] = t.cast("tuple[str, ...]", found.get(key, ()))[:kept]
+            tried[end] = {name: value for name, value in found.items() if value}
+    return tried
+
+
+def _authorities(section: Section) -> t.Iterator[bytes]:
+    """The certificates of CAs that a connection brings along, in PEM."""
+    for end, key, kept in _AUTHORITIES:
+        found = t.cast("t.Mapping[str, t.Sequence[bytes]]", section.get(end, {}))
+        yield from found.get(key, ())[kept:]
+
+
+# Where a connection has them, and how many others are before them.
+_AUTHORITIES = (("local", "certs", 1), ("remote", "cacerts", 0))

@@ -1,0 +1,157 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""What a run has in hand, kept while it has it: a run that is killed leaves its note behind.
+
+The daemon does not show which secret or settings it holds, nor which of two SAs is the old one.
+That is about one daemon process: another one has loaded everything from files. Networks are noted
+because the next run may be about a tunnel that, by its file, was never in their rules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+from dataclasses import replace
+
+from ..._errors import HostError
+from ..._plan.observed import Unfinished
+from ..._plan.plan import Plan
+from ..._plan.steps import (
+    HandOver,
+    LoadConnection,
+    LoadSecret,
+    ParkChildren,
+    ReloadSettings,
+    RemoveFile,
+    SwapIn,
+    UnloadConnection,
+    UnloadSecret,
+    WriteFile,
+)
+from ..._render.artefacts import RECORD_DIR
+from ..files.note import read_note, write_note
+
+JOURNAL = "/run/tunnelwright.unfinished"
+
+
+class Journal:
+    def __init__(self, path: str = JOURNAL) -> None:
+        self._path = path
+
+    def read(self, pid: int) -> Unfinished:
+        """What runs left unfinished with the daemon ``pid``."""
+        noted, left = self._noted()
+        return left if noted == pid else Unfinished(networks=left.networks)
+
+    def begin(self, pid: int, plan: Plan) -> Unfinished:
+        """Note what the plan will do, besides what is noted already, which is returned."""
+        mine, left = unfinished(plan), self.read(pid)
+        if mine != Unfinished():
+            self._note(
+                pid,
+                Unfinished(
+                    {**left.connections, **mine.connections},
+                    left.secrets | mine.secrets,
+                    left.settings or mine.settings,
+                    left.keys,
+                    left.networks | mine.networks,
+                ),
+            )
+        return left
+
+    def end(self, settled: Unfinished) -> None:
+        """Strike what is in order now, whoever left it."""
+        pid, left = self._noted()
+        others = {
+            name: ids for name, ids in left.connections.items() if name not in settled.connections
+        }
+        rest = Unfinished(
+            others,
+            left.secrets - settled.secrets,
+            left.settings and not settled.settings,
+            left.keys - settled.keys,
+            left.networks - settled.networks,
+        )
+        if rest != left:
+            self._note(pid, rest)
+
+    def take_back(self, pid: int, left: Unfinished) -> None:
+        """Everything is as it was before ``begin``, with what others had left."""
+        self._note(pid, left)
+
+    @contextlib.contextmanager
+    def trying(self, pid: int, key: str) -> t.Iterator[None]:
+        """A private key is loaded on trial, and no longer when this ends."""
+        left = self.read(pid)
+        self._note(pid, replace(left, keys=left.keys | {key}))
+        try:
+            yield
+        finally:
+            self._note(pid, replace(left, keys=left.keys - {key}))
+
+    def clean(self) -> None:
+        """Remove the note that a run was killed over while it wrote it."""
+        with contextlib.suppress(OSError):
+            os.unlink(f"{self._path}.new")
+
+    def _noted(self) -> tuple[int, Unfinished]:
+        try:
+            note = read_note(self._path)
+            connections = {name: frozenset(ids) for name, ids in note["connections"].items()}
+            return int(note["pid"]), Unfinished(
+                connections,
+                frozenset(note["secrets"]),
+                note["settings"] is True,
+                frozenset(note["keys"]),
+                frozenset(note["networks"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return 0, Unfinished()
+
+    def _note(self, pid: int, work: Unfinished) -> None:
+        try:
+            if work == Unfinished():
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self._path)
+                return
+            write_note(self._path, _plain(pid, work))
+        except OSError as error:
+            raise HostError(f"write {self._path}", error.strerror or str(error)) from None
+
+
+def unfinished(plan: Plan) -> Unfinished:
+    """What a run that dies with this plan in hand leaves uncertain."""
+    connections: dict[str, frozenset[str]] = {}
+    secrets, networks = set(), set()
+    settings = False
+    for step in plan.steps:
+        if isinstance(step, HandOver):
+            connections[step.connection] = step.old
+        elif isinstance(step, (LoadConnection, ParkChildren, SwapIn, UnloadConnection)):
+            connections.setdefault(step.name, frozenset())
+        elif isinstance(step, LoadSecret):
+            secrets.add(step.shared.id)
+        elif isinstance(step, UnloadSecret):
+            secrets.add(step.id)
+        elif isinstance(step, ReloadSettings):
+            settings = True
+        elif isinstance(step, (WriteFile, RemoveFile)):
+            directory, name = os.path.split(step.file.path)
+            networks |= {name.rpartition(".")[0]} if directory == RECORD_DIR else set()
+    return Unfinished(connections, frozenset(secrets), settings, networks=frozenset(networks))
+
+
+def _plain(pid: int, work: Unfinished) -> dict[str, object]:
+    return {
+        "pid": pid,
+        "connections": {name: sorted(ids) for name, ids in work.connections.items()},
+        "secrets": sorted(work.secrets),
+        "settings": work.settings,
+        "keys": sorted(work.keys),
+        "networks": sorted(work.networks),
+    }

@@ -1,0 +1,122 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The note of SAs that go on with the values of a configuration that has been replaced since.
+
+charon does not show what an SA was made of. It matters to who looks at the tunnel, and at the next
+change: charon brings nothing up on such an IKE SA, but makes a new one. The note is about one
+daemon process. It follows the SAs through rekeyings, by what charon has written to the journal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import typing as t
+from dataclasses import asdict, replace
+
+from ..._errors import HostError
+from ..._model.secret import Secret
+from ..._plan.in_force import NOTHING, InForce, key_digest
+from ..command import Run
+from ..files.note import read_note, write_note
+from ..vici.message import IkeState
+from .charon_log import read_log
+
+PENDING = "/run/tunnelwright.pending"
+
+Notes = dict[str, InForce]
+
+
+class Pending:
+    def __init__(self, path: str = PENDING) -> None:
+        self._path = path
+
+    def read(self, pid: int) -> Notes:
+        """By connection; some of the SAs may be gone by now."""
+        try:
+            note = read_note(self._path)
+            if note["pid"] != pid:
+                return {}
+            return {name: _read(entry) for name, entry in note["connections"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}
+
+    def put(self, pid: int, name: str, made_of: InForce) -> None:
+        """Note what the SAs of a connection were made of. What is noted of its key stays."""
+        notes = self.read(pid)
+        keys = notes.get(name, NOTHING).keys
+        self.write(pid, {**notes, name: replace(made_of, keys=keys)})
+
+    def put_key(self, pid: int, name: str, ikes: t.Iterable[str], key: Secret) -> None:
+        """Note with which pre-shared key IKE SAs of a connection have authenticated."""
+        notes = self.read(pid)
+        known = notes.get(name, NOTHING)
+        digest = key_digest(key.reveal(), os.urandom(8).hex())
+        keys = {**dict.fromkeys(ikes, digest), **known.keys}
+        self.write(pid, {**notes, name: replace(known, keys=keys)})
+
+    def write(self, pid: int, notes: t.Mapping[str, InForce]) -> None:
+        """Without the note, a tunnel may look better than it is: no reason to fail."""
+        entries = {name: asdict(noted) for name, noted in notes.items() if noted}
+        with contextlib.suppress(OSError):
+            write_note(self._path, {"pid": pid, "connections": entries})
+
+
+def _read(entry: t.Any) -> InForce:
+    if isinstance(entry, list):
+        # An earlier version noted the unique ids of the IKE SAs alone.
+        return InForce({key: {} for key in entry})
+    children = {key: (name, made) for key, (name, made) in entry["children"].items()}
+    return InForce(entry["ikes"], children, entry["keys"])
+
+
+def follow(pending: Pending, run: Run, pid: int, sas: t.Iterable[IkeState]) -> Notes:
+    """The notes about the SAs that there are; ``run`` reads the journal where that is needed.
+
+    What is over is noted no longer.
+    """
+    notes = pending.read(pid)
+    if not notes:
+        return {}
+    there = {name: [sa for sa in sas if sa.name == name] for name in notes}
+    strangers = [name for name, noted in notes.items() if _strange(noted, there[name])]
+    log = _log(run, pid, strangers) if strangers else {}
+    found = {
+        name: noted.followed(name, log.get(name, ())).among(*_ids(there[name]))
+        for name, noted in notes.items()
+    }
+    if found != notes:
+        pending.write(pid, found)
+    return {name: noted for name, noted in found.items() if noted}
+
+
+def _strange(noted: InForce, sas: t.Iterable[IkeState]) -> bool:
+    """Whether there is an SA that may be the successor of a noted one."""
+    names = {name for name, _made in noted.children.values()}
+    return any(
+        ((noted.ikes or noted.keys) and sa.uniqueid not in {*noted.ikes, *noted.keys})
+        or any(
+            child.name in names and child.uniqueid not in noted.children for child in sa.children
+        )
+        for sa in sas
+    )
+
+
+def _ids(sas: t.Sequence[IkeState]) -> tuple[set[str], set[str]]:
+    children = {child.uniqueid for sa in sas for child in sa.children if not child.gone}
+    return {sa.uniqueid for sa in sas}, children
+
+
+def _log(run: Run, pid: int, names: t.Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """The lines of each connection; none where the journal can't be read."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    with contextlib.suppress(HostError):
+        for line in read_log(run, connections=names):
+            if line.pid == pid:
+                about = line.sa.partition("/")[2]
+                found.setdefault(line.connection, []).append((about, line.text))
+    return found

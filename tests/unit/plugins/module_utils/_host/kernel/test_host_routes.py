@@ -1,0 +1,88 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.host_routes import (
+    Way,
+    Ways,
+    to,
+)
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_run import (
+    ScriptedRun,
+)
+
+ADDRESSES = [
+    {
+        "ifname": "lo",
+        "addr_info": [{"local": "127.0.0.1", "prefixlen": 8, "scope": "host"}, {}],
+    },
+    {
+        "ifname": "eth0",
+        "addr_info": [
+            {"local": "192.0.2.1", "prefixlen": 24, "scope": "global"},
+            {"local": "2001:db8::1", "prefixlen": 64, "scope": "global"},
+            {"local": "fe80::1", "prefixlen": 64, "scope": "link"},
+        ],
+    },
+]
+ROUTES = [
+    {"dst": "default", "gateway": "192.0.2.254", "dev": "eth0", "protocol": "dhcp", "metric": 100},
+    {"dst": "10.9.0.0/16", "gateway": "192.0.2.3", "dev": "eth0", "protocol": "116", "metric": 84},
+    {"dst": "192.0.2.0/24", "dev": "eth0", "protocol": "kernel"},
+    {"dst": "10.8.0.0/16", "nexthops": [{"gateway": "192.0.2.4", "dev": "eth0"}, {"dev": "eth1"}]},
+    {"dst": "10.7.0.0/16", "via": {"family": "inet6", "host": "fe80::9"}, "dev": "eth0"},
+    {"type": "unreachable", "dst": "10.6.0.0/16", "metric": 4294967295},
+    {"dst": "203.0.113.7", "dev": "wg0"},
+]
+
+
+def shown(command: str, output: t.Any) -> Ways:
+    """Of a host where a command prints this."""
+    run = ScriptedRun()
+    run.expect(command, output)
+    return Ways(run)
+
+
+def net(text: str) -> t.Any:
+    return ipaddress.ip_network(text)
+
+
+def test_connected() -> None:
+    ways = shown("ip -j address show", ADDRESSES)
+    assert ways.connected() == (
+        ("lo", net("127.0.0.0/8")),
+        ("eth0", net("192.0.2.0/24")),
+        ("eth0", net("2001:db8::/64")),
+    )
+
+
+def test_the_main_table() -> None:
+    ways = shown("ip -j -4 route show table main", ROUTES).main(4)
+    router = ipaddress.ip_address
+    assert ways == (
+        Way(net("0.0.0.0/0"), "eth0", router("192.0.2.254"), 100),
+        Way(net("10.9.0.0/16"), "eth0", router("192.0.2.3"), 84, True),
+        Way(net("192.0.2.0/24"), "eth0"),
+        Way(net("10.8.0.0/16"), "eth0", router("192.0.2.4")),
+        Way(net("10.8.0.0/16"), "eth1"),
+        Way(net("10.7.0.0/16"), "eth0", router("fe80::9")),
+        Way(net("203.0.113.7/32"), "wg0"),
+    )
+    assert str(ways[0]) == "via 192.0.2.254 dev eth0"
+    assert str(ways[2]) == "dev eth0"
+
+
+@pytest.mark.parametrize(
+    ("address", "device"),
+    [("203.0.113.7", "wg0"), ("203.0.113.8", "eth0"), ("10.8.0.1", "eth0"), ("2001:db8::9", "")],
+)
+def test_the_closest_route(address: str, device: str) -> None:
+    ways = shown("ip -j -4 route show table main", ROUTES).main(4)
+    way = to(ways, ipaddress.ip_address(address))
+    assert (way.device if way else "") == device

@@ -1,0 +1,230 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A rollback that is due, and real processes that hold the lock meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run import lock, seize
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.lock import exclusive
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.seize import seized
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.holder import (
+    DEAF,
+    HANGS,
+    PATIENT,
+    STOPPED,
+    WORKS,
+    Run,
+)
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> Path:
+    return tmp_path / "lock"
+
+
+@pytest.fixture(autouse=True)
+def _in_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "SILENCE", 0.5)
+    monkeypatch.setattr(seize, "LAST_WORDS", 0.5)
+    monkeypatch.setattr(seize, "_MISSES", 2)
+
+
+def due(path: Path) -> tuple[bool, str, float]:
+    """Whether a rollback that is due got the lock, what was done, and how long it took."""
+    begun = time.monotonic()
+    with seized("the rollback", path=str(path), silence=0.2) as (held, note):
+        return held is not None, note, time.monotonic() - begun
+
+
+def free(path: Path) -> bool:
+    with contextlib.suppress(HostError), exclusive("x", path=str(path), patience=0):
+        return True
+    return False
+
+
+def test_a_free_lock(path: Path) -> None:
+    taken, note, seconds = due(path)
+    assert (taken, note) == (True, "")
+    assert seconds < 0.3
+    with seized("the rollback", path=str(path)):
+        assert not free(path)
+    assert free(path)
+
+
+@pytest.mark.parametrize(
+    ("does", "number", "least", "most"),
+    [
+        (HANGS, signal.SIGTERM, 0.2, 1.5),
+        (PATIENT, signal.SIGTERM, 1.2, 3),
+        (DEAF, signal.SIGKILL, 0.7, 2),
+        (STOPPED, signal.SIGKILL, 0.7, 2),
+    ],
+    ids=["hangs", "patient", "deaf", "stopped"],
+)
+def test_a_holder_that_hangs_is_ended(
+    path: Path, does: str, number: int, least: float, most: float
+) -> None:
+    """With what it has started, and by force where it must be."""
+    with Run(path, does).wait_until_in() as run:
+        taken, note, seconds = due(path)
+        assert taken
+        expected = (
+            rf"ipsec_phase1 \(process {run.process.pid}, since \d\d:\d\d:\d\d\) held {path} and "
+            r"gave no sign of life for 0 s or more: it was ended"
+        )
+        assert re.fullmatch(expected, note)
+        assert least <= seconds < most
+        assert run.process.wait(1) == -number
+        assert run.child_is_gone()
+
+
+def test_a_holder_at_work_is_waited_for(path: Path) -> None:
+    """Its signs of life may go on for long."""
+    with Run(path, WORKS).wait_until_in() as run:
+        taken, note, seconds = due(path)
+        assert (taken, note) == (True, "")
+        assert 1.2 < seconds < 4
+        assert run.process.wait(1) == 0
+
+
+def test_the_last_word_counts(path: Path) -> None:
+    """A step that may take long is over, and the next one hangs."""
+    does = f"held.alive(100); time.sleep(0.5); {HANGS}"
+    with Run(path, does).wait_until_in():
+        taken, note, seconds = due(path)
+    assert taken
+    assert "was ended" in note
+    assert seconds < 3
+
+
+def test_no_sign_of_life_holds_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seize, "LONGEST", 1.0)
+    with Run(path, "held.alive(1e9); time.sleep(60)").wait_until_in():
+        taken, note, seconds = due(path)
+    assert taken
+    assert "was ended" in note
+    assert seconds < 3
+
+
+class TestNotOurs:
+    """Who has not signed, and who has signed but does not hold the lock, is left alone."""
+
+    @contextlib.contextmanager
+    def held(self, path: Path, signature: bytes) -> t.Iterator[None]:
+        """By this very process, which would not survive a mistake."""
+        path.write_bytes(signature)
+        with path.open("r+b") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+    def signed(self, pid: int, began: int | None) -> bytes:
+        # What a run that is gone has promised does not count.
+        promised = {"began": began, "until": time.monotonic() + 100}
+        note = {"module": "ipsec_phase1", "pid": pid, "since": "now", **promised}
+        return json.dumps(note).encode()
+
+    def gone_past(self, path: Path) -> None:
+        taken, note, seconds = due(path)
+        assert not taken
+        assert note == (
+            f"take {path}: held by a program that is no run of this collection; went on without it"
+        )
+        assert seconds < 4
+
+    @pytest.mark.parametrize("signature", [b"", b"{", b"[]", b'{"pid": 1}', b'{"until": "x"}'])
+    def test_without_a_name(self, path: Path, signature: bytes) -> None:
+        with self.held(path, signature):
+            self.gone_past(path)
+
+    def test_signed_by_a_process_that_is_gone(self, path: Path) -> None:
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        with self.held(path, self.signed(gone.pid, 1)):
+            self.gone_past(path)
+
+    def test_signed_by_another_process_of_that_number(self, path: Path) -> None:
+        with self.held(path, self.signed(os.getpid(), 1)):
+            self.gone_past(path)
+
+    def test_signed_by_a_process_that_does_not_hold_it(self, path: Path) -> None:
+        other = subprocess.Popen(["sleep", "60"])
+        try:
+            with self.held(path, self.signed(other.pid, lock.started(other.pid))):
+                self.gone_past(path)
+            assert other.poll() is None
+        finally:
+            other.kill()
+            other.wait()
+
+
+def test_one_that_does_not_end_is_gone_past(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an uninterruptible sleep, where no signal is taken."""
+    sent: list[int] = []
+    monkeypatch.setattr(signal, "pidfd_send_signal", lambda _process, number: sent.append(number))
+    with Run(path, HANGS).wait_until_in() as run:
+        taken, note, seconds = due(path)
+    assert not taken
+    who = f"ipsec_phase1 (process {run.process.pid}), which does not end"
+    assert note.endswith(f"take {path}: held by {who}; went on without it")
+    assert sent == [signal.SIGTERM, signal.SIGKILL]
+    assert seconds < 5
+
+
+def test_one_that_comes_between_is_not_ended_for_the_first(path: Path) -> None:
+    """A run that waited for the lock, too, and gets it first."""
+    with Run(path, HANGS).wait_until_in() as first, Run(path, WORKS) as second:
+        taken, note, _seconds = due(path)
+        assert taken
+        assert str(first.process.pid) in note
+        assert str(second.process.pid) not in note
+        if second.process.poll() is None:
+            second.wait_until_in()
+        assert second.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("x", path)])
+def test_a_lock_that_can_not_be_taken_is_gone_past(
+    path: Path, make: t.Callable[[Path], None]
+) -> None:
+    make(path)
+    taken, note, seconds = due(path)
+    assert not taken
+    assert note.startswith(f"take {path}: ")
+    assert note.endswith("; went on without it")
+    assert seconds < 0.3
+
+
+def test_an_error_within_is_not_one_of_the_lock(path: Path) -> None:
+    mine = HostError("a", "b")
+    with pytest.raises(HostError) as raised, seized("the rollback", path=str(path)):
+        raise mine
+    assert raised.value is mine
+    assert free(path)
+
+
+def test_signs_of_life_are_written_when_they_say_more(path: Path) -> None:
+    with exclusive("x", path=str(path)) as held:
+        first = path.read_bytes()
+        for _again in range(3):
+            held.alive(lock.SILENCE)
+        assert path.read_bytes() == first
+        held.alive(100)
+        note = json.loads(path.read_bytes())
+        assert 99 < note["until"] - time.monotonic() <= 100
+        held.alive(1)
+        assert json.loads(path.read_bytes())["until"] < note["until"]
