@@ -160,7 +160,7 @@ class MemoryHost:
         self.systemd = MemorySystemd(self)
         self.journal = Journal(str(root / "unfinished"))
         self.pending = Pending(str(root / "pending"))
-        # Of ping, and what charon says of a connection when it is initiated, or rekeyed.
+        # Output of ping, and log lines of charon when a connection is initiated or rekeyed.
         self.answers = (0, "", "")
         self.says: dict[str, tuple[str, ...]] = {}
         for path, text in PACKAGED.items():
