@@ -39,6 +39,10 @@ class Place(t.NamedTuple):
     line: int
 
 
+READ_KEYS = (
+    *("name", "msg", "fail_msg", "success_msg", "description", "short_description", "notes"),
+    *("details", "requirements", "why", "alternative", "choices"),
+)
 # User-visible texts, where long sentences are findings.
 VISIBLE = {
     "Markdown": Place("docs/page.md", "# Page\n\n{}\n", 3),
@@ -140,13 +144,23 @@ DOCSTRINGS = {
 }
 
 
+FIRST_WORDS = {
+    "function": "no verb",
+    "test": "no subject",
+    "property": "no 'Return'",
+    "class": "no noun",
+}
+
+
 @pytest.mark.parametrize("name", [*DOCSTRINGS])
 def test_first_words_of_docstrings(tmp_path: Path, name: str) -> None:
     kind = {"method": "function", "module": "class"}.get(name, name)
     text = DOCSTRINGS[name]
     place = Place("plugins/module_utils/x.py", text, text.count("\n"))
     for bad, good in CASES["docstring"][kind]:
-        assert {item.line for item in findings(tmp_path, place, bad)} == {place.line}, bad
+        (finding,) = findings(tmp_path, place, bad)
+        assert finding.line == place.line
+        assert FIRST_WORDS[kind] in finding.message
         assert not findings(tmp_path, place, good), good
 
 
@@ -155,6 +169,14 @@ def test_code_is_not_read(tmp_path: Path, path: str, text: str) -> None:
     file = tmp_path / Path(path).name
     file.write_text(text, encoding="utf-8")
     assert not prose.findings(file, path)
+
+
+@pytest.mark.parametrize("key", READ_KEYS)
+def test_scalars_for_a_reader_are_read(tmp_path: Path, key: str) -> None:
+    bad, _ = CASES["words"][0]
+    for text in (f"{key}: {{}}\n", f"- {key}:\n    - {{}}\n"):
+        place = Place("roles/x.yml", text, text.count("\n"))
+        assert {item.line for item in findings(tmp_path, place, bad)} == {place.line}
 
 
 def test_lines_within_joined_strings_are_named(tmp_path: Path) -> None:
