@@ -10,14 +10,15 @@ The script needs swanctl (Debian package strongswan-swanctl) but no daemon. It i
 for swanctl, on a socket in a temporary directory, and records each request to load something. When
 AppArmor keeps swanctl from reading temporary files, use a copy of swanctl (dpkg-deb -x).
 
-- Hostile values and random sections that ``render`` writes must arrive unchanged.
-- ``parse`` and swanctl must read the same from random texts, many of them broken. Texts that only
-  ``parse`` refuses are counted by reason. These reasons must be in the documentation of ``parse``.
-- ``configuration.read`` and swanctl must accept the same random texts, with the files that they
-  include.
+- What ``render`` writes, for hostile values and random sections, must arrive unchanged.
+- ``parse`` must read the same values as swanctl in random texts, many of them broken. Texts that
+  only ``parse`` refuses are counted by reason: these must be the refusals that ``strict.py`` lists.
+- ``reader.read`` must read the same values as swanctl in these texts, where strongSwan finds
+  every name. Texts that ``parse`` refuses are among them.
+- The verdict of ``reader.read`` on random texts, and on the files that they include, must be
+  the verdict of swanctl.
 
-The first two functions are in plugins/module_utils/_render/settings_file.py, the last one is in
-configuration.py there.
+The readers are in plugins/module_utils/_render/strongswan/.
 
 The script ends with status 1 at the first difference and prints the text. A hundred rounds take
 about ten seconds.
@@ -27,6 +28,8 @@ from __future__ import annotations
 
 import argparse
 import collections
+import collections.abc
+import contextlib
 import os
 import random
 import re
@@ -39,14 +42,23 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import configuration
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan import (
+    reader,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.reader import (
+    PlacedSection,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.section import (
+    NAME,
     Section,
-    canonical,
-    parse,
-    render,
     secret_text,
     split_list,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.strict import (
+    parse,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.writer import (
+    render,
 )
 from vici.protocol import FiniteStream, Message, Packet, Transport
 
@@ -213,9 +225,11 @@ class Swanctl:
 def expected(section: Section) -> Loaded:
     """Return ``section`` as vici carries it: bytes, and lists for the keys that swanctl splits."""
     message: Loaded = {}
-    for name, value in canonical(section).items():
-        if not isinstance(value, str):
+    for name, value in section.items():
+        if isinstance(value, collections.abc.Mapping):
             message[name] = expected(value)
+        elif isinstance(value, tuple):
+            message[name] = [item.encode() for item in value]
         elif name in LIST_KEYS:
             message[name] = [item.encode() for item in split_list(value)]
         else:
@@ -264,9 +278,35 @@ def check_render(swanctl: Swanctl, sections: dict[str, Section], secrets: dict[s
         raise SystemExit(f"render: swanctl reads other secrets from:\n{text[:9999]}")
 
 
+def values_of(section: PlacedSection) -> Section:
+    """Return the values of a section. Raises ``ValueError`` where swanctl may not find each."""
+    values = {
+        name: item.value.encode("latin-1").decode()
+        for name, item in section.values.items()
+        if item.value is not None
+    }
+    names = [*values, *section.sections]
+    if section.references or len(set(names)) < len(names) or not all(map(NAME.fullmatch, names)):
+        raise ValueError("a name that swanctl does not find, or finds elsewhere")
+    return {**values, **{name: values_of(inner) for name, inner in section.sections.items()}}
+
+
+def check_values(loaded: list[Loaded], text: str) -> None:
+    """Raises ``SystemExit`` when ``reader.read`` and swanctl read different values."""
+    if "\0" in text:
+        # swanctl is written in C, where NUL ends a text.
+        return
+    found = reader.read("/x", text.encode().decode("latin-1"), lambda _pattern: ())
+    with contextlib.suppress(ValueError):
+        read = [] if found.faults else connections(values_of(found.tree))
+        if loaded != read:
+            raise SystemExit(f"values: {read}\nswanctl: {loaded}\nof: {text!r}")
+
+
 def check_parse(swanctl: Swanctl, text: str) -> str:
     """Return the outcome for ``text``. Raise ``SystemExit`` when ``parse`` and swanctl differ."""
     loaded = swanctl.load(text)["load-conn"]
+    check_values(loaded, text)
     try:
         section = parse(text)
     except SyntaxFault as fault:
@@ -297,7 +337,7 @@ def check_verdict(swanctl: Swanctl, files: dict[str, str]) -> str:
     def include(pattern: str) -> list[tuple[str, str]]:
         return [(path, text) for path, text in texts.items() if path == pattern]
 
-    faults = configuration.read("/main.conf", texts["/main.conf"], include).faults
+    faults = reader.read("/main.conf", texts["/main.conf"], include).faults
     if bool(faults) == swanctl.accepts(files):
         raise SystemExit(f"read: {faults}\nswanctl: the contrary\nof: {files!r}")
     return "both refuse" if faults else "both accept"

@@ -251,7 +251,9 @@ failures:
       description: The cause in a sentence.
       returned: always
       type: str
-      sample: "The two sides differ in PFS: in the DH group of phase 2, or in whether there is one."
+      sample: >-
+        The PFS settings of the two sides differ: the DH groups of phase 2 are different, or only
+        one side has a group.
     where:
       description: The places to check. Each has an option or another subject, and a side, V(ours)
         or V(theirs).
@@ -286,7 +288,9 @@ failures:
       description: The action to take next.
       returned: always
       type: str
-      sample: Set the same dh_group in the phase 2 of both sides, or none on both.
+      sample: >-
+        Set dh_group in encryption of phase 2 to the same value on both sides, or remove it on
+        both sides.
     candidates:
       description:
         - Possible causes that only the peer can distinguish. Each has C(cause), C(explanation),

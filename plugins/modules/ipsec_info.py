@@ -693,7 +693,8 @@ ipsec_info:
               description: The cause in a sentence.
               returned: always
               type: str
-              sample: The peer refuses our authentication.
+              sample: >-
+                The peer answers that it could not authenticate this side (AUTHENTICATION_FAILED).
             where:
               description: The places to check. Each has an option or another subject, and a side,
                 V(ours) or V(theirs).
@@ -724,7 +725,9 @@ ipsec_info:
               description: The action to take next.
               returned: always
               type: str
-              sample: Compare psk on both sides.
+              sample: >-
+                Read the log of the peer. It shows the reason, and the IKE protocol does not
+                transmit it.
             candidates:
               description:
                 - Possible causes that only the peer can distinguish. Each has C(cause),

@@ -49,13 +49,16 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner i
     make_plan,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import (
-    configuration,
     nft_text,
     pem,
     records,
-    settings_file,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan import (
+    reader,
+    section,
+    strict,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.plugin_utils._fleet import fleet
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import ends, examples, fleets
 
@@ -185,7 +188,7 @@ def conf(files: dict[str, str]) -> Work:
             return [(path, files[path]) for path in files if path != "/r"]
         return [(pattern, files[pattern])]
 
-    return lambda: configuration.read("/r", files["/r"], include)
+    return lambda: reader.read("/r", files["/r"], include)
 
 
 @pytest.mark.parametrize(
@@ -214,9 +217,9 @@ def test_a_configuration(text: str) -> None:
         whole = text * (size // len(text) + 1)
 
         def work() -> None:
-            configuration.read("/r", whole, lambda _pattern: [])
+            reader.read("/r", whole, lambda _pattern: [])
             with contextlib.suppress(SyntaxFault):
-                settings_file.parse(whole)
+                strict.parse(whole)
             records.masked(whole)
 
         return work
@@ -242,17 +245,17 @@ def a_chain_of_files(size: int) -> Work:
 @case
 def a_late_key_that_comes_again(size: int) -> Work:
     text = "".join(f"k{at} = v\n" for at in range(size)) + f"k{size - 1} = v\n" * size
-    return lambda: settings_file.parse(text)
+    return lambda: strict.parse(text)
 
 
 @case
 def a_list_of_blanks(size: int) -> Work:
-    return lambda: settings_file.split_list(" " * size)
+    return lambda: section.split_list(" " * size)
 
 
 @case
 def a_list_of_quotes(size: int) -> Work:
-    return lambda: settings_file.split_list(" \" '" * size)
+    return lambda: section.split_list(" \" '" * size)
 
 
 # Rules of nftables.
@@ -496,7 +499,7 @@ def test_includes_that_double_end() -> None:
     """Forty files of which each includes the next one twice are 10^12 files."""
     files = {f"/{at}": f"include /{at + 1}\n" * 2 for at in range(40)}
     found = conf({"/r": "include /0", **files, "/40": ""})()
-    assert isinstance(found, configuration.Reading)
+    assert isinstance(found, reader.ReadResult)
     (fault,) = found.faults
     assert str(fault.place) == "/r, line 1"
     assert fault.why == "it includes more than 100000 files"

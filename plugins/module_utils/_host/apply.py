@@ -19,7 +19,7 @@ from .._plan.observed import NOTHING, Unfinished
 from .._plan.ownership import SecureDirectory
 from .._plan.plan import Plan
 from .._render.artefacts import KEY_DIR
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .command import last_words
 from .host import Host
 from .run.unfinished_run import unfinished

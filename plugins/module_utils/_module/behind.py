@@ -16,7 +16,7 @@ from .._plan.plan import Plan
 from .._plan.planner import Scope
 from .._plan.steps import SwapIn, TerminateConnection, UnloadConnection
 from .._render.artefacts import Artefacts
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 
 # What a plan does to a connection is told by its impacts.
 _TOUCHING = (SwapIn, TerminateConnection, UnloadConnection)

@@ -21,7 +21,7 @@ from .._plan.loaded import expected_view, is_loaded
 from .._plan.observed import DaemonState, Observed
 from .._render.connection import connection_section
 from .._render.records import secret_id
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 
 
 def weak_crypto(subject: str, option: str, weak: t.Sequence[str], policy: str) -> list[str]:

@@ -30,7 +30,7 @@ from .._render.artefacts import (
     advanced_path,
     connection_path,
 )
-from .._render.configuration import Named, Reading
+from .._render.strongswan.reader import ReadResult, SectionPlace
 from .edit import Params
 from .given import subject_of
 from .resource import Resource
@@ -92,7 +92,7 @@ def check_configuration(
     )
 
 
-def _faults(reading: Reading, repaired: t.Container[str], effect: str) -> tuple[str, ...]:
+def _faults(reading: ReadResult, repaired: t.Container[str], effect: str) -> tuple[str, ...]:
     return tuple(
         f"{fault.place}: {fault.why}: {effect}"
         for fault in reading.faults
@@ -114,7 +114,7 @@ def _blind(found: Configuration, root: str, ours: str) -> tuple[str, ...]:
 def _check_names(
     resource: Resource,
     params: Params,
-    sections: t.Iterable[Named],
+    sections: t.Iterable[SectionPlace],
     wanted: Artefacts,
     scope: Scope,
 ) -> None:
@@ -136,7 +136,7 @@ def _names(parts: SwanctlFile) -> list[tuple[str, str]]:
     return connections + [("secrets", shared.id) for shared in parts.secrets]
 
 
-def _double(resource: Resource, params: Params, path: str, double: Named) -> ModelError:
+def _double(resource: Resource, params: Params, path: str, double: SectionPlace) -> ModelError:
     option = _NAMING.get(resource.key, "name")
     value = params[option]
     if resource.key == "ipsec_settings" and path == advanced_path(params["network"]):

@@ -52,7 +52,7 @@ from .._render.artefacts import (
     bypass_path,
     connection_path,
 )
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .._render.strongswan_conf import LIBIPSEC
 from .certificate_facts import certificate_facts
 from .edit import Params

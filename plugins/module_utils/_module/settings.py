@@ -19,9 +19,9 @@ from .._model.settings import CONF_TEXTS, IpsecSettings
 from .._plan.planner import Scope
 from .._render.advanced import loadable
 from .._render.artefacts import advanced_path, bypass_path
+from .._render.options.daemon import DAEMON_WIDE, asking
 from .._render.records import secret_id
-from .._render.settings_file import parse
-from .._render.strongswan_conf import DAEMON_WIDE, asking
+from .._render.strongswan.strict import parse
 from .capabilities import check_names
 from .edit import Edit, Params, View
 from .keys import check_text, warnings_of_text

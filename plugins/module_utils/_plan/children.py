@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._render.settings_file import Section, Value
+from .._render.strongswan.section import Section, Value
 
 # No phase 2 can have such a name.
 _PARKED = ".replaced"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from .._model.checks import ANY
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .plan import Difference, Impact, Plan, state_difference
 from .selectors import Selectors
 from .standing import missing_pairs

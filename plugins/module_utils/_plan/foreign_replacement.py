@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 from functools import cached_property
 
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .children import any_autostarts, any_initiates, autostarts, children
 from .loaded import View, actual_view, expected_view
 from .observed import DaemonState

@@ -19,7 +19,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._model.identity import Identity
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 
 Plain = t.Mapping[str, t.Any]
 _Made = t.TypeVar("_Made")

@@ -18,7 +18,7 @@ import typing as t
 
 from .._model.identity import Identity
 from .._render.pem import certificate
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .children import children, is_shunt, mode, selector_texts, texts
 from .selectors import DYNAMIC, canonical
 

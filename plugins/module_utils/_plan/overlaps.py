@@ -12,7 +12,7 @@ import typing as t
 
 from .._model.connection import RESERVED_PREFIX
 from .._render.artefacts import Artefacts
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .children import children, is_shunt, selector_texts
 from .observed import DaemonState
 from .selectors import DYNAMIC, Selectors

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .alike import would_be_dropped
 from .children import (
     autostarts,

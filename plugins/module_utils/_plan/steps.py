@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from .._render.advanced import SharedSecret
 from .._render.artefacts import File
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .in_force import NOTHING, InForce
 
 

@@ -25,7 +25,7 @@ from .._render.artefacts import (
     SwanctlFile,
 )
 from .._render.pem_blocks import blocks
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .children import children, is_shunt
 from .observed import DaemonState
 

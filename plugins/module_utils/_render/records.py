@@ -25,15 +25,9 @@ from .._model.network import VpnNetwork
 from .._model.rule import VpnRule
 from .._model.secret import MASK, Secret
 from .._model.settings import IpsecSettings
-from .settings_file import (
-    Section,
-    Value,
-    parse,
-    render,
-    secret_bytes,
-    secret_text,
-    split_list,
-)
+from .strongswan.section import Section, Value, secret_bytes, secret_text, split_list
+from .strongswan.strict import parse
+from .strongswan.writer import render
 
 MANAGED = "# Managed by the Ansible collection tunnelwright.ipsec: its next run replaces this file."
 _RECORD = "# record "

@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ..._errors import HostError
-from ..._render.configuration import Reading, read
+from ..._render.strongswan.reader import ReadResult, read
 from .files import Files
 
 # UTF-8 at the beginning of a text, with each byte as one character.
@@ -23,7 +23,7 @@ _BYTE_ORDER_MARK = "\xef\xbb\xbf"
 class Configuration:
     """``oddities`` says of files, by path, what strongSwan does with them that nobody wants."""
 
-    reading: Reading
+    reading: ReadResult
     oddities: t.Mapping[str, str]
 
 

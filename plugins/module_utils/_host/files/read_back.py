@@ -18,7 +18,7 @@ from ..._render import artefacts, records
 from ..._render.advanced import loadable
 from ..._render.advanced_tunnels import advanced_sections
 from ..._render.artefacts import RECORD_DIR
-from ..._render.settings_file import Section
+from ..._render.strongswan.section import Section
 from .credentials import installed_credentials
 from .files import Files
 

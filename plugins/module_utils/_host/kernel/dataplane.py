@@ -14,7 +14,7 @@ from ..._errors import HostError, ModelError
 from ..._model.gateway import Gateway
 from ..._model.network import VpnNetwork
 from ..._render.artefacts import DAEMON_FILE
-from ..._render.strongswan_conf import LIBIPSEC, reads_userspace
+from ..._render.strongswan_conf import LIBIPSEC, loads_userspace
 from ..files.files import Files
 from ..host import Host
 
@@ -29,7 +29,7 @@ def was_userspace(host: Host) -> bool:
 
 def chose_userspace(files: Files) -> bool:
     file = files.look(DAEMON_FILE)
-    return file is not None and reads_userspace(file.data.decode("utf-8", "replace"))
+    return file is not None and loads_userspace(file.data.decode("utf-8", "replace"))
 
 
 def uses_userspace(host: Host, gateway: Gateway, *, before: bool) -> bool:

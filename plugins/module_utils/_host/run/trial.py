@@ -17,7 +17,7 @@ from ..._plan import steps
 from ..._plan.observed import DaemonState, Unfinished
 from ..._plan.plan import Plan
 from ..._render.pem import certificate
-from ..._render.settings_file import Section
+from ..._render.strongswan.section import Section
 from ..host import Host
 
 # A connection and an authority of this name exist for the moment of a trial only.

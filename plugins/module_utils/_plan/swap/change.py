@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..._render.settings_file import Section
+from ..._render.strongswan.section import Section
 from ..alike import alike, respelled, sent
 from ..children import (
     any_initiates,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._render.settings_file import Section
+from ..._render.strongswan.section import Section
 from ..alike import would_be_dropped
 from ..children import (
     autostarts,

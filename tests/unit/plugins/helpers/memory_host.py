@@ -51,7 +51,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.pem import certificate
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
-    reads_userspace,
+    loads_userspace,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import pki
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated_host import listed
@@ -341,7 +341,7 @@ class MemoryVici:
         self.cas, self.sent, self.sections = set(), set(), {}
         self.load_all()
         drop_in = self._host.files.read("/etc/strongswan.d/tunnelwright.conf")
-        userspace = drop_in is not None and reads_userspace(drop_in.data.decode())
+        userspace = drop_in is not None and loads_userspace(drop_in.data.decode())
         self.loaded_plugins -= {"kernel-libipsec"}
         self.loaded_plugins |= {"kernel-libipsec"} if userspace else set()
 

@@ -138,7 +138,7 @@ def test_a_refusal_is_explained_and_nothing_is_left_half_open(gateway: Machine) 
     assert all(item["look_for"] for item in failure["candidates"])
     assert result["failed"]
     assert not result["changed"]
-    assert "site-b/net: The peer answers" in result["msg"]
+    assert "site-b/net: The peer refuses every proposal" in result["msg"]
     assert "[peer_refused_phase2]" in result["msg"]
 
 

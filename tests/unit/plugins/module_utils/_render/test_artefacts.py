@@ -33,9 +33,11 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records
     read_connection,
     read_network,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import (
-    parse,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.section import (
     secret_text,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.strict import (
+    parse,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     PSK,

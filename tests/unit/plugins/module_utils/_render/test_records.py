@@ -38,10 +38,14 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records
     read_network,
     secrets_section,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import (
-    parse,
-    render,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.section import (
     secret_bytes,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.strict import (
+    parse,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.writer import (
+    render,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     PSK,
