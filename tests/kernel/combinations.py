@@ -143,7 +143,7 @@ def covering(proposals: t.Iterable[Proposal]) -> list[Proposal]:
 
 
 def pairs(proposal: Proposal) -> t.Iterator[Pair]:
-    """Yield each pair of values. Encryption and key length count as one value."""
+    """Return each pair of values. Encryption and key length count as one value."""
     values = (
         ("encryption", (proposal.algorithm, proposal.key_length)),
         ("hash", proposal.hash),

@@ -26,7 +26,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 NO_ROOM = "No space left on device; nothing was changed"
 NO_MEMORY = "Error: Could not process rule: Cannot allocate memory"
 TAKEN_BACK = "what had been done was taken back"
-OTHER_PSK = "another key, which nobody may see"
+OTHER_PSK = "another key, which must stay secret"
 
 # On small file systems of their own, with what was there, and full.
 FULL = """
@@ -72,7 +72,7 @@ def _network(rig: Rig) -> Task:
 
 
 def wrapper(program: str, pattern: str, words: str, *, once: bool = False) -> str:
-    """A program that fails when it is called so, and is the real one otherwise."""
+    """Return a script that installs a program. It fails for one call, and is real otherwise."""
     last = "rm $0; " if once else ""
     return f"""
 cat >/usr/local/sbin/{program} <<'END'
@@ -254,12 +254,12 @@ def converged(rig: Rig, task: Task) -> None:
 
 
 def running(device: Host) -> None:
-    """Until the IKE daemon, which systemd starts anew when it has crashed, has loaded its files."""
+    """Wait until the IKE daemon, which systemd restarts after a crash, has loaded its files."""
     device.sh("sleep 0.3; systemctl reset-failed strongswan; systemctl start strongswan")
 
 
 def bring_up(rig: Rig) -> None:
-    """Tunnels to two peers that are up, and nothing else of ours."""
+    """Set up tunnels to two peers that are up, and no other object of this collection."""
     device = rig.device
     running(device)
     device.apply("vpn_network", {"name": "dmz", "state": "absent"})
@@ -275,7 +275,7 @@ CRASH = "systemctl kill --signal=KILL strongswan"
 HANG = "systemctl kill --signal=STOP strongswan"
 GO_ON = "systemctl kill --signal=CONT strongswan"
 
-# What a run says that could not come to its end.
+# The messages of a run that could not finish.
 ENDS = ("nothing was changed", TAKEN_BACK, "in the same way")
 
 
@@ -399,13 +399,13 @@ def test_a_run_that_does_not_end_is_named(rigs: dict[str, Rig], seconds: dict[st
 
 
 def wait_until_held(host: Host) -> None:
-    """Until somebody has taken the lock."""
+    """Wait until another process has taken the lock."""
     host.sh("until ! flock --nonblock /run/tunnelwright.lock true; do sleep 0.05; done")
 
 
 @pytest.fixture(name="seconds", scope="module")
 def _seconds(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Host]]:
-    """A second driver on each device; no daemon hangs from now on."""
+    """Yield a second driver on each device. No daemon hangs from now on."""
     found = {}
     for release, rig in rigs.items():
         device = rig.device

@@ -197,7 +197,7 @@ def _guard_switched(verb: str, host: Observed, name: str, wanted: Artefacts) -> 
 
 
 def _protected(host: Observed, name: str, wanted: Artefacts) -> Observed:
-    """Load the rules and blocks of a network."""
+    """Return the host with the rules and blocks of a network loaded."""
     state = host.networks.get(name, NetworkState())
     host = replace(host, blocks=host.blocks | {*wanted.networks[name].blocks})
     return _with(host, name, replace(state, rules_present=True, rules_match=True))
