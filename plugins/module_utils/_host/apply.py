@@ -36,9 +36,9 @@ def apply(host: Host, plan: Plan, settled: Unfinished = NOTHING) -> list[str]:
     """
     # What a run that was killed has left.
     host.files.clean()
-    host.journal.clean()
+    host.unfinished_run.clean()
     notes = _applied(host, plan) if plan else []
-    host.journal.end(settled)
+    host.unfinished_run.end(settled)
     return notes
 
 
@@ -48,9 +48,9 @@ def _applied(host: Host, plan: Plan) -> list[str]:
     try:
         pid = host.vici.pid
         left = _begin(host, pid, plan)
-        notes = _carry_out(host, plan, lambda: host.journal.take_back(pid, left))
+        notes = _carry_out(host, plan, lambda: host.unfinished_run.take_back(pid, left))
         _check_daemon(host, pid, plan)
-        host.journal.end(unfinished(plan))
+        host.unfinished_run.end(unfinished(plan))
         return notes
     finally:
         host.files.clean()
@@ -66,7 +66,7 @@ def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
         host.vici.version()
     now = host.vici.pid
     if now != pid:
-        host.journal.begin(now, plan)
+        host.unfinished_run.begin(now, plan)
         raise HostError(
             "look at the IKE daemon",
             "it was started anew meanwhile and may hold the old values of what was changed; "
@@ -76,7 +76,7 @@ def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
 
 def _begin(host: Host, pid: int, plan: Plan) -> Unfinished:
     try:
-        return host.journal.begin(pid, plan)
+        return host.unfinished_run.begin(pid, plan)
     except HostError as error:
         raise HostError(error.operation, f"{error.detail}; {_UNTOUCHED}") from error
 

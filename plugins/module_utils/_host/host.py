@@ -23,12 +23,12 @@ from .kernel.nft import Nft
 from .run.controller import Controller, controller
 from .run.lock import SILENCE, Held, exclusive
 from .run.seize import seized
-from .run.unfinished_run import Journal
+from .run.unfinished_run import UnfinishedRun
 from .systemd import Systemd
 from .tunnels.outdated_sas import Pending
 from .vici.client import Vici
-from .vici.log_events import ViciLog
-from .vici.transport import Silent
+from .vici.log_events import DaemonLog
+from .vici.transport import DaemonTimeout
 
 # How long a daemon that broke off is waited for, in seconds.
 RECOVERY_TIME = 15.0
@@ -53,7 +53,7 @@ class Host:
         self._exit = contextlib.ExitStack()
         self._vici: Vici | None = None
         self._recovered = False
-        self.journal = Journal()
+        self.unfinished_run = UnfinishedRun()
         self.pending = Pending()
 
     def __enter__(self) -> Host:
@@ -100,14 +100,14 @@ class Host:
                 if late or self.systemd.is_active(DAEMON_UNIT):
                     return session
             except HostError as error:
-                if late or isinstance(error, Silent):
+                if late or isinstance(error, DaemonTimeout):
                     raise
             self._exit.close()
             time.sleep(_PAUSE)
 
-    def daemon_log(self) -> ViciLog:
+    def daemon_log(self) -> DaemonLog:
         """What the IKE daemon logs from now on."""
-        return ViciLog()
+        return DaemonLog()
 
     @contextlib.contextmanager
     def exclusive(self, what: str) -> t.Iterator[str]:

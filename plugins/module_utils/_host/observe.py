@@ -106,7 +106,7 @@ def daemon_state(host: Host, sas: t.Sequence[IkeState] | None = None) -> DaemonS
         child_names=_child_names(sas),
         policies=None if LIBIPSEC in plugins else host.link.outbound_policies(),
         keys=vici.keys(),
-        unfinished=host.journal.read(vici.pid),
+        unfinished=host.unfinished_run.read(vici.pid),
         pending=follow(host.pending, host.run, vici.pid, sas),
     )
 

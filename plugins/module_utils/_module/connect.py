@@ -20,7 +20,7 @@ from .._host.tunnels.initiate import call, close, look, rekey
 from .._host.tunnels.outdated_sas import follow
 from .._host.tunnels.probe import Answer as ProbeAnswer
 from .._host.tunnels.probe import prepare, send
-from .._host.vici.log_events import ViciLog
+from .._host.vici.log_events import DaemonLog
 from .._model import addresses, checks
 from .._model.child_text import selectors_text
 from .._model.connection import IkeConnection
@@ -206,7 +206,7 @@ def _plan(task: _Task, live: Live) -> Plan:
 
 
 def _connect(
-    host: Host, log: ViciLog, task: _Task, before: Live, plan: Plan
+    host: Host, log: DaemonLog, task: _Task, before: Live, plan: Plan
 ) -> tuple[Answer, _Seen]:
     close(host, plan.steps)
     anew = task.params["state"] != _CONNECTED
@@ -228,7 +228,7 @@ def _connect(
     return answer, seen
 
 
-def _failure(host: Host, log: ViciLog, task: _Task, tunnel: Tunnel, live: Live) -> Finding:
+def _failure(host: Host, log: DaemonLog, task: _Task, tunnel: Tunnel, live: Live) -> Finding:
     if tunnel.key in live.lost:
         return explain(Attempt(tunnel.connection, tunnel.child, seen="sa_not_in_kernel"))
     attempt = _attempt(host, log, task, tunnel)
@@ -238,7 +238,7 @@ def _failure(host: Host, log: ViciLog, task: _Task, tunnel: Tunnel, live: Live) 
     return with_addresses(host, finding)
 
 
-def _attempt(host: Host, log: ViciLog, task: _Task, tunnel: Tunnel) -> Attempt:
+def _attempt(host: Host, log: DaemonLog, task: _Task, tunnel: Tunnel) -> Attempt:
     connection = tunnel.connection
     return Attempt(
         connection,
@@ -272,7 +272,7 @@ def _distinct(findings: t.Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple(found.values())
 
 
-def _rekeyed(host: Host, log: ViciLog, task: _Task, answer: Answer) -> Answer:
+def _rekeyed(host: Host, log: DaemonLog, task: _Task, answer: Answer) -> Answer:
     live = look(host, task.tunnels)
     tunnels = [item for item in task.tunnels if item.key in live.up]
     renewed = rekey(host, log, tunnels, task.timeout)

@@ -151,7 +151,7 @@ def _planned(
     before = artefacts(current, userspace=was_userspace(host), credentials={**given, **installed})
     userspace = uses_userspace(host, edit.gateway, before=before.userspace)
     after = artefacts(edit.gateway, userspace=userspace, credentials={**installed, **given})
-    left = host.journal.read(host.vici.pid)
+    left = host.unfinished_run.read(host.vici.pid)
     scope = touched(before, after, edit.scope, left.networks)
     foreign = check_configuration(resource, params, host.files, after, scope)
     observed = observe(host, before, after, scope)

@@ -4,11 +4,12 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What a run has in hand, kept while it has it: a run that is killed leaves its note behind.
+"""The note of the changes that a run has in progress. An interrupted run leaves its note.
 
-The daemon does not show which secret or settings it holds, nor which of two SAs is the old one.
-That is about one daemon process: another one has loaded everything from files. Networks are noted
-because the next run may be about a tunnel that, by its file, was never in their rules.
+The daemon does not report which secret or settings it holds, nor which of two SAs is the old one.
+The note is valid for one process of the daemon, because another process has loaded everything from
+files. Networks are noted because the next run may edit a tunnel that, according to its file, was
+never in the rules of the network.
 """
 
 from __future__ import annotations
@@ -39,17 +40,19 @@ from ..files.note import read_note, write_note
 JOURNAL = "/run/tunnelwright.unfinished"
 
 
-class Journal:
+class UnfinishedRun:
+    """The note at ``path``."""
+
     def __init__(self, path: str = JOURNAL) -> None:
         self._path = path
 
     def read(self, pid: int) -> Unfinished:
-        """What runs left unfinished with the daemon ``pid``."""
+        """Return the unfinished changes of runs with the daemon process ``pid``."""
         noted, left = self._noted()
         return left if noted == pid else Unfinished(networks=left.networks)
 
     def begin(self, pid: int, plan: Plan) -> Unfinished:
-        """Note what the plan will do, besides what is noted already, which is returned."""
+        """Add the changes of the plan to the note. Return the former content of the note."""
         mine, left = unfinished(plan), self.read(pid)
         if mine != Unfinished():
             self._note(
@@ -65,7 +68,7 @@ class Journal:
         return left
 
     def end(self, settled: Unfinished) -> None:
-        """Strike what is in order now, whoever left it."""
+        """Remove the settled changes from the note, also changes of other runs."""
         pid, left = self._noted()
         others = {
             name: ids for name, ids in left.connections.items() if name not in settled.connections
@@ -81,12 +84,12 @@ class Journal:
             self._note(pid, rest)
 
     def take_back(self, pid: int, left: Unfinished) -> None:
-        """Everything is as it was before ``begin``, with what others had left."""
+        """Restore the note to its content before ``begin``, after an undo."""
         self._note(pid, left)
 
     @contextlib.contextmanager
     def trying(self, pid: int, key: str) -> t.Iterator[None]:
-        """A private key is loaded on trial, and no longer when this ends."""
+        """Note a private key as loaded on trial, until the end of the block."""
         left = self.read(pid)
         self._note(pid, replace(left, keys=left.keys | {key}))
         try:
@@ -95,7 +98,7 @@ class Journal:
             self._note(pid, replace(left, keys=left.keys - {key}))
 
     def clean(self) -> None:
-        """Remove the note that a run was killed over while it wrote it."""
+        """Remove an incomplete note of a run that was interrupted while it wrote the note."""
         with contextlib.suppress(OSError):
             os.unlink(f"{self._path}.new")
 
@@ -125,7 +128,7 @@ class Journal:
 
 
 def unfinished(plan: Plan) -> Unfinished:
-    """What a run that dies with this plan in hand leaves uncertain."""
+    """Return the changes that are uncertain if a run with this plan is interrupted."""
     connections: dict[str, frozenset[str]] = {}
     secrets, networks = set(), set()
     settings = False

@@ -32,7 +32,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.contr
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.lock import exclusive
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.seize import seized
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.unfinished_run import (
-    Journal,
+    UnfinishedRun,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import UnitState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels.outdated_sas import (
@@ -158,7 +158,7 @@ class MemoryHost:
         self.controlled: Controller | None = None
         self.nft = MemoryNft()
         self.systemd = MemorySystemd(self)
-        self.journal = Journal(str(root / "unfinished"))
+        self.unfinished_run = UnfinishedRun(str(root / "unfinished"))
         self.pending = Pending(str(root / "pending"))
         # Output of ping, and log lines of charon when a connection is initiated or rekeyed.
         self.answers = (0, "", "")

@@ -340,10 +340,10 @@ class TestTakenBack:
         with pytest.raises(HostError, match=r"started anew meanwhile .* the next run has it load"):
             carry_out(host, secret, steps.WriteFile(FILE))
         assert host.files.read("/a") == FILE
-        assert host.journal.read(host.vici.pid).secrets == {"s"}
+        assert host.unfinished_run.read(host.vici.pid).secrets == {"s"}
         carry_out(host, steps.WriteFile(FILE), steps.TerminateConnection("x"))
         carry_out(host, secret, steps.WriteFile(FILE), steps.RestartDaemon("why"))
-        assert host.journal.read(host.vici.pid) == Unfinished()
+        assert host.unfinished_run.read(host.vici.pid) == Unfinished()
 
     def test_when_it_fails_as_before_that_is_not_said_twice(self, host: t.Any) -> None:
         host.files.write(FILE)
@@ -396,7 +396,7 @@ class TestTakenBack:
                 with pytest.raises(HostError, match=r"taken back$|nothing was changed$"):
                     apply(host, Plan(plan))
             assert _state(host) == state
-            assert host.journal.read(host.vici.pid) == Unfinished()
+            assert host.unfinished_run.read(host.vici.pid) == Unfinished()
 
 
 def _break(monkeypatch: pytest.MonkeyPatch, broken: steps.Step, when: str) -> None:
@@ -481,9 +481,9 @@ class TestTrial:
             keys=host.vici.keys(),
             unfinished=Unfinished(keys=frozenset({"k1", "k3"})),
         )
-        host.journal.take_back(1, left.unfinished)
+        host.unfinished_run.take_back(1, left.unfinished)
         end_trials(host, left)
-        assert host.journal.read(1) == Unfinished()
+        assert host.unfinished_run.read(1) == Unfinished()
         assert set(host.vici.conns) == {"site-b"}
         assert set(host.vici.private) == {"k2"}
         host.log.clear()
@@ -496,7 +496,7 @@ class TestTrial:
         load = host.vici.load_key
 
         def loaded(data: bytes) -> str:
-            noted.append(host.journal.read(1).keys)
+            noted.append(host.unfinished_run.read(1).keys)
             return str(load(data))
 
         host.vici.load_key = loaded
@@ -504,7 +504,7 @@ class TestTrial:
         try_out(host, plan)
         assert noted == [{"k1"}]
         assert host.vici.private == {}
-        assert host.journal.read(1) == Unfinished()
+        assert host.unfinished_run.read(1) == Unfinished()
         host.vici.private = {"k1": b"key k1"}
         try_out(host, plan)
         assert noted == [{"k1"}, set()]

@@ -22,16 +22,16 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.seize
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.client import Vici
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.transport import (
     NO_ANSWER,
-    Silent,
+    DaemonTimeout,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_vici import (
     OK,
     ScriptedVici,
 )
 
-BROKEN = HostError("speak", "the IKE daemon broke off")
+BROKEN = HostError("speak", "the IKE daemon closed the session")
 REFUSED = HostError("reach", "Connection refused")
-SILENT = Silent("speak", NO_ANSWER)
+SILENT = DaemonTimeout("speak", NO_ANSWER)
 
 
 class Daemon:

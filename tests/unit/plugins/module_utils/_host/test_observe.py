@@ -241,7 +241,7 @@ class TestDaemon:
     def test_what_a_run_that_died_had_in_hand(self, host: t.Any) -> None:
         section = {"children": {}}
         plan = Plan((steps.SwapIn("x", section, section), steps.ReloadSettings()))
-        host.journal.begin(host.vici.pid, plan)
+        host.unfinished_run.begin(host.vici.pid, plan)
         assert daemon_state(host).unfinished == Unfinished({"x": frozenset()}, settings=True)
         host.vici.start()
         assert daemon_state(host).unfinished == Unfinished()

@@ -68,7 +68,7 @@ class TestBrokenDaemon:
     @pytest.mark.parametrize("answer", [b"", HALF[:2], HALF])
     @pytest.mark.parametrize("close", [True, False])
     def test_hangs_or_breaks_off(self, charon: ScriptedVici, answer: bytes, close: bool) -> None:
-        reason = "broke off: Connection closed" if close else "did not answer in time"
+        reason = "closed the session: Connection closed" if close else "did not answer in time"
         charon.expect("version", answer=answer, close=close)
         started = time.monotonic()
         with self.quick(charon) as vici, pytest.raises(HostError) as raised:
@@ -143,7 +143,7 @@ class TestBrokenDaemon:
     )
     def test_nonsense(self, charon: ScriptedVici, answer: bytes) -> None:
         charon.expect("version", answer=answer)
-        with self.quick(charon) as vici, pytest.raises(HostError, match="makes no sense: "):
+        with self.quick(charon) as vici, pytest.raises(HostError, match="invalid answer: "):
             vici.version()
 
 

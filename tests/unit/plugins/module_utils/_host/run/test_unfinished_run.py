@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.unfinished_run import (
-    Journal,
+    UnfinishedRun,
     unfinished,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
@@ -46,8 +46,8 @@ def _path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(name="journal")
-def _journal(path: Path) -> Journal:
-    return Journal(str(path))
+def _journal(path: Path) -> UnfinishedRun:
+    return UnfinishedRun(str(path))
 
 
 def test_what_a_plan_leaves_uncertain() -> None:
@@ -56,7 +56,7 @@ def test_what_a_plan_leaves_uncertain() -> None:
     assert unfinished(HARMLESS) == Unfinished()
 
 
-def test_a_pipe_in_its_place_is_not_waited_for(journal: Journal, path: Path) -> None:
+def test_a_pipe_in_its_place_is_not_waited_for(journal: UnfinishedRun, path: Path) -> None:
     for name in ("unfinished", "unfinished.new"):
         os.mkfifo(path.with_name(name))
     assert journal.read(1) == Unfinished()
@@ -64,7 +64,7 @@ def test_a_pipe_in_its_place_is_not_waited_for(journal: Journal, path: Path) -> 
     assert journal.read(1) == unfinished(C)
 
 
-def test_what_was_begun_is_read_until_it_ends(journal: Journal, path: Path) -> None:
+def test_what_was_begun_is_read_until_it_ends(journal: UnfinishedRun, path: Path) -> None:
     assert journal.read(1) == Unfinished()
     journal.begin(1, B)
     assert journal.read(1) == unfinished(B)
@@ -75,7 +75,7 @@ def test_what_was_begun_is_read_until_it_ends(journal: Journal, path: Path) -> N
     assert list(path.parent.iterdir()) == []
 
 
-def test_another_run_leaves_the_note_of_one_that_died(journal: Journal) -> None:
+def test_another_run_leaves_the_note_of_one_that_died(journal: UnfinishedRun) -> None:
     journal.begin(1, B)
     journal.begin(1, C)
     both = Unfinished(
@@ -88,7 +88,7 @@ def test_another_run_leaves_the_note_of_one_that_died(journal: Journal) -> None:
     assert journal.read(1) == unfinished(B)
 
 
-def test_networks_are_those_of_the_host(journal: Journal) -> None:
+def test_networks_are_those_of_the_host(journal: UnfinishedRun) -> None:
     """Whichever daemon runs, and whatever file of theirs was touched."""
     files = [File("/etc/tunnelwright/lan.nft", b""), File("/etc/tunnelwright/a.b.json", b"")]
     plan = Plan((steps.WriteFile(files[0]), steps.RemoveFile(files[1]), *C.steps))
@@ -99,13 +99,13 @@ def test_networks_are_those_of_the_host(journal: Journal) -> None:
     assert journal.read(1) == replace(unfinished(C), networks=frozenset({"a.b"}))
 
 
-def test_of_two_runs_that_died_over_one_connection_the_later_counts(journal: Journal) -> None:
+def test_of_two_runs_that_died_over_one_connection_the_later_counts(journal: UnfinishedRun) -> None:
     journal.begin(1, B)
     journal.begin(1, Plan((steps.LoadConnection("b", SECTION),)))
     assert journal.read(1) == Unfinished({"b": frozenset()}, frozenset({"ike-b"}))
 
 
-def test_taken_back_is_what_others_had_left(journal: Journal, path: Path) -> None:
+def test_taken_back_is_what_others_had_left(journal: UnfinishedRun, path: Path) -> None:
     journal.begin(1, B)
     left = journal.begin(1, Plan((*B.steps[:2], *C.steps)))
     journal.take_back(1, left)
@@ -114,7 +114,9 @@ def test_taken_back_is_what_others_had_left(journal: Journal, path: Path) -> Non
     assert not path.exists()
 
 
-def test_another_daemon_has_loaded_everything_from_files(journal: Journal, path: Path) -> None:
+def test_another_daemon_has_loaded_everything_from_files(
+    journal: UnfinishedRun, path: Path
+) -> None:
     journal.begin(1, B)
     assert journal.read(2) == Unfinished()
     journal.begin(2, C)
@@ -122,7 +124,7 @@ def test_another_daemon_has_loaded_everything_from_files(journal: Journal, path:
 
 
 def test_a_key_is_on_trial_until_the_daemon_has_said_what_it_makes_of_it(
-    journal: Journal, path: Path
+    journal: UnfinishedRun, path: Path
 ) -> None:
     journal.begin(1, B)
     with journal.trying(1, "k1"):
@@ -140,7 +142,7 @@ def test_a_key_is_on_trial_until_the_daemon_has_said_what_it_makes_of_it(
     assert not path.exists()
 
 
-def test_a_run_that_was_killed_over_its_note(journal: Journal, path: Path) -> None:
+def test_a_run_that_was_killed_over_its_note(journal: UnfinishedRun, path: Path) -> None:
     half = path.parent / "unfinished.new"
     half.write_text('{"pi')
     journal.clean()
@@ -148,7 +150,7 @@ def test_a_run_that_was_killed_over_its_note(journal: Journal, path: Path) -> No
     assert not half.exists()
 
 
-def test_nothing_is_noted_where_nothing_is_uncertain(journal: Journal, path: Path) -> None:
+def test_nothing_is_noted_where_nothing_is_uncertain(journal: UnfinishedRun, path: Path) -> None:
     journal.begin(1, HARMLESS)
     journal.end(unfinished(HARMLESS))
     assert not path.exists()
@@ -157,11 +159,11 @@ def test_nothing_is_noted_where_nothing_is_uncertain(journal: Journal, path: Pat
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"pid": 1}', '{"pid": 1, "connections": 3}']
 )
-def test_a_note_that_makes_no_sense_is_none(journal: Journal, path: Path, text: str) -> None:
+def test_a_note_that_makes_no_sense_is_none(journal: UnfinishedRun, path: Path, text: str) -> None:
     path.write_text(text)
     assert journal.read(1) == Unfinished()
 
 
 def test_where_no_note_can_be_left_nothing_is_begun(tmp_path: Path) -> None:
     with pytest.raises(HostError, match=r"^write .*/nowhere/unfinished: No such file"):
-        Journal(str(tmp_path / "nowhere/unfinished")).begin(1, B)
+        UnfinishedRun(str(tmp_path / "nowhere/unfinished")).begin(1, B)

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.client import Vici
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.transport import (
-    Silent,
+    DaemonTimeout,
     charon_socket,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_vici import (
@@ -46,7 +46,7 @@ def test_daemon_accepts_no_one(tmp_path: Path) -> None:
         hung.listen(0)
         with charon_socket(path, 0.3):  # fills the queue
             started = time.monotonic()
-            with pytest.raises(Silent, match="did not answer in time"):
+            with pytest.raises(DaemonTimeout, match="did not answer in time"):
                 charon_socket(path, 0.3)
     assert 0.2 < time.monotonic() - started < 5
 
