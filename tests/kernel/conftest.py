@@ -118,7 +118,7 @@ def _no_orphans(request: pytest.FixtureRequest) -> t.Iterator[None]:
 
 @pytest.fixture(name="summarize")
 def _summarize(request: pytest.FixtureRequest) -> t.Callable[[str], None]:
-    """Return a function that adds a line to the end of the report, beside the share of the matrix."""
+    """Return a function that adds a line to the end of the report."""
     return request.config.stash.setdefault(_LINES, []).append
 
 
