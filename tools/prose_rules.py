@@ -37,7 +37,8 @@ CONJUNCTION = (
     r"|the (?:last|first|start|previous))"
 )
 SUBJECT = (
-    r"(?:\A|(?<=\|\n)|(?<=[.!?:] ))(?:What|Whose|Whom|Who|Why|That which|Those who|Those which)\b"
+    r"(?:\A|(?<=\|\n)|(?<=[.!?:] ))(?:What|Whose|Whom|Who|Why|That which|Those who|Those which"
+    r"|Ones? (?:that|which|who|whose))\b"
     r"(?![^.!?\n]*\?)"
 )
 FINITE = (

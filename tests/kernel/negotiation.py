@@ -354,7 +354,7 @@ class Lane:
         while time.monotonic() < deadline:
             for sa in self._listed(name):
                 children = sa.get("child-sas", {}).values()
-                # One that was replaced is listed for some seconds more.
+                # A replaced Child SA is listed for some seconds more.
                 live = [child for child in children if child["state"] != "DELETED"]
                 if [(child["state"], child.get("dh-group")) for child in live] == [
                     ("INSTALLED", group)

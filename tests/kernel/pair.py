@@ -271,7 +271,7 @@ def carried(end: End) -> dict[str, int]:
         item
         for sa in end.machine.ask("sas")["sas"]
         for item in sa.get("child-sas", {}).values()
-        # One that was replaced stays for a while, and what it has counted then goes with it.
+        # A replaced Child SA stays for a while. Then its counters go with it.
         if item["state"] not in ("REKEYED", "DELETED")
     ]
     return {way: sum(int(item.get(f"packets-{way}", 0)) for item in items) for way in ("in", "out")}

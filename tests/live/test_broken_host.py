@@ -306,8 +306,8 @@ def befallen(rig: Rig, task: Task, mishap: str) -> list[str]:
         for number, effect in enumerate(effects)
         for when in ((BEFORE, AFTER) if effect.startswith("vici") else ())
     ]
-    # A daemon that hangs takes its time at each, so that a third is drawn. One that crashes does so
-    # before one request and after the next, and the other way round on the other release and in the
+    # A daemon that hangs takes its time at each, so that a third is drawn. A crash happens before
+    # one request and after the next, and the other way round on the other release and in the
     # next turn, unless all is asked for.
     first = [*DEVICES.values()].index(rig.release)
     turn = first + draw.turn()
