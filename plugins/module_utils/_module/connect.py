@@ -154,8 +154,8 @@ def _has_no_use(params: Params, *options: str) -> None:
             raise ModelError(
                 option,
                 params[option],
-                f"has no use with state {params['state']}",
-                f"state connected or reconnected; or leave {option} out",
+                f"has no effect with state {params['state']}",
+                f"Remove {option}, or set state to connected or reconnected.",
             )
 
 
@@ -169,7 +169,10 @@ def _look(host: Host, task: _Task) -> _Seen:
     live = look(host, task.tunnels)
     names = {item.connection.name for item in task.tunnels}
     sas = [item for item in host.vici.sa_sections() if item[0] in names] if live.up else []
-    notes = follow(host.pending, host.run, host.vici.pid, host.vici.sas()) if live.up else {}
+    notes = {}
+    if live.up:
+        unit, vici = host.platform.daemon_unit, host.vici
+        notes = follow(host.pending, host.run, unit, vici.pid, vici.sas())
     standings = {}
     for item in task.tunnels:
         name = item.connection.name
@@ -195,7 +198,7 @@ def _check_loaded(host: Host, task: _Task) -> None:
                 "phase1",
                 tunnel.connection.name,
                 "is not loaded in the IKE daemon",
-                "one that is: run its task again, which loads it",
+                "Run the task of this phase 1 again, which loads it.",
             )
 
 

@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._render.advanced import SharedSecret
-from .._render.artefacts import File
+from .._render.file import File
 from .._render.strongswan.section import Section
 from .in_force import NOTHING, InForce
 

@@ -64,7 +64,8 @@ def loadable(text: str) -> tuple[dict[str, Section], tuple[SharedSecret, ...]]:
     body = parse(text, unique=True)
     for name in body:
         if name not in _SECTIONS:
-            raise _refused(name, "is not a section that can be loaded", ", ".join(_SECTIONS))
+            fix = f"Use the sections {' and '.join(_SECTIONS)} only."
+            raise _refused(name, "is not a section that this collection can load", fix)
     connections = _sections("connections", body)
     for name, section in connections.items():
         _sections("children", section, f"connections.{name}.")
@@ -130,8 +131,8 @@ def _addresses(section: Section, key: str) -> tuple[Identity, ...]:
     )
 
 
-def _refused(value: str, why: str, legal: str) -> ModelError:
-    return ModelError("swanctl_conf", value, why, legal)
+def _refused(value: str, problem: str, fix: str) -> ModelError:
+    return ModelError("swanctl_conf", value, problem, fix)
 
 
 def _sections(name: str, section: Section, path: str = "") -> t.Mapping[str, Section]:
@@ -142,7 +143,8 @@ def _sections(name: str, section: Section, path: str = "") -> t.Mapping[str, Sec
         if not wrong:
             return t.cast(t.Mapping[str, Section], found)
         name = f"{name}.{wrong[0]}"
-    raise _refused(f"{path}{name}", "is a value where a section must stand", "name { ... }")
+    fix = "Write a section: name { ... }."
+    raise _refused(f"{path}{name}", "is a value where a section is expected", fix)
 
 
 def _for_vici(section: Section) -> Section:
@@ -161,13 +163,15 @@ def _shared(name: str, section: Section) -> SharedSecret:
     path = f"secrets.{name}"
     kind = next((kind for kind in _KINDS if name.startswith(kind)), None)
     if kind is None:
-        raise _refused(path, "is no kind of secret that can be loaded", f"{', '.join(_KINDS)}, ...")
+        fix = f"Begin the name of the secret with one of: {', '.join(_KINDS)}."
+        raise _refused(path, "is not a kind of secret that this collection can load", fix)
     owners = tuple(str(value) for key, value in section.items() if key.startswith("id"))
     text = section.get("secret")
     try:
         data = secret_bytes(text) if isinstance(text, str) else b""
     except ValueError as error:
-        raise ModelError("swanctl_conf", MASK, f"in {path}: {error}", "another secret") from None
+        problem = f"has an invalid secret in {path}: {error}"
+        raise ModelError("swanctl_conf", MASK, problem, "Correct this secret.") from None
     if not data:
-        raise _refused(path, "has no secret", "secret = ...")
+        raise _refused(path, "has no secret", "Add a line secret = ... to it.")
     return SharedSecret(name, kind.upper(), owners, Secret(data))

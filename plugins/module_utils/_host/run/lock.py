@@ -25,7 +25,6 @@ from pathlib import Path
 
 from ..._errors import HostError
 
-PATH = "/run/tunnelwright.lock"
 # Seconds that a run waits for another run.
 PATIENCE = 120.0
 # Seconds without an update after which a run counts as hanging.
@@ -86,7 +85,7 @@ class Held:
 
 
 @contextlib.contextmanager
-def exclusive(what: str, *, path: str = PATH, patience: float = PATIENCE) -> t.Iterator[Held]:
+def exclusive(what: str, *, path: str, patience: float = PATIENCE) -> t.Iterator[Held]:
     """Hold the lock, so that no other run works on this host. Waiting runs show ``what``.
 
     Raises HostError with the name of the holder after ``patience`` seconds.
@@ -96,8 +95,9 @@ def exclusive(what: str, *, path: str = PATH, patience: float = PATIENCE) -> t.I
     def give_up(holder: Holder | None) -> None:
         if time.monotonic() - start >= patience:
             since = f"{holder}, since {holder.since})" if holder else "another run"
-            why = f"held for {patience:.0f} s and more by {since}; nothing was changed"
-            raise HostError(f"take {path}", why)
+            why = f"it has been held for {patience:.0f} s and more by {since}"
+            advice = "Nothing was changed. Run the task again when that run has ended."
+            raise HostError(f"get the lock {path}", why, advice)
 
     with locked(what, path, give_up) as held:
         yield held
@@ -106,11 +106,12 @@ def exclusive(what: str, *, path: str = PATH, patience: float = PATIENCE) -> t.I
 @contextlib.contextmanager
 def locked(what: str, path: str, between: t.Callable[[Holder | None], None]) -> t.Iterator[Held]:
     """Wait for the lock and hold it. ``between`` receives the holder repeatedly, and may raise."""
-    operation = f"take {path}"
+    operation = f"get the lock {path}"
     try:
         descriptor, waited = _taken(operation, path, between)
     except OSError as error:
-        raise HostError(operation, f"{error.strerror or error}; does this run as root?") from None
+        advice = "Run the task as root, with become."
+        raise HostError(operation, error.strerror or str(error), advice) from None
     try:
         yield Held(descriptor, what, waited)
     finally:
@@ -147,7 +148,7 @@ def _opened(operation: str, path: str) -> int:
     descriptor = os.open(path, flags, 0o600)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise HostError(operation, "it is not a plain file")
+        raise HostError(operation, "it is not a regular file", f"Remove {path}.")
     return descriptor
 
 

@@ -20,7 +20,7 @@ import time
 import typing as t
 
 from ..._errors import HostError
-from .lock import PATH, PROC, SILENCE, Held, Holder, locked, started
+from .lock import PROC, SILENCE, Held, Holder, locked, started
 
 # The longest time in seconds that one update may cover.
 LONGEST = 150.0
@@ -32,7 +32,7 @@ _MISSES = 10
 
 @contextlib.contextmanager
 def seized(
-    what: str, *, path: str = PATH, silence: float = SILENCE
+    what: str, *, path: str, silence: float = SILENCE
 ) -> t.Iterator[tuple[Held | None, str]]:
     """Yield the lock, or None without it, and a text about the ended holders, mostly empty."""
     waiting = _Waiting(path, silence)
@@ -41,7 +41,7 @@ def seized(
         try:
             held = stack.enter_context(locked(what, path, waiting))
         except HostError as error:
-            lacking = [f"{error}; went on without it"]
+            lacking = [f"{error} It continued without the lock."]
         waiting.end_children()
         yield held, "; ".join([*waiting.ended, *lacking])
 
@@ -77,7 +77,7 @@ class _Waiting:
             self._refuse("a program that is no run of this collection")
 
     def _watch(self, holder: Holder) -> None:
-        """Note another holder, or an update of the same holder. An update after a signal is ignored."""
+        """Note another holder, or an update of the same holder, except after a signal."""
         if self._holder is None or not holder.is_same(self._holder):
             self._signals = [signal.SIGTERM, signal.SIGKILL]
             self._misses = 0
@@ -118,7 +118,7 @@ class _Waiting:
                     os.kill(pid, signal.SIGKILL)
 
     def _refuse(self, who: str) -> t.NoReturn:
-        raise HostError(f"take {self._path}", f"held by {who}")
+        raise HostError(f"get the lock {self._path}", f"it is held by {who}")
 
 
 def _holds(holder: Holder, path: str) -> bool:

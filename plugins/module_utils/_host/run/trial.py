@@ -40,8 +40,9 @@ def _try_connection(host: Host, step: steps.LoadConnection | steps.SwapIn) -> No
     """
     cas = tuple(_authorities(step.section))
     if any(isinstance(pem, str) for pem in cas):
-        why = "copies of its certificates are gone; run the task of its phase 1 again"
-        raise HostError(f"load connection {step.name}", f"{why}; nothing was changed")
+        why = "copies of its certificates are missing"
+        advice = "Run the task of its phase 1 again. Nothing was changed."
+        raise HostError(f"load connection {step.name}", why, advice)
     try:
         known = host.vici.ca_certificates() if cas else frozenset()
         for pem in cas:
@@ -51,12 +52,12 @@ def _try_connection(host: Host, step: steps.LoadConnection | steps.SwapIn) -> No
         host.vici.load_conn(TRIAL, trial_section(step.section))
         host.vici.unload_conn(TRIAL)
     except HostError as error:
-        operation = f"try connection {step.name} in the IKE daemon"
-        raise HostError(operation, f"{error.detail}; nothing was changed") from error
+        operation = f"load connection {step.name}"
+        raise HostError(operation, error.detail, "Nothing was changed.") from error
 
 
 def _try_key(host: Host, step: steps.LoadKey) -> None:
-    operation = f"try private key {step.file.path} in the IKE daemon"
+    operation = f"load private key {step.file.path}"
     known = host.vici.keys()
     # The daemon may hold unmanaged keys. Only a note shows which key is on trial.
     new = step.id not in known
@@ -67,12 +68,12 @@ def _try_key(host: Host, step: steps.LoadKey) -> None:
             if key not in known:
                 host.vici.unload_key(key)
     except HostError as error:
-        raise HostError(operation, f"{error.detail}; nothing was changed") from error
+        raise HostError(operation, error.detail, "Nothing was changed.") from error
     if step.id and key != step.id:
-        raise HostError(operation, f"{_ANOTHER}; nothing was changed")
+        raise HostError(operation, _ANOTHER, "Nothing was changed.")
 
 
-_ANOTHER = "it does not belong to the certificate, which is the first one of its file"
+_ANOTHER = "it does not belong to the first certificate in the file of the option certificate"
 
 
 def end_trials(host: Host, daemon: DaemonState) -> None:

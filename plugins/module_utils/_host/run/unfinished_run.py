@@ -20,6 +20,7 @@ import typing as t
 from dataclasses import replace
 
 from ..._errors import HostError
+from ..._model.platform import Platform
 from ..._plan.observed import Unfinished
 from ..._plan.plan import Plan
 from ..._plan.steps import (
@@ -34,17 +35,15 @@ from ..._plan.steps import (
     UnloadSecret,
     WriteFile,
 )
-from ..._render.artefacts import RECORD_DIR
 from ..files.note import read_note, write_note
-
-JOURNAL = "/run/tunnelwright.unfinished"
 
 
 class UnfinishedRun:
     """The note at ``path``."""
 
-    def __init__(self, path: str = JOURNAL) -> None:
+    def __init__(self, path: str, platform: Platform) -> None:
         self._path = path
+        self._platform = platform
 
     def read(self, pid: int) -> Unfinished:
         """Return the unfinished changes of runs with the daemon process ``pid``."""
@@ -53,7 +52,7 @@ class UnfinishedRun:
 
     def begin(self, pid: int, plan: Plan) -> Unfinished:
         """Add the changes of the plan to the note. Return the former content of the note."""
-        mine, left = unfinished(plan), self.read(pid)
+        mine, left = unfinished(plan, self._platform), self.read(pid)
         if mine != Unfinished():
             self._note(
                 pid,
@@ -127,7 +126,7 @@ class UnfinishedRun:
             raise HostError(f"write {self._path}", error.strerror or str(error)) from None
 
 
-def unfinished(plan: Plan) -> Unfinished:
+def unfinished(plan: Plan, platform: Platform) -> Unfinished:
     """Return the changes that are uncertain if a run with this plan is interrupted."""
     connections: dict[str, frozenset[str]] = {}
     secrets, networks = set(), set()
@@ -145,7 +144,7 @@ def unfinished(plan: Plan) -> Unfinished:
             settings = True
         elif isinstance(step, (WriteFile, RemoveFile)):
             directory, name = os.path.split(step.file.path)
-            networks |= {name.rpartition(".")[0]} if directory == RECORD_DIR else set()
+            networks |= {name.rpartition(".")[0]} if directory == platform.record_dir else set()
     return Unfinished(connections, frozenset(secrets), settings, networks=frozenset(networks))
 
 

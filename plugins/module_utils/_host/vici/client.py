@@ -24,7 +24,7 @@ import typing as t
 
 from ..._errors import HostError
 from .message import ChildState, IkeState, Message, PolicyState, actions, decode, encoded
-from .transport import NO_ANSWER, BoundedSocket, DaemonTimeout, charon_socket
+from .transport import NO_ANSWER, BoundedSocket, DaemonTimeout
 
 try:
     import vici
@@ -72,16 +72,16 @@ class Vici:
 
     def __init__(
         self,
-        connect: t.Callable[[], socket.socket] = charon_socket,
+        connect: t.Callable[[], socket.socket],
         *,
         timeout: float = ANSWER_TIMEOUT,
         alive: t.Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         if vici is None:
             raise HostError(
-                "speak with the IKE daemon",
-                f"the Python library vici is not installed for {sys.executable}; "
-                "the role tunnelwright.ipsec.gateway installs it, and so does: pip install vici",
+                "connect to the IKE daemon",
+                f"the Python library vici is not installed for {sys.executable}",
+                "Install it with the role tunnelwright.ipsec.gateway, or with `pip install vici`.",
             )
         self._timeout = timeout
         self._alive = alive
@@ -109,11 +109,11 @@ class Vici:
 
     def version(self) -> dict[str, str]:
         """Return ``daemon``, ``version``, ``sysname``, ``release`` and ``machine``."""
-        return self._request("ask the IKE daemon for its version", "version")
+        return self._request("get the version of the IKE daemon", "version")
 
     def plugins(self) -> frozenset[str]:
         """Return the names of the loaded plugins."""
-        stats = self._request("ask the IKE daemon for its plugins", "stats")
+        stats = self._request("get the plugins of the IKE daemon", "stats")
         return frozenset(stats.get("plugins", ()))
 
     def algorithms(self) -> dict[str, frozenset[str]]:
@@ -121,7 +121,7 @@ class Vici:
 
         Key exchange is ``ke``, the name in strongSwan 6, for every version.
         """
-        answer = self._request("ask the IKE daemon for its algorithms", "get-algorithms")
+        answer = self._request("get the algorithms of the IKE daemon", "get-algorithms")
         return {"ke" if kind == "dh" else kind: frozenset(names) for kind, names in answer.items()}
 
     def reload_settings(self) -> None:
@@ -369,7 +369,8 @@ class Vici:
     def _speaking(self, operation: str, waits: float = 0.0) -> t.Iterator[None]:
         """Limit the time of the block, and raise its failure as a failure of ``operation``."""
         if self._lost:
-            raise HostError(operation, f"the session with the IKE daemon is over: {self._lost}")
+            why = f"the session with the IKE daemon has ended: {self._lost}"
+            raise HostError(operation, why)
         self._alive(self._timeout + waits)
         self._socket.allow(self._timeout + waits)
         try:
@@ -394,5 +395,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, socket.timeout):
         return NO_ANSWER
     if isinstance(error, OSError):
-        return f"the IKE daemon closed the session: {error.strerror or error}"
+        return f"the IKE daemon closed the connection: {error.strerror or error}"
     return f"the IKE daemon sent an invalid answer: {error}"

@@ -23,7 +23,7 @@ from ..tunnels.charon_log import Log, LogLine
 from .client import ANSWER_TIMEOUT, FAULTS
 from .facts import moment
 from .message import decode
-from .transport import BoundedSocket, charon_socket
+from .transport import BoundedSocket
 
 try:
     import vici
@@ -37,7 +37,7 @@ _UNNAMED = "(unnamed)"
 class DaemonLog:
     """The lines that the daemon logs within a ``with`` statement."""
 
-    def __init__(self, connect: t.Callable[[], socket.socket] = charon_socket) -> None:
+    def __init__(self, connect: t.Callable[[], socket.socket]) -> None:
         self._socket = _EventSocket(connect())
         # The socket has the limit, which each call of listen() sets.
         self._events = vici.Session(self._socket).listen(["log"], 0)

@@ -13,16 +13,17 @@ import struct
 import time
 
 from ..._errors import HostError
+from ..._model.platform import Platform
 
-SOCKET = "/run/charon.vici"
 CONNECT_TIMEOUT = 10.0
 
 _TIMEVAL = struct.Struct("@ll")  # seconds, microseconds
 _UCRED = struct.Struct("@iII")  # pid, uid, gid
 
 
-def charon_socket(path: str = SOCKET, timeout: float = CONNECT_TIMEOUT) -> socket.socket:
-    """Return a connection to the daemon at ``path``, made within ``timeout`` seconds."""
+def charon_socket(platform: Platform, timeout: float = CONNECT_TIMEOUT) -> socket.socket:
+    """Return a connection to the IKE daemon, made within ``timeout`` seconds. Raises HostError."""
+    path = platform.vici_socket
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # Not settimeout(): a non-blocking connect fails at once while the daemon's queue is full.
     seconds, fraction = divmod(timeout, 1)
@@ -37,7 +38,8 @@ def charon_socket(path: str = SOCKET, timeout: float = CONNECT_TIMEOUT) -> socke
         sock.close()
         raise HostError(
             f"reach the IKE daemon at {path}",
-            f"{error.strerror or error}; is strongswan.service running, and does this run as root?",
+            error.strerror or str(error),
+            f"Check that {platform.daemon_unit} is running, and run the task as root, with become.",
         ) from error
     return sock
 
