@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Secrets where they must not be: the places to search, and the forms of a secret."""
+"""Secrets where they must not be: what is searched, and in which forms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def forms(secret: str) -> list[bytes]:
-    """Return a secret as it is, in hexadecimal, and in base64 at any offset."""
+    """As it is, in hexadecimal, and in base64 with whatever before and after it."""
     data = secret.encode()
     found = [data, data.hex().encode(), data.hex().upper().encode()]
     for before in range(3):
@@ -29,13 +29,13 @@ def shows(text: bytes, *secrets_: str) -> bool:
 
 
 def telling(text: str, *secrets_: str) -> list[str]:
-    """Return the lines that show a secret, cut to 200 characters, for a message."""
+    """The lines that show a secret, fit to be read in the message of a failure."""
     return [line[:200] for line in text.splitlines() if shows(line.encode(), *secrets_)]
 
 
 @contextmanager
 def watched_processes(*secrets_: str) -> Iterator[set[str]]:
-    """Yield the names of processes of this machine and its containers that show a secret.
+    """The names of processes of this machine, its containers included, that show a secret.
 
     Looks at arguments and environments many times a second.
     """

@@ -32,7 +32,7 @@ def run(*command: str) -> list[str]:
 
 
 def packaged() -> set[str]:
-    """Return the paths that packages own, after the links of /bin and the like into /usr."""
+    """The paths that packages own, where they are since /bin and the like are links into /usr."""
     paths = set()
     for listing in Path("/var/lib/dpkg/info").glob("*.list"):
         for path in listing.read_text().splitlines():

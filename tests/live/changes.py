@@ -143,7 +143,7 @@ CHANGES = (
     _p2("apply", "defer", harmless=True),
 )
 
-# The changes that show most, for behaviours and ways to apply without the whole list.
+# What tells most, for the behaviours and the ways to apply that the whole list is not tried with.
 TELLING = tuple(
     change
     for change in CHANGES

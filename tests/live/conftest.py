@@ -36,7 +36,7 @@ SEED = draw.seed()
 FIRST = draw.first_seed()
 ALL = os.environ.get("LIVE") == "all" or draw.part() is not None
 KEEP = os.environ.get("LIVE_KEEP", "1") not in ("", "0")
-# Files that set up a kept host. tools/testbed knows the files of its image.
+# What a kept host was set up by; what it is made of, tools/testbed knows.
 RIG = ("conftest.py", "host.py", "rig.py", "peer.conf", "pki.sh")
 DEVICES = {"a": "5.9.8", "b": "6.0.1"}
 
@@ -52,7 +52,7 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(name="sequences", scope="session")
 def _sequences() -> range:
-    """Return the seeds of the sequences."""
+    """The seeds of the sequences."""
     return range(FIRST, FIRST + SEQUENCES)
 
 
@@ -78,7 +78,7 @@ def holding(request: pytest.FixtureRequest, bed: str) -> t.Iterator[bool]:
 
 @pytest.fixture(name="hosts", scope="session")
 def _hosts(request: pytest.FixtureRequest) -> t.Iterator[dict[str, Host]]:
-    """Yield every host of the topology, booted, with its driver ready, and the devices wiped."""
+    """Every host of the topology, booted, with its driver ready, and the devices wiped."""
     with holding(request, TESTBED) as was_killed:
         yield from _started(was_killed)
 
@@ -88,7 +88,7 @@ def _started(was_killed: bool) -> t.Iterator[dict[str, Host]]:
         name: Host(name, in_container(f"tw-{TESTBED}-{name}"), item["ipv4"], item["ipv6"])
         for name, item in tomllib.loads(TOPOLOGY.read_text())["hosts"].items()
     }
-    # An interrupted run may leave any state. New hosts take some seconds.
+    # What a killed run leaves may be anything, and new hosts take some seconds.
     testbed("up", TESTBED, str(TOPOLOGY), *_keep(), *(["--fresh"] if was_killed else []))
     use_podman_settings()
     try:
@@ -107,7 +107,7 @@ def _started(was_killed: bool) -> t.Iterator[dict[str, Host]]:
 
 @pytest.fixture(name="rigs", scope="session")
 def _rigs(hosts: dict[str, Host]) -> dict[str, Rig]:
-    """Return each device under test with its peer, by the release of strongSwan."""
+    """Each device under test with its peer, by the release of strongSwan."""
     rigs = {
         release: Rig(release, hosts[name], hosts[f"peer-{name}"])
         for name, release in DEVICES.items()
@@ -118,7 +118,7 @@ def _rigs(hosts: dict[str, Host]) -> dict[str, Rig]:
 
 
 def use_podman_settings() -> None:
-    """Set the environment that ``tools/testbed env`` prints for podman on this machine."""
+    """What ``tools/testbed env`` says of the way podman works on this machine."""
     for line in testbed("env").splitlines():
         name, _equals, value = line.removeprefix("export ").partition("=")
         if name == "CONTAINERS_CONF":

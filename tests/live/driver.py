@@ -82,7 +82,7 @@ class Spy(vici.Session):
 
 
 def _told(command: str, message: Any) -> str:
-    """Return a request as text, such as ``load-conn site-b``, without values that may be secret."""
+    """``load-conn site-b``; never a value that may be a secret."""
     message = message or {}
     about = [message[key] for key in ("ike", "child", "name", "id") if key in message]
     if command == "load-conn":
@@ -92,7 +92,7 @@ def _told(command: str, message: Any) -> str:
 
 
 def run(module: str, options: Answer, check: bool = False, diff: bool = True) -> Answer:
-    """Run a module. Return its output, its commands to the IKE daemon, and the seconds it took."""
+    """What the module prints, the commands that it sent to the IKE daemon, and how long it took."""
     # A process is meant to run one module; here these would pile up.
     gc.enable()
     warnings._global_warnings.clear()
@@ -113,15 +113,15 @@ def run(module: str, options: Answer, check: bool = False, diff: bool = True) ->
 
 
 def befall(module: str, options: Answer, mishap: Answer) -> Answer:
-    """Run a module in a separate process, with its effects, and a mishap at one of them."""
+    """The same in a process of its own, with its effects, and what happens at one of them."""
     return faults.carried_out(lambda: run(module, options), mishap)
 
 
 def bounds(answer: float, lookup: float, patience: float) -> Answer:
-    """Set how long the next runs wait for the IKE daemon and for another run, in seconds."""
+    """How long the next runs wait for the IKE daemon, and for another run, in seconds."""
     Vici.__init__.__kwdefaults__["timeout"] = answer
     vici_adapter.LOOKUP_TIMEOUT = lookup
-    # The type of a context manager does not show the function that it wraps.
+    # The type of a context manager does not tell of the function that it wraps.
     exclusive.__wrapped__.__kwdefaults__["patience"] = patience  # type: ignore[attr-defined]
     return {}
 
@@ -134,7 +134,7 @@ def shell(script: str, stdin: str = "") -> Answer:
 
 
 def ping(source: str, target: str, count: int, seconds: float) -> Answer:
-    """Return whether ``count`` echoes came back in time. Lost packets are sent again."""
+    """Whether ``count`` echoes came back in time; what is lost is sent again."""
     family, kind = (socket.AF_INET6, 128) if ":" in target else (socket.AF_INET, 8)
     protocol = socket.IPPROTO_ICMPV6 if family == socket.AF_INET6 else socket.IPPROTO_ICMP
     deadline = time.monotonic() + seconds
@@ -151,7 +151,7 @@ def ping(source: str, target: str, count: int, seconds: float) -> Answer:
 
 
 def request(command: str, message: Answer | None = None) -> Answer:
-    """Send a vici command of the test. A refusal is an answer too."""
+    """A vici command of the test itself; its refusal is an answer too."""
     try:
         return {"answer": observed.text(observed.session().request(command, message or {}))}
     except vici.exception.CommandException as error:
@@ -159,7 +159,7 @@ def request(command: str, message: Answer | None = None) -> Answer:
 
 
 def initiate(child: str, ike: str, seconds: float) -> Answer:
-    """Bring a Child SA up. Return the log of the IKE daemon meanwhile, and the error, if any."""
+    """Bring a Child SA up, with what the IKE daemon says meanwhile, and why it failed, if it did"""
     message = {"child": child, "ike": ike, "timeout": str(int(seconds * 1000))}
     answer: Answer = {"log": []}
     try:

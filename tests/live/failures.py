@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Failures between two gateways, and scripts that provoke them.
+"""What can go wrong between two gateways, and how to make it go wrong.
 
 In texts, ``{caller}`` and ``{peer}`` are the addresses of the two. `provoke.py` sets them up.
 """
@@ -38,7 +38,7 @@ swanctl --reload-settings
 
 
 def drop(hook: str, rule: str) -> str:
-    """Return a script that drops packets in this host."""
+    """Packets are lost in this host."""
     return f"""
     nft add table inet lossy
     nft add chain inet lossy {hook} '{{{{ type filter hook {hook} priority -400; }}}}'
@@ -47,12 +47,12 @@ def drop(hook: str, rule: str) -> str:
 
 
 def python(statement: str) -> str:
-    """Return a script with a request to the IKE daemon, in which braces are doubled."""
+    """Something said to the IKE daemon, in which braces are doubled."""
     return f'python3 -c "import vici; s = vici.Session(); {statement}"'
 
 
 def transport(version: str) -> str:
-    """Return a script for a tunnel in transport mode, which the module refuses here."""
+    """The caller's tunnel in transport mode, which the module refuses in this data plane."""
     return python(
         "s.request('load-conn', {{'site-b': {{'version': '"
         + version
@@ -72,8 +72,8 @@ swanctl --initiate --child net --timeout 5
 rm /etc/swanctl/old.conf
 swanctl --load-all --noprompt
 """
-# The initiator's connection with an identity that its certificate does not hold. The module
-# refuses it.
+# The caller's connection with an identity that its certificate does not hold, which the module
+# refuses.
 UNHELD = python(
     "c = next(iter(s.list_conns()))['site-b']; "
     "pem = lambda kind: [open('/etc/swanctl/' + kind + '/tunnelwright.site-b.pem', 'rb').read()]; "
@@ -92,9 +92,9 @@ NOTHING_LOST = "nft delete table inet lossy"
 
 @dataclass(frozen=True)
 class Failure:
-    """A failure. ``cause`` is its code, or empty when nothing fails.
+    """``cause`` is the code; empty for what does not fail.
 
-    ``phase1`` and ``phase2`` overlay the options of the initiator, ``conn`` and ``child`` overlay
+    ``phase1`` and ``phase2`` are laid over the options of the caller, ``conn`` and ``child`` over
     the connection of the peer, ``psk`` is the peer's. Scripts ``at_caller`` and ``at_peer`` come
     when all is set up.
     """
@@ -117,7 +117,7 @@ class Failure:
     # The certificates of each side, its own first.
     ours: tuple[str, ...] = ("first",)
     theirs: tuple[str, ...] = ("peer",)
-    # The faults that the files of the initiator show without any log, see `own_certificate.py`.
+    # What the files of the caller tell without any log, see `own_certificate.py`.
     faults: tuple[str, ...] = ()
     # Does not happen where the peer has another release.
     peer: str = ""
@@ -131,7 +131,7 @@ class Failure:
 def _versions(
     label: str, cause: str, *, v1: str = "", options: Options | None = None, **more: t.Any
 ) -> tuple[Failure, Failure]:
-    """Return the failure with IKEv2 and with IKEv1, where the cause may be another, ``v1``."""
+    """The same with IKEv2 and with IKEv1, where the cause is ``v1`` if that is another."""
     first = {**more, "phase1": {**V1, **more.get("phase1", {})}}
     first["conn"] = {"version": "1", **more.get("conn", {})}
     given = options or {}

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The effects of a run on the host, and its death or another mishap at any of them.
+"""What a run does to the host, effect by effect, and its death, or another mishap, at any of them.
 
 Runs beside the driver, which stays: the run that may die is a process of its own. The
-interpreter's audit events report files and programs before anything is done, anywhere in the code.
-The driver reports requests to the IKE daemon.
+interpreter's audit events tell of files and programs before anything is done, wherever in the code
+that is; requests to the IKE daemon are told by the driver.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-# Requests that only read.
+# Requests that do nothing but look.
 READING = (
     *("version", "stats", "get-algorithms", "get-conns", "get-shared", "get-keys"),
     *("list-conns", "list-sas", "list-policies", "list-certs", "list-authorities"),
 )
-# Programs that only read. unshare runs its program in a network namespace that ends with it.
+# So do these programs. What unshare runs is done in a network namespace that ends with it.
 _LOOKING = re.compile(
     r"unshare |sh -c listed=|cat |journalctl |systemctl (--quiet )?show |nft .*\blist "
     r"|ip .*\b(show|list)\b"
 )
 
-# Folders of the files of this collection. The lock always stays and holds nothing.
+# Where files of ours are; the lock stays for ever and holds nothing.
 _OURS = re.compile(r"/etc/|/run/tunnelwright(?!\.lock)")
 
 # Right before an effect, or right after: when a request is answered, or a program has just begun.
@@ -45,7 +45,7 @@ Answer = dict[str, Any]
 
 
 class _Run:
-    """The current run in this process, and the mishap for it."""
+    """The run that is going on in this process, and what is to happen to it."""
 
     def __init__(self, report: int, mishap: Answer) -> None:
         self.report = report
@@ -86,7 +86,7 @@ def _unnoticed() -> Iterator[None]:
 
 
 def requested(told: str) -> Callable[[], None]:
-    """Report a request before it is sent, and return a function to call after its answer."""
+    """A request is about to be sent; what is returned is to be called when it is answered."""
     if _run is None or told.split()[0] in READING:
         return lambda: None
     _run.begin(f"vici {told}")
@@ -94,7 +94,7 @@ def requested(told: str) -> Callable[[], None]:
 
 
 def carried_out(work: Callable[[], Answer], mishap: Answer) -> Answer:
-    """Run ``work`` in a separate process, and return its result and its effects.
+    """``work`` in a process of its own, and its effects.
 
     ``mishap`` may hold the ``number`` of the effect at which the process is to be killed, counted
     from 0, and ``when``; or a ``script`` that is to be run instead.
@@ -127,7 +127,7 @@ def _answer(work: Callable[[], Answer]) -> Answer:
 
 
 def settled() -> Answer:
-    """Wait until no program runs that an interrupted run has started."""
+    """Wait until no program goes on that a killed run has begun."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and any(
         _goes_on(path) for path in Path("/proc").glob("[0-9]*")
@@ -158,7 +158,7 @@ def _begin(run: _Run) -> None:
         if _run is not None:
             _run.befall()
 
-    # Patched in the class, so that every module that has imported it is counted.
+    # To be counted in every caller, whatever name it has imported, so in the class itself.
     subprocess.Popen.__init__ = start  # type: ignore[method-assign]
 
 
@@ -187,7 +187,7 @@ _FILE_EVENTS = {
 
 
 def _on_file(event: str, arguments: tuple[Any, ...]) -> str:
-    """Return the effect on a file of this collection; empty for other files, or without effect."""
+    """What is done to a file of ours; empty where it is another, or nothing comes of it."""
     if event == "open" and not (arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)):
         return ""
     if event == "open" and isinstance(arguments[0], int):

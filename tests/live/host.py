@@ -33,18 +33,18 @@ Event = dict[str, t.Any]
 
 
 def in_container(name: str) -> tuple[str, ...]:
-    """Return the command that reaches a host in a container."""
+    """The reach of a host that is a container."""
     return ("podman", "exec", "--interactive", name, "sh", "-c")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run of a module: its output, and the commands that it sent to the IKE daemon."""
+    """One run of a module: what it printed, and the commands that it sent to the IKE daemon."""
 
     result: dict[str, t.Any]
     commands: tuple[str, ...]
     seconds: float
-    # The effects on the host, if they were counted.
+    # What it did to the host, where that was counted.
     effects: tuple[str, ...] = ()
 
     @property
@@ -57,7 +57,7 @@ class Run:
 
     @property
     def writing(self) -> tuple[str, ...]:
-        """Return the commands that do more than read."""
+        """The commands that do more than look."""
         return tuple(item for item in self.commands if item.split()[0] not in READING)
 
 
@@ -70,7 +70,7 @@ class Sas:
 
 
 class Host:
-    """A host with its driver. Threads must not share it.
+    """One host with its driver. Not to be shared between threads.
 
     ``reach`` is the command that has a script, its last word, carried out by a shell in there.
     """
@@ -82,12 +82,12 @@ class Host:
         self._driver: subprocess.Popen[str] | None = None
 
     def deliver(self) -> None:
-        """Copy the modules, the parts of Ansible that they need, and vici to the host."""
+        """What the modules need besides Debian: themselves, Ansible's part of them, vici."""
         unpack = f"set -eu; rm -rf {LIBRARY}; mkdir {LIBRARY}; tar -x -C {LIBRARY}"
         subprocess.run([*self.reach, unpack], input=_library(), check=True)
 
     def ask(self, service: str, **arguments: t.Any) -> dict[str, t.Any]:
-        """Send a request to the driver and return its answer. Fail if the driver crashed."""
+        """One request to the driver; its answer. A crash in there is one here."""
         driver = self._driver or self.start()
         assert driver.stdin is not None
         assert driver.stdout is not None
@@ -103,7 +103,7 @@ class Host:
         return answer
 
     def start(self) -> subprocess.Popen[str]:
-        """Start a new driver for the next request."""
+        """A new driver, which the next request goes to."""
         self.close()
         self._driver = subprocess.Popen(
             [
@@ -124,26 +124,26 @@ class Host:
             self._driver = None
 
     def run(self, module: str, options: Options, *, check: bool = False, diff: bool = True) -> Run:
-        """Run a module. The run may fail."""
+        """One run, which may fail."""
         answer = self.ask("run", module=module, options=options, check=check, diff=diff)
         return Run(answer["result"], tuple(answer["commands"]), answer["seconds"])
 
     def apply(self, module: str, options: Options) -> Run:
-        """Run a module. The run must not fail."""
+        """One run, which must not fail."""
         run = self.run(module, options)
         assert not run.failed, f"{self.name}: {module} {options}: {run.result['msg']}"
         return run
 
     def counted(self, module: str, options: Options) -> Run:
-        """Run a module and count its effects. The run must not fail."""
+        """One run with its effects counted, which must not fail."""
         run = self.befall(module, options)
         assert not run.failed, f"{self.name}: {module} {options}: {run.result['msg']}"
         return run
 
     def befall(self, module: str, options: Options, **mishap: t.Any) -> Run:
-        """Run a module, count its effects, and cause a mishap at one of them.
+        """One run, its effects counted, and something that happens at one of them.
 
-        ``number`` is of the effect, ``when`` before or after it, ``script`` is the mishap.
+        ``number`` is of the effect, ``when`` before or after it, ``script`` what happens.
         """
         answer = self.ask("befall", module=module, options=options, mishap=mishap)
         assert "result" in answer, f"{self.name}: {mishap}: {answer}"
@@ -151,24 +151,24 @@ class Host:
         return Run(answer["result"], tuple(answer["commands"]), answer["seconds"], effects)
 
     def killed(self, module: str, options: Options, **mishap: t.Any) -> bool:
-        """Kill a run at the effect ``number`` or by a ``script``, if it comes that far."""
+        """One run that is killed, at the effect ``number`` or by a ``script``, if it comes to it"""
         answer = self.ask("befall", module=module, options=options, mishap=mishap)
         return "killed" in answer
 
     def sh(self, script: str, stdin: str = "") -> str:
-        """Run lines of sh that must all succeed, and return their output."""
+        """Lines of sh that must all succeed; what they printed."""
         done = self.ask("shell", script=script, stdin=stdin)
         assert done["status"] == 0, f"{self.name}: {script}\n{done['output']}{done['errors']}"
         return str(done["output"])
 
     def vici(self, command: str, message: Options | None = None) -> dict[str, t.Any]:
-        """Run a command of the test."""
+        """A command of the test itself."""
         answer = self.ask("request", command=command, message=message or {})
         assert "refused" not in answer, f"{self.name}: {command} {message}: {answer['refused']}"
         return dict(answer["answer"])
 
     def state(self) -> dict[str, t.Any]:
-        """Return the observable state except for SAs. A run that changes nothing keeps it equal."""
+        """Everything that can be observed but SAs: equal before and after what changes nothing."""
         return self.ask("state")
 
     def sas(self) -> Sas:
@@ -185,7 +185,7 @@ class Host:
         return found
 
     def busy(self) -> bool:
-        """Return whether an IKE or Child SA is being negotiated."""
+        """Whether something is being negotiated."""
         return any(
             sa["state"] in ("CONNECTING", "DELETING")
             or sa.get("tasks-queued")
@@ -195,7 +195,7 @@ class Host:
 
     @contextlib.contextmanager
     def listening(self, after: float = 0.0) -> t.Iterator[list[Event]]:
-        """Yield a list, which holds the events of the IKE daemon until ``after`` seconds later."""
+        """The events of the IKE daemon meanwhile, and ``after`` seconds more; filled at the end."""
         recorded: list[Event] = []
         self.ask("events", listen=True)
         try:
@@ -205,7 +205,7 @@ class Host:
             recorded += self.ask("events", listen=False)["events"]
 
     def wait_for(self, *children: str, seconds: float = 15.0) -> Sas:
-        """Wait until each ``connection/child`` is up with one SA."""
+        """Until each ``connection/child`` is up, alone."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             found = self.sas()
@@ -215,12 +215,12 @@ class Host:
         raise AssertionError(f"{self.name}: {children} are not up:\n{self.log()}")
 
     def lan(self, script: str) -> str:
-        """Run lines of sh on the host behind this gateway."""
+        """Lines of sh on the host behind this gateway."""
         return self.sh(f"ip netns exec lan sh -euc {shlex.quote(script)}")
 
     @contextlib.contextmanager
     def capturing(self, device: str, expression: str, where: str = "") -> t.Iterator[list[str]]:
-        """Yield a list, which holds the packets at the end, one line of tcpdump for each packet.
+        """What passes meanwhile, a line a packet as tcpdump tells it; filled at the end.
 
         ``where`` is a network namespace of the host.
         """
@@ -237,7 +237,7 @@ class Host:
             yield lines
         finally:
             # An emulated processor may be behind with what it has heard.
-            # It may also still hear something.
+            # It may also go on hearing something.
             self.sh(
                 f'old=; for _ in $(seq 10); do [ "$(stat -c %s {file})" != "$old" ] || break; '
                 f"old=$(stat -c %s {file}); sleep 1; done; kill -INT $(cat {file}.pid); "
@@ -248,11 +248,11 @@ class Host:
             lines += told.replace("\n    ", " ").splitlines()
 
     def log(self, lines: int = 40) -> str:
-        """Return the last lines of the IKE daemon's log."""
+        """The last words of the IKE daemon."""
         return self.sh(f"journalctl --unit strongswan --lines {lines} --output cat --no-pager")
 
     def wipe(self) -> None:
-        """Remove every trace of the collection, and restart the IKE daemon."""
+        """As if the collection had never been here; the IKE daemon begins anew."""
         self.sh(_WIPE)
 
 
@@ -286,10 +286,10 @@ systemctl restart strongswan
 
 
 def _library() -> bytes:
-    """Return a tar archive of the files that AnsiballZ ships, the vici library and the driver."""
+    """A tar archive: what AnsiballZ would ship, the vici library, and the driver."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        # Empty, because the file of Ansible is for controllers.
+        # Empty, since that of Ansible itself is for controllers.
         archive.addfile(tarfile.TarInfo("ansible/__init__.py"))
         for path in ("ansible/release.py", "ansible/module_utils", "vici"):
             archive.add(SITE / path, path, filter=_source)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The effect of a change on SAs that are up: as the module reports it, and as observed."""
+"""What a change does to SAs that are up: what the module says of it, and what was seen."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Impact:
 
 
 def seen(before: Sas, after: Sas, events: t.Sequence[Event]) -> Impact:
-    """Return the impact from the SAs before and after, and from every event between the two.
+    """From the SAs before and after, and every event between the two.
 
     An IKE SA that went took its Child SAs along. An SA that was replaced by a new one went.
     """
@@ -49,7 +49,7 @@ def seen(before: Sas, after: Sas, events: t.Sequence[Event]) -> Impact:
 
 
 def closed(events: t.Sequence[Event]) -> frozenset[str]:
-    """Return the connections and Child SAs of which an event reports that an SA went down."""
+    """The connections and Child SAs of which an event says that an SA went down."""
     return frozenset(
         name
         for event in events
@@ -59,7 +59,7 @@ def closed(events: t.Sequence[Event]) -> frozenset[str]:
 
 
 def named(event: Event) -> list[str]:
-    """Return the SAs that an event is about."""
+    """The SAs that an event is about."""
     found = []
     for connection, sa in event["message"].items():
         if isinstance(sa, dict) and event["kind"].startswith("ike"):
@@ -72,7 +72,7 @@ def named(event: Event) -> list[str]:
 
 
 def told(run: Run, before: Sas) -> Impact:
-    """Return the impact that a result reports, in full where it has ``impacts``."""
+    """What a result says, in full where it has ``impacts``."""
     effect = {"none": UNTOUCHED, "pending": UNTOUCHED, "child": CHILD, "ike": IKE}
     said = {item["sa"]: effect[item["impact"]] for item in run.result["impacts"]}
     per_sa = {}

@@ -20,13 +20,13 @@ State = dict[str, t.Any]
 Task = tuple[str, Options]
 Tasks = t.Callable[[Rig], list[Task]]
 
-# The run after the interrupted run: the same run again, or the run that leads back; or the same run
-# after the operator has loaded everything from files.
+# What comes after the death of a run: the same once more, or the one that leads back; or the same,
+# but the operator has everything loaded from files before.
 AGAIN, REGRETTED, LOADED = FOLLOWS = ("again", "regretted", "loaded")
 
 TRIAL = "tunnelwright-trial"
 ASIDE = ".replaced"
-# Files that stay in /run: the locks, and the list of IKE SAs with replaced values.
+# What stays in /run: the locks, and which IKE SAs go on with replaced values.
 KEPT = {"tunnelwright.lock", "tunnelwright.trace.lock", "tunnelwright.pending"}
 
 
@@ -54,7 +54,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Side:
-    """An end of a change: the play that leads to it, and its state."""
+    """One end of a change: the play that leads there, and how it looks there."""
 
     tasks: list[Task]
     state: State
@@ -65,7 +65,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Point:
-    """The effect at which a run is killed, and the next run."""
+    """Where the run dies, and what follows."""
 
     number: int
     when: str
@@ -78,12 +78,12 @@ class Point:
 
 @dataclass
 class Walk:
-    """A scenario on one device. ``sides`` are old and new, ``todo`` are the kills ahead."""
+    """One scenario on one device. ``sides`` are old and new, ``todo`` are the deaths ahead."""
 
     rig: Rig
     scenario: Scenario
     sides: tuple[Side, Side] = field(init=False)
-    # The states to which the interrupted tasks lead, when the play continues.
+    # Where the task leads that is killed, if the play goes on.
     through: list[State] = field(default_factory=list)
     todo: tuple[list[Point], list[Point]] = field(init=False)
     done: int = 0
@@ -94,7 +94,7 @@ class Walk:
         return self.rig.device
 
     def record(self, share: float, seed: str) -> None:
-        """Run once forth and back without a kill. ``share`` is the part of the kills to be done."""
+        """Once forth and back without dying; ``share`` of what can be done then is to be done."""
         old, new = self.scenario.old(self.rig), self.scenario.new(self.rig)
         self._clean()
         for task in old:
@@ -131,13 +131,13 @@ class Walk:
         return side
 
     def _clean(self) -> None:
-        """Start from a clean host, so that one failure does not cause many."""
+        """So that one failure does not become many."""
         self.device.ask("request", command="unload-conn", message={"name": TRIAL})
         self.device.sh("rm -f /run/tunnelwright.unfinished*")
         self.device.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
 
     def die(self, at: int, point: Point) -> int:
-        """Kill a run on the way from one side to the other. Return the side that it reaches."""
+        """From one side, be killed on the way to the other; which one is reached then."""
         here, there = self.sides[at], self.sides[1 - at]
         device = self.device
         before = device.sas()
@@ -180,10 +180,10 @@ class Walk:
         assert not left, f"left in /run: {left}"
         if side.children and side.authenticates is not False:
             odd = differing(self._values(), side.values)
-            assert not odd, f"SAs that are up, unlike the SAs of an undisturbed run: {odd}"
+            assert not odd, f"SAs that are up, and those of an undisturbed run: {odd}"
 
     def _authenticates(self) -> bool:
-        """Check the secret with a new IKE SA, because the daemon shows no secret."""
+        """Tried with a new IKE SA, since the daemon shows no secret."""
         message = {"ike": "site-b", "force": "yes", "timeout": "2000"}
         self.device.ask("request", command="terminate", message=message)
         message = {"ike": "site-b", "child": "net", "timeout": "5000"}
@@ -243,7 +243,7 @@ class Walk:
             self.device.wait_for(*side.children, seconds=5)
 
     def _values(self) -> dict[str, t.Any]:
-        """Return the negotiated SAs."""
+        """What has been negotiated."""
         found: dict[str, t.Any] = {}
         for sa in self.device.ask("sas")["sas"]:
             found[sa["name"]] = {
@@ -256,7 +256,7 @@ class Walk:
 
 
 def _chosen(effects: tuple[str, ...], share: float, chance: random.Random) -> list[Point]:
-    """Return points before each effect, and right after effects that start a process."""
+    """Before each effect, and right after those that go on by themselves."""
     points = []
     for number, effect in enumerate(effects):
         for when in (BEFORE, AFTER) if effect.startswith(("vici ", "run ")) else (BEFORE,):
@@ -269,7 +269,7 @@ def _chosen(effects: tuple[str, ...], share: float, chance: random.Random) -> li
 
 
 def check_between(between: State, old: State, new: State) -> None:
-    """Assert that each object is as it was before, or as it is after."""
+    """Each thing is as it was or as it is to be."""
     for path in {*between["files"], *old["files"], *new["files"]}:
         if not path.rpartition("/")[2].startswith(".tunnelwright") and "/." not in path:
             allowed = (old["files"].get(path), new["files"].get(path))
@@ -278,7 +278,7 @@ def check_between(between: State, old: State, new: State) -> None:
     for name in {*between["connections"], *old["connections"], *new["connections"]} - {TRIAL}:
         sides = [side["connections"].get(name) for side in (old, new)]
         sides += [aside(side) for side in sides if side]
-        assert between["connections"].get(name) in sides, f"{name} is loaded with unexpected values"
+        assert between["connections"].get(name) in sides, f"{name} is loaded as nobody wants it"
     for kind in ("secrets", "private_keys"):
         assert set(between[kind]) <= {*old[kind], *new[kind]}, f"{kind}: {between[kind]}"
 
@@ -289,7 +289,7 @@ def aside(view: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def gaps(before: Sas, events: t.Sequence[Event]) -> set[str]:
-    """Return the children that had an SA before, and had no SA at some moment."""
+    """The children that had no SA at some moment, of those that had one before."""
     up = {name: set(ids) for name, ids in before.child.items()}
     found = set()
     for event in events:
@@ -308,7 +308,7 @@ def gaps(before: Sas, events: t.Sequence[Event]) -> set[str]:
 
 
 def differing(one: State, other: State) -> dict[str, t.Any]:
-    """Return only the differences of two states, for the message."""
+    """Only where two states differ, for the message."""
     found = {}
     for key in one:
         if one[key] == other[key]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The state of a test host, in files and live, and the events of its IKE daemon.
+"""What a test host holds, in files and live, and what its IKE daemon reports meanwhile.
 
 Runs beside the driver. Looks with other means than the modules do, so that it does not share their
 mistakes.
@@ -27,7 +27,7 @@ DIRECTORIES = ("/etc/swanctl", "/etc/strongswan.d", "/etc/tunnelwright", "/etc/s
 
 
 def text(value: Any) -> Any:
-    """Return a vici message with its bytes as text; keys and certificates by their digest."""
+    """A vici message with its bytes as text; keys and certificates by their digest."""
     if isinstance(value, dict):
         return {key: text(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -44,7 +44,7 @@ _session: Session | None = None
 
 
 def session() -> Session:
-    """Return one session for all queries, made again after a restart of the daemon."""
+    """One for all questions, made anew when the daemon was restarted."""
     global _session
     if _session is not None:
         try:
@@ -90,7 +90,7 @@ class Listener:
 
 
 def sas() -> dict[str, Any]:
-    """Return the IKE SAs with their Child SAs, as ``list-sas`` has them."""
+    """The IKE SAs with their Child SAs, as ``list-sas`` has them."""
     listed = [
         {"name": name, **text(item)}
         for sa in session().streamed_request("list-sas", "list-sa")
@@ -100,7 +100,7 @@ def sas() -> dict[str, Any]:
 
 
 def state() -> dict[str, Any]:
-    """Return the state without SAs. It is equal before and after a run that changes nothing."""
+    """Equal before and after whatever changes nothing. SAs are not part of it."""
     paths = _files()
     return {
         "files": paths,
@@ -119,14 +119,14 @@ def _printed(*command: str) -> str:
 
 
 def _routes() -> list[str]:
-    """Return the routes of this collection, without the changing routes of kernel and charon."""
+    """Those of ours; what the kernel and charon make comes and goes by itself."""
     listed = _printed("ip", "route") + _printed("ip", "-6", "route")
     lines = (" ".join(line.replace("linkdown", "").split()) for line in listed.splitlines())
     return sorted(line for line in lines if " proto 116 " in line)
 
 
 def _blocks() -> list[str]:
-    """Return the policies that block cleartext without the nftables rules."""
+    """What keeps traffic from leaving in cleartext where the nftables rules are gone."""
     policies = re.split(r"\n(?=src )", _printed("ip", "xfrm", "policy", "list", "nosock"))
     found = [" ".join(item.split()) for item in policies if "mark 0/0x80000000" in item]
     for version in ("-4", "-6"):
@@ -138,7 +138,7 @@ def _blocks() -> list[str]:
 
 
 def _files() -> dict[str, str]:
-    """Return mode and digest of every file, and the target of every link."""
+    """Mode and digest of every file, target of every link."""
     found = {}
     for directory in (*DIRECTORIES, "/etc/strongswan.conf"):
         for path in sorted((Path(directory), *Path(directory).rglob("*"))):
@@ -168,7 +168,7 @@ def _links() -> dict[str, Any]:
 
 
 def _ruleset() -> list[Any]:
-    """Return every table as nft lists it, without handles and counts, in the order of their names.
+    """Every table as nft lists it, without handles and counts, in the order of their names.
 
     Tables, chains and sets come in the order in which they were made, which means nothing; rules
     come in the order in which they work.
@@ -201,7 +201,7 @@ def _forwarding() -> dict[str, str]:
 
 
 def _units(paths: dict[str, str]) -> dict[str, str]:
-    """Return the states of the daemon and of the collection's services in systemd."""
+    """What systemd says of the daemon and of the services of the collection."""
     ours = [path for path in paths if re.search(r"system/tunnelwright-[^/]*\.service$", path)]
     names = ["strongswan.service", *(os.path.basename(path) for path in ours)]
     shown = _printed("systemctl", "show", "--property=UnitFileState,ActiveState,SubState", *names)
@@ -209,7 +209,7 @@ def _units(paths: dict[str, str]) -> dict[str, str]:
 
 
 def _daemon() -> dict[str, Any]:
-    """Return the objects that charon has loaded."""
+    """What charon has loaded."""
     asked = {"trap": "yes", "pass": "yes", "drop": "yes"}
     policies = {
         f"{name} {item['mode']}"

@@ -4,7 +4,7 @@
 
 """Two gateways between which something goes wrong.
 
-The modules set up the initiator. The test sets up the responder by hand.
+The caller is set up by the modules, the one that is called by hand.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ with_ca -revoke first.pem
 with_ca -gencrl -out revoked.crl
 """
 CA = {"type": "X509", "flag": "CA"}
-# Apart from the rig's peer, which other tests of the same run use.
+# Apart from that of the rig, which other tests of the same run go on with.
 PKI = "/root/pki-explained"
 CERTIFIED = {
     "authentication": "pubkey",
@@ -49,7 +49,7 @@ CERTIFIED = {
 
 
 def connection(failure: Failure) -> Options:
-    """Return the peer's connection as vici carries it."""
+    """The peer's connection as vici takes it."""
     child = {
         "local_ts": ["10.2.0.0/24"],
         "remote_ts": ["10.1.0.0/24"],
@@ -69,7 +69,7 @@ def connection(failure: Failure) -> Options:
 
 
 def filled(value: t.Any, names: t.Mapping[str, str]) -> t.Any:
-    """Return texts with addresses in the place of their names."""
+    """With addresses in the place of their names."""
     if isinstance(value, str):
         return value.format(**names)
     if isinstance(value, dict):
@@ -85,7 +85,7 @@ class Pair:
         self.names = {
             "caller": caller.ipv4,
             "peer": peer.ipv4,
-            # An address in their network without a host.
+            # An address in their network that nobody has.
             "nobody": f"{caller.ipv4.rpartition('.')[0]}.250",
         }
 
@@ -103,7 +103,7 @@ class Pair:
         host.apply("vpn_network", {"name": "lan", **own, **options})
 
     def arrange(self, failure: Failure) -> None:
-        """Set up both sides, and then provoke the failure."""
+        """Both sides are set up, and what is to go wrong with them is."""
         if failure.kernel:
             host = getattr(self, failure.kernel)
             host.ask("kernel", esp=True)
@@ -129,7 +129,7 @@ class Pair:
                 host.sh(filled(script, self.names))
 
     def _certify(self, failure: Failure) -> None:
-        """Give the peer a certificate, and the other certificates of the failure."""
+        """The peer has a certificate of its own, and those others that it is to have."""
         own = [self.caller.sh(f"cat {PKI}/{name}.pem") for name in failure.theirs]
         key = self.caller.sh(f"cat {PKI}/{failure.theirs[0]}.key")
         self.peer.vici("load-key", {"type": "any", "data": key})
@@ -187,7 +187,7 @@ PHASE2_OPTIONS = {
 
 
 class Journal:
-    """The log of the IKE daemon of a host from now on."""
+    """What the IKE daemon of a host writes from now on."""
 
     def __init__(self, host: Host) -> None:
         self._host = host

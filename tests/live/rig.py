@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A device under test and its peer, which is set up by hand and accepts every proposal."""
+"""A device under test and its peer, which is set up by hand and takes whatever is proposed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, Host
 
-# The key in peer.conf.
+# The one that peer.conf holds.
 PSK = "the key of every tunnel of this test"
 
 PKI = "/root/pki"
@@ -50,7 +50,7 @@ class Rig:
         self.release, self.device, self.peer = release, device, peer
 
     def address(self, number: int = 0) -> str:
-        """Return one of the addresses 0 to 9 of the peer, each a separate remote gateway."""
+        """One of the addresses 0 to 9 of the peer: a remote gateway of its own for each."""
         return str(ipaddress.ip_address(self.peer.ipv4) + 10 * number)
 
     def prepare(self) -> None:
@@ -75,7 +75,7 @@ class Rig:
         self.device.sh(f"mkdir -p {PKI}; base64 -d | tar -x -C {PKI}", packed)
 
     def network(self, **options: t.Any) -> dict[str, t.Any]:
-        """Return the options of the VPN network that tunnels start from."""
+        """Options of the VPN network that tunnels start from."""
         return {
             "name": "lan",
             "ip_address": "10.1.0.1",
@@ -84,7 +84,7 @@ class Rig:
         }
 
     def phase1(self, **options: t.Any) -> dict[str, t.Any]:
-        """Return the options of a phase 1 to the peer that comes up at once."""
+        """Options of a phase 1 to the peer that comes up at once."""
         return {
             "name": "site-b",
             "network": "lan",

@@ -52,7 +52,7 @@ class World:
     rules: dict[tuple[str, str], Options] = field(default_factory=dict)
 
     def calls(self) -> list[Call]:
-        """Return the calls that lead an empty host to the same state."""
+        """What makes the same of an empty host."""
         return [
             *(Call("vpn_network", item) for item in self.networks.values()),
             *(Call("ipsec_settings", item) for item in self.settings.values()),
@@ -62,7 +62,7 @@ class World:
         ]
 
     def note(self, call: Call) -> None:
-        """Record a call that did not fail."""
+        """A call that did not fail."""
         getattr(self, f"_{call.module}")(call.options)
 
     def _vpn_network(self, options: Options) -> None:
@@ -128,7 +128,7 @@ class Generator:
         self.live = self._chance(0.4)
 
     def given(self) -> list[Call]:
-        """Begin like most sequences: a network and a tunnel or two, up if the peers answer."""
+        """What most sequences find: a network and a tunnel or two, which are up if peers live."""
         world = World()
         if self._chance(0.3):
             return []
@@ -143,7 +143,7 @@ class Generator:
         return calls
 
     def call(self, world: World) -> Call:
-        """Draw the next call. An object that is missing is more likely to be made."""
+        """Objects are there sooner or later: what is missing is more likely to be made."""
         if not world.networks:
             return Call("vpn_network", self._network(world))
         kinds = {
@@ -268,7 +268,7 @@ class Generator:
     # Values
 
     def _networks(self, phase1: str, name: str, network: str) -> Options:
-        """Return networks for a phase 2, different ones for each."""
+        """What a phase 2 may carry, each something else."""
         prefix = NETWORKS.get(network, "10.1.0")
         number = 20 + 10 * PHASE1.index(phase1) + PHASE2.index(name)
         return {
@@ -280,7 +280,7 @@ class Generator:
         return "%any" if self._chance(0.05) else self._answering(name)
 
     def _answering(self, name: str) -> str:
-        """Return an address of the peer, or an address without a host (RFC 5737)."""
+        """An address of the peer, or one at which nobody answers (RFC 5737)."""
         number = 1 + PHASE1.index(name)
         if self.live:
             return self._rig.address(number)
@@ -302,7 +302,7 @@ class Generator:
     def _with(
         self, options: Options, values: t.Mapping[str, t.Sequence[t.Any]], share: float
     ) -> Options:
-        """Return some more options, each with the probability ``share``."""
+        """Some more options, each as likely as ``share``."""
         more = {key: self._one(*choices) for key, choices in values.items() if self._chance(share)}
         return {**options, **more}
 

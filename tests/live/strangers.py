@@ -38,8 +38,8 @@ HUB = {"identifier": "hub.example"}
 class Call:
     """A peer that holds the key of one phase 1 and claims an identity.
 
-    ``name`` is the name that it gives the gateway, ``site`` the number of its address. With
-    ``ipv6`` it has one address alone.
+    ``name`` is what it calls the gateway by, ``site`` the number of its address. With ``ipv6`` it
+    has one address alone.
     """
 
     key: str
@@ -86,7 +86,7 @@ class Gateway:
         return self.rig.device
 
     def filled(self, value: t.Any) -> t.Any:
-        """Return a text with addresses in the place of their numbers."""
+        """With addresses in the place of their numbers."""
         if not isinstance(value, str):
             return value
         for name, address in self.names.items():
@@ -102,7 +102,7 @@ class Gateway:
         self.device.apply("ipsec_phase1", self.options(name, given))
 
     def load(self, name: str, given: Options) -> None:
-        """Load options that the modules refuse, as an earlier version has loaded them."""
+        """What the modules refuse, as an earlier version has loaded it."""
         options = self.options(name, given)
         made = IkeConnection.from_record(options)
         section = connection_section(made, IpsecSettings("lan"))
@@ -111,7 +111,7 @@ class Gateway:
         self.device.vici("load-shared", {**secret, "owners": made.psk_owners})
 
     def let_in(self, call: Call) -> set[str]:
-        """Return the phase 1 objects of which an IKE SA came up.
+        """The phase 1 objects of which an IKE SA came up.
 
         That a stranger then gives up, because the gateway has proved itself with another key, is
         the doing of strongSwan. Another program would not.
@@ -166,7 +166,7 @@ def _any(name: str) -> Options:
 
 X2, Y2 = (Call(name, f"{name}.example", "hub.example") for name in ("x", "y"))
 
-# Allowed options: no stranger gets in under the identity of another peer.
+# What stays legal: no stranger gets in under the identity of another peer.
 LEGAL = (
     Case(
         "any address with names",
@@ -287,7 +287,7 @@ LEGAL = (
     ),
 )
 
-# Refused options, which would let a stranger in.
+# What is refused, and would let a stranger in.
 REFUSED = (
     Case(
         "any peer",
@@ -302,13 +302,13 @@ REFUSED = (
         ((Call("x", "<6>", "<us6>", ipv6=True), "y"),),
     ),
     Case(
-        "any peer, one local identity",
+        "any peer, one identity of ours",
         {**ANY, **HUB},
         {**HUB, "remote_gateway": "<1>"},
         ((Call("x", "<1>", "hub.example"), "y"),),
     ),
     Case(
-        "any peer, other local identities",
+        "any peer, other identities of ours",
         {**ANY, "identifier": "road.example"},
         {**HUB, "remote_gateway": "<1>"},
         ((Call("y", "<1>", "road.example"), "x"),),
@@ -344,13 +344,13 @@ REFUSED = (
         ((Call("x", "y.example", "hub.example"), "y"),),
     ),
     Case(
-        "no local identity, from any address",
+        "no identity of ours, from any address",
         {"remote_gateway": "<1>"},
         {**ANY, "peer_identifier": "y.example"},
         ((Call("x", "y.example", "<1>"), "y"),),
     ),
     Case(
-        "no local identity, behind one address",
+        "no identity of ours, behind one address",
         {"remote_gateway": "<1>", "peer_identifier": "x.example"},
         {"remote_gateway": "<1>", "peer_identifier": "y.example"},
         ((Call("x", "y.example", "x.example"), "y"),),

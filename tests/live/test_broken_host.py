@@ -26,7 +26,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 NO_ROOM = "No space left on device. Nothing was changed."
 NO_MEMORY = "Error: Could not process rule: Cannot allocate memory"
 TAKEN_BACK = "The changes of this run were undone."
-OTHER_PSK = "another key, which must stay secret"
+OTHER_PSK = "another key, which nobody may see"
 
 # On small file systems of their own, with what was there, and full.
 FULL = """
@@ -72,7 +72,7 @@ def _network(rig: Rig) -> Task:
 
 
 def wrapper(program: str, pattern: str, words: str, *, once: bool = False) -> str:
-    """Return a script that installs a program. It fails for one call, and is real otherwise."""
+    """A program that fails when it is called so, and is the real one otherwise."""
     last = "rm $0; " if once else ""
     return f"""
 cat >/usr/local/sbin/{program} <<'END'
@@ -255,12 +255,12 @@ def converged(rig: Rig, task: Task) -> None:
 
 
 def running(device: Host) -> None:
-    """Wait until the IKE daemon, which systemd restarts after a crash, has loaded its files."""
+    """Until the IKE daemon, which systemd starts anew when it has crashed, has loaded its files."""
     device.sh("sleep 0.3; systemctl reset-failed strongswan; systemctl start strongswan")
 
 
 def bring_up(rig: Rig) -> None:
-    """Set up tunnels to two peers that are up, and no other object of this collection."""
+    """Tunnels to two peers that are up, and nothing else of ours."""
     device = rig.device
     running(device)
     device.apply("vpn_network", {"name": "dmz", "state": "absent"})
@@ -276,7 +276,7 @@ CRASH = "systemctl kill --signal=KILL strongswan"
 HANG = "systemctl kill --signal=STOP strongswan"
 GO_ON = "systemctl kill --signal=CONT strongswan"
 
-# The messages of a run that could not finish.
+# What a run says that could not come to its end.
 ENDS = ("Nothing was changed", TAKEN_BACK, "with the same error")
 
 
@@ -307,8 +307,8 @@ def befallen(rig: Rig, task: Task, mishap: str) -> list[str]:
         for number, effect in enumerate(effects)
         for when in ((BEFORE, AFTER) if effect.startswith("vici") else ())
     ]
-    # A daemon that hangs takes its time at each, so that a third is drawn. A crash happens before
-    # one request and after the next, and the other way round on the other release and in the
+    # A daemon that hangs takes its time at each, so that a third is drawn. One that crashes does so
+    # before one request and after the next, and the other way round on the other release and in the
     # next turn, unless all is asked for.
     first = [*DEVICES.values()].index(rig.release)
     turn = first + draw.turn()
@@ -401,13 +401,13 @@ def test_a_run_that_does_not_end_is_named(rigs: dict[str, Rig], seconds: dict[st
 
 
 def wait_until_held(host: Host) -> None:
-    """Wait until another process has taken the lock."""
+    """Until somebody has taken the lock."""
     host.sh("until ! flock --nonblock /run/tunnelwright.lock true; do sleep 0.05; done")
 
 
 @pytest.fixture(name="seconds", scope="module")
 def _seconds(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Host]]:
-    """Yield a second driver on each device. No daemon hangs from now on."""
+    """A second driver on each device; no daemon hangs from now on."""
     found = {}
     for release, rig in rigs.items():
         device = rig.device

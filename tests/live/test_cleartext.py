@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No packet of a LAN leaves in cleartext in any event of its gateway: the userspace data plane.
+"""No packet of a LAN leaves in cleartext, whatever happens to its gateway: userspace data plane.
 
-``tests/kernel/test_cleartext.py`` is the same for the kernel's data plane. Both write their counts
-to ``cleartext.json``, the source of docs/cleartext.md.
+``tests/kernel/test_cleartext.py`` is the same for the kernel's data plane. Both write what they saw
+to ``cleartext.json``, of which docs/cleartext.md is made.
 """
 
 from __future__ import annotations

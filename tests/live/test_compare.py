@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The findings of the filter ipsec_mismatches on two ends, and the tunnels of two gateways.
+"""What the filter ipsec_mismatches says of two ends, and what two gateways then do.
 
-``PAIRS`` random pairs begin with the pair of ``FIRST``. To repeat a pair that fails, run ``make
-live TEST=compare FIRST=... PAIRS=1``. In even pairs the local end is on strongSwan 5.9.8 and the
-remote end on 6.0.1, in odd pairs it is the other way. The agreement is in ``.cache/compare.md``.
+``PAIRS`` pairs at random, beginning with that of ``FIRST``; one that fails is repeated by ``make
+live TEST=compare FIRST=... PAIRS=1``. Of even ones the local end is on strongSwan 5.9.8 and the
+remote one on 6.0.1, of odd ones it is the other way. The agreement is in ``.cache/compare.md``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PAIRS = int(os.environ.get("PAIRS", "40"))
 REPORT = ROOT / ".cache/compare.md"
 NETWORK = {"name": "lan", "ip_address_type": "none", "dataplane": "userspace"}
 
-# Keys that are not part of the outcome of an initiation.
+# What is not of the outcome of a call.
 NOT_SEEN = ("initiates", "udp_encapsulation", "local_phase1", "remote_phase1")
 
 
@@ -57,7 +57,7 @@ def test_the_verdict_is_what_two_gateways_do(gateways: list[Host], capsys: t.Any
     for seed in range(FIRST, FIRST + PAIRS):
         hosts = gateways if seed % 2 == 0 else gateways[::-1]
         told.add(*compared((hosts[0], hosts[1]), seed))
-        # So that a developer sees the progress.
+        # Whoever can't wait sees how far it is.
         told.write(time.monotonic() - started)
     with capsys.disabled():
         print(f"\n{told.figure}: {REPORT}")
@@ -65,7 +65,7 @@ def test_the_verdict_is_what_two_gateways_do(gateways: list[Host], capsys: t.Any
 
 
 def compared(hosts: tuple[Host, Host], seed: int) -> tuple[Ends, str, str, list[str]]:
-    """Return the ends, both verdicts, and their differences."""
+    """The ends, both verdicts, and in what they do not agree."""
     ends = drawn(hosts, seed)
     said = ipsec_mismatches(ends.local, ends.remote)
     seen = Meeting(hosts, ends).held()
@@ -81,13 +81,13 @@ def compared(hosts: tuple[Host, Host], seed: int) -> tuple[Ends, str, str, list[
 
 
 def expected(said: Options, hosts: tuple[Host, Host]) -> list[Options]:
-    """Return the negotiated values as these releases show them.
+    """What is negotiated, as it is to be seen on these releases.
 
-    strongSwan 6 as the responder drops the IKE SA with a Child SA that it can't install.
+    strongSwan 6 that is called gives up the IKE SA with a Child SA which it can't install.
     """
     sides = {"local": hosts[0], "remote": hosts[1]}
     codes = {item["code"] for item in said["findings"]}
-    # Child SAs that are refused before are not tried.
+    # What is refused before is not tried.
     tried = not codes & {"protocol_mismatch", "esp_proposal_mismatch"}
     refused = {i["initiator"] for i in said["findings"] if i["code"] == "dataplane_incapable"}
     nothing = {"up": False, "proposal": None}
@@ -133,7 +133,7 @@ def _child_differences(where: str, said: Options, seen: Options) -> t.Iterator[s
 
 
 def verdict_of(ends: Ends, seen: list[Options]) -> str:
-    """Return whether nothing came up, or all as both sides configure it, or a part."""
+    """From what was seen alone: whether nothing, or all as both sides want it, or something."""
     calls = [
         item
         for item in seen
@@ -165,7 +165,7 @@ def _as_wanted(ends: Ends, child: Options) -> bool:
 
 
 def _all(ends: Ends, calls: list[Options]) -> bool:
-    """Return whether every phase 2 of both sides came up."""
+    """Whether every phase 2 of both sides came up."""
     up = {
         (side, child[f"{side}_phase2"])
         for item in calls
@@ -179,7 +179,7 @@ def _all(ends: Ends, calls: list[Options]) -> bool:
 
 
 class Told:
-    """The verdicts and outcomes of all pairs."""
+    """What was said and seen of all pairs."""
 
     def __init__(self) -> None:
         self.pairs = 0
@@ -212,7 +212,7 @@ class Told:
             "and proposal, each Child SA with its mode, proposal and networks, whether and with",
             "which proposal it is rekeyed, and whether it comes up beside another one.",
             "",
-            f"Twisted: {twists}.",
+            f"What was twisted: {twists}.",
             *("", "## Disagreements", "") * bool(self.disagreements),
             *(f"```\n{item}\n```" for item in self.disagreements),
             "",

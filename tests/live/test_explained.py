@@ -62,7 +62,7 @@ Card = dict[str, t.Any]
 
 @pytest.fixture(name="cards", scope="module")
 def _cards() -> t.Iterator[list[Card]]:
-    """Yield the results, and write them beside the earlier results if that is requested."""
+    """What was found; written down where that is asked for, beside what was found before."""
     cards: list[Card] = []
     yield cards
     if os.environ.get("SCORECARD"):
@@ -82,7 +82,7 @@ def write(path: Path, found: list[Card]) -> None:
 
 @pytest.fixture(name="pair", scope="module", params=DEVICES)
 def _pair(request: pytest.FixtureRequest, hosts: dict[str, Host]) -> Pair:
-    """Return a pair in which ``a`` initiates to ``b``, then ``b`` to ``a``."""
+    """``a`` calls ``b``, then ``b`` calls ``a``."""
     name = request.param
     (other,) = DEVICES.keys() - {name}
     pair = Pair(DEVICES[name], hosts[name], hosts[other])
@@ -133,7 +133,7 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
 
 
 def judged(run: Run, failure: Failure) -> dict[str, str]:
-    """Return the verdict on the report for a provoked failure."""
+    """What was said, against what was provoked."""
     findings = run.result["failures"]
     if not findings:
         return {"cause": "none", "verdict": "missed" if failure.cause else "named"}
@@ -178,7 +178,7 @@ PATIENT = "rm -f /etc/strongswan.d/impatient.conf; swanctl --reload-settings"
 def test_what_befalls_a_tunnel_later_is_explained(
     pair: Pair, failure: Failure, cards: list[Card]
 ) -> None:
-    """The journals explain the failure, because no run initiates at that time."""
+    """By the journals: nobody is connecting then."""
     pair.caller.sh(IMPATIENT)
     try:
         pair.arrange(failure)
@@ -229,7 +229,7 @@ def _initiate_again(pair: Pair) -> None:
 
 
 def _come_anew(pair: Pair) -> None:
-    """Connect again, as after a crash, or like another gateway."""
+    """As after a crash, or as another gateway would."""
     pair.caller.sh("systemctl kill --signal KILL strongswan; sleep 1; systemctl start strongswan")
     run = pair.connect(LATER[-1])
     assert not run.failed, run.result["msg"]

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The effect of a change on SAs that are up is the effect that check mode reports, by option.
+"""What a change does to SAs that are up is what check mode said, for every option.
 
 Each change is made to a tunnel with two Child SAs, beside another tunnel, with the events of the
 IKE daemon recorded. The table of all of them is written to .cache/impact.md. Each option is changed
-while the tunnel starts automatically. The most important options are changed in every other way,
-a third of the ways each unless ``LIVE`` is ``all``.
+where the tunnel starts by itself; those that tell most in every other way too, a third of the ways
+each unless ``LIVE`` is ``all``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ APPLY = ("graceful", "reestablish", "defer")
 
 @dataclass(frozen=True)
 class Measured:
-    """A change on one device: the check-mode run, the real run, and the observed effect."""
+    """One change on one device: the check-mode run, the real one, and what happened."""
 
     check: Run
     real: Run
@@ -46,7 +46,7 @@ class Measured:
 
 
 def tried(row: int, column: int) -> tuple[Change, ...]:
-    """Return the changes with the behaviour ``row``, in the way ``column`` of applying them."""
+    """What is changed with the behaviour ``row``, in the way ``column`` of applying it."""
     if row == column == 0:
         return CHANGES
     return TELLING if ALL else TELLING[(row + column + SEED) % len(APPLY) :: len(APPLY)]
@@ -138,7 +138,7 @@ def check(change: Change, measured: Measured, release: str, apply: str) -> None:
 
 
 def bring_up(rig: Rig, change: Change, behavior: str) -> None:
-    """Set up a tunnel with two Child SAs for the change, and another one that must stay."""
+    """A tunnel with two Child SAs as the change finds it, and another one that it must not mind."""
     device = rig.device
     device.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
     phase1, phase2 = {}, {}
@@ -156,7 +156,7 @@ def bring_up(rig: Rig, change: Change, behavior: str) -> None:
 
 @pytest.fixture(name="rigs", scope="module")
 def _rigs(rigs: dict[str, Rig]) -> dict[str, Rig]:
-    """Set up the network, and the tunnel that no change touches, on each device."""
+    """With the network, and the tunnel that nobody changes, on each device."""
     for rig in rigs.values():
         device = rig.device
         device.wipe()

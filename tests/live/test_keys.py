@@ -4,8 +4,8 @@
 
 """A peer that holds one key and claims the identity of another peer, against real daemons.
 
-Allowed options keep it out, and let honest peers in. Options that the modules refuse would let it
-in, so the rules are neither too weak nor too strict.
+What stays legal keeps it out, and lets in who is honest. What the modules refuse would let it in:
+so the rules are neither too weak nor too strict.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def test_what_is_refused_would_let_a_stranger_in(
 def test_a_stranger_at_the_address_of_another_peer(
     gateway: Gateway, identifier: str | None
 ) -> None:
-    """Only addresses distinguish two peers, and a local identity closes the gap."""
+    """Where addresses are all that tells two peers apart, an identity of ours closes the gap."""
     try:
         gateway.configure("x", {"identifier": identifier, "remote_gateway": "<1>"})
         gateway.configure("y", {"identifier": identifier, "remote_gateway": "<2>"})
@@ -179,7 +179,7 @@ def test_the_owners_that_an_earlier_version_gave(gateway: Gateway) -> None:
         assert loaded[-1].endswith(f"for: '{rig.address()}'")
         assert "hub.example'" in loaded[-2]
         assert not device.apply("ipsec_phase1", options).changed
-        # The next runs use the key as it is now.
+        # What comes next takes the key as it is now.
         device.vici("rekey", {"ike": "site-b", "reauth": "yes"})
         device.wait_for("site-b/net")
     finally:

@@ -4,9 +4,9 @@
 
 """A module that is killed, at any of its effects, leaves everything old or new, and nothing lost.
 
-The next run ends like an undisturbed run, whether it has the same options or the options from
-before. ``KILL=all`` kills at every effect. Otherwise a share of the effects is drawn, with
-``KILL_SEED``; with ``PART=2/6``, all effects of this part.
+The next run ends where an undisturbed one would have, whether it wants the same or has it all as it
+was before. ``KILL=all`` dies at every effect. Otherwise a share of them is drawn, with
+``KILL_SEED``; with ``PART=2/6``, all that are in this part.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def test_killed(scenario: Scenario, rigs: dict[str, Rig]) -> None:
 
 @pytest.fixture(name="rigs", scope="module")
 def _rigs(rigs: dict[str, Rig]) -> dict[str, Rig]:
-    """Set up the network, and the tunnel that no change touches, on each device."""
+    """With the network, and the tunnel that nobody changes, on each device."""
     for rig in rigs.values():
         device = rig.device
         device.wipe()

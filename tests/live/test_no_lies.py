@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A module does what check mode reports and nothing else, after any runs in any order.
+"""Whatever is done in whatever order, a module does what check mode says, and nothing else.
 
-``SEQUENCES`` random sequences of calls begin with the sequence of ``FIRST``. To repeat a sequence
-that fails, run ``make live TEST=no_lies FIRST=... SEQUENCES=1``. Even sequences run on one release,
-odd ones on the other.
+``SEQUENCES`` sequences of calls at random, beginning with that of ``FIRST``; one that fails is
+repeated by ``make live TEST=no_lies FIRST=... SEQUENCES=1``. Even ones run on one release, odd
+ones on the other.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.sequences import (
 )
 
 CALLS = 6
-# Keys that a run in check mode reports like the real run.
+# What a run in check mode says as the real one does.
 ALIKE = ("failed", "msg", "changed", "impact", "impacts", "actions", "diff")
 # How long SAs may take to be negotiated; a peer that has another key never gets there.
 PATIENCE = 2.0
@@ -57,7 +57,7 @@ def test_no_lies(rigs: dict[str, Rig], sequences: range, capsys: t.Any) -> None:
 
 
 def tell(rig: Rig, seeds: t.Iterable[int], outcomes: collections.Counter[str]) -> list[str]:
-    """Run the sequences and return their errors. Count the outcomes of the calls."""
+    """Run the sequences; what went wrong in them. Counts what became of the calls."""
     lies = []
     rig.device.sh("nft -f -", FOREIGN_TABLE)
     for seed in seeds:
@@ -72,7 +72,7 @@ def tell(rig: Rig, seeds: t.Iterable[int], outcomes: collections.Counter[str]) -
 
 
 class Story:
-    """A sequence. ``str`` shows its calls so far."""
+    """One sequence. ``str`` is what was done so far."""
 
     def __init__(self, rig: Rig, seed: int) -> None:
         self.rig = rig
@@ -111,7 +111,7 @@ class Story:
         same(made, self.device.state(), "end otherwise")
 
     def call(self, call: Call) -> None:
-        """Run a call in check mode, for real, and once more."""
+        """In check mode, for real, and once more."""
         self.calls.append(call)
         self.told = "in check mode"
         check = self.run(call, check=True)
@@ -122,7 +122,7 @@ class Story:
         assert check.failed or not real.failed, real.result["msg"]
         for key in (*ALIKE, call.module):
             same(check.result.get(key), real.result.get(key), f"{key} is not as in check mode")
-        # Only the real run shows that a peer refuses new values.
+        # What a peer does not take up shows in the real run alone.
         for warning in check.result.get("warnings", ()):
             assert warning in real.result.get("warnings", ()), f"does not warn: {warning}"
         self.settle()
@@ -139,7 +139,7 @@ class Story:
         self.idle(call)
 
     def idle(self, call: Call) -> None:
-        """Assert that a run without drift changes nothing."""
+        """A run that finds everything as it should be."""
         again = self.run(call)
         assert not again.failed, again.result["msg"]
         assert not again.changed, f"changes {again.result['actions']} {again.result.get('diff')}"
@@ -170,12 +170,12 @@ class Story:
     def run(self, call: Call, *, check: bool = False) -> Run:
         run = self.device.run(call.module, call.options, check=check)
         told = str(run.result)
-        assert PSK not in told, "the PSK is shown"
-        assert OTHER_PSK not in told, "the PSK is shown"
+        assert PSK not in told, "the PSK is told"
+        assert OTHER_PSK not in told, "the PSK is told"
         return run
 
     def settle(self) -> None:
-        """Wait until nothing is being negotiated with a peer that answers."""
+        """Until nothing is being negotiated with a peer that answers."""
         deadline = time.monotonic() + PATIENCE
         while self.generator.live and self.device.busy() and time.monotonic() < deadline:
             time.sleep(0.03)
@@ -187,12 +187,12 @@ def _outcome(run: Run) -> str:
     return f"of impact {run.result['impact']}" if run.changed else "idle"
 
 
-# Values that a host has learned for its first network, and does not forget.
+# What a host has learned for its first network, and does not forget.
 LASTING = ("forwarding",)
 
 
 def same(before: t.Any, after: t.Any, what: str, but: t.Sequence[str] = ()) -> None:
-    """Assert that two values are equal, and show only the differences."""
+    """Shows what differs alone."""
     if before == after:
         return
     if isinstance(before, dict) and isinstance(after, dict):

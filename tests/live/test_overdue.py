@@ -38,7 +38,7 @@ chmod +x /usr/local/sbin/nft
 
 @dataclass
 class Seen:
-    """A rollback: the seconds from the change to it, and its record."""
+    """What came of a rollback: how long after the change it was done, and what it says."""
 
     seconds: float
     record: dict[str, t.Any] = field(repr=False)
@@ -46,7 +46,7 @@ class Seen:
 
 @pytest.fixture(name="tunnels")
 def _tunnels(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Rig]]:
-    """Yield the devices, each with a tunnel that is up."""
+    """A tunnel on each device, that is up."""
 
     def begin(rig: Rig) -> None:
         end(rig)
@@ -72,14 +72,14 @@ def on_all(rigs: dict[str, Rig], test: t.Callable[[Rig], None]) -> None:
 
 
 def begun(rig: Rig) -> dict[str, t.Any]:
-    """Make a checkpoint, and return the state that must come back."""
+    """A checkpoint; the state that is to come back."""
     state = rig.device.state()
     rig.device.apply("ipsec_checkpoint", {"state": "started", "timeout": int(DUE)})
     return state
 
 
 def rolled_back(device: Host, since: float, most: float) -> Seen:
-    """Return time and record of the rollback, which must end in time."""
+    """The record of the rollback, which is over in time."""
     while time.monotonic() < since + most:
         text = device.sh(f"cat {RECORD} 2>/dev/null || true")
         if text and device.sh(f"ls {TIMER} 2>/dev/null || true") == "":
@@ -89,8 +89,8 @@ def rolled_back(device: Host, since: float, most: float) -> Seen:
     raise AssertionError(f"{device.name}: no rollback within {most} s:\n{said}")
 
 
-CHANGE: Options = {"mtu": 1400, "description": "an unconfirmed change"}
-# In the middle of a run, and in a program that our script has called.
+CHANGE: Options = {"mtu": 1400, "description": "a change that nobody confirms"}
+# Half way, and in a program that a script of ours has called.
 HANGS = {
     "stopped": ("true", {"number": 10, "script": STOP}),
     "program": (HANGING_NFT, {}),
@@ -145,7 +145,7 @@ def test_a_run_that_waits_for_a_peer_is_not_ended(tunnels: dict[str, Rig]) -> No
         assert called.failed
         assert called.result["failures"][0]["cause"] == "no_answer"
         assert seconds >= DUE + 2 * SILENCE - 1, seconds
-        # Its end reset the timer too: the rollback that was due has nothing to do.
+        # Its end was a sign of life, too: the rollback that was due has nothing to do.
         confirmed = device.apply("ipsec_checkpoint", {"state": "confirmed"})
         assert confirmed.changed
         assert device.sh(f"cat {RECORD} 2>/dev/null || true") == ""
@@ -154,7 +154,7 @@ def test_a_run_that_waits_for_a_peer_is_not_ended(tunnels: dict[str, Rig]) -> No
 
 
 def test_what_is_not_ours_is_left_alone(tunnels: dict[str, Rig]) -> None:
-    """Another process takes the lock, and keeps it."""
+    """Somebody has taken the lock by hand, and keeps it."""
 
     def check(rig: Rig) -> None:
         device = rig.device

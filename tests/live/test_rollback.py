@@ -69,13 +69,13 @@ def _change(rig: Rig) -> Changed:
     device.apply("vpn_network", rig.network(ip_address="10.1.0.2", interface="lan0"))
     device.apply("ipsec_settings", {"network": "lan", "cisco_extensions": True, "mss_clamp": 1300})
     device.apply("vpn_network", DMZ)
-    device.apply("ipsec_phase1", rig.phase1(psk="another key, which must stay secret", mobike=True))
+    device.apply("ipsec_phase1", rig.phase1(psk="another key, which nobody may see", mobike=True))
     device.apply("vpn_rule", {**route, "destination": ["10.56.0.0/16"]})
     return Changed(device, before)
 
 
 def _rolled_back(device: Host) -> dict[str, t.Any]:
-    """Return the record of the rollback, once it is done."""
+    """The record of it, once it is done."""
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         there = device.sh(f"test -e {RECORD} && test ! -e {UNIT} && cat {RECORD} || true")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A change has no effect on other tunnels, and the changed tunnel loses no packet either.
+"""Nobody notices a change but the tunnel that is changed, and that one loses no packet either.
 
 Twenty tunnels carry 100 packets a second each way while one of them is changed at random, with the
 settings and the rules of the network of the others. ``CHANGES`` is how many times a module changes
@@ -67,14 +67,14 @@ class Done:
 
 @dataclass
 class Campaign:
-    """The record of all changes and losses; ``sent`` is the number of packets of each side."""
+    """All that was done, and what was seen of it; ``sent`` is what each side sent in the end."""
 
     done: list[Done] = field(default_factory=list)
     events: dict[str, list[Event]] = field(default_factory=dict)
     flows: Flows = field(default_factory=dict)
 
     def lost_by(self, number: int) -> tuple[int, float]:
-        """Return packets that the changed tunnel lost until the next call, and the longest gap."""
+        """Packets that the changed tunnel lost from one call to the next, and the longest gap."""
         lost, gap = 0, 0.0
         for side in SIDES:
             flow, begin = self.flows[side][ONE], self.done[number].sent[side]
@@ -136,11 +136,11 @@ def test_a_loss_is_seen(pair: Pair) -> None:
 
 
 def about(event: Event) -> set[str]:
-    """Return the connections that an event of the IKE daemon is about; its end is about all."""
+    """The connections that an event of the IKE daemon is about; its end is about all of them."""
     if event["kind"] == "lost":
         return {event["message"]["why"]}
     named = {name for name, sa in event["message"].items() if isinstance(sa, dict)}
-    # A peer initiates while no connection here has its name.
+    # A peer that calls while nobody here answers to its name.
     return named - {"(unnamed)"}
 
 
@@ -192,7 +192,7 @@ def _without_one(sas: Sas) -> Sas:
 
 
 def _losses(flows: Flows) -> dict[tuple[str, str], int]:
-    """Return the numbers of lost packets by sender and tunnel."""
+    """By sender and tunnel."""
     return {
         (side, name): flow.lost
         for side, sent in flows.items()
@@ -224,7 +224,7 @@ def _table(campaign: Campaign) -> str:
 
 
 def _remarkable(campaign: Campaign) -> t.Iterator[str]:
-    """Yield a table of changes with another effect than reported, or with a long gap."""
+    """What became of the changed tunnel otherwise than it was told, and what it felt longest."""
     yield "| change of the tunnel | on | told | seen | lost | longest gap |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for number, done in enumerate(campaign.done):
@@ -239,7 +239,7 @@ def _remarkable(campaign: Campaign) -> t.Iterator[str]:
 
 
 def _by_kind(campaign: Campaign, numbers: list[int], title: str) -> t.Iterator[str]:
-    """Yield a table of the losses in the changed tunnel, for each kind of change."""
+    """What the changed tunnel lost, for each kind of change."""
     found: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
     for number in numbers:
         done = campaign.done[number]

@@ -40,7 +40,7 @@ SIZE = 128
 
 
 class Flow:
-    """A flow: one direction out and one in, between two addresses."""
+    """One direction out and one in, between two addresses."""
 
     def __init__(self, name: str, local: str, remote: str) -> None:
         self.name, self.sent, self.slowest = name, 0, 0.0
@@ -81,7 +81,7 @@ class Flow:
         }
 
     def _holes(self) -> list[tuple[int, int]]:
-        """Return the first number and the last number of each run of lost packets."""
+        """The first number and the last of each run of packets that did not come."""
         holes, begin = [], self._arrived.find(0)
         while begin >= 0:
             end = self._arrived.find(1, begin)
@@ -92,9 +92,9 @@ class Flow:
 
 
 def give_room() -> None:
-    """Make queues that last while another process runs: on the way in, and out to charon.
+    """Queues that last while another process has the processor: on the way in, and out to charon.
 
-    A packet that is lost because this machine was busy would prove nothing.
+    A packet that is lost because this machine was busy would tell nothing.
     """
     call = ctypes.CDLL(None, use_errno=True).syscall
     (pid,) = subprocess.check_output(["pidof", "charon-systemd"]).split()
@@ -139,7 +139,7 @@ def main() -> None:
             for flow in flows[turn::TURNS]:
                 flow.send(now)
             turn = (turn + 1) % TURNS
-            # Packets that were due long ago are not sent, because they would be an extra load.
+            # What was missed long ago is not made up for: that would be a load nobody asked for.
             due = max(due + INTERVAL / TURNS, now - CATCH_UP)
 
 

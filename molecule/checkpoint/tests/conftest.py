@@ -23,6 +23,6 @@ def gateways() -> list[Gateway]:
 
 @pytest.fixture
 def tunnels(gateways: list[Gateway]) -> None:
-    """Wait until the tunnel to the peer is up, after any state that the last test left."""
+    """The tunnel to the peer is up, whatever the test before has left."""
     for gateway in gateways:
         wait_for(f"the tunnel of {gateway} is up", gateway.up)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The timer reverts every unconfirmed change, and leaves other objects alone."""
+"""Nobody confirms: the timer restores everything, and leaves alone what was not changed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_everything_is_as_it_was(gateways: list[Gateway]) -> None:
 
 
 def test_after_a_reboot_and_with_a_daemon_that_is_off(gateways: list[Gateway]) -> None:
-    """One gateway reboots, the other has no daemon. The unconfirmed change does not survive."""
+    """Each on one of them. The countdown begins anew; an unconfirmed change does not survive."""
     before = [gateway.held() for gateway in gateways]
     change()
     rebooted, off = gateways

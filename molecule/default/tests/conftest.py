@@ -26,25 +26,25 @@ def gateways() -> dict[str, Gateway]:
 
 @pytest.fixture(params=NAMES)
 def near(request: pytest.FixtureRequest, gateways: dict[str, Gateway]) -> Gateway:
-    """Return each gateway in turn."""
+    """Each gateway in turn."""
     return gateways[request.param]
 
 
 @pytest.fixture
 def far(near: Gateway, gateways: dict[str, Gateway]) -> Gateway:
-    """Return the peer of ``near``."""
+    """The peer of ``near``."""
     return next(gateway for gateway in gateways.values() if gateway is not near)
 
 
 @pytest.fixture
 def tunnel(gateways: dict[str, Gateway]) -> None:
-    """Wait until both phase 2 are up on both ends, after any state that the last test left."""
+    """Both phase 2 are up on both ends, whatever the test before has left."""
     wait_for("the tunnel is up", lambda: up(gateways))
 
 
 @pytest.fixture
 def play(tmp_path: Path) -> Callable[..., Run]:
-    """Run ``gateway.playbook``, which must succeed."""
+    """``gateway.playbook``; the run must succeed."""
 
     def run(name: str, *options: str, **variables: object) -> Run:
         done = playbook(name, *options, variables=variables, scratch=tmp_path)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Traffic from LAN to LAN, packets on the way, and traffic that must not leave."""
+"""From LAN to LAN: what goes through, what can be read on the way, and what must not leave."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gateway import PINGS, Gateway, up, wait_for
 
 pytestmark = pytest.mark.usefixtures("tunnel")
 
-# The pattern that ping fills its packets with. ping accepts 16 bytes at most.
+# What ping fills its packets with; 16 bytes is the most it takes.
 PATTERN = "tunnelwright-cry"
 FILLED = ("-s", "64", "-p", PATTERN.encode().hex())
 
@@ -35,7 +35,7 @@ def test_ping_goes_through_the_tunnel(gateways: dict[str, Gateway]) -> None:
 
 def test_payload_is_not_readable_between_the_gateways(gateways: dict[str, Gateway]) -> None:
     near, far = gateways.values()
-    # Outgoing packets only: where the kernel does ESP, a received packet shows again, decrypted.
+    # What comes in shows up a second time, decrypted, where the kernel does ESP: so what goes out.
     with (
         near.capture("eth0", "-Q out") as there,
         far.capture("eth0", "-Q out") as back,
@@ -65,7 +65,7 @@ def test_without_the_exemption_they_would_be(near: Gateway, far: Gateway) -> Non
 
 
 def sources_seen(near: Gateway, far: Gateway, address: object) -> set[str]:
-    """Return the senders of our pings that the host on the far LAN sees."""
+    """Whom the host on the far LAN takes for the sender of our pings."""
     with far.capture("eth0", "icmp or icmp6", lan=True) as tap:
         near.ping(address)
     return set(re.findall(rf"IP6? (\S+) > {address}: ICMP6?,? echo request", tap.text))
@@ -74,7 +74,7 @@ def sources_seen(near: Gateway, far: Gateway, address: object) -> set[str]:
 def test_tcp_segments_fit_into_the_tunnel(near: Gateway, far: Gateway) -> None:
     for address in (far.lan4.ip, far.lan6.ip):
         with far.capture("eth0", "tcp", lan=True) as tap:
-            # No program listens there. The test only needs the SYN.
+            # Nobody listens there: all that matters is the SYN.
             near.host.run(near.on_lan(f"timeout 2 bash -c '</dev/tcp/{address}/9'"))
         assert set(re.findall(r"Flags \[S\].*\bmss (\d+)", tap.text)) == {"1300"}
 
@@ -84,7 +84,7 @@ def test_tcp_segments_fit_into_the_tunnel(near: Gateway, far: Gateway) -> None:
 
 @pytest.fixture
 def down(near: Gateway, far: Gateway, gateways: dict[str, Gateway], tunnel: None) -> Iterator[None]:
-    """Stop charon on one side, and add a route that leads past the tunnel."""
+    """No charon on one side, and a route by which everything would still arrive."""
     routes = ((far.lan4, far.wan), (far.lan6, far.wan6))
     near.sh("systemctl stop strongswan")
     for lan, gateway in routes:
@@ -120,7 +120,7 @@ def test_nothing_leaves_in_clear(near: Gateway, far: Gateway) -> None:
 
 
 LEAK_CHAINS = ("no_leak_forward", "no_leak_postrouting")
-# The policies of the kernel's data plane, and the routing rules and routes of the userspace one.
+# The policies of the kernel's data plane, the routing rules and routes of the one in user space.
 UNBLOCK = """
 for version in -4 -6; do
     ip $version rule flush protocol 116

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report of the role: mistakes, objects that the variables do not have, and tunnels."""
+"""What the role says of mistakes, of what the variables do not have, and of the tunnels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOTHING = dict.fromkeys(NAMES, 0)
 
 
 def lan(**more: Any) -> dict[str, Any]:
-    """Return the network of the variables, with ``more``."""
+    """The network as it is, with ``more``."""
     known = {"ip_address": "{{ site_lan4.router }}", "network_address": "{{ site_lan4.network }}"}
     chains = ["inet filter input", "inet filter forward"]
     return {"name": "lan", **known, "firewall_chains": chains, **more}

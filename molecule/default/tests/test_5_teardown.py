@@ -13,11 +13,11 @@ from pathlib import Path
 
 from gateway import SCENARIO, Gateway, Run, playbook
 
-# Files that stay by design. Directories that a package owns by now are not listed any more.
+# What stays, by design. Directories that a package owns by now are not listed any more.
 STAYS = re.compile(
     "|".join(
         (
-            # The packages of strongSwan, its service, and the files of their scripts.
+            # The packages of strongSwan, its service, and what their scripts made of it.
             "unit strongswan.service",
             "file /etc/(strongswan.d|swanctl|swanctl/conf.d|ld.so.cache)",
             "changed file .* /etc/strongswan.d/charon/.*",
@@ -34,7 +34,7 @@ STAYS = re.compile(
 
 
 def test_teardown(play: Callable[..., Run], gateways: dict[str, Gateway]) -> None:
-    """The play removes the objects on the host, not the objects of the variables."""
+    """Whatever the variables say is there."""
     renamed = [{"name": "renamed"}]
     checked = play("teardown", "--check", gateway_networks=renamed)
     done = play("teardown", gateway_networks=renamed)
@@ -72,7 +72,7 @@ def test_packages_stay_while_others_need_them(gateways: dict[str, Gateway], tmp_
 
 
 def differences(gateway: Gateway) -> list[str]:
-    """Return the differences from the host before the first run of the playbook."""
+    """What is otherwise than it was before the playbook ran for the first time."""
     before = json.loads(gateway.host.file("/var/tmp/fingerprint.json").content_string)
     script = (SCENARIO / "fingerprint.py").read_text()
     after = json.loads(gateway.sh(f"python3 - <<'EOF'\n{script}EOF"))
