@@ -231,7 +231,7 @@ def test_a_switch_is_named_where_it_is_thrown(path: Path) -> None:
 # Where a kind of host has its files, and the names that it has for units and packages.
 PLACES = ("/etc/", "/run/", "/var/lib/", "/usr/lib/")
 UNITS = (DEBIAN.daemon_unit, DEBIAN.firewall_unit)
-# A package that is named like its program, or like systemd, can't be told from it.
+# A package with the name of its program, or of systemd, can't be distinguished from it.
 PACKAGES = {
     package
     for package in (*DEBIAN.packages.values(), *DEBIAN.plugin_packages.values())

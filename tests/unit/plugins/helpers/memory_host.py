@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A whole machine in memory, behind the interface of ``Host``: it does what our files say.
+"""A whole machine in memory, behind the interface of ``Host``, which applies our files.
 
 Files are real, below a directory. The script of a network is not executed but read: interface,
 address, forwarding and rules come out of its lines. charon keeps what it is given, shows of it what
