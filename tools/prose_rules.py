@@ -32,6 +32,7 @@ WORDS = tomllib.loads((Path(__file__).parent / "prose.toml").read_text(encoding=
 CONJUNCTION = (
     r", as (?:it|its|they|their|there|this|these|that|those|no|each|all|every|both|neither"
     r"|nothing|we|you|one|only|otherwise|else|some|most|the)\b"
+    r"(?! (?:was|were|is|are) (?:found|given|written|before|shown|listed|loaded|read)\b)"
     r"(?! (?:[\w'-]+ ){0,6}?(?:do|does|did|would|says|reads?|sees|shows)\b)"
     r"|, since (?!then|version|boot|\d|IKEv|strongSwan|Debian|X\b"
     r"|the (?:last|first|start|previous))"
