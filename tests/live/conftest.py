@@ -21,14 +21,14 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, ROOT, Host, in_container
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.step_gateway import Gateway
 
 TESTBED = os.environ.get("LIVE_TESTBED", "live")
 TOPOLOGY = Path(os.environ.get("LIVE_TOPOLOGY", HERE / "testbed.toml"))
 SEQUENCES = int(os.environ.get("SEQUENCES", "100"))
 SEED = int(os.environ.get("SEED", "1"))
 ALL = os.environ.get("LIVE") == "all"
-DEVICES = {"a": "5.9.8", "b": "6.0.1"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -87,6 +87,17 @@ def _rigs(hosts: dict[str, Host]) -> dict[str, Rig]:
     with ThreadPoolExecutor() as pool:
         list(pool.map(Rig.prepare, rigs.values()))
     return rigs
+
+
+@pytest.fixture(name="gateways", scope="module")
+def _gateways(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Gateway]]:
+    """Each device with the objects of an administrator, for the step tables, by release."""
+    gateways = {release: Gateway(rig) for release, rig in rigs.items()}
+    for gateway in gateways.values():
+        gateway.prepare()
+    yield gateways
+    for gateway in gateways.values():
+        gateway.clear()
 
 
 def use_podman_settings() -> None:

@@ -24,6 +24,7 @@ import traceback
 from typing import Any, ClassVar
 
 import faults
+import gateway_state
 import observed
 import vici
 from ansible.module_utils.common import warnings
@@ -201,6 +202,7 @@ SERVICES = {
     "events": events,
     "kernel": kernel,
     "state": observed.state,
+    "gateway_state": gateway_state.gateway_state,
     "sas": observed.sas,
 }
 

@@ -56,6 +56,11 @@ class Run:
         return bool(self.result["changed"])
 
     @property
+    def warnings(self) -> list[str]:
+        """Return the texts of the warnings, which Ansible then shows."""
+        return [item["event"]["msg"] for item in self.result.get("warnings", ())]
+
+    @property
     def writing(self) -> tuple[str, ...]:
         """The commands that do more than look."""
         return tuple(item for item in self.commands if item.split()[0] not in READING)
@@ -295,7 +300,7 @@ def _library() -> bytes:
             archive.add(SITE / path, path, filter=_source)
         place = f"{COLLECTION}/plugins/module_utils"
         archive.add(ROOT / "plugins/module_utils", place, filter=_source)
-        for name in ("driver.py", "observed.py", "faults.py"):
+        for name in ("driver.py", "observed.py", "gateway_state.py", "faults.py"):
             archive.add(HERE / name, name)
     return packed.getvalue()
 

@@ -16,6 +16,9 @@ PSK = "the key of every tunnel of this test"
 
 PKI = "/root/pki"
 
+# The release of strongSwan on each device of the topology.
+DEVICES = {"a": "5.9.8", "b": "6.0.1"}
+
 PEER_SETTINGS = """
 charon {
     i_dont_care_about_security_and_use_aggressive_mode_psk = yes

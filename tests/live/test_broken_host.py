@@ -16,11 +16,11 @@ from dataclasses import dataclass
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.changes import AES128
-from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL, DEVICES
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL
 from ansible_collections.tunnelwright.ipsec.tests.live.faults import AFTER, BEFORE
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.kill import KEPT, Task, differing
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, PSK, Rig
 
 NO_ROOM = "No space left on device; nothing was changed"
 NO_MEMORY = "Error: Could not process rule: Cannot allocate memory"

@@ -17,8 +17,8 @@ import typing as t
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair
 from ansible_collections.tunnelwright.ipsec.tests.live import cleartext, conftest
-from ansible_collections.tunnelwright.ipsec.tests.live.conftest import DEVICES
 from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, Host, in_container
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES
 
 BED = f"{conftest.TESTBED}-cleartext"
 WIRE = cleartext.Wire(

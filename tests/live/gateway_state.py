@@ -1,12 +1,12 @@
-#!/usr/bin/python3
 # Copyright (c) the tunnelwright.ipsec authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a gateway holds, in files and live, as JSON: asked of charon, nft, ip and systemd.
+"""Report the state of a gateway as JSON, from its files, charon, nft, ip and systemd.
 
-``held`` is equal before and after whatever changes nothing. ``sas`` comes and goes by itself.
-Reads with other means than the modules do, so that it does not share their mistakes.
+``held`` is equal before and after a run that changes nothing. ``sas`` changes without a run.
+The modules read the host in other ways, so that this program does not share their mistakes.
+The driver of the live tests imports it, and Molecule installs it as ``gateway-state``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from typing import Any
 import vici
 
 DIRECTORIES = ("/etc/swanctl", "/etc/strongswan.d", "/etc/tunnelwright", "/etc/systemd/system")
-OURS = re.compile(r"/(tunnelwright(\.[^/]*)?\.conf|tunnelwright/[^/]*|tunnelwright-[^/]*\.service)$")
+OURS = re.compile(
+    r"/(tunnelwright(\.[^/]*)?\.conf|tunnelwright/[^/]*|tunnelwright-[^/]*\.service)$"
+)
 
 
 def printed(*command: str) -> str:
@@ -154,7 +156,8 @@ def numbers(session: vici.Session) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def gateway_state() -> dict[str, Any]:
+    """Return ``held``, the names and states of the IKE SAs, and the numbers of all SAs."""
     paths = files()
     session = vici.Session()
     held = {
@@ -167,9 +170,8 @@ def main() -> None:
         "units": units(paths),
         **daemon(session),
     }
-    found = {"held": held, "sas": sas(session), "numbers": numbers(session)}
-    json.dump(found, sys.stdout)
+    return {"held": held, "sas": sas(session), "numbers": numbers(session)}
 
 
 if __name__ == "__main__":
-    main()
+    json.dump(gateway_state(), sys.stdout)

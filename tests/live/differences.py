@@ -61,8 +61,3 @@ def _theirs(entry: Any) -> Any:
     if not isinstance(entry, str):
         return entry
     return [line for line in entry.splitlines() if 'comment "tunnelwright-' not in line]
-
-
-class FilterModule:
-    def filters(self) -> dict[str, Any]:
-        return {"differences": differences, "lost": lost}
