@@ -58,7 +58,7 @@ class Gateway:
 
     def __init__(self, rig: Rig) -> None:
         self.rig, self.device = rig, rig.device
-        # The state without objects of the collection, and the state with those of the scenario.
+        # The state without objects of the collection, and with the objects of the scenario.
         self.found: State = {}
         self.start: State = {}
         # The state after the last test, which the next one begins with.
@@ -83,7 +83,7 @@ class Gateway:
         return bool(done["status"] == 0)
 
     def clear(self) -> None:
-        """Remove the objects of the collection and those of the administrator."""
+        """Remove the objects of the collection and the objects of the administrator."""
         self.device.sh(BY_HAND_REMOVED)
         self.device.wipe()
 

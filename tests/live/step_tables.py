@@ -74,7 +74,7 @@ _OBJECTS: Values = read("objects")
 
 @dataclass(frozen=True, eq=False)
 class Scenario:
-    """One entry of a table: objects that a gateway has, and the steps that follow."""
+    """An entry of a table: objects that a gateway has, and the steps that follow."""
 
     table: str
     entry: Values

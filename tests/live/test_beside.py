@@ -5,8 +5,8 @@
 """Objects of the collection beside the files, tunnels and rules of another administrator.
 
 The other administrator has connections in files and in the daemon alone, SAs that are up between
-the two devices, secrets, keys, tables, and files with names like those of the collection. The tests
-of a release run in the order of this file, and each makes the objects that it needs.
+the two devices, secrets, keys and tables. Some files have names like the names of the collection.
+The tests of a release run in the order of this file, and each makes the objects that it needs.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Neighbor:
         self.done = number
 
     def check(self, run: Run, fails: bool = False) -> None:
-        """The run has an effect, and nothing of the other administrator changes or is lost."""
+        """Check that the run has an effect, and changes no object of the other administrator."""
         assert run.failed == fails, run.result
         assert run.failed or run.changed
         self.check_nothing_lost()
@@ -158,7 +158,7 @@ def test_a_file_that_strongswan_refuses(
 
 @pytest.fixture(name="doubled")
 def _doubled(neighbors: dict[str, Neighbor], release: str) -> t.Iterator[Neighbor]:
-    """A gateway on which another file of strongSwan has names of the collection."""
+    """Return a gateway on which another file of strongSwan has names of the collection."""
     neighbor = neighbors[release]
     neighbor.reach(len(STEPS))
     neighbor.device.sh(f"cat >{ZZ_DOUBLES}; chmod 600 {ZZ_DOUBLES}", text("doubles.conf"))
@@ -199,7 +199,7 @@ def test_a_run_waits_for_another_run(neighbors: dict[str, Neighbor], release: st
 
 @RELEASES
 def test_removal_leaves_theirs_alone(neighbors: dict[str, Neighbor], release: str) -> None:
-    """The daemon is not restarted for the last network, because tunnels of others are up."""
+    """The last network does not restart the daemon, because other tunnels are up."""
     neighbor = neighbors[release]
     neighbor.reach(1)
     absent = {"name": "office", "state": "absent", "force": True}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The life of each object, step by step, and all that the modules refuse, on both releases.
+"""The life of each object, step by step, refusals, and repairs of drift, on both releases.
 
 The tables in ``steps/`` hold the steps. A step runs in four ways: in check mode, for real, and
 both again.
@@ -32,7 +32,7 @@ def _row(gateway: Gateway, scenario: Scenario, kind: str, number: int) -> Values
 
 
 def _same(planned: Run, done: Run, keys: t.Iterable[str]) -> None:
-    """Check mode has to report the same as the run that follows it."""
+    """Compare the report of check mode with the report of the run that follows it."""
     for key in keys:
         assert planned.result[key] == done.result[key], key
 
@@ -77,7 +77,7 @@ def _check_state(
     before: dict[str, t.Any],
     looked: dict[str, t.Any],
 ) -> None:
-    """The conditions of all steps, then those of this one."""
+    """Check the conditions that hold for every step, and the conditions of this step."""
     after = looked["held"]
     assert (before == after) == (not done.changed)
     # The data plane depends on the machine.

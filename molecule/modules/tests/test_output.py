@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from leaks import telling
 
 SCENARIO = Path(__file__).resolve().parents[1]
-# Of this run alone, so that no other run can have printed them.
+# Random for each run, so that only this run can have printed them.
 PSK, SECRET = (secrets.token_hex(16) for _ in range(2))
 # In seconds.
 DELAY = 31 + secrets.randbelow(80000)
@@ -31,7 +31,7 @@ HOSTS = ("debian12", "debian13")
 
 @pytest.fixture(name="printed", scope="module")
 def _printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The output of check mode and of the run that follows it."""
+    """Return the output of check mode and of the run that follows it."""
     variables = tmp_path_factory.mktemp("variables") / "variables.json"
     variables.write_text(json.dumps({"new_psk": PSK, "new_secret": SECRET, "delay": DELAY}))
     settings = {
@@ -65,7 +65,7 @@ def test_no_secret_is_printed(printed: dict[str, str], run: str) -> None:
 
 @pytest.mark.parametrize("run", ["check", "run"])
 def test_diffs_are_printed(printed: dict[str, str], run: str) -> None:
-    """Without a diff, no secret would have to be masked."""
+    """Check the diffs, because no secret has to be masked without one."""
     for line in (
         "+++ after: /etc/swanctl/conf.d/tunnelwright.phase1.hub.conf",
         f"+        dpd_delay = {DELAY}",
