@@ -4,7 +4,7 @@
 
 """Whole gateways, one of each release, with a peer each: modules run, SAs come up, packets flow.
 
-``SEQUENCES`` is how many sequences of random calls are run, ``SEED`` that of the first. With
+``SEQUENCES`` is the number of sequences of random runs, ``SEED`` the seed of the first one. With
 ``LIVE=all`` each change is tried in each way of applying it, else each in some of them.
 ``LIVE_TESTBED`` names the containers, ``LIVE_TOPOLOGY`` another topology file. With ``LIVE_KEEP``
 set they stay, for a look or for the next run.
@@ -42,7 +42,7 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(name="sequences", scope="session")
 def _sequences() -> range:
-    """The seeds of the sequences."""
+    """Return the seeds of the sequences."""
     return range(SEED, SEED + SEQUENCES)
 
 
@@ -57,7 +57,7 @@ def testbed(*words: str) -> str:
 
 @pytest.fixture(name="hosts", scope="session")
 def _hosts() -> t.Iterator[dict[str, Host]]:
-    """Every host of the topology, booted, with its driver ready."""
+    """Return every host of the topology, booted, with its driver ready."""
     hosts = {
         name: Host(name, in_container(f"tw-{TESTBED}-{name}"), item["ipv4"], item["ipv6"])
         for name, item in tomllib.loads(TOPOLOGY.read_text())["hosts"].items()
@@ -79,7 +79,7 @@ def _hosts() -> t.Iterator[dict[str, Host]]:
 
 @pytest.fixture(name="rigs", scope="session")
 def _rigs(hosts: dict[str, Host]) -> dict[str, Rig]:
-    """Each device under test with its peer, by the release of strongSwan."""
+    """Return each device under test with its peer, by the release of strongSwan."""
     rigs = {
         release: Rig(release, hosts[name], hosts[f"peer-{name}"])
         for name, release in DEVICES.items()
@@ -91,7 +91,7 @@ def _rigs(hosts: dict[str, Host]) -> dict[str, Rig]:
 
 @pytest.fixture(name="gateways", scope="module")
 def _gateways(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Gateway]]:
-    """Each device with the objects of an administrator, for the step tables, by release."""
+    """Return each device with the objects of an administrator, by release, for the step tables."""
     gateways = {release: Gateway(rig) for release, rig in rigs.items()}
     for gateway in gateways.values():
         gateway.prepare()
@@ -101,7 +101,7 @@ def _gateways(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Gateway]]:
 
 
 def use_podman_settings() -> None:
-    """What ``tools/testbed env`` says of the way podman works on this machine."""
+    """Use the settings of podman that ``tools/testbed env`` prints for this machine."""
     for line in testbed("env").splitlines():
         name, _equals, value = line.removeprefix("export ").partition("=")
         if name == "CONTAINERS_CONF":
