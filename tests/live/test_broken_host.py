@@ -71,7 +71,7 @@ def _network(rig: Rig) -> Task:
 
 
 def wrapper(program: str, pattern: str, words: str, *, once: bool = False) -> str:
-    """A program that fails when it is called so, and is the real one otherwise."""
+    """Return a program that fails for matching arguments, and else runs the real one."""
     last = "rm $0; " if once else ""
     return f"""
 cat >/usr/local/sbin/{program} <<'END'
@@ -253,12 +253,12 @@ def converged(rig: Rig, task: Task) -> None:
 
 
 def running(device: Host) -> None:
-    """Until the IKE daemon, which systemd starts anew when it has crashed, has loaded its files."""
+    """Wait until the IKE daemon has loaded its files. systemd restarts it after a crash."""
     device.sh("sleep 0.3; systemctl reset-failed strongswan; systemctl start strongswan")
 
 
 def bring_up(rig: Rig) -> None:
-    """Tunnels to two peers that are up, and nothing else of ours."""
+    """Bring up tunnels to two peers, without other objects of the collection."""
     device = rig.device
     running(device)
     device.apply("vpn_network", {"name": "dmz", "state": "absent"})
@@ -274,7 +274,7 @@ CRASH = "systemctl kill --signal=KILL strongswan"
 HANG = "systemctl kill --signal=STOP strongswan"
 GO_ON = "systemctl kill --signal=CONT strongswan"
 
-# What a run says that could not come to its end.
+# The messages of a run that could not end.
 ENDS = ("nothing was changed", TAKEN_BACK, "in the same way")
 
 
@@ -396,13 +396,13 @@ def test_a_run_that_does_not_end_is_named(rigs: dict[str, Rig], seconds: dict[st
 
 
 def wait_until_held(host: Host) -> None:
-    """Until somebody has taken the lock."""
+    """Wait until another program has the lock."""
     host.sh("until ! flock --nonblock /run/tunnelwright.lock true; do sleep 0.05; done")
 
 
 @pytest.fixture(name="seconds", scope="module")
 def _seconds(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Host]]:
-    """A second driver on each device; no daemon hangs from now on."""
+    """Return a second driver on each device. No daemon hangs from here on."""
     found = {}
     for release, rig in rigs.items():
         device = rig.device
