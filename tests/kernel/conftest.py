@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def sampled(items: list[pytest.Item], proofs: set[str]) -> list[pytest.Item]:
-    """A part of ``proofs``, which are names of functions, the ends in turn; all of the others."""
+    """Return a part of ``proofs`` (names of functions), with alternating ends, and all others."""
     numbers: dict[str, int] = {}
     kept = []
     for item in items:
@@ -64,7 +64,7 @@ def sampled(items: list[pytest.Item], proofs: set[str]) -> list[pytest.Item]:
 
 
 def end_of(item: pytest.Item) -> str:
-    """Which of both a test is about; empty for both."""
+    """Return the end that a test is about; empty for both."""
     callspec = getattr(item, "callspec", None)
     name = callspec.params.get("name") if callspec else None
     return name if name in ENDS else ""
@@ -72,7 +72,7 @@ def end_of(item: pytest.Item) -> str:
 
 @pytest.fixture(name="machines", scope="session")
 def _machines() -> t.Iterator[dict[str, Machine]]:
-    """Every host of the topology, booted; those with strongSwan have their driver."""
+    """Return every host of the topology, booted, with a driver if it has strongSwan."""
     items = tomllib.loads(TOPOLOGY.read_text())["hosts"]
     machines = {
         name: Machine(name, TESTBED, item["ipv4"], item["ipv6"], item["image"])
@@ -94,7 +94,7 @@ def _machines() -> t.Iterator[dict[str, Machine]]:
 
 @pytest.fixture(name="pair", scope="session")
 def _pair(machines: dict[str, Machine]) -> Pair:
-    """Two gateways that the collection has not touched yet."""
+    """Return two gateways that the collection has not touched yet."""
     pair = Pair(machines["a"], machines["b"], machines["other"])
     pair.both(lambda end: end.machine.wipe())
     return pair
@@ -102,7 +102,7 @@ def _pair(machines: dict[str, Machine]) -> Pair:
 
 @pytest.fixture(autouse=True)
 def _no_orphans(request: pytest.FixtureRequest) -> t.Iterator[None]:
-    """After each test of a pair, no SA is left in a kernel that its daemon does not know."""
+    """Check after each test of a pair that a kernel has no SA unknown to its daemon."""
     yield
     if "pair" in request.fixturenames:
         for end in request.getfixturevalue("pair").ends:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 # The strongSwan of each end.
 RELEASES = {"a": "5.9.8", "b": "6.0.1"}
-# What came of each test, by its name with its parameters: of the latest runs, and what is kept.
+# The outcome of each test by its name with parameters: of the latest runs, and of earlier ones.
 LATEST = Path(__file__).resolve().parents[2] / ".cache/fields.json"
 SEEN = Path(__file__).with_name("seen.json")
 
@@ -39,7 +39,7 @@ ROWS: dict[Row, str] = {}
 
 
 def proves(field: str, value: object, becomes: str, shown_by: str) -> t.Callable[[_Test], _Test]:
-    """Marks a test as the proof of a row of the matrix."""
+    """Mark a test as the proof of a row of the matrix."""
 
     def mark(test: _Test) -> _Test:
         row = Row(field, _written(value), becomes, shown_by)
@@ -54,7 +54,7 @@ def proves(field: str, value: object, becomes: str, shown_by: str) -> t.Callable
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one test; ``end`` is the one that it was about, empty for both."""
+    """The outcome of a test. ``end`` is the end that it was about, empty for both."""
 
     end: str
     passed: bool
@@ -78,7 +78,7 @@ def write(path: Path, outcomes: t.Mapping[str, Outcome]) -> None:
 
 
 def releases(outcomes: t.Mapping[str, Outcome], test: str) -> list[str]:
-    """Where all that is to be seen with ``test``, a function, was seen."""
+    """Return the releases on which every case of the function ``test`` has passed."""
     found = [item for name, item in outcomes.items() if name.partition("[")[0] == test]
     about = {end: [item for item in found if item.end in (end, "")] for end in RELEASES}
     return [
@@ -93,7 +93,7 @@ def _written(value: object) -> str:
 
 
 def summary(passed: t.Collection[str]) -> str:
-    """How much of the matrix these tests have shown, by their names."""
+    """Return the part of the matrix that these tests have shown, by their names."""
     names = {name.partition("[")[0] for name in passed}
     seen = [row for row, test in ROWS.items() if test in names]
     fields = {row.field for row in seen}

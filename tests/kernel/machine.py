@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A virtual machine as a test sees it: what a host of the live tests can do, and its own kernel."""
+"""A virtual machine: a host as in the live tests, with its own kernel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, Host
 
 HERE = ROOT / "tests/kernel"
 
-# What an emulated processor needs, where a real one needs one second.
+# The seconds of an emulated processor for one second of a real one.
 PATIENCE = 60.0
 
 

@@ -4,9 +4,9 @@
 
 """The table of algorithms is neither too lax nor too strict.
 
-What the model allows is negotiated between two releases, with traffic; what it refuses is handed to
-both IKE daemons, and must come to nothing, or to something else. ``ALGORITHMS`` is for how many
-seconds each of both is done, or ``all`` for everything; ``SEED`` draws the ones that are tried.
+Two releases negotiate the allowed combinations, with traffic. Both IKE daemons get the refused
+ones, which must fail or result in other algorithms. ``ALGORITHMS`` is the seconds for each of
+both, or ``all`` for every combination. ``SEED`` draws the combinations.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _lanes(machines: dict[str, Machine]) -> t.Iterator[list[Lane]]:
 
 
 def _beside(machine: Machine, number: int) -> Machine:
-    """The same machine under other addresses: .111, .121 for .11."""
+    """Return the same machine under other addresses: .111, .121 for .11."""
     ipv4, ipv6 = (
         str(ipaddress.ip_address(address) + 90 + 10 * number)
         for address in (machine.ipv4, machine.ipv6)
@@ -75,7 +75,7 @@ def _beside(machine: Machine, number: int) -> Machine:
 def _sampled(
     items: list[Item], lanes: list[Lane], attempt: t.Callable[[Lane, Item], str]
 ) -> dict[Item, str]:
-    """What came of as many of ``items`` as there is time for, in random order."""
+    """Return the outcomes of as many random ``items`` as there is time for."""
     waiting: queue.SimpleQueue[Item] = queue.SimpleQueue()
     for item in random.Random(SEED).sample(items, len(items)):
         waiting.put(item)

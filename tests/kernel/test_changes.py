@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What becomes of a tunnel that is up when its objects change, are disabled, or go."""
+"""A tunnel that is up while its objects change, are disabled, or are removed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _apply(end: End, phase: str, **options: t.Any) -> t.Any:
 
 
 def _once(end: End, phase: str, options: dict[str, t.Any]) -> t.Callable[[], bool]:
-    """The change, which returns when the new SA is there."""
+    """Return a change that ends once the new SA is up."""
 
     def change() -> bool:
         _apply(end, phase, apply="graceful", **options)
@@ -46,14 +46,14 @@ def _once(end: End, phase: str, options: dict[str, t.Any]) -> t.Callable[[], boo
 @proves(
     "ipsec_phase1.apply", "graceful", "a new IKE SA, then the old one closed", "no packet is lost"
 )
-@proves("ipsec_phase1.apply", "reestablish", "closed and called again", "a new IKE SA")
+@proves("ipsec_phase1.apply", "reestablish", "closed and initiated again", "a new IKE SA")
 @proves(
     "ipsec_phase1.apply", "defer", "loaded, nothing closed", "the old IKE SA, reported as pending"
 )
 @proves(
     "ipsec_phase2.apply", "graceful", "a new Child SA, then the old one closed", "no packet is lost"
 )
-@proves("ipsec_phase2.apply", "reestablish", "closed and called again", "a new Child SA")
+@proves("ipsec_phase2.apply", "reestablish", "closed and initiated again", "a new Child SA")
 @proves("ipsec_phase2.apply", "defer", "loaded, nothing closed", "the old Child SA, reported")
 def test_ways_to_apply(pair: Pair, name: str, phase: str) -> None:
     end = getattr(pair, name)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No packet of a LAN leaves in cleartext, whatever happens to its gateway: kernel's data plane.
+"""No event on a gateway lets a packet of its LAN out in cleartext: kernel's data plane.
 
 Hosts behind both gateways send with IPv4 and IPv6. Each event happens to either gateway with
 ``FIELDS=all``. Without it, the events of ``SAMPLE`` happen to the gateways in turn, from ``SEED``.
@@ -29,7 +29,7 @@ SAMPLE_OPEN = ("a phase 2 is removed",)
 
 
 def cases(events: t.Collection[str], sample: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Each event with the gateway that it happens to."""
+    """Return each event with the gateway that it happens to."""
     if os.environ.get("FIELDS") == "all":
         return [(event, gateway) for event in events for gateway in RELEASES]
     assert set(sample) <= set(events)
@@ -39,7 +39,7 @@ def cases(events: t.Collection[str], sample: tuple[str, ...]) -> list[tuple[str,
 
 @pytest.fixture(name="wire", scope="module")
 def _wire(machines: dict[str, Machine]) -> cleartext.Wire:
-    """A third host hears both ends."""
+    """Return the capture of a third host between both ends."""
     return cleartext.Wire(cleartext.KERNEL, lambda _end: machines["other"], "eth1", pause="0.1")
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The matrix can fail: what a module renders is broken on the host, and its test must notice.
+"""The matrix can fail: a mutation breaks a module's rendering, and its test must notice.
 
 Run with ``FIELDS=all`` only.
 """
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(os.environ.get("FIELDS") != "all", reason="with 
 
 @dataclass(frozen=True)
 class Mutation:
-    """In a file of ``module_utils``, ``old`` becomes ``new``, which ``test`` must notice."""
+    """A mutation: in a file of ``module_utils``, ``new`` replaces ``old``; ``test`` must notice."""
 
     label: str
     file: str

@@ -127,7 +127,7 @@ def _answer(work: Callable[[], Answer]) -> Answer:
 
 
 def settled() -> Answer:
-    """Wait until every program of a killed run has ended."""
+    """Wait until every program of an interrupted run has ended."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and any(
         _goes_on(path) for path in Path("/proc").glob("[0-9]*")

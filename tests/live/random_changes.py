@@ -4,7 +4,7 @@
 
 """Changes at random: to one tunnel, to settings, and to the rules of the network of all others.
 
-The two sides of the tunnel always have enough in common to negotiate, as those of an operator do
+The two sides of the tunnel always have enough in common to negotiate, like the sides of an operator
 who changes one side after the other.
 """
 

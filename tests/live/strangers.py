@@ -38,8 +38,8 @@ HUB = {"identifier": "hub.example"}
 class Call:
     """A peer that holds the key of one phase 1 and claims an identity.
 
-    ``name`` is what it calls the gateway by, ``site`` the number of its address. With ``ipv6`` it
-    has one address alone.
+    ``name`` is the identity that it expects of the gateway, ``site`` the number of its address.
+    With ``ipv6`` it has one address alone.
     """
 
     key: str

@@ -305,8 +305,8 @@ def befallen(rig: Rig, task: Task, mishap: str) -> list[str]:
         for number, effect in enumerate(effects)
         for when in ((BEFORE, AFTER) if effect.startswith("vici") else ())
     ]
-    # A daemon that hangs takes its time at each. One that crashes does so before one request
-    # and after the next, and the other way round on the other release, unless all is asked for.
+    # A daemon can hang at each request. A daemon that crashes does so before one request
+    # and after the next one, in the reverse order on the other release, unless LIVE=all.
     first = [*DEVICES.values()].index(rig.release)
     crashes = [item for at, item in enumerate(points) if ALL or (at + at // 2 + first) % 2 == 0]
     for number, when in points[::3] if mishap == HANG else crashes:

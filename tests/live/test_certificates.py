@@ -32,7 +32,7 @@ COPY, KEY_COPY, CA_COPY = (
 )
 
 # Of an administrator, with a CA of the administrator's own; `friend.example` is certified by that
-# one and, as nobody meant it, by the CA of the phase 1.
+# one and, by accident, by the CA of the phase 1.
 MORE_PKI = f"""
 cd {PKI}
 exec 2>&1

@@ -80,7 +80,7 @@ def compared(hosts: tuple[Host, Host], seed: int) -> tuple[Ends, str, str, list[
 
 
 def expected(said: Options, hosts: tuple[Host, Host]) -> list[Options]:
-    """Return the expected negotiation, as these releases show it.
+    """Return the expected negotiation in the form of these releases.
 
     strongSwan 6 as the responder closes the IKE SA with a Child SA which it can't install.
     """
@@ -211,7 +211,7 @@ class Told:
             "and proposal, each Child SA with its mode, proposal and networks, whether and with",
             "which proposal it is rekeyed, and whether it comes up beside another one.",
             "",
-            f"What was twisted: {twists}.",
+            f"Twists: {twists}.",
             *("", "## Disagreements", "") * bool(self.disagreements),
             *(f"```\n{item}\n```" for item in self.disagreements),
             "",

@@ -167,8 +167,8 @@ class Story:
     def run(self, call: Call, *, check: bool = False) -> Run:
         run = self.device.run(call.module, call.options, check=check)
         told = str(run.result)
-        assert PSK not in told, "the PSK is told"
-        assert OTHER_PSK not in told, "the PSK is told"
+        assert PSK not in told, "the PSK is shown"
+        assert OTHER_PSK not in told, "the PSK is shown"
         return run
 
     def settle(self) -> None:

@@ -145,7 +145,7 @@ def test_a_run_that_waits_for_a_peer_is_not_ended(tunnels: dict[str, Rig]) -> No
         assert called.failed
         assert called.result["failures"][0]["cause"] == "no_answer"
         assert seconds >= DUE + 2 * SILENCE - 1, seconds
-        # Its end was a sign of life too, so that the rollback that was due does nothing.
+        # The end of the run renewed its time, so that the rollback that was due does nothing.
         confirmed = device.apply("ipsec_checkpoint", {"state": "confirmed"})
         assert confirmed.changed
         assert device.sh(f"cat {RECORD} 2>/dev/null || true") == ""

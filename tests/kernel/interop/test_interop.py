@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tunnels with IKE daemons of others, each cell of the table in docs/interoperability.md.
+"""Tunnels with other IKE daemons, a test for each cell of docs/interoperability.md.
 
 ``INTEROP`` chooses the cells: a sample by default, ``all`` of them, or those whose name holds it.
-``tools/interop_docs.py`` makes the page of what came of them.
+``tools/interop_docs.py`` makes the page from the results.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HOPELESS = 40.0
 
 
 def chosen(cell: str) -> bool:
-    """Of the cells by their names, as ``INTEROP`` says."""
+    """Return whether ``INTEROP`` chooses a cell, by its name."""
     if CHOICE == "sample":
         return cell in SAMPLE
     return CHOICE == "all" or re.search(CHOICE, cell) is not None
@@ -59,7 +59,7 @@ def works(rig: Rig, site: Site, act: str, seconds: float = PATIENCE) -> None:
 
 
 def falls_short(rig: Rig, site: Site, act: str, limit: Limit) -> None:
-    """It does not work, and the reason shows: what is thought of a peer may be wrong, or change."""
+    """Check that the limit holds and its evidence shows, because a peer may change."""
     with pytest.raises(AssertionError) as failure:
         works(rig, site, act, HOPELESS)
     assert re.search(limit.evidence, f"{failure.value}\n{rig.said()}"), str(failure.value)
