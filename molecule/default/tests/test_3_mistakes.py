@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the role says of mistakes, of what the variables do not have, and of the tunnels."""
+"""The role reports mistakes, objects that the variables lack, and the tunnels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOTHING = dict.fromkeys(NAMES, 0)
 
 
 def lan(**more: Any) -> dict[str, Any]:
-    """The network as it is, with ``more``."""
+    """Return the variables of the network, with ``more``."""
     known = {"ip_address": "{{ site_lan4.router }}", "network_address": "{{ site_lan4.network }}"}
     chains = ["inet filter input", "inet filter forward"]
     return {"name": "lan", **known, "firewall_chains": chains, **more}

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Verdicts on whole configurations. The same table is held against a real strongSwan of both
-releases by ``molecule/modules/tests/test_configurations.py``, at random by
+releases by ``tests/live/test_configurations.py``, at random by
 ``tools/settings_oracle.py``.
 """
 
