@@ -4,7 +4,8 @@
 
 """The filter ipsec_mismatches predicts the negotiation of two gateways.
 
-``PAIRS`` random pairs begin with the pair of ``FIRST``. ``make live TEST=compare FIRST=... PAIRS=1``
+``PAIRS`` random pairs begin with the pair of ``FIRST``. ``make live TEST=compare FIRST=...``, with
+``PAIRS=1``,
 repeats a failed pair. Even pairs have the local end on strongSwan 5.9.8 and the remote end on
 6.0.1, odd pairs the reverse. The agreement is in ``.cache/compare.md``.
 """
