@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What to do so that a network's interface, address, rules and unit are as they should be."""
+"""Plan the interface, address, routes, rules and units of a network."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def plan_network(
     observed: Observed,
     guests: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Files first, then rules, then the interface where the network is on.
+    """Return the plan for a network: files, then rules, then the interface when it is started.
 
-    The rules and blocks are there whether the network is on or off. ``guests`` are the router
-    addresses that other networks have on the interface of ``after``.
+    Rules and blocks are loaded for a stopped network too. ``guests`` are the router addresses of
+    other networks on the interface of ``after``.
     """
     if after is None:
         return _plan_removal(before, observed)
@@ -50,15 +50,16 @@ def plan_network(
     if not after.network.started:
         return plan
     former = _former(before, after, observed)
-    # First, since the kernel takes along what was added to the same subnet later.
+    # Old addresses go first, because the kernel removes later addresses of the same subnet too.
     stale = _plan_stale(former, after, state, guests) + _plan_mtu(before, after, state)
     return plan + stale + _plan_on(after, state, observed.routes) + _plan_move(former, after)
 
 
 def plan_power_off(before: NetworkParts | None, after: NetworkParts, observed: Observed) -> Plan:
-    """Take away the interface of a network that is off. Its tunnels must be closed by then.
+    """Return the plan that removes the interface of a stopped network.
 
-    What comes out of a tunnel would go to some other interface, in cleartext.
+    Its tunnels must be closed by then, because packets out of a tunnel would leave through another
+    interface, in cleartext.
     """
     if after.network.started:
         return Plan()
@@ -68,7 +69,7 @@ def plan_power_off(before: NetworkParts | None, after: NetworkParts, observed: O
 
 
 def _plan_rules(after: NetworkParts, state: NetworkState, observed: Observed) -> Plan:
-    """The nftables rules, the blocks, and the unit that loads both at boot."""
+    """Return the plan for the nftables rules, the blocks, and the unit that loads both at boot."""
     name, unit = after.network.name, guard_unit_name(after.network.name)
     missing = tuple(block for block in after.blocks if block not in observed.blocks)
     away: tuple[Step, ...] = (DeleteBlocks(missing, _others(after, observed)),) if missing else ()
@@ -84,10 +85,10 @@ def _plan_rules(after: NetworkParts, state: NetworkState, observed: Observed) ->
         steps.append(SwitchUnit(unit, "start"))
     if not state.guard_enabled:
         steps.append(SwitchUnit(unit, "enable"))
-    # Rules that do not match a file that does were changed by another administrator.
+    # When the file is right and the rules are not, another administrator changed the rules.
     written = observed.files.get(after.rules.path)
     if not state.rules_match and written is not None and written.data == after.rules.data:
-        now = "not as they should be" if state.rules_present else "not loaded"
+        now = "changed" if state.rules_present else "not loaded"
         differences.append(state_difference(f"network {name}: nftables rules", now, "loaded"))
     if missing:
         header = f"network {name}: blocks against cleartext"
@@ -100,19 +101,19 @@ def _plan_rules(after: NetworkParts, state: NetworkState, observed: Observed) ->
 
 
 def _others(after: NetworkParts, observed: Observed) -> tuple[Block, ...]:
-    """The blocks of the host that the network did not bring."""
+    """Return the blocks of the host that belong to other networks."""
     return tuple(sorted(observed.blocks - {*after.blocks}))
 
 
 def _plan_mtu(before: NetworkParts | None, after: NetworkParts, state: NetworkState) -> Plan:
-    """One that was given, and is no longer."""
+    """Return the plan that resets an MTU that is no longer configured."""
     old, new = before.network if before is not None else None, after.network
     if old is None or old.mtu is None or new.mtu is not None or not state.device_exists:
         return Plan()
     if old.device != new.device or old.mtu != state.mtu:
         return Plan()
     header = f"network {new.name}: mtu of {new.device}"
-    difference = state_difference(header, str(old.mtu), "that of a new interface")
+    difference = state_difference(header, str(old.mtu), "default of the interface")
     return Plan((ResetMtu(new.device),), (difference,))
 
 
@@ -139,12 +140,15 @@ def _plan_files(after: NetworkParts, observed: Observed, state: NetworkState) ->
         plan += Plan((ReloadUnits(),))
     elif state.unit_stale:
         header = f"units of network {after.network.name} in systemd"
-        plan += Plan((ReloadUnits(),), (state_difference(header, "an older one", "as its file"),))
+        plan += Plan(
+            (ReloadUnits(),),
+            (state_difference(header, "an older version", "the version of the file"),),
+        )
     return plan
 
 
 def _plan_on(after: NetworkParts, state: NetworkState, present: tuple[Route, ...]) -> Plan:
-    """Interface, address, forwarding and routes."""
+    """Return the plan for interface, address, forwarding and routes."""
     name = after.network.name
     unit = unit_name(name)
     steps: list[Step] = []
@@ -168,7 +172,7 @@ def _plan_on(after: NetworkParts, state: NetworkState, present: tuple[Route, ...
 
 
 def _brought(after: NetworkParts, state: NetworkState) -> tuple[Step, ...]:
-    """What the script makes that its verb ``stop``, for the next start, leaves as it is."""
+    """Return the steps that remove an interface or address, which the verb ``stop`` leaves."""
     network = after.network
     if not state.device_exists and not network.attached:
         return (DeleteLink(network.device),)
@@ -178,22 +182,24 @@ def _brought(after: NetworkParts, state: NetworkState) -> tuple[Step, ...]:
 
 
 def _brought_routes(after: NetworkParts, present: tuple[Route, ...]) -> tuple[Step, ...]:
-    there = {route.destination for route in present}
-    return tuple(DeleteRoute(route) for route in after.routes if route.destination not in there)
+    destinations = {route.destination for route in present}
+    return tuple(
+        DeleteRoute(route) for route in after.routes if route.destination not in destinations
+    )
 
 
 def _lacking_routes(after: NetworkParts, present: tuple[Route, ...]) -> list[tuple[str, str, str]]:
-    there = {route.destination: route for route in present}
+    by_destination = {route.destination: route for route in present}
+    pairs = [(route, by_destination.get(route.destination)) for route in after.routes]
     return [
-        (f"route to {route.destination}", str(now or "absent"), str(route))
-        for route in after.routes
-        for now in [there.get(route.destination)]
-        if now is None or not route.is_met_by(now)
+        (f"route to {route.destination}", str(current or "absent"), str(route))
+        for route, current in pairs
+        if current is None or not route.is_met_by(current)
     ]
 
 
 def plan_routes(after: t.Iterable[NetworkParts], observed: Observed) -> Plan:
-    """Take away the routes of ours that no network has, or one that is switched off."""
+    """Return the plan that deletes routes of the collection that no started network has."""
     wanted = {
         route.destination for parts in after if parts.network.started for route in parts.routes
     }
@@ -208,7 +214,7 @@ def plan_routes(after: t.Iterable[NetworkParts], observed: Observed) -> Plan:
 
 
 def _lacking(after: NetworkParts, state: NetworkState) -> list[tuple[str, str, str]]:
-    """What the interface lacks, each as what, now and then."""
+    """Return the deviations of the interface, as object, present state and wanted state."""
     network = after.network
     lacking = []
     if not state.device_exists:
@@ -227,12 +233,14 @@ def _lacking(after: NetworkParts, state: NetworkState) -> list[tuple[str, str, s
 
 
 def _plan_move(former: tuple[Brought, ...], after: NetworkParts) -> Plan:
-    """Take away the interface, or the address on one, that the network had before."""
+    """Return the plan that removes the former interface or address of the network."""
     moved = [old for old in former if old.device != after.network.device]
     header = f"network {after.network.name}: interface {{}}"
     return Plan(
         tuple(step for old in moved for step in _withdraw(old)),
-        tuple(state_difference(header.format(old.device), "in use", "given up") for old in moved),
+        tuple(
+            state_difference(header.format(old.device), "in use", "no longer used") for old in moved
+        ),
     )
 
 
@@ -242,7 +250,11 @@ def _plan_stale(
     state: NetworkState,
     guests: frozenset[str],
 ) -> Plan:
-    """An interface of ours keeps no other address; one of others loses the one it had from us."""
+    """Return the plan that removes old addresses.
+
+    An interface of the collection keeps no other address. An unmanaged interface loses only the
+    former address of the network.
+    """
     network = after.network
     stale = [item for item in state.addresses if item not in {network.router, *guests}]
     if network.attached:
@@ -290,7 +302,7 @@ def _plan_removal(before: NetworkParts | None, observed: Observed) -> Plan:
 
 
 def _plan_withdrawal(before: NetworkParts, state: NetworkState) -> Plan:
-    """The rules last, when nothing is left that they are for."""
+    """Return the plan that removes the rules, after the interface is removed."""
     name, unit = before.network.name, guard_unit_name(before.network.name)
     steps: list[Step] = []
     differences: list[Difference] = []
@@ -309,7 +321,7 @@ def _plan_withdrawal(before: NetworkParts, state: NetworkState) -> Plan:
 
 
 def plan_blocks(after: t.Iterable[NetworkParts], observed: Observed) -> Plan:
-    """Delete the blocks that no network has any more. Other blocks are made by the scripts."""
+    """Return the plan that deletes blocks of no network. The scripts make all other blocks."""
     wanted = {block for parts in after for block in parts.blocks}
     stale = tuple(sorted(observed.blocks - wanted))
     if not stale:
@@ -321,7 +333,7 @@ def plan_blocks(after: t.Iterable[NetworkParts], observed: Observed) -> Plan:
 
 
 def plan_record(before: File | None, after: File | None, observed: Observed) -> Plan:
-    """The record, by which the next run knows that there is such a network."""
+    """Return the plan for the record, from which the next run knows the network."""
     if after is not None:
         return written((after,), observed)
     return removed((before,) if before is not None else (), observed)

@@ -211,7 +211,7 @@ def _for(owners: tuple[str, ...]) -> str:
 def _plan_attempts(old: SwanctlFile, new: SwanctlFile, daemon: DaemonState) -> Plan:
     """Return the plan that initiates again after a new secret.
 
-    charon gives up when authentication fails, and does not try a new secret by itself. The plan
+    charon gives up when authentication fails, and never tries a new secret. The plan
     precedes the file, so that the next run repeats it after an interruption. A connection that is
     loaded later in the plan is initiated by that.
     """

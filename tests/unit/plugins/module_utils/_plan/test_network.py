@@ -46,7 +46,7 @@ FILES = (NFT, SCRIPT, GUARD_UNIT, UNIT)
 WRITES = [*(f"write {path}" for path in FILES), "reload systemd's unit files"]
 REMOVES = [*(f"remove {path}" for path in FILES), "reload systemd's unit files"]
 LOAD = "load the nftables rules of network lan"
-WITHDRAW = [f"stop {GUARD}", f"disable {GUARD}", "withdraw the nftables rules of network lan"]
+WITHDRAW = [f"stop {GUARD}", f"disable {GUARD}", "delete the nftables rules of network lan"]
 ETH = {"interface_network": "eth1"}
 
 
@@ -147,7 +147,7 @@ class TestOn:
         before = parts(**old)
         plan = planned(before, ON, holding(before, mtu=mtu, **more))
         assert ("reset the mtu of vpn-lan" in plan.actions) is resets
-        header = ("network lan: mtu of vpn-lan", str(mtu), "that of a new interface")
+        header = ("network lan: mtu of vpn-lan", str(mtu), "default of the interface")
         assert (header in differences(plan)) is resets
 
     def test_switched_on(self) -> None:
@@ -180,7 +180,7 @@ class TestOn:
             (
                 {"rules_match": False},
                 "replace the nftables rules of network lan",
-                ("network lan: nftables rules", "not as they should be", "loaded"),
+                ("network lan: nftables rules", "changed", "loaded"),
             ),
             (
                 {"rules_match": False, "rules_present": False},
@@ -312,7 +312,7 @@ class TestMoved:
         assert differences(plan)[-1] == (
             "network lan: interface vpn-lan",
             "in use",
-            "given up",
+            "no longer used",
         )
 
     def test_from_an_interface_of_others(self) -> None:
@@ -353,7 +353,7 @@ class TestDied:
     def test_another_interface(self) -> None:
         plan = planned(ON, ON, holding(parts(interface="lan0")))
         assert plan.actions[-1] == "delete interface lan0"
-        assert ("network lan: interface lan0", "in use", "given up") in differences(plan)
+        assert ("network lan: interface lan0", "in use", "no longer used") in differences(plan)
         plan = planned(ON, ON, holding(parts(**ETH)))
         assert plan.actions[-1] == "delete address 10.1.0.1/24 from eth1"
 

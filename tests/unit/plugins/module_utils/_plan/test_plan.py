@@ -180,7 +180,7 @@ NEW_SECTION, OLD_SECTION = {"version": "2"}, {"version": "1"}
         (steps.WriteFile(FILE), "write /a", steps.RemoveFile(FILE)),
         (steps.WriteFile(FILE, OLD), "write /a", steps.WriteFile(OLD)),
         (steps.RemoveFile(OLD), "remove /a", steps.WriteFile(OLD)),
-        (SecureDirectory(Directory("/a", 0o750)), "give /a to root, with mode 0750", None),
+        (SecureDirectory(Directory("/a", 0o750)), "set owner root and mode 0750 of /a", None),
         (
             steps.LoadConnection("x", NEW_SECTION),
             "load connection x",
@@ -244,7 +244,7 @@ NEW_SECTION, OLD_SECTION = {"version": "2"}, {"version": "1"}
         ),
         (
             network_steps.WithdrawRules("lan", "/a.sh"),
-            "withdraw the nftables rules of network lan",
+            "delete the nftables rules of network lan",
             network_steps.LoadRules("lan", "/a.sh"),
         ),
         (

@@ -222,7 +222,7 @@ def test_what_was_noted_comes_before_what_is_seen():
 def test_where_no_more_is_known():
     noted = InForce({"1": {}})
     (found,) = ike_deviations(NEW, [sa(NEW)], noted)
-    assert (found.key, found.in_force) == ("configuration", "another one")
+    assert (found.key, found.in_force) == ("configuration", "unknown older values")
     seen = ike_deviations(NEW, [sa(NEW, version="1")], noted)
     assert [item.key for item in seen] == ["version"]
 
