@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is done for one network to be on, off or gone."""
+"""The plan for one network that is started, stopped or removed."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def planned(
     host: Observed,
     guests: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Before the tunnels of the network, and after them."""
+    """Return the plan before the tunnels of the network, and the plan after them."""
     plan = plan_network(before, after, host, guests)
     return plan if after is None else plan + plan_power_off(before, after, host)
 
@@ -233,7 +233,7 @@ class TestOn:
         assert not planned(ON, ON, holding(ON, mtu=9000))
 
     def test_an_edit_of_the_rules(self) -> None:
-        """They differ from what is live; the file says so, and says it once."""
+        """The diff shows the changed file, and not the live rules a second time."""
         after = parts(connection(child()))
         plan = planned(ON, after, holding(ON, rules_match=False))
         assert plan.actions == [
@@ -255,7 +255,7 @@ class TestOn:
         assert differences(plan) == [("network lan: blocks against cleartext", "3 of 4", "4")]
 
     def test_rules_that_come_back_take_no_block_along(self) -> None:
-        """Of what is taken back, only the blocks that the run has made go."""
+        """Undoing the rules deletes only the blocks that the run made."""
         made = parts(connection(child()))
         host = holding(made)
         gone = sorted(host.blocks)[0]
@@ -370,7 +370,7 @@ class TestDied:
 
 
 class TestTakenBack:
-    """What the script makes goes when starting it is taken back, since its ``stop`` leaves it."""
+    """Undoing the start removes interface and address, because the verb ``stop`` keeps them."""
 
     @pytest.mark.parametrize(
         ("options", "state", "away"),
@@ -403,7 +403,7 @@ class TestOff:
         ]
 
     def test_the_guard_stays(self) -> None:
-        """And is put back, as the rules of a network that is on are."""
+        """The guard of a stopped network is repaired, like the rules of a started network."""
         tunnel = connection(child())
         off = parts(tunnel, state="stopped")
         assert planned(off, off, holding(off, QUIET)) == Plan()
@@ -504,7 +504,7 @@ class TestEarlierVersion:
         ]
 
     def test_removed(self) -> None:
-        """By the verb that its script has, too."""
+        """The rules are deleted by a verb of the script."""
         host = holding(ON, guard_enabled=False, guard_active=False)
         del t.cast("dict[str, File]", host.files)[GUARD_UNIT]
         assert planned(ON, None, host).actions == [

@@ -298,7 +298,7 @@ def test_steps(step: steps.Step, says: str, back: steps.Step | None) -> None:
     ("step", "says"),
     [
         (steps.ReloadSettings(), "reload the settings of the IKE daemon"),
-        (steps.RestartDaemon("why"), "restart the IKE daemon: why"),
+        (steps.RestartDaemon("a plugin is missing"), "restart the IKE daemon: a plugin is missing"),
         (network_steps.RunScript("lan", "/a.sh", "rules", "replace"), "replace of network lan"),
         (network_steps.ReloadUnits(), "reload systemd's unit files"),
     ],
