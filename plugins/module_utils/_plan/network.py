@@ -8,18 +8,16 @@
 
 from __future__ import annotations
 
-import typing as t
-
-from .._render.artefacts import File, NetworkParts, guard_unit_name, unit_name
+from .._render.artefacts import NetworkParts, guard_unit_name, unit_name
 from .._render.blocks import Block
 from .._render.network_files import Brought, brought_by
 from .._render.routes import Route
 from .files import removed, written
+from .network_routes import added_routes, lacking_routes
 from .network_steps import (
     DeleteAddress,
     DeleteBlocks,
     DeleteLink,
-    DeleteRoute,
     LoadRules,
     ReloadUnits,
     ResetMtu,
@@ -88,15 +86,15 @@ def _plan_rules(after: NetworkParts, state: NetworkState, observed: Observed) ->
     # When the file is right and the rules are not, another administrator changed the rules.
     written = observed.files.get(after.rules.path)
     if not state.rules_match and written is not None and written.data == after.rules.data:
-        now = "changed" if state.rules_present else "not loaded"
-        differences.append(state_difference(f"network {name}: nftables rules", now, "loaded"))
+        current = "changed" if state.rules_present else "not loaded"
+        differences.append(state_difference(f"network {name}: nftables rules", current, "loaded"))
     if missing:
         header = f"network {name}: blocks against cleartext"
-        now = f"{len(after.blocks) - len(missing)} of {len(after.blocks)}"
-        differences.append(state_difference(header, now, f"{len(after.blocks)}"))
+        current = f"{len(after.blocks) - len(missing)} of {len(after.blocks)}"
+        differences.append(state_difference(header, current, f"{len(after.blocks)}"))
     if not state.guard_active or not state.guard_enabled:
-        now = _unit_words(enabled=state.guard_enabled, active=state.guard_active)
-        differences.append(state_difference(f"unit {unit}", now, "enabled, active"))
+        current = _unit_words(enabled=state.guard_enabled, active=state.guard_active)
+        differences.append(state_difference(f"unit {unit}", current, "enabled, active"))
     return Plan(tuple(steps), tuple(differences))
 
 
@@ -120,17 +118,17 @@ def _plan_mtu(before: NetworkParts | None, after: NetworkParts, state: NetworkSt
 def _former(
     before: NetworkParts | None, after: NetworkParts, observed: Observed
 ) -> tuple[Brought, ...]:
-    """What may be up besides: of before, and of the script that is there.
+    """Return the interfaces that the network may have: of ``before``, and of the script on disk.
 
-    That is another one than before's where a run died after it had the script run.
+    The script on disk differs from ``before`` after an interrupted run.
     """
-    found: list[Brought | None] = []
+    interfaces: list[Brought | None] = []
     if before is not None and before.network.started:
-        found.append(brought_by(before.script.data.decode()))
+        interfaces.append(brought_by(before.script.data.decode()))
     script = observed.files.get(after.script.path)
     if script is not None and script not in (after.script, before.script if before else None):
-        found.append(brought_by(script.data.decode("utf-8", "replace")))
-    return tuple(dict.fromkeys(item for item in found if item is not None))
+        interfaces.append(brought_by(script.data.decode("utf-8", "replace")))
+    return tuple(dict.fromkeys(item for item in interfaces if item is not None))
 
 
 def _plan_files(after: NetworkParts, observed: Observed, state: NetworkState) -> Plan:
@@ -153,8 +151,8 @@ def _plan_on(after: NetworkParts, state: NetworkState, present: tuple[Route, ...
     unit = unit_name(name)
     steps: list[Step] = []
     differences: list[Difference] = []
-    lacking = _lacking(after, state) + _lacking_routes(after, present)
-    brought = _brought(after, state) + _brought_routes(after, present)
+    lacking = _lacking(after, state) + lacking_routes(after, present)
+    brought = _brought(after, state) + added_routes(after, present)
     if not state.active:
         # Starting the unit runs the script.
         steps.append(SwitchUnit(unit, "start", brought))
@@ -163,11 +161,11 @@ def _plan_on(after: NetworkParts, state: NetworkState, present: tuple[Route, ...
         steps.append(RunScript(name, after.script.path, "start", what, brought))
     if not state.enabled:
         steps.append(SwitchUnit(unit, "enable"))
-    for what, now, then in lacking:
-        differences.append(state_difference(f"network {name}: {what}", now, then))
+    for what, current, wanted in lacking:
+        differences.append(state_difference(f"network {name}: {what}", current, wanted))
     if not state.active or not state.enabled:
-        now = _unit_words(enabled=state.enabled, active=state.active)
-        differences.append(state_difference(f"unit {unit}", now, "enabled, active"))
+        current = _unit_words(enabled=state.enabled, active=state.active)
+        differences.append(state_difference(f"unit {unit}", current, "enabled, active"))
     return Plan(tuple(steps), tuple(differences))
 
 
@@ -181,38 +179,6 @@ def _brought(after: NetworkParts, state: NetworkState) -> tuple[Step, ...]:
     return ()
 
 
-def _brought_routes(after: NetworkParts, present: tuple[Route, ...]) -> tuple[Step, ...]:
-    destinations = {route.destination for route in present}
-    return tuple(
-        DeleteRoute(route) for route in after.routes if route.destination not in destinations
-    )
-
-
-def _lacking_routes(after: NetworkParts, present: tuple[Route, ...]) -> list[tuple[str, str, str]]:
-    by_destination = {route.destination: route for route in present}
-    pairs = [(route, by_destination.get(route.destination)) for route in after.routes]
-    return [
-        (f"route to {route.destination}", str(current or "absent"), str(route))
-        for route, current in pairs
-        if current is None or not route.is_met_by(current)
-    ]
-
-
-def plan_routes(after: t.Iterable[NetworkParts], observed: Observed) -> Plan:
-    """Return the plan that deletes routes of the collection that no started network has."""
-    wanted = {
-        route.destination for parts in after if parts.network.started for route in parts.routes
-    }
-    stale = [route for route in observed.routes if route.destination not in wanted]
-    return Plan(
-        tuple(DeleteRoute(route) for route in stale),
-        tuple(
-            state_difference(f"route to {route.destination}", str(route), "absent")
-            for route in stale
-        ),
-    )
-
-
 def _lacking(after: NetworkParts, state: NetworkState) -> list[tuple[str, str, str]]:
     """Return the deviations of the interface, as object, present state and wanted state."""
     network = after.network
@@ -224,8 +190,8 @@ def _lacking(after: NetworkParts, state: NetworkState) -> list[tuple[str, str, s
     elif network.mtu is not None and state.mtu != network.mtu:
         lacking.append((f"mtu of {network.device}", str(state.mtu), str(network.mtu)))
     if network.router and network.router not in state.addresses:
-        now = ", ".join(state.addresses) or "none"
-        lacking.append((f"address of {network.device}", now, network.router))
+        current = ", ".join(state.addresses) or "none"
+        lacking.append((f"address of {network.device}", current, network.router))
     for version in after.forwarding:
         if version not in state.forwarding:
             lacking.append((f"IPv{version} forwarding", "off", "on"))
@@ -279,13 +245,13 @@ def _plan_off(former: tuple[Brought, ...], after: NetworkParts, state: NetworkSt
         steps.append(DeleteLink(network.device))
     elif network.attached:
         ours = {network.router, *(old.router for old in former)}
-        there = [address for address in state.addresses if address in ours]
-        steps += [DeleteAddress(address, network.device) for address in there]
+        to_delete = [address for address in state.addresses if address in ours]
+        steps += [DeleteAddress(address, network.device) for address in to_delete]
     differences: tuple[Difference, ...] = ()
     if steps:
         header = f"network {network.name}: power"
-        now = _unit_words(enabled=state.enabled, active=state.active)
-        differences = (state_difference(header, now, "disabled, inactive"),)
+        current = _unit_words(enabled=state.enabled, active=state.active)
+        differences = (state_difference(header, current, "disabled, inactive"),)
     return Plan(tuple(steps), differences)
 
 
@@ -311,32 +277,13 @@ def _plan_withdrawal(before: NetworkParts, state: NetworkState) -> Plan:
     if state.guard_enabled:
         steps.append(SwitchUnit(unit, "disable"))
     if steps:
-        now = _unit_words(enabled=state.guard_enabled, active=state.guard_active)
-        differences.append(state_difference(f"unit {unit}", now, "disabled, inactive"))
+        current = _unit_words(enabled=state.guard_enabled, active=state.guard_active)
+        differences.append(state_difference(f"unit {unit}", current, "disabled, inactive"))
     if state.rules_present:
         steps.append(WithdrawRules(name, before.script.path))
         header = f"network {name}: nftables rules"
         differences.append(state_difference(header, "loaded", "withdrawn"))
     return Plan(tuple(steps), tuple(differences))
-
-
-def plan_blocks(after: t.Iterable[NetworkParts], observed: Observed) -> Plan:
-    """Return the plan that deletes blocks of no network. The scripts make all other blocks."""
-    wanted = {block for parts in after for block in parts.blocks}
-    stale = tuple(sorted(observed.blocks - wanted))
-    if not stale:
-        return Plan()
-    return Plan(
-        (DeleteBlocks(stale, tuple(sorted(wanted))),),
-        tuple(state_difference(str(block), "present", "absent") for block in stale),
-    )
-
-
-def plan_record(before: File | None, after: File | None, observed: Observed) -> Plan:
-    """Return the plan for the record, from which the next run knows the network."""
-    if after is not None:
-        return written((after,), observed)
-    return removed((before,) if before is not None else (), observed)
 
 
 def _withdraw(old: Brought) -> list[Step]:

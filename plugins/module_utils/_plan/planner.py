@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from .._render.artefacts import Artefacts
 from .._render.strongswan_conf import LIBIPSEC
 from .files import removed, written
-from .network import plan_blocks, plan_network, plan_power_off, plan_record, plan_routes
+from .network import plan_network, plan_power_off
+from .network_routes import plan_blocks, plan_record, plan_routes
 from .observed import NOTHING, DaemonState, Observed, Unfinished
 from .ownership import plan_ownership
 from .plan import Impact, Plan, joined, state_difference
@@ -163,14 +164,14 @@ def _plan_orphans(before: Artefacts, after: Artefacts, daemon: DaemonState) -> P
         for part in side.swanctl.values()
         for name in part.owned_secrets
     }
-    left = sorted((daemon.unfinished.secrets & daemon.secrets) - owned)
+    orphans = sorted((daemon.unfinished.secrets & daemon.secrets) - owned)
     return Plan(
-        tuple(UnloadSecret(name) for name in left),
+        tuple(UnloadSecret(name) for name in orphans),
         tuple(
             state_difference(
                 f"secret {name} in the IKE daemon", "left by an interrupted run", "unloaded"
             )
-            for name in left
+            for name in orphans
         ),
     )
 

@@ -12,9 +12,11 @@ from dataclasses import replace
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network import (
-    plan_blocks,
     plan_network,
     plan_power_off,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_routes import (
+    plan_blocks,
     plan_record,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_steps import (
