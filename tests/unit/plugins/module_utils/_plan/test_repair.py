@@ -129,6 +129,8 @@ class TestPolicies:
             # These show otherwise in the kernel, or not before the peer is known.
             (section(local_ts=("10.1.0.0/24[tcp/80]",)), {"policies": frozenset()}),
             (section(local_ts=("dynamic",)), {"policies": frozenset()}),
+            # The kernel shows the network 10.1.0.0/24.
+            (section(local_ts=("10.1.0.5/24",)), {"policies": frozenset()}),
             ({**section(), "remote_addrs": ("gw.example.org",)}, {"traps": frozenset()}),
         ],
     )
