@@ -148,7 +148,7 @@ POLICIES = (
         "directory of the collection that all may write",
         "chmod 777 /etc/tunnelwright",
         "/etc/tunnelwright",
-        ("give /etc/tunnelwright to root, with mode 0755",),
+        ("set owner root and mode 0755 of /etc/tunnelwright",),
     ),
 )
 

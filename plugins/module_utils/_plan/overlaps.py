@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Networks that a tunnel of ours and an unmanaged connection of the daemon both carry."""
+"""Networks that a managed tunnel and an unmanaged connection of charon both carry."""
 
 from __future__ import annotations
 

@@ -182,14 +182,14 @@ def _plan_orphans(before: Artefacts, after: Artefacts, daemon: DaemonState) -> P
         for part in side.swanctl.values()
         for name in part.owned_secrets
     }
-    left = sorted((daemon.unfinished.secrets & daemon.secrets) - owned)
+    orphans = sorted((daemon.unfinished.secrets & daemon.secrets) - owned)
     return Plan(
-        tuple(UnloadSecret(name) for name in left),
+        tuple(UnloadSecret(name) for name in orphans),
         tuple(
             state_difference(
                 f"secret {name} in the IKE daemon", "left by an interrupted run", "unloaded"
             )
-            for name in left
+            for name in orphans
         ),
     )
 

@@ -8,6 +8,8 @@
 
 A step is data. ``str(step)`` is the line under ``actions``, in check mode and in the real run.
 ``_host.apply`` carries the step out.
+
+The file is longer than 300 lines, because it is a list: every step about files and charon.
 """
 
 from __future__ import annotations
