@@ -24,6 +24,7 @@ from .._render.artefacts import (
     File,
     SwanctlFile,
 )
+from .._render.options.phase2 import SHUNTS
 from .._render.pem_blocks import blocks
 from .._render.strongswan.section import Section
 from .observed import DaemonState
@@ -31,7 +32,6 @@ from .observed import DaemonState
 # Files that everybody may read, so that their mode is no drift.
 _CERTIFICATE_DIRS = (f"{CERTIFICATE_DIR}/", f"{CA_DIR}/")
 
-_SHUNTS = ("PASS", "DROP")
 # The ways to prove who one is, as list-conns and swanctl.conf name them, in which a certificate is
 # the proof. Left out, any way is good, a certificate among them.
 _CLASSES = ("", "any", "public key")
@@ -119,8 +119,8 @@ def _listed_end_is_open(end: t.Mapping[str, t.Any]) -> bool:
 
 def _is_shunt(modes: t.Iterable[str]) -> bool:
     """Whether a connection has no peer, but only policies to pass or drop traffic."""
-    found = [mode.upper() for mode in modes]
-    return bool(found) and all(mode in _SHUNTS for mode in found)
+    found = [mode.lower() for mode in modes]
+    return bool(found) and all(mode in SHUNTS for mode in found)
 
 
 def bad_certificates(wanted: Artefacts, paths: t.Container[str], now: float) -> list[str]:

@@ -19,15 +19,16 @@ from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
 from . import network_files, nft
-from .advanced import SharedSecret, loadable
+from .advanced import loadable
 from .blocks import Block, cleartext_blocks
 from .connection import bypass_section, connection_section
 from .network_rules import network_rules
 from .options.phase1 import credential_file
 from .pem import key_id
 from .pem_blocks import blocks, certificates, private_key
-from .records import conf_text, connection_text, network_record, secret_id, secrets_section
+from .records import conf_text, connection_text, network_record
 from .routes import Route, routes
+from .shared_secrets import SharedSecret, secret_id, secrets_section
 from .strongswan.section import Section, Value
 from .strongswan.writer import render
 from .strongswan_conf import daemon_text

@@ -25,13 +25,15 @@ from .._model.network import VpnNetwork
 from .._model.rule import VpnRule
 from .._model.secret import MASK, Secret
 from .._model.settings import IpsecSettings
-from .strongswan.section import Section, Value, secret_bytes, secret_text, split_list
+from .shared_secrets import owners_of
+from .strongswan.section import Section, Value, secret_bytes, split_list
 from .strongswan.strict import parse
 from .strongswan.writer import render
 
 MANAGED = "# Managed by the Ansible collection tunnelwright.ipsec: its next run replaces this file."
 _RECORD = "# record "
 _OFF = "#off "
+# The line with which we begin the section.
 _SECRETS = "\nsecrets {\n"
 _COPIES = re.compile(rf"^(?:{_OFF})? +(certs|cacerts) = (.+)$", re.MULTILINE)
 # The comments that we begin a file with.
@@ -95,10 +97,9 @@ def connection_text(connection: IkeConnection, body: Section, *, loaded: bool) -
 def read_connection(path: str, text: str) -> IkeConnection:
     """The inverse of ``connection_text``."""
     try:
-        head, body = _parted(text)
-        options = json.loads(_record_line(head))
+        options = json.loads(_record_line(_parted(text)[0]))
         children = options.pop("children")
-        options["psk"] = _psk(body)
+        options["psk"] = _psk(text)
         connection = IkeConnection.from_record(options)
         return connection.with_children(
             ChildSa.from_record(item, connection.versions) for item in children
@@ -118,19 +119,14 @@ def read_conf(text: str) -> str:
     return _switched_on(text[len(MANAGED) + 1 :] if text.startswith(MANAGED) else text)
 
 
-def secrets_section(name: str, owners: t.Sequence[str], secret: Secret) -> Section:
-    """``secrets`` of a connection; base64, so that no byte of it means anything to the parser."""
-    section = {f"id-{index}": owner for index, owner in enumerate(owners, 1)}
-    section["secret"] = secret_text(secret.reveal())
-    return {secret_id(name): section}
-
-
 def owners_in(text: str) -> dict[str, tuple[str, ...]]:
-    """The owners of each secret in the file of a phase 1, by its name."""
-    secrets = _secrets(_parted(text)[1])
+    """Return the owners of each secret in the file of a phase 1, by its name.
+
+    Raises SyntaxFault.
+    """
     return {
-        name: tuple(str(value) for key, value in section.items() if key.startswith("id"))
-        for name, section in secrets.items()
+        name: owners_of(section)
+        for name, section in _secrets(text).items()
         if isinstance(section, t.Mapping)
     }
 
@@ -143,11 +139,6 @@ def copies_in(text: str) -> dict[str, tuple[str, ...]]:
         for option, key in (("certificate", "certs"), ("ca", "cacerts"))
         if key in found
     }
-
-
-def secret_id(name: str) -> str:
-    """The name of a connection's secret, in the file and over vici alike."""
-    return f"ike-{name}"
 
 
 def masked(text: str) -> str:
@@ -207,15 +198,25 @@ def _record_line(head: str) -> str:
     raise ValueError("the line '# record' is missing")
 
 
-def _secrets(body: str) -> Section:
-    # As we write it, in a line of its own, there is no need to parse what stands before.
-    text = _switched_on(body)
-    secrets = parse(text[text.find(_SECRETS) + 1 :]).get("secrets")
+def _secrets(text: str) -> Section:
+    """Return the section ``secrets`` of the file of a phase 1. Raises SyntaxFault.
+
+    All else is in the record. A file that was damaged before its secrets is read nevertheless.
+    """
+    head, body = _parted(text)
+    whole = head + _switched_on(body)
+    try:
+        sections = parse(whole)
+    except SyntaxFault:
+        start = whole.find(_SECRETS) + 1
+        # The lines keep their numbers.
+        sections = parse("\n" * whole.count("\n", 0, start) + whole[start:])
+    secrets = sections.get("secrets")
     return secrets if isinstance(secrets, t.Mapping) else {}
 
 
-def _psk(body: str) -> Secret | None:
-    for section in _secrets(body).values():
+def _psk(text: str) -> Secret | None:
+    for section in _secrets(text).values():
         if isinstance(section, t.Mapping) and isinstance(section.get("secret"), str):
             return Secret(secret_bytes(str(section["secret"])))
     return None

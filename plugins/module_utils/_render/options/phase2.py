@@ -14,6 +14,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ..._model.connection import BEHAVIORS
 from ..._model.proposal import Use
 from ..._model.selector import TrafficSelector
 from ..strongswan.section import Value
@@ -35,13 +36,15 @@ from .table import (
 # `close_action = start` would too. But with `unique = replace` on both sides, two SAs that meet
 # replace each other without end.
 _START_ACTION = {"responder_only": "none", "on_demand": "trap", "start": "trap|start"}
-# Words that vici accepts too.
+# All words that vici accepts, several of them joined by `|`.
 _START_ACTIONS = {
-    **{text: value for value, text in _START_ACTION.items()},
-    **{"clear": "responder_only", "route": "on_demand", "start": "start", "restart": "start"},
-    "start|trap": "start",
+    **{"none": "responder_only", "clear": "responder_only"},
+    **{"trap": "on_demand", "route": "on_demand"},
+    **{"start": "start", "restart": "start"},
 }
 _DPD_ACTION = {"clear": "clear", "hold": "trap", "restart": "restart", "none": "clear"}
+# Modes of children that have no peer: traffic passes or is dropped.
+SHUNTS = ("pass", "drop")
 # The meaning of each text, as far as the text alone tells.
 _DPD_ACTIONS = {"clear": "clear", "none": "clear", "trap": "hold", "restart": "restart"}
 
@@ -105,7 +108,9 @@ def _margintime(text: Value, _sections: Sections) -> Options:
 
 def _connection_behavior(text: Value, _sections: Sections) -> Options:
     option = "ipsec_phase1.connection_behavior"
-    return {option: meaning(option, text, _START_ACTIONS)}
+    words = str(text).split("|")
+    behaviors = [meaning(option, word.strip(), _START_ACTIONS) for word in words]
+    return {option: max(behaviors, key=BEHAVIORS.index)}
 
 
 def _dpd_action_text(model: Phase2) -> str:

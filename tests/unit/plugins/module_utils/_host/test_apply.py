@@ -38,9 +38,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner i
     make_plan,
     touched,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
-    SharedSecret,
-)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     PRIVATE,
     File,
@@ -48,6 +45,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefac
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
+    SharedSecret,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
     connection,

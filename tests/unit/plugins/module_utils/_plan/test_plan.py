@@ -26,9 +26,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan impo
     Plan,
     joined,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
-    SharedSecret,
-)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     PRIVATE,
     PUBLIC,
@@ -37,6 +34,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefac
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
+    SharedSecret,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -14,9 +14,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
     SyntaxFault,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import loadable
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
     SharedSecret,
-    loadable,
 )
 from hypothesis import given
 from hypothesis import settings as profile

@@ -15,9 +15,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret i
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import (
     artefacts as rendered,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
-    SharedSecret,
-)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     PRIVATE,
     PUBLIC,
@@ -32,6 +29,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records
     read_conf,
     read_connection,
     read_network,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
+    SharedSecret,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.section import (
     secret_text,

@@ -22,7 +22,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret i
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.settings import (
     IpsecSettings,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import records
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connection import (
     connection_section,
 )
@@ -36,6 +35,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records
     read_conf,
     read_connection,
     read_network,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
+    secret_id,
     secrets_section,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.section import (
@@ -141,7 +143,7 @@ class TestSecrets:
         assert secret_bytes(section["secret"]) == b"hush"
 
     def test_swanctl_tells_the_kind_by_the_name(self) -> None:
-        assert records.secret_id("x").startswith("ike")
+        assert secret_id("x").startswith("ike")
 
 
 class TestNetworks:
