@@ -67,7 +67,7 @@ _value:
         M(tunnelwright.ipsec.ipsec_info).
       type: list
       elements: dict
-    troubles:
+    problems:
       description: Each phase 1 of which something is not up that should be, carries only a part of
         its networks, or goes on with old values, with the C(explanation) and C(log) of it, and the
         names of C(phase2) that are concerned.

@@ -80,7 +80,7 @@ _value:
           description: The name of the phase 1.
           type: str
           sample: partner
-        gateway:
+        remote_gateway:
           description: Its C(remote_gateway).
           type: str
           sample: 192.0.2.77

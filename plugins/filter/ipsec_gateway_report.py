@@ -74,14 +74,14 @@ _value:
       type: list
       elements: str
       sample: [network dmz, phase 1 site-d of network dmz]
-    removal:
+    removal_order:
       description: The networks by C(name) in the order in which they can be removed, each with its
-        C(guests), which are the networks that are attached to its interface.
+        C(attached_networks), which are the networks that are attached to its interface.
       type: list
       elements: dict
       sample:
-        - {name: lan6, guests: []}
-        - {name: lan, guests: [lan6]}
+        - {name: lan6, attached_networks: []}
+        - {name: lan, attached_networks: [lan6]}
 """
 
 import typing as t

@@ -59,10 +59,11 @@ notes:
     The salt of these is random, the same for all that one run of C(ansible-playbook) compares, and
     in no file. So equal keys look equal within a run, and a fingerprint proves no guess of a key
     afterwards.
-  - The tunnels of one side are compared among themselves too. Where the pre-shared key of one lets
-    its peer pass for the peer of another, C(psk_lets_in_another) names both. The modules refuse
-    such a pair, see M(tunnelwright.ipsec.ipsec_phase1). Tunnels with the same key, or with a key
-    that is not given, are left out.
+  - The tunnels of one side are also compared with each other. The finding
+    C(psk_accepts_another_peer) names two tunnels if the peer of one tunnel can authenticate as the
+    peer of the other tunnel. The modules refuse such a pair, see
+    M(tunnelwright.ipsec.ipsec_phase1). Tunnels with equal keys, or without a given key, are not
+    compared.
 seealso:
   - module: tunnelwright.ipsec.ipsec_phase1
   - module: tunnelwright.ipsec.ipsec_phase2
@@ -116,11 +117,11 @@ _value:
     verdict:
       description:
         - V(up) if everything comes up as both sides want it, whoever calls.
-        - V(up_but) if something comes up, and something is not as a side wants it.
+        - V(degraded) if something comes up, and something is not as a side wants it.
         - V(down) if nothing comes up.
         - V(none) if neither of two hosts has a phase 1 for the other.
       type: str
-      sample: up_but
+      sample: degraded
     matched:
       description: Which phase 1 of the two peers are the ends of one tunnel.
       type: list
@@ -145,7 +146,7 @@ _value:
           description: The side that calls, V(local) or V(remote).
           type: str
           sample: local
-        used:
+        initiates:
           description: Whether it calls by itself, as its C(connection_behavior) says.
           type: bool
           sample: true
@@ -243,24 +244,24 @@ _value:
             - phase1_missing
             - phase1_disabled
             - phase2_missing
-            - nobody_initiates
+            - no_initiator
             - address_mismatch
             - address_family_mismatch
-            - nat
+            - nat_assumed
             - ike_version_mismatch
             - ike_proposal_mismatch
-            - ikev1_algorithm
-            - aggressive_group_mismatch
+            - ikev1_unsupported_algorithm
+            - aggressive_mode_group_mismatch
             - negotiation_mode_mismatch
             - authentication_mismatch
             - psk_mismatch
             - psk_not_found
-            - psk_not_found_for_anybody
-            - psk_lets_in_another
+            - psk_not_found_for_wildcard
+            - psk_accepts_another_peer
             - psk_not_compared
             - certificate_not_compared
             - identity_mismatch
-            - identity_not_own
+            - requested_identity_mismatch
             - identity_unknown
             - selector_mismatch
             - selectors_not_mirrored

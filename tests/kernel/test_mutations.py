@@ -4,18 +4,18 @@
 
 """The matrix can fail: what a module renders is broken on the host, and its test must notice.
 
-Run with ``FIELDS=all`` only.
+Run with ``FIELDS=all`` or ``PART`` only.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 import typing as t
 from dataclasses import dataclass
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel import (
+    fields,
     test_behavior,
     test_identities,
     test_lifetimes,
@@ -25,7 +25,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel import (
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair
 from ansible_collections.tunnelwright.ipsec.tests.live.host import COLLECTION, LIBRARY
 
-pytestmark = pytest.mark.skipif(os.environ.get("FIELDS") != "all", reason="with FIELDS=all only")
+pytestmark = pytest.mark.skipif(not fields.ALL, reason="with FIELDS=all only")
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,7 @@ def test_drift(rig: Rig, what: str) -> None:
     rig.device.wait_for("site-b/net")
     rig.device.sh(script)
     found = look(rig.device)
-    told = [item["what"] for item in [*found["drift"], *found["phase1"][0]["drift"]]]
+    told = [item["object"] for item in [*found["drift"], *found["phase1"][0]["drift"]]]
     assert {*wanted} <= {*told}, told
     assert PSK not in json.dumps(found)
     rig.device.apply("vpn_network", rig.network())

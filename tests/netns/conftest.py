@@ -236,7 +236,7 @@ def segment_sizes(
 
 LAN4, LAN6 = ipaddress.ip_network("10.1.0.0/24"), ipaddress.ip_network("fd00:1::/64")
 FAR4, FAR6 = ipaddress.ip_network("10.2.0.0/24"), ipaddress.ip_network("fd00:2::/64")
-TUNNELS = (nft.Tunnel("site-b/lan4", LAN4, FAR4), nft.Tunnel("site-b/lan6", LAN6, FAR6))
+TUNNELS = (nft.TunnelMatch("site-b/lan4", LAN4, FAR4), nft.TunnelMatch("site-b/lan6", LAN6, FAR6))
 
 
 def network(**options: t.Any) -> VpnNetwork:
@@ -244,9 +244,9 @@ def network(**options: t.Any) -> VpnNetwork:
     return VpnNetwork.from_options({**values, **options})
 
 
-def rules(**options: t.Any) -> nft.NetworkRules:
+def rules(**options: t.Any) -> nft.RulesetInput:
     values: dict[str, t.Any] = {"own": LAN4, "tunnels": TUNNELS, "userspace": True}
-    return nft.NetworkRules("lan", **{**values, **options})
+    return nft.RulesetInput("lan", **{**values, **options})
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,7 @@ class Installed:
     directory: Path
     network: VpnNetwork
 
-    def write(self, wanted: nft.NetworkRules) -> None:
+    def write(self, wanted: nft.RulesetInput) -> None:
         name = self.network.name
         blocks = cleartext_blocks(wanted, self.network.on_link)
         text = network_files.script(self.network, wanted, blocks, str(self.directory))
@@ -296,7 +296,7 @@ class Installed:
 
 @pytest.fixture
 def install(tmp_path: Path) -> t.Callable[..., Installed]:
-    def make(where: Namespace, of: VpnNetwork, wanted: nft.NetworkRules) -> Installed:
+    def make(where: Namespace, of: VpnNetwork, wanted: nft.RulesetInput) -> Installed:
         made = Installed(where, tmp_path, of)
         made.write(wanted)
         return made

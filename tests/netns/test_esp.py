@@ -86,7 +86,7 @@ def test_nothing_leaves_in_clear(site: Site, start: Start, host: str, far: str) 
 
 def test_esp_of_selectors_that_cover_the_gateways_is_no_leak(site: Site, start: Start) -> None:
     everything = ipaddress.ip_network("0.0.0.0/0")
-    start(tunnels=(nft.Tunnel("a/all", everything, everything),))
+    start(tunnels=(nft.TunnelMatch("a/all", everything, everything),))
     assert ask(site.host, HOST, site.far, FAR) == HOST
 
 

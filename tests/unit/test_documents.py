@@ -49,7 +49,7 @@ CONNECTION = "ipsec_connection"
 QUERIES = ("ipsec_info", "ipsec_diagnostics")
 ALL = (*MODULES, CHECKPOINT, CONNECTION)
 # What a module returns besides what all return.
-MORE = {CHECKPOINT: {"differs"}, CONNECTION: {"failures", "remarks"}}
+MORE = {CHECKPOINT: {"differences"}, CONNECTION: {"failures", "remarks"}}
 PAGES = sorted(
     page
     for pattern in ("*.md", "docs/**/*.md", "roles/*/*.md", "examples/*.md")

@@ -264,8 +264,15 @@ def a_list_of_quotes(size: int) -> Work:
 @case
 def rules_of_a_table(size: int) -> Work:
     rules = tuple(nft_text.Rule("ip saddr 10.0.0.1 drop", f"c{at}") for at in range(size))
+    table = nft_text.Table("x", (nft_text.Chain("c", "", rules),))
+    return lambda: nft_text.render(table)
+
+
+@case
+def a_listing_of_a_table(size: int) -> Work:
+    rules = tuple(nft_text.Rule("ip saddr 10.0.0.1 drop", f"c{at}") for at in range(size))
     text = nft_text.render(nft_text.Table("x", (nft_text.Chain("c", "", rules),)))
-    return lambda: nft_text.parse(text)
+    return lambda: nft_text.is_listed(text, text)
 
 
 def listed(*entries: dict[str, t.Any]) -> Nft:
@@ -283,7 +290,7 @@ def listed(*entries: dict[str, t.Any]) -> Nft:
 def rules_of_ours_in_a_chain_of_others(size: int) -> Work:
     rule = {"family": "inet", "table": "t", "chain": "input", "comment": "p: x", "expr": []}
     adapter = listed(*({"rule": rule} for _each in range(size)))
-    return lambda: adapter.hooked("p: ")
+    return lambda: adapter.own_rules_by_chain("p: ")
 
 
 @case

@@ -50,7 +50,7 @@ CAUSES: t.Mapping[str, Cause] = {
         "Define a phase 2 on {side}.",
     ),
     # Reaching each other
-    "nobody_initiates": Cause(
+    "no_initiator": Cause(
         ERROR,
         "Neither side calls the other one.",
         "Set connection_behavior to on_demand or start on one side, and its remote_gateway to the "
@@ -66,7 +66,7 @@ CAUSES: t.Mapping[str, Cause] = {
         "One side is called over IPv4 and the other one over IPv6.",
         "Use addresses of one IP version in remote_gateway on both sides.",
     ),
-    "nat": Cause(
+    "nat_assumed": Cause(
         INFO,
         "{hidden} has a private address and is called at another one, so NAT is assumed between.",
         "Have UDP 500 and 4500 forwarded to {hidden}, or let {hidden} alone initiate.",
@@ -82,12 +82,12 @@ CAUSES: t.Mapping[str, Cause] = {
         "No combination of algorithms of phase 1 is on both lists.",
         "Add one of {ours} to encryption of phase 1 on {remote}, or one of {theirs} on {local}.",
     ),
-    "ikev1_algorithm": Cause(
+    "ikev1_unsupported_algorithm": Cause(
         WARNING,
         "IKEv1 can't negotiate {what}: it is as if it were not there.",
         "Take it off the list, or set key_exchange to ikev2 on both sides.",
     ),
-    "aggressive_group_mismatch": Cause(
+    "aggressive_mode_group_mismatch": Cause(
         ERROR,
         "Aggressive Mode sends the key exchange of the first group on the list of the side that "
         "calls, {sent}, and the other one prefers {preferred}.",
@@ -115,13 +115,13 @@ CAUSES: t.Mapping[str, Cause] = {
         "Set identifier on {answering}, or its remote_gateway to the address of the peer, or "
         "key_exchange to ikev2 on both sides.",
     ),
-    "psk_not_found_for_anybody": Cause(
+    "psk_not_found_for_wildcard": Cause(
         ERROR,
         "{caller} looks its key up for anybody, as its peer_identifier {asked} stands for more "
         "than one peer, and has it for those alone.",
         "Set peer_identifier on {caller} to the identity of the peer.",
     ),
-    "psk_lets_in_another": Cause(
+    "psk_accepts_another_peer": Cause(
         ERROR,
         "A definition of {side} {what}.",
         "Set on {side} {cure}.",
@@ -143,7 +143,7 @@ CAUSES: t.Mapping[str, Cause] = {
         "{prover} proves itself as {proved}, and {verifier} accepts {required} alone.",
         "Set peer_identifier on {verifier} to {proved}, or identifier on {prover} to {required}.",
     ),
-    "identity_not_own": Cause(
+    "requested_identity_mismatch": Cause(
         ERROR,
         "{caller} asks for {asked}, and {answering} goes by {named}.",
         "Set peer_identifier on {caller} to {named}, or identifier on {answering} to {asked}.",

@@ -20,7 +20,7 @@ from .definition import Peer, Tunnel
 from .findings import LOCAL, REMOTE, SIDES, Finding, Stated, found
 from .matching import Pair, lonely, pairs
 from .result import attempt
-from .tunnel import DOWN, NONE, UP, UP_BUT, VERDICTS, End
+from .tunnel import DEGRADED, DOWN, NONE, UP, VERDICTS, End
 from .within import findings_within
 
 Result = dict[str, t.Any]
@@ -50,7 +50,7 @@ def compared(names: t.Mapping[str, str], read: t.Mapping[str, Read]) -> Result:
 def alone(name: str, peer: Peer) -> Result | None:
     """The result of one peer by itself, None where nothing is wrong within its definition."""
     own = [*findings_within(LOCAL, {LOCAL: name, REMOTE: ""}, peer)]
-    return _result(UP_BUT, (), own) if own else None
+    return _result(DEGRADED, (), own) if own else None
 
 
 def _with(result: Result, own: t.Sequence[Finding]) -> Result:
@@ -59,7 +59,7 @@ def _with(result: Result, own: t.Sequence[Finding]) -> Result:
         return result
     findings = [*(item.to_result() for item in own), *result["findings"]]
     findings.sort(key=lambda item: SEVERITIES.index(item["severity"]))
-    verdict = UP_BUT if result["verdict"] == UP else result["verdict"]
+    verdict = DEGRADED if result["verdict"] == UP else result["verdict"]
     return {**result, "verdict": verdict, "findings": findings}
 
 
@@ -80,7 +80,7 @@ def met(local: Peer, remote: Peer, matched: tuple[Pair, ...]) -> Result:
     ends = [End(pair) for pair in matched]
     verdict = max((end.verdict for end in ends), key=VERDICTS.index)
     findings = [*missing, *(item for end in ends for item in end.findings)]
-    return _result(UP_BUT if missing and verdict == UP else verdict, ends, findings)
+    return _result(DEGRADED if missing and verdict == UP else verdict, ends, findings)
 
 
 def _missing(

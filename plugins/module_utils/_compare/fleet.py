@@ -42,7 +42,11 @@ def fleet(read: t.Mapping[str, Read]) -> dict[str, t.Any]:
             results.append({"peers": list(couple), **result})
     missed = {id(item) for tunnels in named.values() for item in tunnels}
     unmatched = [
-        {"peer": name, "phase1": item.connection.name, "gateway": item.connection.remote_gateway}
+        {
+            "peer": name,
+            "phase1": item.connection.name,
+            "remote_gateway": item.connection.remote_gateway,
+        }
         for name, tunnels in left.items()
         for item in tunnels
         if id(item) not in missed
@@ -131,7 +135,7 @@ def _rows(results: t.Sequence[Result], unmatched: t.Sequence[Result]) -> t.Itera
                 yield from _stated(finding, result["peers"])
                 yield f"          {finding['next_step']}"
     for item in unmatched:
-        at = f"no end of it is at {item['gateway']} in this inventory"
+        at = f"no end of it is at {item['remote_gateway']} in this inventory"
         yield f"not compared: phase 1 {item['phase1']} of {item['peer']}, as {at}"
 
 

@@ -62,7 +62,7 @@ def _addresses(direction: Direction) -> Findings:
         if caller is responder:
             stated = stated[::-1]
         if behind_nat(answering, caller):
-            yield direction.phase1("nat", stated, hidden=answering.peer)
+            yield direction.phase1("nat_assumed", stated, hidden=answering.peer)
         else:
             words = {"caller": caller.peer, "called": called, "answering": answering.peer}
             yield direction.phase1("address_mismatch", stated, **words)
@@ -88,7 +88,7 @@ def _select(direction: Direction, version: int) -> tuple[Proposal | None, list[F
     unusable = {*initiator.encryption, *responder.encryption} - {*offered, *configured}
     if unusable:
         what = sorted(proposals.keywords(unusable))
-        findings.append(direction.phase1("ikev1_algorithm", lists, what=what))
+        findings.append(direction.phase1("ikev1_unsupported_algorithm", lists, what=what))
     selected = proposals.chosen(offered, configured)
     if selected is None:
         findings.append(direction.phase1("ike_proposal_mismatch", lists))
@@ -96,7 +96,7 @@ def _select(direction: Direction, version: int) -> tuple[Proposal | None, list[F
         sent, preferred = initiator.encryption[0].dh_group, selected.dh_group
         if preferred != sent:
             words = {"sent": sent, "preferred": preferred}
-            findings.append(direction.phase1("aggressive_group_mismatch", lists, **words))
+            findings.append(direction.phase1("aggressive_mode_group_mismatch", lists, **words))
     return selected, findings
 
 
@@ -124,7 +124,7 @@ def _keys(direction: Direction, version: int) -> Findings:
         initiator = direction.initiator
         options = _peer_option(initiator.connection), ("identifier", None)
         words = {"caller": initiator.peer, "asked": initiator.connection.peer_identity}
-        yield direction.phase1("psk_not_found_for_anybody", options, **words)
+        yield direction.phase1("psk_not_found_for_wildcard", options, **words)
     if version == 1 and _keyless(direction):
         stated = (
             ("identifier", direction.initiator.connection.identifier),
@@ -165,7 +165,7 @@ def _identities(direction: Direction, version: int) -> Findings:
     elif responder.identifier and not Identity.parse(responder.identifier).proves(asked):
         # With IKEv2 the initiator says whom it calls; who has no identifier goes by that name.
         yield direction.phase1(
-            "identity_not_own",
+            "requested_identity_mismatch",
             (_peer_option(initiator), ("identifier", responder.identifier)),
             caller=direction.initiator.peer,
             asked=initiator.peer_identity,

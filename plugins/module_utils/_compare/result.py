@@ -24,7 +24,7 @@ def attempt(direction: Direction, ike: IkeOutcome, children: t.Iterable[ChildOut
     names = direction.initiator.connection.name, direction.responder.connection.name
     return {
         "initiator": direction.side,
-        "used": direction.used,
+        "initiates": direction.used,
         **_sided(direction, "phase1", names),
         "up": ike.up,
         "version": ike.version,

@@ -22,7 +22,7 @@ from .matching import Pair
 from .mss import greatest_mss
 
 # From good to bad; with none, there is no tunnel.
-UP, UP_BUT, DOWN, NONE = VERDICTS = ("up", "up_but", "down", "none")
+UP, DEGRADED, DOWN, NONE = VERDICTS = ("up", "degraded", "down", "none")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class End:
             elif not tunnel.children:
                 yield self._about("phase2_missing", tunnel, "phase2", [])
         if not any(item.direction.used for item in self.attempts):
-            yield direction.alike("nobody_initiates", "connection_behavior")
+            yield direction.alike("no_initiator", "connection_behavior")
         yield from self._segments()
 
     def _about(
@@ -97,7 +97,7 @@ class End:
             return DOWN
         if not any(child.up for item in used for child in item.children):
             return DOWN
-        return UP if harmless(self.findings) else UP_BUT
+        return UP if harmless(self.findings) else DEGRADED
 
 
 def _told(item: Attempt) -> t.Iterator[Finding]:

@@ -38,4 +38,4 @@ def _intrusion(side: str, names: t.Mapping[str, str], one: Tunnel, other: Tunnel
     told = one if one.subject == subject else other
     stated = {side: Stated(subject, option, getattr(told.connection, option))}
     words = {"side": names[side], "what": str(way), "cure": way.cure}
-    return found("psk_lets_in_another", names, stated, **words)
+    return found("psk_accepts_another_peer", names, stated, **words)

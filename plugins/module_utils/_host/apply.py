@@ -13,7 +13,7 @@ import typing as t
 
 from .._errors import HostError
 from .._plan import network_steps, steps
-from .._plan.children import aside
+from .._plan.children import with_parked_children
 from .._plan.in_force import InForce
 from .._plan.observed import NOTHING, Unfinished
 from .._plan.ownership import SecureDirectory
@@ -23,7 +23,7 @@ from .._render.strongswan.section import Section
 from .command import last_words
 from .host import Host
 from .run.unfinished_run import unfinished
-from .tunnels.hand_over import hand_over, revert
+from .tunnels.hand_over import hand_over, swap_back
 
 # What Linux makes an interface with that depends on no other.
 STANDARD_MTU = 1500
@@ -111,7 +111,7 @@ def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: Ho
     backs = [step.undo() for step in (failed, *reversed(done))]
     restores = [back for back in backs if back and not isinstance(back, steps.Refresh)]
     refreshes = [step for step in (*done, failed) if isinstance(step, steps.Refresh)]
-    away = [item for step in (failed, *reversed(done)) for item in step.brought]
+    away = [item for step in (failed, *reversed(done)) for item in step.also_undo]
     failures = []
     for back in (*restores, *refreshes, *away):
         try:
@@ -142,24 +142,24 @@ def _load_connection(host: Host, step: steps.LoadConnection) -> None:
     host.vici.load_conn(step.name, step.section)
 
 
-def _supersede(host: Host, step: steps.Supersede) -> None:
+def _swap_in(host: Host, step: steps.SwapIn) -> None:
     host.vici.load_conn(step.name, step.section)
-    _note(host, step.name, step.section, step.made_of)
+    _note(host, step.name, step.section, step.in_force)
 
 
-def _note(host: Host, name: str, section: Section, made_of: InForce | None) -> None:
-    if made_of is not None:
-        host.pending.put(host.vici.pid, name, made_of.unlike(section))
+def _note(host: Host, name: str, section: Section, in_force: InForce | None) -> None:
+    if in_force is not None:
+        host.pending.put(host.vici.pid, name, in_force.unlike(section))
 
 
-def _set_aside(host: Host, step: steps.SetAside) -> None:
-    host.pending.put(host.vici.pid, step.name, step.made_of)
-    host.vici.load_conn(step.name, aside(step.section))
+def _park_children(host: Host, step: steps.ParkChildren) -> None:
+    host.pending.put(host.vici.pid, step.name, step.in_force)
+    host.vici.load_conn(step.name, with_parked_children(step.section))
 
 
-def _revert(host: Host, step: steps.Revert) -> None:
-    revert(host.vici, step)
-    _note(host, step.name, step.section, step.made_of)
+def _swap_back(host: Host, step: steps.SwapBack) -> None:
+    swap_back(host.vici, step)
+    _note(host, step.name, step.section, step.in_force)
 
 
 def _unload_connection(host: Host, step: steps.UnloadConnection) -> None:
@@ -301,9 +301,9 @@ _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.RemoveFile: _remove,
     SecureDirectory: _secure,
     steps.LoadConnection: _load_connection,
-    steps.SetAside: _set_aside,
-    steps.Supersede: _supersede,
-    steps.Revert: _revert,
+    steps.ParkChildren: _park_children,
+    steps.SwapIn: _swap_in,
+    steps.SwapBack: _swap_back,
     steps.UnloadConnection: _unload_connection,
     steps.LoadSecret: _load_secret,
     steps.UnloadSecret: _unload_secret,

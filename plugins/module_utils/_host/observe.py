@@ -168,15 +168,15 @@ def _rules(adapter: Nft, parts: NetworkParts) -> tuple[bool, bool]:
     name = parts.network.name
     table = nft.table_name(name)
     live = adapter.table(table)
-    hooked = adapter.hooked(nft.comment_prefix(name))
+    own_rules = adapter.own_rules_by_chain(nft.comment_prefix(name))
     hooks = {str(chain): chain.hook for chain in adapter.foreign_chains()}
     listed = [chain for chain in parts.ruleset.chains if str(chain) in hooks]
-    stand_ins = "".join(nft.stand_in(parts.ruleset, item, hooks[str(item)]) for item in listed)
-    wanted = adapter.expected(stand_ins) if stand_ins else ()
+    mirrors = "".join(nft.mirror_chain(parts.ruleset, item, hooks[str(item)]) for item in listed)
+    wanted = adapter.expected(mirrors) if mirrors else ()
     wanted_hooks = {
         str(chain): rules_in(wanted, chain.family, chain.table, chain.chain) for chain in listed
     }
-    same_hooks = hooked == {chain: rules for chain, rules in wanted_hooks.items() if rules}
+    same_hooks = own_rules == {chain: rules for chain, rules in wanted_hooks.items() if rules}
     text = parts.rules.data.decode()
     same_table = is_listed(live, text) or live == adapter.expected_table(text, table)
-    return bool(live or hooked), same_table and same_hooks
+    return bool(live or own_rules), same_table and same_hooks

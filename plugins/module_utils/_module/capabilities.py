@@ -113,7 +113,7 @@ def check_foreign(connection: IkeConnection, current: Gateway, observed: Observe
     What stands under the name of a phase 1 that was loaded already is that phase 1.
     """
     known = current.connections.get(connection.name)
-    if known is not None and current.powered(known):
+    if known is not None and current.is_active(known):
         return
     section = connection_section(connection, current.settings_of(connection.network))
     secrets = [secret_id(connection.name)] if connection.authentication == "psk" else []

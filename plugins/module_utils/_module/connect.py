@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 
 from .._diagnose.causes import CAUSES
 from .._diagnose.explain import Attempt, Finding, explain
-from .._diagnose.our_side import selectors
 from .._errors import ModelError
 from .._host.files.read_back import loaded_sections, read_gateway
 from .._host.host import Host
@@ -23,6 +22,7 @@ from .._host.tunnels.probe import Answer as ProbeAnswer
 from .._host.tunnels.probe import prepare, send
 from .._host.vici.log_events import ViciLog
 from .._model import addresses, checks
+from .._model.child_text import selectors_text
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.options import list_of
@@ -245,7 +245,7 @@ def _attempt(host: Host, log: ViciLog, task: _Task, tunnel: Tunnel) -> Attempt:
         tunnel.child,
         log.about(connection.name, connection.remote_gateway),
         task.peer_log,
-        called=tunnel.calls,
+        initiates=tunnel.calls,
         own=OwnCertificates(host).of(connection),
     )
 
@@ -277,7 +277,7 @@ def _rekeyed(host: Host, log: ViciLog, task: _Task, answer: Answer) -> Answer:
     tunnels = [item for item in task.tunnels if item.key in live.up]
     renewed = rekey(host, log, tunnels, task.timeout)
     failures = [
-        explain(replace(_attempt(host, log, task, item), called=True, rekeyed=True))
+        explain(replace(_attempt(host, log, task, item), initiates=True, rekeyed=True))
         for item in tunnels
         if item.key not in renewed
     ]
@@ -296,7 +296,7 @@ def _unanswered(seen: _Seen, reply: ProbeAnswer) -> Finding:
     tunnel = reply.probe.tunnel
     known = None if reply.carried else seen.shortcoming(tunnel)
     finding = known or Finding(
-        CAUSES[reply.fault], tunnel.connection, tunnel.child, selectors(tunnel.child)
+        CAUSES[reply.fault], tunnel.connection, tunnel.child, selectors_text(tunnel.child)
     )
     return replace(finding, evidence=(*finding.evidence, _told(reply)))
 
@@ -330,7 +330,7 @@ def _result(task: _Task, seen: _Seen) -> dict[str, t.Any]:
                 "phase2": item.child.name,
                 "up": seen.state(item) == UP,
                 "state": seen.state(item),
-                "calls": item.calls,
+                "initiates": item.calls,
             }
             for item in task.tunnels
         ],

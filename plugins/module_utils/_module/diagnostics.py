@@ -114,7 +114,7 @@ def _logs(host: Host, params: Params) -> Facts:
         found = Log(found).about(*tunnels)
     lines = [str(line) for line in found]
     lines = [line for line in lines if wanted.casefold() in line.casefold()]
-    return {"query": LOGS, "found": len(lines), "lines": lines[-count:]}
+    return {"query": LOGS, "total_lines": len(lines), "lines": lines[-count:]}
 
 
 def _since(text: str) -> int:

@@ -92,7 +92,7 @@ class Seen:
 
     def section(self, connection: IkeConnection) -> Section | None:
         """The connection as it is to be loaded; None for one that is not to be."""
-        if not self.gateway.powered(connection):
+        if not self.gateway.is_active(connection):
             return None
         parts = self.wanted.swanctl.get(connection_path(connection.name))
         found = self.advanced if parts is None else parts.connections
@@ -157,7 +157,7 @@ def _wait(host: Host, params: Params, seconds: int) -> None:
     tunnels = [
         Tunnel(item, child)
         for item in managed
-        if gateway.powered(item) and item.connection_behavior == "start"
+        if gateway.is_active(item) and item.connection_behavior == "start"
         for child in item.children
         if child.enabled
     ]
@@ -269,7 +269,7 @@ def _phase1(seen: Seen, connection: IkeConnection, drift: list[Facts]) -> Facts:
         "advanced": False,
         "state": phase1_state(
             (item["state"] for item in phase2),
-            enabled=seen.gateway.powered(connection),
+            enabled=seen.gateway.is_active(connection),
             carrying=carrying if any(item.up for item in ike) else "",
             busy=any(item.busy for item in ike),
             waiting=loaded is not None,
@@ -337,7 +337,7 @@ def _phase2(
     return {
         "name": child.name,
         "state": phase2_state(
-            enabled=seen.gateway.powered(connection) and child.enabled,
+            enabled=seen.gateway.is_active(connection) and child.enabled,
             carrying=standing_state(standing) if standing else "",
             busy=any(item.busy for item in ike),
             waiting=child.name in loaded
@@ -376,6 +376,6 @@ def _loaded(conn: Sa | None) -> Facts | None:
 
 def _drift(differences: t.Iterable[Difference]) -> list[Facts]:
     return [
-        {"what": item.header, "found": item.before.strip(), "wanted": item.after.strip()}
+        {"object": item.header, "actual": item.before.strip(), "expected": item.after.strip()}
         for item in differences
     ]

@@ -49,7 +49,7 @@ class Phase1Resource:
 
     def check_host(self, host: Host, view: View) -> list[str]:
         connection = view.edit.gateway.connections.get(view.params["name"])
-        if connection is None or not view.edit.gateway.powered(connection):
+        if connection is None or not view.edit.gateway.is_active(connection):
             return []
         subject = f"phase 1 {connection.name}"
         supported = host.vici.algorithms()

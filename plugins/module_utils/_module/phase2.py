@@ -47,7 +47,7 @@ class Phase2Resource:
         child = connection.child(view.params["name"]) if connection else None
         if connection is None or child is None or not child.enabled:
             return []
-        if view.edit.gateway.powered(connection):
+        if view.edit.gateway.is_active(connection):
             check_children(host, [child], userspace=view.userspace)
             return warnings_of_addresses(host, child, view)
         return []

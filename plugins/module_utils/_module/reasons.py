@@ -27,7 +27,7 @@ from .status import CONNECTING, DISABLED, DOWN, IDLE, UP, phase1_state
 _LINES, _TOLD = 5000, 20
 
 # That there is nothing to be found is no explanation.
-_UNTOLD = ("not_established", "nobody_called")
+_UNTOLD = ("not_established", "not_initiated_by_peer")
 _PACKET = re.compile(r"^(sending|received) packet: ")
 
 
@@ -101,10 +101,10 @@ def _why(
 ) -> Finding | None:
     texts = tuple(line.text for line in lines)
     packets = [match[1] for match in map(_PACKET.match, texts) if match]
-    called = packets[0] == "sending" if packets else True
+    initiates = packets[0] == "sending" if packets else True
     if not texts:
         return None
-    attempt = Attempt(connection, child, texts, called=called, own=own.of(connection))
+    attempt = Attempt(connection, child, texts, initiates=initiates, own=own.of(connection))
     finding = explain(attempt)
     if finding.cause.code == "no_answer":
         finding = explain(replace(attempt, seen=unreachable(own.host, connection)))

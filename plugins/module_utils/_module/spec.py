@@ -20,7 +20,7 @@ from .._model import child, connection, lifetime, network, rule, settings
 from .._model.algorithms import DH_GROUPS, ENCRYPTION_NAMES, HASH_NAMES, PRF_NAMES
 from .._model.options import defaults
 from .._model.secret import MASK
-from .._plan.connection_swap import APPLY, GRACEFUL
+from .._plan.swap.decision import APPLY, GRACEFUL
 
 WEAK_CRYPTO = ("allow", "warn", "refuse")
 

@@ -14,7 +14,6 @@ from .._render.artefacts import File, NetworkParts, guard_unit_name, unit_name
 from .._render.blocks import Block
 from .._render.network_files import Brought, brought_by
 from .._render.routes import Route
-from .differences import state_difference
 from .files import removed, written
 from .network_steps import (
     DeleteAddress,
@@ -29,7 +28,7 @@ from .network_steps import (
     WithdrawRules,
 )
 from .observed import NetworkState, Observed
-from .plan import Difference, Plan
+from .plan import Difference, Plan, state_difference
 from .steps import Step
 
 

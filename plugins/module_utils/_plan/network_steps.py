@@ -23,14 +23,14 @@ class RunScript(Refresh):
     path: str
     verb: str
     what: str
-    away: tuple[Step, ...] = field(default=(), repr=False)
+    side_effects: tuple[Step, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return f"{self.what} of network {self.network}"
 
     @property
-    def brought(self) -> tuple[Step, ...]:
-        return self.away
+    def also_undo(self) -> tuple[Step, ...]:
+        return self.side_effects
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class LoadRules(Step):
 
     network: str
     path: str
-    away: tuple[Step, ...] = field(default=(), repr=False)
+    side_effects: tuple[Step, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return f"load the nftables rules of network {self.network}"
 
     @property
-    def brought(self) -> tuple[Step, ...]:
-        return self.away
+    def also_undo(self) -> tuple[Step, ...]:
+        return self.side_effects
 
     def undo(self) -> Step:
         return WithdrawRules(self.network, self.path)
@@ -162,14 +162,14 @@ class SwitchUnit(Step):
 
     unit: str
     verb: str
-    away: tuple[Step, ...] = field(default=(), repr=False)
+    side_effects: tuple[Step, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return f"{self.verb} {self.unit}"
 
     @property
-    def brought(self) -> tuple[Step, ...]:
-        return self.away
+    def also_undo(self) -> tuple[Step, ...]:
+        return self.side_effects
 
     def undo(self) -> Step:
         opposite = {"enable": "disable", "disable": "enable", "start": "stop", "stop": "start"}

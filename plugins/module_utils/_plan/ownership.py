@@ -26,8 +26,7 @@ from .._render.artefacts import (
     Directory,
     File,
 )
-from .differences import access_in_words, directory_difference
-from .files import written
+from .files import access_in_words, directory_difference, written
 from .network_steps import ReloadUnits
 from .observed import Observed
 from .plan import Plan, joined

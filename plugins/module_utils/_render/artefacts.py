@@ -140,7 +140,7 @@ class NetworkParts:
     rules: File
     unit: File
     guard_unit: File
-    ruleset: nft.NetworkRules
+    ruleset: nft.RulesetInput
     forwarding: tuple[int, ...] = ()
     routes: tuple[Route, ...] = ()
     blocks: tuple[Block, ...] = ()
@@ -252,7 +252,7 @@ def _connection_file(
         owners = connection.psk_owners
         body["secrets"] = secrets_section(connection.name, owners, connection.psk)
         secrets = (SharedSecret(secret_id(connection.name), "IKE", owners, connection.psk),)
-    loaded = gateway.powered(connection)
+    loaded = gateway.is_active(connection)
     text = connection_text(connection, body, loaded=loaded)
     file = File(connection_path(connection.name), text.encode(), PRIVATE)
     parts = SwanctlFile(

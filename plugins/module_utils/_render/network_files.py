@@ -36,7 +36,7 @@ def alias(network: VpnNetwork) -> str:
 
 def script(
     network: VpnNetwork,
-    rules: nft.NetworkRules,
+    rules: nft.RulesetInput,
     blocks: t.Sequence[Block],
     directory: str = DIRECTORY,
 ) -> str:
@@ -231,7 +231,7 @@ def _made(kind: str, pattern: str) -> list[str]:
     ]
 
 
-def _forwarding(network: VpnNetwork, rules: nft.NetworkRules) -> str:
+def _forwarding(network: VpnNetwork, rules: nft.RulesetInput) -> str:
     """The function ``forwarding``. A container may have it on, and /proc/sys read-only."""
     networks = [tunnel.local for tunnel in rules.tunnels]
     if network.network_address is not None:
@@ -247,12 +247,12 @@ def _forwarding(network: VpnNetwork, rules: nft.NetworkRules) -> str:
 _FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
 
 
-def _rules(rules: nft.NetworkRules) -> str:
+def _rules(rules: nft.RulesetInput) -> str:
     """The functions ``accepts`` and ``hooks``."""
     return "\n".join((_accepts(rules), _HOOKED, _function("hooks", _hooks(rules.chains))))
 
 
-def _accepts(rules: nft.NetworkRules) -> str:
+def _accepts(rules: nft.RulesetInput) -> str:
     """The shell function that prints our rules for a hook and family.
 
     They come last one first: each is inserted at the top of the chain, above the one before.

@@ -18,12 +18,12 @@ from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.rule import VpnRule
 from .._model.selector import ANY_SERVICE, TrafficSelector
-from .nft_match import HostPair, NetworkRules, Services, Tunnel
+from .nft_match import HostPair, RulesetInput, Services, TunnelMatch
 
 _Child = tuple[IkeConnection, ChildSa]
 
 
-def network_rules(gateway: Gateway, name: str, *, userspace: bool) -> NetworkRules:
+def network_rules(gateway: Gateway, name: str, *, userspace: bool) -> RulesetInput:
     """The tunnels, peers, settings and rules of a network.
 
     A network that is switched off accepts no peer, and keeps the guard against cleartext.
@@ -36,9 +36,9 @@ def network_rules(gateway: Gateway, name: str, *, userspace: bool) -> NetworkRul
     on: list[_Child] = []
     off: list[_Child] = []
     for connection, child in children:
-        powered = gateway.powered(connection) and child.enabled
-        (on if powered else off).append((connection, child))
-    guard = NetworkRules(
+        active = gateway.is_active(connection) and child.enabled
+        (on if active else off).append((connection, child))
+    guard = RulesetInput(
         network=name,
         peers=(),
         own=network.network_address,
@@ -68,10 +68,10 @@ def _is_of_guard(rule: VpnRule) -> bool:
     return rule.cleartext or rule.action == "translate"
 
 
-def _selectors(children: t.Iterable[_Child]) -> tuple[Tunnel, ...]:
+def _selectors(children: t.Iterable[_Child]) -> tuple[TunnelMatch, ...]:
     """The selectors of phase 2 objects in tunnel mode."""
     return tuple(
-        Tunnel(
+        TunnelMatch(
             f"{connection.name}/{child.name}",
             local.network,
             remote.network,

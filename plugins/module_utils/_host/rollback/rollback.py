@@ -20,9 +20,9 @@ from dataclasses import asdict, dataclass
 from ..._errors import HostError, TunnelwrightError
 from ..._model.gateway import Gateway
 from ..._plan import restore
-from ..._plan.connection_swap import REESTABLISH
 from ..._plan.plan import Plan
 from ..._plan.planner import make_plan, touched
+from ..._plan.swap.decision import REESTABLISH
 from ..._render.artefacts import PRIVATE, STATE_DIR, Artefacts, File, artefacts
 from ..._render.records import RecordFault
 from ..apply import apply

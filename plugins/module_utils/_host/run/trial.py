@@ -27,13 +27,13 @@ TRIAL = f"{RESERVED_PREFIX}trial"
 def try_out(host: Host, plan: Plan) -> None:
     """Let the daemon judge every connection and key of the plan, before anything is touched."""
     for step in plan.steps:
-        if isinstance(step, (steps.LoadConnection, steps.Supersede)):
+        if isinstance(step, (steps.LoadConnection, steps.SwapIn)):
             _try_connection(host, step)
         elif isinstance(step, steps.LoadKey):
             _try_key(host, step)
 
 
-def _try_connection(host: Host, step: steps.LoadConnection | steps.Supersede) -> None:
+def _try_connection(host: Host, step: steps.LoadConnection | steps.SwapIn) -> None:
     """Under a throw-away name, with nothing that would start, trap or close.
 
     strongSwan would keep the CAs of a connection, and trust them, so that they are judged apart.

@@ -25,10 +25,10 @@ from ..._plan.steps import (
     HandOver,
     LoadConnection,
     LoadSecret,
+    ParkChildren,
     ReloadSettings,
     RemoveFile,
-    SetAside,
-    Supersede,
+    SwapIn,
     UnloadConnection,
     UnloadSecret,
     WriteFile,
@@ -132,7 +132,7 @@ def unfinished(plan: Plan) -> Unfinished:
     for step in plan.steps:
         if isinstance(step, HandOver):
             connections[step.connection] = step.old
-        elif isinstance(step, (LoadConnection, SetAside, Supersede, UnloadConnection)):
+        elif isinstance(step, (LoadConnection, ParkChildren, SwapIn, UnloadConnection)):
             connections.setdefault(step.name, frozenset())
         elif isinstance(step, LoadSecret):
             secrets.add(step.shared.id)

@@ -780,7 +780,7 @@ class MemoryNft:
     def forget(self) -> None:
         pass
 
-    def hooked(self, _prefix: str) -> dict[str, t.Any]:
+    def own_rules_by_chain(self, _prefix: str) -> dict[str, t.Any]:
         return {}
 
     def foreign_chains(self) -> tuple[t.Any, ...]:

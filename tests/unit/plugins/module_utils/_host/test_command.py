@@ -51,6 +51,7 @@ def test_a_program_that_reads_nothing() -> None:
         (["env", "sh", "-c", f"sleep {SECONDS} && true", "sh"], "sleep"),
         (["sh", "-c", f"trap '' TERM HUP; sleep {SECONDS}; true"], "trap"),
     ],
+    ids=["itself", "its child", "deaf to signals"],
 )
 def test_a_program_that_hangs_is_ended_and_named(
     argv: list[str], told: str, monkeypatch: pytest.MonkeyPatch

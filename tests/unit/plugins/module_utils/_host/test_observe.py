@@ -158,7 +158,7 @@ class TestRules:
         host.nft.chains = (INPUT,)
         host.nft.expected = lambda text: wanted if "table inet filter" in text else ()
         host.nft.expected_table = lambda _text, _name: own
-        host.nft.hooked = lambda prefix: live if prefix == "tunnelwright-lan: " else {}
+        host.nft.own_rules_by_chain = lambda prefix: live if prefix == "tunnelwright-lan: " else {}
 
     RULE: t.ClassVar = {
         "rule": {"family": "inet", "table": "filter", "chain": "input", "comment": "x"}
@@ -240,7 +240,7 @@ class TestDaemon:
 
     def test_what_a_run_that_died_had_in_hand(self, host: t.Any) -> None:
         section = {"children": {}}
-        plan = Plan((steps.Supersede("x", section, section), steps.ReloadSettings()))
+        plan = Plan((steps.SwapIn("x", section, section), steps.ReloadSettings()))
         host.journal.begin(host.vici.pid, plan)
         assert daemon_state(host).unfinished == Unfinished({"x": frozenset()}, settings=True)
         host.vici.start()

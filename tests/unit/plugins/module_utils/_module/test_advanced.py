@@ -198,7 +198,7 @@ class TestConnection:
         first = connect(gateway, **one)
         assert gateway.changes == ["initiate legacy/one"]
         assert first["ipsec_connection"]["tunnels"] == [
-            {"phase1": "legacy", "phase2": "one", "up": True, "state": "up", "calls": True}
+            {"phase1": "legacy", "phase2": "one", "up": True, "state": "up", "initiates": True}
         ]
         assert connect(gateway, **one)["changed"] is False
         connect(gateway, phase1="legacy", state="disconnected")
@@ -207,7 +207,7 @@ class TestConnection:
     def test_with_all_of_the_network(self, gateway: Machine) -> None:
         result = connect(gateway)
         calls = {
-            f"{item['phase1']}/{item['phase2']}": item["calls"]
+            f"{item['phase1']}/{item['phase2']}": item["initiates"]
             for item in result["ipsec_connection"]["tunnels"]
         }
         assert calls == {

@@ -174,7 +174,7 @@ class TestStarted:
         assert result["changed"] is True
         assert result["ipsec_checkpoint"]["state"] == "started"
         assert result["ipsec_checkpoint"]["timeout"] == 30
-        assert (result["differs"], result["diff"], result["impact"]) == ([], [], "none")
+        assert (result["differences"], result["diff"], result["impact"]) == ([], [], "none")
         added = machine.host.everything().keys() - before.keys()
         assert added == {STATE_FILE, PROGRAM, *UNITS}
         assert {**machine.host.everything(), **before} == machine.host.everything()
@@ -231,7 +231,7 @@ class TestStarted:
         result = checkpoint(machine, timeout=60)
         assert result["changed"] is False
         assert result["ipsec_checkpoint"] == {"state": "started", "timeout": 60, "since": since}
-        assert f"{SITE_B}: changed" in result["differs"]
+        assert f"{SITE_B}: changed" in result["differences"]
         assert machine.host.log[-2:] == [f"restart {TIMER}", f"restart {SERVICE}"]
         assert b"OnActiveSec=60\n" in machine.host.everything()[UNITS[0]].data
         assert machine.time_passes() == 0
@@ -293,7 +293,7 @@ class TestConfirmed:
         done = checkpoint(machine, "confirmed")
         assert done == predicted
         assert done["changed"] is True
-        assert f"{SITE_B}: changed" in done["differs"]
+        assert f"{SITE_B}: changed" in done["differences"]
         assert held(machine) == before
         assert not (machine.host.root / STATE_DIR[1:]).exists()
         assert not [path for path in UNITS if path in machine.host.everything()]
@@ -358,7 +358,7 @@ class TestRolledBack:
         assert done == predicted
         assert done["changed"] is True
         assert "warnings" not in done
-        assert bool(done["differs"]) == bool(done["diff"]) == bool(changes)
+        assert bool(done["differences"]) == bool(done["diff"]) == bool(changes)
         assert held(machine) == before
         assert not (machine.host.root / CHECKPOINT_DIR[1:]).exists()
         assert checkpoint(machine, "rolled_back")["changed"] is False
@@ -416,7 +416,7 @@ class TestRolledBack:
         (machine.host.root / stray[1:]).write_text("{")
         result = checkpoint(machine, "rolled_back")
         assert "warnings" not in result
-        assert f"{stray}: added" in result["differs"]
+        assert f"{stray}: added" in result["differences"]
         assert held(machine) == before
 
     @pytest.mark.parametrize(
@@ -434,7 +434,7 @@ class TestRolledBack:
         if asked:
             mode = "0600" if path == SITE_B else "0644"
             told = f"{path}: changed (mode 0000 instead of {mode})"
-            assert told in checkpoint(machine, "rolled_back")["differs"]
+            assert told in checkpoint(machine, "rolled_back")["differences"]
         else:
             assert machine.time_passes() == 0
         assert held(machine) == before
@@ -474,7 +474,7 @@ class TestRolledBack:
         checkpoint(machine)
         changed(machine, [("vpn_network", {**NETWORK, "mtu": 1400})])
         result = checkpoint(machine, "rolled_back")
-        assert "MTU of vpn-lan: was 1500, is 1400" in result["differs"]
+        assert "MTU of vpn-lan: was 1500, is 1400" in result["differences"]
         assert "set the MTU of vpn-lan to 1500" in result["actions"]
         assert "mtu vpn-lan 1500" in machine.host.log
 

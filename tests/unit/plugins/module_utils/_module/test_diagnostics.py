@@ -117,7 +117,7 @@ class TestLogs:
 
     def test_the_last_of_them(self, machine: Machine) -> None:
         result = machine.run("ipsec_diagnostics", query="logs", lines=1)["ipsec_diagnostics"]
-        assert (result["found"], len(result["lines"])) == (3, 1)
+        assert (result["total_lines"], len(result["lines"])) == (3, 1)
         assert result["lines"][0].endswith("<road> initiating")
 
 

@@ -395,8 +395,8 @@ class TestOwnersOfAnEarlierVersion:
 
     def test_they_are_drift(self, old: Machine) -> None:
         (shown,) = old.run("ipsec_info")["ipsec_info"]["phase1"]
-        assert [item["what"] for item in shown["drift"]] == [
+        assert [item["object"] for item in shown["drift"]] == [
             "secret ike-site-b in the IKE daemon",
             SITE_B,
         ]
-        assert shown["drift"][0]["found"] == "for b.ex, 192.0.2.2"
+        assert shown["drift"][0]["actual"] == "for b.ex, 192.0.2.2"

@@ -260,7 +260,7 @@ class TestOn:
         host = holding(made)
         gone = sorted(host.blocks)[0]
         plan = planned(made, made, replace(host, blocks=host.blocks - {gone}))
-        (away,) = (item for step in plan.steps for item in step.brought)
+        (away,) = (item for step in plan.steps for item in step.also_undo)
         assert away == DeleteBlocks((gone,))
 
     @pytest.mark.parametrize("path", FILES)
@@ -386,7 +386,7 @@ class TestTakenBack:
     )
     def test_brought(self, options: dict[str, str], state: NetworkState, away: list[str]) -> None:
         plan = planned(None, parts(**options), holding(None, state))
-        brought = [item for step in plan.steps for item in step.brought]
+        brought = [item for step in plan.steps for item in step.also_undo]
         assert [str(item) for item in brought if not isinstance(item, DeleteBlocks)] == away
 
 

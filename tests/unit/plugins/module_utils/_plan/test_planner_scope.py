@@ -185,7 +185,7 @@ class TestScope:
         (shown,) = plan.differences
         assert (shown.header, shown.before) == (
             "secret ike-gone in the IKE daemon",
-            "left over\n",
+            "left by an interrupted run\n",
         )
 
 
@@ -242,8 +242,8 @@ class TestOrder:
         daemon = replace(host.daemon, established=up, ike_ids=ids, child_ids=ids)
         scope = touched(before, after, Scope())
         actions = make_plan(before, after, replace(host, daemon=daemon), scope).actions
-        words = [action.split()[0] for action in actions if action.split()[0] in ("hand", "load")]
-        assert words == ["load"] * 4 + ["hand"] * 2
+        words = [action.split()[0] for action in actions if action.split()[0] in ("load", "wait")]
+        assert words == ["load"] * 4 + ["wait"] * 2
 
 
 class TestDaemon:

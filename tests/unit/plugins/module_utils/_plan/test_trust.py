@@ -57,9 +57,9 @@ def told(conn: t.Mapping[str, t.Any], name: str = "admin", **options: t.Any) -> 
 
 
 WARNING = (
-    "connection admin, which this collection did not make, accepts every certificate of the CA of "
-    "phase 1 site-b, too: strongSwan trusts a CA for all connections, and this one does not say "
-    "which CA it means; set ca_id, cacerts or certs in its section remote"
+    "connection admin, which this collection did not make, also accepts every certificate of the "
+    "CA of phase 1 site-b: strongSwan trusts a CA for all connections, and this connection names "
+    "no CA. Set ca_id, cacerts or certs in its section remote."
 )
 PUBLIC_KEY = {"class": "public key"}
 OPEN = [
@@ -183,7 +183,7 @@ class TestOfSwanctlConf:
 )
 def test_a_key_that_lay_open(path: str, mode: int, data: bytes, open_: bool) -> None:
     text = (
-        f"{path} has a private key in it that every user of this host could read: replace the key "
-        "and its certificate"
+        f"{path} contains a private key that every user of this host could read. Replace the key "
+        "and its certificate."
     )
     assert disclosed([File(path, data, mode)]) == ([text] if open_ else [])

@@ -168,7 +168,7 @@ class TestConnections:
             ("stopped", "present", False),
         ],
     )
-    def test_loaded_while_powered(self, power: str, state: str, loaded: bool) -> None:
+    def test_loaded_while_active(self, power: str, state: str, loaded: bool) -> None:
         parts = made(network(state=power), connection(state=state)).swanctl[PHASE1]
         assert parts.owned == ("site-b",)
         assert bool(parts.connections) is loaded

@@ -34,10 +34,10 @@ def network(**options: t.Any) -> VpnNetwork:
 
 
 def script(of: VpnNetwork, *chains: ForeignChain, **options: t.Any) -> str:
-    return script_of(of, nft.NetworkRules(of.name, chains=chains, **options))
+    return script_of(of, nft.RulesetInput(of.name, chains=chains, **options))
 
 
-def script_of(of: VpnNetwork, rules: nft.NetworkRules, *directory: str) -> str:
+def script_of(of: VpnNetwork, rules: nft.RulesetInput, *directory: str) -> str:
     return network_files.script(of, rules, cleartext_blocks(rules, of.on_link), *directory)
 
 
@@ -138,7 +138,7 @@ def test_only_listed_chains_are_hooked() -> None:
 def test_rules_of_a_hook_stand_last_one_first() -> None:
     text = script(network(), ForeignChain("inet", "fw", "input"))
     body = text.split("'input inet')\n        cat <<'RULES'\n")[1].split("RULES\n")[0]
-    rules = nft.hook_rules(nft.NetworkRules("lan"), "input")
+    rules = nft.hook_rules(nft.RulesetInput("lan"), "input")
     assert body.splitlines() == [str(rule) for rule in reversed(rules)]
 
 
@@ -148,7 +148,7 @@ def test_description_reaches_neither_script_nor_unit() -> None:
 
 
 def test_directory_is_quoted() -> None:
-    text = script_of(network(), nft.NetworkRules("lan"), "/tmp/a b")
+    text = script_of(network(), nft.RulesetInput("lan"), "/tmp/a b")
     assert "rules_file='/tmp/a b/lan.nft'\n" in text
 
 
@@ -218,7 +218,7 @@ def test_unit_of_the_rules(name: str) -> None:
 
 
 def test_rules_come_before_the_interface() -> None:
-    start = script_of(network(), nft.NetworkRules("lan")).split("start)\n")[1]
+    start = script_of(network(), nft.RulesetInput("lan")).split("start)\n")[1]
     verbs = [line.strip() for line in start.split(";;")[0].splitlines()]
     assert [verb for verb in verbs if not verb.startswith("#")] == [
         "protect",
@@ -230,6 +230,6 @@ def test_rules_come_before_the_interface() -> None:
 
 
 def test_one_that_fails_does_not_keep_the_other() -> None:
-    text = script_of(network(), nft.NetworkRules("lan"))
+    text = script_of(network(), nft.RulesetInput("lan"))
     body = text.split("protect() {\n")[1].split("}\n")[0]
     assert body.index("block ||") < body.index('nft -f "$rules_file" ||') < body.index("] || fail")

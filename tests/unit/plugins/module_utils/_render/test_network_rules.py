@@ -107,7 +107,7 @@ def test_tunnels(power: t.Any, phase1: t.Any, phase2: t.Any, there: bool) -> Non
     made = gateway(network(**power), connection(child(**phase2), **phase1))
     rules = network_rules(made, "lan", userspace=False)
     near, far = ip_network("10.1.0.0/24"), ip_network("10.2.0.0/24")
-    pair = nft.Tunnel("site-b/net", near, far, peer=ip_address("192.0.2.2"))
+    pair = nft.TunnelMatch("site-b/net", near, far, peer=ip_address("192.0.2.2"))
     assert rules.tunnels == ((pair,) if there else ())
     assert guarded(rules) == (pair,)
     assert not rules.hosts

@@ -31,8 +31,8 @@ SECTION = {"version": "2"}
 B = Plan(
     (
         steps.LoadSecret(SharedSecret("ike-b", "IKE", (), Secret(b"hush"))),
-        steps.SetAside("b", SECTION),
-        steps.Supersede("b", SECTION, SECTION),
+        steps.ParkChildren("b", SECTION),
+        steps.SwapIn("b", SECTION, SECTION),
         steps.HandOver("b", ("lan",), frozenset({"7"}), frozenset({"3"})),
     )
 )
