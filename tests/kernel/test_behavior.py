@@ -124,7 +124,7 @@ def test_dead_peers_are_looked_for_in_time(pair: Pair) -> None:
 @pytest.mark.parametrize("action", ["clear", "hold", "restart"])
 @proves("ipsec_phase1.dpd_action", "clear", "dpd_action = clear", "the dead SA is closed, no call")
 @proves("ipsec_phase1.dpd_action", "hold", "dpd_action = trap", "closed; traffic calls again")
-@proves("ipsec_phase1.dpd_action", "restart", "dpd_action = restart", "calls again by itself")
+@proves("ipsec_phase1.dpd_action", "restart", "dpd_action = restart", "initiates again")
 def test_a_dead_peer(pair: Pair, name: str, action: str) -> None:
     end = getattr(pair, name)
     ours = {"dpd_action": action, "dpd_delay": 2}

@@ -98,7 +98,7 @@ SOON = {**SHORT, "margintime": 20, "margintime_unit": "seconds"}
 
 @proves("ipsec_phase1.rekey", True, "rekey_time", "new SPIs of both SAs in time, no packet lost")
 @proves(
-    "ipsec_phase1.reauth", False, "reauth_time = 0", "the SA is rekeyed, not authenticated anew"
+    "ipsec_phase1.reauth", False, "reauth_time = 0", "the SA is rekeyed, not authenticated again"
 )
 def test_sas_are_rekeyed_in_time(pair: Pair) -> None:
     pair.tunnel(phase1=SOON, phase2=SHORT)
@@ -128,7 +128,7 @@ def test_sas_that_are_never_rekeyed(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
-@proves("ipsec_phase1.reauth", True, "reauth_time", "a new IKE SA, authenticated anew, in time")
+@proves("ipsec_phase1.reauth", True, "reauth_time", "a new IKE SA, authenticated again, in time")
 @proves(
     "ipsec_settings.make_before_break", False, "charon.make_before_break", "the old SA goes first"
 )

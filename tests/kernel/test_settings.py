@@ -136,13 +136,13 @@ def test_advanced_configuration(pair: Pair, name: str) -> None:
     "ipsec_settings.unencrypted_main_mode",
     False,
     "charon.accept_unencrypted_mainmode_messages = no",
-    "an initiator that sends ID and HASH in clear is refused",
+    "an initiator that sends ID and HASH in cleartext is refused",
 )
 @proves(
     "ipsec_settings.unencrypted_main_mode",
     True,
     "charon.accept_unencrypted_mainmode_messages = yes",
-    "an initiator that sends ID and HASH in clear is authenticated",
+    "an initiator that sends ID and HASH in cleartext is authenticated",
 )
 def test_identities_in_clear(pair: Pair, machines: dict[str, Machine], name: str) -> None:
     end, caller = getattr(pair, name), machines["other"]

@@ -21,7 +21,7 @@ WIRE = "esp or ah or udp port 500 or udp port 4500 or proto 4 or icmp"
 @proves("ipsec_phase1.psk", "a text", "secrets.ike-<name>", "a second key is refused")
 @proves("ipsec_phase2.mode", "tunnel", "mode = tunnel", "ip xfrm state, list-sas")
 @proves("ipsec_phase2.protocol", "esp", "esp_proposals", "ESP (50) on the wire")
-@proves("ipsec_settings.ipcomp", False, "ipcomp = no", "no CPI, nothing but ESP on the wire")
+@proves("ipsec_settings.ipcomp", False, "ipcomp = no", "no CPI, only ESP on the wire")
 def test_a_tunnel_as_by_default(pair: Pair) -> None:
     marks = pair.both(End.mark)
     with pair.wire(WIRE) as wire:

@@ -130,7 +130,7 @@ def _children(section: Section) -> t.Mapping[str, Section]:
 
 
 def _behavior(section: Section) -> str:
-    """Return the connection behavior that initiates most, of those of all children."""
+    """Return the connection behavior of the child that initiates most."""
     behaviors = [
         _readable(PHASE2, Sections(section, child), child).get("connection_behavior", BEHAVIORS[0])
         for child in _children(section).values()

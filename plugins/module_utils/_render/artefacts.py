@@ -110,12 +110,12 @@ class Credentials:
 class SwanctlFile:
     """A file under conf.d together with what the daemon is to have loaded of it.
 
-    ``owned`` and ``owned_secrets`` name what is in the file, be it to be loaded or not.
+    ``connection_names`` and ``secret_ids`` name the content of the file, loaded or not.
     """
 
     file: File
-    owned: tuple[str, ...]
-    owned_secrets: tuple[str, ...] = ()
+    connection_names: tuple[str, ...]
+    secret_ids: tuple[str, ...] = ()
     connections: t.Mapping[str, Section] = field(default_factory=dict)
     secrets: tuple[SharedSecret, ...] = ()
     extra_files: tuple[File, ...] = ()
@@ -337,7 +337,7 @@ def _advanced_file(gateway: Gateway, name: str) -> tuple[SwanctlFile, ...]:
     if gateway.networks[name].started:
         return (parts,)
     file = replace(parts.file, data=conf_text(text, loaded=False).encode())
-    return (SwanctlFile(file, parts.owned, parts.owned_secrets),)
+    return (SwanctlFile(file, parts.connection_names, parts.secret_ids),)
 
 
 def advanced_parts(network: str, text: str) -> SwanctlFile:

@@ -6,10 +6,9 @@
 
 """The files that are the only state: models to text, and back.
 
-A phase 1 file is swanctl.conf text under a comment that holds the options it was made from, so that
-charon and the next run of a module read the same file. The PSK stands in the ``secrets`` section
-alone. A phase 1 that is not to be loaded is the same text commented out, which keeps
-``swanctl --load-all`` from loading it.
+A phase 1 file is swanctl.conf text under a comment that holds its options. charon and the next run
+of a module therefore read the same file. Only the section ``secrets`` holds the PSK. The text of a
+disabled phase 1 is commented out, which keeps ``swanctl --load-all`` from loading it.
 """
 
 from __future__ import annotations
@@ -36,17 +35,17 @@ _OFF = "#off "
 # The line with which we begin the section.
 _SECRETS = "\nsecrets {\n"
 _COPIES = re.compile(rf"^(?:{_OFF})? +(certs|cacerts) = (.+)$", re.MULTILINE)
-# The comments that we begin a file with.
+# The comments at the beginning of our files.
 _HEAD = re.compile(f"(?:{re.escape(MANAGED)}\n|{_RECORD}.*\n)*")
 
-# Keys of strongswan.conf(5) whose values are not to be shown; the URI of a database holds a
-# password too. In the section `secrets` of swanctl.conf(5), only identities and file names are to.
+# Keys of strongswan.conf(5) whose values are masked. The URI of a database holds a password too. In
+# the section `secrets` of swanctl.conf(5), only identities and file names are shown.
 _HIDDEN = re.compile(r"secret|password|passphrase|preshared|^psk|^pin\b|database")
 _OF_SECRETS = ("secret", "id", "file", "handle", "slot", "module", "pin")
 
 
 class RecordFault(TunnelwrightError):
-    """A file of ours can't be read any more: the operator must restore or remove it."""
+    """A file of this collection is damaged: the user must restore or remove it."""
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(path, why)
@@ -54,13 +53,14 @@ class RecordFault(TunnelwrightError):
         self.why = why
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.why}; restore the file, or remove it and run the module again"
+        remedy = "Restore the file, or remove it and run the module again."
+        return f"{self.path}: {self.why.rstrip('.')}. {remedy}"
 
 
 def network_record(
     network: VpnNetwork, settings: IpsecSettings, rules: t.Sequence[VpnRule] = ()
 ) -> str:
-    """JSON of a network, its settings and its rules; read back by ``read_network``."""
+    """Return a network, its settings and its rules as JSON, which ``read_network`` reads back."""
     record: dict[str, t.Any] = {
         "vpn_network": network.to_options(),
         "ipsec_settings": settings.to_options(),
@@ -73,9 +73,9 @@ def network_record(
 def read_network(
     path: str, text: str
 ) -> tuple[VpnNetwork, t.Mapping[str, t.Any], tuple[VpnRule, ...]]:
-    """The network, its rules, and between them the options of its settings.
+    """Return the network, the options of its settings, and its rules. Raises RecordFault.
 
-    The conf texts of the settings lie in files of their own.
+    The conf texts of the settings are in files of their own.
     """
     try:
         record = json.loads(text)
@@ -86,7 +86,7 @@ def read_network(
 
 
 def connection_text(connection: IkeConnection, body: Section, *, loaded: bool) -> str:
-    """The file of a phase 1. ``body`` holds the sections ``connections`` and ``secrets``."""
+    """Return the file of a phase 1. ``body`` holds the sections ``connections`` and ``secrets``."""
     options = connection.to_options()
     options["children"] = [child.to_options() for child in connection.children]
     record = json.dumps(options, sort_keys=True)
@@ -95,7 +95,7 @@ def connection_text(connection: IkeConnection, body: Section, *, loaded: bool) -
 
 
 def read_connection(path: str, text: str) -> IkeConnection:
-    """The inverse of ``connection_text``."""
+    """Return the phase 1 that ``connection_text`` wrote. Raises RecordFault."""
     try:
         options = json.loads(_record_line(_parted(text)[0]))
         children = options.pop("children")
@@ -109,13 +109,13 @@ def read_connection(path: str, text: str) -> IkeConnection:
 
 
 def conf_text(text: str, *, loaded: bool = True) -> str:
-    """A conf text of ``configuration_mode: advanced`` as it is installed."""
+    """Return a conf text of ``configuration_mode: advanced`` as it is installed."""
     text = text if text.endswith("\n") else f"{text}\n"
     return f"{MANAGED}\n{text if loaded else _switched_off(text)}"
 
 
 def read_conf(text: str) -> str:
-    """The inverse of ``conf_text``, but for a newline added at the end."""
+    """Return the conf text that ``conf_text`` wrote, with a newline at the end."""
     return _switched_on(text[len(MANAGED) + 1 :] if text.startswith(MANAGED) else text)
 
 
@@ -132,7 +132,10 @@ def owners_in(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def copies_in(text: str) -> dict[str, tuple[str, ...]]:
-    """The names of the certificates in the file of a phase 1, by option of the phase 1."""
+    """Return the names of certificates in the file of a phase 1, by option of the phase 1.
+
+    A damaged file is searched too.
+    """
     found = {match[1]: split_list(match[2]) for match in _COPIES.finditer(text)}
     return {
         option: found[key]
@@ -142,9 +145,9 @@ def copies_in(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def masked(text: str) -> str:
-    """A file's text with every secret replaced; one that can't be parsed is hidden whole.
+    """Return a file's text with every secret masked. A text that can't be parsed is masked whole.
 
-    Comments that are not ours are left out: they may hold secrets of former days.
+    Comments of another administrator are left out, because they may hold earlier secrets.
     """
     head, body = _parted(text)
     on = _switched_on(body)
@@ -156,7 +159,7 @@ def masked(text: str) -> str:
 
 
 def _mask(section: Section, *, secrets: bool = False) -> Section:
-    """``secrets``: the section is, or stands in, the one of that name."""
+    """Return a section with every secret masked. ``secrets``: it is in the section `secrets`."""
     return {
         key: _masked_value(key, value, secrets=secrets or key == "secrets")
         for key, value in section.items()
@@ -167,15 +170,15 @@ def _masked_value(key: str, value: Value, *, secrets: bool) -> Value:
     if isinstance(value, t.Mapping):
         return _mask(value, secrets=secrets)
     if secrets and not key.startswith(_OF_SECRETS):
-        # Perhaps a secret that slipped into the next line.
+        # The key may be a secret that was written into the next line.
         raise ValueError("no key of the section secrets")
-    # The value may hold what should have been the next line.
+    # The value may hold the next line, where its end was forgotten.
     hidden = _HIDDEN.search(f"{key} {value}".lower())
     return MASK if hidden or (secrets and not key.startswith(("id", "file"))) else value
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """Our own comments and the rest."""
+    """Return the comments of this collection, and the text behind them."""
     head = t.cast("re.Match[str]", _HEAD.match(text)).group()
     return head, text[len(head) :]
 
@@ -185,7 +188,7 @@ def _switched_off(text: str) -> str:
 
 
 def _switched_on(text: str) -> str:
-    """The inverse of ``_switched_off``; a text that is not switched off stays as it is."""
+    """Return the text that ``_switched_off`` made this of. Any other text stays as it is."""
     if not all(line.startswith(_OFF) for line in text.split("\n") if line):
         return text
     return re.sub(f"^{_OFF}", "", text, flags=re.MULTILINE)

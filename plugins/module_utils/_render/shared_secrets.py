@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Pre-shared keys and other shared secrets, as the section ``secrets`` and vici hold them."""
+"""Pre-shared keys and other shared secrets, for the section ``secrets`` and for vici."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ _START_ACTIONS = {
 _DPD_ACTION = {"clear": "clear", "hold": "trap", "restart": "restart", "none": "clear"}
 # Modes of children that have no peer: traffic passes or is dropped.
 SHUNTS = ("pass", "drop")
-# The meaning of each text, as far as the text alone tells.
+# The meaning of each text; `clear` may stand for other values too, see ``_dpd_action``.
 _DPD_ACTIONS = {"clear": "clear", "none": "clear", "trap": "hold", "restart": "restart"}
 
 
@@ -57,7 +57,7 @@ def _mode(text: Value, _sections: Sections) -> Options:
 def selector(option: str, text: str) -> TrafficSelector:
     """Return a traffic selector of charon, which drops host bits. Raises ModelError.
 
-    ``dynamic`` and ranges of addresses are no traffic selectors of ours.
+    No option holds ``dynamic`` or a range of addresses.
     """
     address, bracket, service = text.partition("[")
     try:
@@ -161,6 +161,7 @@ PHASE2: tuple[Setting[Phase2], ...] = (
         lambda x: keywords(x.child.encryption),
         proposals("ipsec_phase2.encryption", Use.ESP),
         lambda x: x.child.protocol == "esp",
+        also=("ipsec_phase2.protocol",),
     ),
     Setting(
         "ipsec_phase2.encryption",
@@ -168,10 +169,23 @@ PHASE2: tuple[Setting[Phase2], ...] = (
         lambda x: keywords(x.child.encryption),
         proposals("ipsec_phase2.encryption", Use.AH),
         lambda x: x.child.protocol == "ah",
+        also=("ipsec_phase2.protocol",),
     ),
     Setting("ipsec_phase2.lifetime", "life_time", _life_time_text, _life_time),
-    Setting("ipsec_phase1.rekey", "rekey_time", _rekey_time, _rekey),
-    Setting("ipsec_phase1.margintime", "rand_time", _rand_time, _margintime),
+    Setting(
+        "ipsec_phase1.rekey",
+        "rekey_time",
+        _rekey_time,
+        _rekey,
+        also=("ipsec_phase1.margintime", "ipsec_phase2.lifetime"),
+    ),
+    Setting(
+        "ipsec_phase1.margintime",
+        "rand_time",
+        _rand_time,
+        _margintime,
+        also=("ipsec_phase1.rekey", "ipsec_phase2.lifetime"),
+    ),
     Setting(
         "ipsec_phase1.connection_behavior",
         "start_action",
@@ -186,6 +200,7 @@ PHASE2: tuple[Setting[Phase2], ...] = (
         _dpd_action,
         # `none` becomes dpd_delay = 0.
         texts={value: text for value, text in _DPD_ACTION.items() if value != "none"},
+        also=("ipsec_phase1.connection_behavior",),
     ),
     switch("ipsec_settings.ipcomp", "ipcomp", lambda x: x.settings.ipcomp),
 )

@@ -59,12 +59,12 @@ _Model = t.TypeVar("_Model")
 
 @dataclass(frozen=True)
 class Setting(t.Generic[_Model]):
-    """One key of strongSwan, and the option that decides it.
+    """A row: a key of strongSwan, and the option that decides it.
 
-    ``key`` is a path within the section, such as ``local.id``. ``from_text`` returns options, and
-    none where the text does not tell. It raises ModelError for a text that no value of the option
-    becomes. ``texts`` are the values of an option that has few, and the text of each. The key is
-    written where ``when`` is true.
+    ``key`` is a path within the section, such as ``local.id``. The key is written where ``when`` is
+    true. ``from_text`` returns options, and none where the text leaves the option open. It raises
+    ModelError for a text that no value of the option becomes. ``texts`` are the values of an option
+    that has few, and the text of each. ``also`` are the other options that the key depends on.
     """
 
     option: str
@@ -73,6 +73,7 @@ class Setting(t.Generic[_Model]):
     from_text: t.Callable[[Value, Sections], Options]
     when: t.Callable[[_Model], bool] = lambda _model: True
     texts: t.Mapping[t.Any, str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
 
 
 def write(table: t.Iterable[Setting[_Model]], model: _Model) -> dict[str, Value]:
@@ -124,6 +125,7 @@ def choice(
     texts: t.Mapping[str, str],
     value: t.Callable[[_Model], str],
     when: t.Callable[[_Model], bool] = lambda _model: True,
+    also: tuple[str, ...] = (),
 ) -> Setting[_Model]:
     """Return the row of an option that has few values, each with its text."""
     meanings = {text: item for item, text in texts.items()}
@@ -131,7 +133,7 @@ def choice(
     def from_text(text: Value, _sections: Sections) -> Options:
         return {option: meaning(option, text, meanings)}
 
-    return Setting(option, key, lambda model: texts[value(model)], from_text, when, texts)
+    return Setting(option, key, lambda model: texts[value(model)], from_text, when, texts, also)
 
 
 def switch(option: str, key: str, value: t.Callable[[_Model], bool]) -> Setting[_Model]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What of a conf text is given to the daemon, and what is refused for not being."""
+"""The parts of a conf text that the daemon is given, and the parts that are refused."""
 
 from __future__ import annotations
 

@@ -151,7 +151,7 @@ class TestFiles:
 class TestConnections:
     def test_file_daemon_and_secret_belong_together(self) -> None:
         parts = made(connection(child())).swanctl[PHASE1]
-        assert parts.owned == ("site-b",)
+        assert parts.connection_names == ("site-b",)
         assert parts.connections.keys() == {"site-b"}
         assert parts.secrets == (
             SharedSecret("ike-site-b", "IKE", ("192.0.2.2",), Secret(PSK.encode())),
@@ -170,7 +170,7 @@ class TestConnections:
     )
     def test_loaded_while_active(self, power: str, state: str, loaded: bool) -> None:
         parts = made(network(state=power), connection(state=state)).swanctl[PHASE1]
-        assert parts.owned == ("site-b",)
+        assert parts.connection_names == ("site-b",)
         assert bool(parts.connections) is loaded
         assert bool(parts.secrets) is loaded
         assert bool(parse(parts.file.data.decode())) is loaded
@@ -228,7 +228,7 @@ class TestCertificates:
 class TestBypass:
     def test_is_for_the_local_network(self) -> None:
         parts = made().swanctl[BYPASS]
-        assert parts.owned == ("tunnelwright-bypass-lan",)
+        assert parts.connection_names == ("tunnelwright-bypass-lan",)
         (section,) = parts.connections.values()
         children = t.cast("dict[str, t.Any]", section["children"])
         assert children["lan"]["local_ts"] == children["lan"]["remote_ts"] == ("10.1.0.0/24",)
@@ -251,7 +251,7 @@ class TestAdvanced:
     def test_parts(self) -> None:
         parts = advanced_parts("lan", TEXT)
         assert parts.file == File(ADVANCED, f"{MANAGED}\n{TEXT}".encode(), PRIVATE)
-        assert parts.owned == ("road",)
+        assert parts.connection_names == ("road",)
         assert parts.connections["road"] == {
             "remote_addrs": ("192.0.2.7", "192.0.2.8"),
             "proposals": ("aes128-sha256-modp2048",),
@@ -280,7 +280,7 @@ class TestAdvanced:
     def test_switched_off_nothing_is_loaded_and_nothing_is_forgotten(self) -> None:
         whole = made(network(state="stopped"), self.options(swanctl_conf=TEXT))
         parts = whole.swanctl[ADVANCED]
-        assert parts.owned == ("road",)
+        assert parts.connection_names == ("road",)
         assert not parts.connections
         assert not parts.secrets
         text = parts.file.data.decode()

@@ -178,7 +178,7 @@ class TestConfTexts:
     @profile(max_examples=60)
     @given(st.text(st.sampled_from('a #of\n\r\x0b\x85\u2028{}="\\')), st.booleans())
     def test_round_trip_of_any(self, text: str, loaded: bool) -> None:
-        # What holds nothing but our own marks can't be told from what we switched off.
+        # A text in which each line begins with our mark looks like a text that was switched off.
         assume(loaded is False or not all(line.startswith("#off ") for line in lines(text)))
         installed = conf_text(text, loaded=loaded)
         assert conf_text(read_conf(installed), loaded=loaded) == installed
@@ -226,7 +226,7 @@ class TestSpoilt:
         message = str(raised.value)
         assert message.startswith(f"{PATH}: ")
         assert why in message
-        assert message.endswith("restore the file, or remove it and run the module again")
+        assert message.endswith(". Restore the file, or remove it and run the module again.")
         assert base64.b64encode(PSK.encode()).decode()[:10] not in message
 
     @pytest.mark.parametrize("loaded", [True, False])

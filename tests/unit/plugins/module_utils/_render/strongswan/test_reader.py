@@ -32,7 +32,7 @@ TABLE = json.loads((Path(__file__).parents[1] / "fixtures/configurations.json").
 
 
 def reading(files: t.Mapping[str, str]) -> ReadResult:
-    """``main.conf`` and what it includes."""
+    """Read ``main.conf`` and the files that it includes."""
     texts = {f"/etc/{path}": text.encode().decode("latin-1") for path, text in files.items()}
 
     def include(pattern: str) -> list[tuple[str, str]]:
@@ -48,7 +48,7 @@ def reading(files: t.Mapping[str, str]) -> ReadResult:
 
 @pytest.mark.parametrize("case", TABLE, ids=[case["name"] for case in TABLE])
 def test_verdict(case: t.Mapping[str, t.Any]) -> None:
-    """Which files are to blame, and in which line; every one of them, and no other."""
+    """Exactly the faulty files are blamed, each with its line."""
     found = {fault.place.path: fault.place.line for fault in reading(case["files"]).faults}
     assert found == {f"/etc/{path}": line for path, line in case["refused"].items()}
 
