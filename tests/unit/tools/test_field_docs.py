@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import spec
-from ansible_collections.tunnelwright.ipsec.tests.kernel import fields
+from ansible_collections.tunnelwright.ipsec.tests.kernel import fields, test_mutations
 from ansible_collections.tunnelwright.ipsec.tools import field_docs
 
 SPECS = {
@@ -81,3 +81,9 @@ def test_every_value_of_every_option_is_proven(module: str) -> None:
     assert wanted <= proven
     unknown = {field for field in fields if field.startswith(f"{module}.")}
     assert unknown <= {f"{module}.{name}" for name in SPECS[module].argument_spec}
+
+
+@pytest.mark.parametrize("mutation", test_mutations.MUTATIONS, ids=lambda item: item.label)
+def test_each_mutation_finds_its_text(mutation: test_mutations.Mutation) -> None:
+    files = (field_docs.ROOT / "plugins/module_utils").glob(mutation.file)
+    assert any(mutation.old in file.read_text(encoding="utf-8") for file in files)

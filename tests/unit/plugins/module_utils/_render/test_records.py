@@ -229,6 +229,20 @@ class TestSpoilt:
         assert message.endswith(". Restore the file, or remove it and run the module again.")
         assert base64.b64encode(PSK.encode()).decode()[:10] not in message
 
+    @pytest.mark.parametrize("is_damaged", [True, False])
+    def test_the_line_of_a_fault_is_a_line_of_the_file(self, *, is_damaged: bool) -> None:
+        text = self.GOOD.replace("ike-site-b {", "ike-site-b {{")
+        if is_damaged:
+            text = text.replace("connections {", "connections {{")
+        line = text.split("\n").index("    ike-site-b {{") + 1
+        with pytest.raises(RecordFault, match=f"line {line}: "):
+            read_connection(PATH, text)
+
+    def test_secrets_are_read_as_strongswan_merges_them(self) -> None:
+        first = "secrets {\n    other {\n    }\n}\n"
+        text = self.GOOD.replace("connections {", f"{first}connections {{", 1)
+        assert read_connection(PATH, text) == connection(child())
+
     @pytest.mark.parametrize("loaded", [True, False])
     def test_what_stands_before_the_secrets_is_made_of_the_record(self, *, loaded: bool) -> None:
         made = connection(child())
