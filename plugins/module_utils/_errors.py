@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 # Of a value, in characters. More would bury the message, and a value may be a whole file.
 LONGEST_VALUE = 200
 
@@ -36,48 +38,73 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in joined)
 
 
+def sentence(text: str) -> str:
+    """Return a text with a full stop at its end, unless it ends a sentence already."""
+    text = text.rstrip()
+    return text if text.endswith((".", "?", "!")) or not text else f"{text}."
+
+
+def alternatives(items: Sequence[str]) -> str:
+    """Return ``a, b or c``."""
+    return " or ".join([*filter(None, [", ".join(items[:-1])]), *items[-1:]])
+
+
 class TunnelwrightError(Exception):
     """Base of everything that a module reports as a failure."""
 
 
 class ModelError(TunnelwrightError):
-    """The user must change an option: a value, or a combination of values, is not legal.
+    """The user must change an option: a value, or a combination of values, is refused.
 
-    Raised before anything on the host is touched. ``option`` is the option's path as the user
-    writes it (``encryption[0].hash``), ``why`` continues the sentence, ``legal`` is what would do.
-    A value that is missing (None, or an empty list) is not shown.
+    Raised before anything on the host is touched. It reads
+    ``<object>: <option> <value>: <problem>. <fix>``.
+
+    - ``option`` is the path of the option as the user writes it (``encryption[0].hash``).
+    - ``value`` is not shown when it is missing (None, or an empty list).
+    - ``problem`` is a clause without subject ("stands for any address"), or a sentence; without a
+      full stop.
+    - ``fix`` is one imperative sentence, or several, with a capital and a full stop. It names the
+      options as users write them.
+    - ``subject`` is the object: ``phase 1 site-b``.
     """
 
-    def __init__(self, option: str, value: object, why: str, legal: str, subject: str = "") -> None:
-        super().__init__(option, value, why, legal, subject)
+    def __init__(
+        self, option: str, value: object, problem: str, fix: str, subject: str = ""
+    ) -> None:
+        super().__init__(option, value, problem, fix, subject)
         self.option = option
         self.value = value
-        self.why = why
-        self.legal = legal
+        self.problem = problem
+        self.fix = fix
         self.subject = subject
 
     def __str__(self) -> str:
-        return one_line(f"{self.said}; legal: {self.legal}")
+        return one_line(f"{self.fault} {self.fix}")
 
     @property
-    def said(self) -> str:
-        """What is wrong, and of which object, without what would be legal."""
-        places = [cut(str(part)) for part in (self.subject, self.option) if part]
+    def fault(self) -> str:
+        """Return object, option, value and problem as one sentence, without the fix."""
         missing = self.value is None or self.value == []
-        return ": ".join([*places, self.why if missing else f"{shown(self.value)} {self.why}"])
+        words = [cut(self.option), "" if missing else shown(self.value)]
+        places = [cut(self.subject), " ".join(word for word in words if word)]
+        return sentence(": ".join([*(place for place in places if place), self.problem]))
 
     def at(self, prefix: str) -> ModelError:
-        """The same error seen from outside: ``hash`` becomes ``encryption[0].hash``."""
+        """Return the error as seen from outside: ``hash`` becomes ``encryption[0].hash``."""
         path = f"{prefix}.{self.option}" if self.option else prefix
-        return ModelError(path, self.value, self.why, self.legal, self.subject)
+        return ModelError(path, self.value, self.problem, self.fix, self.subject)
 
     def within(self, subject: str) -> ModelError:
-        """The same error with the object it belongs to named (``phase 1 site-b``)."""
-        return ModelError(self.option, self.value, self.why, self.legal, self.subject or subject)
+        """Return the error with the object that it belongs to (``phase 1 site-b``)."""
+        subject = self.subject or subject
+        return ModelError(self.option, self.value, self.problem, self.fix, subject)
 
 
 class SyntaxFault(TunnelwrightError):
-    """The author of a configuration text must correct it. ``line`` counts from 1."""
+    """The author of a configuration text must correct it. ``line`` counts from 1.
+
+    It reads ``line 3: <why>``, without a full stop, because it stands within other errors.
+    """
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(line, why)
@@ -91,13 +118,23 @@ class SyntaxFault(TunnelwrightError):
 class HostError(TunnelwrightError):
     """The host refused or lacks something: the operator must look at the host.
 
-    ``operation`` is what was tried, ``detail`` what the host answered; neither holds a secret.
+    It reads ``could not <operation>: <detail>. <advice>``. No part of it holds a secret.
+
+    - ``operation`` is an infinitive: ``load connection site-b``.
+    - ``detail`` is the answer of the host, or the reason.
+    - ``advice`` is empty, or whole sentences: the state of the host, and what the operator can do.
     """
 
-    def __init__(self, operation: str, detail: str) -> None:
-        super().__init__(operation, detail)
+    def __init__(self, operation: str, detail: str, advice: str = "") -> None:
+        super().__init__(operation, detail, advice)
         self.operation = operation
         self.detail = detail
+        self.advice = advice
 
     def __str__(self) -> str:
-        return one_line(f"{self.operation}: {self.detail}")
+        return one_line(f"could not {self.operation}: {sentence(self.detail)} {self.advice}")
+
+    def followed_by(self, text: str) -> HostError:
+        """Return the error with one more sentence at its end."""
+        advice = f"{self.advice} {sentence(text)}".strip()
+        return HostError(self.operation, self.detail, advice)

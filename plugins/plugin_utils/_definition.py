@@ -38,7 +38,7 @@ _LISTS = {
     "settings": "gateway_settings",
     "phase1": "gateway_phase1",
 }
-_FORMS = "the variables of a host with gateway_phase1, or the options of one phase 1"
+_FORMS = "Give the variables of a host with gateway_phase1, or the options of one phase 1."
 
 _HOST = "inventory_hostname"
 
@@ -58,7 +58,8 @@ def read(name: str, definition: t.Any, *, single: bool = True) -> Peer:
     Where there are two alone, what is no host with but one phase 1 is ``single``: one end.
     """
     if not isinstance(definition, Mapping):
-        raise ModelError("", type(definition).__name__, "is no definition of a peer", _FORMS)
+        problem = f"is of type {type(definition).__name__}, not a definition of a peer"
+        raise ModelError("", None, problem, _FORMS)
     sheet = "remote_gateway" in definition
     if not sheet and "gateway_phase1" not in definition:
         raise ModelError("gateway_phase1", None, "is missing", _FORMS)
@@ -91,7 +92,7 @@ def _entries(definition: Mapping[str, t.Any], variable: str) -> list[Mapping[str
     # Of the variables of a host, these alone are looked at.
     entries = plain(definition.get(variable)) or []
     if not _is_list_of_mappings(entries):
-        raise ModelError(variable, "...", "is no list of dictionaries", "a list of dictionaries")
+        raise ModelError(variable, None, "is not a list of dictionaries", _ENTRIES)
     return list(entries)
 
 
@@ -124,20 +125,26 @@ def typed(spec: Spec, definition: Mapping[str, t.Any], kind: str) -> dict[str, t
         known = spec.argument_spec.get(option)
         if known is None:
             # Its value may be a secret whose name was mistyped, so it is not shown.
-            legal = nearest(str(option), spec.argument_spec, 0.6) or ", ".join(spec.argument_spec)
-            raise ModelError(str(option), None, "is no option", legal, subject)
+            likely = nearest(str(option), spec.argument_spec, 0.6)
+            fix = f"Use one of: {', '.join(spec.argument_spec)}."
+            if likely:
+                fix = f"Write {likely}, if that is meant, or remove it."
+            raise ModelError(str(option), None, "is not an option", fix, subject)
         if "options" in known and not _is_list_of_mappings(value):
-            raise ModelError(option, value, "is no list of algorithms", _ALGORITHMS, subject)
+            problem = "is not a list of combinations of algorithms"
+            raise ModelError(option, value, problem, _ALGORITHMS, subject)
     for option in _required(spec, given):
         if option not in given:
-            raise ModelError(option, None, "is missing", f"the {option} of the {kind}", subject)
+            fix = f"Give the {option} of the {kind}."
+            raise ModelError(option, None, "is missing", fix, subject)
     check_texts(spec, given)
     check_numbers(spec, given)
     validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
     result = validator.validate(given)
     if result.error_messages:
-        why = explained("; ".join(result.error_messages), spec, given)
-        raise ModelError("", None, why, "what ansible-doc shows of the module", subject)
+        problem = explained("; ".join(result.error_messages), spec, given)
+        fix = f"See `ansible-doc tunnelwright.ipsec.{_MODULES[kind]}`."
+        raise ModelError("", None, f"invalid options: {problem}", fix, subject)
     return dict(result.validated_parameters)
 
 
@@ -148,7 +155,17 @@ def _required(spec: Spec, given: Mapping[str, t.Any]) -> t.Iterator[str]:
             yield from needed
 
 
-_ALGORITHMS = "a list such as [{algorithm: aes, key_length: 256, hash: sha256, dh_group: 14}]"
+_MODULES = {
+    "network": "vpn_network",
+    "IPsec settings": "ipsec_settings",
+    "phase 1": "ipsec_phase1",
+    "phase 2": "ipsec_phase2",
+    "rule": "vpn_rule",
+}
+_ENTRIES = "Write a list of dictionaries, each with the options of its module."
+_ALGORITHMS = (
+    "Write a list such as [{algorithm: aes, key_length: 256, hash: sha256, dh_group: 14}]."
+)
 
 
 def nearest(name: str, known: t.Iterable[str], likeness: float = 0.8) -> str:

@@ -19,10 +19,12 @@ from dataclasses import replace
 
 from ..module_utils._errors import ModelError
 from ..module_utils._model import checks
+from ..module_utils._model.authentication import PSK
 from ..module_utils._model.child import ChildSa
 from ..module_utils._model.connection import IkeConnection
 from ..module_utils._model.gateway import Gateway
 from ..module_utils._model.network import VpnNetwork
+from ..module_utils._model.platform import DEBIAN
 from ..module_utils._model.secret import Secret
 from ..module_utils._module.edit import Params
 from ..module_utils._module.network import NetworkResource
@@ -60,7 +62,7 @@ PLAYBOOK_VARIABLES = (
 
 # How many errors are told at once.
 _MOST = 20
-_ENTRIES = "a list of entries, each with the options of its module"
+_ENTRIES = "Write a list of dictionaries, each with the options of its module."
 # In an entry of them alone an object is switched or removed, and the rest of it stays.
 _SWITCH = {"name", "network", "phase1", "state", "force", "apply", "weak_crypto", "phase2"}
 _SWITCHED = ("absent", "disabled", "stopped")
@@ -97,12 +99,12 @@ def _misspelt(definition: Given, names: t.Iterable[str]) -> tuple[list[str], lis
     errors, warnings = [], []
     for name in sorted({*names} - {*ROLE_VARIABLES, *PLAYBOOK_VARIABLES}):
         stem = nearest(_stem(name), map(_stem, ROLE_VARIABLES))
-        meant = f"; did you mean gateway_{stem}?" if stem else ""
-        told = f"{name}: is no variable of the role{meant}"
+        fix = f"Write gateway_{stem}, if that is meant." if stem else "Remove it."
+        text = f"{name}: is not a variable of the role. {fix}"
         if stem and not definition.get(f"gateway_{stem}"):
-            errors.append(told)
+            errors.append(text)
         else:
-            warnings.append(told)
+            warnings.append(text)
     return errors, warnings
 
 
@@ -138,13 +140,15 @@ class _Judgement:
         if given is None:
             return
         if not isinstance(given, Sequence) or isinstance(given, str):
-            self._refuse(place, ModelError("", None, "is no list", _ENTRIES))
+            self._refuse(place, ModelError("", None, "is not a list", _ENTRIES))
             return
         for index, entry in enumerate(given):
             if isinstance(entry, Mapping):
                 yield f"{place}[{index}]", entry
             else:
-                self._refuse(f"{place}[{index}]", ModelError("", None, "is no entry", _ENTRIES))
+                self._refuse(
+                    f"{place}[{index}]", ModelError("", None, "is not a dictionary", _ENTRIES)
+                )
 
     def network(self, place: str, given: Given) -> None:
         name = given.get("name")
@@ -165,7 +169,7 @@ class _Judgement:
         own = {key: given[key] for key in given if key != "phase2"}
         name, absent = own.get("name"), own.get("state") == "absent"
         known = _named(name) and name in self._known_phase1
-        keeps = own.get("psk") is None and own.get("authentication", "psk") == "psk"
+        keeps = own.get("psk") is None and own.get("authentication", PSK) == PSK
         if known and (_switches(own) or keeps):
             good = self._judged(place, "phase 1", own, lambda: self._edit_known(own))
         else:
@@ -195,7 +199,8 @@ class _Judgement:
     def _edited(self, place: str, resource: Resource, kind: str, given: Given) -> bool:
         def edit() -> None:
             params = Params(typed(resource.spec, given, kind), given)
-            self._gateway = resource.edit(self._gateway, params).gateway
+            # Only the scope of an edit depends on the platform, and the scope is not used here.
+            self._gateway = resource.edit(self._gateway, params, DEBIAN).gateway
 
         if self._nameless:
             self._assume_network(given.get("network"))
@@ -218,13 +223,14 @@ class _Judgement:
         option, *more = parts.get(kind, ("name", "network", "phase1"))
         key = (kind, *(str(given.get(part)) for part in (option, *more)))
         if given.get(option) is not None and self._places.setdefault(key, place) != place:
-            why = f"is used by {self._places[key]} already"
-            raise ModelError(option, given.get(option), why, "one entry for each object")
+            problem = f"is the {option} of {self._places[key]} too"
+            fix = "Define each object in one entry only."
+            raise ModelError(option, given.get(option), problem, fix)
 
     def _refuse(self, title: str, error: ModelError) -> None:
         # The place says what the subject of the error would say.
-        told = ModelError(error.option, error.value, error.why, error.legal, title)
-        self.errors.append(str(told))
+        placed = ModelError(error.option, error.value, error.problem, error.fix, title)
+        self.errors.append(str(placed))
 
     def _count(self, kind: str, given: Given) -> None:
         self.counts[kind] += given.get("state") != "absent"

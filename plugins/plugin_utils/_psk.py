@@ -27,8 +27,11 @@ _KEY = re.compile(rf"[{_FIRST}][{_ALPHABET}]{{{LENGTH - 1}}}")
 
 # Two of them, and what is between and behind them, fit into the name of a file.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,99}")
-_NAME_FORM = "1 to 100 of A-Z, a-z, 0-9, '_', '.', ':', '@' and '-', not starting with a sign"
-_FORM = "the names of two gateways in one text, such as 'gw-a gw-b'"
+_NAME_FORM = (
+    "Use 1 to 100 characters of A-Z, a-z, 0-9, '_', '.', ':', '@' and '-', of which the first is a "
+    "letter, a digit or '_'."
+)
+_FORM = "Write the names of two gateways in one text, such as 'gw-a gw-b'."
 _SHOWN = 100
 
 _ENCRYPTED = b"$ANSIBLE_VAULT;"
@@ -48,7 +51,7 @@ def pair_of(term: object) -> Pair:
         raise ModelError("term", _shown(term), "does not name two gateways", _FORM)
     for name in names:
         if not _NAME.fullmatch(name):
-            raise ModelError("term", _shown(name), "is not a legal name", _NAME_FORM)
+            raise ModelError("term", _shown(name), "is not a valid name", _NAME_FORM)
     one, other = sorted(map(str, names))
     if one == other:
         raise ModelError("term", _shown(term), "names one gateway twice", _FORM)
@@ -66,26 +69,29 @@ def directory_of(directory: object, sources: t.Iterable[object]) -> str:
     directory, or where Ansible would read the keys as a part of the inventory.
     """
     if not isinstance(directory, str) or not directory.strip():
-        legal = "the path of a directory on the controller"
-        raise ModelError("directory", _shown(directory), "is not a path", legal)
+        fix = "Give the path of a directory on the controller."
+        raise ModelError("directory", _shown(directory), "is not a path", fix)
     paths = [os.path.abspath(str(item)) for item in sources if "," not in str(item)]
     path = os.path.expanduser(directory)
     if not os.path.isabs(path):
         homes = {item if os.path.isdir(item) else os.path.dirname(item) for item in paths}
         if len(homes) != 1:
             found = ", ".join(sorted(homes)) or "none"
-            why = f"counts from the directory of the inventory, and here that is not one ({found})"
-            legal = "an absolute path, as directory or in the variable gateway_psk_directory"
-            raise ModelError("directory", _shown(directory), why, legal)
+            problem = (
+                "is relative to the directory of the inventory, and this run does not have exactly "
+                f"one such directory ({found})"
+            )
+            fix = "Give an absolute path, as directory or in the variable gateway_psk_directory."
+            raise ModelError("directory", _shown(directory), problem, fix)
         path = os.path.join(*homes, path)
     path = os.path.normpath(path)
     for item in filter(os.path.isdir, paths):
         inside = os.path.relpath(path, item).split(os.sep)
         # Names that begin with a point are passed over, ".." is outside.
         if not any(part.startswith(".") and part != "." for part in inside):
-            why = f"lies in the inventory {item}: Ansible would take the keys for names of hosts"
-            legal = "a directory whose name begins with '.', or one elsewhere"
-            raise ModelError("directory", _shown(directory), why, legal)
+            problem = f"is inside the inventory {item}: Ansible would read the keys as host names"
+            fix = "Use a directory whose name begins with '.', or a directory elsewhere."
+            raise ModelError("directory", _shown(directory), problem, fix)
     return path
 
 
@@ -105,13 +111,13 @@ def kept_key(
         _make(path)
     text = _content(path, decrypt).strip()
     if not _KEY.fullmatch(text):
-        raise _fault(path, f"does not hold a key of {LENGTH} letters and digits: {_CURE}")
+        raise _fault(path, f"it does not hold a key of {LENGTH} letters and digits", _RESTORE)
     return text
 
 
-_CURE = (
-    "bring it back from a backup, or move it away, and the next run makes a new key, which both "
-    "gateways need"
+_RESTORE = (
+    "Restore the file from a backup. Or move it away: the next run makes a new key, which both "
+    "gateways need."
 )
 
 
@@ -131,9 +137,10 @@ def _check_directory(directory: str, path: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise _fault(path, f"can't be reached: {error.strerror}") from None
+        raise _fault(path, f"{directory} cannot be read: {error.strerror}") from None
     if stat.S_ISDIR(mode) and mode & _OTHERS_WRITE:
-        raise _fault(path, f"others may write to {directory}: chmod 700 {directory}")
+        why = f"other users may write to {directory}"
+        raise _fault(path, why, f"Run `chmod 700 {directory}`.")
 
 
 def _make(path: str) -> None:
@@ -152,7 +159,7 @@ def _make(path: str) -> None:
             os.link(new, path)
         _sync(directory)
     except OSError as error:
-        raise _fault(path, f"can't be made: {error.strerror}") from None
+        raise _fault(path, f"the file cannot be created: {error.strerror}") from None
     finally:
         if new:
             os.unlink(new)
@@ -170,24 +177,26 @@ def _content(path: str, decrypt: t.Callable[[str], str]) -> str:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | _NONBLOCK)
     except OSError as error:
-        why = f"can't be read: {error.strerror}"
-        raise _fault(path, _LINK if os.path.islink(path) else why) from None
+        if os.path.islink(path):
+            raise _fault(path, "it is a symbolic link", _LINK) from None
+        raise _fault(path, f"the file cannot be read: {error.strerror}") from None
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise _fault(path, "is not a file")
+            raise _fault(path, "it is not a regular file")
         data = os.read(descriptor, _MOST)
     finally:
         os.close(descriptor)
     if data.startswith(_ENCRYPTED):
         return decrypt(path)
     if mode & _OTHERS:
-        raise _fault(path, f"others may read or write it (mode {mode & 0o777:04o}): chmod 600 it")
+        why = f"other users may read or write the file (mode {mode & 0o777:04o})"
+        raise _fault(path, why, f"Run `chmod 600 {path}`.")
     return data.decode("ascii", "replace")
 
 
-_LINK = "is a symbolic link: put the file itself there, or name its directory"
+_LINK = "Put the file itself there, or give the directory that holds it."
 
 
-def _fault(path: str, why: str) -> HostError:
-    return HostError(f"pre-shared key {path}", why)
+def _fault(path: str, why: str, advice: str = "") -> HostError:
+    return HostError(f"use the pre-shared key {path}", why, advice)

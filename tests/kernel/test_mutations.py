@@ -52,7 +52,7 @@ MUTATIONS = (
     ),
     Mutation(
         "MSS",
-        *("_render/nft*.py", "size set {rules.mss}", "size set 1400"),
+        *("_render/nft*.py", "size set {rules.mss_clamp}", "size set 1400"),
         lambda pair: test_settings.test_mss_clamp(pair, "a"),
     ),
     Mutation(

@@ -81,7 +81,7 @@ FROM_ADDRESS = {**IKEV1, "local_address": lambda rig: rig.device.ipv4}
 _p1, _p2 = _one("ipsec_phase1"), _one("ipsec_phase2")
 
 CHANGES = (
-    _p1("name", "other", refused="with the same identities is the peer of phase 1 site-b"),
+    _p1("name", "other", refused="is the peer of phase 1 site-b, with the same"),
     _p1("network", "other", refused="does not have this phase 1"),
     _p1("description", "Branch", harmless=True),
     _p1("key_exchange", "auto"),

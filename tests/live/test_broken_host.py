@@ -23,9 +23,9 @@ from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.kill import KEPT, Task, differing
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 
-NO_ROOM = "No space left on device; nothing was changed"
+NO_ROOM = "No space left on device. Nothing was changed."
 NO_MEMORY = "Error: Could not process rule: Cannot allocate memory"
-TAKEN_BACK = "what had been done was taken back"
+TAKEN_BACK = "The changes of this run were undone."
 OTHER_PSK = "another key, which nobody may see"
 
 # On small file systems of their own, with what was there, and full.
@@ -92,43 +92,44 @@ BREAKS = (
         "full conf.d",
         FULL.format(CONF),
         f"umount {CONF}",
-        rf"write {CONF}/tunnelwright.phase1.site-b.conf: {NO_ROOM}",
+        rf"could not write {CONF}/tunnelwright.phase1.site-b.conf: {NO_ROOM}",
         _more,
     ),
     Break(
         "full tunnelwright",
         FULL.format("/etc/tunnelwright"),
         "umount /etc/tunnelwright",
-        f"write /etc/tunnelwright/lan.nft: {NO_ROOM}",
+        f"could not write /etc/tunnelwright/lan.nft: {NO_ROOM}",
         _more,
     ),
     Break(
         "read-only etc",
         "mount --bind /etc /etc; mount -o remount,ro,bind /etc",
         "umount /etc",
-        r"write /etc/tunnelwright/lan.nft: Read-only file system; nothing was changed",
+        r"could not write /etc/tunnelwright/lan.nft: Read-only file system. Nothing was changed.",
         _more,
     ),
     Break(
         "read-only etc, new network",
         "mount --bind /etc /etc; mount -o remount,ro,bind /etc",
         "umount /etc",
-        r"write /etc/tunnelwright/dmz.json: Read-only file system; nothing was changed",
+        r"could not write /etc/tunnelwright/dmz.json: Read-only file system. Nothing was changed.",
         _network,
     ),
     Break(
         "no room in run",
         "mkdir /run/tunnelwright.unfinished.new",
         "rmdir /run/tunnelwright.unfinished.new",
-        r"write /run/tunnelwright.unfinished: Is a directory; nothing was changed",
+        r"could not write /run/tunnelwright.unfinished: Is a directory. Nothing was changed.",
         _change,
     ),
     Break(
         "dead daemon",
         "systemctl stop strongswan",
         "systemctl start strongswan",
-        r"reach the IKE daemon at /run/charon.vici: (No such file or directory|Connection refused)"
-        r"; is strongswan.service running, and does this run as root\?",
+        r"could not reach the IKE daemon at /run/charon.vici: "
+        r"(No such file or directory|Connection refused). "
+        r"Check that strongswan.service is running, and run the task as root, with become.",
         _psk,
         deadly=True,
     ),
@@ -136,7 +137,7 @@ BREAKS = (
         "missing socket",
         "mv /run/charon.vici /run/charon.away",
         "mv /run/charon.away /run/charon.vici",
-        r"reach the IKE daemon at /run/charon.vici: No such file or directory; is strongswan.*",
+        r"could not reach the IKE daemon at /run/charon.vici: No such file or directory. Check .*",
         _psk,
     ),
     Break(
@@ -150,45 +151,45 @@ BREAKS = (
         "nft missing",
         "mv /usr/sbin/nft /usr/sbin/nft.away",
         "mv /usr/sbin/nft.away /usr/sbin/nft",
-        "run nft: it is not installed: install the Debian package nftables",
+        "could not run nft: it is not installed. Install the Debian package nftables.",
         _more,
     ),
     Break(
         "nft refuses",
         wrapper("nft", "'-f /etc/'*", NO_MEMORY),
         "rm -f /usr/local/sbin/nft",
-        f"replace the nftables rules of network lan: {NO_MEMORY}; "
-        "taking back what had been done failed in the same way",
+        f"could not replace the nftables rules of network lan: {NO_MEMORY}. "
+        "Undoing the changes of this run failed with the same error.",
         _more,
     ),
     Break(
         "nft refuses once",
         wrapper("nft", "'-f /etc/'*", NO_MEMORY, once=True),
         "rm -f /usr/local/sbin/nft",
-        f"replace the nftables rules of network lan: {NO_MEMORY}; {TAKEN_BACK}",
+        f"could not replace the nftables rules of network lan: {NO_MEMORY}. {TAKEN_BACK}",
         _more,
     ),
     Break(
         "nft refuses a new network",
         wrapper("nft", "'-f /etc/'*", NO_MEMORY),
         "rm -f /usr/local/sbin/nft",
-        f"load the nftables rules of network dmz: {NO_MEMORY}; {TAKEN_BACK}",
+        f"could not load the nftables rules of network dmz: {NO_MEMORY}. {TAKEN_BACK}",
         _network,
     ),
     Break(
         "ip refuses what blocks cleartext",
         wrapper("ip", "*-batch*", "RTNETLINK answers: Cannot allocate memory", once=True),
         "rm -f /usr/local/sbin/ip",
-        "replace the nftables rules of network lan: RTNETLINK answers: Cannot allocate memory; "
-        f"tunnelwright-lan: could not load the blocks; {TAKEN_BACK}",
+        "could not replace the nftables rules of network lan: RTNETLINK answers: Cannot allocate "
+        f"memory; tunnelwright-lan: could not load the blocks. {TAKEN_BACK}",
         _more,
     ),
     Break(
         "systemctl refuses",
         wrapper("systemctl", "*enable*", "Failed to enable unit: Unit file is masked."),
         "rm -f /usr/local/sbin/systemctl",
-        "enable tunnelwright-dmz.guard.service: Failed to enable unit: Unit file is masked.; "
-        f"{TAKEN_BACK}",
+        "could not enable tunnelwright-dmz.guard.service: Failed to enable unit: Unit file is "
+        f"masked. {TAKEN_BACK}",
         _network,
     ),
 )
@@ -276,7 +277,7 @@ HANG = "systemctl kill --signal=STOP strongswan"
 GO_ON = "systemctl kill --signal=CONT strongswan"
 
 # What a run says that could not come to its end.
-ENDS = ("nothing was changed", TAKEN_BACK, "in the same way")
+ENDS = ("Nothing was changed", TAKEN_BACK, "with the same error")
 
 
 @pytest.mark.parametrize("mishap", [CRASH, HANG], ids=("crash", "hang"))
@@ -390,8 +391,9 @@ def test_a_run_that_does_not_end_is_named(rigs: dict[str, Rig], seconds: dict[st
             for check_mode in (False, True):
                 refused = second.run(*_more(rig), check=check_mode)
                 assert re.fullmatch(
-                    r"take /run/tunnelwright.lock: held for 1 s and more by ipsec_phase2 "
-                    r"\(process \d+, since \d\d:\d\d:\d\d\); nothing was changed",
+                    r"could not get the lock /run/tunnelwright.lock: it has been held for 1 s and "
+                    r"more by ipsec_phase2 \(process \d+, since \d\d:\d\d:\d\d\). Nothing was "
+                    r"changed. Run the task again when that run has ended.",
                     refused.result["msg"],
                 ), refused.result
             assert first.result().changed

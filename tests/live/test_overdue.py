@@ -170,8 +170,8 @@ def test_what_is_not_ours_is_left_alone(tunnels: dict[str, Rig]) -> None:
             # It is still there.
             device.sh("kill $(cat /run/holder); rm /run/holder")
         assert seen.record["errors"] == [
-            "take /run/tunnelwright.lock: held by a program that is no run of this collection; "
-            "went on without it"
+            "could not get the lock /run/tunnelwright.lock: it is held by a program that is no run "
+            "of this collection. It continued without the lock."
         ]
         assert device.state()["files"] == before["files"]
 

@@ -72,7 +72,7 @@ def test_a_network_over_the_wan(rig: Rig, check: bool) -> None:
     half = around(str(peer), 25)
     taken = rig.network(ip_address=str(peer + 9), network_address=half)
     wan = around(host.ipv4, 24)
-    words = f"network_address: '{half}' overlaps {wan}, a network of interface eth0"
+    words = f"network_address '{half}': overlaps {wan}, a network of interface eth0"
     refused(host, "vpn_network", taken, words, check=check)
     six = ipaddress.ip_address(host.ipv6) + 99
     taken = rig.network(ip_address=str(six), network_address=around(str(six), 80))
@@ -90,7 +90,7 @@ def test_a_network_or_a_route_over_the_controller(rig: Rig, check: bool) -> None
     route = {"name": "r", "network": "lan", "action": "route", "target": rig.address(1)}
     for destination in ("203.0.113.0/24", "203.0.113.66/32"):
         options = {**route, "destination": [destination]}
-        refused(host, "vpn_rule", options, words, "which is reached via", check=check)
+        refused(host, "vpn_rule", options, words, "which the host reaches via", check=check)
     options = {**route, "destination": ["0.0.0.0/0"]}
     run = host.run("vpn_rule", options, check=check)
     # The default route has no metric here, so that a route of ours gives way to it.
@@ -104,7 +104,7 @@ def test_the_connection_of_a_run(rig: Rig) -> None:
     host.apply("ipsec_phase1", rig.phase1(connection_behavior="responder_only"))
     came_from(host, "203.0.113.66")
     options = rig.phase2(remote_network=["203.0.113.0/24"])
-    words = "takes the connection from 203.0.113.66", "ipsec_checkpoint"
+    words = "would capture the connection from 203.0.113.66", "ipsec_checkpoint"
     predicted = host.run("ipsec_phase2", options, check=True)
     assert predicted.changed
     assert words[0] in str(predicted.result["warnings"])

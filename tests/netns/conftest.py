@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network 
     ForeignChain,
     VpnNetwork,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import network_files, nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
     PRIORITIES,
@@ -260,7 +261,9 @@ class Installed:
     def write(self, wanted: nft.RulesetInput) -> None:
         name = self.network.name
         blocks = cleartext_blocks(wanted, self.network.on_link)
-        text = network_files.script(self.network, wanted, blocks, str(self.directory))
+        text = network_files.script(
+            self.network, wanted, blocks, replace(DEBIAN, record_dir=str(self.directory))
+        )
         (self.directory / f"{name}.sh").write_text(text)
         (self.directory / f"{name}.nft").write_text(nft.render(nft.table(wanted)))
 

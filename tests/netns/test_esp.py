@@ -132,7 +132,7 @@ def test_ipcomp_packets_need_their_rule(site: Site, start: Start) -> None:
 
 
 def test_mss_is_lowered_in_both_directions_in_tunnels_only(site: Site, start: Start) -> None:
-    start(mss=1000)
+    start(mss_clamp=1000)
     for host, far in ((HOST, FAR), ("fd00:1::10", "fd00:2::10")):
         assert segment_sizes(site.host, host, site.far, far) == (988, 988)
         assert segment_sizes(site.far, far, site.host, host) == (988, 988)

@@ -178,7 +178,7 @@ def test_nft_takes_every_rule(
         userspace=userspace,
         tunnels=tunnels,
         vpn_rules=EVERY_RULE,
-        mss=1300,
+        mss_clamp=1300,
         chains=tuple(map(chain, names)),
     )
     installed = install(place, network(), wanted)
@@ -511,7 +511,7 @@ def test_translated_traffic_passes_a_host_that_drops(
 
 def test_mss_of_translated_connections_is_lowered(site: Site, start: Start) -> None:
     hidden = tuple(hide_behind(version) for version in (4, 6))
-    begun = start(*hidden, tunnels=TRANSLATED, mss=1000)
+    begun = start(*hidden, tunnels=TRANSLATED, mss_clamp=1000)
     for host, far in ((HOST, FAR), (HOST6, FAR_HOST6)):
         assert segment_sizes(site.host, host, site.far, far) == (988, 988)
     assert min(segment_sizes(site.host, HOST, site.far, "192.0.2.2")) > 1400

@@ -46,7 +46,7 @@ def test_nft_takes_every_variant(
         peers=peers,
         tunnels=tunnels,
         ike_interfaces=interfaces,
-        mss=1300,
+        mss_clamp=1300,
         ipcomp=True,
     )
     text = nft.render(nft.table(wanted)) + "".join(
@@ -101,7 +101,7 @@ def test_trying_a_text_leaves_the_host_alone(namespace: Make) -> None:
 
 @pytest.fixture
 def loaded(namespace: Make, install: t.Callable[..., Installed]) -> Installed:
-    made = install(namespace(), network(), rules(mss=1300))
+    made = install(namespace(), network(), rules(mss_clamp=1300))
     made("rules")
     return made
 
@@ -111,7 +111,7 @@ def expected(wanted: nft.RulesetInput, place: Namespace) -> str:
 
 
 def test_live_table_equals_the_one_expected(loaded: Installed) -> None:
-    assert loaded.live() == expected(rules(mss=1300), loaded.where)
+    assert loaded.live() == expected(rules(mss_clamp=1300), loaded.where)
 
 
 def test_loading_again_changes_nothing(loaded: Installed) -> None:

@@ -130,7 +130,7 @@ def test_local_traffic_is_no_leak_when_the_remote_network_is_everything(
 
 
 def test_mss_is_lowered_in_both_directions_in_tunnels_only(site: Site, gateway: Start) -> None:
-    installed = gateway(mss=1000)
+    installed = gateway(mss_clamp=1000)
     timestamps = 12
     for host, far in ((HOST, FAR), (HOST6, FAR6)):
         assert segment_sizes(site.host, host, site.far, far) == (1000 - timestamps,) * 2
@@ -142,11 +142,13 @@ def test_mss_is_lowered_in_both_directions_in_tunnels_only(site: Site, gateway: 
 
 
 def test_mss_is_never_raised(site: Site, gateway: Start) -> None:
-    gateway(mss=9000)
+    gateway(mss_clamp=9000)
     sizes = segment_sizes(site.host, HOST, site.far, FAR)
     assert 1400 < max(sizes) <= 1460
 
 
 def test_mss_of_other_traffic_through_the_tunnel_device_stays(site: Site, gateway: Start) -> None:
-    gateway(mss=1000, tunnels=(nft.TunnelMatch("a/b", LAN4, ipaddress.ip_network("10.9.0.0/24")),))
+    gateway(
+        mss_clamp=1000, tunnels=(nft.TunnelMatch("a/b", LAN4, ipaddress.ip_network("10.9.0.0/24")),)
+    )
     assert min(segment_sizes(site.host, HOST, site.far, FAR)) > 1400

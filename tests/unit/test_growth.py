@@ -39,6 +39,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels.c
     LogLine,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_steps import (
     ReloadUnits,
 )
@@ -380,7 +381,7 @@ def a_plan_of_many(size: int) -> Work:
 @case
 def a_plan_for_many_connections(size: int) -> Work:
     made, nothing = (
-        artefacts(gateway, userspace=False, credentials={})
+        artefacts(gateway, DEBIAN, userspace=False, credentials={})
         for gateway in (connections(size), Gateway())
     )
     scope = Scope(frozenset(made.networks), frozenset(made.swanctl), daemon=True)

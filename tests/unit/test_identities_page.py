@@ -44,7 +44,7 @@ def test_kinds(row: list[str]) -> None:
     for text in (first, *others):
         assert Identity.parse(text) == identity
         assert ends.peer_identity("peer_identifier", text) == text
-    if identity.wild:
+    if identity.is_wildcard:
         with pytest.raises(ModelError):
             ends.own_identity("identifier", first)
     else:

@@ -145,7 +145,7 @@ def test_the_runs_did_what_they_should(story: Story, gateways: dict[str, Gateway
     assert story.statuses == {"first": 0, "check": 0, "change": 0, "failure": 2, "mistake": 2}
     for name in ("first", "check", "change"):
         assert "load secret ike-gw-a" in story.said[name], name
-    assert "phase 1 handmade: name: 'handmade' makes the connection" in story.said["failure"]
+    assert "phase 1 handmade: name 'handmade': makes the connection" in story.said["failure"]
     assert "'999.1.1.1'" in story.said["mistake"]
     # The keys of both ends are one: charon starts anew and has nothing but the files.
     for gateway in gateways.values():

@@ -58,6 +58,6 @@ def of_our_side(
 def _own_identity(connection: IkeConnection, own: OwnCertificate | None) -> str:
     if connection.identifier:
         return connection.identifier
-    if connection.authentication == "pubkey":
+    if connection.uses_certificates:
         return own.subject if own and own.subject else "the subject of the certificate"
     return connection.local_address or "the address in use"

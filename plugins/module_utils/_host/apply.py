@@ -18,7 +18,6 @@ from .._plan.in_force import InForce
 from .._plan.observed import NOTHING, Unfinished
 from .._plan.ownership import SecureDirectory
 from .._plan.plan import Plan
-from .._render.artefacts import KEY_DIR
 from .._render.strongswan.section import Section
 from .command import last_words
 from .host import Host
@@ -36,9 +35,9 @@ def apply(host: Host, plan: Plan, settled: Unfinished = NOTHING) -> list[str]:
     """
     # What a run that was killed has left.
     host.files.clean()
-    host.journal.clean()
+    host.unfinished_run.clean()
     notes = _applied(host, plan) if plan else []
-    host.journal.end(settled)
+    host.unfinished_run.end(settled)
     return notes
 
 
@@ -48,9 +47,9 @@ def _applied(host: Host, plan: Plan) -> list[str]:
     try:
         pid = host.vici.pid
         left = _begin(host, pid, plan)
-        notes = _carry_out(host, plan, lambda: host.journal.take_back(pid, left))
+        notes = _carry_out(host, plan, lambda: host.unfinished_run.take_back(pid, left))
         _check_daemon(host, pid, plan)
-        host.journal.end(unfinished(plan))
+        host.unfinished_run.end(unfinished(plan, host.platform))
         return notes
     finally:
         host.files.clean()
@@ -58,7 +57,7 @@ def _applied(host: Host, plan: Plan) -> list[str]:
 
 def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
     """A daemon that was started anew meanwhile may have read files that were still the old ones."""
-    mine = unfinished(plan)
+    mine = unfinished(plan, host.platform)
     restarted = any(isinstance(step, steps.RestartDaemon) for step in plan.steps)
     if restarted or not (mine.connections or mine.secrets or mine.settings):
         return
@@ -66,19 +65,19 @@ def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
         host.vici.version()
     now = host.vici.pid
     if now != pid:
-        host.journal.begin(now, plan)
+        host.unfinished_run.begin(now, plan)
         raise HostError(
-            "look at the IKE daemon",
-            "it was started anew meanwhile and may hold the old values of what was changed; "
-            "the files are the new ones, and the next run has it load them",
+            "load all changes into the IKE daemon",
+            "the IKE daemon restarted during this run, and may still use the old configuration",
+            "The files have the new configuration. Run the task again, which loads it.",
         )
 
 
 def _begin(host: Host, pid: int, plan: Plan) -> Unfinished:
     try:
-        return host.journal.begin(pid, plan)
+        return host.unfinished_run.begin(pid, plan)
     except HostError as error:
-        raise HostError(error.operation, f"{error.detail}; {_UNTOUCHED}") from error
+        raise error.followed_by(_UNTOUCHED) from error
 
 
 def _carry_out(host: Host, plan: Plan, taken_back: t.Callable[[], None]) -> list[str]:
@@ -92,15 +91,15 @@ def _carry_out(host: Host, plan: Plan, taken_back: t.Callable[[], None]) -> list
             left = _take_back(host, done, step, error)
             if left in (_UNTOUCHED, _TAKEN_BACK):
                 taken_back()
-            raise HostError(error.operation, f"{error.detail}; {left}") from error
+            raise error.followed_by(left) from error
         done.append(step)
         if note:
             notes.append(note)
     return notes
 
 
-_UNTOUCHED = "nothing was changed"
-_TAKEN_BACK = "what had been done was taken back"
+_UNTOUCHED = "Nothing was changed."
+_TAKEN_BACK = "The changes of this run were undone."
 
 
 def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: HostError) -> str:
@@ -119,10 +118,10 @@ def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: Ho
         except HostError as again:
             failures.append(str(again))
     if failures and {*failures} == {str(error)}:
-        return "taking back what had been done failed in the same way"
+        return "Undoing the changes of this run failed with the same error."
     if failures:
-        told = "; ".join(dict.fromkeys(failures))
-        return f"taking back what had been done failed too: {told}"
+        listed = " ".join(dict.fromkeys(failures))
+        return f"Undoing the changes of this run failed too: {listed}"
     return _TAKEN_BACK if done or refreshes else _UNTOUCHED
 
 
@@ -186,7 +185,9 @@ def _unload_key(host: Host, step: steps.UnloadKey) -> None:
     # Loading is the way to learn the id of a key; it changes nothing where the key is known.
     key = host.vici.load_key(step.file.data)
     others = (
-        host.files.look(path) for path in host.files.find(f"{KEY_DIR}/*") if path != step.file.path
+        host.files.look(path)
+        for path in host.files.find(f"{host.platform.key_dir}/*")
+        if path != step.file.path
     )
     if not any(other is not None and other.data == step.file.data for other in others):
         host.vici.unload_key(key)
@@ -298,6 +299,7 @@ def _switch_unit(host: Host, step: network_steps.SwitchUnit) -> None:
 
 _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.WriteFile: _write,
+    network_steps.NoteInterface: _write,
     steps.RemoveFile: _remove,
     SecureDirectory: _secure,
     steps.LoadConnection: _load_connection,

@@ -22,24 +22,8 @@ import subprocess
 import typing as t
 
 from .._errors import HostError, cut, one_line
+from .platform import detected
 
-# The programs that adapters and scripts start, and the Debian package that brings each.
-PACKAGES = {
-    "awk": "mawk",
-    "cat": "coreutils",
-    "grep": "grep",
-    "ip": "iproute2",
-    "journalctl": "systemd",
-    "nft": "nftables",
-    "ping": "iputils-ping",
-    "sed": "sed",
-    "sh": "dash",
-    "swanctl": "strongswan-swanctl",
-    "systemctl": "systemd",
-    "tcpdump": "tcpdump",
-    "timeout": "coreutils",
-    "unshare": "util-linux",
-}
 # How Python, the shell, timeout and unshare say that there is no such program.
 _MISSING = re.compile(
     r"(?:^|[ '])([\w./-]+)'?: (?:command )?(?:not found|No such file or directory)$", re.MULTILINE
@@ -84,7 +68,7 @@ def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
         printed, errors = process.communicate(stdin, seconds)
     except subprocess.TimeoutExpired:
         _end(process)
-        why = f"it did not end within {seconds:.0f} s, and was stopped"
+        why = f"it did not end within {seconds:.0f} s and was stopped"
         raise HostError(f"run {_told(argv)}", why) from None
     return process.returncode, printed, errors
 
@@ -119,7 +103,7 @@ def json_output(run: Run, operation: str, argv: list[str], stdin: str = "") -> t
     try:
         return json.loads(printed or "[]")
     except ValueError:
-        raise HostError(operation, f"{argv[0]} did not print JSON: {printed[:200]}") from None
+        raise HostError(operation, f"{argv[0]} printed no JSON: {printed[:200]}") from None
 
 
 def last_words(errors: str, status: int) -> str:
@@ -129,16 +113,16 @@ def last_words(errors: str, status: int) -> str:
     said = [line for line in dict.fromkeys(lines) if line.strip("^~ ")]
     faults = [line for line in said if "error:" in line.lower()]
     told = [cut(line) for line in faults[:_MOST] or said[-_MOST:]]
-    return one_line("; ".join(told)) or f"exit status {status} without a word"
+    return one_line("; ".join(told)) or f"exit status {status} without a message"
 
 
 def not_started(program: str, error: OSError) -> HostError:
     """Return the error of a program that could not be started."""
-    if isinstance(error, FileNotFoundError) and program in PACKAGES:
-        why = f"it is not installed: install the Debian package {PACKAGES[program]}"
-    else:
-        why = error.strerror or str(error)
-    return HostError(f"run {program}", why)
+    platform = detected()
+    if isinstance(error, FileNotFoundError) and program in platform.packages:
+        advice = f"Install the {platform.name} package {platform.packages[program]}."
+        return HostError(f"run {program}", "it is not installed", advice)
+    return HostError(f"run {program}", error.strerror or str(error))
 
 
 def with_packages(run: Run) -> Run:
@@ -151,7 +135,7 @@ def with_packages(run: Run) -> Run:
         status, printed, errors = run(argv, stdin)
         for found in _MISSING.findall(errors) if status != 0 else ():
             program = found.rpartition("/")[2]
-            if program in PACKAGES:
+            if program in detected().packages:
                 raise not_started(program, FileNotFoundError())
         return status, printed, errors
 

@@ -39,11 +39,12 @@ class Systemd:
     def states(self, *units: str) -> tuple[UnitState, ...]:
         """The state of each unit, in one call."""
         argv = ["systemctl", "show", "--property", "UnitFileState,ActiveState,NeedDaemonReload"]
-        shown = output(self._run, f"look at {', '.join(units)}", [*argv, *units])
+        shown = output(self._run, f"get the state of {', '.join(units)}", [*argv, *units])
         # An empty line stands between two units.
         parts = shown.strip("\n").split("\n\n")
         if len(parts) != len(units):
-            raise HostError(f"look at {', '.join(units)}", f"unknown form of output: {shown[:200]}")
+            why = f"systemctl printed an unknown form of output: {shown[:200]}"
+            raise HostError(f"get the state of {', '.join(units)}", why)
         return tuple(_unit_state(part) for part in parts)
 
     def is_enabled(self, unit: str) -> bool:
@@ -84,7 +85,7 @@ class Systemd:
 
     def _show(self, unit: str, what: str) -> str:
         argv = ["systemctl", "show", "--property", what, "--value", unit]
-        return output(self._run, f"look at {unit}", argv).strip()
+        return output(self._run, f"get the state of {unit}", argv).strip()
 
     def _journal(self, unit: str) -> str:
         """What the unit itself said last, without what systemd says of it."""

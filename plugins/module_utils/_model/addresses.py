@@ -32,16 +32,16 @@ _SPECIAL: tuple[tuple[IPNetwork, str], ...] = (
     (_LINK_LOCAL, "a link-local"),
     (ipaddress.ip_network("ff00::/8"), "a multicast"),
 )
-_HOST = "the address of one host, such as 192.0.2.1 or 2001:db8::1"
-_NETWORK = "a network of hosts, such as 10.1.0.0/24 or fd00:1::/64"
+_HOST = "Write the address of one host, such as 192.0.2.1 or 2001:db8::1."
+_NETWORK = "Write a network of hosts, such as 10.1.0.0/24 or fd00:1::/64."
 
 
-def host(option: str, value: object, legal: str = _HOST) -> IPAddress:
+def host(option: str, value: object, fix: str = _HOST) -> IPAddress:
     """Return the address of a host that others can reach. Raises ModelError for any other."""
-    address = router(option, value, legal)
+    address = router(option, value, fix)
     if link_local(address):
-        why = "is a link-local address, which is known on one link alone"
-        raise ModelError(option, value, why, legal)
+        problem = "is a link-local address, which is valid on one link only"
+        raise ModelError(option, value, problem, fix)
     return address
 
 
@@ -51,13 +51,15 @@ def any_host(option: str, value: object) -> IPAddress:
     return checks.host_address(option, value)
 
 
-def router(option: str, value: object, legal: str = _HOST) -> IPAddress:
+def router(option: str, value: object, fix: str = _HOST) -> IPAddress:
     """Return the address of a router, which may be link-local. Raises ModelError for any other."""
     address = any_host(option, value)
     kind = _special(ipaddress.ip_network(address))
     if kind and not link_local(address):
         mapped = getattr(address, "ipv4_mapped", None)
-        raise ModelError(option, value, f"is {kind} address", str(mapped) if mapped else legal)
+        if mapped:
+            fix = f"Write {mapped}, or another address."
+        raise ModelError(option, value, f"is {kind} address", fix)
     return address
 
 
@@ -79,8 +81,8 @@ def check_network(option: str, found: IPNetwork) -> None:
     kind = _special(found)
     if kind:
         mapped = found.version == 6 and found.network_address in _MAPPED
-        legal = f"{_plain(found)}, or another IPv4 network" if mapped else _NETWORK
-        raise ModelError(option, str(found), f"is {kind} network", legal)
+        fix = f"Write {_plain(found)}, or another IPv4 network." if mapped else _NETWORK
+        raise ModelError(option, str(found), f"is {kind} network", fix)
 
 
 def link_local(address: object) -> bool:
@@ -88,10 +90,10 @@ def link_local(address: object) -> bool:
     return isinstance(address, ipaddress.IPv6Address) and address in _LINK_LOCAL
 
 
-def _check_zone(option: str, value: object, legal: str) -> None:
+def _check_zone(option: str, value: object, fix: str) -> None:
     if "%" in str(value):
-        why = "has a zone, which neither strongSwan nor nftables takes"
-        raise ModelError(option, value, why, legal)
+        problem = "has a zone, which neither strongSwan nor nftables accepts"
+        raise ModelError(option, value, problem, fix)
 
 
 def _special(found: IPNetwork) -> str:

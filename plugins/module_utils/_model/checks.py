@@ -32,67 +32,88 @@ _PRINTABLE_ASCII = re.compile(r"[ -~]{1,511}")
 _PATH = re.compile(r"/[!-~ ]{1,1023}")
 
 
-def _match(pattern: re.Pattern[str], option: str, value: object, legal: str) -> str:
+def _match(pattern: re.Pattern[str], option: str, value: object, kind: str, form: str) -> str:
+    if value is None:
+        raise ModelError(option, None, "is missing", f"Give {kind} of {form}.")
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise ModelError(option, value, "is not a legal value", legal)
+        raise ModelError(option, value, f"is not {kind}", f"Use {form}.")
     return value
 
 
 def network_name(option: str, value: object) -> str:
-    return _match(
-        _NETWORK_NAME, option, value, "1 to 32 of a-z, 0-9 and '-', not starting with '-'"
-    )
+    form = "1 to 32 characters of a-z, 0-9 and '-', of which the first is not '-'"
+    return _match(_NETWORK_NAME, option, value, "a valid name of a network", form)
 
 
 def phase_name(option: str, value: object) -> str:
-    return _match(_PHASE_NAME, option, value, "1 to 64 of A-Z, a-z, 0-9, '_' and '-'")
+    form = "1 to 64 characters of A-Z, a-z, 0-9, '_' and '-'"
+    return _match(_PHASE_NAME, option, value, "a valid name", form)
 
 
 def interface_name(option: str, value: object) -> str:
-    return _match(_INTERFACE, option, value, "1 to 15 of A-Z, a-z, 0-9, '_', '.' and '-'")
+    form = "1 to 15 characters of A-Z, a-z, 0-9, '_', '.' and '-'"
+    return _match(_INTERFACE, option, value, "a valid name of an interface", form)
 
 
 def network_interface(option: str, value: object) -> str:
     """The name of an interface to other hosts."""
     name = interface_name(option, value)
     if name in ("all", "default"):
-        why = "is a name that the kernel uses for the settings of all interfaces"
-        raise ModelError(option, value, why, "another name")
+        problem = "is a name that the kernel uses for the settings of all interfaces"
+        raise ModelError(option, value, problem, "Use another name.")
     if name == "lo":
-        raise ModelError(option, value, "leads to no other host", "another interface")
+        problem = "is the loopback interface, which leads to no other host"
+        raise ModelError(option, value, problem, "Name another interface.")
     return name
 
 
 def file_path(option: str, value: object) -> str:
-    return _match(_PATH, option, value, "an absolute path of printable ASCII characters")
+    form = "a path that begins with '/', of up to 1024 printable ASCII characters"
+    return _match(_PATH, option, value, "an absolute path", form)
 
 
 def description(option: str, value: object) -> str:
     """Free text for people: one line of printable characters, any language."""
     if not isinstance(value, str) or len(value) > 255 or not value.isprintable():
-        raise ModelError(option, value, "is not a legal value", "one line of up to 255 characters")
+        problem = "is not one line of printable text"
+        raise ModelError(option, value, problem, "Use one line of up to 255 characters.")
     return value
 
 
 def one_of(option: str, value: object, choices: t.Sequence[str]) -> str:
     if value not in choices:
-        raise ModelError(option, value, "is not a legal value", ", ".join(choices))
+        fix = f"Use one of: {', '.join(choices)}."
+        raise ModelError(option, value, "is not one of the choices", fix)
     return str(value)
 
 
 def number(option: str, value: object, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ModelError(option, value, "is not a legal value", f"a whole number {low} to {high}")
+    fix = f"Use a whole number from {low} to {high}."
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ModelError(option, value, "is not a whole number", fix)
+    if value < low:
+        raise ModelError(option, value, f"is less than {low}", fix)
+    if value > high:
+        raise ModelError(option, value, f"is more than {high}", fix)
     return value
+
+
+def choice(choices: t.Sequence[str]) -> t.Callable[[str, t.Any], str]:
+    """Return a converter that accepts these choices."""
+    return lambda option, value: one_of(option, value, choices)
+
+
+def whole(low: int, high: int) -> t.Callable[[str, t.Any], int]:
+    """Return a converter that accepts whole numbers from ``low`` to ``high``."""
+    return lambda option, value: number(option, value, low, high)
 
 
 def ip_address(option: str, value: object) -> IPAddress:
     try:
         return ipaddress.ip_address(str(value))
     except ValueError:
-        raise ModelError(
-            option, value, "is not an address", "an IPv4 or IPv6 address such as 192.0.2.1"
-        ) from None
+        fix = "Write an IPv4 or IPv6 address, such as 192.0.2.1 or 2001:db8::1."
+        raise ModelError(option, value, "is not an IP address", fix) from None
 
 
 def host_address(option: str, value: object) -> IPAddress:
@@ -103,7 +124,7 @@ def host_address(option: str, value: object) -> IPAddress:
             option,
             value,
             "stands for any address",
-            "the address of one host, such as 192.0.2.1 or 2001:db8::1",
+            "Write the address of one host, such as 192.0.2.1 or 2001:db8::1.",
         )
     return address
 
@@ -122,10 +143,12 @@ def ip_network(option: str, value: object) -> IPNetwork:
             raise ValueError("a prefix length is missing")
         return ipaddress.ip_network(text, strict=True)
     except ValueError as error:
-        legal = "a network in CIDR form with no host bits set, such as 10.1.0.0/24 or fd00:1::/64"
+        problem = "is not a network in CIDR form"
+        fix = "Write the network with its prefix length, such as 10.1.0.0/24 or fd00:1::/64."
         if "host bits" in str(error):
-            legal = f"{ipaddress.ip_network(text, strict=False)}, or another network in CIDR form"
-        raise ModelError(option, value, "is not a network", legal) from None
+            problem = "is not a network, because bits of the host part are set"
+            fix = f"Write {ipaddress.ip_network(text, strict=False)}, or another network."
+        raise ModelError(option, value, problem, fix) from None
 
 
 def host(option: str, value: object) -> str:
@@ -141,8 +164,8 @@ def host(option: str, value: object) -> str:
         raise ModelError(
             option,
             value,
-            "is neither an address nor a host name",
-            "an IPv4 or IPv6 address, or a FQDN",
+            "is neither an IP address nor a host name",
+            "Write an IPv4 or IPv6 address, or a FQDN.",
         )
     return text
 
@@ -158,19 +181,23 @@ def identity(option: str, value: object) -> str:
         _PRINTABLE_ASCII,
         option,
         value,
-        "an address, FQDN, e-mail address or distinguished name of at most 511 ASCII characters",
+        "a valid identity",
+        "an IP address, FQDN, e-mail address or distinguished name of up to 511 printable ASCII "
+        "characters",
     )
     if text != text.strip():
-        raise ModelError(option, value, "has blanks at an end", "the identity without them")
+        problem = "begins or ends with a blank"
+        raise ModelError(option, value, problem, f"Write {text.strip()!r}, without the blank.")
     return text
 
 
 def foreign_chain(option: str, value: object) -> tuple[str, str, str]:
     """``family table chain`` of an nftables base chain, split in three."""
-    legal = "'family table chain', such as 'inet filter input', with family inet, ip or ip6"
     parts = str(value).split()
-    if len(parts) != 3 or parts[0] not in ("inet", "ip", "ip6"):
-        raise ModelError(option, value, "does not name a chain", legal)
-    if not all(_NFT_NAME.fullmatch(part) for part in parts[1:]):
-        raise ModelError(option, value, "does not name a chain", legal)
+    family = len(parts) == 3 and parts[0] in ("inet", "ip", "ip6")
+    if not family or not all(_NFT_NAME.fullmatch(part) for part in parts[1:]):
+        problem = "does not name an nftables chain"
+        fix = "Write family, table and chain, such as 'inet filter input'; the family is inet, ip "
+        fix += "or ip6."
+        raise ModelError(option, value, problem, fix)
     return parts[0], parts[1], parts[2]

@@ -8,17 +8,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .._errors import ModelError
 from . import addresses, checks, lifetime
-from .checks import IPNetwork
 from .options import Convert, Options, field_values, for_change, list_of, option_values, plain
 from .proposal import DEFAULT_AH, DEFAULT_ESP, Proposal, Use, check_proposal
-from .selector import ANY_SERVICE, TrafficSelector
+from .selector import ANY_SERVICE, TrafficSelector, check_disjoint
+from .subject import phase2_subject
 
 MODES = ("tunnel", "transport")
 PROTOCOLS = ("esp", "ah")
@@ -69,7 +68,7 @@ class ChildSa:
             _check_selectors(child, versions)
             return child
         except ModelError as error:
-            raise error.within(f"phase 2 {name} of phase 1 {phase1}") from None
+            raise error.within(phase2_subject(name, phase1)) from None
 
     def changed(self, options: Options, versions: frozenset[int]) -> ChildSa:
         """Return the phase 2 with these options, and every other as it is. Raises ModelError."""
@@ -91,6 +90,11 @@ class ChildSa:
                 check_proposal(proposal, self.use, versions)
             except ModelError as error:
                 raise error.at(f"encryption[{index}]") from None
+
+    @property
+    def subject(self) -> str:
+        """Return how errors and warnings name the phase 2."""
+        return phase2_subject(self.name, self.phase1)
 
     @property
     def use(self) -> Use:
@@ -132,9 +136,8 @@ def proposals(use: Use, versions: frozenset[int]) -> t.Callable[[str, t.Any], tu
 
     def convert(option: str, value: t.Any) -> tuple[Proposal, ...]:
         if not value:
-            raise ModelError(
-                option, value, "is empty", "at least one entry, or leave the option out"
-            )
+            fix = f"Give at least one entry, or remove {option} to use the default."
+            raise ModelError(option, value, "is empty", fix)
         built: list[Proposal] = []
         for index, item in enumerate(value):
             place = f"{option}[{index}]"
@@ -143,7 +146,8 @@ def proposals(use: Use, versions: frozenset[int]) -> t.Callable[[str, t.Any], tu
             except ModelError as error:
                 raise error.at(place) from None
             if proposal in built:
-                raise ModelError(place, proposal.keyword(), "is there already", "each one once")
+                problem = "is the same combination as an earlier entry"
+                raise ModelError(place, proposal.keyword(), problem, "Remove one of the two.")
             built.append(proposal)
         return tuple(built)
 
@@ -161,15 +165,14 @@ def _check_selectors(child: ChildSa, versions: frozenset[int]) -> None:
         if child.mode == "transport":
             _check_transport(option, networks)
         elif not networks:
-            raise ModelError(
-                option, [], "is missing for mode tunnel", "a list of networks in CIDR form"
-            )
+            fix = "Give a list of networks, such as ['10.1.0.0/24']."
+            raise ModelError(option, [], "is missing for mode tunnel", fix)
         if 1 in versions and len(networks) > 1:
             raise ModelError(
                 option,
                 plain(networks),
                 "holds several networks, of which IKEv1 negotiates only the first",
-                "one network per phase 2, or key_exchange ikev2 in the phase 1",
+                "Define one phase 2 for each network, or set key_exchange of the phase 1 to ikev2.",
             )
         _check_disjoint(option, networks)
     if child.local_network and child.remote_network and not child.selector_pairs:
@@ -177,7 +180,7 @@ def _check_selectors(child: ChildSa, versions: frozenset[int]) -> None:
             "remote_network",
             plain(child.remote_network),
             "shares no IP version, or no protocol, with local_network",
-            "IPv4 networks on both sides, IPv6 networks on both sides, or both",
+            "Give both options networks of one IP version and protocol.",
         )
 
 
@@ -188,8 +191,8 @@ def _check_transport(option: str, selectors: tuple[TrafficSelector, ...]) -> Non
         raise ModelError(
             option,
             plain(selectors),
-            "can't be used in mode transport, which protects the two gateways themselves",
-            f"host addresses (/32 or /128), or mode tunnel; or leave {option} out",
+            "cannot be used in mode transport, which protects traffic of the two gateways only",
+            f"Give host addresses (/32 or /128), set mode to tunnel, or remove {option}.",
         )
 
 
@@ -205,58 +208,8 @@ def _check_disjoint(option: str, selectors: tuple[TrafficSelector, ...]) -> None
                     option,
                     plain(selectors),
                     f"names {first} and {second}, which overlap",
-                    "disjoint networks, protocols or ports",
+                    "Remove one of the two, or give them different networks, protocols or ports.",
                 )
-
-
-def check_disjoint(option: str, networks: tuple[IPNetwork, ...]) -> None:
-    """Raises ModelError naming two that overlap."""
-    ordered = in_order(networks)
-    # A network that begins in another one lies in it, and so do all between the two.
-    for one, other in zip(ordered, ordered[1:]):
-        if overlap(one, other):
-            first, second = sorted((one, other), key=networks.index)
-            raise ModelError(
-                option,
-                plain(networks),
-                f"names {first} and {second}, which overlap",
-                "disjoint networks",
-            )
-
-
-def in_order(networks: t.Iterable[IPNetwork]) -> list[IPNetwork]:
-    """By IP version and address, a network before those that lie in it."""
-    return sorted(networks, key=lambda item: (item.version, int(item[0]), item.prefixlen))
-
-
-def overlapping(
-    ones: t.Iterable[IPNetwork], others: t.Iterable[IPNetwork]
-) -> tuple[IPNetwork, IPNetwork] | None:
-    """The first two that overlap, of two lists of which each is disjoint; None if none do."""
-    first, second = in_order(ones), in_order(others)
-    at = to = 0
-    while at < len(first) and to < len(second):
-        one, other = first[at], second[to]
-        if overlap(one, other):
-            return one, other
-        if (one.version, int(one[0])) < (other.version, int(other[0])):
-            at += 1
-        else:
-            to += 1
-    return None
-
-
-def overlap(first: IPNetwork, second: IPNetwork) -> bool:
-    """Whether two networks, of any IP version, share an address."""
-    if isinstance(first, ipaddress.IPv4Network) and isinstance(second, ipaddress.IPv4Network):
-        return first.overlaps(second)
-    if isinstance(first, ipaddress.IPv6Network) and isinstance(second, ipaddress.IPv6Network):
-        return first.overlaps(second)
-    return False
-
-
-def _lifetime_unit(option: str, value: t.Any) -> str:
-    return checks.one_of(option, value, (*lifetime.UNITS, lifetime.FOREVER))
 
 
 def _of_hosts(option: str, value: object) -> TrafficSelector:
@@ -270,12 +223,12 @@ _CONVERT: dict[str, Convert] = {
     "phase1": checks.phase_name,
     "network": checks.network_name,
     "description": checks.description,
-    "mode": lambda option, value: checks.one_of(option, value, MODES),
+    "mode": checks.choice(MODES),
     "local_network": list_of(_of_hosts),
     "remote_network": list_of(_of_hosts),
-    "protocol": lambda option, value: checks.one_of(option, value, PROTOCOLS),
-    "lifetime_unit": _lifetime_unit,
-    "state": lambda option, value: checks.one_of(option, value, STATES),
+    "protocol": checks.choice(PROTOCOLS),
+    "lifetime_unit": checks.choice((*lifetime.UNITS, lifetime.FOREVER)),
+    "state": checks.choice(STATES),
 }
 # What an earlier version has taken stays readable.
 _RECORDED: dict[str, Convert] = {

@@ -14,21 +14,22 @@ from functools import cached_property
 
 from .._errors import ModelError
 from . import checks, ends, lifetime
+from .authentication import AUTHENTICATIONS, CREDENTIALS, PSK, PUBKEY
 from .checks import ANY
 from .child import ChildSa, proposals
+from .connection_checks import check_child, check_connection
 from .identity import Identity
 from .keys import Key, PskPeer
 from .options import Convert, Options, field_values, for_change, option_values
 from .proposal import DEFAULT_IKE, Proposal, Use
 from .secret import MASK, Secret
+from .subject import phase1_subject
 
 KEY_EXCHANGES = {"auto": frozenset({1, 2}), "ikev1": frozenset({1}), "ikev2": frozenset({2})}
-AUTHENTICATIONS = ("psk", "pubkey")
 NEGOTIATION_MODES = ("main", "aggressive")
 BEHAVIORS = ("responder_only", "on_demand", "start")
 DPD_ACTIONS = ("clear", "hold", "restart", "none")
 STATES = ("present", "disabled")
-CREDENTIALS = ("certificate", "private_key", "ca")
 
 # Names that the collection itself uses in the daemon.
 RESERVED_PREFIX = "tunnelwright-"
@@ -47,7 +48,7 @@ class IkeConnection:
     encryption: tuple[Proposal, ...] = DEFAULT_IKE
     lifetime: int = 3
     lifetime_unit: str = "hours"
-    authentication: str = "psk"
+    authentication: str = PSK
     psk: Secret | None = None
     certificate: str | None = None
     private_key: str | None = None
@@ -85,7 +86,7 @@ class IkeConnection:
     def changed(self, options: Options) -> IkeConnection:
         """Return the phase 1 with these options, and every other as it is. Raises ModelError."""
         # The files of certificates go with the authentication that they were for.
-        gone = CREDENTIALS if options.get("authentication") == "psk" else ()
+        gone = CREDENTIALS if options.get("authentication") == PSK else ()
         kept = option_values(self, without=("psk", "children", *gone))
         return self._made({**kept, **options}, for_change(_CONVERT, _RECORDED, options), self)
 
@@ -100,12 +101,12 @@ class IkeConnection:
             connection = cls(**field_values(cls, options, convert))
             if kept is not None:
                 connection = replace(connection, children=kept.children)
-                if connection.authentication == "psk" and connection.psk is None:
+                if connection.uses_psk and connection.psk is None:
                     connection = replace(connection, psk=kept.psk)
-            connection._check()
+            check_connection(connection)
             return connection
         except ModelError as error:
-            raise error.within(f"phase 1 {name}") from None
+            raise error.within(phase1_subject(name)) from None
 
     def to_options(self) -> dict[str, t.Any]:
         """Every option but the PSK, and without the children."""
@@ -116,6 +117,11 @@ class IkeConnection:
         return option_values(self, without=("psk", "children"))
 
     @property
+    def subject(self) -> str:
+        """Return how errors and warnings name the phase 1."""
+        return phase1_subject(self.name)
+
+    @property
     def versions(self) -> frozenset[int]:
         """The IKE versions that may be negotiated; ``auto`` initiates 2 and answers both."""
         return KEY_EXCHANGES[self.key_exchange]
@@ -123,6 +129,16 @@ class IkeConnection:
     @property
     def enabled(self) -> bool:
         return self.state == "present"
+
+    @property
+    def uses_psk(self) -> bool:
+        """Return whether both sides authenticate with a pre-shared key."""
+        return self.authentication == PSK
+
+    @property
+    def uses_certificates(self) -> bool:
+        """Return whether both sides authenticate with a certificate."""
+        return self.authentication == PUBKEY
 
     @property
     def peer_address(self) -> checks.IPAddress | None:
@@ -157,14 +173,13 @@ class IkeConnection:
     @cached_property
     def key(self) -> Key | None:
         """The PSK, and the peer that it is for; None with certificates."""
-        if self.authentication != "psk" or self.psk is None:
+        if not self.uses_psk or self.psk is None:
             return None
-        subject = f"phase 1 {self.name}"
-        place = f"peer_identifier of {subject}"
+        place = f"peer_identifier of {self.subject}"
         peer = PskPeer(
-            subject,
+            self.subject,
             place,
-            f"identifier of {subject}",
+            f"identifier of {self.subject}",
             Identity.parse(self.peer_identity),
             Identity.parse(self.identifier or ANY),
             self.versions,
@@ -173,7 +188,7 @@ class IkeConnection:
             self.negotiation_mode == "aggressive",
         )
         owners = tuple(map(Identity.parse, self.psk_owners))
-        return Key(f"the psk of {subject}", place, self.psk, owners, peer)
+        return Key(f"the psk of {self.subject}", place, self.psk, owners, peer)
 
     @property
     def lifetime_seconds(self) -> int:
@@ -196,106 +211,18 @@ class IkeConnection:
         kept = {child.name: child for child in self.children}
         connection = replace(self, children=tuple({**kept, **added}.values()))
         for child in added.values():
-            connection._check_child(child)
+            check_child(connection, child)
         return connection
 
     def without_child(self, name: str) -> IkeConnection:
         return replace(self, children=tuple(item for item in self.children if item.name != name))
 
-    def _check(self) -> None:
-        lifetime.lifetime_seconds("lifetime", self.lifetime, self.lifetime_unit)
-        if self.rekey:
-            self._check_margin()
-        self._check_authentication()
-        self._check_initiator()
-        if self.negotiation_mode == "aggressive":
-            self._check_aggressive()
-        for child in self.children:
-            self._check_child(child)
-
-    def _check_margin(self) -> None:
-        if self.margin_seconds == 0:
-            raise ModelError(
-                "margintime",
-                self.margintime,
-                "leaves no time to negotiate what replaces an SA",
-                "1 second or more, or rekey: false",
-            )
-        lifetime.check_margin("lifetime", self.lifetime_seconds, self.margin_seconds)
-
-    def _check_authentication(self) -> None:
-        given = {option: getattr(self, option) for option in ("psk", *CREDENTIALS)}
-        needed = ("psk",) if self.authentication == "psk" else CREDENTIALS
-        for option, value in given.items():
-            if option in needed and value is None:
-                raise ModelError(
-                    option,
-                    None,
-                    f"is missing for authentication {self.authentication}",
-                    "a pre-shared key" if option == "psk" else "the path of a PEM file on the host",
-                )
-            if option not in needed and value is not None:
-                other = "pubkey" if self.authentication == "psk" else "psk"
-                raise ModelError(
-                    option,
-                    value,
-                    f"has no use with authentication {self.authentication}",
-                    f"authentication {other}; or leave {option} out",
-                )
-
-    def _check_initiator(self) -> None:
-        if self.remote_gateway == ANY and self.connection_behavior != "responder_only":
-            raise ModelError(
-                "connection_behavior",
-                self.connection_behavior,
-                "can't be used with remote_gateway %any: there is nobody to call",
-                "responder_only, or the address of the peer",
-            )
-
-    def _check_aggressive(self) -> None:
-        if self.versions != {1}:
-            raise ModelError(
-                "negotiation_mode",
-                "aggressive",
-                "exists in IKEv1 only",
-                "main, or key_exchange ikev1",
-            )
-        calls = self.connection_behavior != "responder_only"
-        nameless = self.identifier is None and self.local_address is None
-        # charon takes the address that it sends from, and aborts while it has none. A certificate
-        # has a subject to be known by.
-        if calls and nameless and self.authentication == "psk":
-            raise ModelError(
-                "identifier",
-                None,
-                "is missing for negotiation_mode aggressive: while there is no route to the peer, "
-                "the daemon crashes of it, with all its tunnels",
-                "an identity, a local_address, or connection_behavior responder_only",
-            )
-
-    def _check_child(self, child: ChildSa) -> None:
-        try:
-            if child.lifetime_seconds and self.rekey:
-                lifetime.check_margin("lifetime", child.lifetime_seconds, self.margin_seconds)
-            if child.protocol == "ah" and self.force_udp_encapsulation:
-                raise ModelError(
-                    "protocol",
-                    "ah",
-                    f"can't be encapsulated in UDP, which phase 1 {self.name} forces",
-                    "esp, or force_udp_encapsulation: false",
-                )
-            # A change of the phase 1's key_exchange may make legal children illegal.
-            child.check_versions(self.versions)
-        except ModelError as error:
-            raise error.within(f"phase 2 {child.name} of phase 1 {self.name}") from None
-
 
 def _name(value: object) -> str:
     name = checks.phase_name("name", value)
     if name.startswith(RESERVED_PREFIX):
-        raise ModelError(
-            "name", name, "is reserved for the collection", f"no leading {RESERVED_PREFIX}"
-        )
+        fix = f"Use a name that does not begin with {RESERVED_PREFIX}."
+        raise ModelError("name", name, "is reserved for this collection", fix)
     return name
 
 
@@ -309,9 +236,10 @@ def _psk(option: str, value: t.Any) -> Secret:
     try:
         secret = Secret(str(value).encode("utf-8"))
     except UnicodeEncodeError:
-        raise ModelError(option, MASK, "is not UTF-8 text", "any characters of Unicode") from None
+        fix = "Use characters that can be written in UTF-8."
+        raise ModelError(option, MASK, "is not UTF-8 text", fix) from None
     if not secret.reveal():
-        raise ModelError(option, MASK, "is empty", "20 random characters or more")
+        raise ModelError(option, MASK, "is empty", "Give 20 random characters or more.")
     return secret
 
 
@@ -321,20 +249,20 @@ _CONVERT: dict[str, Convert] = {
     "description": checks.description,
     "key_exchange": _key_exchange,
     "local_address": ends.local_address,
-    "authentication": lambda option, value: checks.one_of(option, value, AUTHENTICATIONS),
+    "authentication": checks.choice(AUTHENTICATIONS),
     "psk": _psk,
     "certificate": checks.file_path,
     "private_key": checks.file_path,
     "ca": checks.file_path,
-    "negotiation_mode": lambda option, value: checks.one_of(option, value, NEGOTIATION_MODES),
+    "negotiation_mode": checks.choice(NEGOTIATION_MODES),
     "identifier": ends.own_identity,
     "peer_identifier": ends.peer_identity,
-    "connection_behavior": lambda option, value: checks.one_of(option, value, BEHAVIORS),
-    "keying_tries": lambda option, value: checks.number(option, value, 0, 1000),
-    "dpd_action": lambda option, value: checks.one_of(option, value, DPD_ACTIONS),
-    "dpd_delay": lambda option, value: checks.number(option, value, 1, 86400),
-    "dpd_failures": lambda option, value: checks.number(option, value, 1, 100),
-    "state": lambda option, value: checks.one_of(option, value, STATES),
+    "connection_behavior": checks.choice(BEHAVIORS),
+    "keying_tries": checks.whole(0, 1000),
+    "dpd_action": checks.choice(DPD_ACTIONS),
+    "dpd_delay": checks.whole(1, 86400),
+    "dpd_failures": checks.whole(1, 100),
+    "state": checks.choice(STATES),
 }
 # What an earlier version has taken stays readable.
 _RECORDED: dict[str, Convert] = {

@@ -87,7 +87,7 @@ class Part:
         return self.value.decode("utf-16-be" if self.tag == der.UTF16 else "utf-8", "replace")
 
     @property
-    def wild(self) -> bool:
+    def is_wildcard(self) -> bool:
         return self.value == b"*"
 
     @property

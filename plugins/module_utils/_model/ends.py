@@ -19,7 +19,7 @@ from . import addresses, checks
 from .checks import ANY, IPAddress
 from .identity import Identity
 
-_LOCAL = "an address of this gateway"
+_LOCAL = "Write an address of this gateway, such as 192.0.2.1 or 2001:db8::1."
 
 
 def address_of(host: str) -> IPAddress | None:
@@ -35,21 +35,21 @@ def gateway(option: str, value: object) -> str:
     host = recorded_gateway(option, value)
     address = address_of(host)
     if address is not None and not checks.unspecified(address):
-        return str(addresses.host(option, value, f"the address of the peer, a FQDN, or {ANY}"))
+        return str(addresses.host(option, value, _PEER))
     if address is not None and checks.unspecified(address):
         raise ModelError(
             option,
             value,
-            "stands for any address: strongSwan accepts a peer wherever it is",
-            f"{ANY} with connection_behavior responder_only if that is meant, or the address of "
-            "the peer",
+            "stands for any address: strongSwan accepts a peer at every address",
+            f"Write the address of the peer. For a peer at any address write {ANY}, with "
+            "connection_behavior responder_only.",
         )
     if address is None and checks.numeric(host):
         raise ModelError(
             option,
             value,
-            "is a number, which a resolver takes for some address, 0x0 for any",
-            f"an IPv4 or IPv6 address, a FQDN, or {ANY}",
+            "is a number, which a resolver reads as an address (0x0 as any address)",
+            _PEER,
         )
     return host
 
@@ -67,7 +67,8 @@ def local_address(option: str, value: object) -> str:
             option,
             value,
             "stands for any address",
-            f"{_LOCAL}; leave the option out for the address that routing selects",
+            f"Write an address of this gateway, or remove {option} to use the address that "
+            "routing selects.",
         )
     return str(addresses.host(option, value, _LOCAL))
 
@@ -80,12 +81,12 @@ def recorded_address(option: str, value: object) -> str:
 def own_identity(option: str, value: object) -> str:
     """The one identity that this gateway has."""
     text = _identity(option, value)
-    if Identity.parse(text).wild:
+    if Identity.parse(text).is_wildcard:
         raise ModelError(
             option,
             value,
             "stands for more than one identity",
-            "one identity; leave the option out for the address in use",
+            f"Write one identity, or remove {option} to use the address of this gateway.",
         )
     return text
 
@@ -98,7 +99,7 @@ def peer_identity(option: str, value: object) -> str:
             option,
             value,
             "stands for any identity",
-            f"{ANY} if every peer that knows the psk is to be accepted, or one identity",
+            f"Write the identity of the peer, or {ANY} to accept every peer that knows the psk.",
         )
     return text
 
@@ -106,25 +107,26 @@ def peer_identity(option: str, value: object) -> str:
 def _identity(option: str, value: object) -> str:
     """An identity that strongSwan does not take for something else than it looks like."""
     text = checks.identity(option, value)
-    why, legal = _misread(Identity.parse(text))
-    if why:
-        raise ModelError(option, value, why, legal)
+    problem, fix = _misread(Identity.parse(text))
+    if problem:
+        raise ModelError(option, value, problem, fix)
     return text
 
 
 def _misread(identity: Identity) -> tuple[str, str]:
-    """Why strongSwan does not take it for what is meant, and how to write that; or nothing."""
+    """Return how strongSwan misreads an identity, and the fix; two empty texts if it does not."""
     prefix, rest = identity.prefix
     if prefix and rest.startswith("#") and not _HEXADECIMAL.fullmatch(rest):
-        return "has no hexadecimal digits after the #", "pairs of digits, such as keyid:#0a0b0c"
+        fix = "Write pairs of hexadecimal digits, such as keyid:#0a0b0c."
+        return "has no hexadecimal digits after the #", fix
     if prefix in ("address", "net", "range", "dn") and not rest.startswith("#"):
-        why = "is taken for bytes by strongSwan, because of its prefix"
-        return why, f"{rest}, without the prefix"
+        return "is read as bytes by strongSwan, because of its prefix", f"Write {rest}."
     if prefix is None and identity.kind == "key" and "=" in identity.text:
-        why = "is taken for a key id by strongSwan, because it reads no distinguished name in it"
-        return why, f"{_NAMES}; email: or keyid: before what is no distinguished name"
+        problem = "is read as a key ID by strongSwan, because it is not a distinguished name"
+        return problem, f"{_NAMES} Write email: or keyid: before any other identity."
     if identity.name and any(_QUOTED.search(part.text) for part in identity.name.parts):
-        return "has quotes or backslashes, which strongSwan takes for parts of the name", _NAMES
+        problem = "has quotes or backslashes, which strongSwan reads as characters of the name"
+        return problem, _NAMES
     return "", ""
 
 
@@ -132,6 +134,8 @@ _HEXADECIMAL = re.compile("#(?:[0-9a-fA-F]{2}:?)+")
 # What other programs write around a value with a comma in it, or before that comma.
 _QUOTED = re.compile(r'^"|"$|\\')
 _NAMES = (
-    "C=CH, O=Example, CN=gw-a, or /C=CH/O=Example, Inc./CN=gw-a where a value has a comma, with "
-    "the attributes that docs/identities.md lists, in the order of the certificate"
+    "Write a distinguished name as C=CH, O=Example, CN=gw-a, or as /C=CH/O=Example, Inc./CN=gw-a "
+    "if a value has a comma. Use the attributes in docs/identities.md, in the order of the "
+    "certificate."
 )
+_PEER = f"Write the IPv4 or IPv6 address of the peer, its FQDN, or {ANY}."

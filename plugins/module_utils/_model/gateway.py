@@ -17,13 +17,14 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._errors import ModelError
-from .child import ChildSa, overlap
+from .child import ChildSa
+from .coexistence import check_connections, check_networks, check_routes
 from .connection import IkeConnection
 from .keys import intrusion
 from .network import VpnNetwork
-from .rule import VpnRule, subject_of
-from .secret import MASK
+from .rule import VpnRule
 from .settings import IpsecSettings
+from .subject import network_subject
 from .traffic import check_meaning, check_no_overlap, check_own_network
 
 
@@ -59,10 +60,7 @@ class Gateway:
         for other in self.networks.values():
             if other.name == network.name:
                 continue
-            _check_devices(network, other)
-            _check_tags(network, other)
-            _check_dataplanes(network, other)
-            _check_addresses(network, other)
+            check_networks(network, other)
         self._check_guests(network.name, network)
         self._check_start(network)
         known = self.networks.get(network.name)
@@ -78,9 +76,9 @@ class Gateway:
             raise ModelError(
                 "state",
                 "absent",
-                f"would orphan its phase 1 objects {', '.join(carried)}",
-                "remove these first, or force: true to remove them with the network",
-                f"network {name}",
+                f"is refused while the network has phase 1 {', '.join(carried)}",
+                "Remove each phase 1 first, or set force to true to remove them with the network.",
+                network_subject(name),
             )
         self._check_guests(name, None)
         return Gateway(
@@ -106,13 +104,13 @@ class Gateway:
             raise ModelError(
                 "interface",
                 before.device,
-                f"would be taken away from network {', '.join(guests)}",
-                "stop or remove that network first",
-                f"network {name}",
+                f"is used by network {', '.join(guests)}, which would lose it",
+                "Stop or remove that network first.",
+                network_subject(name),
             )
 
     def with_settings(self, settings: IpsecSettings) -> Gateway:
-        self._require_network(settings.network, f"IPsec settings of network {settings.network}")
+        self._require_network(settings.network, settings.subject)
         before = self.settings_of(settings.network)
         if before.exclude_my_network != settings.exclude_my_network:
             network = self.networks[settings.network]
@@ -124,11 +122,11 @@ class Gateway:
         return next(known, None)
 
     def with_rule(self, rule: VpnRule) -> Gateway:
-        self._require_network(rule.network, subject_of(rule.name, rule.network))
+        self._require_network(rule.network, rule.subject)
         for others in self.rules.values():
             for other in others:
                 if (other.network, other.name) != (rule.network, rule.name):
-                    _check_routes(rule, other)
+                    check_routes(rule, other)
         rest = self.without_rule(rule.network, rule.name).rules.get(rule.network, ())
         ordered = sorted((*rest, rule), key=lambda item: (item.order, item.name))
         return replace(self, rules={**self.rules, rule.network: tuple(ordered)})
@@ -139,21 +137,19 @@ class Gateway:
         return replace(self, rules=rules)
 
     def with_connection(self, connection: IkeConnection) -> Gateway:
-        subject = f"phase 1 {connection.name}"
-        self._require_network(connection.network, subject)
+        self._require_network(connection.network, connection.subject)
         known = self.connections.get(connection.name)
         if known is not None and known.network != connection.network:
             raise ModelError(
                 "name",
                 connection.name,
-                f"is taken by a phase 1 of network {known.network}",
-                "a name that is unique on the host",
-                subject,
+                f"is the name of a phase 1 of network {known.network}",
+                "Use a name that no other phase 1 of this host has.",
+                connection.subject,
             )
         for other in self.connections.values():
             if other.name != connection.name:
-                _check_distinct(connection, other)
-                _check_keys(connection, other)
+                check_connections(connection, other)
         for child in connection.children:
             self._check_carried_once(child, connection)
         return self._with(connection)
@@ -165,8 +161,7 @@ class Gateway:
         return replace(self, connections=_without(self.connections, name))
 
     def with_child(self, child: ChildSa) -> Gateway:
-        subject = f"phase 2 {child.name} of phase 1 {child.phase1}"
-        connection = self.connection_of_child(child.phase1, child.network, subject)
+        connection = self.connection_of_child(child.phase1, child.network, child.subject)
         check_meaning(child)
         check_own_network(self.networks[child.network], self.settings_of(child.network), [child])
         connection = connection.with_child(child)
@@ -185,7 +180,7 @@ class Gateway:
                 "phase1",
                 phase1,
                 f"does not exist in network {network}",
-                ", ".join(known) or "none yet: make one with ipsec_phase1",
+                _one_of(known, "ipsec_phase1"),
                 subject,
             )
         return connection
@@ -212,119 +207,20 @@ class Gateway:
             if network.name in (one.network, other.network):
                 found = intrusion(one.key, other.key)
                 if found:
-                    subject = f"network {network.name}"
-                    raise ModelError("state", "started", str(found), found.cure, subject)
+                    raise ModelError("state", "started", str(found), found.fix, network.subject)
 
     def _require_network(self, name: str, subject: str) -> None:
         if name not in self.networks:
-            known = ", ".join(sorted(self.networks))
-            raise ModelError(
-                "network",
-                name,
-                "does not exist on this host",
-                known or "none yet: make one with vpn_network",
-                subject,
-            )
+            fix = _one_of(sorted(self.networks), "vpn_network")
+            raise ModelError("network", name, "does not exist on this host", fix, subject)
+
+
+def _one_of(names: t.Sequence[str], module: str) -> str:
+    """Return the fix for a name that does not exist: the names that do, or how to create one."""
+    if not names:
+        return f"Create it first with {module}."
+    return f"Use one of: {', '.join(names)}; or create it first with {module}."
 
 
 def _without(items: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:
     return {key: item for key, item in items.items() if key != name}
-
-
-def _check_devices(network: VpnNetwork, other: VpnNetwork) -> None:
-    if not network.attached and not other.attached and network.device == other.device:
-        raise ModelError(
-            "interface",
-            network.device,
-            f"is the interface of network {other.name} already",
-            "another name",
-            f"network {network.name}",
-        )
-
-
-def _check_addresses(network: VpnNetwork, other: VpnNetwork) -> None:
-    """One address leads to one interface."""
-    if not (network.started and other.started) or network.device == other.device:
-        return
-    mine, theirs = network.on_link, other.on_link
-    if mine and theirs and overlap(mine, theirs):
-        raise ModelError(
-            "network_address",
-            str(mine),
-            f"overlaps {theirs} of network {other.name}, which is on {other.device}",
-            "addresses that no other network of this host has",
-            f"network {network.name}",
-        )
-
-
-def _check_tags(network: VpnNetwork, other: VpnNetwork) -> None:
-    """Linux makes one VLAN of a tag on an interface."""
-
-    def tag(item: VpnNetwork) -> tuple[object, ...]:
-        return item.layer2_type, item.layer2_id, item.interface_network
-
-    if network.layer2_type == "vlan" and tag(network) == tag(other):
-        raise ModelError(
-            "layer2_id",
-            network.layer2_id,
-            f"is the tag of network {other.name} on {network.interface_network} already",
-            "another tag, or interface_network to attach the network to that interface",
-            f"network {network.name}",
-        )
-
-
-def _check_routes(rule: VpnRule, other: VpnRule) -> None:
-    """One of two routes to the same place would replace the other."""
-    if not (rule.enabled and other.enabled and rule.action == other.action == "route"):
-        return
-    known = {*other.destination}
-    shared = [item for item in rule.destination if item in known]
-    if shared:
-        raise ModelError(
-            "destination",
-            str(shared[0]),
-            f"has a route already, by rule {other.name} of network {other.network}",
-            "another destination",
-            subject_of(rule.name, rule.network),
-        )
-
-
-def _check_dataplanes(network: VpnNetwork, other: VpnNetwork) -> None:
-    # One daemon serves all networks, and kernel-libipsec takes all of its SAs.
-    chosen = {network.dataplane, other.dataplane}
-    if chosen == {"kernel", "userspace"}:
-        raise ModelError(
-            "dataplane",
-            network.dataplane,
-            f"contradicts network {other.name}, which is served by the same daemon",
-            f"{other.dataplane}, or auto",
-            f"network {network.name}",
-        )
-
-
-def _check_distinct(connection: IkeConnection, other: IkeConnection) -> None:
-    """Two configurations alike to the responder: it would always take the first of them."""
-
-    def seen(item: IkeConnection) -> tuple[object, ...]:
-        return item.local_address, item.remote_gateway, item.identifier, item.peer_identity
-
-    if connection.enabled and other.enabled and seen(connection) == seen(other):
-        raise ModelError(
-            "remote_gateway",
-            connection.remote_gateway,
-            f"with the same identities is the peer of phase 1 {other.name} already",
-            "another peer, identifier or peer_identifier, or a further phase 2 of that phase 1",
-            f"phase 1 {connection.name}",
-        )
-
-
-def _check_keys(connection: IkeConnection, other: IkeConnection) -> None:
-    """Refuse that the holder of the one key can pass for the peer of the other."""
-    if not connection.enabled or not other.enabled:
-        return
-    found = intrusion(connection.key, other.key)
-    if found:
-        subject = f"phase 1 {connection.name}"
-        option = found.option_of(subject)
-        value = MASK if option == "psk" else getattr(connection, option)
-        raise ModelError(option, value, str(found), found.cure, subject)

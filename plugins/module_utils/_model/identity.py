@@ -71,10 +71,10 @@ class Identity:
         return cut(self.text or self.value)
 
     @property
-    def wild(self) -> bool:
+    def is_wildcard(self) -> bool:
         """Whether it stands for more than one identity, so that no peer can bear it."""
         if self.name:
-            return any(part.wild for part in self.name.parts)
+            return any(part.is_wildcard for part in self.name.parts)
         return self.kind in ("any", "net") or "*" in self.value or self._unread
 
     @property
@@ -86,7 +86,7 @@ class Identity:
         kind = _prefix(marked[1], marked[2]) if marked else None
         return kind, marked[3] if marked and kind else self.text
 
-    def proves(self, required: Identity) -> bool:
+    def satisfies(self, required: Identity) -> bool:
         """Whether a peer with this identity is the one that is ``required``."""
         if required.kind == "any":
             return True
@@ -118,7 +118,7 @@ class Identity:
             tails = [item.value[1:] for item in (self, other) if item.value.startswith("*")]
             if len(tails) == 2:
                 return tails[0].endswith(tails[1]) or tails[1].endswith(tails[0])
-        return self.proves(other) or other.proves(self)
+        return self.satisfies(other) or other.satisfies(self)
 
     def equals(self, other: Identity) -> bool:
         """Whether strongSwan takes it for the other, of which none is a pattern."""
@@ -272,6 +272,6 @@ def _fits(name: Name, other: Name, *, both: bool) -> bool:
     """
     return len(name.parts) == len(other.parts) and all(
         mine.attribute == theirs.attribute
-        and (mine.folded == theirs.folded or theirs.wild or (both and mine.wild))
+        and (mine.folded == theirs.folded or theirs.is_wildcard or (both and mine.is_wildcard))
         for mine, theirs in zip(name.parts, other.parts)
     )

@@ -104,8 +104,8 @@ class Key:
     @cached_property
     def _open(self) -> bool:
         """Whether a pattern in it may stand for anything."""
-        named = self.peer is not None and self.peer.named and self.peer.own.wild
-        return not self.owners or named or any(item.wild for item in self._identities)
+        named = self.peer is not None and self.peer.named and self.peer.own.is_wildcard
+        return not self.owners or named or any(item.is_wildcard for item in self._identities)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Intrusion:
     key: Key
     peer: PskPeer
     reason: str
-    cure: str
+    fix: str
     options: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
@@ -156,40 +156,40 @@ def _as_every_peer(key: Key, peer: PskPeer) -> Intrusion | None:
     if not key.for_every_peer:
         return None
     options = (("peer_identifier", key.peer.subject),) if key.peer else ()
-    cure = f"{key.place}: the identity of one peer"
-    return Intrusion(key, peer, "it is for every peer", cure, options)
+    fix = f"Set {key.place} to the identity of one peer."
+    return Intrusion(key, peer, "this key is for every peer", fix, options)
 
 
 def _as_any_identity(key: Key, peer: PskPeer) -> Intrusion | None:
     if peer.identity.kind != "any":
         return None
     options = (("peer_identifier", peer.subject),)
-    cure = f"{peer.place}: the identity of one peer"
-    return Intrusion(key, peer, "every identity is accepted there", cure, options)
+    fix = f"Set {peer.place} to the identity of one peer."
+    return Intrusion(key, peer, f"{peer.subject} accepts every identity", fix, options)
 
 
 def _by_identity(key: Key, peer: PskPeer) -> Intrusion | None:
     owner = _match(key.owners, (peer.identity,))
     if owner is None:
         return None
-    reason = f"it is for {owner}"
+    reason = f"this key is for {owner}"
     if str(owner) != str(peer.identity):
-        reason += f", and the identity of that peer is {peer.identity}"
-    cure = (
-        f"{key.place}, or {peer.place}: an identity that no other peer has; or the same psk, if "
-        "the two are one peer"
+        reason += f", which matches the identity of that peer, {peer.identity}"
+    fix = (
+        f"Set {key.place}, or {peer.place}, to an identity that no other peer has. If the two are "
+        "one peer, give them the same psk."
     )
     options = tuple(("peer_identifier", item.subject) for item in (key.peer, peer) if item)
-    return Intrusion(key, peer, reason, cure, options)
+    return Intrusion(key, peer, reason, fix, options)
 
 
 def _by_our_identity(key: Key, peer: PskPeer) -> Intrusion | None:
     owner = _match(key.owners, (peer.own,)) if peer.named else None
     if owner is None:
         return None
-    reason = f"it is for {owner}, and our own identity there is {peer.own}"
-    cure = f"{peer.own_place}: an identity that no peer has"
-    return Intrusion(key, peer, reason, cure, (("identifier", peer.subject),))
+    reason = f"this key is for {owner}, and the own identity of {peer.subject} is {peer.own}"
+    fix = f"Set {peer.own_place} to an identity that no peer has."
+    return Intrusion(key, peer, reason, fix, (("identifier", peer.subject),))
 
 
 def _by_addresses(key: Key, peer: PskPeer) -> Intrusion | None:
@@ -198,13 +198,13 @@ def _by_addresses(key: Key, peer: PskPeer) -> Intrusion | None:
         return None
     if not _match(key.peer.remote, peer.remote) or not _match(key.peer.local, peer.local):
         return None
-    reason = "IKEv1 chooses a psk by the addresses, before a peer says who it is"
-    cure = (
-        "key_exchange ikev2 for one of the two, another remote_gateway, certificates, or the same "
-        "psk for both"
+    reason = "IKEv1 chooses a psk by the addresses, before a peer sends its identity"
+    fix = (
+        "Set key_exchange of one of the two to ikev2, use another remote_gateway or certificates, "
+        "or give both the same psk."
     )
     options = tuple(("key_exchange", item.subject) for item in (key.peer, peer))
-    return Intrusion(key, peer, reason, cure, options)
+    return Intrusion(key, peer, reason, fix, options)
 
 
 def _by_address(key: Key, peer: PskPeer) -> Intrusion | None:
@@ -213,21 +213,27 @@ def _by_address(key: Key, peer: PskPeer) -> Intrusion | None:
     owner = _match(owners, peer.remote) if peer.main_mode and not peer.named else None
     if owner is None:
         return None
-    reason = f"it is for {owner}, and IKEv1 looks for a psk by the address of the peer there"
-    cure = f"{peer.own_place}: an identity of ours; or key_exchange ikev2"
-    return Intrusion(key, peer, reason, cure, (("identifier", peer.subject),))
+    reason = (
+        f"this key is for {owner}, and {peer.subject} chooses a psk by the address of the peer, "
+        "because it uses IKEv1 without an own identity"
+    )
+    fix = f"Set {peer.own_place} to the identity of this gateway, or key_exchange to ikev2."
+    return Intrusion(key, peer, reason, fix, (("identifier", peer.subject),))
 
 
 def _by_any_name(key: Key, peer: PskPeer) -> Intrusion | None:
     """In IKEv2, from an address at which this peer may be."""
     if peer.named or 2 not in peer.versions:
         return None
-    known = [item for item in key.peer.remote if not item.wild] if key.peer else []
-    if not _match(known, peer.remote) and not any(item.wild for item in peer.remote):
+    known = [item for item in key.peer.remote if not item.is_wildcard] if key.peer else []
+    if not _match(known, peer.remote) and not any(item.is_wildcard for item in peer.remote):
         return None
-    reason = f"it is for {key.owners[0]}, and that peer may call us by any name, by this one too"
-    cure = f"{peer.own_place}: the name by which its peer calls us"
-    return Intrusion(key, peer, reason, cure, (("identifier", peer.subject),))
+    reason = (
+        f"this key is for {key.owners[0]}, and {peer.subject} has no own identity, so that its "
+        "peer may address this gateway by any identity, including this one"
+    )
+    fix = f"Set {peer.own_place} to the identity by which its peer addresses this gateway."
+    return Intrusion(key, peer, reason, fix, (("identifier", peer.subject),))
 
 
 # A rule that comes earlier has the better reason.

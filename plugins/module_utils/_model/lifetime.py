@@ -40,9 +40,9 @@ def lifetime_seconds(option: str, value: object, unit: object) -> int:
     """Like ``in_seconds`` with the limits of a lifetime: 60 seconds to 68 years."""
     seconds = in_seconds(option, value, unit)
     if seconds < SHORTEST:
-        raise ModelError(
-            option, value, f"makes {seconds} seconds", f"at least {SHORTEST} seconds in all"
-        )
+        problem = f"is {seconds} seconds, and the shortest {option} is {SHORTEST} seconds"
+        fix = f"Give a longer {option}, or a greater unit in {option}_unit."
+        raise ModelError(option, value, problem, fix)
     return seconds
 
 
@@ -52,6 +52,7 @@ def check_margin(option: str, lifetime: int, margin: int) -> None:
         raise ModelError(
             option,
             lifetime,
-            f"seconds is too short for a margintime of {margin} seconds, used up to twice",
-            f"more than {margin * 2} seconds, or a shorter margintime of the phase 1",
+            f"is too short: up to twice the margintime of {margin} seconds is subtracted from this "
+            "number of seconds",
+            f"Make it more than {margin * 2} seconds, or shorten margintime of the phase 1.",
         )

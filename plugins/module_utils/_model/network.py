@@ -16,6 +16,7 @@ from .._errors import ModelError
 from . import addresses, checks
 from .checks import IPAddress, IPNetwork
 from .options import Convert, Options, field_values, for_change, list_of, option_values
+from .subject import network_subject
 
 LAYER2_TYPES = ("none", "vlan")
 ADDRESS_TYPES = ("static", "none")
@@ -89,10 +90,15 @@ class VpnNetwork:
             _check_mtu(network)
             return network
         except ModelError as error:
-            raise error.within(f"network {name}") from None
+            raise error.within(network_subject(name)) from None
 
     def to_options(self) -> dict[str, t.Any]:
         return option_values(self)
+
+    @property
+    def subject(self) -> str:
+        """Return how errors and warnings name the network."""
+        return network_subject(self.name)
 
     @property
     def attached(self) -> bool:
@@ -135,20 +141,21 @@ def derived_interface(name: str) -> str:
 def _check_layer2(network: VpnNetwork) -> None:
     if network.layer2_type == "vlan":
         if network.layer2_id is None:
-            raise ModelError("layer2_id", None, "is missing for layer2_type vlan", "1 to 4094")
+            fix = "Give the VLAN tag, 1 to 4094."
+            raise ModelError("layer2_id", None, "is missing for layer2_type vlan", fix)
         if network.interface_network is None:
             raise ModelError(
                 "interface_network",
                 None,
                 "is missing for layer2_type vlan",
-                "the interface that carries the tag",
+                "Give the interface that carries the tagged packets.",
             )
     elif network.layer2_id is not None:
         raise ModelError(
             "layer2_id",
             network.layer2_id,
-            "has no use with layer2_type none",
-            "layer2_type vlan; or leave layer2_id out",
+            "has no effect with layer2_type none",
+            "Remove layer2_id, or set layer2_type to vlan.",
         )
     for option in ("interface", "mtu"):
         value = getattr(network, option)
@@ -156,8 +163,9 @@ def _check_layer2(network: VpnNetwork) -> None:
             raise ModelError(
                 option,
                 value,
-                f"can't be set on {network.interface_network}, which is not ours",
-                f"a network without interface_network; or leave {option} out",
+                f"cannot be set on {network.interface_network}, which this collection does not "
+                "manage",
+                f"Remove {option}, or remove interface_network.",
             )
 
 
@@ -167,13 +175,14 @@ def _check_address(network: VpnNetwork) -> None:
             raise ModelError(
                 "ip_address",
                 str(network.ip_address),
-                "has no use with ip_address_type none",
-                "ip_address_type static; or leave ip_address out",
+                "has no effect with ip_address_type none",
+                "Remove ip_address, or set ip_address_type to static.",
             )
         return
     for option in ("ip_address", "network_address"):
         if getattr(network, option) is None:
-            raise ModelError(option, None, "is missing for ip_address_type static", f"the {option}")
+            fix = f"Give {option}, or set ip_address_type to none."
+            raise ModelError(option, None, "is missing for ip_address_type static", fix)
     if network.ip_address is not None and network.network_address is not None:
         _check_host_address(network.ip_address, network.network_address)
 
@@ -187,11 +196,12 @@ def _check_host_address(address: IPAddress, network: IPNetwork) -> None:
         if network.version == 4:
             reserved += (network.broadcast_address,)
     if address not in network or address in reserved:
+        others = f", other than {' and '.join(map(str, reserved))}" if reserved else ""
         raise ModelError(
             "ip_address",
             str(address),
             f"is not a host address of network_address {network}",
-            f"an address inside {network}",
+            f"Use an address in {network}{others}.",
         )
 
 
@@ -204,17 +214,17 @@ def _check_mtu(network: VpnNetwork) -> None:
 
 _CONVERT: dict[str, Convert] = {
     "description": checks.description,
-    "layer2_type": lambda option, value: checks.one_of(option, value, LAYER2_TYPES),
-    "layer2_id": lambda option, value: checks.number(option, value, 1, 4094),
-    "ip_address_type": lambda option, value: checks.one_of(option, value, ADDRESS_TYPES),
+    "layer2_type": checks.choice(LAYER2_TYPES),
+    "layer2_id": checks.whole(1, 4094),
+    "ip_address_type": checks.choice(ADDRESS_TYPES),
     "ip_address": addresses.host,
     "network_address": addresses.network,
     "interface_network": checks.network_interface,
     "interface": checks.network_interface,
     "firewall_chains": list_of(ForeignChain.parse),
     "ike_interfaces": list_of(checks.interface_name),
-    "dataplane": lambda option, value: checks.one_of(option, value, DATAPLANES),
-    "state": lambda option, value: checks.one_of(option, value, POWER_STATES),
+    "dataplane": checks.choice(DATAPLANES),
+    "state": checks.choice(POWER_STATES),
 }
 # What an earlier version has taken stays readable.
 _RECORDED: dict[str, Convert] = {

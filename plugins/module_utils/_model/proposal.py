@@ -51,24 +51,6 @@ class Use(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Requirement:
-    """An algorithm that the running daemon must have.
-
-    ``kind`` and ``name`` are the section of ``get-algorithms`` and the name in it, ``option`` and
-    ``value`` what the user wrote, ``package`` the Debian package that brings it.
-    """
-
-    kind: str
-    name: str
-    option: str
-    value: str | int
-    package: str
-
-    def __str__(self) -> str:
-        return f"{self.option} {self.value} ({self.name}): package {self.package}"
-
-
-@dataclass(frozen=True)
 class Proposal:
     """A combination of algorithms with its defaults filled in, so that equal ones are equal.
 
@@ -108,14 +90,15 @@ class Proposal:
         for word in keyword.split("-"):
             meaning = _MEANING.get(word, {})
             if not meaning or meaning.keys() & options.keys():
-                why = "repeats a kind of algorithm" if meaning else "holds an unknown keyword"
-                raise ModelError("proposal", keyword, f"{why}: {word!r}", "one keyword of each")
+                kind = "a second algorithm of one kind" if meaning else "an unknown keyword"
+                fix = "Use one keyword of each kind."
+                raise ModelError("proposal", keyword, f"contains {kind}: {word!r}", fix)
             options.update(meaning)
         # Whatever IKEv1 can negotiate, IKEv2 can too.
         proposal = cls.build(options, use, frozenset({2}))
         if proposal.keyword() != keyword:
-            why = f"is not how a proposal for {use.value} is written"
-            raise ModelError("proposal", keyword, why, proposal.keyword())
+            problem = f"is not the canonical form of a proposal for {use.value}"
+            raise ModelError("proposal", keyword, problem, f"Write {proposal.keyword()}.")
         return proposal
 
     def keyword(self) -> str:
@@ -149,30 +132,6 @@ class Proposal:
             rows.append(DH[self.dh_group])
         return tuple(dict.fromkeys(row.label for row in rows if row.weak))
 
-    def requirements(self, use: Use, *, userspace: bool = False) -> tuple[Requirement, ...]:
-        """What the daemon needs for it.
-
-        ESP and AH are the kernel's work, whatever the plugins of charon can do; only PFS is not.
-        ``userspace`` is for kernel-libipsec, where charon itself encrypts.
-        """
-        needs = []
-        if use is Use.IKE or userspace:
-            if self.algorithm is not None:
-                row = ENCRYPTIONS[self.algorithm]
-                needs.append(Requirement(row.kind, row.charon, "algorithm", row.name, row.package))
-            if self.hash is not None:
-                integrity = HASHES[self.hash]
-                name, package = integrity.integrity, integrity.package
-                needs.append(Requirement("integrity", name, "hash", self.hash, package))
-        if self.prf is not None:
-            prf = HASHES[self.prf]
-            option = "hash" if self.prf == self.hash else "prf"
-            needs.append(Requirement("prf", prf.prf, option, self.prf, prf.package))
-        if self.dh_group is not None:
-            group = DH[self.dh_group]
-            needs.append(Requirement("ke", group.charon, "dh_group", group.number, group.package))
-        return tuple(needs)
-
 
 @functools.cache
 def check_proposal(proposal: Proposal, use: Use, versions: IkeVersions) -> None:
@@ -183,27 +142,6 @@ def check_proposal(proposal: Proposal, use: Use, versions: IkeVersions) -> None:
     Proposal.build(proposal.to_options(), use, versions)
 
 
-def missing(
-    proposals: t.Iterable[Proposal],
-    use: Use,
-    supported: t.Mapping[str, t.Collection[str]],
-    *,
-    userspace: bool = False,
-) -> tuple[Requirement, ...]:
-    """What proposals need that ``supported``, the daemon's ``get-algorithms``, does not list.
-
-    Key exchange may be called ``ke`` as by strongSwan 6, or ``dh`` as before.
-    """
-    known = {"ke": supported.get("dh", ()), **supported}
-    lacking = (
-        need
-        for proposal in proposals
-        for need in proposal.requirements(use, userspace=userspace)
-        if need.name not in known.get(need.kind, ())
-    )
-    return tuple(dict.fromkeys(lacking))
-
-
 # The rules
 
 
@@ -211,7 +149,8 @@ def _check_known(given: _Given) -> None:
     names = field_names(Proposal)
     for name, value in given.items():
         if name not in names:
-            raise ModelError(name, value, "is not a suboption of encryption", ", ".join(names))
+            fix = f"Use the suboptions {', '.join(names)}."
+            raise ModelError(name, value, "is not a suboption of encryption", fix)
 
 
 def _encryption(given: _Given, use: Use, versions: IkeVersions) -> Encryption | None:
@@ -221,8 +160,8 @@ def _encryption(given: _Given, use: Use, versions: IkeVersions) -> Encryption | 
                 raise ModelError(
                     option,
                     given[option],
-                    "is given, but AH does not encrypt",
-                    f"leave {option} out, or protocol esp",
+                    "has no effect with protocol ah, which does not encrypt",
+                    f"Remove {option}, or set protocol to esp.",
                 )
         return None
     value = given.get("algorithm", DEFAULT_ENCRYPTION)
@@ -234,13 +173,10 @@ def _key_length(given: _Given, encryption: Encryption) -> int:
     value = given.get("key_length", encryption.default_key_length)
     if _is_number(value) and value in encryption.key_lengths:
         return value
-    legal = ", ".join(str(length) for length in encryption.key_lengths)
-    raise ModelError(
-        "key_length",
-        value,
-        f"is not a key length of {encryption.name}",
-        legal if len(encryption.key_lengths) > 1 else f"{legal}, or leave key_length out",
-    )
+    several = len(encryption.key_lengths) > 1
+    lengths = ", ".join(str(length) for length in encryption.key_lengths)
+    fix = f"Use one of: {lengths}." if several else f"Remove key_length, or set it to {lengths}."
+    raise ModelError("key_length", value, f"is not a key length of {encryption.name}", fix)
 
 
 def _hash(
@@ -252,9 +188,11 @@ def _hash(
             raise ModelError(
                 "hash",
                 given["hash"],
-                f"can't go with {encryption.name}: "
-                "AEAD algorithms authenticate themselves; leave hash out",
-                "no hash, and prf for the pseudo-random function" if use is Use.IKE else "no hash",
+                f"cannot be combined with {encryption.name}, because an AEAD algorithm "
+                "authenticates packets itself",
+                "Remove hash. Set prf to choose the pseudo-random function."
+                if use is Use.IKE
+                else "Remove hash.",
             )
         return None
     row = HASHES[checks.one_of("hash", given.get("hash", DEFAULT_HASH), HASH_NAMES)]
@@ -271,8 +209,8 @@ def _dh_group(given: _Given, use: Use) -> int | None:
     raise ModelError(
         "dh_group",
         value,
-        "is not a DH group number",
-        ", ".join(str(number) for number in DH_GROUPS),
+        "is not the number of a DH group",
+        f"Use one of: {', '.join(str(number) for number in DH_GROUPS)}.",
     )
 
 
@@ -287,8 +225,9 @@ def _prf(given: _Given, hash_name: str | None, use: Use, versions: IkeVersions) 
             raise ModelError(
                 "prf",
                 given["prf"],
-                "is for phase 1 only: a Child SA derives its keys with the PRF of the IKE SA",
-                "leave prf out",
+                "is for phase 1 only, because a Child SA derives its keys with the PRF of the IKE "
+                "SA",
+                "Remove prf.",
             )
         return None
     name = checks.one_of("prf", given.get("prf", hash_name or DEFAULT_HASH), PRF_NAMES)
@@ -298,7 +237,7 @@ def _prf(given: _Given, hash_name: str | None, use: Use, versions: IkeVersions) 
             name,
             f"differs from hash {hash_name}: "
             + _limit(versions, "derives keys with the hash of the proposal"),
-            f"{hash_name}, or leave prf out; any with key_exchange ikev2",
+            f"Remove prf, set it to {hash_name}, or set key_exchange to ikev2.",
         )
     return name
 
@@ -314,21 +253,21 @@ def _usable(
     negotiable = _versions(row, use)
     if versions <= negotiable:
         return row
-    legal = ", ".join(item.name for item in rows if versions <= _versions(item, use))
+    names = ", ".join(item.name for item in rows if versions <= _versions(item, use))
     if not negotiable:
-        raise ModelError(option, row.name, "is for phase 2 only", legal)
+        raise ModelError(option, row.name, "is for phase 2 only", f"Use one of: {names}.")
     raise ModelError(
         option,
         row.name,
-        "can't be used: " + _limit(versions, f"can't negotiate it for {use.value}"),
-        f"{legal}; with key_exchange ikev2 in phase 1 also {row.name}",
+        "cannot be used: " + _limit(versions, f"cannot negotiate it for {use.value}"),
+        f"Use one of: {names}; or set key_exchange of the phase 1 to ikev2.",
     )
 
 
 def _limit(versions: IkeVersions, limit: str) -> str:
     """A limit of IKEv1, with the reason why it holds here."""
     if 2 in versions:
-        return f"key_exchange auto also answers IKEv1, which {limit}"
+        return f"key_exchange auto also accepts IKEv1, which {limit}"
     return f"IKEv1 {limit}"
 
 

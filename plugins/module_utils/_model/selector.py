@@ -8,12 +8,15 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import typing as t
 from dataclasses import dataclass
 
 from .._errors import ModelError
 from . import addresses
 from .checks import IPAddress, IPNetwork
+from .options import plain
 
 # Names of IP protocols that have ports, and of others that tunnels are made for (IANA).
 WITH_PORTS = {"tcp": 6, "udp": 17, "dccp": 33, "sctp": 132, "udplite": 136}
@@ -29,7 +32,10 @@ GREATEST_PORT = 65535
 ALL_PORTS = (0, GREATEST_PORT)
 
 _FORM = re.compile(r"([^\[\]]+)(?:\[([a-z0-9-]+)(?:/([0-9]+)(?:-([0-9]+))?)?\])?")
-_LEGAL = "a protocol, and for tcp, udp or sctp a port or a range: [gre], [tcp/443], [udp/5000-5010]"
+_FIX = (
+    "Write a protocol after the network, and for tcp, udp or sctp a port or a range: [gre], "
+    "[tcp/443], [udp/5000-5010]."
+)
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,52 @@ def contains(outer: IPNetwork, inner: IPNetwork) -> bool:
     )
 
 
+def check_disjoint(option: str, networks: tuple[IPNetwork, ...]) -> None:
+    """Raise ModelError naming two networks that overlap."""
+    ordered = in_order(networks)
+    # A network that begins in another one lies in it, and so do all between the two.
+    for one, other in zip(ordered, ordered[1:]):
+        if overlap(one, other):
+            first, second = sorted((one, other), key=networks.index)
+            raise ModelError(
+                option,
+                plain(networks),
+                f"names {first} and {second}, which overlap",
+                "Remove one of the two.",
+            )
+
+
+def in_order(networks: t.Iterable[IPNetwork]) -> list[IPNetwork]:
+    """Return networks by IP version and address, each one before the networks inside it."""
+    return sorted(networks, key=lambda item: (item.version, int(item[0]), item.prefixlen))
+
+
+def overlapping(
+    ones: t.Iterable[IPNetwork], others: t.Iterable[IPNetwork]
+) -> tuple[IPNetwork, IPNetwork] | None:
+    """Return the first overlapping pair of two lists, or None. Each list must be disjoint."""
+    first, second = in_order(ones), in_order(others)
+    at = to = 0
+    while at < len(first) and to < len(second):
+        one, other = first[at], second[to]
+        if overlap(one, other):
+            return one, other
+        if (one.version, int(one[0])) < (other.version, int(other[0])):
+            at += 1
+        else:
+            to += 1
+    return None
+
+
+def overlap(first: IPNetwork, second: IPNetwork) -> bool:
+    """Return whether two networks, of any IP version, share an address."""
+    if isinstance(first, ipaddress.IPv4Network) and isinstance(second, ipaddress.IPv4Network):
+        return first.overlaps(second)
+    if isinstance(first, ipaddress.IPv6Network) and isinstance(second, ipaddress.IPv6Network):
+        return first.overlaps(second)
+    return False
+
+
 def all_of(network: IPNetwork) -> TrafficSelector:
     """All traffic of a network."""
     return TrafficSelector(network)
@@ -144,12 +196,13 @@ def _service(option: str, value: object, name: str, first: str | None, last: str
     name = _NAMES_BY_USE.get(name, name)
     number = PROTOCOLS.get(name, int(name) if name.isdigit() else 0)
     if not 1 <= number <= 255:
-        raise ModelError(option, value, f"has an unknown protocol {name}", _LEGAL)
+        raise ModelError(option, value, f"has an unknown protocol {name}", _FIX)
     if first is None:
         return Service(number)
     ports = int(first), int(last or first)
     if number not in WITH_PORTS.values():
-        raise ModelError(option, value, f"has a port, which {name} does not have", _LEGAL)
+        raise ModelError(option, value, f"has a port, and {name} has no ports", _FIX)
     if not 1 <= ports[0] <= ports[1] <= GREATEST_PORT:
-        raise ModelError(option, value, "has no port or range of ports", "1 to 65535")
+        fix = f"Write a port from 1 to {GREATEST_PORT}, or a range such as 5000-5010."
+        raise ModelError(option, value, "does not have a valid port or range of ports", fix)
     return Service(number, ports)

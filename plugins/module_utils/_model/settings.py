@@ -15,6 +15,7 @@ from .._errors import ModelError
 from . import checks
 from .options import Options, field_values, option_values
 from .secret import MASK
+from .subject import settings_subject
 
 MODES = ("normal", "advanced")
 UNIQUE_IDS = ("yes", "no", "never")
@@ -56,7 +57,12 @@ class IpsecSettings:
             _check_mode(settings)
             return settings
         except ModelError as error:
-            raise error.within(f"IPsec settings of network {name}") from None
+            raise error.within(settings_subject(name)) from None
+
+    @property
+    def subject(self) -> str:
+        """Return how errors and warnings name the IPsec settings."""
+        return settings_subject(self.network)
 
     def to_options(self) -> dict[str, t.Any]:
         """Everything but the conf texts, which live in files of their own and may hold secrets."""
@@ -69,8 +75,8 @@ def _check_mode(settings: IpsecSettings) -> None:
             raise ModelError(
                 option,
                 MASK,
-                "has no use in configuration_mode normal",
-                f"configuration_mode advanced; or leave {option} out",
+                "has no effect with configuration_mode normal",
+                f"Remove {option}, or set configuration_mode to advanced.",
             )
 
 
@@ -80,14 +86,13 @@ def _mss(option: str, value: object) -> int:
     try:
         return checks.number(option, value, LEAST_MSS, GREATEST_MSS)
     except ModelError as error:
-        raise ModelError(
-            option, value, error.why, f"0 (off), or {LEAST_MSS} to {GREATEST_MSS}"
-        ) from None
+        fix = f"Use 0 to switch it off, or {LEAST_MSS} to {GREATEST_MSS}."
+        raise ModelError(option, value, error.problem, fix) from None
 
 
 _CONVERT: dict[str, t.Callable[[str, t.Any], t.Any]] = {
-    "configuration_mode": lambda option, value: checks.one_of(option, value, MODES),
-    "unique_ids": lambda option, value: checks.one_of(option, value, UNIQUE_IDS),
+    "configuration_mode": checks.choice(MODES),
+    "unique_ids": checks.choice(UNIQUE_IDS),
     "mss_clamp": _mss,
-    "strict_crl": lambda option, value: checks.one_of(option, value, STRICT_CRL),
+    "strict_crl": checks.choice(STRICT_CRL),
 }

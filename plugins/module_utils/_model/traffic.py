@@ -12,9 +12,9 @@ import typing as t
 
 from .._errors import ModelError
 from .checks import IPNetwork
-from .child import ChildSa, overlapping
+from .child import ChildSa
 from .network import VpnNetwork
-from .selector import TrafficSelector, contains
+from .selector import TrafficSelector, contains, overlapping
 from .settings import IpsecSettings
 
 # A network with a shorter prefix is so large that it stands for the internet.
@@ -36,10 +36,10 @@ def check_meaning(child: ChildSa) -> None:
             raise ModelError(
                 "remote_network",
                 str(remote),
-                "is in local_network too: packets to it stay on this side",
-                "a local_network of other addresses, which a vpn_rule with action translate gives "
-                "to the hosts of this side, one to one",
-                _subject(child),
+                "is in local_network too, so that packets to it stay on this side",
+                "Use other addresses in local_network, and translate the addresses of this side to "
+                "them one to one with vpn_rule and action translate.",
+                child.subject,
             )
     for local in filter(_takes_all, child.local_network):
         for remote in filter(_takes_all, child.remote_network):
@@ -47,9 +47,10 @@ def check_meaning(child: ChildSa) -> None:
                 raise ModelError(
                     "local_network",
                     str(local),
-                    f"to {remote} takes all packets of the gateway, those to the peer included",
-                    "the networks of this side, such as 10.1.0.0/24",
-                    _subject(child),
+                    f"with remote_network {remote} takes all packets of the gateway into the "
+                    "tunnel, including the packets to the peer",
+                    "Set local_network to the networks of this side, such as 10.1.0.0/24.",
+                    child.subject,
                 )
 
 
@@ -67,33 +68,29 @@ def check_own_network(
     for child in children:
         remotes = child.remote_network if child.mode == "tunnel" else ()
         for remote in remotes:
-            why, legal = _fault(remote.network, own, excluded=settings.exclude_my_network)
-            if why:
+            problem, fix = _fault(remote.network, own, excluded=settings.exclude_my_network)
+            if problem:
                 about = f"{own} of network {network.name}"
                 raise ModelError(
-                    "remote_network", str(remote), why.format(about), legal, _subject(child)
+                    "remote_network", str(remote), problem.format(about), fix, child.subject
                 )
 
 
 def _fault(remote: IPNetwork, own: IPNetwork, *, excluded: bool) -> tuple[str, str]:
-    """What is wrong with a remote network, if there is something, and what would do."""
+    """Return the problem of a remote network and its fix; two empty texts if there is none."""
     if excluded and contains(own, remote):
         return (
-            "lies in {}, which exclude_my_network keeps out of tunnels",
-            "networks of the peer alone, which a translation at the peer may make, or "
-            "exclude_my_network false in ipsec_settings",
+            "is inside {}, which exclude_my_network keeps out of tunnels",
+            "Use networks of the peer only, or set exclude_my_network in ipsec_settings to false. "
+            "If both sides use the same addresses, the peer can translate its addresses.",
         )
     if not excluded and contains(remote, own):
         return (
             "contains {}, and exclude_my_network is false, so that the gateway would lose the "
-            "hosts of the network",
-            "exclude_my_network true in ipsec_settings, or networks of the peer alone",
+            "hosts of this network",
+            "Set exclude_my_network in ipsec_settings to true, or use networks of the peer only.",
         )
     return "", ""
-
-
-def _subject(child: ChildSa) -> str:
-    return f"phase 2 {child.name} of phase 1 {child.phase1}"
 
 
 def check_no_overlap(child: ChildSa, other: ChildSa) -> None:
@@ -107,9 +104,9 @@ def check_no_overlap(child: ChildSa, other: ChildSa) -> None:
             "remote_network",
             str(remote),
             f"with local_network {local} overlaps {other_local} to {other_remote} of "
-            f"phase 2 {other.name} of phase 1 {other.phase1}",
-            "networks that no other tunnel carries",
-            _subject(child),
+            f"{other.subject}",
+            "Use networks that no other phase 2 of this host carries.",
+            child.subject,
         )
 
 

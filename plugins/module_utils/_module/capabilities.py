@@ -16,7 +16,8 @@ from .._model.checks import ANY
 from .._model.child import ChildSa
 from .._model.connection import RESERVED_PREFIX, IkeConnection
 from .._model.gateway import Gateway
-from .._model.proposal import Proposal, Use, missing
+from .._model.proposal import Proposal, Use
+from .._model.requirements import missing
 from .._plan.loaded import expected_view, is_loaded
 from .._plan.observed import DaemonState, Observed
 from .._render.connection import connection_section
@@ -30,9 +31,9 @@ def weak_crypto(subject: str, option: str, weak: t.Sequence[str], policy: str) -
     if not found or policy == "allow":
         return []
     if policy == "refuse":
-        raise ModelError(
-            option, found, "is weak, and weak_crypto is refuse", "strong cryptography", subject
-        )
+        problem = "is weak cryptography, which weak_crypto refuse does not accept"
+        fix = "Use other algorithms, or set weak_crypto to warn."
+        raise ModelError(option, found, problem, fix, subject)
     return [f"{subject}: weak cryptography: {found}"]
 
 
@@ -52,7 +53,9 @@ def check_capabilities(
     lacking = missing(proposals, use, supported, userspace=userspace)
     if lacking:
         detail = "; ".join(str(item) for item in lacking)
-        raise HostError(subject, f"the IKE daemon lacks what the encryption needs: {detail}")
+        why = f"the IKE daemon lacks algorithms: {detail}"
+        advice = "Install the packages and restart the IKE daemon, or use other algorithms."
+        raise HostError(f"use encryption of {subject}", why, advice)
 
 
 def check_children(host: Host, children: t.Iterable[ChildSa], *, userspace: bool) -> None:
@@ -65,25 +68,24 @@ def check_children(host: Host, children: t.Iterable[ChildSa], *, userspace: bool
 
 def check_child(supported: Supported, child: ChildSa, *, userspace: bool) -> None:
     """Whether this host can do what a phase 2 asks for."""
-    subject = f"phase 2 {child.name} of phase 1 {child.phase1}"
     if userspace:
-        _check_userspace(child, subject)
-    check_capabilities(supported, subject, child.encryption, child.use, userspace=userspace)
+        _check_userspace(child)
+    check_capabilities(supported, child.subject, child.encryption, child.use, userspace=userspace)
 
 
-def _check_userspace(child: ChildSa, subject: str) -> None:
+def _check_userspace(child: ChildSa) -> None:
     """kernel-libipsec does nothing but ESP in tunnel mode."""
-    for option, value, legal in (
+    for option, value, supported in (
         ("protocol", child.protocol, "esp"),
         ("mode", child.mode, "tunnel"),
     ):
-        if value != legal:
+        if value != supported:
             raise ModelError(
                 option,
                 value,
-                "is impossible in the userspace data plane of this host",
-                f"{legal}, or a kernel that can do ESP and AH",
-                subject,
+                "is not supported by the userspace data plane of this host",
+                f"Set {option} to {supported}, or use a kernel that supports ESP and AH.",
+                child.subject,
             )
 
 
@@ -102,8 +104,8 @@ def check_peer(host: Host, connection: IkeConnection) -> None:
             "remote_gateway",
             connection.remote_gateway,
             f"is {what}",
-            "the address of the peer",
-            f"phase 1 {connection.name}",
+            "Write the address of the peer.",
+            connection.subject,
         )
 
 
@@ -116,12 +118,12 @@ def check_foreign(connection: IkeConnection, current: Gateway, observed: Observe
     if known is not None and current.is_active(known):
         return
     section = connection_section(connection, current.settings_of(connection.network))
-    secrets = [secret_id(connection.name)] if connection.authentication == "psk" else []
+    secrets = [secret_id(connection.name)] if connection.uses_psk else []
     try:
         check_names("name", {connection.name: section}, secrets, observed.daemon)
         _check_peer(connection, section, current, observed.daemon)
     except ModelError as error:
-        raise error.within(f"phase 1 {connection.name}") from None
+        raise error.within(connection.subject) from None
 
 
 def check_names(
@@ -139,16 +141,16 @@ def check_names(
             raise ModelError(
                 option,
                 name,
-                "is a connection of the IKE daemon that this collection did not make",
-                "another name, or remove that connection",
+                "is a connection in the IKE daemon that this collection does not manage",
+                "Use another name, or remove that connection.",
             )
     for name in secrets:
         if not there and name in daemon.secrets - daemon.unfinished.secrets:
             raise ModelError(
                 option,
                 name,
-                "is a secret of the IKE daemon that this collection did not make",
-                "another name, or remove that secret",
+                "is a secret in the IKE daemon that this collection does not manage",
+                "Use another name, or remove that secret.",
             )
 
 
@@ -162,9 +164,10 @@ def _check_peer(
             raise ModelError(
                 "remote_gateway",
                 connection.remote_gateway,
-                f"with the same identities is the peer of connection {name}, which this "
-                "collection did not make",
-                "another peer, identifier or peer_identifier",
+                f"is the peer of connection {name}, which this collection does not manage, with "
+                "the same identities",
+                "Set another remote_gateway, identifier or peer_identifier, or remove that "
+                "connection.",
             )
 
 

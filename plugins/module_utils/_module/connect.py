@@ -20,7 +20,7 @@ from .._host.tunnels.initiate import call, close, look, rekey
 from .._host.tunnels.outdated_sas import follow
 from .._host.tunnels.probe import Answer as ProbeAnswer
 from .._host.tunnels.probe import prepare, send
-from .._host.vici.log_events import ViciLog
+from .._host.vici.log_events import DaemonLog
 from .._model import addresses, checks
 from .._model.child_text import selectors_text
 from .._model.connection import IkeConnection
@@ -154,8 +154,8 @@ def _has_no_use(params: Params, *options: str) -> None:
             raise ModelError(
                 option,
                 params[option],
-                f"has no use with state {params['state']}",
-                f"state connected or reconnected; or leave {option} out",
+                f"has no effect with state {params['state']}",
+                f"Remove {option}, or set state to connected or reconnected.",
             )
 
 
@@ -169,7 +169,10 @@ def _look(host: Host, task: _Task) -> _Seen:
     live = look(host, task.tunnels)
     names = {item.connection.name for item in task.tunnels}
     sas = [item for item in host.vici.sa_sections() if item[0] in names] if live.up else []
-    notes = follow(host.pending, host.run, host.vici.pid, host.vici.sas()) if live.up else {}
+    notes = {}
+    if live.up:
+        unit, vici = host.platform.daemon_unit, host.vici
+        notes = follow(host.pending, host.run, unit, vici.pid, vici.sas())
     standings = {}
     for item in task.tunnels:
         name = item.connection.name
@@ -195,7 +198,7 @@ def _check_loaded(host: Host, task: _Task) -> None:
                 "phase1",
                 tunnel.connection.name,
                 "is not loaded in the IKE daemon",
-                "one that is: run its task again, which loads it",
+                "Run the task of this phase 1 again, which loads it.",
             )
 
 
@@ -206,7 +209,7 @@ def _plan(task: _Task, live: Live) -> Plan:
 
 
 def _connect(
-    host: Host, log: ViciLog, task: _Task, before: Live, plan: Plan
+    host: Host, log: DaemonLog, task: _Task, before: Live, plan: Plan
 ) -> tuple[Answer, _Seen]:
     close(host, plan.steps)
     anew = task.params["state"] != _CONNECTED
@@ -228,7 +231,7 @@ def _connect(
     return answer, seen
 
 
-def _failure(host: Host, log: ViciLog, task: _Task, tunnel: Tunnel, live: Live) -> Finding:
+def _failure(host: Host, log: DaemonLog, task: _Task, tunnel: Tunnel, live: Live) -> Finding:
     if tunnel.key in live.lost:
         return explain(Attempt(tunnel.connection, tunnel.child, seen="sa_not_in_kernel"))
     attempt = _attempt(host, log, task, tunnel)
@@ -238,7 +241,7 @@ def _failure(host: Host, log: ViciLog, task: _Task, tunnel: Tunnel, live: Live) 
     return with_addresses(host, finding)
 
 
-def _attempt(host: Host, log: ViciLog, task: _Task, tunnel: Tunnel) -> Attempt:
+def _attempt(host: Host, log: DaemonLog, task: _Task, tunnel: Tunnel) -> Attempt:
     connection = tunnel.connection
     return Attempt(
         connection,
@@ -272,7 +275,7 @@ def _distinct(findings: t.Sequence[Finding]) -> tuple[Finding, ...]:
     return tuple(found.values())
 
 
-def _rekeyed(host: Host, log: ViciLog, task: _Task, answer: Answer) -> Answer:
+def _rekeyed(host: Host, log: DaemonLog, task: _Task, answer: Answer) -> Answer:
     live = look(host, task.tunnels)
     tunnels = [item for item in task.tunnels if item.key in live.up]
     renewed = rekey(host, log, tunnels, task.timeout)

@@ -15,23 +15,18 @@ from dataclasses import dataclass
 from .._errors import HostError, ModelError
 from .._host.files.read_back import read_gateway
 from .._host.host import Host
-from .._host.kernel.trace import TRACE_FILE, Listening, capture, check_filter, device_to
+from .._host.kernel.trace import Listening, capture, check_filter, device_to
 from .._host.tunnels.charon_log import MOST, Log, read_log
 from .._host.vici.facts import Facts
 from .._model import checks
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
+from .._model.platform import Platform
 from .._render.advanced_tunnels import advanced_tunnels
-from .._render.artefacts import (
-    CONF_DIR,
-    RECORD_DIR,
-    STRONGSWAN_DIR,
-    SWANCTL_DIR,
-    connection_path,
-)
 from .._render.pem_blocks import shown
 from .._render.records import masked
 from .edit import Params
+from .selection import not_on_this_host
 from .spec import DIAGNOSTIC_QUERIES
 
 LOGS, TCPDUMP, CONFIGURATION = DIAGNOSTIC_QUERIES
@@ -81,9 +76,9 @@ def look(host: Host, params: Params, *, check: bool) -> tuple[Facts, list[str]]:
 def _has_no_use(params: Params, queries: str, *options: str) -> None:
     for option in options:
         if option in params.given:
-            why = f"has no use with query {params['query']}"
-            legal = f"query {queries}; or leave {option} out"
-            raise ModelError(option, params[option], why, legal)
+            problem = f"has no effect with query {params['query']}"
+            fix = f"Remove {option}, or set query to {queries}."
+            raise ModelError(option, params[option], problem, fix)
 
 
 def _subject(host: Host, params: Params) -> Subject:
@@ -93,12 +88,12 @@ def _subject(host: Host, params: Params) -> Subject:
     for option, known in (("network", gateway.networks), ("phase1", connections)):
         name = chosen[option] = params[option]
         if name is not None and name not in known:
-            legal = ", ".join(sorted(known)) or "none: there is none on this host"
-            raise ModelError(option, name, "does not exist on this host", legal)
+            raise not_on_this_host(option, name, known)
     phase1 = connections[chosen["phase1"]] if chosen["phase1"] is not None else None
     network = chosen["network"]
     if phase1 is not None and network not in (None, phase1.network):
-        raise ModelError("network", network, f"does not have phase 1 {phase1.name}", phase1.network)
+        fix = f"Set network to {phase1.network}, or remove it."
+        raise ModelError("network", network, f"does not have {phase1.subject}", fix)
     network = phase1.network if phase1 is not None else network
     return Subject(gateway, connections, network, phase1)
 
@@ -108,7 +103,7 @@ def _logs(host: Host, params: Params) -> Facts:
     count = checks.number("lines", params["lines"], 1, MOST)
     wanted = _line_of_text("grep", params["grep"]) if params["grep"] is not None else ""
     subject = _subject(host, params)
-    found = read_log(host.run, since=since)
+    found = read_log(host.run, host.platform.daemon_unit, since=since)
     if subject.network is not None:
         tunnels = ((item.name, item.remote_gateway) for item in subject.connections)
         found = Log(found).about(*tunnels)
@@ -121,23 +116,28 @@ def _since(text: str) -> int:
     match = _SINCE.fullmatch(text)
     seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
     if not 0 < seconds <= _LONGEST:
-        legal = "a number with s, m, h or d, such as 15m, up to 31d"
-        raise ModelError("since", text, "is not a legal value", legal)
+        fix = "Write a number with s, m, h or d, such as 15m, up to 31d."
+        raise ModelError("since", text, "is not a period of time", fix)
     return seconds
 
 
 def _line_of_text(option: str, value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= 1000 or not value.isprintable():
-        raise ModelError(option, value, "is not a legal value", "one line of up to 1000 characters")
+        problem = "is not one line of printable text"
+        raise ModelError(option, value, problem, "Use one line of 1 to 1000 characters.")
     return value
 
 
 def _configuration(host: Host, params: Params) -> Facts:
     """Texts that can be handed on; a phase 1 that was not asked for is left out."""
     subject = _subject(host, params)
-    asked = {connection_path(item.name) for item in subject.connections}
-    others = {*host.files.find(connection_path("*"))} - asked
-    paths = [path for pattern in _FILES for path in host.files.find(pattern) if path not in others]
+    platform = host.platform
+    asked = {platform.connection_path(item.name) for item in subject.connections}
+    others = {*host.files.find(platform.connection_path("*"))} - asked
+    patterns = _patterns(platform)
+    paths = [
+        path for pattern in patterns for path in host.files.find(pattern) if path not in others
+    ]
     return {"query": CONFIGURATION, "files": {path: _shown(host, path) for path in paths}}
 
 
@@ -155,14 +155,18 @@ def _shown(host: Host, path: str) -> str:
 
 
 _INCLUDE = re.compile(r"^[ \t]*include[ \t].*$", re.MULTILINE)
-_FILES = (
-    f"{SWANCTL_DIR}/swanctl.conf",
-    f"{CONF_DIR}/*.conf",
-    "/etc/strongswan.conf",
-    f"{STRONGSWAN_DIR}/*.conf",
-    f"{RECORD_DIR}/*.json",
-    f"{RECORD_DIR}/*.nft",
-)
+
+
+def _patterns(platform: Platform) -> tuple[str, ...]:
+    """Return the shell patterns of the files that make up the configuration."""
+    return (
+        platform.swanctl_conf,
+        f"{platform.conf_dir}/*.conf",
+        platform.strongswan_conf,
+        f"{platform.strongswan_dir}/*.conf",
+        platform.record_path("*"),
+        platform.rules_path("*"),
+    )
 
 
 def _tcpdump(host: Host, params: Params, *, check: bool) -> Facts:
@@ -191,7 +195,7 @@ def _tcpdump(host: Host, params: Params, *, check: bool) -> Facts:
         "dropped": trace.dropped,
         "flows": [dict(zip(keys, flow)) for flow in trace.flows[:_FLOWS]],
         "lines": list(trace.lines),
-        "pcap": TRACE_FILE,
+        "pcap": host.platform.trace_file,
         "size": trace.size,
     }
 
@@ -204,13 +208,14 @@ def _device(host: Host, subject: Subject, side: str) -> str:
         return _wan(host, subject)
     if side == INSIDE:
         if subject.network is None:
-            raise ModelError("network", None, "is missing for interface inside", "a VPN network")
+            fix = "Give the name of a VPN network."
+            raise ModelError("network", None, "is missing for interface inside", fix)
         return subject.gateway.networks[subject.network].device
     name = checks.interface_name("interface", side)
     existing = host.link.names()
     if name not in existing:
-        legal = ", ".join([WAN, INSIDE, *existing])
-        raise ModelError("interface", name, "does not exist on this host", legal)
+        fix = f"Use one of: {', '.join([WAN, INSIDE, *existing])}."
+        raise ModelError("interface", name, "does not exist on this host", fix)
     return name
 
 
@@ -220,7 +225,8 @@ def _wan(host: Host, subject: Subject) -> str:
         address = str(subject.phase1.peer_address)
         device = device_to(host.run, address)
         if device is None:
-            raise HostError(f"reach phase 1 {subject.phase1.name}", f"no route to {address}")
+            operation = f"find the interface to {subject.phase1.subject}"
+            raise HostError(operation, f"the host has no route to {address}")
         return device
     network = subject.gateway.networks.get(subject.network or "")
     if network is not None and len(network.ike_interfaces) == 1:

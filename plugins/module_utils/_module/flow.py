@@ -33,7 +33,8 @@ from .._plan.plan import Plan
 from .._plan.planner import make_plan, settled, touched
 from .._plan.swap.decision import GRACEFUL
 from .._plan.trust import bad_certificates, disclosed, open_connections
-from .._render.artefacts import Credentials, artefacts
+from .._render.artefacts import artefacts
+from .._render.credentials import Credentials
 from .behind import behind
 from .cleartext import leaving
 from .edit import Edit, Params, View
@@ -144,20 +145,28 @@ def _planned(
     It changes nothing on the host. Raises ModelError and HostError.
     """
     current = read_gateway(host.files)
-    edit = resource.edit(current, params)
+    platform = host.platform
+    edit = resource.edit(current, params, platform)
     installed = installed_credentials(host.files, current)
     given, notes = _given(host, edit)
     # Of copies that were lost, nobody else knows what was in them.
-    before = artefacts(current, userspace=was_userspace(host), credentials={**given, **installed})
+    before = artefacts(
+        current,
+        platform,
+        userspace=was_userspace(host),
+        credentials={**given, **installed},
+    )
     userspace = uses_userspace(host, edit.gateway, before=before.userspace)
-    after = artefacts(edit.gateway, userspace=userspace, credentials={**installed, **given})
-    left = host.journal.read(host.vici.pid)
+    after = artefacts(
+        edit.gateway, platform, userspace=userspace, credentials={**installed, **given}
+    )
+    left = host.unfinished_run.read(host.vici.pid)
     scope = touched(before, after, edit.scope, left.networks)
     foreign = check_configuration(resource, params, host.files, after, scope)
     observed = observe(host, before, after, scope)
     warnings = resource.check_host(host, View(current, edit, params, observed, userspace))
     plan = make_plan(before, after, observed, scope, params.get("apply", GRACEFUL))
-    warnings += [*notes, *disclosed(plan.replaced)]
+    warnings += [*notes, *disclosed(plan.replaced, platform)]
     warnings += open_connections(after, observed.daemon, scope.swanctl)
     warnings += overlaps(after, observed.daemon, scope.swanctl)
     warnings += told(observed.daemon.remembered)

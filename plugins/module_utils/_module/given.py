@@ -32,11 +32,13 @@ _KINDS = (
     (datetime.date, "a date"),
 )
 _INFINITE = re.compile(r"\s*[+-]?inf(inity)?\s*", re.IGNORECASE)
-_ALGORITHMS = "{algorithm: aes, key_length: 256, hash: sha256, dh_group: 14}, for example"
+_ALGORITHMS = (
+    "Write a dictionary such as {algorithm: aes, key_length: 256, hash: sha256, dh_group: 14}."
+)
 # How Ansible begins to say that something is none.
 _NO_DICTIONARY = ("dictionary requested", "unable to evaluate string", "Elements value", "Value '")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?([+-]\d\d:\d\d(:\d\d)?)?")
-_QUOTES = "a text: put it in quotes, or apply the filter `string` to it in a template"
+_QUOTES = "Put it in quotes, or apply the filter `string` to it in a template."
 
 
 def check_texts(spec: Spec, task: t.Mapping[str, t.Any]) -> None:
@@ -50,21 +52,22 @@ def check_texts(spec: Spec, task: t.Mapping[str, t.Any]) -> None:
 
 def check_text(option: str, value: object, subject: str, *, secret: bool = False) -> None:
     """Raises ModelError unless the value is a text."""
-    told = MASK if secret else value
+    printed = MASK if secret else value
     if not isinstance(value, str):
-        raise ModelError(option, told, f"is {_kind(value)}, not a text", _QUOTES, subject)
+        raise ModelError(option, printed, f"is {_kind(value)}, not a text", _QUOTES, subject)
     if _TIME.fullmatch(value):
-        # Ansible hands over the time 2001-01-01 1:02:03 as this text.
-        why = "is how YAML and Ansible write a time that stands without quotes"
-        raise ModelError(option, told, why, "the text in quotes, without the T", subject)
+        # Ansible passes the time 2001-01-01 1:02:03 as this text.
+        problem = "is the form in which Ansible passes a time that YAML has without quotes"
+        fix = "Write the text in quotes, without the T."
+        raise ModelError(option, printed, problem, fix, subject)
 
 
 def check_numbers(spec: Spec, task: t.Mapping[str, t.Any]) -> None:
     """Raises ModelError for an infinite number, over which ansible-core breaks off."""
     for place, kind, item in _each(spec.argument_spec, task):
         if kind["type"] == "int" and _INFINITE.fullmatch(str(item)):
-            why = "is no number that can be counted to"
-            raise ModelError(place, item, why, "a whole number", subject_of(spec, task))
+            problem, fix = "is an infinite number", "Use a whole number."
+            raise ModelError(place, item, problem, fix, subject_of(spec, task))
 
 
 def subject_of(spec: Spec, task: t.Mapping[str, t.Any]) -> str:
@@ -136,8 +139,8 @@ def _check_dictionaries(spec: Spec, task: t.Mapping[str, t.Any], message: str) -
         return
     for place, kind, item in _each(spec.argument_spec, task):
         if kind.get("elements") == "dict" and not isinstance(item, t.Mapping):
-            why = f"is {_kind(item)}, where a dictionary of algorithms must stand"
-            raise ModelError(place, item, why, _ALGORITHMS, subject_of(spec, task))
+            problem = f"is {_kind(item)}, not a dictionary of algorithms"
+            raise ModelError(place, item, problem, _ALGORITHMS, subject_of(spec, task))
 
 
 def _texts(value: object, *, keys: bool = False) -> t.Iterator[str]:

@@ -15,7 +15,7 @@ import typing as t
 from dataclasses import dataclass
 from functools import cached_property
 
-from .._errors import HostError, ModelError
+from .._errors import HostError
 from .._host.files.credentials import installed_credentials
 from .._host.files.read_back import read_gateway
 from .._host.host import Host
@@ -28,6 +28,7 @@ from .._model import checks
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
+from .._model.platform import Platform
 from .._plan.authorities import told
 from .._plan.connect import Tunnel
 from .._plan.drift import drift_of_files, drift_of_host
@@ -45,18 +46,13 @@ from .._render.advanced_tunnels import (
     advanced_sections,
     advanced_tunnels,
 )
-from .._render.artefacts import (
-    Artefacts,
-    advanced_path,
-    artefacts,
-    bypass_path,
-    connection_path,
-)
+from .._render.artefacts import Artefacts, artefacts
 from .._render.strongswan.section import Section
 from .._render.strongswan_conf import LIBIPSEC
 from .certificate_facts import certificate_facts
 from .edit import Params
 from .reasons import add_reasons
+from .selection import not_on_this_host
 from .standing import shortcoming
 from .status import DOWN, OUTDATED, UP, phase1_state, phase2_state, standing_state
 
@@ -94,7 +90,7 @@ class Seen:
         """The connection as it is to be loaded; None for one that is not to be."""
         if not self.gateway.is_active(connection):
             return None
-        parts = self.wanted.swanctl.get(connection_path(connection.name))
+        parts = self.wanted.swanctl.get(self.wanted.platform.connection_path(connection.name))
         found = self.advanced if parts is None else parts.connections
         return found.get(connection.name)
 
@@ -120,7 +116,7 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
             named = params["network"]
             networks = {named} if named is not None else {*gateway.networks}
         seen = _see(host, gateway, connections, networks)
-    files = [seen.wanted.swanctl[connection_path(item.name)] for item in connections]
+    files = [seen.wanted.swanctl[host.platform.connection_path(item.name)] for item in connections]
     drifts = drift_of_files(files, seen.observed)
     found = [
         *((item, _phase1(seen, item, _drift(drift))) for item, drift in zip(connections, drifts)),
@@ -128,7 +124,7 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
     ]
     found.sort(key=lambda pair: pair[0].name)
     warnings = [*([seen.silent] if seen.silent else []), *exposed((seen.wanted,), seen.observed)]
-    warnings += disclosed(seen.observed.files.values())
+    warnings += disclosed(seen.observed.files.values(), host.platform)
     paths = {item.file.path for item in files}
     warnings += open_connections(seen.wanted, seen.daemon, paths)
     warnings += overlaps(seen.wanted, seen.daemon, paths)
@@ -145,7 +141,9 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
         "networks": [_network(seen, name) for name in sorted(networks & {*gateway.networks})],
         "phase1": [facts for _connection, facts in found],
         "unmanaged": _unmanaged(seen),
-        "drift": _drift(drift_of_host(seen.wanted, seen.observed, _host_scope(networks))),
+        "drift": _drift(
+            drift_of_host(seen.wanted, seen.observed, _host_scope(networks, host.platform))
+        ),
     }
     return facts, warnings
 
@@ -173,8 +171,7 @@ def _chosen(
     names = {**gateway.connections, **advanced}
     for option, known in (("network", gateway.networks), ("phase1", names)):
         if params[option] is not None and params[option] not in known:
-            legal = ", ".join(sorted(known)) or "none: there is none on this host"
-            raise ModelError(option, params[option], "does not exist on this host", legal)
+            raise not_on_this_host(option, params[option], known)
     managed, others = (
         [
             item
@@ -189,13 +186,15 @@ def _chosen(
 def _see(
     host: Host, gateway: Gateway, connections: t.Sequence[IkeConnection], networks: set[str]
 ) -> Seen:
+    platform = host.platform
     wanted = artefacts(
         gateway,
+        platform,
         userspace=was_userspace(host),
         credentials=installed_credentials(host.files, gateway),
     )
-    scope = _host_scope(networks)
-    paths = scope.swanctl | {connection_path(item.name) for item in connections}
+    scope = _host_scope(networks, platform)
+    paths = scope.swanctl | {platform.connection_path(item.name) for item in connections}
     scope = Scope(scope.networks, paths, daemon=True)
     daemon, pid, silent = DaemonState(), 0, ""
     sections: tuple[tuple[str, Sa], ...] = ()
@@ -212,9 +211,11 @@ def _see(
     return Seen(gateway, wanted, observed, sas, time.time(), pid, silent)
 
 
-def _host_scope(networks: set[str]) -> Scope:
+def _host_scope(networks: set[str], platform: Platform) -> Scope:
     """All but the tunnels."""
-    paths = {path(name) for name in networks for path in (bypass_path, advanced_path)}
+    paths = {
+        path(name) for name in networks for path in (platform.bypass_path, platform.advanced_path)
+    }
     return Scope(frozenset(networks), frozenset(paths), daemon=True)
 
 

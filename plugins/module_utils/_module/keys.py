@@ -31,10 +31,9 @@ def check_connection(connection: IkeConnection, gateway: Gateway) -> None:
     keys = [connection.key] if connection.enabled and connection.key else []
     found = _first(keys, _of_texts(gateway.settings.values()))
     if found:
-        subject = f"phase 1 {connection.name}"
-        option = found.option_of(subject)
+        option = found.option_of(connection.subject)
         value = MASK if option == "psk" else getattr(connection, option)
-        raise ModelError(option, value, str(found), found.cure, subject)
+        raise ModelError(option, value, str(found), found.fix, connection.subject)
 
 
 def check_text(settings: IpsecSettings, gateway: Gateway) -> None:
@@ -43,7 +42,7 @@ def check_text(settings: IpsecSettings, gateway: Gateway) -> None:
     others = (item for item in gateway.settings.values() if item.network != settings.network)
     found = _first(_of_text(settings), (*_of_connections(enabled), *_of_texts(others)))
     if found:
-        raise ModelError("swanctl_conf", MASK, str(found), found.cure)
+        raise ModelError("swanctl_conf", MASK, str(found), found.fix)
 
 
 def check_start(network: str, gateway: Gateway) -> None:
@@ -60,12 +59,12 @@ def check_start(network: str, gateway: Gateway) -> None:
         _of_connections(own), others
     )
     if found:
-        raise ModelError("state", "started", str(found), found.cure)
+        raise ModelError("state", "started", str(found), found.fix)
 
 
 def warnings_of(connection: IkeConnection, gateway: Gateway) -> list[str]:
     """What is legal, and lets in more than one peer."""
-    key, subject = connection.key, f"phase 1 {connection.name}"
+    key, subject = connection.key, connection.subject
     if key is None:
         return []
     warnings = []

@@ -15,8 +15,8 @@ from .._host.host import Host
 from .._model import checks
 from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
+from .._model.platform import Platform
 from .._plan.planner import Scope
-from .._render.artefacts import advanced_path, bypass_path
 from .._render.network_files import alias
 from .._render.nft import HOOKS
 from .capabilities import check_children
@@ -33,10 +33,12 @@ class NetworkResource:
     spec: t.ClassVar[Spec] = VPN_NETWORK
     key: t.ClassVar[str] = "vpn_network"
 
-    def edit(self, current: Gateway, params: Params) -> Edit:
+    def edit(self, current: Gateway, params: Params, platform: Platform) -> Edit:
         name = checks.network_name("name", params["name"])
         scope = Scope(
-            frozenset({name}), frozenset({bypass_path(name), advanced_path(name)}), daemon=True
+            frozenset({name}),
+            frozenset({platform.bypass_path(name), platform.advanced_path(name)}),
+            daemon=True,
         )
         if params["state"] == "absent":
             gateway = current
@@ -50,14 +52,13 @@ class NetworkResource:
             try:
                 check_start(name, gateway)
             except ModelError as error:
-                raise error.within(f"network {name}") from None
+                raise error.within(network.subject) from None
         return Edit(gateway, scope, _result(network))
 
     def check_host(self, host: Host, view: View) -> list[str]:
         network = view.edit.gateway.networks.get(view.params["name"])
         if network is None or not network.started:
             return []
-        subject = f"network {network.name}"
         children = (
             child
             for connection in view.edit.gateway.connections_of(network.name)
@@ -70,7 +71,7 @@ class NetworkResource:
             check_network(host, network, view)
             return _check_firewall(host, network) + _ways_out(host, network, view)
         except ModelError as error:
-            raise error.within(subject) from None
+            raise error.within(network.subject) from None
 
 
 def _wanted(known: VpnNetwork | None, params: Params) -> VpnNetwork:
@@ -90,17 +91,10 @@ def _check_interfaces(host: Host, network: VpnNetwork) -> None:
     existing = host.link.names()
     parent = network.interface_network
     if parent is not None and parent not in existing:
-        raise ModelError(
-            "interface_network", parent, "does not exist on this host", ", ".join(existing)
-        )
+        raise _no_interface("interface_network", parent, existing)
     for index, name in enumerate(network.ike_interfaces):
         if name not in existing:
-            raise ModelError(
-                f"ike_interfaces[{index}]",
-                name,
-                "does not exist on this host",
-                ", ".join(existing),
-            )
+            raise _no_interface(f"ike_interfaces[{index}]", name, existing)
     if parent is not None and network.mtu is not None:
         # Only a VLAN interface has both.
         _check_mtu(host, parent, network.mtu)
@@ -109,16 +103,23 @@ def _check_interfaces(host: Host, network: VpnNetwork) -> None:
         raise ModelError(
             "interface",
             network.device,
-            "exists on this host and was not made for this network",
-            "another name, or interface_network to attach the network to it",
+            "exists on this host, and this collection did not create it for this network",
+            "Use another name. To attach the network to this interface, set interface_network to "
+            "it.",
         )
+
+
+def _no_interface(option: str, name: str, existing: t.Iterable[str]) -> ModelError:
+    fix = f"Use one of: {', '.join(existing)}."
+    return ModelError(option, name, "does not exist on this host", fix)
 
 
 def _check_mtu(host: Host, parent: str, mtu: int) -> None:
     link = host.link.get(parent)
     if link is not None and mtu > link.mtu:
-        why = f"is more than the MTU of {parent}, which is {link.mtu}"
-        raise ModelError("mtu", mtu, why, f"{link.mtu} at most, or a greater MTU of {parent} first")
+        problem = f"is more than the MTU of {parent}, which is {link.mtu}"
+        fix = f"Use {link.mtu} at most, or raise the MTU of {parent} first."
+        raise ModelError("mtu", mtu, problem, fix)
 
 
 def _check_firewall(host: Host, network: VpnNetwork) -> list[str]:
@@ -130,15 +131,17 @@ def _check_firewall(host: Host, network: VpnNetwork) -> list[str]:
             raise ModelError(
                 f"firewall_chains[{index}]",
                 str(wanted),
-                "is not a base chain on this host",
-                ", ".join(sorted(names)) or "none: this host has no other nftables base chain",
+                "is not an nftables base chain of this host",
+                f"Use one of: {', '.join(sorted(names))}."
+                if names
+                else "Remove it: this host has no unmanaged base chain.",
             )
         if names[str(wanted)].hook not in HOOKS:
             raise ModelError(
                 f"firewall_chains[{index}]",
                 str(wanted),
                 f"is at hook {names[str(wanted)].hook}, where a network has no rules",
-                f"a chain at one of the hooks {', '.join(HOOKS)}",
+                f"Name a chain at one of the hooks {', '.join(HOOKS)}.",
             )
     listed_names = {str(listed) for listed in network.firewall_chains}
     warnings = []

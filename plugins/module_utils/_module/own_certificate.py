@@ -38,7 +38,7 @@ class OwnCertificates:
 
     def _read(self, connection: IkeConnection) -> OwnCertificate | None:
         files = self.host.files
-        pem = installed(files, connection) if connection.authentication == "pubkey" else None
+        pem = installed(files, connection) if connection.uses_certificates else None
         own = certificate(pem.certificate[0]) if pem else None
         if pem is None or own is None:
             return None

@@ -23,10 +23,12 @@ from .._host.rollback import checkpoint
 from .._host.run.controller import Controller
 from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
+from .._model.subject import phase2_subject
 from .._model.traffic import is_internet
 from .._plan.connect import Tunnel
-from .._render.artefacts import Artefacts, NetworkParts
+from .._render.artefacts import Artefacts
 from .._render.blocks import LARGE
+from .._render.network_parts import NetworkParts
 from .._render.nft_guard import guarded
 from .._render.nft_match import RulesetInput, TunnelMatch, on_this_side
 
@@ -64,9 +66,9 @@ def check_disconnection(host: Host, gateway: Gateway, tunnels: t.Iterable[Tunnel
             raise ModelError(
                 "state",
                 "disconnected",
-                f"closes the tunnel of {_told(known)}",
-                "state reconnected, or a connection to the host by other addresses",
-                f"phase 2 {child.name} of phase 1 {child.phase1}",
+                f"would close the tunnel that carries {_described(known)}",
+                "Set state to reconnected, or connect to the host by other addresses.",
+                child.subject,
             )
 
 
@@ -84,7 +86,7 @@ def _faults(
     tunnel = _inside(before, known)
     if tunnel is not None:
         if _inside(after, known) is None:
-            yield _fault(tunnel, known, "no longer carries")
+            yield _fault(tunnel, known, "would no longer carry")
         yield from _lost_networks(before, after, known)
         return
     old = {_key(parts, tunnel) for parts, tunnel in _tunnels(before)}
@@ -93,7 +95,7 @@ def _faults(
     ways = host.ways.main(known.client.version)
     for parts, tunnel in taken:
         if _takes(parts, tunnel, known, ways):
-            yield _fault(tunnel, known, "takes")
+            yield _fault(tunnel, known, "would capture")
     yield from _lost_networks(before, after, known)
     yield from _lost_routes(before, after, known, ways)
 
@@ -121,9 +123,9 @@ def _lost_networks(
             yield ModelError(
                 "ip_address",
                 str(network.ip_address),
-                f"goes from {network.device}, and with it {_told(known)}",
+                f"would be removed from {network.device}, which ends {_described(known)}",
                 _OTHERWISE,
-                f"network {name}",
+                network.subject,
             )
 
 
@@ -143,9 +145,9 @@ def _lost_routes(
                 yield ModelError(
                     "destination",
                     str(route.destination),
-                    f"loses its route {way}, and with it {_told(known)}",
+                    f"would lose its route {way}, which ends {_described(known)}",
                     _OTHERWISE,
-                    f"network {name}",
+                    parts.network.subject,
                 )
 
 
@@ -195,12 +197,12 @@ def _is_routed(
 
 
 _OTHERWISE = (
-    "a connection to the host by other addresses, or ipsec_checkpoint with state: started before "
-    "this task, which takes the change back if the controller no longer reaches the host"
+    "Connect to the host by other addresses, or run ipsec_checkpoint with state started before "
+    "this task, which takes the change back if the controller no longer reaches the host."
 )
 
 
-def _told(known: Controller) -> str:
+def _described(known: Controller) -> str:
     return f"the connection from {known.client} to {known.server} by which this task runs"
 
 
@@ -209,7 +211,7 @@ def _fault(tunnel: TunnelMatch, known: Controller, verb: str) -> ModelError:
     return ModelError(
         "remote_network",
         str(tunnel.remote),
-        f"with local_network {tunnel.local} {verb} {_told(known)}",
+        f"with local_network {tunnel.local} {verb} {_described(known)}",
         _OTHERWISE,
-        f"phase 2 {phase2} of phase 1 {phase1}",
+        phase2_subject(phase2, phase1),
     )

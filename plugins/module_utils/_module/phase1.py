@@ -13,11 +13,13 @@ import typing as t
 from .._errors import ModelError
 from .._host.host import Host
 from .._model import checks
-from .._model.connection import CREDENTIALS, IkeConnection
+from .._model.authentication import CREDENTIALS
+from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
+from .._model.platform import Platform
 from .._model.proposal import Use
+from .._model.subject import phase1_subject
 from .._plan.planner import Scope
-from .._render.artefacts import connection_path
 from .addresses import warnings_of_addresses
 from .capabilities import check_capabilities, check_child, check_foreign, check_peer, weak_crypto
 from .edit import Edit, Params, View
@@ -29,9 +31,9 @@ class Phase1Resource:
     spec: t.ClassVar[Spec] = IPSEC_PHASE1
     key: t.ClassVar[str] = "ipsec_phase1"
 
-    def edit(self, current: Gateway, params: Params) -> Edit:
+    def edit(self, current: Gateway, params: Params, platform: Platform) -> Edit:
         name = checks.phase_name("name", params["name"])
-        scope = Scope(swanctl=frozenset({connection_path(name)}))
+        scope = Scope(swanctl=frozenset({platform.connection_path(name)}))
         known = _known(current, name, params["network"])
         if params["state"] == "absent":
             return Edit(
@@ -57,9 +59,8 @@ class Phase1Resource:
             supported, subject, connection.encryption, Use.IKE, userspace=view.userspace
         )
         if connection.key_exchange == "ikev1" and not host.speaks_ikev1():
-            raise ModelError(
-                "key_exchange", "ikev1", "is not built into the IKE daemon", "ikev2", subject
-            )
+            problem = "is not supported by the IKE daemon of this host, which has no IKEv1"
+            raise ModelError("key_exchange", "ikev1", problem, "Set it to ikev2.", subject)
         check_peer(host, connection)
         check_foreign(connection, view.current, view.observed)
         warnings = []
@@ -87,9 +88,9 @@ def _known(current: Gateway, name: str, network: str) -> IkeConnection | None:
         raise ModelError(
             "network",
             network,
-            "does not have this phase 1",
-            f"{known.network}, or another name",
-            f"phase 1 {name}",
+            f"does not have this phase 1, which belongs to network {known.network}",
+            f"Set network to {known.network}, or use another name.",
+            known.subject,
         )
     return known
 
@@ -102,8 +103,8 @@ def _wanted(known: IkeConnection | None, params: Params) -> IkeConnection:
             "remote_gateway",
             None,
             "is missing for a new phase 1",
-            "an address, a FQDN or %any",
-            f"phase 1 {params['name']}",
+            "Give the address or FQDN of the peer, or %any.",
+            phase1_subject(params["name"]),
         )
     return IkeConnection.from_options(params, known)
 
@@ -113,7 +114,7 @@ def _warnings(connection: IkeConnection, params: Params, gateway: Gateway) -> tu
     policy = params["weak_crypto"]
     weak = [reason for item in connection.encryption for reason in item.weaknesses()]
     warnings = weak_crypto(subject, "encryption", weak, policy)
-    if connection.negotiation_mode == "aggressive" and connection.authentication == "psk":
+    if connection.negotiation_mode == "aggressive" and connection.uses_psk:
         weak = ["aggressive mode with a PSK"]
         warnings += weak_crypto(subject, "negotiation_mode", weak, policy)
     if connection.psk is not None and connection.psk.short:

@@ -40,7 +40,10 @@ def add_reasons(host: Host, pid: int, found: t.Iterable[tuple[IkeConnection, Fac
     asked = [(item, facts) for item, facts in found if facts["state"] not in (UP, DISABLED)]
     if not asked:
         return
-    log, own = Log(read_log(host.run, lines=_LINES)), OwnCertificates(host)
+    log, own = (
+        Log(read_log(host.run, host.platform.daemon_unit, lines=_LINES)),
+        OwnCertificates(host),
+    )
     for connection, facts in asked:
         lines = log.about((connection.name, connection.remote_gateway))
         facts["log"] = [str(line) for line in lines[-_TOLD:]]

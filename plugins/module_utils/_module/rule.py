@@ -14,10 +14,12 @@ from .._errors import ModelError
 from .._host.host import Host
 from .._model import checks
 from .._model.gateway import Gateway
-from .._model.rule import VpnRule, subject_of
+from .._model.platform import Platform
+from .._model.rule import VpnRule
 from .._plan.planner import Scope
-from .._render.network_rules import network_rules
+from .._render.network_view import network_views
 from .._render.nft_rules import translations
+from .._render.ruleset_input import ruleset_input
 from .edit import Edit, Params, View
 from .spec import VPN_RULE, Spec
 from .surroundings import check_route
@@ -27,7 +29,7 @@ class RuleResource:
     spec: t.ClassVar[Spec] = VPN_RULE
     key: t.ClassVar[str] = "vpn_rule"
 
-    def edit(self, current: Gateway, params: Params) -> Edit:
+    def edit(self, current: Gateway, params: Params, platform: Platform) -> Edit:
         name = checks.phase_name("name", params["name"])
         network = checks.network_name("network", params["network"])
         if params["state"] == "absent":
@@ -48,7 +50,7 @@ class RuleResource:
             check_route(host, rule, view)
         if rule.action == "translate" and not _translates(gateway, rule, view):
             return [
-                f"{subject_of(rule.name, network)}: no tunnel of the network carries what it "
+                f"{rule.subject}: no tunnel of the network carries what it "
                 "translates to or from, so that it has no effect yet"
             ]
         return []
@@ -67,8 +69,8 @@ def _check_interface(host: Host, rule: VpnRule, gateway: Gateway) -> None:
             "interface",
             rule.interface,
             "does not exist on this host",
-            ", ".join(sorted(existing)),
-            subject_of(rule.name, rule.network),
+            f"Use one of: {', '.join(sorted(existing))}.",
+            rule.subject,
         )
 
 
@@ -88,12 +90,12 @@ def _check_router(host: Host, rule: VpnRule, gateway: Gateway) -> None:
         raise ModelError(
             "target",
             str(router),
-            "is an address of this host" if own else "is not reached without another router",
-            "the address of a router on a network of this host",
-            subject_of(rule.name, rule.network),
+            "is an address of this host" if own else "cannot be reached without another router",
+            "Give the address of a router in a network of this host.",
+            rule.subject,
         )
 
 
 def _translates(gateway: Gateway, rule: VpnRule, view: View) -> bool:
-    rules = network_rules(gateway, rule.network, userspace=view.userspace)
+    rules = ruleset_input(network_views(gateway)[rule.network], userspace=view.userspace)
     return any(item.rule == rule for item in translations(rules))

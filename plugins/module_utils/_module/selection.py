@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from .._errors import ModelError
 from .._model import checks
 from .._model.connection import IkeConnection
@@ -17,19 +19,26 @@ from .._render.advanced_tunnels import advanced_tunnels
 from .edit import Params
 
 
+def not_on_this_host(option: str, name: str, existing: t.Iterable[str]) -> ModelError:
+    """Return the error for a name that does not exist on the host. It lists those that do."""
+    names = ", ".join(sorted(existing))
+    module = {"network": "vpn_network", "phase1": "ipsec_phase1"}[option]
+    fix = f"Use one of: {names}." if names else f"Create it first with {module}."
+    return ModelError(option, name, "does not exist on this host", fix)
+
+
 def selected(gateway: Gateway, params: Params) -> tuple[Tunnel, ...]:
     """The tunnels that the options mean. Raises ModelError where there is none, and why."""
     network = checks.network_name("network", params["network"])
     name, child = params["phase1"], params["phase2"]
     if network not in gateway.networks:
-        known = ", ".join(sorted(gateway.networks)) or "none yet: make one with vpn_network"
-        raise ModelError("network", network, "does not exist on this host", known)
+        raise not_on_this_host("network", network, gateway.networks)
     if not gateway.networks[network].started:
-        raise ModelError(
-            "network", network, "is stopped: it has no tunnels", "a network that is started"
-        )
+        problem = "is stopped, so that it has no tunnels"
+        fix = "Name a network that is started, or start it with vpn_network."
+        raise ModelError("network", network, problem, fix)
     if child is not None and name is None:
-        raise ModelError("phase2", child, "is named without its phase 1", "phase1 with it")
+        raise ModelError("phase2", child, "is named without its phase 1", "Give phase1 too.")
     advanced = {
         item.name: item for item in advanced_tunnels(gateway).values() if item.network == network
     }
@@ -52,7 +61,8 @@ def selected(gateway: Gateway, params: Params) -> tuple[Tunnel, ...]:
 
 def _enabled(connection: IkeConnection, option: str, name: str) -> IkeConnection:
     if not connection.enabled:
-        raise ModelError(option, name, "is disabled", "one with state: present")
+        fix = "Name an enabled phase 1, or enable it with state present in ipsec_phase1."
+        raise ModelError(option, name, "is disabled", fix)
     return connection
 
 
@@ -62,14 +72,15 @@ def _the_one(
     found = tuple(item for item in tunnels if item.child.name == name)
     if found:
         return found
-    why = "is disabled" if connection.child(name) else f"is no phase 2 of {connection.name}"
-    known = ", ".join(sorted(item.child.name for item in tunnels))
-    raise ModelError("phase2", name, why, known or "none yet: make one with ipsec_phase2")
+    exists = connection.child(name) is not None
+    problem = "is disabled" if exists else f"is not a phase 2 of {connection.subject}"
+    names = ", ".join(sorted(item.child.name for item in tunnels))
+    fix = f"Use one of: {names}." if names else "Define an enabled one with ipsec_phase2."
+    raise ModelError("phase2", name, problem, fix)
 
 
 def _any(tunnels: tuple[Tunnel, ...], name: str | None) -> tuple[Tunnel, ...]:
     if not tunnels and name is not None:
-        raise ModelError(
-            "phase1", name, "has no phase 2, so that it carries nothing", "one with a phase 2"
-        )
+        problem = "has no enabled phase 2, so that it carries no traffic"
+        raise ModelError("phase1", name, problem, "Define an enabled phase 2 with ipsec_phase2.")
     return tunnels

@@ -14,11 +14,12 @@ from .._errors import ModelError, SyntaxFault
 from .._host.host import Host
 from .._model.connection import RESERVED_PREFIX
 from .._model.gateway import Gateway
+from .._model.platform import Platform
 from .._model.secret import MASK
 from .._model.settings import CONF_TEXTS, IpsecSettings
+from .._model.subject import settings_subject
 from .._plan.planner import Scope
 from .._render.advanced import loadable
-from .._render.artefacts import advanced_path, bypass_path
 from .._render.options.daemon import DAEMON_WIDE, asking
 from .._render.shared_secrets import secret_id
 from .._render.strongswan.strict import parse
@@ -34,18 +35,20 @@ class SettingsResource:
     spec: t.ClassVar[Spec] = IPSEC_SETTINGS
     key: t.ClassVar[str] = "ipsec_settings"
 
-    def edit(self, current: Gateway, params: Params) -> Edit:
+    def edit(self, current: Gateway, params: Params, platform: Platform) -> Edit:
         settings = IpsecSettings.from_options(params)
         name = settings.network
         gateway = current.with_settings(settings)
-        subject = f"IPsec settings of network {name}"
+        subject = settings_subject(name)
         try:
             _check_texts(settings, current)
             check_text(settings, current)
         except ModelError as error:
             raise error.within(subject) from None
         scope = Scope(
-            frozenset({name}), frozenset({bypass_path(name), advanced_path(name)}), daemon=True
+            frozenset({name}),
+            frozenset({platform.bypass_path(name), platform.advanced_path(name)}),
+            daemon=True,
         )
         warnings = (*_shared(gateway, settings), *warnings_of_text(settings))
         return Edit(gateway, scope, _result(settings), warnings)
@@ -56,7 +59,7 @@ class SettingsResource:
             try:
                 _check_foreign(name, view)
             except ModelError as error:
-                raise error.within(f"IPsec settings of network {name}") from None
+                raise error.within(settings_subject(name)) from None
         if view.userspace and view.params["ipcomp"]:
             return ["ipcomp has no effect in the userspace data plane of this host"]
         return []
@@ -89,8 +92,9 @@ def _check_texts(settings: IpsecSettings, gateway: Gateway) -> None:
             raise ModelError(
                 "swanctl_conf",
                 name,
-                "is the name of something that this collection makes, with which it would merge",
-                "another name",
+                "is the name of a connection or secret of this collection: strongSwan would merge "
+                "the two key by key",
+                "Use another name.",
             )
     _parsed("strongswan_conf", parse, settings.strongswan_conf or "")
 
@@ -118,4 +122,6 @@ def _parsed(option: str, parser: t.Callable[[str], _T], text: str) -> _T:
     try:
         return parser(text)
     except SyntaxFault as error:
-        raise ModelError(option, MASK, f"can't be parsed: {error}", "strongSwan's syntax") from None
+        manual = f"{option.replace('_', '.')}(5)"
+        fix = f"Correct this line: {manual} describes the syntax."
+        raise ModelError(option, MASK, f"cannot be parsed: {error}", fix) from None

@@ -21,7 +21,7 @@ from .._host.kernel.host_routes import Way, to
 from .._model.checks import IPAddress, IPNetwork
 from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
-from .._model.rule import VpnRule, subject_of
+from .._model.rule import VpnRule
 from .._plan.observed import DaemonState
 from .._render.routes import METRIC
 from .edit import View
@@ -52,20 +52,19 @@ def check_network(host: Host, network: VpnNetwork, view: View) -> None:
         way = to(ways, address) if address in wanted else None
         if way and way.destination.prefixlen <= wanted.prefixlen and way.device not in own:
             raise _refused(
-                wanted, f"contains {address}, {what}, to which interface {way.device} leads"
+                wanted, f"contains {address}, {what}, which is reached by interface {way.device}"
             )
 
 
-def _refused(wanted: IPNetwork, why: str) -> ModelError:
-    return ModelError(
-        "network_address", str(wanted), why, "a network that nothing else of this host leads to"
-    )
+def _refused(wanted: IPNetwork, problem: str) -> ModelError:
+    fix = "Use a network that no other interface or route of this host leads to."
+    return ModelError("network_address", str(wanted), problem, fix)
 
 
 def check_route(host: Host, rule: VpnRule, view: View) -> None:
     """Refuse a route that takes a way that the host needs. Raises ModelError."""
     made = {item.destination for item in view.observed.routes}
-    gateway, subject = view.edit.gateway, subject_of(rule.name, rule.network)
+    gateway, subject = view.edit.gateway, rule.subject
     for destination in rule.destination:
         if destination in made:
             continue
@@ -92,8 +91,8 @@ def _check_default(wanted: Way, ways: t.Iterable[Way]) -> None:
             raise ModelError(
                 "destination",
                 str(wanted.destination),
-                f"would take the place of the default route {way}",
-                "the networks that the router leads to, or remove that route first",
+                f"would replace the default route {way}",
+                "Name only the networks behind the router, or remove that route first.",
             )
 
 
@@ -108,8 +107,8 @@ def _check_needed(wanted: Way, ways: t.Sequence[Way], needed: t.Iterable[_Needed
             raise ModelError(
                 "destination",
                 str(wanted.destination),
-                f"contains {address}, {what}, which is reached {way} now",
-                f"networks without it, or first a route for {address} alone",
+                f"contains {address}, {what}, which the host reaches {way}",
+                f"Use networks without {address}, or first make a route to {address} alone.",
             )
 
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._render.artefacts import SwanctlFile
 from .._render.pem import Certificate, certificate
+from .._render.swanctl_files import SwanctlFile
 from .observed import DaemonState, Observed
 from .plan import Difference, Plan, state_difference
 from .steps import LoadConnection, SwapIn

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._render.artefacts import Artefacts, SwanctlFile
+from .._render.artefacts import Artefacts
+from .._render.swanctl_files import SwanctlFile
 from .authorities import remembered
 from .files import written
 from .observed import Observed

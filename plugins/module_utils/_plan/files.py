@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import typing as t
 
+from .._model.platform import Platform
 from .._model.secret import MASK
-from .._render.artefacts import KEY_DIR, PRIVATE, READ_WHOLE, Directory, File
+from .._render.file import PRIVATE, Directory, File
 from .._render.pem_blocks import shown
 from .._render.records import masked
 from .observed import Observed
@@ -27,7 +28,9 @@ def written(files: t.Iterable[File], observed: Observed) -> Plan:
     pairs = [(observed.files.get(file.path), file) for file in files]
     pairs = [(found, file) for found, file in pairs if found != file]
     steps: tuple[Step, ...] = tuple(WriteFile(file, found) for found, file in pairs)
-    return Plan(steps, tuple(file_difference(found, file) for found, file in pairs))
+    return Plan(
+        steps, tuple(file_difference(found, file, observed.platform) for found, file in pairs)
+    )
 
 
 def removed(files: t.Iterable[File], observed: Observed) -> Plan:
@@ -35,17 +38,17 @@ def removed(files: t.Iterable[File], observed: Observed) -> Plan:
     present = [observed.files[file.path] for file in files if file.path in observed.files]
     return Plan(
         tuple(RemoveFile(file) for file in present),
-        tuple(file_difference(file, None) for file in present),
+        tuple(file_difference(file, None, observed.platform) for file in present),
     )
 
 
-def file_difference(before: File | None, after: File | None) -> Difference:
+def file_difference(before: File | None, after: File | None, platform: Platform) -> Difference:
     """Return the difference of a file that is added, changed or removed, with secrets masked.
 
     Nothing but owner and mode is shown when only these differ.
     """
     path = (after or before or File("", b"")).path
-    old, new = _shown(before), _shown(after)
+    old, new = _shown(before, platform), _shown(after, platform)
     if before and after:
         words = _attributes(before, after)
         found, wanted = _instead(words), _wanted(words)
@@ -94,14 +97,13 @@ def _wanted(words: _Words) -> str:
     return ", ".join(f"{what}{wanted}" for what, _found, wanted in words)
 
 
-def _shown(file: File | None) -> str:
+def _shown(file: File | None, platform: Platform) -> str:
     if file is None:
         return ""
     text = file.data.decode("utf-8", "replace")
     # The path decides first, because a file on the host may have any mode.
     if file.path.endswith(".conf"):
         return shown(masked(text))
-    directory = file.path.rpartition("/")[0]
-    if file.mode == PRIVATE or directory == KEY_DIR:
+    if file.mode == PRIVATE or file.directory == platform.key_dir:
         return f"{MASK}\n"
-    return shown(text, certificates_only=directory in READ_WHOLE)
+    return shown(text, certificates_only=file.directory in platform.read_whole)

@@ -133,5 +133,5 @@ def _subjects(section: Section, end: str, key: str) -> tuple[str, ...]:
 def _simple_identity(text: str) -> str:
     """Return an identity as charon shows it, or an empty text when that is not known."""
     identity = Identity.parse(text)
-    simple = identity.kind in ("address", "fqdn") and not identity.wild
+    simple = identity.kind in ("address", "fqdn") and not identity.is_wildcard
     return identity.exact if simple else ""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._render.artefacts import File
+from .._render.file import File
 from .steps import RemoveFile, Step, WriteFile
 
 # From harmless to worst. `pending`: loaded, and in force when the SA is re-established.

@@ -14,7 +14,10 @@ from dataclasses import dataclass, replace
 from .._render.artefacts import Artefacts
 from .._render.strongswan_conf import LIBIPSEC
 from .files import removed, written
-from .network import plan_blocks, plan_network, plan_power_off, plan_record, plan_routes
+from .network import plan_network, plan_power_off, plan_record
+from .network_guard import plan_blocks
+from .network_interface import plan_note, plan_routes
+from .network_steps import NoteInterface
 from .observed import NOTHING, DaemonState, Observed, Unfinished
 from .ownership import plan_ownership
 from .plan import Impact, Plan, joined, state_difference
@@ -23,6 +26,8 @@ from .swanctl import plan_swanctl
 from .swap.decision import GRACEFUL
 
 _T = t.TypeVar("_T")
+
+NO_PLAN = Plan()
 
 
 @dataclass(frozen=True)
@@ -102,9 +107,13 @@ def make_plan(
     )
     changed = scope.networks | _changed(before.records, after.records)
     coming = frozenset(changed & (after.records.keys() - before.records.keys()))
+    notes = joined(
+        plan_note(before.networks.get(name), after.networks[name], observed) for name in staying
+    )
     return (
         plan_ownership(observed)
         + _plan_records(coming, before, after, observed)
+        + notes
         + (plan_routes(after.networks.values(), observed) if scope.networks else Plan())
         + joined(
             plan_network(
@@ -123,12 +132,16 @@ def make_plan(
         )
         + joined(plan_network(before.networks.get(name), None, observed) for name in going)
         + (plan_blocks(after.networks.values(), observed) if scope.networks else Plan())
-        + _plan_records(changed - coming, before, after, observed)
+        + _plan_records(changed - coming, before, after, observed, notes)
     )
 
 
 def _plan_records(
-    names: frozenset[str], before: Artefacts, after: Artefacts, observed: Observed
+    names: frozenset[str],
+    before: Artefacts,
+    after: Artefacts,
+    observed: Observed,
+    notes: Plan = NO_PLAN,
 ) -> Plan:
     """Return the plan for the records of networks.
 
@@ -136,8 +149,14 @@ def _plan_records(
     removed. An interrupted run then leaves a record of each network that it worked on. The live
     state of a network can be observed only when its name is known.
     """
+    noted = {step.file.path: step.file for step in notes.steps if isinstance(step, NoteInterface)}
     return joined(
-        plan_record(before.records.get(name), after.records.get(name), observed)
+        plan_record(
+            before.records.get(name),
+            after.records.get(name),
+            observed,
+            noted.get(observed.platform.record_path(name)),
+        )
         for name in sorted(names)
     )
 

@@ -11,7 +11,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
-from .._render.artefacts import Artefacts, File, NetworkParts, SwanctlFile
+from .._model.platform import Platform
+from .._render.artefacts import Artefacts
+from .._render.file import File
+from .._render.network_parts import NetworkParts
+from .._render.swanctl_files import SwanctlFile
 from .files import access_in_words, file_difference, removed, written
 from .observed import Observed
 from .plan import Difference, Plan
@@ -67,7 +71,7 @@ def everything(before: Artefacts, after: Artefacts) -> Scope:
     )
 
 
-def leftovers(plan: Plan, present: FilesByPath, kept: FilesByPath) -> Plan:
+def leftovers(plan: Plan, present: FilesByPath, kept: FilesByPath, platform: Platform) -> Plan:
     """Return the plan that follows ``plan``, so that exactly the kept files exist.
 
     A damaged or stray file belongs to no object, so that a plan for objects has no step for it.
@@ -78,15 +82,17 @@ def leftovers(plan: Plan, present: FilesByPath, kept: FilesByPath) -> Plan:
             remaining[step.file.path] = step.file
         elif isinstance(step, RemoveFile):
             remaining.pop(step.file.path, None)
-    observed = Observed(remaining)
+    observed = Observed(remaining, platform=platform)
     stray = [remaining[path] for path in sorted(remaining.keys() - kept.keys())]
     return written([kept[path] for path in sorted(kept)], observed) + removed(stray, observed)
 
 
-def differences(kept: FilesByPath, present: FilesByPath) -> tuple[Difference, ...]:
+def differences(
+    kept: FilesByPath, present: FilesByPath, platform: Platform
+) -> tuple[Difference, ...]:
     """Return the differences from the kept to the present files, with secrets masked."""
     return tuple(
-        file_difference(kept.get(path), present.get(path))
+        file_difference(kept.get(path), present.get(path), platform)
         for path in sorted(_changed(kept, present))
     )
 

@@ -235,8 +235,8 @@ def _other_identity(end: str, section: Section, seen: str | None) -> t.Iterator[
         return
     wanted = Identity.parse(configured)
     # What charon shows of the other kinds is written in another way.
-    shown = wanted.kind in ("address", "fqdn", "email") and not wanted.wild
-    if seen and shown and not Identity.parse(seen).proves(wanted):
+    shown = wanted.kind in ("address", "fqdn", "email") and not wanted.is_wildcard
+    if seen and shown and not Identity.parse(seen).satisfies(wanted):
         yield Deviation(f"{end}.id", seen, configured)
 
 

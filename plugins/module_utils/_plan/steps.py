@@ -15,7 +15,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .._render.artefacts import File
+from .._render.file import File
 from .._render.shared_secrets import SharedSecret
 from .._render.strongswan.section import Section
 from .in_force import NOTHING, InForce

@@ -18,9 +18,9 @@ import typing as t
 from dataclasses import replace
 
 from .._errors import SyntaxFault
-from .._render.artefacts import SwanctlFile
 from .._render.records import owners_in
 from .._render.strongswan.section import Section
+from .._render.swanctl_files import SwanctlFile
 from .alike import same
 from .authorities import plan_authorities
 from .children import autostarts, child_name, children, initiates, traps_after_dpd

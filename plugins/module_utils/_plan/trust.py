@@ -15,22 +15,15 @@ from __future__ import annotations
 import typing as t
 
 from .._model.connection import RESERVED_PREFIX
+from .._model.platform import Platform
 from .._render import validity
-from .._render.artefacts import (
-    ADVANCED_FILES,
-    CA_DIR,
-    CERTIFICATE_DIR,
-    Artefacts,
-    File,
-    SwanctlFile,
-)
+from .._render.artefacts import Artefacts
+from .._render.file import File
 from .._render.pem_blocks import blocks
 from .._render.strongswan.section import Section
+from .._render.swanctl_files import SwanctlFile
 from .children import children, is_shunt
 from .observed import DaemonState
-
-# Every user may read these files, so that their mode is no drift.
-_CERTIFICATE_DIRS = (f"{CERTIFICATE_DIR}/", f"{CA_DIR}/")
 
 # Authentication by certificate, as list-conns and swanctl.conf name it. Without a value, charon
 # accepts any authentication, also a certificate.
@@ -47,17 +40,20 @@ def open_connections(wanted: Artefacts, daemon: DaemonState, paths: t.Container[
 
     ``paths`` are the files under conf.d of the task.
     """
-    every = [parts.connection_names[0] for parts in wanted.swanctl.values() if _brings_ca(parts)]
+    ca_dir = wanted.platform.ca_dir
+    every = [
+        parts.connection_names[0] for parts in wanted.swanctl.values() if _brings_ca(parts, ca_dir)
+    ]
     here = [
         parts.connection_names[0]
         for path, parts in wanted.swanctl.items()
-        if path in paths and _brings_ca(parts)
+        if path in paths and _brings_ca(parts, ca_dir)
     ]
     warnings = [
         # A conf text can't name the file of a certificate, so that ca_id remains.
         _warning(f"{name} of swanctl_conf", every if path in paths else here, "ca_id")
         for path, parts in wanted.swanctl.items()
-        if path.startswith(ADVANCED_FILES)
+        if path.startswith(wanted.platform.advanced_prefix)
         for name, section in parts.connections.items()
         if _is_open(section)
     ]
@@ -70,8 +66,8 @@ def open_connections(wanted: Artefacts, daemon: DaemonState, paths: t.Container[
     return [text for text in warnings if text]
 
 
-def _brings_ca(parts: SwanctlFile) -> bool:
-    return any(file.path.startswith(f"{CA_DIR}/") for file in parts.extra_files)
+def _brings_ca(parts: SwanctlFile, ca_dir: str) -> bool:
+    return any(file.directory == ca_dir for file in parts.extra_files)
 
 
 def _warning(connection: str, cas: t.Sequence[str], keys: str) -> str:
@@ -134,13 +130,15 @@ def bad_certificates(wanted: Artefacts, paths: t.Container[str], now: float) -> 
     ]
 
 
-def disclosed(files: t.Iterable[File]) -> list[str]:
+def disclosed(files: t.Iterable[File], platform: Platform) -> list[str]:
     """Return warnings about private keys in certificate files that every user could read."""
+    # Every user may read these files, so that their mode is no drift.
+    readable = (platform.certificate_dir, platform.ca_dir)
     return [
         f"{file.path} contains a private key that every user of this host could read. Replace the "
         "key and its certificate."
         for file in files
-        if file.path.startswith(_CERTIFICATE_DIRS) and file.mode & 0o004 and _holds_key(file.data)
+        if file.directory in readable and file.mode & 0o004 and _holds_key(file.data)
     ]
 
 

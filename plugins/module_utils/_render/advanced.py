@@ -51,7 +51,8 @@ def loadable(text: str) -> tuple[dict[str, Section], tuple[SharedSecret, ...]]:
     body = parse(text, unique=True)
     for name in body:
         if name not in _SECTIONS:
-            raise _refused(name, "is not a section that can be loaded", ", ".join(_SECTIONS))
+            fix = f"Use the sections {' and '.join(_SECTIONS)} only."
+            raise _refused(name, "is not a section that this collection can load", fix)
     connections = _sections("connections", body)
     for name, section in connections.items():
         _sections("children", section, f"connections.{name}.")
@@ -120,8 +121,8 @@ def _addresses(section: Section, key: str) -> tuple[Identity, ...]:
     )
 
 
-def _refused(value: str, why: str, legal: str) -> ModelError:
-    return ModelError("swanctl_conf", value, why, legal)
+def _refused(value: str, problem: str, fix: str) -> ModelError:
+    return ModelError("swanctl_conf", value, problem, fix)
 
 
 def _sections(name: str, section: Section, path: str = "") -> t.Mapping[str, Section]:
@@ -132,7 +133,8 @@ def _sections(name: str, section: Section, path: str = "") -> t.Mapping[str, Sec
         if not wrong:
             return t.cast(t.Mapping[str, Section], found)
         name = f"{name}.{wrong[0]}"
-    raise _refused(f"{path}{name}", "is a value where a section must stand", "name { ... }")
+    fix = "Write a section: name { ... }."
+    raise _refused(f"{path}{name}", "is a value where a section is expected", fix)
 
 
 def _for_vici(section: Section) -> Section:

@@ -20,8 +20,7 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
 from .._model.checks import IPNetwork
-from .._model.child import overlap
-from .._model.selector import ALL_PORTS, contains
+from .._model.selector import ALL_PORTS, contains, overlap
 from .._model.traffic import is_internet
 from .nft_guard import guarded
 from .nft_match import RulesetInput, Services, TunnelMatch, on_this_side

@@ -48,8 +48,8 @@ class Bundle:
         """Those that can be read."""
         return tuple(item for item in self.certificates if item is not None)
 
-    def refused(self, why: str, legal: str) -> ModelError:
-        return ModelError(self.option, self.path, why, legal, self.subject)
+    def refused(self, problem: str, fix: str) -> ModelError:
+        return ModelError(self.option, self.path, problem, fix, self.subject)
 
     def warning(self, text: str) -> str:
         return f"{self.subject}: {self.option}: {self.path} {text}"
@@ -61,17 +61,17 @@ def check_sizes(bundles: t.Sequence[Bundle]) -> None:
         for number, pem in enumerate(bundle.pems, 1):
             if len(pem) > LARGEST_VALUE:
                 raise bundle.refused(
-                    f"has {len(pem)} bytes in its certificate {number}, and strongSwan takes up to "
-                    f"{LARGEST_VALUE} bytes of each",
-                    "smaller certificates",
+                    f"has {len(pem)} bytes in its certificate {number}, and strongSwan accepts up "
+                    f"to {LARGEST_VALUE} bytes in each",
+                    "Use smaller certificates.",
                 )
     sizes = [sum(map(len, bundle.pems)) for bundle in bundles]
     if sum(sizes) > LARGEST_MESSAGE:
         largest = bundles[sizes.index(max(sizes))]
         raise largest.refused(
-            f"has {max(sizes)} bytes of certificates, and strongSwan takes up to "
+            f"has {max(sizes)} bytes of certificates, and strongSwan accepts up to "
             f"{LARGEST_MESSAGE} bytes for a phase 1",
-            "the certificates that this phase 1 needs, and no others",
+            "Keep only the certificates in the file that this phase 1 needs.",
         )
 
 
@@ -80,18 +80,18 @@ def check_authorities(bundle: Bundle, elsewhere: Elsewhere) -> list[str]:
     for number, item in enumerate(bundle.certificates, 1):
         if item is not None and not item.is_ca:
             raise bundle.refused(
-                f"holds a certificate that is not that of a CA, its certificate {number}, "
+                f"holds a certificate that is not for a CA, its certificate {number}, "
                 f"{item}: strongSwan does not load it when it starts",
-                "the certificates of CAs, with the basic constraint CA:TRUE",
+                "Put only certificates of CAs into the file, with the basic constraint CA:TRUE.",
             )
     chains = _complete(bundle.known, bundle.known, elsewhere)
     ends = {str(item.ends.issuer): item.ends for item in chains if not item.rooted}
     lacking = ", ".join(list(ends)[:_NAMED])
     if ends and not any(item.rooted for item in chains):
         raise bundle.refused(
-            f"holds no root CA, and this host has none for it: strongSwan accepts a certificate "
-            f"only if its chain ends at a root that it has, here {lacking}",
-            f"a file with the certificate of {lacking}, too",
+            f"holds no root CA, and no other file of this host has it: strongSwan accepts a "
+            f"certificate only if its chain ends at a root that it has, here {lacking}",
+            f"Append the certificate of {lacking} to the file.",
         )
     if ends:
         text = f"holds CAs without their root {lacking}: they are of no use without it"
@@ -147,9 +147,9 @@ def _check_first(bundle: Bundle, leaf: Certificate, rest: t.Iterable[Certificate
     own = next((item for item in rest if not item.is_ca), None)
     if leaf.is_ca and own is not None:
         raise bundle.refused(
-            f"begins with the certificate of a CA, {leaf}, and strongSwan takes the first "
-            "one for that of this gateway",
-            f"a file that begins with the certificate of {own}",
+            f"begins with the certificate of a CA, {leaf}, and strongSwan uses the first "
+            "certificate for this gateway",
+            f"Move the certificate of {own} to the beginning of the file.",
         )
 
 
@@ -157,12 +157,13 @@ def _check_identifier(bundle: Bundle, leaf: Certificate, identifier: str) -> Non
     identity = Identity.parse(identifier)
     if leaf.holds(identity):
         return
-    why = f"is not in the certificate {bundle.path}, so that no peer accepts it"
+    problem = f"is not in the certificate {bundle.path}, so that no peer accepts it"
     if identity.name is not None and identity.name.reordered(leaf.subject):
-        why = f"has the parts of the subject of {bundle.path} in another order, or in another case"
-    raise ModelError(
-        "identifier", identifier, why, f"{held(leaf)}; left out, the subject", bundle.subject
-    )
+        problem = (
+            f"has the parts of the subject of {bundle.path} in another order, or in another case"
+        )
+    fix = f"Write {held(leaf)}, or remove identifier to use the subject."
+    raise ModelError("identifier", identifier, problem, fix, bundle.subject)
 
 
 def held(item: Certificate) -> str:

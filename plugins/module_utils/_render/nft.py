@@ -193,13 +193,13 @@ def _nat_exemptions(rules: RulesetInput) -> tuple[Rule, ...]:
 
 def _clamps(rules: RulesetInput, *, inwards: bool) -> tuple[Rule, ...]:
     """``maxseg size set`` only lowers, so that a smaller MSS of a peer stays (RFC 9293 3.7.1)."""
-    if not rules.mss:
+    if not rules.mss_clamp:
         return ()
     syn = "tcp flags & (syn | rst) == syn"
     return tuple(
         rule_with_comment(
             f"{selector(tunnel, inwards=inwards)} {protected(rules, inwards=inwards)} {syn}"
-            f" tcp option maxseg size set {rules.mss}",
+            f" tcp option maxseg size set {rules.mss_clamp}",
             tunnel.label,
         )
         for tunnel in rules.tunnels

@@ -14,10 +14,9 @@ import typing as t
 from dataclasses import dataclass
 
 from .._model.checks import IPAddress, IPNetwork
-from .._model.child import overlap
 from .._model.network import ForeignChain
 from .._model.rule import VpnRule
-from .._model.selector import ALL_PORTS, ANY_SERVICE, WITH_PORTS, Service
+from .._model.selector import ALL_PORTS, ANY_SERVICE, WITH_PORTS, Service, overlap
 from .nft_text import set_of
 
 # What kernel-libipsec names its TUN device.
@@ -123,7 +122,7 @@ class RulesetInput:
 
     ``peers`` narrows the auto rules to these addresses: None does not narrow, an empty tuple
     accepts no peer. ``own`` is the network_address, and ``excludes_own`` says whether a remote
-    network within it is for no tunnel. ``mss`` 0 leaves the MSS alone, ``userspace`` is
+    network within it is for no tunnel. ``mss_clamp`` 0 leaves the MSS alone, ``userspace`` is
     kernel-libipsec, whose packets the kernel does not know as IPsec. ``vpn_rules`` are the enabled
     rules of the operator, in their order.
 
@@ -138,7 +137,7 @@ class RulesetInput:
     tunnels: tuple[TunnelMatch, ...] = ()
     dormant: tuple[TunnelMatch, ...] = ()
     hosts: tuple[HostPair, ...] = ()
-    mss: int = 0
+    mss_clamp: int = 0
     ipcomp: bool = False
     userspace: bool = False
     chains: tuple[ForeignChain, ...] = ()

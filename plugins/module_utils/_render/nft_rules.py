@@ -18,9 +18,9 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._model.checks import IPNetwork
-from .._model.child import overlap
-from .._model.rule import FILTERS, Ports, VpnRule
-from .._model.selector import ALL_PORTS, Service
+from .._model.rule import Ports, VpnRule
+from .._model.rule_checks import FILTERS
+from .._model.selector import ALL_PORTS, Service, overlap
 from .nft_match import IP, RulesetInput, Services, TunnelMatch, protected, selector, traffic
 from .nft_text import Chain, Rule, base, one_of, rule_with_comment
 

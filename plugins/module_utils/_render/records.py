@@ -17,13 +17,14 @@ import json
 import re
 import typing as t
 
-from .._errors import ModelError, SyntaxFault, TunnelwrightError
+from .._errors import ModelError, SyntaxFault, TunnelwrightError, sentence
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.network import VpnNetwork
 from .._model.rule import VpnRule
 from .._model.secret import MASK, Secret
 from .._model.settings import IpsecSettings
+from .network_interface import INTERFACES, interfaces_of, record_text
 from .shared_secrets import owners_of
 from .strongswan.section import Section, Value, secret_bytes, split_list
 from .strongswan.strict import parse
@@ -53,21 +54,30 @@ class RecordFault(TunnelwrightError):
         self.why = why
 
     def __str__(self) -> str:
-        remedy = "Restore the file, or remove it and run the module again."
-        return f"{self.path}: {self.why.rstrip('.')}. {remedy}"
+        fix = "Restore the file, or remove it and run the module again."
+        return f"{self.path}: {sentence(self.why)} {fix}"
 
 
 def network_record(
-    network: VpnNetwork, settings: IpsecSettings, rules: t.Sequence[VpnRule] = ()
+    network: VpnNetwork,
+    settings: IpsecSettings,
+    rules: t.Sequence[VpnRule] = (),
+    forwarding: t.Sequence[int] = (),
 ) -> str:
-    """Return a network, its settings and its rules as JSON, which ``read_network`` reads back."""
+    """Return JSON of a network, its settings and its rules; ``read_network`` reads it back.
+
+    The record also names the interface that the network brings up, and the IP versions that the
+    kernel forwards for it.
+    """
     record: dict[str, t.Any] = {
+        INTERFACES: [item.to_record() for item in interfaces_of(network)],
+        "forwarding": list(forwarding) if network.started else [],
         "vpn_network": network.to_options(),
         "ipsec_settings": settings.to_options(),
     }
     if rules:
         record["vpn_rules"] = [rule.to_options() for rule in rules]
-    return json.dumps(record, indent=2, sort_keys=True) + "\n"
+    return record_text(record)
 
 
 def read_network(
@@ -82,7 +92,7 @@ def read_network(
         rules = tuple(VpnRule.from_record(item) for item in record.get("vpn_rules", ()))
         return VpnNetwork.from_record(record["vpn_network"]), record["ipsec_settings"], rules
     except (ValueError, KeyError, TypeError, AttributeError, ModelError) as error:
-        raise RecordFault(path, _why(error)) from None
+        raise RecordFault(path, reason(error)) from None
 
 
 def connection_text(connection: IkeConnection, body: Section, *, loaded: bool) -> str:
@@ -105,7 +115,7 @@ def read_connection(path: str, text: str) -> IkeConnection:
             ChildSa.from_record(item, connection.versions) for item in children
         )
     except (ValueError, KeyError, TypeError, AttributeError, TunnelwrightError) as error:
-        raise RecordFault(path, _why(error)) from None
+        raise RecordFault(path, reason(error)) from None
 
 
 def conf_text(text: str, *, loaded: bool = True) -> str:
@@ -225,7 +235,9 @@ def _psk(text: str) -> Secret | None:
     return None
 
 
-def _why(error: Exception) -> str:
+def reason(error: Exception) -> str:
+    """Return why the content of a file is not readable."""
     if isinstance(error, KeyError):
         return f"the entry {error} is missing"
-    return str(error)
+    # The fix of a ModelError is about options, and these are the contents of a file.
+    return error.fault if isinstance(error, ModelError) else str(error)

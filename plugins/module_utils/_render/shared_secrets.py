@@ -57,13 +57,15 @@ def shared_secret(name: str, section: Section) -> SharedSecret:
     path = f"secrets.{name}"
     kind = next((kind for kind in _KINDS if name.startswith(kind)), None)
     if kind is None:
-        why = "is no kind of secret that can be loaded"
-        raise ModelError("swanctl_conf", path, why, f"{', '.join(_KINDS)}, ...")
+        problem = "is not a kind of secret that this collection can load"
+        fix = f"Begin the name of the secret with one of: {', '.join(_KINDS)}."
+        raise ModelError("swanctl_conf", path, problem, fix)
     text = section.get("secret")
     try:
         data = secret_bytes(text) if isinstance(text, str) else b""
     except ValueError as error:
-        raise ModelError("swanctl_conf", MASK, f"in {path}: {error}", "another secret") from None
+        problem = f"has an invalid secret in {path}: {error}"
+        raise ModelError("swanctl_conf", MASK, problem, "Correct this secret.") from None
     if not data:
-        raise ModelError("swanctl_conf", path, "has no secret", "secret = ...")
+        raise ModelError("swanctl_conf", path, "has no secret", "Add a line secret = ... to it.")
     return SharedSecret(name, kind.upper(), owners_of(section), Secret(data))

@@ -104,14 +104,14 @@ def test_each_module_takes_the_defaults_of_its_groups(results: Results, module: 
 @pytest.mark.parametrize(
     ("module", "words"),
     [
-        ("vpn_network", "network lan: description: 83 is a number, not a text"),
-        ("ipsec_settings", "IPsec settings of network lan: swanctl_conf: '********' is a number"),
-        ("ipsec_phase1", "phase 1 b: psk: '********' is a number, not a text; legal: a text: put"),
-        ("ipsec_phase2", "phase 2 c of phase 1 b: local_network[0]: 10 is a number, not a text"),
-        ("vpn_rule", "rule r of network lan: description: 90 is a number, not a text"),
-        ("ipsec_connection", "ipsec_connection: phase1: True is a boolean, not a text"),
-        ("ipsec_info", "ipsec_info: phase1: 1.1 is a number, not a text"),
-        ("ipsec_diagnostics", "ipsec_diagnostics: grep: ['a'] is a list, not a text"),
+        ("vpn_network", "network lan: description 83: is a number, not a text"),
+        ("ipsec_settings", "IPsec settings of network lan: swanctl_conf '********': is a number"),
+        ("ipsec_phase1", "phase 1 b: psk '********': is a number, not a text. Put"),
+        ("ipsec_phase2", "phase 2 c of phase 1 b: local_network[0] 10: is a number, not a text"),
+        ("vpn_rule", "rule r of network lan: description 90: is a number, not a text"),
+        ("ipsec_connection", "ipsec_connection: phase1 True: is a boolean, not a text"),
+        ("ipsec_info", "ipsec_info: phase1 1.1: is a number, not a text"),
+        ("ipsec_diagnostics", "ipsec_diagnostics: grep ['a']: is a list, not a text"),
         ("ipsec_checkpoint", "argument 'timeout' is of type str"),
     ],
 )

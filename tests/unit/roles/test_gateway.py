@@ -317,10 +317,10 @@ def test_mistakes_are_told_before_anything_is_touched(tmp_path: Path) -> None:
         r"^\[ERROR\]: Task failed: Action failed: (.*?)^Origin", said, re.S | re.M
     )
     assert [line.partition(";")[0] for line in message.splitlines()] == [
-        "gateway_phase1[0] a: network: 'lann' does not exist on this host",
+        "gateway_phase1[0] a: network 'lann': does not exist on this host",
         "gateway_phase1[1]: name: is missing",
-        "gateway_phase1[2] c: encryption: 'aes256-sha256' is no list of algorithms",
-        "gateway_phase_1: is no variable of the role",
+        "gateway_phase1[2] c: encryption 'aes256-sha256': is no list of algorithms",
+        "gateway_phase_1: is not a variable of the role",
     ]
     assert "kkk" not in said
     assert "hidden secret" not in said
@@ -336,7 +336,7 @@ def test_legal_variables_are_not_remarked_on(tmp_path: Path) -> None:
     )
     assert status == 0, said
     assert '"summary": "1 network, 0 phase 1, 0 phase 2, 0 rules"' in said
-    assert "gateway_address: is no variable of the role" in said
+    assert "gateway_address: is not a variable of the role" in said
 
 
 FILES = [

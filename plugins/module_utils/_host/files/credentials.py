@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Certificates and private keys: of the files that a task names, what may be copied."""
+"""Certificates and private keys in the files of a task, and their installed copies."""
 
 from __future__ import annotations
 
@@ -13,16 +13,10 @@ import re
 import typing as t
 
 from ..._errors import HostError, ModelError
-from ..._model.connection import CREDENTIALS, IkeConnection
+from ..._model.authentication import CREDENTIALS
+from ..._model.connection import IkeConnection
 from ..._model.gateway import Gateway
 from ..._render import pem_blocks
-from ..._render.artefacts import (
-    CREDENTIAL_DIRS,
-    Credentials,
-    cleaned,
-    connection_path,
-    credential_paths,
-)
 from ..._render.bundle import (
     Bundle,
     Elsewhere,
@@ -31,30 +25,31 @@ from ..._render.bundle import (
     own_chain,
     without_others,
 )
+from ..._render.credentials import Credentials, cleaned, credential_paths
 from ..._render.pem import Certificate
 from ..._render.records import copies_in
 from .certificates import loaded_at_start
 from .files import Files
 
-# More than a bundle of two hundred certificates has, in bytes.
+# In bytes, larger than a bundle of two hundred certificates.
 LARGEST = 2**20
 
 
 def installed_credentials(files: Files, gateway: Gateway) -> dict[str, Credentials]:
-    """The PEM contents of each phase 1 with certificates, as they are to lie in the copies.
+    """Return the PEM contents of the copies for each phase 1 with certificates.
 
-    A phase 1 whose copies are not all there is left out: its own module installs them again.
+    A phase 1 with a missing copy is left out. The module of that phase 1 installs the copy again.
     """
     found = {
         connection.name: installed(files, connection)
         for connection in gateway.connections.values()
-        if connection.authentication == "pubkey"
+        if connection.uses_certificates
     }
     return {name: pem for name, pem in found.items() if pem is not None}
 
 
 def installed(files: Files, connection: IkeConnection) -> Credentials | None:
-    """Those of one phase 1; None where they are not all there."""
+    """Return the installed credentials of one phase 1, or None if a copy is missing."""
     found = {option: _copies(files, paths) for option, paths in copies(files, connection).items()}
     if not all(found.values()):
         return None
@@ -63,30 +58,33 @@ def installed(files: Files, connection: IkeConnection) -> Credentials | None:
 
 
 def copies(files: Files, connection: IkeConnection) -> dict[str, tuple[str, ...]]:
-    """Where the copies of a phase 1 lie by what its file says, by option."""
-    file = files.look(connection_path(connection.name))
+    """Return the paths of the copies of a phase 1, according to its file, by option."""
+    platform = files.platform
+    file = files.look(platform.connection_path(connection.name))
     names = copies_in(file.data.decode("utf-8", "replace")) if file is not None else {}
     found = {}
-    for option, first in credential_paths(connection).items():
-        named = tuple(f"{CREDENTIAL_DIRS[option]}/{name}" for name in names.get(option, ()))
+    for option, first in credential_paths(connection, platform).items():
+        named = tuple(
+            f"{platform.credential_dirs[option]}/{name}" for name in names.get(option, ())
+        )
         found[option] = named if all(map(_own(connection), named)) and named else (first,)
     return found
 
 
 def _own(connection: IkeConnection) -> t.Callable[[str], object]:
-    """Whether a path is that of a copy of this phase 1."""
+    """Return a test whether a path is a copy of this phase 1."""
     return re.compile(rf".*/tunnelwright\.{connection.name}(?:\.[0-9]+)?\.pem").fullmatch
 
 
 def _copies(files: Files, paths: t.Iterable[str]) -> tuple[bytes, ...]:
-    """Their contents; nothing where one of them is missing.
+    """Return the contents of the copies, or an empty tuple if one of them is missing.
 
-    Version 0.1.0 copied a file with several certificates as it was.
+    Version 0.1.0 copied a file with several certificates unchanged.
     """
     contents: list[bytes] = []
     for path in paths:
         copy = files.look(path)
-        data = cleaned(copy).data if copy is not None else b""
+        data = cleaned(copy, files.platform).data if copy is not None else b""
         if not data:
             return ()
         contents += pem_blocks.certificates(data) or [data]
@@ -96,10 +94,10 @@ def _copies(files: Files, paths: t.Iterable[str]) -> tuple[bytes, ...]:
 def given_credentials(
     files: Files, connection: IkeConnection
 ) -> tuple[Credentials, tuple[str, ...]]:
-    """What is to be installed of the files that the options of a phase 1 name, and warnings.
+    """Return the credentials in the files that the options of a phase 1 name, and warnings.
 
-    Raises ModelError for a file of which nothing can be copied, and for certificates that do not
-    fit the phase 1.
+    Raises ModelError for a file without a usable block, and for certificates that do not match the
+    phase 1.
     """
     subject = f"phase 1 {connection.name}"
     given = {
@@ -120,7 +118,7 @@ def given_credentials(
 
 
 def _elsewhere(files: Files, connection: IkeConnection) -> Elsewhere:
-    """The CAs in files of others, which strongSwan loads when it starts."""
+    """Return the CAs in unmanaged files, which strongSwan loads at its start."""
     own = _own(connection)
 
     @functools.cache
@@ -132,14 +130,14 @@ def _elsewhere(files: Files, connection: IkeConnection) -> Elsewhere:
 
 
 class _Given:
-    """The file at ``path`` that ``option`` of ``subject`` names."""
+    """The file at ``path``, the value of ``option`` of ``subject``."""
 
     def __init__(self, option: str, path: str, subject: str) -> None:
         self.warnings: list[str] = []
         self._option, self._path, self._subject = option, path, subject
 
     def take(self, files: Files) -> tuple[bytes, ...]:
-        """The blocks that the option is about."""
+        """Return the blocks that the option uses."""
         data = self._read(files)
         if self._option == "private_key":
             return (self._key(data),)
@@ -149,7 +147,7 @@ class _Given:
         try:
             file = files.read(self._path, LARGEST)
         except HostError as error:
-            raise self._refused(f"can't be read: {error.detail}") from None
+            raise self._refused(f"cannot be read: {error.detail}") from None
         if file is None:
             raise self._refused("does not exist on this host")
         if not file.data:
@@ -162,7 +160,7 @@ class _Given:
             raise self._lacks("certificate", data)
         for number, block in enumerate(found, 1):
             if block.content is None:
-                raise self._refused(f"is damaged: its certificate {number} can't be read")
+                raise self._refused(f"is damaged: its certificate {number} cannot be read")
         self._warn(data, lambda block: block.is_certificate, "its certificates are")
         return pem_blocks.certificates(data)
 
@@ -171,18 +169,20 @@ class _Given:
         if not keys:
             raise self._lacks("private key", data)
         if len(keys) > 1:
-            why = f"holds {len(keys)} private keys, of which strongSwan loads one"
-            raise self._refused(why, "a file with the private key of the certificate alone")
+            problem = f"holds {len(keys)} private keys, of which strongSwan loads one"
+            raise self._refused(problem, "Keep only the private key of the certificate in it.")
         (key,) = keys
         if key.encrypted:
-            why = "holds an encrypted private key, and the IKE daemon can't ask for the passphrase"
-            raise self._refused(why, "a decrypted one: openssl pkey -in FILE -out NEW")
+            problem = "holds an encrypted private key, and the IKE daemon cannot ask for the "
+            problem += "passphrase"
+            raise self._refused(problem, "Decrypt it: openssl pkey -in FILE -out NEW.")
         if key.label not in pem_blocks.KEYS:
-            why = f"holds a private key that strongSwan does not load: {key.label}"
-            raise self._refused(why, f"one of the kinds {', '.join(pem_blocks.KEYS)}")
+            problem = f"holds a private key that strongSwan does not load: {key.label}"
+            fix = f"Convert it to one of the kinds {', '.join(pem_blocks.KEYS)}."
+            raise self._refused(problem, fix)
         copied = pem_blocks.private_key(key)
         if not copied:
-            raise self._refused("is damaged: its private key can't be read")
+            raise self._refused("is damaged: its private key cannot be read")
         self._warn(data, lambda block: block == key, "its private key is")
         return copied
 
@@ -197,17 +197,21 @@ class _Given:
     def _lacks(self, what: str, data: bytes) -> ModelError:
         found = pem_blocks.others(data, lambda _block: False)
         if not pem_blocks.blocks(data):
-            return self._refused("is no PEM file: no line in it begins a block")
+            return self._refused("is not a PEM file, because no line in it begins a block")
         return self._refused(f"holds no {what}, but {found or 'parameters of a key'}")
 
-    def _refused(self, why: str, legal: str = "") -> ModelError:
+    def _refused(self, problem: str, fix: str = "") -> ModelError:
         size = LARGEST // 2**20
-        legal = legal or f"{_LEGAL[self._option]}, a regular file of up to {size} MiB on this host"
-        return ModelError(self._option, self._path, why, legal, self._subject)
+        content = _CONTENTS[self._option]
+        fix = fix or (
+            f"Put a PEM file with {content} there, a regular file of up to {size} MiB on the "
+            "managed host."
+        )
+        return ModelError(self._option, self._path, problem, fix, self._subject)
 
 
-_LEGAL = {
-    "certificate": "a PEM file with the certificate of this gateway",
-    "private_key": "a PEM file with the private key of the certificate",
-    "ca": "a PEM file with the certificate of the CA",
+_CONTENTS = {
+    "certificate": "the certificate of this gateway",
+    "private_key": "the private key of the certificate",
+    "ca": "the certificate of the CA",
 }

@@ -85,7 +85,7 @@ class Nft:
         names, opening, content = printed.partition(f"table inet {name} {{\n")
         self._tables = _tables(names)
         if not opening and ("inet", name) in self._tables:
-            raise HostError(_LIST, f"table inet {name} can't be listed")
+            raise HostError(_LIST, f"nft does not list table inet {name}")
         return opening + content
 
     def expected_table(self, text: str, name: str) -> str:
@@ -151,7 +151,7 @@ def _tables(listed: str) -> tuple[tuple[str, str], ...]:
     """Of lines such as ``table inet filter``."""
     found = [line.split() for line in listed.splitlines() if line]
     if any(len(words) != 3 or words[0] != "table" for words in found):
-        raise HostError(_LIST, f"unknown form of output: {listed[:200]}")
+        raise HostError(_LIST, f"nft printed an unknown form of output: {listed[:200]}")
     return tuple((family, name) for _table, family, name in found)
 
 
@@ -174,7 +174,8 @@ def normalised(listed: t.Any) -> Ruleset:
             if "metainfo" not in entry
         )
     except (KeyError, TypeError, AttributeError):
-        raise HostError("list nftables", f"unknown form of output: {str(listed)[:200]}") from None
+        why = f"nft printed an unknown form of output: {str(listed)[:200]}"
+        raise HostError(_LIST, why) from None
 
 
 def _plain(item: t.Any) -> t.Any:

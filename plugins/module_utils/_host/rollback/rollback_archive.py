@@ -74,4 +74,4 @@ def _source(name: str, module: t.Any) -> str | None:
     try:
         return str(module.__loader__.get_source(name))
     except (AttributeError, ImportError, OSError) as error:
-        raise HostError("make the program of the rollback", f"{name}: {error}") from None
+        raise HostError("build the rollback program", f"{name}: {error}") from None

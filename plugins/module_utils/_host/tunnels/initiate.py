@@ -16,7 +16,7 @@ from ..._plan.selectors import Selectors
 from ..._plan.steps import Step, TerminateChild, TerminateConnection
 from ..._render.strongswan_conf import LIBIPSEC
 from ..host import Host
-from ..vici.log_events import ViciLog
+from ..vici.log_events import DaemonLog
 from ..vici.message import ChildState, IkeState
 
 _PAUSE = 0.2
@@ -51,7 +51,7 @@ def close(host: Host, steps: t.Iterable[Step]) -> None:
 
 def call(
     host: Host,
-    log: ViciLog,
+    log: DaemonLog,
     called: t.Sequence[Tunnel],
     awaited: t.Sequence[Tunnel],
     timeout: float,
@@ -92,7 +92,9 @@ def _clear_up(
             host.vici.initiate(*item.key)
 
 
-def rekey(host: Host, log: ViciLog, tunnels: t.Sequence[Tunnel], timeout: float) -> frozenset[Key]:
+def rekey(
+    host: Host, log: DaemonLog, tunnels: t.Sequence[Tunnel], timeout: float
+) -> frozenset[Key]:
     """Have each renew its keys once; those that did."""
     deadline = time.monotonic() + timeout
     sas = _sas(host, tunnels)
@@ -157,7 +159,7 @@ def _complete(sas: t.Sequence[IkeState], tunnel: Tunnel) -> bool:
     return tunnel.calls or not tunnel.lacks([*map(selectors_of, children_of(sas, tunnel))])
 
 
-def _wait(host: Host, log: ViciLog, tunnels: t.Sequence[Tunnel], deadline: float) -> Live:
+def _wait(host: Host, log: DaemonLog, tunnels: t.Sequence[Tunnel], deadline: float) -> Live:
     quiet = dict.fromkeys((item.connection.name for item in tunnels), time.monotonic())
     while True:
         sas = _sas(host, tunnels)
@@ -175,7 +177,7 @@ def _wait(host: Host, log: ViciLog, tunnels: t.Sequence[Tunnel], deadline: float
         log.listen(_PAUSE)
 
 
-def _make_way(host: Host, log: ViciLog, called: t.Sequence[Tunnel]) -> frozenset[str]:
+def _make_way(host: Host, log: DaemonLog, called: t.Sequence[Tunnel]) -> frozenset[str]:
     """Give attempts under way a moment, then close them; the connections of those."""
     until = time.monotonic() + _UNDER_WAY
     while True:

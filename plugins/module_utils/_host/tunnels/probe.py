@@ -74,8 +74,9 @@ def prepare(
             raise ModelError(
                 "probe",
                 str(address),
-                f"can't be sent through {tunnel}: this host has no address in its local_network",
-                "no probe of it, or an ip_address in the network",
+                f"cannot be sent through {tunnel}, because this host has no address in its "
+                "local_network",
+                "Remove this probe, or give the network an ip_address with vpn_network.",
             )
         probes.append(Probe(tunnel, address, source))
     return probes
@@ -93,14 +94,14 @@ def _carrier(tunnels: tuple[Tunnel, ...], address: IPAddress) -> Tunnel:
         raise ModelError(
             "probe",
             str(address),
-            f"can't be sent: a probe is an ICMP echo request, and the tunnels carry {carried}",
-            "a test of that service itself",
+            f"cannot be sent: a probe is an ICMP echo request, and the tunnels carry {carried}",
+            "Remove this probe, and test the service itself.",
         )
     raise ModelError(
         "probe",
         str(address),
-        "is in no remote_network of the tunnels that are meant",
-        f"an address in {carried}" if carried else "the address of the peer",
+        "is in no remote_network of the selected tunnels",
+        f"Use an address in {carried}." if carried else "Use the address of the peer.",
     )
 
 

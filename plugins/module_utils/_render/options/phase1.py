@@ -52,7 +52,7 @@ def credential_file(connection: IkeConnection, number: int = 1) -> str:
 def _one_address(option: str, text: Value) -> str:
     addresses = items(text)
     if len(addresses) != 1:
-        raise unreadable(option, text, "one address, or a name")
+        raise unreadable(option, text, "Use one address, or one name.")
     return addresses[0]
 
 
@@ -89,7 +89,9 @@ def _dpd_failures(text: Value, sections: Sections) -> Options:
     delay = number(option, sections.connection.get("dpd_delay", "0"))
     timeout = number(option, text)
     if not delay or timeout < 2 * delay or timeout % delay:
-        raise unreadable(option, text, "2 or more times dpd_delay")
+        raise unreadable(
+            option, text, "Use a multiple of dpd_delay: twice, or more."
+        )
     return {option: timeout // delay - 1}
 
 

@@ -63,7 +63,7 @@ def selector(option: str, text: str) -> TrafficSelector:
     try:
         network = ipaddress.ip_network(address, strict=False)
     except ValueError:
-        raise unreadable(option, text, "networks in CIDR form") from None
+        raise unreadable(option, text, "Use networks in CIDR form.") from None
     return TrafficSelector.parse(option, f"{network}{bracket}{service}")
 
 

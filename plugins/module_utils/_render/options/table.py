@@ -16,7 +16,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ..._errors import ModelError
+from ..._errors import ModelError, alternatives
 from ..._model.child import ChildSa
 from ..._model.connection import IkeConnection
 from ..._model.proposal import Proposal, Use
@@ -152,7 +152,7 @@ def meaning(option: str, text: Value, meanings: t.Mapping[str, str]) -> str:
     """Return the value of an option that ``text`` stands for. Raises ModelError."""
     word = str(text).lower()
     if word not in meanings:
-        raise unreadable(option, text, ", ".join(meanings))
+        raise unreadable(option, text, f"Use {alternatives([*meanings])}.")
     return meanings[word]
 
 
@@ -160,7 +160,7 @@ def is_yes(option: str, text: Value) -> bool:
     """Return the value of a switch. Raises ModelError."""
     word = str(text).lower()
     if word not in (*YES, *NO):
-        raise unreadable(option, text, ", ".join((*YES, *NO)))
+        raise unreadable(option, text, f"Use {alternatives([*YES, *NO])}.")
     return word in YES
 
 
@@ -171,13 +171,13 @@ def number(option: str, text: Value) -> int:
     digits, factor = (word[:-1], factors[word[-1]]) if word[-1:] in factors else (word, 1)
     # strongSwan reads a leading zero as octal.
     if not (digits.isascii() and digits.isdigit()) or (digits[0] == "0" and digits != "0"):
-        raise unreadable(option, text, "a whole number, or a time such as 3600, 60m or 1h")
+        raise unreadable(option, text, "Use a whole number, or a time such as 3600, 60m or 1h.")
     return int(digits) * factor
 
 
-def unreadable(option: str, text: object, legal: str) -> ModelError:
+def unreadable(option: str, text: object, fix: str) -> ModelError:
     """Return the error for a text that no value of the option becomes."""
-    return ModelError(option, text, "is the text of no value of this option", legal)
+    return ModelError(option, text, "can't be expressed by this option", fix)
 
 
 def as_written(option: str) -> t.Callable[[Value, Sections], Options]:

@@ -79,16 +79,16 @@ def test_every_error_is_told_with_its_entry() -> None:
     definition["gateway_rules"][0]["action"] = "rejct"
     told = errors(definition)
     assert [item.split(": ")[:2] for item in told] == [
-        [f"gateway_networks[0] {LAN}", "ip_address"],
-        [f"gateway_settings[0] {LAN}", "mss_clamp"],
-        [f"gateway_phase1[0] {PEER}, phase2[1] more", "local_network[0]"],
-        ["gateway_phase1[1] c", "remote_gateway"],
+        [f"gateway_networks[0] {LAN}", "ip_address '10.99.0.1'"],
+        [f"gateway_settings[0] {LAN}", "mss_clamp 7"],
+        [f"gateway_phase1[0] {PEER}, phase2[1] more", "local_network[0] '10.1.0.1/24'"],
+        ["gateway_phase1[1] c", "remote_gateway '999.1.1.1'"],
         [
             "gateway_rules[0] no-telnet",
-            "value of action must be one of",
+            "invalid options",
         ],
     ]
-    assert "gateway_phase1[1] c: remote_gateway: '999.1.1.1' is neither" in told[3]
+    assert "gateway_phase1[1] c: remote_gateway '999.1.1.1': is neither" in told[3]
 
 
 @pytest.mark.parametrize(
@@ -100,18 +100,24 @@ def test_every_error_is_told_with_its_entry() -> None:
         ({"psk": None}, f"gateway_phase1[0] {PEER}: psk: is missing for authentication psk"),
         (
             {"encryption": "aes256-sha256-modp2048"},
-            f"gateway_phase1[0] {PEER}: encryption: 'aes256-sha256-modp2048' is no list of "
-            "algorithms; legal: a list such as [{algorithm: aes, key_length: 256, hash: sha256, "
-            "dh_group: 14}]",
+            f"gateway_phase1[0] {PEER}: encryption 'aes256-sha256-modp2048': is not a "
+            "list of combinations of algorithms. Write a list such as [{algorithm: aes, "
+            "key_length: 256, hash: sha256, dh_group: 14}].",
         ),
-        ({"encryption": {"algorithm": "aes"}}, f"gateway_phase1[0] {PEER}: encryption: "),
-        ({"encryption": ["aes256"]}, f"gateway_phase1[0] {PEER}: encryption: ['aes256'] is no"),
-        ({"remote_gatway": 1}, f"{PEER}: remote_gatway: is no option; legal: remote_gateway"),
-        ({"state": "presnt"}, f"gateway_phase1[0] {PEER}: value of state must be one of: present"),
-        ({"network": "lann"}, f"{PEER}: network: 'lann' does not exist on this host; legal: {LAN}"),
-        ({"phase2": {}}, f"gateway_phase1[0] {PEER}, phase2: is no list"),
-        ({"phase2": "lan"}, f"gateway_phase1[0] {PEER}, phase2: is no list"),
-        ({"phase2": ["lan"]}, f"gateway_phase1[0] {PEER}, phase2[0]: is no entry"),
+        ({"encryption": {"algorithm": "aes"}}, f"gateway_phase1[0] {PEER}: encryption "),
+        ({"encryption": ["aes256"]}, f"gateway_phase1[0] {PEER}: encryption ['aes256']: is not"),
+        ({"remote_gatway": 1}, f"{PEER}: remote_gatway: is not an option. Write remote_gateway"),
+        (
+            {"state": "presnt"},
+            f"gateway_phase1[0] {PEER}: invalid options: value of state must be one of: present",
+        ),
+        (
+            {"network": "lann"},
+            f"{PEER}: network 'lann': does not exist on this host. Use one of: {LAN}",
+        ),
+        ({"phase2": {}}, f"gateway_phase1[0] {PEER}, phase2: is not a list"),
+        ({"phase2": "lan"}, f"gateway_phase1[0] {PEER}, phase2: is not a list"),
+        ({"phase2": ["lan"]}, f"gateway_phase1[0] {PEER}, phase2[0]: is not a dictionary"),
         ({"phase2": [{}]}, f"gateway_phase1[0] {PEER}, phase2[0]: name: is missing"),
     ],
 )
@@ -125,18 +131,18 @@ def test_errors_of_a_phase_1(change: Definition, told: str) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
-        ("gateway_networks", "lan", "gateway_networks: is no list"),
-        ("gateway_networks", {"name": "lan"}, "gateway_networks: is no list"),
-        ("gateway_rules", 7, "gateway_rules: is no list"),
-        ("gateway_rules", ["x"], "gateway_rules[0]: is no entry"),
-        ("gateway_rules", [None], "gateway_rules[0]: is no entry"),
+        ("gateway_networks", "lan", "gateway_networks: is not a list"),
+        ("gateway_networks", {"name": "lan"}, "gateway_networks: is not a list"),
+        ("gateway_rules", 7, "gateway_rules: is not a list"),
+        ("gateway_rules", ["x"], "gateway_rules[0]: is not a dictionary"),
+        ("gateway_rules", [None], "gateway_rules[0]: is not a dictionary"),
         (
             "gateway_rules",
             [{"network": LAN, "action": "accept"}],
             "gateway_rules[0]: name: is missing",
         ),
         ("gateway_settings", [{}], "gateway_settings[0]: network: is missing"),
-        ("gateway_settings", [{"network": "x"}], "gateway_settings[0] x: network: 'x' does not"),
+        ("gateway_settings", [{"network": "x"}], "gateway_settings[0] x: network 'x': does not"),
     ],
 )
 def test_errors_of_the_lists(variable: str, value: object, told: str) -> None:
@@ -155,7 +161,7 @@ def test_what_is_in_a_wrong_network_is_not_wrong() -> None:
     # Nor is it in one without a name, which may be the network that is meant.
     definition["gateway_networks"] = [{**NETWORK, "name": None}]
     assert errors(definition) == [
-        "gateway_networks[0]: name: is missing; legal: the name of the network"
+        "gateway_networks[0]: name: is missing. Give the name of the network."
     ]
 
 
@@ -166,7 +172,7 @@ def test_two_entries_for_one_object_are_an_error(variable: str) -> None:
     told = errors(definition)
     first, second = f"{variable}[0]", f"{variable}[1]"
     assert told[0].startswith(second)
-    assert f"is used by {first} already" in told[0]
+    assert f" of {first} too. Define each object in one entry only." in told[0]
 
 
 def test_objects_that_bear_on_each_other_are_judged_together() -> None:
@@ -269,7 +275,7 @@ def test_a_network_that_goes_is_no_place_for_a_tunnel() -> None:
     definition = whole()
     definition["gateway_networks"] = [{"name": LAN, "state": "absent", "force": True}]
     told = errors(definition, host=HOST)
-    assert told[0].startswith(f"gateway_settings[0] {LAN}: network: '{LAN}' does not exist")
+    assert told[0].startswith(f"gateway_settings[0] {LAN}: network '{LAN}': does not exist")
 
 
 # --- Names of variables
@@ -291,14 +297,16 @@ def test_a_network_that_goes_is_no_place_for_a_tunnel() -> None:
     ],
 )
 def test_a_misspelt_variable_is_an_error(name: str, meant: str) -> None:
-    told = f"{name}: is no variable of the role; did you mean {meant}?"
+    told = f"{name}: is not a variable of the role. Write {meant}, if that is meant."
     assert check({}, {}, [name])["errors"] == [told]
 
 
 def test_a_name_like_that_of_a_list_in_use_is_a_warning() -> None:
     """A user may build the list from it."""
     judged = check(whole(), {}, ["gateway_network", "gateway_networks"])
-    told = "gateway_network: is no variable of the role; did you mean gateway_networks?"
+    told = (
+        "gateway_network: is not a variable of the role. Write gateway_networks, if that is meant."
+    )
     assert (judged["errors"], judged["warnings"]) == ([], [told])
 
 
@@ -306,6 +314,6 @@ def test_other_names_are_warned_of() -> None:
     judged = check(whole(), {}, ["gateway_hostname", "gateway_address", "gateway_hosts"])
     assert judged["errors"] == []
     assert judged["warnings"] == [
-        "gateway_address: is no variable of the role",
-        "gateway_hostname: is no variable of the role",
+        "gateway_address: is not a variable of the role. Remove it.",
+        "gateway_hostname: is not a variable of the role. Remove it.",
     ]

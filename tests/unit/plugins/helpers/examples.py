@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import (
+    ModelError,
+    shown,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.child import ChildSa
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import (
     IkeConnection,
@@ -86,12 +90,27 @@ def gateway(*parts: VpnNetwork | IpsecSettings | IkeConnection | VpnRule) -> Gat
 
 @contextlib.contextmanager
 def refused(option: str, subject: str, *words: str) -> t.Iterator[None]:
-    """What is inside raises ModelError for this option of this object, with these words in it."""
+    """Expect a ModelError for this option of this object, in the form of all, with these words."""
     with pytest.raises(ModelError) as raised:
         yield
     assert raised.value.option == option
     assert raised.value.subject == subject
-    assert raised.value.legal
-    assert not raised.value.legal.startswith("nothing")
+    check_form(raised.value)
     for word in words:
-        assert word in str(raised.value)
+        assert word in str(raised.value), f"{word!r} is not in: {raised.value}"
+
+
+_PROBLEM = re.compile(r"[a-z][^\n]*[^.:;\s]")
+_FIX = re.compile(r"[A-Z](?!egal)[^\n]*[^.:;\s]\.")
+
+
+def check_form(error: ModelError) -> None:
+    """Check ``<object>: <option> <value>: <problem>. <what to do>.``"""
+    missing = error.value is None or error.value == []
+    assert missing or error.option, "a value without its option"
+    place = error.option if missing else f"{error.option} {shown(error.value)}"
+    whole = ": ".join(part for part in (error.subject, place, error.problem) if part)
+    assert str(error) == f"{whole}. {error.fix}"
+    assert _PROBLEM.fullmatch(error.problem), error.problem
+    assert _FIX.fullmatch(error.fix), error.fix
+    assert "can't" not in error.problem

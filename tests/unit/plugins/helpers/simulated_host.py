@@ -22,9 +22,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.ownership
     SecureDirectory,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
-    Artefacts,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import Artefacts
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.pem import certificate
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
     LIBIPSEC,

@@ -119,22 +119,22 @@ def test_a_key_that_another_run_makes_meanwhile_is_taken(
 @pytest.mark.parametrize(
     ("term", "said"),
     [
-        ("gw-a", "term: 'gw-a' does not name two gateways"),
+        ("gw-a", "term 'gw-a': does not name two gateways"),
         ("gw-a gw-b gw-c", "does not name two gateways"),
-        ("", "term: '' does not name two gateways"),
-        (None, "term: 'NoneType' does not name two gateways"),
-        (["gw-a", "gw-b"], "term: 'list' does not name two gateways"),
+        ("", "term '': does not name two gateways"),
+        (None, "term 'NoneType': does not name two gateways"),
+        (["gw-a", "gw-b"], "term 'list': does not name two gateways"),
         ("gw-a gw-a", "names one gateway twice"),
-        ("gw-a ../gw-b", "'../gw-b' is not a legal name"),
-        ("gw-a /etc/passwd", "'/etc/passwd' is not a legal name"),
-        ("gw-a .", "'.' is not a legal name"),
-        ("gw-a -rf", "'-rf' is not a legal name"),
-        ("gw-a gw+b", "'gw+b' is not a legal name"),
-        ("gw-a gw\x00b", r"'gw\x00b' is not a legal name"),
-        ("gw-a gw\x1b[31mb", r"'gw\x1b[31mb' is not a legal name"),
-        ("gw-a gẃ-b", "is not a legal name"),
-        ("gw-a $(id)", "'$(id)' is not a legal name"),
-        (f"gw-a {'b' * 101}", f"'{'b' * 100}' is not a legal name"),
+        ("gw-a ../gw-b", "'../gw-b': is not a valid name"),
+        ("gw-a /etc/passwd", "'/etc/passwd': is not a valid name"),
+        ("gw-a .", "'.': is not a valid name"),
+        ("gw-a -rf", "'-rf': is not a valid name"),
+        ("gw-a gw+b", "'gw+b': is not a valid name"),
+        ("gw-a gw\x00b", r"'gw\x00b': is not a valid name"),
+        ("gw-a gw\x1b[31mb", r"'gw\x1b[31mb': is not a valid name"),
+        ("gw-a gẃ-b", "is not a valid name"),
+        ("gw-a $(id)", "'$(id)': is not a valid name"),
+        (f"gw-a {'b' * 101}", f"'{'b' * 100}': is not a valid name"),
     ],
 )
 def test_terms_that_are_no_two_names(term: object, said: str) -> None:
@@ -182,7 +182,9 @@ def test_a_spoilt_file_is_named_and_left_alone(tmp_path: Path, content: bytes) -
     with pytest.raises(HostError) as caught:
         key(tmp_path / "keys")
     said = str(caught.value)
-    assert said.startswith(f"pre-shared key {path}: does not hold a key of 43 letters and digits")
+    assert said.startswith(
+        f"could not use the pre-shared key {path}: it does not hold a key of 43 letters and digits"
+    )
     assert "kkk" not in said
     assert path.read_bytes() == content
 
@@ -190,7 +192,7 @@ def test_a_spoilt_file_is_named_and_left_alone(tmp_path: Path, content: bytes) -
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o602, 0o644, 0o777, 0o610])
 def test_a_file_for_others_is_refused(tmp_path: Path, mode: int) -> None:
     path = put(tmp_path / "keys", GOOD, mode)
-    with pytest.raises(HostError, match="others may read or write it") as caught:
+    with pytest.raises(HostError, match="other users may read or write the file") as caught:
         key(tmp_path / "keys")
     assert str(path) in str(caught.value)
     assert f"mode {mode:04o}" in str(caught.value)
@@ -208,7 +210,7 @@ def test_a_symbolic_link_is_refused(tmp_path: Path, target: str) -> None:
     (tmp_path / "there").chmod(0o600)
     (tmp_path / "keys").mkdir(mode=0o700)
     (tmp_path / "keys" / FILE).symlink_to(tmp_path / target)
-    with pytest.raises(HostError, match=r"gw-a\+gw-b\.psk: is a symbolic link"):
+    with pytest.raises(HostError, match=r"gw-a\+gw-b\.psk: it is a symbolic link"):
         key(tmp_path / "keys")
     assert not (tmp_path / "nowhere").exists()
 
@@ -216,11 +218,11 @@ def test_a_symbolic_link_is_refused(tmp_path: Path, target: str) -> None:
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir(mode=0o700)
     (tmp_path / "keys" / FILE).mkdir()
-    with pytest.raises(HostError, match=r"gw-a\+gw-b\.psk: is not a file"):
+    with pytest.raises(HostError, match=r"gw-a\+gw-b\.psk: it is not a regular file"):
         key(tmp_path / "keys")
     (tmp_path / "keys" / FILE).rmdir()
     os.mkfifo(tmp_path / "keys" / FILE, 0o600)
-    with pytest.raises(HostError, match=r"gw-a\+gw-b\.psk: is not a file"):
+    with pytest.raises(HostError, match=r"gw-a\+gw-b\.psk: it is not a regular file"):
         key(tmp_path / "keys")
 
 
@@ -228,16 +230,22 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 def test_a_directory_that_others_write_to_is_refused(tmp_path: Path, mode: int) -> None:
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys").chmod(mode)
-    with pytest.raises(HostError, match=f"others may write to {tmp_path}/keys: chmod 700"):
+    with pytest.raises(
+        HostError, match=f"other users may write to {tmp_path}/keys. Run `chmod 700"
+    ):
         key(tmp_path / "keys")
     assert os.listdir(tmp_path / "keys") == []
 
 
 def test_where_nothing_can_be_made_the_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(HostError, match=r"gw-a\+gw-b\.psk: can't be made: No such file"):
+    with pytest.raises(
+        HostError, match=r"gw-a\+gw-b\.psk: the file cannot be created: No such file"
+    ):
         key(tmp_path / "not" / "there")
     (tmp_path / "file").touch()
-    with pytest.raises(HostError, match=r"gw-a\+gw-b\.psk: can't be made: Not a directory"):
+    with pytest.raises(
+        HostError, match=r"gw-a\+gw-b\.psk: the file cannot be created: Not a directory"
+    ):
         key(tmp_path / "file")
 
 
@@ -246,7 +254,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(HostError, match="can't be made: No space left on device"):
+    with pytest.raises(HostError, match="the file cannot be created: No space left on device"):
         key(tmp_path / "keys")
     assert os.listdir(tmp_path / "keys") == []
 
@@ -284,7 +292,7 @@ def test_a_relative_directory_counts_from_the_inventory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sources", [[], ["gw-a,gw-b,"], ["/one/hosts", "/two/hosts"]])
 def test_without_one_directory_of_the_inventory_it_must_be_absolute(sources: list[str]) -> None:
-    with pytest.raises(ModelError, match="counts from the directory of the inventory") as caught:
+    with pytest.raises(ModelError, match="is relative to the directory of the inventory") as caught:
         directory_of(".psk", sources)
     assert "gateway_psk_directory" in str(caught.value)
 
@@ -294,13 +302,13 @@ def test_ansible_must_not_read_keys_as_an_inventory(tmp_path: Path, directory: s
     """It reads every file below an inventory that is a directory, and a key would be a host."""
     (tmp_path / "prod").mkdir()
     given = f"{tmp_path}/prod/keys" if "{}" in directory else directory
-    with pytest.raises(ModelError, match="Ansible would take the keys for names of hosts"):
+    with pytest.raises(ModelError, match="Ansible would read the keys as host names"):
         directory_of(given, [str(tmp_path / "prod")])
 
 
 @pytest.mark.parametrize("directory", [None, "", " ", 7])
 def test_a_directory_is_a_path(directory: object) -> None:
-    with pytest.raises(ModelError, match=r"directory: .* is not a path"):
+    with pytest.raises(ModelError, match=r"directory .*: is not a path"):
         directory_of(directory, ["/one/hosts"])
 
 
@@ -433,7 +441,7 @@ def test_an_error_names_the_file(site: Site) -> None:
     site.play()
     (site.keys / FILE).write_text("spoilt")
     said = site.play(status=2)
-    assert f"pre-shared key {site.keys / FILE}: does not hold a key" in said
+    assert f"could not use the pre-shared key {site.keys / FILE}: it does not hold a key" in said
     assert "spoilt" not in said
 
 

@@ -115,7 +115,7 @@ def test_one_phase_2_against_one_for_each_pair():
     assert found.verdict == "degraded"
     finding = found.finding("selectors_split")
     assert (finding["severity"], finding["initiator"]) == ("error", "local")
-    assert "carries 10.1.0.0/24 to 10.2.0.0/24 alone" in finding["explanation"]
+    assert "carries only 10.1.0.0/24 to 10.2.0.0/24." in finding["explanation"]
     assert finding["next_step"].startswith("Use one phase 2 for each pair of networks")
     assert states(found.child("local")) == ("partial", "up")
     assert found.child("local")["remote_network"] == ["10.2.0.0/24"]

@@ -151,7 +151,7 @@ def test_what_is_no_text_is_told_as_the_modules_tell_it(options, option):
     found = Compared(local({}), remote({}, **options)).finding("definition_invalid")
     assert found["remote_option"] == option
     assert "not a text" in found["explanation"]
-    assert "put it in quotes" in found["next_step"]
+    assert "Put it in quotes" in found["next_step"]
     assert PSK not in str(found)
     assert "12345678" not in str(found) or option != "psk"
 
@@ -267,7 +267,7 @@ def test_causes_are_of_a_known_severity_and_say_what_to_do():
     for cause in CAUSES.values():
         assert cause.severity in SEVERITIES
         for text in (cause.explanation, cause.next_step):
-            assert text.endswith(".")
+            assert text.endswith((".", "{fault}", "{fix}"))
             assert text[0].isupper() or text[0] == "{"
 
 
@@ -295,10 +295,11 @@ def test_a_key_that_lets_in_the_peer_of_another_tunnel():
     assert (found["ours"], found["remote_object"]) == (None, "")
     assert found["explanation"] == (
         "A definition of gw-a lets the holder of the psk of phase 1 road connect as the peer of "
-        "phase 1 site-b: it is for every peer."
+        "phase 1 site-b: this key is for every peer."
     )
     assert found["next_step"] == (
-        "Set on gw-a peer_identifier of phase 1 road: the identity of one peer."
+        "Change the definition of gw-a. Set peer_identifier of phase 1 road to the identity of "
+        "one peer."
     )
     mirrored = back.finding("psk_accepts_another_peer")
     assert (mirrored["remote_object"], mirrored["local_object"]) == ("phase 1 road", "")
@@ -324,7 +325,7 @@ def test_what_stands_for_any_address_is_no_definition():
     for option, value, word in (
         ("remote_gateway", "0.0.0.0", "%any"),
         ("remote_gateway", "::", "%any"),
-        ("local_address", "0.0.0.0", "leave the option out"),
+        ("local_address", "0.0.0.0", "remove local_address to use"),
         ("peer_identifier", "*", "%any"),
     ):
         found = Compared(local({}), remote({}, **{option: value}))

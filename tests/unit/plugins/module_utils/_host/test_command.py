@@ -15,7 +15,6 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import command
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.command import (
-    PACKAGES,
     execute,
     last_words,
     not_started,
@@ -23,6 +22,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.command i
     with_packages,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.host import Host
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,7 +61,7 @@ def test_a_program_that_hangs_is_ended_and_named(
     with pytest.raises(HostError) as raised:
         execute(argv, "")
     assert time.monotonic() - begun < 3
-    assert str(raised.value) == f"run {told}: it did not end within 0 s, and was stopped"
+    assert str(raised.value) == f"could not run {told}: it did not end within 0 s and was stopped."
     assert not _sleeping()
 
 
@@ -106,7 +106,7 @@ tunnelwright-lan: could not load the nftables rules
             "RTNETLINK answers: File exists\nCommand failed -:3\n",
             "RTNETLINK answers: File exists; Command failed -:3",
         ),
-        ("\n \n^~~~\n", "exit status 7 without a word"),
+        ("\n \n^~~~\n", "exit status 7 without a message"),
         ("a\nb\nb\nc\n\x1b[1md\n", "b; c; \\x1b[1md"),
         ("x" * 999, f"{'x' * 200}..."),
     ],
@@ -142,7 +142,8 @@ def test_a_program_that_is_missing_is_named_with_its_package(errors: str) -> Non
     with pytest.raises(HostError) as raised:
         run(["x"], "")
     assert str(raised.value) == (
-        f"run {program}: it is not installed: install the Debian package {PACKAGES[program]}"
+        f"could not run {program}: it is not installed. Install the Debian package "
+        f"{DEBIAN.packages[program]}."
     )
 
 
@@ -165,7 +166,7 @@ def test_nothing_else_is_taken_for_one(status: int, errors: str) -> None:
 def test_what_can_not_be_started() -> None:
     assert "Debian package nftables" in str(not_started("nft", FileNotFoundError(2, "x")))
     assert str(not_started("nft", PermissionError(13, "Permission denied"))) == (
-        "run nft: Permission denied"
+        "could not run nft: Permission denied."
     )
 
 
@@ -185,5 +186,5 @@ def test_as_the_real_programs_tell_it(
     """Also of the rollback, which has no AnsibleModule."""
     full = [(shutil.which(word) or word) if word in ("sh", "timeout") else word for word in argv]
     monkeypatch.setenv("PATH", "/nonexistent")
-    with Host(execute) as host, pytest.raises(HostError, match=PACKAGES[program]):
+    with Host(execute) as host, pytest.raises(HostError, match=DEBIAN.packages[program]):
         host.run([word.format(program) for word in full], "")

@@ -51,7 +51,9 @@ class TestSecrecy:
         assert raised.value.operation == "load secret p1"
 
     def test_too_long(self, vici: Vici) -> None:
-        with pytest.raises(HostError, match=r"^load secret p1: data: longer than 65535 bytes$"):
+        with pytest.raises(
+            HostError, match=r"^could not load secret p1: data: longer than 65535 bytes\.$"
+        ):
             vici.load_shared("p1", (), bytes(65536))
 
     def test_refused_type_is_a_defect_of_ours(self, vici: Vici) -> None:
@@ -68,7 +70,7 @@ class TestBrokenDaemon:
     @pytest.mark.parametrize("answer", [b"", HALF[:2], HALF])
     @pytest.mark.parametrize("close", [True, False])
     def test_hangs_or_breaks_off(self, charon: ScriptedVici, answer: bytes, close: bool) -> None:
-        reason = "broke off: Connection closed" if close else "did not answer in time"
+        reason = "closed the connection: Connection closed." if close else "did not answer in time."
         charon.expect("version", answer=answer, close=close)
         started = time.monotonic()
         with self.quick(charon) as vici, pytest.raises(HostError) as raised:
@@ -127,7 +129,7 @@ class TestBrokenDaemon:
         with self.quick(charon) as vici:
             with pytest.raises(HostError, match="not answer in time"):
                 vici.version()
-            with pytest.raises(HostError, match="session with the IKE daemon is over"):
+            with pytest.raises(HostError, match="session with the IKE daemon has ended"):
                 vici.connection_names()
 
     @pytest.mark.parametrize(
@@ -143,11 +145,11 @@ class TestBrokenDaemon:
     )
     def test_nonsense(self, charon: ScriptedVici, answer: bytes) -> None:
         charon.expect("version", answer=answer)
-        with self.quick(charon) as vici, pytest.raises(HostError, match="makes no sense: "):
+        with self.quick(charon) as vici, pytest.raises(HostError, match="sent an invalid answer: "):
             vici.version()
 
 
 def test_library_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adapter, "vici", None)
-    with pytest.raises(HostError, match=r"Python library vici .* pip install vici"):
+    with pytest.raises(HostError, match=r"Python library vici .* `pip install vici`\.$"):
         Vici(lambda: pytest.fail("connects without the library"))

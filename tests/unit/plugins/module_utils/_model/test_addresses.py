@@ -53,7 +53,7 @@ NO_HOSTS = {
     "::ffff:192.0.2.2": ("is an IPv4-mapped address", "192.0.2.2"),
     "0.0.0.0": ("stands for any address", ""),
     "::": ("stands for any address", ""),
-    "fe80::1%eth0": ("has a zone, which neither strongSwan nor nftables takes", ""),
+    "fe80::1%eth0": ("has a zone, which neither strongSwan nor nftables accepts", ""),
     "2001:db8::1%eth0": ("has a zone", ""),
 }
 LINK_LOCAL = "fe80::1"
@@ -142,7 +142,7 @@ NO_NETWORKS = {
     "255.255.255.255/32": "is a broadcast network",
     "0.0.0.0/8": "is a reserved network",
     "fe80::/64": "is a link-local network",
-    "::ffff:10.2.0.0/112": "is an IPv4-mapped network; legal: 10.2.0.0/16",
+    "::ffff:10.2.0.0/112": "is an IPv4-mapped network. Write 10.2.0.0/16",
     "fe80::%eth0/64": "has a zone",
 }
 

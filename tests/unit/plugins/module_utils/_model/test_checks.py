@@ -41,7 +41,7 @@ def test_a_hostile_name_is_refused_with_the_allowed_form(check, value):
     with pytest.raises(ModelError) as raised:
         check("name", value)
     assert raised.value.option == "name"
-    assert "a-z" in raised.value.legal
+    assert "a-z" in raised.value.fix
 
 
 @pytest.mark.parametrize("value", [item for item in HOSTILE if item not in ("a.b",)])
@@ -116,7 +116,7 @@ def test_what_charon_would_misread_as_a_network_is_refused(value):
 def test_host_bits_are_refused_with_the_network_that_was_meant():
     with pytest.raises(ModelError) as raised:
         checks.ip_network("local_network", "10.0.0.1/8")
-    assert raised.value.legal.startswith("10.0.0.0/8")
+    assert raised.value.fix.startswith("Write 10.0.0.0/8,")
 
 
 @pytest.mark.parametrize(

@@ -4,22 +4,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 
-import netaddr
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.child import (
-    ChildSa,
-    overlap,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.child import ChildSa
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.proposal import Use
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
     refused,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 SUBJECT = "phase 2 net of phase 1 site-b"
 TWO = ["10.8.0.0/24", "10.9.0.0/24"]
@@ -58,17 +51,25 @@ HOSTS = {"mode": "transport", "local_network": ["192.0.2.1/32"], "remote_network
             "which overlap",
         ),
         ({**HOSTS, "remote_network": ["192.0.2.0/31[gre]"]}, "remote_network", "/32 or /128"),
-        ({"mode": "transport"}, "local_network", "mode tunnel"),
+        ({"mode": "transport"}, "local_network", "set mode to tunnel"),
         ({**HOSTS, "remote_network": ["192.0.2.0/31"]}, "remote_network", "/32 or /128"),
         ({**HOSTS, "remote_network": ["2001:db8::/127"]}, "remote_network", "/32 or /128"),
         ({"lifetime": 59, "lifetime_unit": "seconds"}, "lifetime", "60 seconds"),
         ({"lifetime": "1"}, "lifetime", "whole number"),
         ({"lifetime_unit": "weeks"}, "lifetime_unit", "forever"),
-        ({"encryption": []}, "encryption", "leave the option out"),
-        ({"encryption": [{}, {"key_length": 256, "hash": "sha256"}]}, "encryption[1]", "once"),
+        ({"encryption": []}, "encryption", "remove encryption to use the default"),
+        (
+            {"encryption": [{}, {"key_length": 256, "hash": "sha256"}]},
+            "encryption[1]",
+            "Remove one",
+        ),
         ({"encryption": [{"prf": "sha256"}]}, "encryption[0].prf", "phase 1 only"),
         ({"encryption": [{}, {"dh_group": 3}]}, "encryption[1].dh_group", "14"),
-        ({"protocol": "ah", "encryption": [{"key_length": 128}]}, "encryption[0].key_length", "AH"),
+        (
+            {"protocol": "ah", "encryption": [{"key_length": 128}]},
+            "encryption[0].key_length",
+            "ah,",
+        ),
         ({"state": "absent"}, "state", "present, disabled"),
     ],
 )
@@ -87,7 +88,7 @@ def test_names(option: str, value: str | None) -> None:
 @pytest.mark.parametrize("versions", [(1,), (1, 2)])
 @pytest.mark.parametrize("option", ["local_network", "remote_network"])
 def test_ikev1_carries_one_network_on_each_side(versions: tuple[int, ...], option: str) -> None:
-    with refused(option, SUBJECT, "only the first", "key_exchange ikev2"):
+    with refused(option, SUBJECT, "only the first", "key_exchange of the phase 1 to ikev2"):
         child(*versions, **{option: TWO})
     assert child(2, **{option: TWO})
     assert child(*versions, **{option: TWO[:1]})
@@ -179,29 +180,3 @@ def test_selectors_pair_within_one_protocol() -> None:
         "10.1.0.0/24[tcp/443] 10.3.0.0/24",
         "10.1.0.0/24[gre] 10.3.0.0/24",
     ]
-
-
-# Few distinct addresses, so that overlapping pairs are as common as disjoint ones.
-V4 = st.builds(
-    lambda address, length: ipaddress.ip_network((address, length), strict=False),
-    st.sampled_from(["0.0.0.0", "10.1.0.0", "10.1.0.1", "10.1.0.128", "10.2.0.0", "192.0.2.1"]),
-    st.integers(0, 32),
-)
-V6 = st.builds(
-    lambda address, length: ipaddress.ip_network((address, length), strict=False),
-    st.sampled_from(["::", "::a01:0", "fd00:1::", "fd00:1::1", "fd00:1:0:1::", "2001:db8::1"]),
-    st.integers(0, 128),
-)
-
-
-@given(V4 | V6, V4 | V6)
-@settings(max_examples=200, deadline=None)
-def test_overlap_is_that_of_netaddr(first: t.Any, second: t.Any) -> None:
-    ours, theirs = (netaddr.IPSet([str(network)]) for network in (first, second))
-    assert overlap(first, second) == (not ours.isdisjoint(theirs))
-
-
-@given(V4 | V6, V4 | V6)
-@settings(max_examples=100, deadline=None)
-def test_overlap_has_no_order(one: t.Any, other: t.Any) -> None:
-    assert len({overlap(*pair) for pair in ((one, other), (other, one))}) == 1

@@ -43,10 +43,10 @@ MISREAD = (
     ("C=CH, CN=gw\\+a", "docs/identities.md"),
     ("countryName=CH, CN=gw-a", "docs/identities.md"),
     ("a=b@example.org", "email: or keyid:"),
-    ("ipv4:192.0.2.1", "192.0.2.1, without the prefix"),
-    ("asn1dn:C=CH, CN=gw-a", "C=CH, CN=gw-a, without the prefix"),
-    ("keyid:#0a0", "pairs of digits"),
-    ("@#gg", "pairs of digits"),
+    ("ipv4:192.0.2.1", "Write 192.0.2.1."),
+    ("asn1dn:C=CH, CN=gw-a", "Write C=CH, CN=gw-a."),
+    ("keyid:#0a0", "pairs of hexadecimal digits"),
+    ("@#gg", "pairs of hexadecimal digits"),
 )
 ANYBODY = ("*", "0.0.0.0", "::", "0::0", "%any6", "{0}:x")
 
@@ -92,25 +92,25 @@ ANYBODY = ("*", "0.0.0.0", "::", "0::0", "%any6", "{0}:x")
         ({**PUBKEY, "ca": "ca.pem"}, "ca", "absolute path"),
         ({**PUBKEY, "psk": PSK}, "psk", "authentication pubkey"),
         ({"negotiation_mode": "quick"}, "negotiation_mode", "main, aggressive"),
-        ({"negotiation_mode": "aggressive"}, "negotiation_mode", "key_exchange ikev1"),
+        ({"negotiation_mode": "aggressive"}, "negotiation_mode", "Set key_exchange to ikev1"),
         (
             {"negotiation_mode": "aggressive", "key_exchange": "auto"},
             "negotiation_mode",
-            "key_exchange ikev1",
+            "Set key_exchange to ikev1",
         ),
         (AGGRESSIVE, "identifier", "local_address"),
         ({**AGGRESSIVE, "connection_behavior": "on_demand"}, "identifier", "responder_only"),
-        ({"identifier": " blank"}, "identifier", "without them"),
-        ({"peer_identifier": "two\nlines"}, "peer_identifier", "511 ASCII"),
+        ({"identifier": " blank"}, "identifier", "without the blank"),
+        ({"peer_identifier": "two\nlines"}, "peer_identifier", "511 printable ASCII"),
         ({"connection_behavior": "always"}, "connection_behavior", "on_demand"),
         *(({"remote_gateway": value}, "remote_gateway", "%any") for value in UNSPECIFIED),
         *(({"remote_gateway": value}, "remote_gateway", "%any") for value in NUMBERS),
         *(
-            ({"local_address": value}, "local_address", "leave the option out")
+            ({"local_address": value}, "local_address", "remove local_address to use")
             for value in UNSPECIFIED
         ),
-        *(({"identifier": value}, "identifier", "leave the option out") for value in ANYBODY),
-        ({"identifier": "%any"}, "identifier", "leave the option out"),
+        *(({"identifier": value}, "identifier", "remove identifier to use") for value in ANYBODY),
+        ({"identifier": "%any"}, "identifier", "remove identifier to use"),
         ({"identifier": "*.example.org"}, "identifier", "one identity"),
         ({"identifier": "10.0.0.0/8"}, "identifier", "one identity"),
         *(
@@ -127,7 +127,7 @@ ANYBODY = ("*", "0.0.0.0", "::", "0::0", "%any6", "{0}:x")
         ),
         ({"keying_tries": -1}, "keying_tries", "0 to 1000"),
         ({"keying_tries": True}, "keying_tries", "0 to 1000"),
-        ({"margintime": 0}, "margintime", "rekey: false"),
+        ({"margintime": 0}, "margintime", "set rekey to false"),
         ({"margintime_unit": "weeks"}, "margintime_unit", "hours"),
         ({"margintime": 90}, "lifetime", "more than 10800 seconds"),
         ({"dpd_action": "trap"}, "dpd_action", "hold"),

@@ -46,7 +46,7 @@ class TestNetworks:
     VLAN: t.ClassVar = {"layer2_type": "vlan", "layer2_id": 7, "interface_network": "eth1"}
 
     def test_no_two_make_the_same_vlan(self) -> None:
-        with refused("layer2_id", "network dmz", "7 is the tag of network lan on eth1"):
+        with refused("layer2_id", "network dmz", "7: is the tag of network lan on interface eth1"):
             gateway(network(**self.VLAN)).with_network(network(**OTHER, **self.VLAN))
 
     @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ class TestNetworks:
         made = gateway(
             network(), network(**OTHER), connection(name="b"), connection(name="a", **PEER), others
         )
-        with refused("state", "network lan", "phase 1 objects a, b;", "force: true"):
+        with refused("state", "network lan", "has phase 1 a, b.", "set force to true"):
             made.without_network("lan", force=False)
         left = made.without_network("lan", force=True)
         assert left == gateway(network(**OTHER), others)
@@ -136,9 +136,9 @@ class TestGuests:
     )
     def test_it_is_not_taken_away_from_them(self, options: dict[str, str]) -> None:
         made = gateway(network(), network(**self.GUEST))
-        with refused("interface", "network lan", "'vpn-lan'", "network dmz;"):
+        with refused("interface", "network lan", "'vpn-lan'", "is used by network dmz,"):
             made.with_network(network(**options))
-        with refused("interface", "network lan", "'vpn-lan'", "network dmz;"):
+        with refused("interface", "network lan", "'vpn-lan'", "is used by network dmz,"):
             made.without_network("lan", force=True)
 
     @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_a_text_is_read_as_strongswan_does(text: str, kind: str) -> None:
     ],
 )
 def test_one_proves_another(proved: str, required: str) -> None:
-    assert Identity.parse(proved).proves(Identity.parse(required))
+    assert Identity.parse(proved).satisfies(Identity.parse(required))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_one_proves_another(proved: str, required: str) -> None:
     ],
 )
 def test_one_does_not_prove_another(proved: str, required: str) -> None:
-    assert not Identity.parse(proved).proves(Identity.parse(required))
+    assert not Identity.parse(proved).satisfies(Identity.parse(required))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_one_does_not_prove_another(proved: str, required: str) -> None:
     ],
 )
 def test_what_no_peer_can_bear(text: str, wild: bool) -> None:
-    assert Identity.parse(text).wild is wild
+    assert Identity.parse(text).is_wildcard is wild
 
 
 @pytest.mark.parametrize(
@@ -189,10 +189,10 @@ TEXTS = st.one_of(
 def test_what_proves_both_makes_them_overlap(one: str, other: str, peer: str) -> None:
     first, second, proved = map(Identity.parse, (one, other, peer))
     assert first.overlaps(second) is second.overlaps(first)
-    if not proved.wild and proved.proves(first) and proved.proves(second):
+    if not proved.is_wildcard and proved.satisfies(first) and proved.satisfies(second):
         assert first.overlaps(second)
-    if not first.wild and not second.wild:
-        assert first.overlaps(second) is first.proves(second)
+    if not first.is_wildcard and not second.is_wildcard:
+        assert first.overlaps(second) is first.satisfies(second)
 
 
 @pytest.mark.parametrize(

@@ -139,18 +139,18 @@ DANGEROUS: dict[str, tuple[Options, Options, tuple[str, ...]]] = {
     "any peer, one identity of ours": (
         {**ANY, **HUB},
         {**C, **HUB},
-        ("every identity is accepted there", "peer_identifier of phase 1 site-b"),
+        ("accepts every identity", "peer_identifier of phase 1 site-b"),
     ),
-    "any peer, no identity of ours": ({**ANY, **HUB}, C, ("every identity is accepted there",)),
+    "any peer, no identity of ours": ({**ANY, **HUB}, C, ("accepts every identity",)),
     "any peer, other identities of ours": (
         {**ANY, "identifier": "road.example"},
         {**C, **HUB},
-        ("lets the holder of the psk of phase 1 site-c", "every identity is accepted there"),
+        ("lets the holder of the psk of phase 1 site-c", "accepts every identity"),
     ),
     "any identity with IKEv1 at one address": (
         {**V1, **B, "peer_identifier": "%any"},
         {**V1, **C},
-        ("every identity is accepted there",),
+        ("accepts every identity",),
     ),
     # The identities of the two peers.
     "one identity": (
@@ -245,18 +245,18 @@ DANGEROUS: dict[str, tuple[Options, Options, tuple[str, ...]]] = {
     "our own identity": (
         {**B, "peer_identifier": "hub.example"},
         {**C, **HUB},
-        ("our own identity there is hub.example", "identifier of phase 1 site-c"),
+        ("the own identity of phase 1 site-c is hub.example", "identifier of phase 1 site-c"),
     ),
     "our own identity in a pattern": (
         {**B, "peer_identifier": "*.example"},
         {**C, "identifier": "HUB.example"},
-        ("our own identity there is HUB.example",),
+        ("the own identity of phase 1 site-c is HUB.example",),
     ),
     # IKEv1 Main Mode.
     "IKEv1 from any address": (
         {**V1, **ANY, **HUB, "peer_identifier": "b.ex"},
         {**V1, **ANY, **HUB, "peer_identifier": "c.ex"},
-        ("IKEv1 chooses a psk by the addresses", "key_exchange ikev2"),
+        ("IKEv1 chooses a psk by the addresses", "Set key_exchange of one of the two to ikev2"),
     ),
     "any version from any address": (
         {**AUTO, **ANY, **HUB, "peer_identifier": "b.ex"},
@@ -281,28 +281,31 @@ DANGEROUS: dict[str, tuple[Options, Options, tuple[str, ...]]] = {
     "IKEv1 looks by the address of an IKEv2 peer": (
         B,
         {**V1, **ANY, "peer_identifier": "c.ex"},
-        ("it is for 192.0.2.2, and IKEv1 looks", "identifier of phase 1 site-c"),
+        (
+            "this key is for 192.0.2.2, and phase 1 site-c chooses a psk by the address",
+            "identifier of phase 1 site-c",
+        ),
     ),
     # Without an identity of ours the peer chooses the name.
     "no identity of ours": (
         B,
         {**ANY, "peer_identifier": "c.ex"},
-        ("that peer may call us by any name", "identifier of phase 1 site-c"),
+        ("may address this gateway by any identity", "identifier of phase 1 site-c"),
     ),
     "no identity of ours, twice": (
         {**ANY, "peer_identifier": "b.ex"},
         {**ANY, "peer_identifier": "c.ex"},
-        ("that peer may call us by any name",),
+        ("may address this gateway by any identity",),
     ),
     "no identity of ours, behind one address": (
         {**B, "peer_identifier": "b.ex"},
         {**B, "peer_identifier": "c.ex"},
-        ("that peer may call us by any name",),
+        ("may address this gateway by any identity",),
     ),
     "no identity of ours, behind one name": (
         {"remote_gateway": "nat.example.", "peer_identifier": "b.ex"},
         {"remote_gateway": "NAT.example", "peer_identifier": "c.ex"},
-        ("that peer may call us by any name",),
+        ("may address this gateway by any identity",),
     ),
 }
 dangerous = pytest.mark.parametrize("case", DANGEROUS)

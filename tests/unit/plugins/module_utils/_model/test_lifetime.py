@@ -60,7 +60,9 @@ def test_shortest(seconds: int, fits: bool) -> None:
     if fits:
         assert lifetime.lifetime_seconds("lifetime", seconds, "seconds") == seconds
     else:
-        with pytest.raises(ModelError, match="59 makes 59 seconds; legal: at least 60"):
+        with pytest.raises(
+            ModelError, match="59: is 59 seconds, and the shortest lifetime is 60 seconds"
+        ):
             lifetime.lifetime_seconds("lifetime", seconds, "seconds")
 
 

@@ -24,7 +24,7 @@ class Thing:
 
 def doubled(option: str, value: t.Any) -> t.Any:
     if value < 0:
-        raise ModelError(option, value, "is negative", "0 or more")
+        raise ModelError(option, value, "is negative", "Use 0 or more.")
     return value * 2
 
 
@@ -47,14 +47,14 @@ def test_what_is_no_field_is_left_out() -> None:
 
 
 def test_errors_name_the_option() -> None:
-    with pytest.raises(ModelError, match=r"^size: -1 is negative"):
+    with pytest.raises(ModelError, match=r"^size -1: is negative"):
         values(size=-1)
 
 
 def test_lists_are_converted_one_by_one_and_named_with_their_index() -> None:
     convert = options.list_of(doubled)
     assert convert("parts", [1, 2]) == (2, 4)
-    with pytest.raises(ModelError, match=r"^parts\[1\]: -2"):
+    with pytest.raises(ModelError, match=r"^parts\[1\] -2: "):
         convert("parts", [1, -2])
 
 

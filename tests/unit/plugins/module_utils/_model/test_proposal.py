@@ -196,34 +196,51 @@ def test_auto_is_what_suits_both_versions(options: Options, use: Use) -> None:
 @pytest.mark.parametrize(
     ("keyword", "use", "message"),
     [
-        ("", Use.ESP, "holds an unknown keyword: ''; legal: one keyword of each"),
-        ("aes256-", Use.ESP, "holds an unknown keyword: ''; legal: one keyword of each"),
-        ("null-sha256", Use.ESP, "holds an unknown keyword: 'null'; legal: one keyword of each"),
+        ("", Use.ESP, "contains an unknown keyword: ''. Use one keyword of each kind."),
+        ("aes256-", Use.ESP, "contains an unknown keyword: ''. Use one keyword of each kind."),
+        (
+            "null-sha256",
+            Use.ESP,
+            "contains an unknown keyword: 'null'. Use one keyword of each kind.",
+        ),
         (
             "aes256-aes128-sha256",
             Use.ESP,
-            "repeats a kind of algorithm: 'aes128'; legal: one keyword of each",
+            "contains a second algorithm of one kind: 'aes128'. Use one keyword of each kind.",
         ),
         # charon would install ESP without authentication.
-        ("aes256", Use.ESP, "is not how a proposal for ESP is written; legal: aes256-sha256"),
-        ("sha256", Use.ESP, "is not how a proposal for ESP is written; legal: aes256-sha256"),
+        (
+            "aes256",
+            Use.ESP,
+            "is not the canonical form of a proposal for ESP. Write aes256-sha256.",
+        ),
+        (
+            "sha256",
+            Use.ESP,
+            "is not the canonical form of a proposal for ESP. Write aes256-sha256.",
+        ),
         (
             "aes256-sha256",
             Use.IKE,
-            "is not how a proposal for an IKE SA is written; legal: aes256-sha256-modp2048",
+            "is not the canonical form of a proposal for an IKE SA. Write aes256-sha256-modp2048.",
         ),
         (
             "aes256gcm16-modp2048",
             Use.IKE,
-            "is not how a proposal for an IKE SA is written; legal: aes256gcm16-prfsha256-modp2048",
+            "is not the canonical form of a proposal for an IKE SA. Write "
+            "aes256gcm16-prfsha256-modp2048.",
         ),
-        ("modp2048", Use.AH, "is not how a proposal for AH is written; legal: sha256-modp2048"),
+        (
+            "modp2048",
+            Use.AH,
+            "is not the canonical form of a proposal for AH. Write sha256-modp2048.",
+        ),
     ],
 )
 def test_parse_refuses_what_keyword_would_not_write(keyword: str, use: Use, message: str) -> None:
     with pytest.raises(ModelError) as caught:
         Proposal.parse(keyword, use)
-    assert str(caught.value) == f"proposal: {keyword!r} {message}"
+    assert str(caught.value) == f"proposal {keyword!r}: {message}"
 
 
 @pytest.mark.parametrize(

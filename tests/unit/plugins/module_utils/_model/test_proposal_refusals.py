@@ -31,105 +31,107 @@ Options = dict[str, object]
             {"algorithm": "aes-gcm", "hash": "sha256"},
             Use.ESP,
             IKEV2,
-            "hash: 'sha256' can't go with aes-gcm: AEAD algorithms authenticate themselves; "
-            "leave hash out; legal: no hash",
+            "hash 'sha256': cannot be combined with aes-gcm, because an AEAD algorithm "
+            "authenticates packets itself. Remove hash.",
         ),
         (
             {"algorithm": "aes-ccm", "hash": "sha256"},
             Use.IKE,
             IKEV2,
-            "hash: 'sha256' can't go with aes-ccm: AEAD algorithms authenticate themselves; "
-            "leave hash out; legal: no hash, and prf for the pseudo-random function",
+            "hash 'sha256': cannot be combined with aes-ccm, because an AEAD algorithm "
+            "authenticates packets itself. Remove hash. Set prf to choose the pseudo-random "
+            "function.",
         ),
         (
             {"algorithm": "aes-gcm"},
             Use.IKE,
             IKEV1,
-            "algorithm: 'aes-gcm' can't be used: IKEv1 can't negotiate it for an IKE SA; legal: "
-            "aes, camellia, 3des, blowfish, cast128; with key_exchange ikev2 in phase 1 also "
-            "aes-gcm",
+            "algorithm 'aes-gcm': cannot be used: IKEv1 cannot negotiate it for an IKE SA. Use one "
+            "of: aes, camellia, 3des, blowfish, cast128; or set key_exchange of the phase 1 to "
+            "ikev2.",
         ),
         (
             {"algorithm": "chacha20-poly1305"},
             Use.ESP,
             AUTO,
-            "algorithm: 'chacha20-poly1305' can't be used: key_exchange auto also answers IKEv1, "
-            "which can't negotiate it for ESP; legal: aes, aes-gcm, aes-ctr, aes-ccm, camellia, "
-            "3des, blowfish, cast128; with key_exchange ikev2 in phase 1 also chacha20-poly1305",
+            "algorithm 'chacha20-poly1305': cannot be used: key_exchange auto also accepts IKEv1, "
+            "which cannot negotiate it for ESP. Use one of: aes, aes-gcm, aes-ctr, aes-ccm, "
+            "camellia, 3des, blowfish, cast128; or set key_exchange of the phase 1 to ikev2.",
         ),
         (
             {"algorithm": "aes-ctr"},
             Use.IKE,
             IKEV2,
-            "algorithm: 'aes-ctr' is for phase 2 only; legal: aes, aes-gcm, aes-ccm, "
-            "chacha20-poly1305, camellia, 3des, blowfish, cast128",
+            "algorithm 'aes-ctr': is for phase 2 only. Use one of: aes, aes-gcm, aes-ccm, "
+            "chacha20-poly1305, camellia, 3des, blowfish, cast128.",
         ),
         (
             {"hash": "aescmac"},
             Use.AH,
             IKEV1,
-            "hash: 'aescmac' can't be used: IKEv1 can't negotiate it for AH; legal: md5, sha1, "
-            "sha256, sha384, sha512, aesxcbc; with key_exchange ikev2 in phase 1 also aescmac",
+            "hash 'aescmac': cannot be used: IKEv1 cannot negotiate it for AH. Use one of: md5, "
+            "sha1, sha256, sha384, sha512, aesxcbc; or set key_exchange of the phase 1 to ikev2.",
         ),
         (
             {"hash": "sha512", "prf": "sha256"},
             Use.IKE,
             AUTO,
-            "prf: 'sha256' differs from hash sha512: key_exchange auto also answers IKEv1, which "
-            "derives keys with the hash of the proposal; legal: sha512, or leave prf out; any with "
-            "key_exchange ikev2",
+            "prf 'sha256': differs from hash sha512: key_exchange auto also accepts IKEv1, which "
+            "derives keys with the hash of the proposal. Remove prf, set it to sha512, or set "
+            "key_exchange to ikev2.",
         ),
         (
             {"prf": "sha256"},
             Use.ESP,
             IKEV2,
-            "prf: 'sha256' is for phase 1 only: a Child SA derives its keys with the PRF of the "
-            "IKE SA; legal: leave prf out",
+            "prf 'sha256': is for phase 1 only, because a Child SA derives its keys with the PRF "
+            "of the IKE SA. Remove prf.",
         ),
         (
             {"algorithm": "aes"},
             Use.AH,
             IKEV2,
-            "algorithm: 'aes' is given, but AH does not encrypt; legal: leave algorithm out, or "
-            "protocol esp",
+            "algorithm 'aes': has no effect with protocol ah, which does not encrypt. Remove "
+            "algorithm, or set protocol to esp.",
         ),
         (
             {"key_length": 256},
             Use.AH,
             IKEV2,
-            "key_length: 256 is given, but AH does not encrypt; legal: leave key_length out, or "
-            "protocol esp",
+            "key_length 256: has no effect with protocol ah, which does not encrypt. Remove "
+            "key_length, or set protocol to esp.",
         ),
         (
             {"key_length": 512},
             Use.ESP,
             IKEV2,
-            "key_length: 512 is not a key length of aes; legal: 128, 192, 256",
+            "key_length 512: is not a key length of aes. Use one of: 128, 192, 256.",
         ),
         (
             {"algorithm": "3des", "key_length": 256},
             Use.ESP,
             IKEV2,
-            "key_length: 256 is not a key length of 3des; legal: 168, or leave key_length out",
+            "key_length 256: is not a key length of 3des. Remove key_length, or set it to 168.",
         ),
         (
             {"algorithm": "serpent"},
             Use.ESP,
             IKEV2,
-            f"algorithm: 'serpent' is not a legal value; legal: {', '.join(ENCRYPTION_NAMES)}",
+            "algorithm 'serpent': is not one of the choices. Use one of: "
+            f"{', '.join(ENCRYPTION_NAMES)}.",
         ),
         (
             {"hash": "sha256_96"},
             Use.ESP,
             IKEV2,
-            f"hash: 'sha256_96' is not a legal value; legal: {', '.join(HASH_NAMES)}",
+            f"hash 'sha256_96': is not one of the choices. Use one of: {', '.join(HASH_NAMES)}.",
         ),
         (
             {"integrity": "sha256"},
             Use.ESP,
             IKEV2,
-            "integrity: 'sha256' is not a suboption of encryption; legal: algorithm, key_length, "
-            "hash, dh_group, prf",
+            "integrity 'sha256': is not a suboption of encryption. Use the suboptions algorithm, "
+            "key_length, hash, dh_group, prf.",
         ),
     ],
 )

@@ -6,16 +6,19 @@
 
 from __future__ import annotations
 
+import typing as t
 from ipaddress import ip_address, ip_network
 
+import netaddr
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.selector import (
     PROTOCOLS,
     Service,
     TrafficSelector,
+    overlap,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import refused
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -52,8 +55,8 @@ def test_forms(text: str, told: str, by_number: str) -> None:
         ("10.2.0.0/24[http]", "unknown protocol http"),
         ("10.2.0.0/24[0]", "unknown protocol 0"),
         ("10.2.0.0/24[256]", "unknown protocol 256"),
-        ("10.2.0.0/24[gre/80]", "gre does not have"),
-        ("10.2.0.0/24[icmp/8]", "icmp does not have"),
+        ("10.2.0.0/24[gre/80]", "gre has no ports"),
+        ("10.2.0.0/24[icmp/8]", "icmp has no ports"),
         ("10.2.0.0/24[tcp/0]", "1 to 65535"),
         ("10.2.0.0/24[tcp/65536]", "1 to 65535"),
         ("10.2.0.0/24[tcp/90-80]", "1 to 65535"),
@@ -136,3 +139,29 @@ def test_protocols_have_the_numbers_of_iana() -> None:
             assert socket.getprotobyname(name) == number
         except OSError:
             continue
+
+
+# Few distinct addresses, so that overlapping pairs are as common as disjoint ones.
+V4 = st.builds(
+    lambda address, length: ip_network((address, length), strict=False),
+    st.sampled_from(["0.0.0.0", "10.1.0.0", "10.1.0.1", "10.1.0.128", "10.2.0.0", "192.0.2.1"]),
+    st.integers(0, 32),
+)
+V6 = st.builds(
+    lambda address, length: ip_network((address, length), strict=False),
+    st.sampled_from(["::", "::a01:0", "fd00:1::", "fd00:1::1", "fd00:1:0:1::", "2001:db8::1"]),
+    st.integers(0, 128),
+)
+
+
+@given(V4 | V6, V4 | V6)
+@settings(max_examples=200, deadline=None)
+def test_overlap_is_that_of_netaddr(first: t.Any, second: t.Any) -> None:
+    ours, theirs = (netaddr.IPSet([str(network)]) for network in (first, second))
+    assert overlap(first, second) == (not ours.isdisjoint(theirs))
+
+
+@given(V4 | V6, V4 | V6)
+@settings(max_examples=100, deadline=None)
+def test_overlap_has_no_order(one: t.Any, other: t.Any) -> None:
+    assert len({overlap(*pair) for pair in ((one, other), (other, one))}) == 1

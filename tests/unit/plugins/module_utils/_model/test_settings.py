@@ -37,12 +37,12 @@ FULL = {
         ({"unique_ids": "replace"}, "unique_ids", "yes, no, never"),
         ({"unique_ids": True}, "unique_ids", "yes, no, never"),
         ({"strict_crl": "strict"}, "strict_crl", "yes, ifuri, no"),
-        ({"mss_clamp": 1}, "mss_clamp", "0 (off), or 536 to 65495"),
-        ({"mss_clamp": 535}, "mss_clamp", "0 (off), or 536 to 65495"),
-        ({"mss_clamp": 65496}, "mss_clamp", "0 (off)"),
-        ({"mss_clamp": False}, "mss_clamp", "0 (off)"),
-        ({"swanctl_conf": TEXT}, "swanctl_conf", "configuration_mode advanced"),
-        ({"strongswan_conf": TEXT}, "strongswan_conf", "configuration_mode advanced"),
+        ({"mss_clamp": 1}, "mss_clamp", "Use 0 to switch it off, or 536 to 65495"),
+        ({"mss_clamp": 535}, "mss_clamp", "Use 0 to switch it off, or 536 to 65495"),
+        ({"mss_clamp": 65496}, "mss_clamp", "Use 0 to switch it off"),
+        ({"mss_clamp": False}, "mss_clamp", "Use 0 to switch it off"),
+        ({"swanctl_conf": TEXT}, "swanctl_conf", "set configuration_mode to advanced"),
+        ({"strongswan_conf": TEXT}, "strongswan_conf", "set configuration_mode to advanced"),
     ],
 )
 def test_refusals(options: dict[str, t.Any], option: str, word: str) -> None:

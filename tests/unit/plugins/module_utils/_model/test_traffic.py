@@ -31,8 +31,18 @@ SUBJECT = "phase 2 net of phase 1 site-b"
         ("0.0.0.0/0", "0.0.0.0/0", "remote_network", ["stay on this side"]),
         ("0.0.0.0/0", "128.0.0.0/1", "local_network", ["takes all packets", "10.1.0.0/24"]),
         ("::/0", "2000::/3", "local_network", ["takes all packets"]),
-        ("10.1.0.0/24", "10.1.0.128/25", "remote_network", ["lies in 10.1.0.0/24 of network lan"]),
-        ("10.5.0.0/24", "10.1.0.0/24", "remote_network", ["exclude_my_network false"]),
+        (
+            "10.1.0.0/24",
+            "10.1.0.128/25",
+            "remote_network",
+            ["is inside 10.1.0.0/24 of"],
+        ),
+        (
+            "10.5.0.0/24",
+            "10.1.0.0/24",
+            "remote_network",
+            ["exclude_my_network in ipsec_settings to false"],
+        ),
     ],
 )
 def test_refused(local: str, remote: str, option: str, words: list[str]) -> None:
@@ -63,7 +73,12 @@ class TestExclusion:
 
     def test_needed_when_the_phase_2_is_made(self) -> None:
         made = gateway(settings(exclude_my_network=False), connection())
-        with refused("remote_network", SUBJECT, "contains 10.1.0.0/24", "exclude_my_network true"):
+        with refused(
+            "remote_network",
+            SUBJECT,
+            "contains 10.1.0.0/24",
+            "Set exclude_my_network in ipsec_settings to true",
+        ):
             made.with_child(child(**self.AROUND))
         assert made.with_child(child(**self.WITHIN))
 
@@ -81,7 +96,7 @@ class TestExclusion:
     def test_of_another_address_of_the_network(self) -> None:
         made = gateway(connection(child()))
         moved = {"network_address": "10.2.0.0/24", "ip_address": "10.2.0.1"}
-        with refused("remote_network", SUBJECT, "lies in 10.2.0.0/24 of network lan"):
+        with refused("remote_network", SUBJECT, "is inside 10.2.0.0/24 of network lan"):
             made.with_network(network(**moved))
         # What an earlier version let be made stays editable.
         assert made.with_network(network(description="x"))

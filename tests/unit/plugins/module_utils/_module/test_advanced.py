@@ -152,7 +152,10 @@ class TestInfo:
         assert [*seen(gateway, phase1="legacy")] == ["legacy"]
         assert [*seen(gateway, network="lan")] == ["legacy", "roads", "site-b"]
         result = gateway.run("ipsec_info", phase1="shunt")
-        assert "phase1: 'shunt' does not exist on this host; legal: legacy, roads" in result["msg"]
+        assert (
+            "phase1 'shunt': does not exist on this host. Use one of: legacy, roads"
+            in result["msg"]
+        )
 
     @pytest.mark.parametrize(("action", "state"), [("trap", "idle"), ("start", "down")])
     def test_states(self, gateway: Machine, action: str, state: str) -> None:
@@ -245,8 +248,8 @@ class TestConnection:
     @pytest.mark.parametrize(
         ("options", "words"),
         [
-            ({"phase1": "legacy", "phase2": "local-traffic"}, "is no phase 2 of legacy"),
-            ({"phase1": "shunt"}, "'shunt' does not exist in network lan"),
+            ({"phase1": "legacy", "phase2": "local-traffic"}, "is not a phase 2 of phase 1 legacy"),
+            ({"phase1": "shunt"}, "'shunt': does not exist in network lan"),
         ],
     )
     def test_what_is_no_tunnel(self, gateway: Machine, options: dict[str, str], words: str) -> None:

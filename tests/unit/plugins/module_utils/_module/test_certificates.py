@@ -101,8 +101,8 @@ class TestCopies:
     def test_a_key_that_belongs_to_another_certificate(self, machine: Machine) -> None:
         place(machine, "private_key", RENEWED.key)
         assert run(machine)["msg"] == (
-            f"try private key {KEY_COPY} in the IKE daemon: it does not belong to the certificate, "
-            "which is the first one of its file; nothing was changed"
+            f"could not load private key {KEY_COPY}: it does not belong to the first certificate "
+            "in the file of the option certificate. Nothing was changed."
         )
 
     def test_other_modules_keep_the_copies(self, machine: Machine) -> None:
@@ -322,7 +322,7 @@ class TestRefused:
         os.mkfifo(given(machine, option))
         result = run(machine)
         assert result["msg"].startswith(
-            f"phase 1 site-b: {option}: {str(PUBKEY[option])!r} can't be read: it is a pipe, not a "
-            "regular file; legal: a PEM file with the "
+            f"phase 1 site-b: {option} {str(PUBKEY[option])!r}: cannot be read: it is a pipe, not "
+            "a regular file. Put a PEM file with the "
         )
         assert machine.host.log == []

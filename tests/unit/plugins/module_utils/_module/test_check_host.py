@@ -15,6 +15,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.link import LinkState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.nft import BaseChain
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import View
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
@@ -63,7 +64,7 @@ def asked(
     **options: t.Any,
 ) -> list[str]:
     params = validated(module, options)
-    made = RESOURCES[module].edit(current, params)
+    made = RESOURCES[module].edit(current, params, DEBIAN)
     daemon = DaemonState(version, connections=loaded or {}, secrets=frozenset(secrets))
     observed = Observed(daemon=daemon)
     view = View(current, made, params, observed, userspace)
@@ -133,9 +134,9 @@ class TestRule:
     @pytest.mark.parametrize(
         ("target", "interface", "why"),
         [
-            ("203.0.113.254", None, "is not reached without another router"),
-            ("198.51.100.254", "vpn-lan", "is not reached without another router"),
-            ("10.1.0.254", "eth0", "is not reached without another router"),
+            ("203.0.113.254", None, "cannot be reached without another router"),
+            ("198.51.100.254", "vpn-lan", "cannot be reached without another router"),
+            ("10.1.0.254", "eth0", "cannot be reached without another router"),
             ("198.51.100.1", None, "is an address of this host"),
             ("198.51.100.1", "eth0", "is an address of this host"),
         ],
@@ -169,7 +170,7 @@ class TestNetwork:
         ],
     )
     def test_interfaces_must_exist(self, host: t.Any, options: t.Any, option: str) -> None:
-        with refused(option, "network lan", "'eth7' does not exist", "eth0"):
+        with refused(option, "network lan", "'eth7': does not exist", "eth0"):
             self.asked(host, **options)
         # A network that is off may wait for them.
         assert self.asked(host, **options, state="stopped") == []
@@ -179,7 +180,7 @@ class TestNetwork:
     def test_a_vlan_has_no_more_room_than_its_parent(self, host: t.Any) -> None:
         assert self.asked(host, **self.VLAN, mtu=1500) == []
         assert self.asked(host, mtu=9000) == []
-        with refused("mtu", "network lan", "9000 is more than the MTU of eth0, which is 1500"):
+        with refused("mtu", "network lan", "9000: is more than the MTU of eth0, which is 1500"):
             self.asked(host, **self.VLAN, mtu=9000)
 
     def test_an_interface_of_others_is_not_taken(self, host: t.Any) -> None:
@@ -195,7 +196,9 @@ class TestNetwork:
             self.asked(host)
 
     def test_listed_chains_must_exist(self, host: t.Any) -> None:
-        with refused("firewall_chains[0]", "network lan", "'inet filter input'", "none:"):
+        with refused(
+            "firewall_chains[0]", "network lan", "'inet filter input'", "no unmanaged base chain"
+        ):
             self.asked(host, firewall_chains=["inet filter input"])
         host.nft.chains = (INPUT,)
         with refused("firewall_chains[1]", "network lan", "'ip filter input'", "inet filter input"):
@@ -304,11 +307,13 @@ class TestForeignNamesInAConfText:
 
     def test_connection(self, host: t.Any) -> None:
         subject = "IPsec settings of network lan"
-        with refused("swanctl_conf", subject, "'lab'", "did not make"):
+        with refused("swanctl_conf", subject, "'lab'", "does not manage"):
             self.asked(host, loaded={"lab": {**self.OURS, "remote_addrs": ("192.0.2.8",)}})
 
     def test_secret(self, host: t.Any) -> None:
-        with refused("swanctl_conf", "IPsec settings of network lan", "'ike-lab'", "did not make"):
+        with refused(
+            "swanctl_conf", "IPsec settings of network lan", "'ike-lab'", "does not manage"
+        ):
             self.asked(host, secrets=["ike-lab"])
 
     def test_what_a_run_that_died_left_behind_is_ours(self, host: t.Any) -> None:
@@ -335,7 +340,7 @@ class TestPhase1:
     @pytest.mark.parametrize(
         ("peer", "why"),
         [
-            ("198.51.100.1", "is an address of this host; legal: the address of the peer"),
+            ("198.51.100.1", "is an address of this host. Write the address of the peer"),
             ("2001:db8::1", "is an address of this host"),
             ("198.51.100.255", "is the broadcast address of 198.51.100.0/24, a network of this"),
         ],
@@ -352,7 +357,7 @@ class TestPhase1:
     def test_algorithms_must_be_there(self, host: t.Any) -> None:
         with pytest.raises(HostError) as raised:
             self.asked(host, encryption=[*GCM, {}])
-        assert raised.value.operation == "phase 1 site-b"
+        assert raised.value.operation == "use encryption of phase 1 site-b"
         assert "dh_group 31 (CURVE_25519): package " in raised.value.detail
 
     @pytest.mark.parametrize(("power", "state"), [("stopped", "present"), ("started", "disabled")])
@@ -415,11 +420,11 @@ class TestForeign:
     )
     def test_name(self, host: t.Any, current: Gateway) -> None:
         theirs = {"site-b": {**self.THEIRS, "remote_addrs": ("203.0.113.9",)}}
-        with refused("name", "phase 1 site-b", "did not make"):
+        with refused("name", "phase 1 site-b", "does not manage"):
             self.asked(host, theirs, current)
 
     def test_secret(self, host: t.Any) -> None:
-        with refused("name", "phase 1 site-b", "'ike-site-b'", "did not make"):
+        with refused("name", "phase 1 site-b", "'ike-site-b'", "does not manage"):
             self.asked(host, {}, secrets=["ike-site-b"])
         assert self.asked(host, {}, secrets=["ike-site-c"]) == []
         assert self.asked(host, {}, gateway(connection()), secrets=["ike-site-b"]) == []
@@ -479,7 +484,7 @@ class TestPhase2:
     def test_pfs_must_be_there(self, host: t.Any) -> None:
         with pytest.raises(HostError, match=r"CURVE_25519") as raised:
             self.asked(host, encryption=[{"dh_group": 31}])
-        assert raised.value.operation == self.SUBJECT
+        assert raised.value.operation == f"use encryption of {self.SUBJECT}"
 
     def test_encryption_is_the_kernels(self, host: t.Any) -> None:
         camellia = [{"algorithm": "camellia"}]

@@ -77,7 +77,7 @@ def _tools(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     machine.prepare(("vpn_network", NETWORK), ("ipsec_phase1", PHASE1), ("ipsec_phase2", PHASE2))
     tools = Tools(machine.host.root)
     monkeypatch.setattr(machine.host, "run", with_packages(tools))
-    monkeypatch.setattr(trace, "LOCK", str(tmp_path / "trace.lock"))
+    tmp_path.joinpath("root.run").mkdir()
     return tools
 
 
@@ -124,7 +124,7 @@ class TestLogs:
 class TestTrace:
     def test_root_alone_can_read_it(self, machine: Machine, tools: Tools) -> None:
         """From the first packet on, and where a trace of others is there."""
-        place = machine.host.root / trace.TRACE_FILE[1:]
+        place = machine.host.root / machine.host.platform.trace_file[1:]
         for _again in range(2):
             machine.run("ipsec_diagnostics", query="tcpdump")
             assert tools.mode == 0o600
@@ -205,7 +205,9 @@ class TestConfiguration:
     def test_a_pipe_is_not_waited_for(self, machine: Machine) -> None:
         path = "/etc/swanctl/conf.d/road.conf"
         os.mkfifo(machine.host.root / path[1:])
-        assert self.files(machine)[path] == f"read {path}: it is a pipe, not a regular file"
+        assert (
+            self.files(machine)[path] == f"could not read {path}: it is a pipe, not a regular file."
+        )
 
     def test_files_of_others(self, machine: Machine) -> None:
         path = machine.host.root / "etc/swanctl/conf.d/road.conf"
@@ -232,31 +234,31 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"query": "logs", "since": "1 day"}, "since: '1 day' is not a legal value"),
+            ({"query": "logs", "since": "1 day"}, "since '1 day': is not a period of time"),
             ({"query": "logs", "since": "32d"}, "up to 31d"),
-            ({"query": "logs", "lines": 0}, "lines: 0 is not a legal value"),
-            ({"query": "logs", "grep": "a\nb"}, "grep: 'a\\nb' is not a legal value"),
-            ({"query": "logs", "filter": "esp"}, "filter: 'esp' has no use with query logs"),
+            ({"query": "logs", "lines": 0}, "lines 0: is less than 1"),
+            ({"query": "logs", "grep": "a\nb"}, "grep 'a\\nb': is not one line"),
+            ({"query": "logs", "filter": "esp"}, "filter 'esp': has no effect with query logs"),
             # At their defaults, too.
-            ({"query": "logs", "seconds": 10}, "seconds: 10 has no use with query logs"),
-            ({"query": "logs", "count": 5}, "legal: query tcpdump; or leave count out"),
-            ({"query": "configuration", "count": 1000}, "no use with query configuration"),
+            ({"query": "logs", "seconds": 10}, "seconds 10: has no effect with query logs"),
+            ({"query": "logs", "count": 5}, "Remove count, or set query to tcpdump."),
+            ({"query": "configuration", "count": 1000}, "no effect with query configuration"),
             (
                 {"query": "configuration", "lines": 200},
-                "lines: 200 has no use with query configuration; legal: query logs or tcpdump; or "
-                "leave lines out",
+                "lines 200: has no effect with query configuration. Remove lines, or set query to "
+                "logs or tcpdump.",
             ),
-            ({"query": "tcpdump", "since": "1h"}, "legal: query logs; or leave since out"),
-            ({"query": "logs", "phase1": "nobody"}, "legal: site-b"),
-            ({"query": "tcpdump", "grep": "x"}, "grep: 'x' has no use with query tcpdump"),
-            ({"query": "tcpdump", "seconds": 301}, "seconds: 301 is not a legal value"),
-            ({"query": "tcpdump", "count": 10001}, "count: 10001 is not a legal value"),
-            ({"query": "tcpdump", "interface": "$(id)"}, "interface: '$(id)' is not a legal"),
-            ({"query": "tcpdump", "interface": "eth9"}, "legal: wan, inside, eth0, vpn-lan"),
+            ({"query": "tcpdump", "since": "1h"}, "Remove since, or set query to logs."),
+            ({"query": "logs", "phase1": "nobody"}, "Use one of: site-b"),
+            ({"query": "tcpdump", "grep": "x"}, "grep 'x': has no effect with query tcpdump"),
+            ({"query": "tcpdump", "seconds": 301}, "seconds 301: is more than 300"),
+            ({"query": "tcpdump", "count": 10001}, "count 10001: is more than 10000"),
+            ({"query": "tcpdump", "interface": "$(id)"}, "interface '$(id)': is not a valid name"),
+            ({"query": "tcpdump", "interface": "eth9"}, "Use one of: wan, inside, eth0, vpn-lan"),
             ({"query": "tcpdump", "interface": "inside"}, "network: is missing"),
             (
                 {"query": "tcpdump", "network": "dmz", "phase1": "site-b"},
-                "network: 'dmz' does not have phase 1 site-b; legal: lan",
+                "network 'dmz': does not have phase 1 site-b. Set network to lan",
             ),
         ],
     )
@@ -275,7 +277,7 @@ class TestRefusals:
     ) -> None:
         tools.status, tools.errors = 1, "tcpdump: can't parse filter expression: syntax error"
         result = machine.run("ipsec_diagnostics", query="tcpdump", filter="-w /etc/passwd")
-        assert "filter: '-w /etc/passwd' is not a filter of tcpdump" in result["msg"]
+        assert "filter '-w /etc/passwd': is not a filter of tcpdump" in result["msg"]
         (argv,) = tools.asked
         assert argv[-4:] == ["-y", "EN10MB", "--", "-w /etc/passwd"]
 
@@ -284,11 +286,11 @@ class TestRefusals:
         tools.errors = "timeout: failed to run command 'tcpdump': No such file or directory\n"
         result = machine.run("ipsec_diagnostics", query="tcpdump")
         assert result["msg"] == (
-            "run tcpdump: it is not installed: install the Debian package tcpdump"
+            "could not run tcpdump: it is not installed. Install the Debian package tcpdump."
         )
 
     def test_one_at_a_time(self, machine: Machine, tools: Tools) -> None:
-        with trace.exclusive("ipsec_diagnostics", path=trace.LOCK):
+        with trace.exclusive("ipsec_diagnostics", path=machine.host.platform.trace_lock):
             result = machine.run("ipsec_diagnostics", query="tcpdump")
         assert "held for 0 s and more by ipsec_diagnostics" in result["msg"]
 

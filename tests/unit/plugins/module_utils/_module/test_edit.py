@@ -15,6 +15,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connecti
     IkeConnection,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import MASK
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Edit
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import Scope
@@ -45,7 +46,7 @@ DMZ = {"name": "dmz", "ip_address": "10.9.0.1", "network_address": "10.9.0.0/24"
 
 
 def edit(module: str, current: Gateway, **options: t.Any) -> Edit:
-    return RESOURCES[module].edit(current, validated(module, options))
+    return RESOURCES[module].edit(current, validated(module, options), DEBIAN)
 
 
 class TestRule:
@@ -272,7 +273,7 @@ class TestSettings:
             ("connections {", "line 1"),
             ("connections {\n x {\n a = 1\n a = 2\n } }", "line 4"),
             ("include /etc/passwd", "include"),
-            ("pools {\n}", "connections, secrets"),
+            ("pools {\n}", "connections and secrets"),
             ("connections { site-b {\n} }", "'site-b'"),
             ("secrets { ike-site-b { secret = hush\n} }", "'ike-site-b'"),
             ("connections { tunnelwright-trial {\n} }", "'tunnelwright-trial'"),
@@ -515,7 +516,7 @@ class TestPhase2:
         assert made.gateway == gateway(connection(changed))
 
     def test_switched_off_with_what_does_not_fit(self) -> None:
-        with refused("encryption[0].algorithm", "phase 2 net of phase 1 site-b", "AH"):
+        with refused("encryption[0].algorithm", "phase 2 net of phase 1 site-b", "protocol ah"):
             off = {**self.NAMED, "state": "disabled", "protocol": "ah"}
             edit("ipsec_phase2", gateway(connection(child())), **off)
 

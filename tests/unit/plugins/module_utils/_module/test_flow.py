@@ -269,7 +269,7 @@ class TestRoutes:
         other = {**self.WAN, "destination": ["10.56.0.0/16"]} if state == "present" else {}
         done = machine.run("vpn_rule", **RULE_NAMED, **other, state=state)
         assert done["failed"]
-        assert "taken back" in done["msg"]
+        assert "The changes of this run were undone." in done["msg"]
         assert self.routes(machine) == before
         assert machine.run("vpn_rule", **RULE_NAMED, **self.WAN)["changed"] is False
 
@@ -281,28 +281,28 @@ class TestFailure:
             (
                 "ipsec_phase1",
                 {**PHASE1, "remote_gateway": "a b"},
-                "phase 1 site-b: remote_gateway: 'a b' is neither an address nor a host name; "
-                "legal: an IPv4 or IPv6 address, or a FQDN",
+                "phase 1 site-b: remote_gateway 'a b': is neither an IP address nor a host name. "
+                "Write an IPv4 or IPv6 address, or a FQDN.",
             ),
             (
                 "ipsec_phase1",
                 {**PHASE1, "name": "a;b"},
-                "ipsec_phase1: name: 'a;b' is not a legal value; legal: 1 to 64 of",
+                "ipsec_phase1: name 'a;b': is not a valid name. Use 1 to 64 characters of",
             ),
             (
                 "ipsec_phase2",
                 {**PHASE2, "phase1": "site-x"},
-                "phase 2 net of phase 1 site-x: phase1: 'site-x' does not exist in network lan",
+                "phase 2 net of phase 1 site-x: phase1 'site-x': does not exist in network lan",
             ),
             (
                 "ipsec_settings",
                 {"network": "lan", "mss_clamp": 7},
-                "IPsec settings of network lan: mss_clamp: 7",
+                "IPsec settings of network lan: mss_clamp 7: is less than 536",
             ),
             (
                 "vpn_network",
                 {**NETWORK, "interface_network": "eth7"},
-                "network lan: interface_network: 'eth7' does not exist on this host",
+                "network lan: interface_network 'eth7': does not exist on this host",
             ),
         ],
     )
@@ -318,7 +318,7 @@ class TestFailure:
         machine.host.failing = {"load tunnelwright-trial"}
         result = machine.run("ipsec_phase1", **PHASE1)
         assert result["msg"] == (
-            "try connection site-b in the IKE daemon: it was not to be; nothing was changed"
+            "could not load connection site-b: it was not to be. Nothing was changed."
         )
         assert machine.changes == []
 
@@ -338,7 +338,7 @@ class TestFailure:
         result = machine.run("ipsec_phase1", **PHASE1)
         assert result["failed"] is True
         assert result["msg"] == (
-            f"write {SITE_B}: it was not to be; what had been done was taken back"
+            f"could not write {SITE_B}: it was not to be. The changes of this run were undone."
         )
         assert machine.host.everything() == files
         assert machine.host.vici.shared == {}
@@ -364,8 +364,8 @@ class TestFailure:
         (machine.host.root / RECORD[1:]).unlink()
         os.mkfifo(machine.host.root / RECORD[1:])
         assert machine.run("ipsec_phase1", **PHASE1)["msg"] == (
-            f"{RECORD}: can't be read: it is a pipe, not a regular file; restore the file, or "
-            "remove it and run the module again"
+            f"{RECORD}: cannot be read: it is a pipe, not a regular file. Restore the file, or "
+            "remove it and run the module again."
         )
 
     def test_algorithms(self, machine: Machine) -> None:

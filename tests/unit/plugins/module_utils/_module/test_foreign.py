@@ -9,9 +9,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.foreign import (
-    SWANCTL_CONF,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
     PHASE1,
@@ -78,9 +76,10 @@ class TestEveryModule:
     def test_warns_where_ours_are_not_included(
         self, gateway: Machine, module: str, options: dict[str, t.Any]
     ) -> None:
-        place(gateway, SWANCTL_CONF, "include conf.d/*.txt\n")
+        place(gateway, DEBIAN.swanctl_conf, "include conf.d/*.txt\n")
         (warning,) = warnings(gateway.run(module, **options))
-        assert warning.startswith(f"{SWANCTL_CONF} does not include /etc/swanctl/conf.d/*.conf: ")
+        root = DEBIAN.swanctl_conf
+        assert warning.startswith(f"{root} does not include /etc/swanctl/conf.d/*.conf: ")
 
     def test_warns_of_what_is_not_read(
         self, gateway: Machine, module: str, options: dict[str, t.Any]
@@ -123,44 +122,44 @@ class TestDoubles:
                 "ipsec_phase1",
                 PHASE1,
                 "connections {\n site-b { } }",
-                f"phase 1 site-b: name: 'site-b' makes the connection site-b, which {THEIRS}, "
-                "line 2 has too: strongSwan would merge the two key by key; legal: another name, ",
+                f"phase 1 site-b: name 'site-b': makes the connection site-b, which {THEIRS}, "
+                "line 2 has too: strongSwan would merge the two key by key. Use another name, ",
             ),
             (
                 "ipsec_phase1",
                 PHASE1,
                 "secrets { ike-site-b { } }",
-                "name: 'site-b' makes the secret ike-site-b, which",
+                "name 'site-b': makes the secret ike-site-b, which",
             ),
             (
                 "ipsec_phase2",
                 PHASE2,
                 "connections { site-b : base { } }",
-                "phase 2 net of phase 1 site-b: phase1: 'site-b' makes the connection site-b, ",
+                "phase 2 net of phase 1 site-b: phase1 'site-b': makes the connection site-b, ",
             ),
             (
                 "ipsec_settings",
                 {**SETTINGS, "unique_ids": "never"},
                 "connections { site-b { } }",
-                "IPsec settings of network lan: network: 'lan' makes the connection site-b, ",
+                "IPsec settings of network lan: network 'lan': makes the connection site-b, ",
             ),
             (
                 "ipsec_settings",
                 ADVANCED,
                 "connections { road { } }",
-                "swanctl_conf: 'road' makes the connection road, ",
+                "swanctl_conf 'road': makes the connection road, ",
             ),
             (
                 "ipsec_settings",
                 ADVANCED,
                 "secrets { ike-road { } }",
-                "swanctl_conf: 'ike-road' makes the secret ike-road, ",
+                "swanctl_conf 'ike-road': makes the secret ike-road, ",
             ),
             (
                 "vpn_network",
                 NETWORK,
                 "connections { tunnelwright-bypass-lan { } }",
-                "network lan: name: 'lan' makes the connection tunnelwright-bypass-lan, ",
+                "network lan: name 'lan': makes the connection tunnelwright-bypass-lan, ",
             ),
         ],
     )
@@ -187,11 +186,11 @@ class TestDoubles:
     @pytest.mark.parametrize(
         ("module", "options", "words"),
         [
-            ("vpn_network", NETWORK, "network lan: name: 'lan' makes"),
-            ("ipsec_settings", SETTINGS, "IPsec settings of network lan: network: 'lan' makes"),
-            ("ipsec_phase1", PHASE1, "phase 1 site-b: name: 'site-b' makes"),
-            ("ipsec_phase2", PHASE2, "phase 2 net of phase 1 site-b: phase1: 'site-b' makes"),
-            ("vpn_rule", RULE, "rule web of network lan: network: 'lan' makes"),
+            ("vpn_network", NETWORK, "network lan: name 'lan': makes"),
+            ("ipsec_settings", SETTINGS, "IPsec settings of network lan: network 'lan': makes"),
+            ("ipsec_phase1", PHASE1, "phase 1 site-b: name 'site-b': makes"),
+            ("ipsec_phase2", PHASE2, "phase 2 net of phase 1 site-b: phase1 'site-b': makes"),
+            ("vpn_rule", RULE, "rule web of network lan: network 'lan': makes"),
         ],
     )
     def test_in_a_file_that_comes_with_the_data_plane(
@@ -239,7 +238,7 @@ class TestPlan:
         assert result["failed"]
         assert "restart the IKE daemon" in result["msg"]
         assert f"{path}, line 1: a section is not closed" in result["msg"]
-        assert result["msg"].endswith("; nothing was changed")
+        assert result["msg"].endswith(". Nothing was changed.")
         assert gateway.host.log == []
         assert gateway.host.everything() == before
 

@@ -12,6 +12,7 @@ import typing as t
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Edit
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import (
     RESOURCES,
@@ -40,7 +41,7 @@ OLD = "an earlier version took this"
 
 
 def edit(module: str, current: Gateway, **options: t.Any) -> Edit:
-    return RESOURCES[module].edit(current, validated(module, options))
+    return RESOURCES[module].edit(current, validated(module, options), DEBIAN)
 
 
 def secret(*owners: str, key: str = "the key of a conf text", name: str = "ike-road") -> str:
@@ -65,9 +66,9 @@ DANGEROUS = {
     "no owner": (secret(), "secret ike-road in swanctl_conf of network lan", "for every peer"),
     "any": (secret("%any"), "secret ike-road", "for every peer"),
     "any, with others": (secret("road.example", "0.0.0.0"), "secret ike-road", "for every peer"),
-    "the peer": (secret("192.0.2.2"), "secret ike-road", "it is for 192.0.2.2"),
-    "a network": (secret("192.0.2.0/24"), "secret ike-road", "it is for 192.0.2.0/24"),
-    "our identity": (secret("*.example"), "secret ike-road", "our own identity there"),
+    "the peer": (secret("192.0.2.2"), "secret ike-road", "this key is for 192.0.2.2"),
+    "a network": (secret("192.0.2.0/24"), "secret ike-road", "this key is for 192.0.2.0/24"),
+    "our identity": (secret("*.example"), "secret ike-road", "and the own identity of"),
     "its peer": (
         road(remote("192.0.2.2")) + secret("192.0.2.2"),
         "",
@@ -76,17 +77,17 @@ DANGEROUS = {
     "another peer": (
         road("local { id = x }\n" + remote("%any")) + secret("x"),
         "connection road in swanctl_conf of network lan",
-        "every identity is accepted there",
+        "accepts every identity",
     ),
     "no remote section": (
         road() + secret("203.0.113.7"),
         "connection road in swanctl_conf of network lan",
-        "every identity is accepted there",
+        "accepts every identity",
     ),
     "no identity of ours": (
         road("version = 2\n" + remote("road.ex"), "") + secret("road.ex"),
         "connection road in swanctl_conf of network lan",
-        "may call us by any name",
+        "may address this gateway by any identity",
     ),
     "IKEv1 between the same addresses": (
         road("version = 1\nlocal { id = x }\n" + remote("road.ex"), "") + secret("road.ex"),
@@ -274,7 +275,7 @@ class TestHostOfAnEarlierVersion:
         before = machine.host.everything()
         result = machine.run(module, check=check, **options)
         assert result["failed"]
-        for word in ("phase 1 site-b", "phase 1 site-c", "every identity is accepted there"):
+        for word in ("phase 1 site-b", "phase 1 site-c", "accepts every identity"):
             assert word in result["msg"]
         assert machine.host.everything() == before
 

@@ -71,7 +71,7 @@ class TestNetwork:
         refused(
             machine,
             "vpn_network",
-            f"network lan: network_address: '{network}' overlaps 198.51.100.0/24, a network of "
+            f"network lan: network_address '{network}': overlaps 198.51.100.0/24, a network of "
             "interface eth0",
             check=check,
             **lan(address, network),
@@ -89,7 +89,7 @@ class TestNetwork:
         refused(
             machine,
             "vpn_network",
-            "network dmz: network_address: '10.1.0.128/25' overlaps 10.1.0.0/24 of network lan, "
+            "network dmz: network_address '10.1.0.128/25': overlaps 10.1.0.0/24 of network lan, "
             "which is on vpn-lan",
             check=check,
             **lan("10.1.0.129", "10.1.0.128/25", name="dmz"),
@@ -112,8 +112,8 @@ class TestNetwork:
         refused(
             machine,
             "vpn_network",
-            f"network dmz: network_address: '192.0.2.0/24' contains 192.0.2.20, the peer of "
-            f"{module}, to which interface eth0 leads",
+            f"network dmz: network_address '192.0.2.0/24': contains 192.0.2.20, the peer of "
+            f"{module}, which is reached by interface eth0",
             check=check,
             **lan("192.0.2.1", "192.0.2.0/24", name="dmz"),
         )
@@ -133,7 +133,8 @@ class TestNetwork:
         refused(
             machine,
             "vpn_network",
-            "contains 192.0.2.66, the controller that runs this task, to which interface eth0",
+            "contains 192.0.2.66, the controller that runs this task, which is reached by "
+            "interface eth0",
             check=check,
             **lan("192.0.2.1", "192.0.2.0/24"),
         )
@@ -169,8 +170,8 @@ class TestRoute:
         refused(
             machine,
             "vpn_rule",
-            "rule web of network lan: destination: '192.0.2.0/24' contains 192.0.2.20, the peer of "
-            "phase 1 site-b, which is reached via 198.51.100.254 dev eth0 now",
+            "rule web of network lan: destination '192.0.2.0/24': contains 192.0.2.20, the peer of "
+            "phase 1 site-b, which the host reaches via 198.51.100.254 dev eth0",
             check=check,
             **ROUTE,
             destination=["10.9.0.0/16", "192.0.2.0/24"],
@@ -193,7 +194,7 @@ class TestRoute:
     @BOTH
     def test_of_everything(self, machine: Machine, check: bool) -> None:
         machine.prepare(("vpn_network", NETWORK))
-        words = "would take the place of the default route via 198.51.100.254 dev eth0"
+        words = "would replace the default route via 198.51.100.254 dev eth0"
         refused(machine, "vpn_rule", words, check=check, **ROUTE, destination=["0.0.0.0/0"])
 
     def test_of_everything_where_there_is_none(self, machine: Machine) -> None:
@@ -228,8 +229,8 @@ class TestOwnConnection:
         came_from(machine, "192.0.2.66")
         options = self.phase2(local, remote)
         text = (
-            f"remote_network: '{remote}' with local_network {local.partition('[')[0]} takes "
-            "the connection from 192.0.2.66 to 198.51.100.1 by which this task runs"
+            f"remote_network '{remote}': with local_network {local.partition('[')[0]} would "
+            "capture the connection from 192.0.2.66 to 198.51.100.1 by which this task runs"
         )
         # What would come, for the eyes of the operator.
         predicted = machine.run("ipsec_phase2", check=True, **options)
@@ -295,11 +296,11 @@ class TestOwnConnection:
         came_from(machine, "10.2.0.66", "10.1.0.1")
         given = options if module == "vpn_network" else {**options, "network": "lan"}
         words = (
-            "phase 2 net of phase 1 site-b: remote_network: '10.2.0.0/24' with local_network "
-            "10.1.0.0/24 no longer carries the connection from 10.2.0.66 to 10.1.0.1"
+            "phase 2 net of phase 1 site-b: remote_network '10.2.0.0/24': with local_network "
+            "10.1.0.0/24 would no longer carry the connection from 10.2.0.66 to 10.1.0.1"
         )
         predicted = machine.run(module, check=True, **given)
-        assert "no longer carries the connection" in str(predicted["warnings"])
+        assert "no longer carry the connection" in str(predicted["warnings"])
         refused(machine, module, words, "ipsec_checkpoint", check=False, **given)
         machine.prepare(("ipsec_checkpoint", {"state": "started"}), (module, given))
 
@@ -319,7 +320,13 @@ class TestOwnConnection:
         machine.prepare(("ipsec_phase2", {**PHASE2, **self.THROUGH}))
         came_from(machine, "10.2.0.66", "10.1.0.1")
         moved = {**NETWORK, "ip_address": "10.1.0.9"}
-        refused(machine, "vpn_network", "'10.1.0.1' goes from vpn-lan", check=False, **moved)
+        refused(
+            machine,
+            "vpn_network",
+            "'10.1.0.1': would be removed from vpn-lan",
+            check=False,
+            **moved,
+        )
 
     @BOTH
     def test_its_tunnel_is_closed(self, machine: Machine, check: bool) -> None:
@@ -327,7 +334,7 @@ class TestOwnConnection:
         machine.prepare(("ipsec_phase2", {**PHASE2, **self.THROUGH}))
         machine.host.vici.initiate("site-b", "net")
         came_from(machine, "10.2.0.66", "10.1.0.1")
-        words = "phase 2 net of phase 1 site-b: state: 'disconnected' closes the tunnel of the"
+        words = "phase 2 net of phase 1 site-b: state 'disconnected': would close the tunnel that"
         options = {"network": "lan", "state": "disconnected"}
         refused(machine, "ipsec_connection", words, check=check, **options)
         for client in ("192.0.2.66", "10.1.0.66"):
@@ -351,12 +358,12 @@ class TestOwnConnection:
         machine.prepare(("vpn_network", NETWORK))
         came_from(machine, "10.1.0.66", server)
         words = (
-            "network lan: ip_address: '10.1.0.1' goes from vpn-lan, and with it the connection "
-            f"from 10.1.0.66 to {server}"
+            "network lan: ip_address '10.1.0.1': would be removed from vpn-lan, which ends the "
+            f"connection from 10.1.0.66 to {server}"
         )
         refused(machine, "vpn_network", words, check=False, **options)
         predicted = machine.run("vpn_network", check=True, **options)
-        assert "goes from vpn-lan" in str(predicted["warnings"])
+        assert "would be removed from vpn-lan" in str(predicted["warnings"])
         machine.prepare(("ipsec_checkpoint", {"state": "started"}), ("vpn_network", options))
 
     def test_its_network_stays(self, machine: Machine) -> None:
@@ -375,7 +382,7 @@ class TestOwnConnection:
         machine.host.ways.others.append(Way(route, "eth0", router, 84, ours=True))
         came_from(machine, "192.0.2.66")
         gone = {"name": "web", "network": "lan", "state": state}
-        words = "destination: '192.0.2.0/24' loses its route via 198.51.100.9 dev eth0"
+        words = "destination '192.0.2.0/24': would lose its route via 198.51.100.9 dev eth0"
         refused(machine, "vpn_rule", words, check=False, **gone)
         came_from(machine, "203.0.113.66")
         machine.prepare(("vpn_rule", gone))
@@ -384,7 +391,7 @@ class TestOwnConnection:
         self.prepare(machine, dataplane="userspace", state="stopped")
         machine.prepare(("ipsec_phase2", self.phase2("10.1.0.0/24", "192.0.2.0/24")))
         came_from(machine, "192.0.2.66")
-        words = "phase 2 net of phase 1 site-b", "takes the connection from 192.0.2.66"
+        words = "phase 2 net of phase 1 site-b", "would capture the connection from 192.0.2.66"
         refused(
             machine,
             "vpn_network",

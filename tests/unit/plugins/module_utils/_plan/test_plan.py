@@ -9,6 +9,7 @@ import typing as t
 from dataclasses import replace
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import MASK, Secret
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import network_steps, steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.files import (
@@ -26,13 +27,13 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan impo
     joined,
     state_difference,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import (
     PRIVATE,
     PUBLIC,
     Directory,
     File,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
     SharedSecret,
@@ -112,7 +113,7 @@ class TestDifferences:
     def test_files(
         self, before: File | None, after: File | None, expected: tuple[str, str]
     ) -> None:
-        made = file_difference(before, after)
+        made = file_difference(before, after, DEBIAN)
         assert (made.before, made.after) == expected
         assert made.header in ("/a", CONF, KEY)
         assert "hush" not in f"{made}"

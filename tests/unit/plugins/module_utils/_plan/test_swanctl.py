@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import replace
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     Observed,
@@ -17,9 +18,8 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed 
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.swanctl import plan_swanctl
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
-    PRIVATE,
-    File,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import PRIVATE, File
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.swanctl_files import (
     advanced_parts,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
@@ -461,7 +461,7 @@ class TestOfOthers:
 
     def test_secrets_of_conf_texts_have_names_of_their_own(self) -> None:
         before = advanced_parts(
-            "lan", "connections { road { remote_addrs = 192.0.2.7\n children { } } }"
+            "lan", "connections { road { remote_addrs = 192.0.2.7\n children { } } }", DEBIAN
         )
         theirs = {"secrets": frozenset({"ike-road"})}
         plan = edited(before, None, **{**theirs, "connections": {"road": {}}})

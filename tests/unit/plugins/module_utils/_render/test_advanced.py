@@ -95,10 +95,10 @@ def test_what_can_not_be_parsed(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value", "legal"),
+    ("text", "value", "fix"),
     [
-        ("pools {\n}", "pools", "connections, secrets"),
-        ("authorities { x {\n} }", "authorities", "connections, secrets"),
+        ("pools {\n}", "pools", "connections and secrets"),
+        ("authorities { x {\n} }", "authorities", "connections and secrets"),
         ("connections = x", "connections", "{ ... }"),
         ("connections { x = y\n }", "connections.x", "{ ... }"),
         ("connections { x { children = y\n } }", "connections.x.children", "{ ... }"),
@@ -110,18 +110,18 @@ def test_what_can_not_be_parsed(text: str) -> None:
         ("secrets { ike-1 { id = x\n } }", "secrets.ike-1", "secret = ..."),
         ("secrets { ike-1 { secret = \n } }", "secrets.ike-1", "secret = ..."),
         ('secrets { ike-1 { secret = ""\n } }', "secrets.ike-1", "secret = ..."),
-        ("secrets { ike-1 { secret = 0shush!\n } }", "********", "another secret"),
-        ("secrets { ike-1 { secret = 0xhush\n } }", "********", "another secret"),
+        ("secrets { ike-1 { secret = 0shush!\n } }", "********", "Correct this secret"),
+        ("secrets { ike-1 { secret = 0xhush\n } }", "********", "Correct this secret"),
         ("secrets { ike-1 { secret = 0s\n } }", "secrets.ike-1", "secret = ..."),
         ("secrets { ike-1 { secret { hush = x\n } } }", "secrets.ike-1", "secret = ..."),
     ],
 )
-def test_what_can_not_be_loaded(text: str, value: str, legal: str) -> None:
+def test_what_can_not_be_loaded(text: str, value: str, fix: str) -> None:
     with pytest.raises(ModelError) as raised:
         loadable(text)
     assert raised.value.option == "swanctl_conf"
     assert raised.value.value == value
-    assert legal in raised.value.legal
+    assert fix in raised.value.fix
     assert "hush" not in str(raised.value)
 
 

@@ -144,9 +144,9 @@ class TestOwnChain:
         with pytest.raises(ModelError) as raised:
             own(ROOT, UPPER, LOWER, LEAF)
         assert str(raised.value) == (
-            "phase 1 site-b: certificate: '/certificate.pem' begins with the certificate of a CA, "
-            "CN=Root, and strongSwan takes the first one for that of this gateway; legal: a file "
-            "that begins with the certificate of C=CH, O=Example, Inc., CN=gw-a"
+            "phase 1 site-b: certificate '/certificate.pem': begins with the certificate of a CA, "
+            "CN=Root, and strongSwan uses the first certificate for this gateway. Move the "
+            "certificate of C=CH, O=Example, Inc., CN=gw-a to the beginning of the file."
         )
 
     def test_what_can_not_be_read_is_left_to_the_daemon(self) -> None:
@@ -156,7 +156,8 @@ class TestOwnChain:
 
 class TestIdentifier:
     HELD: t.ClassVar = (
-        f"/C=CH/O=Example, Inc./CN=gw-a or gw-a.example or keyid:#{LEAF.id}; left out, the subject"
+        f"Write /C=CH/O=Example, Inc./CN=gw-a or gw-a.example or keyid:#{LEAF.id}, or remove "
+        "identifier to use the subject."
     )
 
     @pytest.mark.parametrize(
@@ -187,15 +188,17 @@ class TestIdentifier:
             "identifier",
             identifier,
         )
-        assert error.why.startswith(why)
-        assert error.legal == self.HELD
+        assert error.problem.startswith(why)
+        assert error.fix == self.HELD
 
     def test_of_many_names_some(self) -> None:
         many = Pair("gw", *(x509.DNSName(f"{number}.example") for number in range(90)))
         with pytest.raises(ModelError) as raised:
             own(many, identifier="x.example")
-        assert raised.value.legal.startswith("CN=gw or 0.example or ")
-        assert raised.value.legal.endswith("3.example and 86 more; left out, the subject")
+        assert raised.value.fix.startswith("Write CN=gw or 0.example or ")
+        assert raised.value.fix.endswith(
+            "3.example and 86 more, or remove identifier to use the subject."
+        )
 
 
 class TestAuthorities:
@@ -215,9 +218,9 @@ class TestAuthorities:
         with pytest.raises(ModelError) as raised:
             self.check(LOWER, host=host)
         assert str(raised.value) == (
-            "phase 1 site-b: ca: '/ca.pem' holds no root CA, and this host has none for it: "
-            "strongSwan accepts a certificate only if its chain ends at a root that it has, here "
-            f"{lacking}; legal: a file with the certificate of {lacking}, too"
+            "phase 1 site-b: ca '/ca.pem': holds no root CA, and no other file of this host has "
+            "it: strongSwan accepts a certificate only if its chain ends at a root that it has, "
+            f"here {lacking}. Append the certificate of {lacking} to the file."
         )
 
     def test_one_of_them_without_its_root(self) -> None:
@@ -230,8 +233,8 @@ class TestAuthorities:
     def test_no_ca(self, other: Pair) -> None:
         with pytest.raises(ModelError) as raised:
             self.check(ROOT, other)
-        assert raised.value.why == (
-            "holds a certificate that is not that of a CA, its certificate 2, "
+        assert raised.value.problem == (
+            "holds a certificate that is not for a CA, its certificate 2, "
             f"{certificate(other.certificate)}: strongSwan does not load it when it starts"
         )
 
@@ -245,8 +248,8 @@ class TestSizes:
         large = Bundle("phase 1 site-b", "ca", "/ca.pem", (ROOT.certificate, pem))
         with pytest.raises(ModelError) as raised:
             check_sizes((of("certificate", LEAF), large))
-        assert raised.value.why == (
-            "has 65536 bytes in its certificate 2, and strongSwan takes up to 65535 bytes of each"
+        assert raised.value.problem == (
+            "has 65536 bytes in its certificate 2, and strongSwan accepts up to 65535 bytes in each"
         )
         check_sizes([Bundle("", "ca", "", (pem[1:],))])
 
@@ -256,9 +259,9 @@ class TestSizes:
         check_sizes((of("certificate"), many))
         with pytest.raises(ModelError) as raised:
             check_sizes((Bundle("", "certificate", "", (pem,)), many))
-        assert (raised.value.option, raised.value.why) == (
+        assert (raised.value.option, raised.value.problem) == (
             "ca",
-            "has 480000 bytes of certificates, and strongSwan takes up to 491520 bytes for a "
+            "has 480000 bytes of certificates, and strongSwan accepts up to 491520 bytes for a "
             "phase 1",
         )
 

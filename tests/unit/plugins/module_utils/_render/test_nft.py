@@ -249,14 +249,14 @@ def test_mss_is_clamped_for_both_directions_in_tunnels() -> None:
         "ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24",
         "ip saddr 10.2.0.0/24 ip daddr 10.1.0.0/24",
     )
-    rules = nft.RulesetInput("n", tunnels=tunnels, mss=1300)
+    rules = nft.RulesetInput("n", tunnels=tunnels, mss_clamp=1300)
     assert expressions(rules, "clamp_mss_out") == [f"{out} rt ipsec exists {syn}"]
     assert expressions(rules, "clamp_mss_in") == [f"{back} meta ipsec exists {syn}"]
     rules = replace(rules, userspace=True)
     assert expressions(rules, "clamp_mss_out") == [f'{out} oifname "ipsec0" {syn}']
     assert expressions(rules, "clamp_mss_in") == [f'{back} iifname "ipsec0" {syn}']
     for chain in ("clamp_mss_out", "clamp_mss_in"):
-        assert expressions(replace(rules, mss=0), chain) == []
+        assert expressions(replace(rules, mss_clamp=0), chain) == []
 
 
 def test_forward_hook_accepts_protected_traffic_only() -> None:

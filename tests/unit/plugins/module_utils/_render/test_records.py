@@ -155,6 +155,14 @@ class TestNetworks:
         assert again == made
         assert IpsecSettings.from_options(settings_options) == options
 
+    @pytest.mark.parametrize(("state", "forwarding"), [("started", [4, 6]), ("stopped", [])])
+    def test_it_names_what_is_live(self, state: str, forwarding: list[int]) -> None:
+        """A network that is switched off has no interface, and needs no forwarding."""
+        record = json.loads(network_record(network(state=state), settings(), (), (4, 6)))
+        interface = {"device": "vpn-lan", "made": True, "router": "10.1.0.1/24"}
+        assert record["interfaces"] == ([interface] if state == "started" else [])
+        assert record["forwarding"] == forwarding
+
     def test_conf_texts_are_not_in_the_record(self) -> None:
         secret = settings(configuration_mode="advanced", swanctl_conf="hush")
         assert "hush" not in network_record(network(), secret)
@@ -207,9 +215,12 @@ class TestSpoilt:
             (f"{MANAGED}\n# record {{}}\n", "the entry 'children' is missing"),
             (GOOD.replace('"children"', '"offspring"'), "the entry 'children' is missing"),
             (GOOD.replace('"children": [', '"children": [7, '), ""),
-            (GOOD.replace('"network": "lan"', '"network": 7'), "network: 7"),
+            (GOOD.replace('"network": "lan"', '"network": 7'), "network 7: is not a valid name"),
             (GOOD.replace('"remote_gateway"', '"gateway"'), "remote_gateway"),
-            (GOOD.replace('"lifetime": 3', '"lifetime": "3"'), "lifetime: '3'"),
+            (
+                GOOD.replace('"lifetime": 3', '"lifetime": "3"'),
+                "lifetime '3': is not a whole",
+            ),
             (GOOD.replace('"local_network": [', '"local_network": [[], '), "local_network[0]"),
             (GOOD.replace('secret = "0s', 'secret = "0s!'), "must be base64"),
             (GOOD.replace("secret =", "secrets ="), "psk: is missing"),

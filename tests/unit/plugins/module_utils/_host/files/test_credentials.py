@@ -21,12 +21,13 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.cre
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.files import Files
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.credentials import (
     Credentials,
-    File,
-    artefacts,
     credential_paths,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     PUBKEY,
     connection,
@@ -51,7 +52,7 @@ LEAF = Pair("leaf.example", issuer=MIDDLE)
 @pytest.fixture(name="files")
 def _files(tmp_path: Path) -> Files:
     """With what the options name."""
-    files = Files(str(tmp_path))
+    files = Files(DEBIAN, str(tmp_path))
     for option in OPTIONS:
         content = getattr(PEM, option)
         files.write(File(named(option), content if option == "private_key" else content[0]))
@@ -63,19 +64,19 @@ def named(option: str) -> str:
 
 
 def refused(files: Files, option: str) -> str:
-    """Why a file is refused, without what would be legal."""
+    """Why a file is refused, without the fix."""
     with pytest.raises(ModelError) as raised:
         given_credentials(files, connection(**PUBKEY))
     error = raised.value
     assert (error.subject, error.option, error.value) == ("phase 1 site-b", option, named(option))
-    assert error.legal
-    return error.why
+    assert error.fix
+    return error.problem
 
 
 class TestInstalled:
     def install(self, files: Files, pem: Credentials) -> Gateway:
         made = gateway(connection(**PUBKEY))
-        whole = artefacts(made, userspace=False, credentials={"site-b": pem})
+        whole = artefacts(made, DEBIAN, userspace=False, credentials={"site-b": pem})
         for parts in whole.swanctl.values():
             for file in parts.extra_files:
                 files.write(file)
@@ -104,7 +105,7 @@ class TestInstalled:
     @every_option
     def test_incomplete(self, files: Files, option: str) -> None:
         made = self.install(files, PEM)
-        files.remove(credential_paths(made.connections["site-b"])[option])
+        files.remove(credential_paths(made.connections["site-b"], DEBIAN)[option])
         assert installed_credentials(files, made) == {}
 
     def test_of_another_connection(self, files: Files) -> None:
@@ -163,7 +164,7 @@ class TestNoFile:
     @pytest.mark.parametrize("data", [b"", b" "])
     def test_empty(self, files: Files, option: str, data: bytes) -> None:
         files.write(File(named(option), data))
-        why = "is no PEM file: no line in it begins a block" if data else "is empty"
+        why = "is not a PEM file, because no line in it begins a block" if data else "is empty"
         assert refused(files, option) == why
 
     @every_option
@@ -189,14 +190,14 @@ class TestNoFile:
         files.remove(named(option))
         monkeypatch.chdir(tmp_path)
         make(str(tmp_path / named(option)[1:]))
-        assert refused(files, option) == f"can't be read: it is {what}, not a regular file"
+        assert refused(files, option) == f"cannot be read: it is {what}, not a regular file"
 
     @every_option
     def test_a_link_to_itself(self, files: Files, tmp_path: Path, option: str) -> None:
         files.remove(named(option))
         path = tmp_path / named(option)[1:]
         path.symlink_to(path)
-        assert refused(files, option) == "can't be read: Too many levels of symbolic links"
+        assert refused(files, option) == "cannot be read: Too many levels of symbolic links"
 
     @every_option
     def test_without_end(self, files: Files, tmp_path: Path, option: str) -> None:
@@ -212,7 +213,7 @@ class TestNoFile:
         given_credentials(files, connection(**PUBKEY))
         with (tmp_path / named(option)[1:]).open("ab") as stream:
             stream.truncate(10**12)
-        assert refused(files, option) == "can't be read: it is larger than 1 MiB"
+        assert refused(files, option) == "cannot be read: it is larger than 1 MiB"
 
 
 class TestNothingToCopy:
@@ -228,9 +229,9 @@ class TestNothingToCopy:
             ),
             (
                 GATEWAY.certificate + block("CERTIFICATE", b"MIIB"),
-                "is damaged: its certificate 2 can't be read",
+                "is damaged: its certificate 2 cannot be read",
             ),
-            (b"\x30\x82\x01\x00", "is no PEM file: no line in it begins a block"),
+            (b"\x30\x82\x01\x00", "is not a PEM file, because no line in it begins a block"),
         ],
     )
     def test_certificate(self, files: Files, option: str, data: bytes, why: str) -> None:
@@ -245,11 +246,11 @@ class TestNothingToCopy:
             (GATEWAY.key + CURVE.key, "holds 2 private keys, of which strongSwan loads one"),
             (
                 CURVE.key_as("traditional", b"xyzzy"),
-                "holds an encrypted private key, and the IKE daemon can't ask for the passphrase",
+                "holds an encrypted private key, and the IKE daemon cannot ask for the passphrase",
             ),
             (
                 CURVE.key_as("pkcs8", b"xyzzy"),
-                "holds an encrypted private key, and the IKE daemon can't ask for the passphrase",
+                "holds an encrypted private key, and the IKE daemon cannot ask for the passphrase",
             ),
             (
                 CURVE.key_as("openssh"),
@@ -257,7 +258,7 @@ class TestNothingToCopy:
             ),
             (
                 b"-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n",
-                "is damaged: its private key can't be read",
+                "is damaged: its private key cannot be read",
             ),
         ],
     )

@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.files import Files
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
-    PRIVATE,
-    File,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import PRIVATE, File
 
 RECORD = "/etc/tunnelwright/lan.json"
 SECRET = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
@@ -21,7 +19,7 @@ SECRET = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
 
 @pytest.fixture(name="files")
 def _files(tmp_path: Path) -> Files:
-    return Files(str(tmp_path))
+    return Files(DEBIAN, str(tmp_path))
 
 
 @pytest.mark.parametrize("mode", [0o400, 0o600, 0o644, 0o755])
@@ -97,7 +95,7 @@ def test_a_pipe_is_neither_read_nor_waited_for(files: Files, tmp_path: Path) -> 
     os.mkfifo(tmp_path / "a")
     with pytest.raises(HostError) as raised:
         files.read("/a")
-    assert str(raised.value) == "read /a: it is a pipe, not a regular file"
+    assert str(raised.value) == "could not read /a: it is a pipe, not a regular file."
     assert files.look("/a") == File("/a", b"", 0)
     files.write(File("/a", b"ours"))
     assert files.read("/a") == File("/a", b"ours")
@@ -107,11 +105,11 @@ def test_no_more_is_read_than_there_may_be(files: Files, tmp_path: Path) -> None
     files.write(File("/a", b"x" * 2**20))
     assert files.read("/a", 2**20) == File("/a", b"x" * 2**20)
     files.write(File("/a", b"x" * (2**20 + 1)))
-    with pytest.raises(HostError, match=r"^read /a: it is larger than 1 MiB$"):
+    with pytest.raises(HostError, match=r"^could not read /a: it is larger than 1 MiB\.$"):
         files.read("/a", 2**20)
     with (tmp_path / "b").open("wb") as stream:
         stream.truncate(10**12)
-    with pytest.raises(HostError, match=r"^read /b: it is larger than 64 MiB$"):
+    with pytest.raises(HostError, match=r"^could not read /b: it is larger than 64 MiB\.$"):
         files.read("/b")
 
 
@@ -166,9 +164,9 @@ def test_a_directory_in_the_way_is_named(files: Files, tmp_path: Path) -> None:
 
 def test_a_file_in_the_way_of_a_directory_is_named(files: Files) -> None:
     files.write(File("/a", b""))
-    with pytest.raises(HostError, match=r"^write /a/b: "):
+    with pytest.raises(HostError, match=r"^could not write /a/b: "):
         files.write(File("/a/b", b"x"))
-    with pytest.raises(HostError, match=r"^read /a/b: "):
+    with pytest.raises(HostError, match=r"^could not read /a/b: "):
         files.read("/a/b")
 
 
@@ -182,7 +180,7 @@ def test_whatever_fails_no_temporary_file_is_left(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(call, fail)
-    with pytest.raises(HostError, match=r"^write /d/a: Input/output error$"):
+    with pytest.raises(HostError, match=r"^could not write /d/a: Input/output error\.$"):
         files.write(File("/d/a", b"x", PRIVATE))
     assert list((tmp_path / "d").iterdir()) == []
 
@@ -224,7 +222,9 @@ class TestStaged:
     ) -> None:
         files.write(self.OLD)
         (tmp_path / "etc/tunnelwright").write_text("in the way")
-        with pytest.raises(HostError, match=r"^write .*lan.json: .*; nothing was changed$"):
+        with pytest.raises(
+            HostError, match=r"^could not write .*lan.json: .*\. Nothing was changed\.$"
+        ):
             files.stage((self.NEW, self.MORE))
         assert files.read(SECRET) == self.OLD
         assert self.beside(tmp_path) == set()

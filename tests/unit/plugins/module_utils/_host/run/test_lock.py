@@ -89,8 +89,9 @@ def test_a_holder_that_does_not_finish_is_named(path: Path, holder: Holder) -> N
         pytest.fail("two were in")
     assert os.listdir("/proc/self/fd") == descriptors
     expected = (
-        rf"take {path}: held for 0 s and more by ipsec_phase1 "
-        rf"\(process {holder.process.pid}, since \d\d:\d\d:\d\d\); nothing was changed"
+        rf"could not get the lock {path}: it has been held for 0 s and more by ipsec_phase1 "
+        rf"\(process {holder.process.pid}, since \d\d:\d\d:\d\d\)\. Nothing was changed\. "
+        r"Run the task again when that run has ended\."
     )
     assert re.fullmatch(expected, str(caught.value))
 
@@ -152,7 +153,7 @@ def test_a_deleted_file_keeps_nobody_out_and_lets_nobody_in_twice(path: Path) ->
 @pytest.mark.parametrize("content", [b"", b"\xff\0garbage", b"[]", b'{"pid": 1}'])
 def test_a_holder_without_a_name(path: Path, holder: Holder, content: bytes) -> None:
     path.write_bytes(content)
-    nameless = pytest.raises(HostError, match="more by another run; nothing")
+    nameless = pytest.raises(HostError, match=r"more by another run\. Nothing")
     with nameless, exclusive("x", path=str(path), patience=0):
         pytest.fail(f"in, and so is {holder.process.pid}")
 
@@ -170,12 +171,12 @@ def test_no_symbolic_link_is_followed(path: Path, tmp_path: Path) -> None:
 
 def test_no_pipe_is_waited_for(path: Path) -> None:
     os.mkfifo(path)
-    with pytest.raises(HostError, match="not a plain file"), exclusive("x", path=str(path)):
+    with pytest.raises(HostError, match="not a regular file"), exclusive("x", path=str(path)):
         pass
 
 
 def test_no_place_for_it(path: Path) -> None:
     nowhere = path / "in" / "nowhere"
-    reason = "No such file or directory; does this run as root"
+    reason = "No such file or directory. Run the task as root"
     with pytest.raises(HostError, match=reason), exclusive("x", path=str(nowhere)):
         pass

@@ -142,7 +142,8 @@ class TestNotOurs:
         taken, note, seconds = due(path)
         assert not taken
         assert note == (
-            f"take {path}: held by a program that is no run of this collection; went on without it"
+            f"could not get the lock {path}: it is held by a program that is no run of this "
+            "collection. It continued without the lock."
         )
         assert seconds < 4
 
@@ -180,7 +181,9 @@ def test_one_that_does_not_end_is_gone_past(path: Path, monkeypatch: pytest.Monk
         taken, note, seconds = due(path)
     assert not taken
     who = f"ipsec_phase1 (process {run.process.pid}), which does not end"
-    assert note.endswith(f"take {path}: held by {who}; went on without it")
+    assert note.endswith(
+        f"get the lock {path}: it is held by {who}. It continued without the lock."
+    )
     assert sent == [signal.SIGTERM, signal.SIGKILL]
     assert seconds < 5
 
@@ -204,8 +207,8 @@ def test_a_lock_that_can_not_be_taken_is_gone_past(
     make(path)
     taken, note, seconds = due(path)
     assert not taken
-    assert note.startswith(f"take {path}: ")
-    assert note.endswith("; went on without it")
+    assert note.startswith(f"could not get the lock {path}: ")
+    assert note.endswith(". It continued without the lock.")
     assert seconds < 0.3
 
 

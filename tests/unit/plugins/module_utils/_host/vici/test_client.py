@@ -143,7 +143,7 @@ class TestLoad:
         charon.expect("version", reply={"version": "5.9.8"})
         with pytest.raises(HostError) as raised:
             vici.load_conn("site-b", {"proposals": ("x",)})
-        assert str(raised.value) == f"load connection site-b: {text}"
+        assert str(raised.value) == f"could not load connection site-b: {text}."
         # A refusal does not end the session.
         assert vici.version() == {"version": "5.9.8"}
 
@@ -187,7 +187,9 @@ class TestLoad:
         assert method(vici, "x") is False
         charon.expect(command, {argument: "x"}, reply=failed("not today"))
         charon.expect(listing, reply={key: ["x"]})
-        with pytest.raises(HostError, match=r"^unload (connection|private key) x: not today$"):
+        with pytest.raises(
+            HostError, match=r"^could not unload (connection|private key) x: not today\.$"
+        ):
             method(vici, "x")
 
     def test_uninstall(self, charon: ScriptedVici, vici: Vici) -> None:
@@ -205,7 +207,9 @@ class TestLoad:
         charon.expect(
             "list-policies", listing, events=("list-policy", [{"x": {**policy, "child": "net"}}])
         )
-        with pytest.raises(HostError, match=r"^uninstall the policy of site-b/net: not today$"):
+        with pytest.raises(
+            HostError, match=r"^could not uninstall the policy of site-b/net: not today\.$"
+        ):
             vici.uninstall("site-b", "net")
 
 
@@ -233,7 +237,9 @@ class TestTerminateIke:
         expect_sas(charon, "site-b", sa("1"))
         charon.expect("terminate", self.ASKED, reply=failed("terminating SA failed"))
         expect_sas(charon, "site-b", sa("1", "DELETING"))
-        with pytest.raises(HostError, match=r"^close the IKE SA of site-b: terminating SA failed$"):
+        with pytest.raises(
+            HostError, match=r"^could not close the IKE SA of site-b: terminating SA failed\.$"
+        ):
             vici.terminate_ike("site-b", timeout=2.5)
 
 
