@@ -22,11 +22,11 @@ from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.network import VpnNetwork
 from .._model.rule import VpnRule
-from .._model.secret import MASK, Secret
+from .._model.secret import Secret
 from .._model.settings import IpsecSettings
 from .network_interface import INTERFACES, interfaces_of, record_text
 from .shared_secrets import owners_of
-from .strongswan.section import Section, Value, secret_bytes, split_list
+from .strongswan.section import Section, secret_bytes, split_list
 from .strongswan.strict import parse
 from .strongswan.writer import render
 
@@ -38,11 +38,6 @@ _SECRETS = "\nsecrets {\n"
 _COPIES = re.compile(rf"^(?:{_OFF})? +(certs|cacerts) = (.+)$", re.MULTILINE)
 # The comments at the beginning of our files.
 _HEAD = re.compile(f"(?:{re.escape(MANAGED)}\n|{_RECORD}.*\n)*")
-
-# Keys of strongswan.conf(5) whose values are masked. The URI of a database holds a password too. In
-# the section `secrets` of swanctl.conf(5), only identities and file names are shown.
-_HIDDEN = re.compile(r"secret|password|passphrase|preshared|^psk|^pin\b|database")
-_OF_SECRETS = ("secret", "id", "file", "handle", "slot", "module", "pin")
 
 
 class RecordFault(TunnelwrightError):
@@ -101,13 +96,13 @@ def connection_text(connection: IkeConnection, body: Section, *, loaded: bool) -
     options["children"] = [child.to_options() for child in connection.children]
     record = json.dumps(options, sort_keys=True)
     text = render(body)
-    return f"{MANAGED}\n{_RECORD}{record}\n{text if loaded else _switched_off(text)}"
+    return f"{MANAGED}\n{_RECORD}{record}\n{text if loaded else switched_off(text)}"
 
 
 def read_connection(path: str, text: str) -> IkeConnection:
     """Return the phase 1 that ``connection_text`` wrote. Raises RecordFault."""
     try:
-        options = json.loads(_record_line(_parted(text)[0]))
+        options = json.loads(_record_line(split_head(text)[0]))
         children = options.pop("children")
         options["psk"] = _psk(text)
         connection = IkeConnection.from_record(options)
@@ -121,12 +116,12 @@ def read_connection(path: str, text: str) -> IkeConnection:
 def conf_text(text: str, *, loaded: bool = True) -> str:
     """Return a conf text of ``configuration_mode: advanced`` as it is installed."""
     text = text if text.endswith("\n") else f"{text}\n"
-    return f"{MANAGED}\n{text if loaded else _switched_off(text)}"
+    return f"{MANAGED}\n{text if loaded else switched_off(text)}"
 
 
 def read_conf(text: str) -> str:
     """Return the conf text that ``conf_text`` wrote, with a newline at the end."""
-    return _switched_on(text[len(MANAGED) + 1 :] if text.startswith(MANAGED) else text)
+    return switched_on(text[len(MANAGED) + 1 :] if text.startswith(MANAGED) else text)
 
 
 def owners_in(text: str) -> dict[str, tuple[str, ...]]:
@@ -154,51 +149,18 @@ def copies_in(text: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-def masked(text: str) -> str:
-    """Return a file's text with every secret masked. A text that can't be parsed is masked whole.
-
-    Comments of another administrator are left out, because they may hold earlier secrets.
-    """
-    head, body = _parted(text)
-    on = _switched_on(body)
-    try:
-        shown = render(_mask(parse(on)))
-    except (SyntaxFault, ValueError):
-        return f"{head}{MASK}\n"
-    return head + (shown if on == body else _switched_off(shown))
-
-
-def _mask(section: Section, *, secrets: bool = False) -> Section:
-    """Return a section with every secret masked. ``secrets``: it is in the section `secrets`."""
-    return {
-        key: _masked_value(key, value, secrets=secrets or key == "secrets")
-        for key, value in section.items()
-    }
-
-
-def _masked_value(key: str, value: Value, *, secrets: bool) -> Value:
-    if isinstance(value, t.Mapping):
-        return _mask(value, secrets=secrets)
-    if secrets and not key.startswith(_OF_SECRETS):
-        # The key may be a secret that was written into the next line.
-        raise ValueError("no key of the section secrets")
-    # The value may hold the next line, where its end was forgotten.
-    hidden = _HIDDEN.search(f"{key} {value}".lower())
-    return MASK if hidden or (secrets and not key.startswith(("id", "file"))) else value
-
-
-def _parted(text: str) -> tuple[str, str]:
+def split_head(text: str) -> tuple[str, str]:
     """Return the comments of this collection, and the text behind them."""
     head = t.cast("re.Match[str]", _HEAD.match(text)).group()
     return head, text[len(head) :]
 
 
-def _switched_off(text: str) -> str:
+def switched_off(text: str) -> str:
     return re.sub(r"^(?!\Z)", _OFF, text, flags=re.MULTILINE)
 
 
-def _switched_on(text: str) -> str:
-    """Return the text that ``_switched_off`` made this of. Any other text stays as it is."""
+def switched_on(text: str) -> str:
+    """Return the text that ``switched_off`` made this of. Any other text stays as it is."""
     if not all(line.startswith(_OFF) for line in text.split("\n") if line):
         return text
     return re.sub(f"^{_OFF}", "", text, flags=re.MULTILINE)
@@ -216,8 +178,8 @@ def _secrets(text: str) -> Section:
 
     All else is in the record. A file that was damaged before its secrets is read nevertheless.
     """
-    head, body = _parted(text)
-    whole = head + _switched_on(body)
+    head, body = split_head(text)
+    whole = head + switched_on(body)
     try:
         sections = parse(whole)
     except SyntaxFault:

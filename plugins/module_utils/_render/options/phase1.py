@@ -89,9 +89,7 @@ def _dpd_failures(text: Value, sections: Sections) -> Options:
     delay = number(option, sections.connection.get("dpd_delay", "0"))
     timeout = number(option, text)
     if not delay or timeout < 2 * delay or timeout % delay:
-        raise unreadable(
-            option, text, "Use a multiple of dpd_delay: twice, or more."
-        )
+        raise unreadable(option, text, "Use a multiple of dpd_delay: twice, or more.")
     return {option: timeout // delay - 1}
 
 
