@@ -4,8 +4,8 @@
 
 """An input of eight times the length takes about eight times as long, even a hostile one.
 
-In CPU time, as a ratio, so that it holds on a machine of any speed. A sort makes 8 to 11 of it, and
-what compares each with each 64.
+The tests compare CPU times as a ratio, which holds on a machine of any speed. The ratio of a sort
+is 8 to 11, the ratio of a comparison of each with each is 64.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner i
     make_plan,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import (
+    masking,
     nft_text,
     pem,
     records,
@@ -65,7 +66,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import en
 
 Work = t.Callable[[], object]
 FACTOR, MOST = 8, 24
-# In seconds; less is lost in what else the machine does.
+# Seconds. A shorter time is lost in the noise of the machine.
 LEAST = 0.004
 # The size at which a very short measurement ends. Larger sizes allocate memory, which takes time.
 _LARGEST = 16_384
@@ -221,7 +222,7 @@ def test_a_configuration(text: str) -> None:
             reader.read("/r", whole, lambda _pattern: [])
             with contextlib.suppress(SyntaxFault):
                 strict.parse(whole)
-            records.masked(whole)
+            masking.masked(whole)
 
         return work
 

@@ -20,7 +20,7 @@ from .selectors import DYNAMIC, Selectors
 
 def overlaps(wanted: Artefacts, daemon: DaemonState, paths: t.Container[str]) -> list[str]:
     """Return warnings about tunnels in these files under conf.d, each with what it overlaps."""
-    ours = {name for parts in wanted.swanctl.values() for name in parts.owned}
+    ours = {name for parts in wanted.swanctl.values() for name in parts.connection_names}
     theirs = [
         (name, child, _listed(conn))
         for name, connection in sorted(daemon.connections.items())

@@ -111,7 +111,7 @@ def _secrets(sides: t.Iterable[Artefacts]) -> t.Iterator[tuple[str, str]]:
     """Yield the path of each file with a secret, and what to do once others have read it."""
     for side in sides:
         for parts in side.swanctl.values():
-            if parts.owned_secrets:
+            if parts.secret_ids:
                 yield parts.file.path, "Its keys may be known. Replace them on both sides."
             if parts.private_key is not None:
                 advice = "The key may be known. Replace it and its certificate."

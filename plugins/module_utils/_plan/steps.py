@@ -17,8 +17,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .._render.advanced import SharedSecret
 from .._render.file import File
+from .._render.shared_secrets import SharedSecret
 from .._render.strongswan.section import Section
 from .in_force import NOTHING, InForce
 

@@ -61,7 +61,7 @@ def plan_swanctl(
     # Only connections that were in the file before may be unloaded.
     going = joined(
         _plan_unload(name, old.connections.get(name), observed)
-        for name in old.owned
+        for name in old.connection_names
         if name not in new.connections
     )
     loads = [
@@ -280,7 +280,7 @@ def _plan_secrets_out(old: SwanctlFile, new: SwanctlFile, observed: Observed) ->
     wanted = {item.id for item in new.secrets}
     steps: list[Step] = [
         UnloadSecret(name, previous.get(name))
-        for name in old.owned_secrets
+        for name in old.secret_ids
         if name not in wanted and name in observed.daemon.secrets
     ]
     if old.private_key and not new.private_key:

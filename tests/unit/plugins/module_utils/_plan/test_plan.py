@@ -27,9 +27,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan impo
     joined,
     state_difference,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
-    SharedSecret,
-)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import (
     PRIVATE,
@@ -38,6 +35,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file im
     File,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
+    SharedSecret,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
