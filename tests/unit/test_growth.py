@@ -38,6 +38,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels.c
     Log,
     LogLine,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.daemon import ALL_DAEMONS
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_steps import (
@@ -385,7 +386,7 @@ def a_plan_for_many_connections(size: int) -> Work:
         artefacts(gateway, DEBIAN, userspace=False, credentials={})
         for gateway in (connections(size), Gateway())
     )
-    scope = Scope(frozenset(made.networks), frozenset(made.swanctl), daemon=True)
+    scope = Scope(frozenset(made.networks), frozenset(made.swanctl), daemons=ALL_DAEMONS)
     return lambda: make_plan(nothing, made, Observed(), scope)
 
 

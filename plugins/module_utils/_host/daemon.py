@@ -28,10 +28,10 @@ def speaks_ikev1(pid: int, proc: Path = PROC) -> bool:
     report it, so the library that the process has mapped is searched.
     """
     try:
-        found = _LIBCHARON.search((proc / str(pid) / "maps").read_text())
-        if found is None:
+        mapped = _LIBCHARON.search((proc / str(pid) / "maps").read_text())
+        if mapped is None:
             return True
-        library = (proc / str(pid) / "root" / found[1].lstrip("/")).read_bytes()
+        library = (proc / str(pid) / "root" / mapped[1].lstrip("/")).read_bytes()
     except OSError:
         return True
     return _MAIN_MODE in library or _IKEV2 not in library

@@ -12,8 +12,10 @@ import contextlib
 import socket
 import time
 import typing as t
+from dataclasses import dataclass
 
 from .._errors import HostError
+from .._model.daemon import DaemonId
 from .._model.platform import Platform
 from .command import Run, patience, with_packages
 from .daemon import speaks_ikev1
@@ -36,6 +38,26 @@ from .vici.transport import DaemonTimeout, charon_socket
 # How long a daemon that broke off is waited for, in seconds.
 RECOVERY_TIME = 15.0
 _PAUSE = 0.5
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """An IKE daemon of a host. The host has one, so that its session and unit are the host's."""
+
+    id: DaemonId
+    host: Host
+
+    @property
+    def vici(self) -> Vici:
+        return self.host.vici
+
+    @property
+    def unit(self) -> str:
+        return self.host.platform.daemon_unit
+
+    def restart(self) -> None:
+        """Restart the daemon, and return when it answers again."""
+        self.host.restart_daemon()
 
 
 class Host:
@@ -113,6 +135,9 @@ class Host:
                     raise
             self._exit.close()
             time.sleep(_PAUSE)
+
+    def daemon(self, id: DaemonId) -> Daemon:
+        return Daemon(id, self)
 
     def daemon_log(self) -> DaemonLog:
         """Return the log of the IKE daemon from now on."""

@@ -18,8 +18,8 @@ from .._plan.planner import Scope, files_in
 from .._render import nft
 from .._render.artefacts import Artefacts
 from .._render.file import File
-from .._render.network_files import guard_unit_name, unit_name
 from .._render.network_parts import NetworkParts
+from .._render.network_units import guard_unit_name, unit_name
 from .._render.nft_text import is_listed
 from .._render.strongswan_conf import LIBIPSEC
 from .files.certificates import remembered, strays

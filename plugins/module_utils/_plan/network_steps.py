@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from .._render.blocks import Block
 from .._render.routes import Route
-from .steps import Refresh, Step, WriteFile
+from .steps import Refresh, Step
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class AddBlocks(Step):
 
 @dataclass(frozen=True)
 class DeleteBlocks(Step):
-    """Delete policies or routes that block cleartext. ``kept`` are the others of the host."""
+    """Delete policies or routes that block cleartext. ``kept`` are the other blocks of the host."""
 
     blocks: tuple[Block, ...]
     kept: tuple[Block, ...] = field(default=(), repr=False)
@@ -86,16 +86,6 @@ def _counted(blocks: tuple[Block, ...]) -> str:
     """Return ``the block policy out 10.1.0.0/24 to 10.2.0.0/24 and 5 more``."""
     rest = f" and {len(blocks) - 1} more" if len(blocks) > 1 else ""
     return f"the {blocks[0]}{rest}"
-
-
-@dataclass(frozen=True)
-class NoteInterface(WriteFile):
-    """Name a new interface in the record of its network, before another step brings it up."""
-
-    device: str = ""
-
-    def __str__(self) -> str:
-        return f"note interface {self.device} in {self.file.path}"
 
 
 @dataclass(frozen=True)
@@ -120,6 +110,8 @@ class ResetMtu(Step):
 
 @dataclass(frozen=True)
 class DeleteAddress(Step):
+    """Remove a router address from an interface."""
+
     address: str
     device: str
 

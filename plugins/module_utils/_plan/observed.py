@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from .._model.daemon import DAEMON, DaemonId
 from .._model.platform import DEBIAN, Platform
 from .._render.blocks import Block
 from .._render.file import Directory, File
@@ -70,6 +71,8 @@ class DaemonState:
     unfinished: Unfinished = NOTHING
     # SAs that keep the values of an older configuration, by connection.
     pending: t.Mapping[str, InForce] = field(default_factory=dict)
+    # The daemon that these facts are about.
+    id: DaemonId = DAEMON
 
     @cached_property
     def trapped(self) -> t.Mapping[str, frozenset[str]]:

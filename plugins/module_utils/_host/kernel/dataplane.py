@@ -24,6 +24,7 @@ def was_userspace(host: Host) -> bool:
 
 
 def chose_userspace(files: Files) -> bool:
+    """Return whether the file of the daemon-wide settings loads the userspace data plane."""
     file = files.look(files.platform.daemon_file)
     return file is not None and loads_userspace(file.data.decode("utf-8", "replace"))
 
@@ -31,7 +32,8 @@ def chose_userspace(files: Files) -> bool:
 def uses_userspace(host: Host, gateway: Gateway, *, before: bool) -> bool:
     """Return whether the networks need the userspace data plane. `auto` tries the kernel.
 
-    ``before`` is what the last run chose. Raises ModelError, or HostError naming the package.
+    With ``auto``, a trial on the kernel decides. ``before`` is the choice of the last run. Raises
+    ModelError, or HostError with the name of the package.
     """
     if not gateway.networks:
         return False

@@ -26,7 +26,7 @@ from ..._plan import restore
 from ..._plan.plan import Difference
 from ..._render.credentials import cleaned
 from ..._render.file import PRIVATE, ROOT, File
-from ..._render.network_files import unit_name
+from ..._render.network_units import unit_name
 from ..._render.records import read_network
 from ..files.files import LARGEST, Files
 from ..host import Host

@@ -25,7 +25,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_i
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_steps import (
     DeleteBlocks,
-    NoteInterface,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     NetworkState,
@@ -161,7 +160,7 @@ class TestOn:
         before = parts(**old)
         plan = planned(before, ON, holding(before, mtu=mtu, **more))
         assert ("reset the mtu of vpn-lan" in plan.actions) is resets
-        header = ("network lan: mtu of vpn-lan", str(mtu), "default of the interface")
+        header = ("network lan: mtu of vpn-lan", str(mtu), "the MTU of a new interface")
         assert (header in differences(plan)) is resets
 
     def test_switched_on(self) -> None:
@@ -357,7 +356,7 @@ class TestMoved:
 
 
 def interrupted(made: NetworkParts, *interfaces: NetworkParts, **changes: t.Any) -> Observed:
-    """The host after a run that died with the script of ``made``, whose record has them all."""
+    """Return the host after an interrupted run with the script of ``made``, noted in the record."""
     host = holding(made, changes.pop("state", LIVE), **changes)
     record = File(RECORD, record_text({}).encode())
     noted = with_interfaces(record, (interface_of(item.network) for item in (*interfaces, made)))
@@ -365,7 +364,7 @@ def interrupted(made: NetworkParts, *interfaces: NetworkParts, **changes: t.Any)
 
 
 class TestInterrupted:
-    """A run was killed after its script had run; the record, and so before, is the old one."""
+    """A run was interrupted after its script had run. Its record still has the old options."""
 
     def test_another_address(self) -> None:
         was = parts(**ETH)
@@ -439,14 +438,14 @@ class TestNoted:
     def test_moved(self) -> None:
         moved = parts(interface="lan0")
         (step,) = self.noted(ON, moved, ON).steps
-        assert isinstance(step, NoteInterface)
+        assert isinstance(step, WriteFile)
         assert str(step) == f"note interface lan0 in {RECORD}"
         assert step.file == self.record(ON, moved)
         assert step.undo() == WriteFile(self.record(ON))
 
     def test_switched_on(self) -> None:
         (step,) = self.noted(OFF, ON).steps
-        assert isinstance(step, NoteInterface)
+        assert isinstance(step, WriteFile)
         assert step.file == self.record(ON)
 
     def test_of_an_earlier_version(self) -> None:
@@ -454,7 +453,7 @@ class TestNoted:
         found = Observed({RECORD: File(RECORD, b'{"vpn_network": {}}')})
         assert plan_note(ON, ON, found) == Plan()
         (step,) = plan_note(ON, parts(interface="lan0"), found).steps
-        assert isinstance(step, NoteInterface)
+        assert isinstance(step, WriteFile)
         assert step.file == self.record(ON, parts(interface="lan0"))
 
 
@@ -647,7 +646,7 @@ class TestRecord:
         ]
 
     def test_noted_before(self) -> None:
-        """The difference is that of the whole plan; undone is the last step."""
+        """The difference covers the whole plan. The undo is for the last step."""
         old, noted = replace(self.RECORD, data=b"old\n"), replace(self.RECORD, data=b"noted\n")
         plan = plan_record(old, self.RECORD, Observed({old.path: old}), noted)
         assert plan.steps == (WriteFile(self.RECORD, noted),)

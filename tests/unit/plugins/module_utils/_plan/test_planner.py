@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.daemon import ALL_DAEMONS
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
@@ -55,7 +56,7 @@ def everything(before: Artefacts, after: Artefacts) -> Scope:
     return Scope(
         frozenset({*before.networks, *after.networks}),
         frozenset({*before.swanctl, *after.swanctl}),
-        daemon=True,
+        daemons=ALL_DAEMONS,
     )
 
 

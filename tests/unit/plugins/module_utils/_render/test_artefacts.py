@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which files, connections, secrets and rules a Gateway stands for."""
+"""The files, connections, secrets and rules that a Gateway becomes."""
 
 from __future__ import annotations
 
