@@ -6,8 +6,8 @@
 
 """The one table of algorithms: validation, proposals, choices and documentation derive from it.
 
-Names are those of the options; keywords those of ``connections.<conn>.proposals`` and
-``children.<child>.esp_proposals``; the ``charon`` names those of the vici command
+A name is the value of an option. A keyword is the text in ``connections.<conn>.proposals`` and
+``children.<child>.esp_proposals``. A ``charon`` name is the name in the vici command
 ``get-algorithms``. Versions, keywords and packages were measured with strongSwan 5.9.8 and 6.0.1
 as Debian 12 and 13 ship them.
 """
@@ -23,10 +23,10 @@ _BOTH: IkeVersions = frozenset({1, 2})
 _IKEV2: IkeVersions = frozenset({2})
 _NEVER: IkeVersions = frozenset()
 
-# Debian packages. On Debian 13 nearly everything is in the first already, with the openssl plugin.
+# Debian packages. On Debian 13 the first package has nearly every algorithm, by the openssl plugin.
 _BASE = "libstrongswan"
 _STANDARD = "libstrongswan-standard-plugins"
-# What standard-plugins can do only on a processor with AES instructions.
+# Algorithms that standard-plugins has only on a processor with AES instructions.
 _EXTRA = "libstrongswan-extra-plugins"
 
 _SMALL_BLOCKS = "64-bit blocks, which repeat within one busy SA (Sweet32)"
@@ -57,7 +57,7 @@ class Encryption:
 
     @property
     def kind(self) -> str:
-        """The section of ``get-algorithms`` that lists it."""
+        """Return the section of ``get-algorithms`` that lists the algorithm."""
         return "aead" if self.aead else "encryption"
 
 
