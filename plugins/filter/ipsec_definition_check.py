@@ -9,29 +9,29 @@ name: ipsec_definition_check
 short_description: Find the errors in the variables of role gateway
 version_added: 0.1.0
 description:
-  - Judges the variables of role P(tunnelwright.ipsec.gateway#role) as its modules would, all
-    entries at once, and names each error with the entry that it is about. No host is asked.
-  - The role begins with it, so that nothing is touched before all entries are legal.
-  - What depends on the host is not judged, such as its interfaces, its firewall, and what its
-    strongSwan can do.
+  - Validates the variables of role P(tunnelwright.ipsec.gateway#role) with the code of its modules,
+    all entries at once. Each error names its entry. The filter contacts no host.
+  - The role starts with this filter, so that it changes a host only if all entries are valid.
+  - The filter does not validate options against the host, such as its interfaces, its firewall, and
+    the capabilities of its strongSwan.
 positional: _input, host, names
 options:
   _input:
     description:
       - The variables C(gateway_networks), C(gateway_settings), C(gateway_phase1) and
-        C(gateway_rules), as far as they are set. Null is an empty list.
+        C(gateway_rules), if they are set. Null is an empty list.
     type: dict
     required: true
   host:
     description:
-      - What the collection has made on the host already, as lists of names under C(networks) and
+      - The existing objects of the collection on the host, as lists of names under C(networks) and
         C(phase1). An entry may refer to these.
-      - Nothing, if it is left out, as on a new host.
+      - The default is a new host without objects.
     type: dict
     default: {}
   names:
     description:
-      - The names of all variables that begin with C(gateway_), to find the misspelt ones.
+      - The names of all variables that begin with C(gateway_), to find misspelt names.
     type: list
     elements: str
     default: []
@@ -47,37 +47,37 @@ EXAMPLES = r"""
   hosts: gateways
   gather_facts: false
   tasks:
-    - name: Judge the variables of each host
+    - name: Validate the variables of each host
       ansible.builtin.assert:
-        that: judged.errors == []
-        fail_msg: "{{ judged.errors }}"
-        success_msg: "{{ judged.summary }}"
+        that: checked.errors == []
+        fail_msg: "{{ checked.errors }}"
+        success_msg: "{{ checked.summary }}"
       vars:
         definition:
           gateway_networks: "{{ gateway_networks }}"
           gateway_phase1: "{{ gateway_phase1 }}"
-        judged: "{{ definition | tunnelwright.ipsec.ipsec_definition_check }}"
+        checked: "{{ definition | tunnelwright.ipsec.ipsec_definition_check }}"
 """
 
 RETURN = r"""
 _value:
-  description: The judgement.
+  description: The result of the validation.
   type: dict
   contains:
     errors:
-      description: Each error with the place and the name of its entry. No secret is shown.
+      description: Each error with the place and the name of its entry, and without secrets.
       type: list
       elements: str
       sample:
         - "gateway_phase1[3] site-b: remote_gateway: is missing. Give the remote_gateway of the
           phase 1."
     warnings:
-      description: Variables whose names begin with C(gateway_), and which the role does not know.
+      description: Variables whose names begin with C(gateway_) and that the role does not know.
       type: list
       elements: str
       sample: []
     summary:
-      description: How many objects are defined and legal.
+      description: How many valid objects are defined.
       type: str
       sample: 2 networks, 1 phase 1, 2 phase 2, 0 rules
 """

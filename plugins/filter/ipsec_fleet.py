@@ -6,25 +6,25 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: ipsec_fleet
-short_description: Put together what many IPsec gateways say of themselves
+short_description: Combine the states of many IPsec gateways
 version_added: 0.1.0
 description:
-  - Makes of the results of M(tunnelwright.ipsec.ipsec_info) on many hosts one list of tunnels, one
-    of gateways, and a drawing of who is joined with whom. The playbook
-    C(tunnelwright.ipsec.status) writes it as an HTML page and as JSON.
-  - A peer that is a host of the fleet is known by its addresses, and named like the host.
+  - Combines the results of M(tunnelwright.ipsec.ipsec_info) on many hosts into a list of tunnels, a
+    list of gateways, and a drawing of the topology. The playbook C(tunnelwright.ipsec.status)
+    writes it as an HTML page and as JSON.
+  - A peer that is a host of the fleet is identified by its addresses, and has the name of the host.
 positional: _input, addresses
 options:
   _input:
     description:
-      - By name of the host, what a task with M(tunnelwright.ipsec.ipsec_info) has registered there.
-      - A host that could not be asked is part of the fleet as well, with its error.
+      - By name of the host, the registered result of M(tunnelwright.ipsec.ipsec_info).
+      - A host without a result is also part of the fleet, with its error.
     type: dict
     required: true
   addresses:
     description:
-      - By name of the host, an address or a name by which its peers know it, such as
-        C(ansible_host). Those of its interfaces are known anyway.
+      - By name of the host, an address or a name that its peers use for it, such as
+        C(ansible_host). The addresses of its interfaces need not be given.
     type: dict
     default: {}
 seealso:
@@ -34,16 +34,16 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Look at every gateway
+- name: Show the tunnels that are down
   hosts: gateways
   become: true
   gather_facts: false
   tasks:
-    - name: Ask it
+    - name: Read the state
       tunnelwright.ipsec.ipsec_info:
       register: vpn
 
-    - name: What is down
+    - name: Show the tunnels
       ansible.builtin.debug:
         msg: "{{ fleet.tunnels | selectattr('state', 'eq', 'down') }}"
       run_once: true
@@ -58,7 +58,7 @@ _value:
   type: dict
   contains:
     counts:
-      description: How many tunnels are in which state, the worst first.
+      description: The number of tunnels in each state, the most urgent state first.
       type: dict
       sample: {down: 1, up: 12}
     gateways:
@@ -67,25 +67,27 @@ _value:
         M(tunnelwright.ipsec.ipsec_info).
       type: list
       elements: dict
-    troubles:
-      description: Each phase 1 of which something is not up that should be, carries only a part of
-        its networks, or goes on with old values, with the C(explanation) and C(log) of it, and the
-        names of C(phase2) that are concerned.
+    problems:
+      description: Each phase 1 with a tunnel that is down, carries only a part of its networks, or
+        keeps old values. It has the C(explanation) and the C(log), and in C(phase2) the names of
+        the affected phase 2 objects.
       type: list
       elements: dict
     tunnels:
       description:
-        - Each phase 2 of each host, or the phase 1 if it has none, the worst first.
-        - C(gateway), C(phase1), C(phase2) and C(network) say which it is, C(peer) and
-          C(remote_gateway) who is at the other end.
-        - C(state) and C(since) are those of M(tunnelwright.ipsec.ipsec_info), C(age) is in seconds.
+        - Each phase 2 of each host, or the phase 1 if it has no phase 2. The most urgent state is
+          first.
+        - C(gateway), C(phase1), C(phase2) and C(network) name the tunnel. C(peer) and
+          C(remote_gateway) name the other end.
+        - C(state) and C(since) are from M(tunnelwright.ipsec.ipsec_info). C(age) is in seconds.
         - C(ike), C(ike_version), C(algorithms), C(protocol), C(bytes_in), C(bytes_out) and
-          C(rekey_in) are of the SAs in use.
-        - C(certificate) is the one that expires first, with C(subject), C(not_after) and C(days).
-        - C(missing) are the pairs of networks that it does not carry, C(pending) what is configured
-          and not in force, C(advanced) whether it is of a conf text, as in
-          M(tunnelwright.ipsec.ipsec_info).
-        - C(drift), and for what is not up C(explanation) and C(log).
+          C(rekey_in) describe the SAs in use.
+        - C(certificate) is the certificate that expires first, with C(subject), C(not_after) and
+          C(days).
+        - C(missing) are the pairs of networks that the tunnel does not carry. C(pending) are the
+          configured values that are not in force. C(advanced) is whether the tunnel is from a conf
+          text. All three are from M(tunnelwright.ipsec.ipsec_info).
+        - C(drift), and for tunnels that are not up C(explanation) and C(log).
       type: list
       elements: dict
     topology:

@@ -9,14 +9,15 @@ name: ipsec_fleet_mismatches
 short_description: Compare both ends of every IPsec tunnel of many hosts
 version_added: 0.1.0
 description:
-  - Does for all pairs of many hosts what P(tunnelwright.ipsec.ipsec_mismatches#filter) does for
-    two, and says which tunnels have their other end elsewhere. No host is asked.
+  - Compares all pairs of many hosts as P(tunnelwright.ipsec.ipsec_mismatches#filter) compares two,
+    and lists the tunnels whose other end is not one of the hosts. The filter contacts no host.
   - The playbook C(tunnelwright.ipsec.compare) applies it to an inventory.
 options:
   _input:
     description:
-      - The definition of each host under its name, as P(tunnelwright.ipsec.ipsec_mismatches#filter)
-        takes it, with the variables of role P(tunnelwright.ipsec.gateway#role).
+      - The definition of each host under its name, in the form that
+        P(tunnelwright.ipsec.ipsec_mismatches#filter) accepts, with the variables of role
+        P(tunnelwright.ipsec.gateway#role).
     type: dict
     required: true
 seealso:
@@ -27,7 +28,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Show what does not fit
+- name: Show every mismatch
   ansible.builtin.debug:
     msg: "{{ (definitions | tunnelwright.ipsec.ipsec_fleet_mismatches).table }}"
   vars:
@@ -54,21 +55,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What comes of it.
+  description: The result of the comparison.
   type: dict
   contains:
     compared:
       description:
-        - One entry for each two hosts that have a tunnel, with the keys of the result of
+        - One entry for each pair of hosts with a tunnel. It has the keys of the result of
           P(tunnelwright.ipsec.ipsec_mismatches#filter), and C(peers), the names of the hosts. The
-          first of them is the local one. A host whose definition is not legal, or has tunnels that
-          endanger each other, has an entry of its own.
+          first host is the local side.
+        - A host has its own entry if its definition has an error. The same applies if the peer of
+          one of its tunnels can authenticate as the peer of another.
       type: list
       elements: dict
       sample:
         - {peers: [gw-a, gw-b], verdict: up}
     unmatched:
-      description: The tunnels whose other end is at none of the hosts.
+      description: The tunnels whose other end is not one of the hosts.
       type: list
       elements: dict
       contains:
@@ -80,12 +82,12 @@ _value:
           description: The name of the phase 1.
           type: str
           sample: partner
-        gateway:
-          description: Its C(remote_gateway).
+        remote_gateway:
+          description: The C(remote_gateway) of the phase 1.
           type: str
           sample: 192.0.2.77
     table:
-      description: The same for people, line by line, without what is merely good to know.
+      description: The same as lines of text, without findings of severity V(info).
       type: list
       elements: str
       sample:
@@ -95,12 +97,13 @@ _value:
 import functools
 import typing as t
 
-from ..module_utils._compare.fleet import fleet
+from ..module_utils._compare.fleet import compare_fleet
 from ..plugin_utils._definition import read
 
 
 def ipsec_fleet_mismatches(definitions: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    return fleet(
+    """Return the result of the comparison of all pairs."""
+    return compare_fleet(
         {
             name: functools.partial(read, name, definition, single=False)
             for name, definition in definitions.items()

@@ -6,24 +6,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: ipsec_gateway_report
-short_description: Say in a few lines what an IPsec gateway does
+short_description: Report the state of an IPsec gateway in a few lines
 version_added: 0.1.0
 description:
-  - Makes of the result of M(tunnelwright.ipsec.ipsec_info) on one host what role
-    P(tunnelwright.ipsec.gateway#role) says at its end. That is how each tunnel fares, and what the
-    collection has on the host that is not in the variables.
+  - Turns the result of M(tunnelwright.ipsec.ipsec_info) on one host into the report at the end of
+    role P(tunnelwright.ipsec.gateway#role). The report has the state of each tunnel, and the
+    objects of the collection on the host that are not in the variables.
 positional: _input, definition
 options:
   _input:
     description:
-      - The C(ipsec_info) that a task with M(tunnelwright.ipsec.ipsec_info) has returned, for all
-        networks.
+      - The C(ipsec_info) in the result of M(tunnelwright.ipsec.ipsec_info), for all networks.
     type: dict
     required: true
   definition:
     description:
       - The variables C(gateway_networks), C(gateway_settings), C(gateway_phase1) and
-        C(gateway_rules), as far as they are set.
+        C(gateway_rules), if they are set.
     type: dict
     default: {}
 seealso:
@@ -35,12 +34,12 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Look at the gateway
+- name: Read the state of the gateway
   tunnelwright.ipsec.ipsec_info:
     wait: 20
   register: vpn
 
-- name: Every tunnel that should be up is up
+- name: Fail if a tunnel is down
   ansible.builtin.assert:
     that: report.down == []
     fail_msg: "{{ report.tunnels }}"
@@ -55,16 +54,18 @@ _value:
   type: dict
   contains:
     tunnels:
-      description: A line for each tunnel that is not up and should be, with the cause and the next
-        step, and one for each state that is as it should be.
+      description: A line for each tunnel that is down but should be up, with the cause and the next
+        step. A line for each good state follows.
       type: list
       elements: str
       sample:
-        - 'down: site-c/lan. The peer refuses our authentication. Compare psk on both sides.'
+        - >-
+          down: site-c/lan. The pre-shared keys of the two sides differ. [psk_mismatch] Set psk of
+          phase 1 to the same value on both sides.
         - 'up: site-b/ipv4, site-b/ipv6'
     down:
-      description: The tunnels that should be up and are not. One that waits for traffic or for the
-        peer is none of them.
+      description: The tunnels that should be up but are not. A tunnel that waits for traffic or for
+        the peer is not in this list.
       type: list
       elements: str
       sample: [site-c/lan]
@@ -74,14 +75,14 @@ _value:
       type: list
       elements: str
       sample: [network dmz, phase 1 site-d of network dmz]
-    removal:
+    removal_order:
       description: The networks by C(name) in the order in which they can be removed, each with its
-        C(guests), which are the networks that are attached to its interface.
+        C(attached_networks), the networks that are attached to its interface.
       type: list
       elements: dict
       sample:
-        - {name: lan6, guests: []}
-        - {name: lan, guests: [lan6]}
+        - {name: lan6, attached_networks: []}
+        - {name: lan, attached_networks: [lan6]}
 """
 
 import typing as t

@@ -9,38 +9,39 @@ name: ipsec_mismatches
 short_description: Compare the two ends of an IPsec tunnel before touching a host
 version_added: 0.1.0
 description:
-  - Says of the definitions of two peers what they will negotiate, or why they will not. No host is
-    asked.
-  - It knows how strongSwan 5.9.8 and 6.0.1 choose, and says so for either side that calls, since
-    the outcome may differ. It is the responder whose order of preference counts, for example, and
-    whose identifier may be left out.
-  - Some mistakes show hours later on the hosts, such as a different PFS group, which lets a tunnel
-    come up and fail at its first rekeying. They are found here as well.
-  - What depends on more than the two definitions is not known, such as a firewall on the way or the
-    contents of certificates. NAT is assumed where a side has a private address and is called at
-    another one.
+  - Shows which tunnels two peers will negotiate by their definitions, or why they will not. The
+    filter contacts no host.
+  - The choices are the choices of strongSwan 5.9.8 and 6.0.1. The result covers both sides as the
+    initiator, because the outcomes may differ. For example, the preference of the responder counts,
+    and the responder may have no identifier.
+  - The filter also finds mistakes that hosts show hours later. With different PFS groups, for
+    example, a tunnel comes up and fails at its first rekeying.
+  - The filter does not check facts outside the two definitions, such as a firewall on the way or
+    the contents of certificates. It assumes NAT if a side has a private address and the other side
+    initiates to another address.
 positional: _input, remote
 options:
   _input:
     description:
-      - The definition of one peer, which the result calls C(local).
-      - Either the variables of a host with role P(tunnelwright.ipsec.gateway#role), such as
-        C(hostvars[host]), of which C(gateway_phase1), C(gateway_networks), C(gateway_settings),
-        C(ansible_host) and C(inventory_hostname) count.
-      - Or one tunnel, such as a third party's sheet in YAML. That is the options of
-        M(tunnelwright.ipsec.ipsec_phase1), with C(phase2), a list of those of
-        M(tunnelwright.ipsec.ipsec_phase2). Only C(remote_gateway) and C(phase2) are needed. What is
-        left out has the default of its module, except for C(name), C(network), keys and
-        certificates, which a sheet need not tell. It may say what the modules refuse and others
-        configure, such as several networks with IKEv1.
-      - In the place of C(psk) there may be C(psk_fingerprint), so that two parties can compare
-        their keys and do not have to exchange them for it. One party makes it, see the examples,
-        and the other party gives its C(psk). It is C(<salt>-<fingerprint>). The salt is 16 to 64
-        hexadecimal digits, to be drawn at random for each comparison. The fingerprint is the first
-        10 hexadecimal digits of PBKDF2 with HMAC-SHA-256, the digits of the salt as text, and
-        200000 rounds.
-      - Who has a C(psk_fingerprint) can try guesses of the key. A random key of 20 characters
-        withstands that, and a word does not. Give it to the other party alone.
+      - The definition of one peer. In the result this is the side C(local).
+      - It can be the variables of a host with role P(tunnelwright.ipsec.gateway#role), such as
+        C(hostvars[host]). The filter reads C(gateway_phase1), C(gateway_networks),
+        C(gateway_settings), C(ansible_host) and C(inventory_hostname).
+      - It can also be one tunnel, such as the data sheet of a third party in YAML. It has the
+        options of M(tunnelwright.ipsec.ipsec_phase1), and in C(phase2) a list with the options of
+        M(tunnelwright.ipsec.ipsec_phase2). Only C(remote_gateway) and C(phase2) are required. Other
+        options have the defaults of the modules. C(name), C(network), keys and certificates may be
+        missing.
+      - One tunnel may have values that the modules refuse and other products accept, such as
+        several networks with IKEv1.
+      - C(psk_fingerprint) can replace C(psk), so that two parties can compare their keys without
+        exchanging them. One party makes the fingerprint as in the examples, and the other party
+        gives its C(psk).
+      - A C(psk_fingerprint) is C(<salt>-<fingerprint>). The salt is 16 to 64 hexadecimal digits,
+        drawn at random for each comparison. The fingerprint is the first 10 hexadecimal digits of
+        PBKDF2 with HMAC-SHA-256, the digits of the salt as text, and 200000 rounds.
+      - A holder of a C(psk_fingerprint) can test guesses of the key. A random key of 20 characters
+        withstands this, but a word does not. Give the fingerprint only to the other party.
     type: dict
     required: true
   remote:
@@ -49,20 +50,21 @@ options:
     type: dict
     required: true
 notes:
-  - Host variables may hold several phase 1. Which of them belong together is told by addresses
-    (C(remote_gateway) against C(local_address) or C(ansible_host)), identities, names (a phase 1
-    with the name of the other host), and mirrored networks.
-  - Variables of a host that refer to C(hostvars) themselves can't be had through C(hostvars). Let
-    each host set a fact of them first, as the playbook C(tunnelwright.ipsec.compare) does, which
-    compares all pairs of an inventory.
-  - A key is never part of the result. A finding about keys that differ shows their fingerprints.
-    The salt of these is random, the same for all that one run of C(ansible-playbook) compares, and
-    in no file. So equal keys look equal within a run, and a fingerprint proves no guess of a key
-    afterwards.
-  - The tunnels of one side are compared among themselves too. Where the pre-shared key of one lets
-    its peer pass for the peer of another, C(psk_lets_in_another) names both. The modules refuse
-    such a pair, see M(tunnelwright.ipsec.ipsec_phase1). Tunnels with the same key, or with a key
-    that is not given, are left out.
+  - Host variables may have several phase 1. The filter matches them by addresses
+    (C(remote_gateway) against C(local_address) or C(ansible_host)), by identities, by names (a
+    phase 1 with the name of the other host), and by mirrored networks.
+  - Host variables that refer to C(hostvars) can't be read through C(hostvars). Let each host set
+    them as a fact first. The playbook C(tunnelwright.ipsec.compare) does so, and compares all
+    pairs of an inventory.
+  - A key is never part of the result. A finding about different keys shows their fingerprints. The
+    salt of these fingerprints is random, the same for all comparisons in one run of
+    C(ansible-playbook), and stored in no file. So equal keys have equal fingerprints within a run,
+    and a fingerprint proves no guess of a key afterwards.
+  - The tunnels of one side are also compared with each other. The finding
+    C(psk_accepts_another_peer) names two tunnels if the peer of one tunnel can authenticate as the
+    peer of the other tunnel. The modules refuse such a pair, see
+    M(tunnelwright.ipsec.ipsec_phase1). Tunnels with equal keys, or without a given key, are not
+    compared.
 seealso:
   - module: tunnelwright.ipsec.ipsec_phase1
   - module: tunnelwright.ipsec.ipsec_phase2
@@ -71,14 +73,14 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Fail where two hosts of the inventory do not fit
+- name: Fail if two hosts of the inventory do not match
   ansible.builtin.assert:
     that: result.verdict == 'up'
     fail_msg: "{{ result.findings | map(attribute='explanation') }}"
   vars:
     result: "{{ hostvars['gw-a'] | tunnelwright.ipsec.ipsec_mismatches(hostvars['gw-b']) }}"
 
-- name: Compare a tunnel with the sheet of the other party
+- name: Compare a tunnel with the data sheet of the other party
   ansible.builtin.debug:
     msg: "{{ ours | tunnelwright.ipsec.ipsec_mismatches(theirs) }}"
   vars:
@@ -110,43 +112,43 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: What comes of it.
+  description: The result of the comparison.
   type: dict
   contains:
     verdict:
       description:
-        - V(up) if everything comes up as both sides want it, whoever calls.
-        - V(up_but) if something comes up, and something is not as a side wants it.
-        - V(down) if nothing comes up.
+        - V(up) if every tunnel comes up as both sides define it, with either side as the initiator.
+        - V(degraded) if a tunnel comes up, but differs from the definition of a side.
+        - V(down) if no tunnel comes up.
         - V(none) if neither of two hosts has a phase 1 for the other.
       type: str
-      sample: up_but
+      sample: degraded
     matched:
-      description: Which phase 1 of the two peers are the ends of one tunnel.
+      description: The pairs of phase 1 objects that are the two ends of one tunnel.
       type: list
       elements: dict
       contains:
         local_phase1:
-          description: That of the local side.
+          description: The phase 1 of the local side.
           type: str
           sample: site-b
         remote_phase1:
-          description: That of the remote side.
+          description: The phase 1 of the remote side.
           type: str
           sample: site-a
     negotiated:
       description:
-        - What is negotiated, for each tunnel and each side that may call. Names and networks are
-          those of local and remote, whoever calls.
+        - The negotiation of each tunnel, with each side that can initiate. C(local) and C(remote)
+          in the keys are independent of the initiator.
       type: list
       elements: dict
       contains:
         initiator:
-          description: The side that calls, V(local) or V(remote).
+          description: The side that initiates, V(local) or V(remote).
           type: str
           sample: local
-        used:
-          description: Whether it calls by itself, as its C(connection_behavior) says.
+        initiates:
+          description: Whether its C(connection_behavior) lets this side initiate the tunnel.
           type: bool
           sample: true
         local_phase1:
@@ -159,35 +161,35 @@ _value:
           sample: site-a
         up:
           description:
-            - Whether the IKE SA comes up. Where a phase 2 fails on the data plane of the side that
-              is called, strongSwan 6 there gives up the IKE SA too, and strongSwan 5 does not.
+            - Whether the IKE SA comes up. A phase 2 can fail on the data plane of the responder.
+              Then strongSwan 6 on the responder also closes the IKE SA, and strongSwan 5 does not.
           type: bool
           sample: true
         version:
-          description: The version of IKE that is begun with.
+          description: The IKE version of the initiator.
           type: int
           sample: 2
         proposal:
-          description: The proposal that wins, null if there is no IKE SA.
+          description: The chosen proposal, null if the IKE SA does not come up.
           type: str
           sample: aes256-sha256-modp2048
         udp_encapsulation:
           description:
-            - Whether the packets go in UDP, by C(force_udp_encapsulation), NAT or the userspace
-              data plane.
+            - Whether the tunnel uses UDP encapsulation, because of C(force_udp_encapsulation), NAT
+              or the userspace data plane.
           type: bool
           sample: false
         phase2:
-          description: What becomes of each phase 2 of the side that calls.
+          description: The negotiation of each phase 2 of the initiator.
           type: list
           elements: dict
           contains:
             local_phase2:
-              description: The phase 2 of the local side, null if none answers.
+              description: The phase 2 of the local side, null if it has no counterpart there.
               type: str
               sample: net
             remote_phase2:
-              description: The phase 2 of the remote side, null if none answers.
+              description: The phase 2 of the remote side, null if it has no counterpart there.
               type: str
               sample: net
             up:
@@ -195,72 +197,72 @@ _value:
               type: bool
               sample: true
             local_state:
-              description: What M(tunnelwright.ipsec.ipsec_info) would say of it on the local side,
-                V(up), V(partial) if the Child SA carries only a part of the networks of that side,
-                or V(down).
+              description: The state that M(tunnelwright.ipsec.ipsec_info) would report on the local
+                side. V(partial) means that the Child SA carries only a part of the networks of this
+                side.
               type: str
               sample: up
             remote_state:
-              description: The same on the remote side.
+              description: The state on the remote side.
               type: str
               sample: up
             protocol:
-              description: V(esp) or V(ah), null if it does not come up.
+              description: V(esp) or V(ah), null if the Child SA does not come up.
               type: str
               sample: esp
             mode:
-              description: V(tunnel) or V(transport), null if it does not come up.
+              description: V(tunnel) or V(transport), null if the Child SA does not come up.
               type: str
               sample: tunnel
             proposal:
-              description: The proposal that wins, null if it does not come up.
+              description: The chosen proposal, null if the Child SA does not come up.
               type: str
               sample: aes256-sha256
             rekey_proposal:
-              description: That of each rekeying, null if it fails.
+              description: The proposal of each rekeying, null if the rekeying fails.
               type: str
               sample: aes256-sha256-modp2048
             local_network:
-              description: The networks on the local side that it carries.
+              description: The networks on the local side that the Child SA carries.
               type: list
               elements: str
               sample: [10.1.0.0/24]
             remote_network:
-              description: The networks on the remote side that it carries.
+              description: The networks on the remote side that the Child SA carries.
               type: list
               elements: str
               sample: [10.2.0.0/24]
     findings:
-      description: What does not fit, and what is good to know, the worst first.
+      description: The mismatches and other useful facts, the most severe first.
       type: list
       elements: dict
       contains:
         code:
-          description: What it is, a code that stays the same.
+          description: The code of the finding. It stays the same from release to release.
           type: str
           choices:
             - definition_invalid
             - phase1_missing
             - phase1_disabled
             - phase2_missing
-            - nobody_initiates
+            - no_initiator
             - address_mismatch
             - address_family_mismatch
-            - nat
+            - nat_assumed
             - ike_version_mismatch
             - ike_proposal_mismatch
-            - ikev1_algorithm
-            - aggressive_group_mismatch
+            - ikev1_unsupported_algorithm
+            - aggressive_mode_group_mismatch
             - negotiation_mode_mismatch
             - authentication_mismatch
             - psk_mismatch
             - psk_not_found
-            - psk_not_found_for_anybody
-            - psk_lets_in_another
+            - psk_not_found_for_wildcard
+            - psk_accepts_another_peer
             - psk_not_compared
             - certificate_not_compared
             - identity_mismatch
-            - identity_not_own
+            - requested_identity_mismatch
             - identity_unknown
             - selector_mismatch
             - selectors_not_mirrored
@@ -282,13 +284,14 @@ _value:
         severity:
           description:
             - V(error) if traffic will not flow, now or after a rekeying, or if the peer of one
-              tunnel can pass for the peer of another; V(warning) if a tunnel is not as a side wants
-              it; V(info) otherwise.
+              tunnel can authenticate as the peer of another.
+            - V(warning) if a tunnel differs from the definition of a side.
+            - V(info) otherwise.
           type: str
           choices: [error, warning, info]
           sample: error
         initiator:
-          description: The side that meets it when it calls, V(local), V(remote) or V(both).
+          description: The finding occurs if this side initiates, V(local), V(remote) or V(both).
           type: str
           sample: both
         local_object:
@@ -300,46 +303,50 @@ _value:
           type: str
           sample: phase 2 net of phase 1 site-a
         local_option:
-          description: The option to look at on the local side.
+          description: The option to check on the local side.
           type: str
           sample: encryption
         remote_option:
-          description: The option to look at on the remote side.
+          description: The option to check on the remote side.
           type: str
           sample: encryption
         ours:
-          description: What the local side has there. Never a key.
+          description: The value of the option on the local side. Never a key.
           type: raw
           sample: [aes256-sha256-modp2048]
         theirs:
-          description: What the remote side has there. Never a key.
+          description: The value of the option on the remote side. Never a key.
           type: raw
           sample: [aes256-sha256]
         explanation:
-          description: One sentence.
+          description: The finding in one or two sentences.
           type: str
           sample: >-
-            The lists agree but for dh_group (PFS): this phase 2 comes up with the IKE SA, but it
-            can't be rekeyed, nor come up on its own when the IKE SA is there already.
+            The encryption lists of phase 2 differ only in dh_group (PFS). The Child SA comes up
+            together with the IKE SA. It can't be rekeyed, and it can't come up later on the
+            existing IKE SA.
         next_step:
-          description: What to do about it.
+          description: The action that resolves the finding.
           type: str
-          sample: Set dh_group in encryption of phase 2 to the same on both sides.
+          sample: Set dh_group in encryption of phase 2 to the same value on both sides.
 """
 
 import functools
 import typing as t
 
-from ..module_utils._compare.compare import compared
+from ..module_utils._compare.compare import compare_definitions
 from ..plugin_utils._definition import name_of, read
 
 
 def ipsec_mismatches(local: t.Any, remote: t.Any) -> dict[str, t.Any]:
-    given = {"local": local, "remote": remote}
-    names = {side: name_of(given[side], side) for side in given}
-    return compared(
-        names, {side: functools.partial(read, names[side], given[side]) for side in given}
-    )
+    """Return the result of the comparison of two definitions."""
+    definitions = {"local": local, "remote": remote}
+    names = {side: name_of(definition, side) for side, definition in definitions.items()}
+    readers = {
+        side: functools.partial(read, names[side], definition)
+        for side, definition in definitions.items()
+    }
+    return compare_definitions(names, readers)
 
 
 class FilterModule:

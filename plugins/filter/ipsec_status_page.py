@@ -9,10 +9,10 @@ name: ipsec_status_page
 short_description: Show a fleet of IPsec gateways as an HTML page
 version_added: 0.1.0
 description:
-  - Makes one page of what P(tunnelwright.ipsec.ipsec_fleet#filter) has put together. It says what
-    is down and why, draws who is joined with whom, and lists every tunnel.
-  - The page needs no network to be opened, and runs nothing but what is in it. Whatever hosts say
-    is shown as text.
+  - Turns the result of P(tunnelwright.ipsec.ipsec_fleet#filter) into one page. The page shows the
+    tunnels that are down and the causes, draws the topology, and lists every tunnel.
+  - The page loads no other file and needs no network. Texts from hosts are escaped, so they can't
+    become markup.
 positional: _input, time, title
 options:
   _input:
@@ -20,11 +20,11 @@ options:
     type: dict
     required: true
   time:
-    description: When it was asked, in ISO 8601, UTC.
+    description: The time of the result, in ISO 8601, UTC.
     type: str
     required: true
   title:
-    description: What the page is called.
+    description: The title of the page.
     type: str
     default: VPN
 seealso:

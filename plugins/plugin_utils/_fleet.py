@@ -47,7 +47,7 @@ def fleet(results: t.Mapping[str, Facts], addresses: t.Mapping[str, str] | None 
     return {
         "counts": {state: states.count(state) for state in ORDER if state in states},
         "gateways": gateways,
-        "troubles": _troubles(tunnels),
+        "problems": _problems(tunnels),
         "tunnels": tunnels,
         "topology": _topology(gateways, tunnels),
     }
@@ -159,14 +159,14 @@ def _certificate(certificates: t.Iterable[Facts], now: str) -> Made | None:
     }
 
 
-def _troubles(tunnels: t.Sequence[Facts]) -> list[Made]:
+def _problems(tunnels: t.Sequence[Facts]) -> list[Made]:
     """What is wrong, once for each phase 1, and the two ends of a tunnel one after the other."""
     found: dict[tuple[str, str], list[Facts]] = {}
     for tunnel in tunnels:
         if tunnel["state"] in _WRONG:
             found.setdefault((tunnel["gateway"], tunnel["phase1"]), []).append(tunnel)
     told = ("gateway", "phase1", "peer", "state", "since", "age", "drift", "log")
-    troubles = [
+    problems = [
         {
             **{key: group[0][key] for key in told},
             "phase2": [item["phase2"] for item in group if item["phase2"]],
@@ -174,7 +174,7 @@ def _troubles(tunnels: t.Sequence[Facts]) -> list[Made]:
         }
         for group in found.values()
     ]
-    return sorted(troubles, key=lambda it: (sorted((it["gateway"], it["peer"])), it["gateway"]))
+    return sorted(problems, key=lambda it: (sorted((it["gateway"], it["peer"])), it["gateway"]))
 
 
 def _seconds(begin: str | None, end: str) -> int | None:

@@ -32,7 +32,7 @@ def report(info: Facts, definition: Facts) -> Made:
         "tunnels": _lines(bad, [item for item in tunnels if item["state"] in _WELL]),
         "down": [item["name"] for item in bad],
         "unlisted": _bounded(_unlisted(info, definition)),
-        "removal": _removal(info["networks"]),
+        "removal_order": _removal_order(info["networks"]),
     }
 
 
@@ -152,8 +152,8 @@ def _changed(settings: Facts) -> str:
 # --- What is removed, and in which order
 
 
-def _removal(networks: t.Iterable[Facts]) -> list[Made]:
-    """The networks, each after those that are attached to its interface, its ``guests``."""
+def _removal_order(networks: t.Iterable[Facts]) -> list[Made]:
+    """Return the networks in the order of removal, each after its ``attached_networks``."""
     left = {item["name"]: _guests(item, networks) for item in networks}
     ordered: list[Made] = []
     while left:
@@ -161,7 +161,7 @@ def _removal(networks: t.Iterable[Facts]) -> list[Made]:
         free = [name for name, guests in left.items() if guests <= done]
         # There is no circle, unless files were changed by hand.
         for name in free or [*left]:
-            ordered.append({"name": name, "guests": sorted(left.pop(name))})
+            ordered.append({"name": name, "attached_networks": sorted(left.pop(name))})
     return ordered
 
 

@@ -22,6 +22,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.rea
     read_gateway,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import info
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import examples
@@ -51,7 +52,7 @@ def gateway() -> Gateway:
 @pytest.fixture(name="host")
 def _host(tmp_path: Path) -> MemoryHost:
     host = MemoryHost(tmp_path)
-    wanted = artefacts(gateway(), userspace=False, credentials={})
+    wanted = artefacts(gateway(), DEBIAN, userspace=False, credentials={})
     for file in (*wanted.records.values(), *(part.file for part in wanted.swanctl.values())):
         path = tmp_path / file.path[1:]
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,9 @@ if t.TYPE_CHECKING:
 
 ADDRESSES = {f"gw-{letter}": f"203.0.113.{10 * at}" for at, letter in enumerate("abcdef", 1)}
 STATES = {"gw-b": "down", "gw-c": "up", "gw-d": "up", "gw-e": "idle", "gw-f": "up"}
-DRIFT = [{"what": "connection gw-c in the IKE daemon", "found": "not loaded", "wanted": "loaded"}]
+DRIFT = [
+    {"object": "connection gw-c in the IKE daemon", "actual": "not loaded", "expected": "loaded"}
+]
 CERTIFICATE = {
     "option": "certificate",
     "subject": "CN=gw-d",

@@ -11,10 +11,13 @@ releases on which the test has passed.
 from __future__ import annotations
 
 import json
+import os
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+# Whether everything is tried, at both ends: the whole, or a part of the whole (tools/draw.py).
+ALL = os.environ.get("FIELDS") == "all" or bool(os.environ.get("PART"))
 # The strongSwan of each end.
 RELEASES = {"a": "5.9.8", "b": "6.0.1"}
 # What came of each test, by its name with its parameters: of the latest runs, and what is kept.

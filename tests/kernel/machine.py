@@ -20,6 +20,12 @@ def testbed(*words: str) -> None:
     subprocess.run([str(ROOT / "tools/kernel-testbed"), *words], check=True)
 
 
+def bed(testbed_name: str) -> str:
+    """Return the name of the lock of a testbed, which other checkouts do not share."""
+    command = [str(ROOT / "tools/kernel-testbed"), "lock", testbed_name]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
 class Machine(Host):
     """One virtual machine of ``testbed``. Not to be shared between threads."""
 

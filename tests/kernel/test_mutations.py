@@ -4,18 +4,18 @@
 
 """The matrix can fail: what a module renders is broken on the host, and its test must notice.
 
-Run with ``FIELDS=all`` only.
+Run with ``FIELDS=all`` or ``PART`` only.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 import typing as t
 from dataclasses import dataclass
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel import (
+    fields,
     test_behavior,
     test_identities,
     test_lifetimes,
@@ -25,7 +25,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel import (
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair
 from ansible_collections.tunnelwright.ipsec.tests.live.host import COLLECTION, LIBRARY
 
-pytestmark = pytest.mark.skipif(os.environ.get("FIELDS") != "all", reason="with FIELDS=all only")
+pytestmark = pytest.mark.skipif(not fields.ALL, reason="with FIELDS=all only")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ MUTATIONS = (
     ),
     Mutation(
         "MSS",
-        *("_render/nft*.py", "size set {rules.mss}", "size set 1400"),
+        *("_render/nft*.py", "size set {rules.mss_clamp}", "size set 1400"),
         lambda pair: test_settings.test_mss_clamp(pair, "a"),
     ),
     Mutation(

@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import subprocess
 import tarfile
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.tests.kernel import fields
 from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import Machine
 from ansible_collections.tunnelwright.ipsec.tests.live.host import COLLECTION, LIBRARY, ROOT, SITE
 
@@ -35,7 +35,7 @@ def _source(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 # Eight minutes an end on an emulated processor, too long for each run. What a sample leaves of the
 # field matrix, which has these rules on the same kernels, is enough there.
-@pytest.mark.skipif(os.environ.get("FIELDS") != "all", reason="with FIELDS=all only")
+@pytest.mark.skipif(not fields.ALL, reason="with FIELDS=all or PART only")
 @pytest.mark.parametrize("name", ["a", "b"])
 def test_rules_on_a_kernel_that_has_esp(machines: dict[str, Machine], name: str) -> None:
     machine = machines[name]

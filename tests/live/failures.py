@@ -154,7 +154,7 @@ AUTHENTICATION = (
         options=SILENT,
     ),
     *_versions(
-        "no PSK at the caller",
+        "no PSK at the initiator",
         "psk_missing",
         at_caller=python(
             "[s.request('unload-shared', {{'id': key}}) for key in s.request('get-shared')['keys']]"
@@ -162,7 +162,7 @@ AUTHENTICATION = (
     ),
     *_versions("no PSK at the peer", "psk_missing_at_peer", psk=""),
     *_versions(
-        "caller expects another identity",
+        "initiator expects another identity",
         "identities_unknown_to_peer",
         v1="peer_identity_mismatch",
         phase1={"peer_identifier": WRONG},
@@ -259,7 +259,7 @@ PHASE2 = (
         options={"check_rekey": True},
     ),
     Failure(
-        "PFS at the caller only, IKEv2",
+        "PFS at the initiator only, IKEv2",
         "pfs_mismatch",
         child={"esp_proposals": ["aes256-sha256"]},
         options={"check_rekey": True},
@@ -289,14 +289,14 @@ PHASE2 = (
         phase2={"remote_network": ["10.2.0.0/24", "10.3.0.0/24", "10.4.0.0/24"]},
     ),
     *_versions(
-        "it goes on with old values",
+        "tunnel keeps old values",
         "outdated",
         child={"esp_proposals": [AES, "aes128-sha256-modp2048"]},
         at_caller=OLD_VALUES,
     ),
     # strongSwan 6 needs no address of its own in there.
     *_versions(
-        "caller can't install its policies",
+        "initiator can't install its policies",
         "kernel_refuses_policy",
         at_caller="ip address delete 10.1.0.1/24 dev vpn-lan",
         mend_caller="ip address replace 10.1.0.1/24 dev vpn-lan",
@@ -311,10 +311,12 @@ PHASE2 = (
         peer="5.9.8",
     ),
     Failure(
-        "transport at the caller against tunnel, IKEv2", "mode_mismatch", at_caller=transport("2")
+        "transport at the initiator against tunnel, IKEv2",
+        "mode_mismatch",
+        at_caller=transport("2"),
     ),
     Failure(
-        "transport at the caller against tunnel, IKEv1",
+        "transport at the initiator against tunnel, IKEv1",
         "mode_mismatch",
         phase1=V1,
         conn={"version": "1"},
@@ -439,27 +441,27 @@ CERTIFICATES = (
         theirs=("peer-expired",),
     ),
     *_versions(
-        "an intermediate CA of ours expired",
+        "our intermediate CA expired",
         "our_certificate_issuer_expired",
         certified=("ca.pem",),
         ours=("deep", "middle-expired"),
         faults=("our_certificate_issuer_expired",),
     ),
     *_versions(
-        "an intermediate CA of the peer expired",
+        "the peer's intermediate CA expired",
         "peer_certificate_issuer_expired",
         certified=("ca.pem",),
         theirs=("peer-deep", "middle-expired"),
     ),
     *_versions(
-        "an intermediate CA that we do not send",
+        "our intermediate CA not sent",
         "our_certificate_incomplete",
         certified=("ca.pem",),
         ours=("deep",),
         faults=("our_certificate_incomplete",),
     ),
     *_versions(
-        "an intermediate CA that the peer does not send",
+        "the peer's intermediate CA not sent",
         "peer_certificate_untrusted",
         certified=("ca.pem",),
         theirs=("peer-deep",),
@@ -472,7 +474,7 @@ CERTIFICATES = (
         theirs=("peer-deep", "middle"),
     ),
     *_versions(
-        "no private key at the caller",
+        "no private key at the initiator",
         "private_key_missing",
         certified=("ca.pem",),
         at_caller=NO_KEY,
@@ -501,7 +503,7 @@ _UNAVAILABLE = (
 )
 HOSTS = (
     Failure("algorithm of no plugin", "algorithm_unavailable", at_caller=python(_UNAVAILABLE)),
-    Failure("no ESP in the caller's kernel", "kernel_refuses_sa", kernel="caller"),
+    Failure("no ESP in the initiator's kernel", "kernel_refuses_sa", kernel="caller"),
     *_versions("no ESP in the peer's kernel", "peer_kernel_refuses_sa", kernel="peer"),
 )
 

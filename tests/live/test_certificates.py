@@ -155,8 +155,8 @@ def warnings(run: Run) -> list[str]:
 
 
 WARNING = (
-    "connection admin, which this collection did not make, accepts every certificate of the CA of "
-    "phase 1 site-b, too"
+    "connection admin, which this collection did not make, also accepts every certificate of the "
+    "CA of phase 1 site-b"
 )
 
 
@@ -405,7 +405,7 @@ def test_a_host_where_whole_files_were_copied(certified: dict[str, Rig]) -> None
         for run in seen:
             no_key_in(run, key)
             no_key_in(run, ca_key)
-        drift = [item["what"] for item in seen[0].result["ipsec_info"]["phase1"][0]["drift"]]
+        drift = [item["object"] for item in seen[0].result["ipsec_info"]["phase1"][0]["drift"]]
         assert drift == [COPY, CA_COPY]
         assert seen[4].result["actions"] == [f"write {COPY}", f"write {CA_COPY}"]
         assert not seen[6].changed

@@ -207,7 +207,7 @@ def test_drift(rig: Rig, what: str) -> None:
     rig.device.wait_for("site-b/net")
     rig.device.sh(script)
     found = look(rig.device)
-    told = [item["what"] for item in [*found["drift"], *found["phase1"][0]["drift"]]]
+    told = [item["object"] for item in [*found["drift"], *found["phase1"][0]["drift"]]]
     assert {*wanted} <= {*told}, told
     assert PSK not in json.dumps(found)
     rig.device.apply("vpn_network", rig.network())
@@ -225,7 +225,8 @@ def run(argv, stdin):
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
-print(json.dumps([line.text for line in charon_log.read_log(run, since=3600, lines=2)]))
+found = charon_log.read_log(run, 'strongswan.service', since=3600, lines=2)
+print(json.dumps([line.text for line in found]))
 """
 
 

@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network 
     ForeignChain,
     VpnNetwork,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import network_files, nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
     PRIORITIES,
@@ -236,7 +237,7 @@ def segment_sizes(
 
 LAN4, LAN6 = ipaddress.ip_network("10.1.0.0/24"), ipaddress.ip_network("fd00:1::/64")
 FAR4, FAR6 = ipaddress.ip_network("10.2.0.0/24"), ipaddress.ip_network("fd00:2::/64")
-TUNNELS = (nft.Tunnel("site-b/lan4", LAN4, FAR4), nft.Tunnel("site-b/lan6", LAN6, FAR6))
+TUNNELS = (nft.TunnelMatch("site-b/lan4", LAN4, FAR4), nft.TunnelMatch("site-b/lan6", LAN6, FAR6))
 
 
 def network(**options: t.Any) -> VpnNetwork:
@@ -244,9 +245,9 @@ def network(**options: t.Any) -> VpnNetwork:
     return VpnNetwork.from_options({**values, **options})
 
 
-def rules(**options: t.Any) -> nft.NetworkRules:
+def rules(**options: t.Any) -> nft.RulesetInput:
     values: dict[str, t.Any] = {"own": LAN4, "tunnels": TUNNELS, "userspace": True}
-    return nft.NetworkRules("lan", **{**values, **options})
+    return nft.RulesetInput("lan", **{**values, **options})
 
 
 @dataclass(frozen=True)
@@ -257,10 +258,12 @@ class Installed:
     directory: Path
     network: VpnNetwork
 
-    def write(self, wanted: nft.NetworkRules) -> None:
+    def write(self, wanted: nft.RulesetInput) -> None:
         name = self.network.name
         blocks = cleartext_blocks(wanted, self.network.on_link)
-        text = network_files.script(self.network, wanted, blocks, str(self.directory))
+        text = network_files.script(
+            self.network, wanted, blocks, replace(DEBIAN, record_dir=str(self.directory))
+        )
         (self.directory / f"{name}.sh").write_text(text)
         (self.directory / f"{name}.nft").write_text(nft.render(nft.table(wanted)))
 
@@ -296,7 +299,7 @@ class Installed:
 
 @pytest.fixture
 def install(tmp_path: Path) -> t.Callable[..., Installed]:
-    def make(where: Namespace, of: VpnNetwork, wanted: nft.NetworkRules) -> Installed:
+    def make(where: Namespace, of: VpnNetwork, wanted: nft.RulesetInput) -> Installed:
         made = Installed(where, tmp_path, of)
         made.write(wanted)
         return made

@@ -86,7 +86,7 @@ def test_nothing_leaves_in_clear(site: Site, start: Start, host: str, far: str) 
 
 def test_esp_of_selectors_that_cover_the_gateways_is_no_leak(site: Site, start: Start) -> None:
     everything = ipaddress.ip_network("0.0.0.0/0")
-    start(tunnels=(nft.Tunnel("a/all", everything, everything),))
+    start(tunnels=(nft.TunnelMatch("a/all", everything, everything),))
     assert ask(site.host, HOST, site.far, FAR) == HOST
 
 
@@ -132,7 +132,7 @@ def test_ipcomp_packets_need_their_rule(site: Site, start: Start) -> None:
 
 
 def test_mss_is_lowered_in_both_directions_in_tunnels_only(site: Site, start: Start) -> None:
-    start(mss=1000)
+    start(mss_clamp=1000)
     for host, far in ((HOST, FAR), ("fd00:1::10", "fd00:2::10")):
         assert segment_sizes(site.host, host, site.far, far) == (988, 988)
         assert segment_sizes(site.far, far, site.host, host) == (988, 988)

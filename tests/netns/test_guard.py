@@ -102,7 +102,7 @@ class TestForged:
         outside = ipaddress.ip_network("10.101.0.0/24")
         one_to_one = rule("translate", "outgoing", source=["10.1.0.0/24"], target=str(outside))
         installed = gateway(
-            tunnels=(nft.Tunnel("site-b/out", outside, FAR4),),
+            tunnels=(nft.TunnelMatch("site-b/out", outside, FAR4),),
             vpn_rules=(one_to_one,),
             userspace=userspace,
         )
@@ -209,7 +209,7 @@ def test_the_way_back_to_who_asks_stays_open(site: Site, gateway: Start) -> None
 
 def test_a_wan_in_the_remote_network_is_not_cut_off(site: Site, gateway: Start) -> None:
     around = ipaddress.ip_network("192.0.0.0/8")
-    gateway(tunnels=(nft.Tunnel("a/b", LAN4, around),))
+    gateway(tunnels=(nft.TunnelMatch("a/b", LAN4, around),))
     assert ask(site.gateway, WAN, site.far, FAR_WAN) == WAN
     assert blocked(site.host, HOST, site.far, FAR_WAN)
 
@@ -217,7 +217,7 @@ def test_a_wan_in_the_remote_network_is_not_cut_off(site: Site, gateway: Start) 
 class TestEverything:
     """The remote network is the internet."""
 
-    ALL = (nft.Tunnel("a/all", LAN4, EVERYTHING),)
+    ALL = (nft.TunnelMatch("a/all", LAN4, EVERYTHING),)
 
     def test_the_gateway_is_not_cut_off(self, site: Site, gateway: Start) -> None:
         gateway(tunnels=self.ALL)
@@ -267,7 +267,7 @@ class TestHosts:
 
     def test_neighbors_are_found(self, site: Site, gateway: Start) -> None:
         """Solicitations and advertisements have global addresses here, and pass in cleartext."""
-        pair = nft.Tunnel(
+        pair = nft.TunnelMatch(
             "a/b", ipaddress.ip_network("2001:db8::1/128"), ipaddress.ip_network("2001:db8::2/128")
         )
         installed = gateway(tunnels=(pair,), userspace=False)
@@ -319,7 +319,7 @@ class TestWays:
         self, site: Site, gateway: Start, guest: Namespace, remote: str, userspace: bool
     ) -> None:
         network = ipaddress.ip_network(remote)
-        tunnels = (nft.Tunnel("a/all", LAN4, network),)
+        tunnels = (nft.TunnelMatch("a/all", LAN4, network),)
         installed = gateway(tunnels=tunnels, userspace=userspace)
         self.around(site, remote)
         # The LAN, from the router and to it.
@@ -450,11 +450,13 @@ class TestBlocks:
 
 
 SELECTORS = (
-    nft.Tunnel("b/1", ipaddress.ip_network("10.3.0.0/24"), ipaddress.ip_network("10.4.0.1/32")),
-    nft.Tunnel("b/2", ipaddress.ip_network("10.3.1.5/32"), ipaddress.ip_network("10.0.0.0/8")),
-    nft.Tunnel("b/3", ipaddress.ip_network("fd03::1/128"), ipaddress.ip_network("fd04::/64")),
+    nft.TunnelMatch(
+        "b/1", ipaddress.ip_network("10.3.0.0/24"), ipaddress.ip_network("10.4.0.1/32")
+    ),
+    nft.TunnelMatch("b/2", ipaddress.ip_network("10.3.1.5/32"), ipaddress.ip_network("10.0.0.0/8")),
+    nft.TunnelMatch("b/3", ipaddress.ip_network("fd03::1/128"), ipaddress.ip_network("fd04::/64")),
     *(
-        nft.Tunnel(f"b/{number}", LAN4, FAR4, services=services)
+        nft.TunnelMatch(f"b/{number}", LAN4, FAR4, services=services)
         for number, services in enumerate(
             (
                 Services(Service(), Service(6, (443, 443))),
@@ -467,17 +469,19 @@ SELECTORS = (
     ),
 )
 WIDE = (
-    nft.Tunnel("w/1", ipaddress.ip_network("10.3.0.0/16"), ipaddress.ip_network("10.4.0.0/16")),
-    nft.Tunnel("w/2", LAN6, ipaddress.ip_network("::/0")),
-    nft.Tunnel("w/3", LAN6, FAR6),
-    nft.Tunnel("w/4", EVERYTHING, ipaddress.ip_network("10.8.0.0/16")),
+    nft.TunnelMatch(
+        "w/1", ipaddress.ip_network("10.3.0.0/16"), ipaddress.ip_network("10.4.0.0/16")
+    ),
+    nft.TunnelMatch("w/2", LAN6, ipaddress.ip_network("::/0")),
+    nft.TunnelMatch("w/3", LAN6, FAR6),
+    nft.TunnelMatch("w/4", EVERYTHING, ipaddress.ip_network("10.8.0.0/16")),
 )
 
 
 def test_what_lies_on_this_side_takes_no_tunnel(site: Site, gateway: Start) -> None:
     """The policies of charon for the internet take the neighbor discovery of the gateway, too."""
     selectors = ((LAN4, EVERYTHING), (LAN6, ipaddress.ip_network("::/0")))
-    made = tuple(nft.Tunnel(f"a/{local}", local, remote) for local, remote in selectors)
+    made = tuple(nft.TunnelMatch(f"a/{local}", local, remote) for local, remote in selectors)
     gateway(tunnels=made, userspace=False)
     for local, remote in selectors:
         # As if there was a tunnel that nothing comes back from.

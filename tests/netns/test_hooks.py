@@ -44,11 +44,11 @@ FIREWALL = """
 
 
 def hooked(installed: Installed) -> dict[str, t.Any]:
-    return Nft(installed.where.run).hooked(PREFIX)
+    return Nft(installed.where.run).own_rules_by_chain(PREFIX)
 
 
-def expected(wanted: nft.NetworkRules, name: str, hook: str, where: Namespace) -> t.Any:
-    listed = Nft(where.run).expected(nft.stand_in(wanted, chain(name), hook))
+def expected(wanted: nft.RulesetInput, name: str, hook: str, where: Namespace) -> t.Any:
+    listed = Nft(where.run).expected(nft.mirror_chain(wanted, chain(name), hook))
     return rules_in(listed, *name.split())
 
 
@@ -181,7 +181,7 @@ def test_rules_come_into_chains_of_one_ip_version(site: Site, gateway: Start) ->
 
 def test_two_networks_keep_their_rules_apart(firewalled: Start, install: t.Any) -> None:
     installed = firewalled()
-    other = nft.NetworkRules("lan-2", chains=(chain(CHAINS[0]),))
+    other = nft.RulesetInput("lan-2", chains=(chain(CHAINS[0]),))
     second = install(installed.where, network(name="lan-2"), other)
     second("rules")
     before = hooked(installed)

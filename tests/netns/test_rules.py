@@ -44,7 +44,10 @@ BOTH_VERSIONS = pytest.mark.parametrize(("host", "far"), [(HOST, FAR), (HOST6, F
 
 # What the tunnel carries where the LAN's own addresses are translated; not on any interface.
 OUT4, OUT6 = ipaddress.ip_network("10.101.0.0/24"), ipaddress.ip_network("fd00:101::/64")
-TRANSLATED = (nft.Tunnel("site-b/out4", OUT4, FAR4), nft.Tunnel("site-b/out6", OUT6, FAR6))
+TRANSLATED = (
+    nft.TunnelMatch("site-b/out4", OUT4, FAR4),
+    nft.TunnelMatch("site-b/out6", OUT6, FAR6),
+)
 OUTSIDE = {HOST: "10.101.0.10", HOST6: "fd00:101::10"}
 
 
@@ -159,7 +162,7 @@ def test_nft_takes_every_rule(
     namespace: t.Callable[[], Namespace],
     install: t.Callable[..., Installed],
     userspace: bool,
-    tunnels: tuple[nft.Tunnel, ...],
+    tunnels: tuple[nft.TunnelMatch, ...],
 ) -> None:
     """And the kernel shows just what was expected, also in the chains of others."""
     place = namespace()
@@ -175,7 +178,7 @@ def test_nft_takes_every_rule(
         userspace=userspace,
         tunnels=tunnels,
         vpn_rules=EVERY_RULE,
-        mss=1300,
+        mss_clamp=1300,
         chains=tuple(map(chain, names)),
     )
     installed = install(place, network(), wanted)
@@ -183,10 +186,10 @@ def test_nft_takes_every_rule(
         installed("rules")
         text = nft.render(nft.table(wanted))
         assert installed.live() == Nft(place.run).expected_table(text, "tunnelwright-lan")
-        hooked = Nft(place.run).hooked(nft.comment_prefix("lan"))
+        hooked = Nft(place.run).own_rules_by_chain(nft.comment_prefix("lan"))
         for name in names:
-            stand_in = nft.stand_in(wanted, chain(name), name.split()[1])
-            expected = rules_in(Nft(place.run).expected(stand_in), *name.split())
+            mirror = nft.mirror_chain(wanted, chain(name), name.split()[1])
+            expected = rules_in(Nft(place.run).expected(mirror), *name.split())
             assert hooked.get(name, ()) == expected
 
 
@@ -478,7 +481,7 @@ def test_two_tunnels_of_which_one_is_translated(
 ) -> None:
     """The LAN is the local network of a tunnel to everywhere else, which is down."""
     anywhere = tuple(
-        nft.Tunnel(f"site-c/all{item.local.version}", item.local, whole)
+        nft.TunnelMatch(f"site-c/all{item.local.version}", item.local, whole)
         for item, whole in zip(TUNNELS, map(ipaddress.ip_network, ("0.0.0.0/0", "::/0")))
     )
     hidden = hide_behind(4 if host == HOST else 6)
@@ -508,7 +511,7 @@ def test_translated_traffic_passes_a_host_that_drops(
 
 def test_mss_of_translated_connections_is_lowered(site: Site, start: Start) -> None:
     hidden = tuple(hide_behind(version) for version in (4, 6))
-    begun = start(*hidden, tunnels=TRANSLATED, mss=1000)
+    begun = start(*hidden, tunnels=TRANSLATED, mss_clamp=1000)
     for host, far in ((HOST, FAR), (HOST6, FAR_HOST6)):
         assert segment_sizes(site.host, host, site.far, far) == (988, 988)
     assert min(segment_sizes(site.host, HOST, site.far, "192.0.2.2")) > 1400

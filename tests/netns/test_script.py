@@ -68,8 +68,8 @@ def link_state(host: Namespace, device: str) -> LinkState:
     return found
 
 
-def bare(of: VpnNetwork, *tunnels: nft.Tunnel) -> nft.NetworkRules:
-    return nft.NetworkRules(of.name, own=of.network_address, tunnels=tunnels)
+def bare(of: VpnNetwork, *tunnels: nft.TunnelMatch) -> nft.RulesetInput:
+    return nft.RulesetInput(of.name, own=of.network_address, tunnels=tunnels)
 
 
 @pytest.mark.parametrize(

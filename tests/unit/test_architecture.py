@@ -14,6 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
@@ -63,7 +64,7 @@ IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
 
 # Third-party packages, and the files that may import them.
 THIRD_PARTY = {
-    "ansible": {"_module/flow.py", "plugin_utils/_definition.py", "lookup/psk.py"},
+    "ansible": {"_module/task.py", "plugin_utils/_definition.py", "lookup/psk.py"},
     "vici": {"_host/vici/client.py", "_host/vici/log_events.py"},
     "jinja2": {"plugin_utils/_page.py"},
 }
@@ -185,8 +186,8 @@ def test_pure_core_runs_under_bare_python() -> None:
 
 
 @every_source
-def test_only_the_flow_ends_a_module(path: Path) -> None:
-    if place_of(path) == "_module/flow.py":
+def test_only_the_driver_ends_a_module(path: Path) -> None:
+    if place_of(path) == "_module/task.py":
         return
     ends = {"fail_json", "exit_json", "warn", "AnsibleModule"}
     named = {node.attr for node in ast.walk(tree_of(path)) if isinstance(node, ast.Attribute)}
@@ -225,6 +226,55 @@ def test_a_switch_is_named_where_it_is_thrown(path: Path) -> None:
         and ast.unparse(node.func).rpartition(".")[2] not in ("get", "getattr")
     ]
     assert not bare
+
+
+# Where a kind of host has its files, and the names that it has for units and packages.
+PLACES = ("/etc/", "/run/", "/var/lib/", "/usr/lib/")
+UNITS = (DEBIAN.daemon_unit, DEBIAN.firewall_unit)
+# A package that is named like its program, or like systemd, can't be told from it.
+PACKAGES = {
+    package
+    for package in (*DEBIAN.packages.values(), *DEBIAN.plugin_packages.values())
+    if package not in {*DEBIAN.packages, "systemd", "nftables"}
+}
+# These texts are about the peer, whose kind of host is not known.
+ABOUT_THE_PEER = "_diagnose"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in SOURCES
+        if path.is_relative_to(PLUGINS / "module_utils")
+        and place_of(path) != "_model/platform.py"
+        and room_of(path) != ABOUT_THE_PEER
+    ],
+    ids=place_of,
+)
+def test_one_file_knows_the_places_of_a_platform(path: Path) -> None:
+    """A path, unit or package of Debian stands in ``_model/platform.py`` alone."""
+    tree = tree_of(path)
+    wrong = [
+        text
+        for text in texts(tree)
+        if any(name in text for name in (*PLACES, *UNITS)) or PACKAGES & {*text.split()}
+    ]
+    assert not wrong
+
+
+def texts(tree: ast.Module) -> t.Iterator[str]:
+    """Yield each string of the code; a docstring explains, and is left out."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(text, str) and id(node) not in docstrings:
+            yield text
 
 
 def test_modules_are_alike() -> None:

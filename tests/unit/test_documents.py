@@ -20,7 +20,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.checkpoint import (
     result_of,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.connect import selected
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.selection import selected
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec import (
     CHECKPOINT_STATES,
     CONNECTION_STATES,
@@ -49,7 +49,7 @@ CONNECTION = "ipsec_connection"
 QUERIES = ("ipsec_info", "ipsec_diagnostics")
 ALL = (*MODULES, CHECKPOINT, CONNECTION)
 # What a module returns besides what all return.
-MORE = {CHECKPOINT: {"differs"}, CONNECTION: {"failures", "remarks"}}
+MORE = {CHECKPOINT: {"differences"}, CONNECTION: {"failures", "remarks"}}
 PAGES = sorted(
     page
     for pattern in ("*.md", "docs/**/*.md", "roles/*/*.md", "examples/*.md")

@@ -39,6 +39,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels.c
     LogLine,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_steps import (
     ReloadUnits,
 )
@@ -49,13 +50,16 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner i
     make_plan,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import (
-    configuration,
     nft_text,
     pem,
     records,
-    settings_file,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan import (
+    reader,
+    section,
+    strict,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.plugin_utils._fleet import fleet
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import ends, examples, fleets
 
@@ -185,7 +189,7 @@ def conf(files: dict[str, str]) -> Work:
             return [(path, files[path]) for path in files if path != "/r"]
         return [(pattern, files[pattern])]
 
-    return lambda: configuration.read("/r", files["/r"], include)
+    return lambda: reader.read("/r", files["/r"], include)
 
 
 @pytest.mark.parametrize(
@@ -214,9 +218,9 @@ def test_a_configuration(text: str) -> None:
         whole = text * (size // len(text) + 1)
 
         def work() -> None:
-            configuration.read("/r", whole, lambda _pattern: [])
+            reader.read("/r", whole, lambda _pattern: [])
             with contextlib.suppress(SyntaxFault):
-                settings_file.parse(whole)
+                strict.parse(whole)
             records.masked(whole)
 
         return work
@@ -242,17 +246,17 @@ def a_chain_of_files(size: int) -> Work:
 @case
 def a_late_key_that_comes_again(size: int) -> Work:
     text = "".join(f"k{at} = v\n" for at in range(size)) + f"k{size - 1} = v\n" * size
-    return lambda: settings_file.parse(text)
+    return lambda: strict.parse(text)
 
 
 @case
 def a_list_of_blanks(size: int) -> Work:
-    return lambda: settings_file.split_list(" " * size)
+    return lambda: section.split_list(" " * size)
 
 
 @case
 def a_list_of_quotes(size: int) -> Work:
-    return lambda: settings_file.split_list(" \" '" * size)
+    return lambda: section.split_list(" \" '" * size)
 
 
 # Rules of nftables.
@@ -261,8 +265,15 @@ def a_list_of_quotes(size: int) -> Work:
 @case
 def rules_of_a_table(size: int) -> Work:
     rules = tuple(nft_text.Rule("ip saddr 10.0.0.1 drop", f"c{at}") for at in range(size))
+    table = nft_text.Table("x", (nft_text.Chain("c", "", rules),))
+    return lambda: nft_text.render(table)
+
+
+@case
+def a_listing_of_a_table(size: int) -> Work:
+    rules = tuple(nft_text.Rule("ip saddr 10.0.0.1 drop", f"c{at}") for at in range(size))
     text = nft_text.render(nft_text.Table("x", (nft_text.Chain("c", "", rules),)))
-    return lambda: nft_text.parse(text)
+    return lambda: nft_text.is_listed(text, text)
 
 
 def listed(*entries: dict[str, t.Any]) -> Nft:
@@ -280,7 +291,7 @@ def listed(*entries: dict[str, t.Any]) -> Nft:
 def rules_of_ours_in_a_chain_of_others(size: int) -> Work:
     rule = {"family": "inet", "table": "t", "chain": "input", "comment": "p: x", "expr": []}
     adapter = listed(*({"rule": rule} for _each in range(size)))
-    return lambda: adapter.hooked("p: ")
+    return lambda: adapter.own_rules_by_chain("p: ")
 
 
 @case
@@ -370,7 +381,7 @@ def a_plan_of_many(size: int) -> Work:
 @case
 def a_plan_for_many_connections(size: int) -> Work:
     made, nothing = (
-        artefacts(gateway, userspace=False, credentials={})
+        artefacts(gateway, DEBIAN, userspace=False, credentials={})
         for gateway in (connections(size), Gateway())
     )
     scope = Scope(frozenset(made.networks), frozenset(made.swanctl), daemon=True)
@@ -489,7 +500,7 @@ def test_includes_that_double_end() -> None:
     """Forty files, of which each includes the next one twice, are a million million."""
     files = {f"/{at}": f"include /{at + 1}\n" * 2 for at in range(40)}
     found = conf({"/r": "include /0", **files, "/40": ""})()
-    assert isinstance(found, configuration.Reading)
+    assert isinstance(found, reader.ReadResult)
     (fault,) = found.faults
     assert str(fault.place) == "/r, line 1"
     assert fault.why == "it includes more than 100000 files"

@@ -60,7 +60,7 @@ def test_all_is_well(page: Any, gateways: dict[str, Gateway]) -> None:
         gateways[name].ping(gateways[far].lan4.ip)
     html, told = page()
     assert told["counts"] == {"up": 4}
-    assert told["troubles"] == []
+    assert told["problems"] == []
     assert {(item["gateway"], item["peer"]) for item in told["tunnels"]} == {
         ("gw-a", "gw-b"),
         ("gw-b", "gw-a"),
@@ -106,7 +106,7 @@ def drifts(told: dict[str, Any]) -> dict[tuple[str, str | None], list[str]]:
     """What is named of each gateway, and of each of its phase 2."""
     found = {(item["name"], None): item["drift"] for item in told["gateways"]}
     found |= {(item["gateway"], item["phase2"]): item["drift"] for item in told["tunnels"]}
-    return {place: [it["what"] for it in drift] for place, drift in found.items() if drift}
+    return {place: [it["object"] for it in drift] for place, drift in found.items() if drift}
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_tunnel_that_is_down_is_explained(
 
     def explained() -> bool:
         _html, told = page()
-        for item in told["troubles"]:
+        for item in told["problems"]:
             why = item["explanation"] or {"cause": "", "candidates": []}
             causes.update([why["cause"], *(it["cause"] for it in why["candidates"])])
         return told["counts"].get("down", 0) > 0 and "psk_mismatch" in causes

@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What may be wrong between two peers: a stable code for each, how bad it is, and what to do.
+"""The table of mismatches between two peers: code, severity, explanation, next step.
 
 In the texts ``{local}`` and ``{remote}`` are the names of the peers, ``{ours}`` and ``{theirs}``
-what they have configured; further words are those of the rule that finds the cause.
+their configured values. The rule that finds the mismatch gives the other words.
 """
 
 from __future__ import annotations
@@ -15,231 +15,238 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-# Traffic that does not flow, now or after a rekeying; a tunnel that is not as one side says; what
-# is good to know.
+# error: traffic that does not flow, now or after a rekeying. warning: a tunnel that differs from
+# the definition of a side. info: useful to know.
 ERROR, WARNING, INFO = SEVERITIES = ("error", "warning", "info")
 
 
 @dataclass(frozen=True)
-class Cause:
+class MismatchKind:
+    """A row of the table."""
+
     severity: str
     explanation: str
     next_step: str
 
 
-CAUSES: t.Mapping[str, Cause] = {
+CAUSES: t.Mapping[str, MismatchKind] = {
     # Definitions
-    "definition_invalid": Cause(
+    "definition_invalid": MismatchKind(
         ERROR,
         "The definition of {side} has an error: {fault}",
         "Correct the definition of {side}. {fix}",
     ),
-    "phase1_missing": Cause(
+    "phase1_missing": MismatchKind(
         ERROR,
-        "{side} has no phase 1 for {other}, which has one for {side}.",
-        "Define a phase 1 for {other} on {side}, or remove that on {other}.",
+        "{side} has no phase 1 for {other}, but {other} has a phase 1 for {side}.",
+        "Define a phase 1 for {other} on {side}, or remove the phase 1 on {other}.",
     ),
-    "phase1_disabled": Cause(
+    "phase1_disabled": MismatchKind(
         ERROR,
-        "The phase 1 is disabled, or its network is stopped, on {side}.",
-        "Set state to present, or started for the network, on {side}.",
+        "The phase 1 on {side} is disabled, or its network is stopped.",
+        "On {side}, set state of the phase 1 to present, or state of its network to started.",
     ),
-    "phase2_missing": Cause(
+    "phase2_missing": MismatchKind(
         ERROR,
-        "{side} has no phase 2, so there is nothing to carry.",
+        "The phase 1 on {side} has no phase 2, so the tunnel carries no networks.",
         "Define a phase 2 on {side}.",
     ),
-    # Reaching each other
-    "nobody_initiates": Cause(
+    # Reachability
+    "no_initiator": MismatchKind(
         ERROR,
-        "Neither side calls the other one.",
-        "Set connection_behavior to on_demand or start on one side, and its remote_gateway to the "
-        "address of the other.",
+        "Neither side initiates the tunnel.",
+        "On one side, set connection_behavior to on_demand or start, and remote_gateway to the "
+        "address of the other side.",
     ),
-    "address_mismatch": Cause(
+    "address_mismatch": MismatchKind(
         ERROR,
-        "{caller} calls {called}, which is not the address that {answering} uses.",
-        "Make remote_gateway of {caller} and local_address of {answering} the same.",
+        "{initiator} initiates to {address}, but {responder} uses another address.",
+        "Set remote_gateway of {initiator} and local_address of {responder} to the same address.",
     ),
-    "address_family_mismatch": Cause(
+    "address_family_mismatch": MismatchKind(
         ERROR,
-        "One side is called over IPv4 and the other one over IPv6.",
-        "Use addresses of one IP version in remote_gateway on both sides.",
+        "The remote_gateway of one side is an IPv4 address, and of the other side an IPv6 address.",
+        "Set remote_gateway on both sides to addresses of one IP version.",
     ),
-    "nat": Cause(
+    "nat_assumed": MismatchKind(
         INFO,
-        "{hidden} has a private address and is called at another one, so NAT is assumed between.",
-        "Have UDP 500 and 4500 forwarded to {hidden}, or let {hidden} alone initiate.",
+        "{hidden} has a private local_address, but the other side initiates to another address. "
+        "The comparison assumes NAT between them.",
+        "Forward UDP 500 and 4500 to {hidden}, or let only {hidden} initiate.",
     ),
     # Phase 1
-    "ike_version_mismatch": Cause(
+    "ike_version_mismatch": MismatchKind(
         ERROR,
-        "The side that calls begins with IKEv{version}, which the other one does not answer.",
+        "The initiator starts with IKEv{version}, which the responder does not accept.",
         "Set key_exchange to the same version on both sides.",
     ),
-    "ike_proposal_mismatch": Cause(
+    "ike_proposal_mismatch": MismatchKind(
         ERROR,
-        "No combination of algorithms of phase 1 is on both lists.",
+        "The encryption lists of phase 1 have no common combination of algorithms.",
         "Add one of {ours} to encryption of phase 1 on {remote}, or one of {theirs} on {local}.",
     ),
-    "ikev1_algorithm": Cause(
+    "ikev1_unsupported_algorithm": MismatchKind(
         WARNING,
-        "IKEv1 can't negotiate {what}: it is as if it were not there.",
-        "Take it off the list, or set key_exchange to ikev2 on both sides.",
+        "IKEv1 can't negotiate {proposals} in encryption of phase 1, and ignores it.",
+        "Remove it from encryption, or set key_exchange to ikev2 on both sides.",
     ),
-    "aggressive_group_mismatch": Cause(
+    "aggressive_mode_group_mismatch": MismatchKind(
         ERROR,
-        "Aggressive Mode sends the key exchange of the first group on the list of the side that "
-        "calls, {sent}, and the other one prefers {preferred}.",
-        "Begin both lists with the same combination, or set negotiation_mode to main.",
+        "In Aggressive Mode the initiator sends the key exchange of the first group in its "
+        "encryption, {sent}. The responder prefers {preferred}.",
+        "Set the same first combination in encryption on both sides, or set negotiation_mode to "
+        "main.",
     ),
-    "negotiation_mode_mismatch": Cause(
+    "negotiation_mode_mismatch": MismatchKind(
         ERROR,
-        "One side uses Main Mode and the other one Aggressive Mode.",
-        "Set negotiation_mode to the same on both sides; main is the safe one.",
+        "One side uses Main Mode, and the other side uses Aggressive Mode.",
+        "Set negotiation_mode to the same value on both sides. main is the secure value.",
     ),
-    "authentication_mismatch": Cause(
+    "authentication_mismatch": MismatchKind(
         ERROR,
-        "One side authenticates with a pre-shared key and the other one with a certificate.",
-        "Set authentication to the same on both sides.",
+        "One side authenticates with a pre-shared key, and the other side with a certificate.",
+        "Set authentication to the same value on both sides.",
     ),
-    "psk_mismatch": Cause(
+    "psk_mismatch": MismatchKind(
         ERROR,
-        "The pre-shared keys differ; shown are fingerprints for this run alone.",
-        "Set psk to the same on both sides.",
+        "The pre-shared keys differ. The values shown are fingerprints that only this run uses.",
+        "Set psk to the same value on both sides.",
     ),
-    "psk_not_found": Cause(
+    "psk_not_found": MismatchKind(
         ERROR,
-        "{answering} must find its key by addresses, since IKEv1 encrypts with it before any "
-        "identity is sent, and has it for identities alone.",
-        "Set identifier on {answering}, or its remote_gateway to the address of the peer, or "
+        "{responder} can't find its pre-shared key. IKEv1 needs the key before the peers send "
+        "identities, so it must find the key by addresses, but has it only for identities.",
+        "Set identifier on {responder}, or its remote_gateway to the address of the peer, or "
         "key_exchange to ikev2 on both sides.",
     ),
-    "psk_not_found_for_anybody": Cause(
+    "psk_not_found_for_wildcard": MismatchKind(
         ERROR,
-        "{caller} looks its key up for anybody, as its peer_identifier {asked} stands for more "
-        "than one peer, and has it for those alone.",
-        "Set peer_identifier on {caller} to the identity of the peer.",
+        "{initiator} can't find its pre-shared key. Its peer_identifier {requested} matches more "
+        "than one peer, so it looks for a key for any peer, but has only keys for single peers.",
+        "Set peer_identifier on {initiator} to the identity of the peer.",
     ),
-    "psk_lets_in_another": Cause(
+    "psk_accepts_another_peer": MismatchKind(
         ERROR,
         "A definition of {side} {what}.",
         "Change the definition of {side}. {fix}",
     ),
-    "psk_not_compared": Cause(
+    "psk_not_compared": MismatchKind(
         INFO,
-        "The pre-shared keys were not compared, as one is not given, or both are fingerprints with "
-        "different salts.",
+        "The pre-shared keys were not compared, because one of them is not given, or both are "
+        "fingerprints with different salts.",
         "Give psk on one side, and psk or psk_fingerprint on the other side.",
     ),
-    "certificate_not_compared": Cause(
+    "certificate_not_compared": MismatchKind(
         INFO,
-        "The certificates were not compared: whether each side trusts the other, and that they "
-        "bear these identities, shows on the hosts alone.",
-        "Look at the certificates, and whether ca is the one that signed that of the peer.",
+        "The certificates were not compared. Only the hosts show whether the sides trust each "
+        "other, and whether the certificates contain these identities.",
+        "Check on each host that the certificate contains identifier, and that ca has signed the "
+        "certificate of the peer.",
     ),
-    "identity_mismatch": Cause(
+    "identity_mismatch": MismatchKind(
         ERROR,
-        "{prover} proves itself as {proved}, and {verifier} accepts {required} alone.",
+        "{prover} authenticates as {proved}, but {verifier} accepts only {required}.",
         "Set peer_identifier on {verifier} to {proved}, or identifier on {prover} to {required}.",
     ),
-    "identity_not_own": Cause(
+    "requested_identity_mismatch": MismatchKind(
         ERROR,
-        "{caller} asks for {asked}, and {answering} goes by {named}.",
-        "Set peer_identifier on {caller} to {named}, or identifier on {answering} to {asked}.",
+        "{initiator} requests the identity {requested}, but the identifier of {responder} is "
+        "{named}.",
+        "Set peer_identifier on {initiator} to {named}, or identifier on {responder} to "
+        "{requested}.",
     ),
-    "identity_unknown": Cause(
+    "identity_unknown": MismatchKind(
         INFO,
-        "{prover} goes by its address, which the definitions do not tell.",
-        "Set local_address or identifier on {prover}, to have this compared.",
+        "{prover} uses its address as its identity, and the definitions do not contain this "
+        "address.",
+        "Set local_address or identifier on {prover}, so that the identity can be compared.",
     ),
     # Phase 2
-    "selector_mismatch": Cause(
+    "selector_mismatch": MismatchKind(
         ERROR,
-        "No phase 2 of {other} has networks in common with those of this one.",
-        "Define on both sides what the other one has, with local_network and remote_network "
-        "exchanged.",
+        "No phase 2 of {other} has networks in common with this phase 2.",
+        "Define the same networks on both sides, with local_network and remote_network exchanged.",
     ),
-    "selectors_not_mirrored": Cause(
+    "selectors_not_mirrored": MismatchKind(
         ERROR,
-        "Both sides have the same local_network, where that of one is remote_network of the other.",
+        "Both sides have the same local_network. It must be remote_network of the other side.",
         "Exchange local_network and remote_network on one side.",
     ),
-    "selectors_narrowed": Cause(
+    "selectors_narrowed": MismatchKind(
         WARNING,
-        "The sides name different networks, and the tunnel carries what is in both alone: "
+        "The sides have different networks. The tunnel carries only the common networks: "
         "{carried}.",
-        "Make remote_network of each side local_network of the other.",
+        "Set remote_network of each side to local_network of the other side.",
     ),
-    "selectors_split": Cause(
+    "selectors_split": MismatchKind(
         ERROR,
-        "One side has one phase 2 for several networks, and the other one has a phase 2 for each "
-        "pair of them: the tunnel carries {carried} alone.",
+        "One side has one phase 2 for several networks, and the other side one phase 2 for each "
+        "pair of them. The tunnel carries only {carried}.",
         "Use one phase 2 for each pair of networks on both sides.",
     ),
-    "ikev1_first_selector": Cause(
+    "ikev1_first_selector": MismatchKind(
         ERROR,
-        "IKEv1 negotiates one pair of networks for a phase 2, the first; the others are not "
-        "carried.",
-        "Use one phase 2 for each pair, or set key_exchange to ikev2 on both sides.",
+        "IKEv1 negotiates only the first pair of networks of a phase 2. The tunnel does not carry "
+        "the other networks.",
+        "Use one phase 2 for each pair of networks, or set key_exchange to ikev2 on both sides.",
     ),
-    "protocol_mismatch": Cause(
+    "protocol_mismatch": MismatchKind(
         ERROR,
-        "One side protects the packets with ESP and the other one with AH.",
-        "Set protocol to the same on both sides; esp is the usual one.",
+        "One side protects the packets with ESP, and the other side with AH.",
+        "Set protocol to the same value on both sides. esp is the usual value.",
     ),
-    "mode_mismatch": Cause(
+    "mode_mismatch": MismatchKind(
         ERROR,
-        "One side uses tunnel mode and the other one transport mode, which IKEv1 refuses.",
-        "Set mode to the same on both sides.",
+        "One side uses tunnel mode, and the other side transport mode, which IKEv1 refuses.",
+        "Set mode to the same value on both sides.",
     ),
-    "mode_becomes_tunnel": Cause(
+    "mode_becomes_tunnel": MismatchKind(
         WARNING,
-        "One side uses transport mode and the other one tunnel mode: with IKEv2 it silently "
-        "becomes tunnel mode.",
-        "Set mode to the same on both sides.",
+        "One side uses transport mode, and the other side tunnel mode. IKEv2 changes to tunnel "
+        "mode without a message.",
+        "Set mode to the same value on both sides.",
     ),
-    "esp_proposal_mismatch": Cause(
+    "esp_proposal_mismatch": MismatchKind(
         ERROR,
-        "No combination of algorithms of phase 2 is on both lists.",
+        "The encryption lists of phase 2 have no common combination of algorithms.",
         "Add one of {ours} to encryption of phase 2 on {remote}, or one of {theirs} on {local}.",
     ),
-    "pfs_mismatch": Cause(
+    "pfs_mismatch": MismatchKind(
         ERROR,
-        "The lists agree but for dh_group (PFS): {consequence}.",
-        "Set dh_group in encryption of phase 2 to the same on both sides.",
+        "The encryption lists of phase 2 differ only in dh_group (PFS). {consequence}.",
+        "Set dh_group in encryption of phase 2 to the same value on both sides.",
     ),
-    "ah_through_nat": Cause(
+    "ah_through_nat": MismatchKind(
         ERROR,
-        "AH can't pass NAT, nor be encapsulated in UDP, and one of these is on the way.",
+        "AH can't pass NAT or UDP encapsulation, and this tunnel uses one of them.",
         "Set protocol to esp on both sides.",
     ),
-    "dataplane_incapable": Cause(
+    "dataplane_incapable": MismatchKind(
         ERROR,
-        "The userspace data plane of {side} carries neither AH, nor transport mode, nor a tunnel "
-        "to the very address of the peer.",
-        "Set protocol to esp and mode to tunnel on both sides, for the networks behind them, or "
-        "use a kernel that has ESP.",
+        "The userspace data plane of {side} supports neither AH, nor transport mode, nor a tunnel "
+        "to the address of the peer.",
+        "Set protocol to esp and mode to tunnel on both sides, with the networks behind the "
+        "gateways. Or use a kernel with ESP.",
     ),
-    "ipcomp_one_sided": Cause(
+    "ipcomp_one_sided": MismatchKind(
         INFO,
-        "Only one side proposes IPComp: packets go uncompressed.",
-        "Set ipcomp to the same on both sides.",
+        "Only one side proposes IPComp, so packets are not compressed.",
+        "Set ipcomp to the same value on both sides.",
     ),
-    "mss_too_large": Cause(
+    "mss_too_large": MismatchKind(
         WARNING,
-        "Segments of {side} do not fit: on a path of 1500 bytes this tunnel has room for an MSS "
-        "of {room}.",
+        "The mss_clamp of {side} is too large. On a path of 1500 bytes the largest MSS of this "
+        "tunnel is {room}.",
         "Set mss_clamp to {room} or less on {side}.",
     ),
-    "mss_not_clamped": Cause(
+    "mss_not_clamped": MismatchKind(
         INFO,
-        "Neither side clamps the MSS: where path MTU discovery does not work, TCP stalls.",
+        "Neither side clamps the MSS. TCP connections stall if path MTU discovery does not work.",
         "Set mss_clamp to {room} or less on one side.",
     ),
-    "lifetime_differs": Cause(
+    "lifetime_differs": MismatchKind(
         INFO,
-        "The lifetimes differ: the side with the shorter one renews the SA.",
-        "Nothing has to be done.",
+        "The lifetimes differ. The side with the shorter lifetime rekeys the SA.",
+        "No action is needed.",
     ),
 }

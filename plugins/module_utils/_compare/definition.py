@@ -4,11 +4,11 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What one end of a tunnel says, in the options of ``ipsec_phase1`` and ``ipsec_phase2``.
+"""The definition of one end of a tunnel, in the options of ``ipsec_phase1`` and ``ipsec_phase2``.
 
-A third party's sheet may say what our modules refuse and others configure, such as IKEv1 with
-several networks: what comes of that is for the comparison to say. It may also leave out what a
-sheet does not tell, such as the files of certificates.
+The definition of a third party may contain values that our modules refuse and other products
+accept, such as IKEv1 with several networks. The comparison shows the result. The definition may
+also lack options that a peer does not need, such as the files of certificates.
 """
 
 from __future__ import annotations
@@ -26,124 +26,134 @@ from .._model.network import VpnNetwork
 from .._model.options import Options
 from .._model.secret import Secret
 from .._model.settings import IpsecSettings
-from .key import Key, key_of_sheet
+from .key import ComparableKey, key_from_fingerprint
 from .selectors import Index, Selectors
 
-# The rules of IKEv1 are not for a definition to break.
+# A definition may break the rules of IKEv1.
 _LENIENT = frozenset({2})
-_FILE = "/not/told.pem"
-_UNTOLD = Secret(b"not told")
+_UNKNOWN_FILE = "/unknown.pem"
+_UNKNOWN_SECRET = Secret(b"unknown")
 
 
 @dataclass(frozen=True)
-class Tunnel:
-    """One phase 1 with its phase 2 objects, and what else of its side bears on it."""
+class TunnelEnd:
+    """A phase 1 with its phase 2 objects, and the other settings of its side.
+
+    ``number`` counts the tunnels of a peer from 0, in the order of its definition.
+    """
 
     peer: str
     connection: IkeConnection
     settings: IpsecSettings
     network: VpnNetwork | None = None
-    key: Key | None = None
+    key: ComparableKey | None = None
+    number: int = 0
 
     @property
     def enabled(self) -> bool:
+        """Return whether the phase 1 is enabled and its network is started."""
         return self.connection.enabled and (self.network is None or self.network.started)
 
     @cached_property
     def children(self) -> tuple[ChildSa, ...]:
+        """Return the enabled phase 2 objects."""
         return tuple(item for item in self.connection.children if item.enabled)
 
     @cached_property
-    def mirrored(self) -> frozenset[tuple[Selectors, Selectors]]:
-        """The local and the remote networks of each child that has both."""
-        found = ((item.local_network, item.remote_network) for item in self.children)
-        return frozenset(pair for pair in found if all(pair))
+    def network_pairs(self) -> frozenset[tuple[Selectors, Selectors]]:
+        """Return the local and the remote networks of each child that has both."""
+        pairs = ((item.local_network, item.remote_network) for item in self.children)
+        return frozenset(pair for pair in pairs if all(pair))
 
     @cached_property
     def selectors(self) -> tuple[Index, Index]:
-        """Of the local and of the remote networks of each child."""
+        """Return indexes of the local and of the remote networks of each child."""
         return (
             Index(item.local_network for item in self.children),
             Index(item.remote_network for item in self.children),
         )
 
     @property
-    def anybody(self) -> bool:
-        """Whether any peer may come, each with a part of the networks."""
+    def any_peer(self) -> bool:
+        """Return whether any peer can connect, each with a part of the networks."""
         return self.connection.remote_gateway == ANY
 
     @property
     def subject(self) -> str:
+        """Return ``phase 1 <name>``."""
         return f"phase 1 {self.connection.name}"
 
     @property
     def userspace(self) -> bool:
+        """Return whether the network of the phase 1 uses the userspace data plane."""
         return self.network is not None and self.network.dataplane == "userspace"
 
 
 @dataclass(frozen=True)
 class Peer:
-    """One side: its name, the addresses it is known by, and its tunnels to whomever.
+    """A side: its name, its known addresses, and its tunnels to any other side.
 
-    ``single`` is a definition of nothing but one tunnel to the other side.
+    ``single`` is a definition of one tunnel to the compared side, and of no other tunnel.
     """
 
     name: str
     addresses: frozenset[str]
-    tunnels: tuple[Tunnel, ...]
+    tunnels: tuple[TunnelEnd, ...]
     single: bool = False
 
-    def names(self, tunnel: Tunnel) -> bool:
-        """Whether a tunnel of another side leads here."""
-        return tunnel.connection.remote_gateway in (*self.addresses, self.name)
+    def is_gateway_of(self, end: TunnelEnd) -> bool:
+        """Return whether the remote_gateway of an end is this peer."""
+        return end.connection.remote_gateway in (*self.addresses, self.name)
 
 
 def peer(name: str, options: Options) -> Peer:
-    """``options`` has ``addresses``, ``single``, and lists ``networks``, ``settings``, ``phase1``.
+    """Return the peer of a definition.
 
-    ``salt`` is the salt of the run, for fingerprints of its keys.
+    ``options`` has ``addresses``, ``single``, the lists ``networks``, ``settings`` and ``phase1``,
+    and ``salt``, the salt of the run for the fingerprints of its keys.
 
-    Raises ModelError naming the object and the option.
+    Raises ModelError with the object and the option.
     """
-    networks = {item["name"]: _network(item) for item in _present(options["networks"])}
+    networks = {item["name"]: _vpn_network(item) for item in _defined(options["networks"])}
     settings = {item["network"]: IpsecSettings.from_options(item) for item in options["settings"]}
     tunnels = []
-    for item in _present(options["phase1"]):
+    for number, item in enumerate(_defined(options["phase1"])):
         network = item["network"]
-        known = settings.get(network) or IpsecSettings(network)
-        connection = _connection(item)
-        key = _key(item, options["salt"])
-        tunnels.append(Tunnel(name, connection, known, networks.get(network), key))
+        its_settings = settings.get(network) or IpsecSettings(network)
+        key = _comparable_key(item, options["salt"])
+        tunnels.append(
+            TunnelEnd(name, _ike_connection(item), its_settings, networks.get(network), key, number)
+        )
     addresses = {*options["addresses"], *(item.connection.local_address for item in tunnels)}
     return Peer(name, frozenset(addresses - {None}), tuple(tunnels), options["single"])
 
 
-def _present(items: t.Iterable[Options]) -> t.Iterator[Options]:
-    """Those that are defined: what is absent, or disabled without being told, is no tunnel."""
+def _defined(items: t.Iterable[Options]) -> t.Iterator[Options]:
+    """Yield the objects that exist: not absent, and not disabled without other options."""
     for item in items:
-        untold = item.get("state") == "disabled" and item.get("remote_gateway") is None
-        if item.get("state") != "absent" and not untold:
+        only_disabled = item.get("state") == "disabled" and item.get("remote_gateway") is None
+        if item.get("state") != "absent" and not only_disabled:
             yield item
 
 
-def _network(options: Options) -> VpnNetwork:
+def _vpn_network(options: Options) -> VpnNetwork:
     state = options.get("state")
     return VpnNetwork.from_options({**options, "state": None if state == "present" else state})
 
 
-def _connection(options: Options) -> IkeConnection:
+def _ike_connection(options: Options) -> IkeConnection:
     key_exchange = checks.one_of(
         "key_exchange", options.get("key_exchange") or "ikev2", tuple(KEY_EXCHANGES)
     )
     mode = checks.one_of(
         "negotiation_mode", options.get("negotiation_mode") or "main", NEGOTIATION_MODES
     )
-    given = {**options, "key_exchange": "ikev2", "negotiation_mode": "main"}
-    if given.get("authentication") == PUBKEY:
-        given.update({name: given.get(name) or _FILE for name in CREDENTIALS})
-    elif not given.get("psk"):
-        given["psk"] = _UNTOLD
-    connection = IkeConnection.from_options(given)
+    complete = {**options, "key_exchange": "ikev2", "negotiation_mode": "main"}
+    if complete.get("authentication") == PUBKEY:
+        complete.update({name: complete.get(name) or _UNKNOWN_FILE for name in CREDENTIALS})
+    elif not complete.get("psk"):
+        complete["psk"] = _UNKNOWN_SECRET
+    connection = IkeConnection.from_options(complete)
     owner = {"phase1": connection.name, "network": connection.network}
     children = tuple(
         ChildSa.from_options({**item, **owner}, _LENIENT)
@@ -153,8 +163,10 @@ def _connection(options: Options) -> IkeConnection:
     return replace(connection, key_exchange=key_exchange, negotiation_mode=mode, children=children)
 
 
-def _key(options: Options, salt: bytes) -> Key | None:
-    psk, told = options.get("psk"), options.get("psk_fingerprint")
+def _comparable_key(options: Options, salt: bytes) -> ComparableKey | None:
+    psk, value = options.get("psk"), options.get("psk_fingerprint")
     if psk:
-        return Key(salt, Secret(str(psk).encode()))
-    return key_of_sheet("psk_fingerprint", told, f"phase 1 {options['name']}") if told else None
+        return ComparableKey(salt, Secret(str(psk).encode()))
+    if value:
+        return key_from_fingerprint("psk_fingerprint", value, f"phase 1 {options['name']}")
+    return None

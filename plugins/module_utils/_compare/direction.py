@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Two tunnels seen from the one that calls, and what is between them."""
+"""The two ends of a tunnel with one of them as the initiator."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from dataclasses import dataclass
 
 from .._model.checks import ANY, IPAddress
 from .._model.child import ChildSa
+from .._model.child_text import selectors_text
 from .._model.selector import overlap
-from .definition import Tunnel
-from .findings import LOCAL, REMOTE, Finding, Stated, found
+from .definition import TunnelEnd
+from .mismatch import LOCAL, REMOTE, Mismatch, OptionValue, mismatch
 
-Both = tuple[tuple[str, t.Any], tuple[str, t.Any]]
+# Option and value of the initiator, and of the responder.
+BothValues = tuple[tuple[str, t.Any], tuple[str, t.Any]]
 
-# Of sites, never of the internet: RFC 1918, RFC 6598, RFC 4193.
+# Addresses of sites, never of the internet: RFC 1918, RFC 6598, RFC 4193.
 _PRIVATE = tuple(
     ipaddress.ip_network(item)
     for item in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
@@ -29,24 +31,26 @@ _PRIVATE = tuple(
 
 @dataclass(frozen=True)
 class Direction:
-    """``side`` is that of the initiator, local or remote."""
+    """A direction. ``side`` is the side of the initiator, local or remote."""
 
     side: str
-    initiator: Tunnel
-    responder: Tunnel
+    initiator: TunnelEnd
+    responder: TunnelEnd
 
     @property
-    def callable(self) -> bool:
-        """Whether the initiator knows whom to call."""
+    def can_initiate(self) -> bool:
+        """Return whether the initiator knows the address of its peer."""
         return self.initiator.connection.remote_gateway != ANY
 
     @property
-    def used(self) -> bool:
-        """Whether the initiator calls by itself."""
-        return self.callable and self.initiator.connection.connection_behavior != "responder_only"
+    def will_initiate(self) -> bool:
+        """Return whether the initiator initiates without a command."""
+        behavior = self.initiator.connection.connection_behavior
+        return self.can_initiate and behavior != "responder_only"
 
     @property
     def names(self) -> dict[str, str]:
+        """Return the names of the peers by local and remote."""
         return {self.side: self.initiator.peer, self._other: self.responder.peer}
 
     @property
@@ -55,107 +59,99 @@ class Direction:
 
     @property
     def initiator_address(self) -> IPAddress | None:
+        """Return the address of the initiator, None if unknown."""
         return own_address(self.initiator, self.responder)
 
     @property
     def responder_address(self) -> IPAddress | None:
+        """Return the address of the responder, None if unknown."""
         return own_address(self.responder, self.initiator)
 
     @property
     def encapsulated(self) -> bool:
-        """Whether packets go in UDP."""
+        """Return whether the tunnel uses UDP encapsulation."""
         sides = (self.initiator, self.responder)
         forced = any(item.connection.force_udp_encapsulation or item.userspace for item in sides)
         return forced or self.translated
 
     @property
     def translated(self) -> bool:
-        """Whether there is NAT between, as far as the addresses tell."""
+        """Return whether the addresses show NAT between the peers."""
         return behind_nat(self.initiator, self.responder) or behind_nat(
             self.responder, self.initiator
         )
 
-    def phase1(self, code: str, stated: Both, **words: object) -> Finding:
-        """A finding about the phase 1; option and value of the initiator and of the responder."""
+    def phase1_mismatch(self, code: str, stated: BothValues, **words: object) -> Mismatch:
+        """Return a mismatch of two options of phase 1."""
         subjects = self.initiator.subject, self.responder.subject
-        return self._found(code, subjects, stated, words)
+        return self._mismatch(code, subjects, stated, words)
 
-    def alike(self, code: str, option: str, **words: object) -> Finding:
-        """The same about one option of the phase 1 of both."""
-        sides = self.initiator.connection, self.responder.connection
-        return self.phase1(
-            code,
-            ((option, getattr(sides[0], option)), (option, getattr(sides[1], option))),
-            **words,
-        )
+    def phase1_option(self, code: str, option: str, **words: object) -> Mismatch:
+        """Return a mismatch of one option of phase 1 that both sides have."""
+        ours, theirs = self.initiator.connection, self.responder.connection
+        stated = (option, getattr(ours, option)), (option, getattr(theirs, option))
+        return self.phase1_mismatch(code, stated, **words)
 
-    def phase2(
+    def phase2_mismatch(
         self,
         code: str,
         children: tuple[ChildSa, ChildSa],
         option: str,
         values: t.Sequence[t.Any],
         **words: object,
-    ) -> Finding:
-        """A finding about a phase 2 of the initiator, and the one of the responder."""
+    ) -> Mismatch:
+        """Return a mismatch of a phase 2 of the initiator and its counterpart."""
         subjects = phase2_subject(children[0]), phase2_subject(children[1])
         stated = (option, values[0]), (option, values[1])
-        return self._found(code, subjects, stated, words)
+        return self._mismatch(code, subjects, stated, words)
 
-    def unmatched(self, child: ChildSa, code: str, known: t.Sequence[str]) -> Finding:
-        """A phase 2 of the initiator for which the responder has none."""
-        stated = ("local_network", _selectors(child)), ("remote_network", list(known))
+    def no_counterpart(self, child: ChildSa, code: str, others: t.Sequence[str]) -> Mismatch:
+        """Return that the responder has no phase 2 for a phase 2 of the initiator.
+
+        ``others`` are the selectors of the phase 2 objects that it has.
+        """
+        stated = ("local_network", [selectors_text(child)]), ("remote_network", list(others))
         subjects = phase2_subject(child), self.responder.subject
-        return self._found(code, subjects, stated, {"other": self.responder.peer})
+        return self._mismatch(code, subjects, stated, {"other": self.responder.peer})
 
-    def _found(
+    def _mismatch(
         self,
         code: str,
         subjects: tuple[str, str],
-        stated: Both,
+        stated: BothValues,
         words: t.Mapping[str, object],
-    ) -> Finding:
+    ) -> Mismatch:
         sides = {
-            self.side: Stated(subjects[0], *stated[0]),
-            self._other: Stated(subjects[1], *stated[1]),
+            self.side: OptionValue(subjects[0], *stated[0]),
+            self._other: OptionValue(subjects[1], *stated[1]),
         }
-        return found(code, self.names, sides, **words)
+        return mismatch(code, self.names, sides, **words)
 
 
-def own_address(tunnel: Tunnel, other: Tunnel) -> IPAddress | None:
-    """The address that a side sends from, None where the definitions do not tell."""
-    told = tunnel.connection.local_address
-    return ipaddress.ip_address(told) if told else other.connection.peer_address
+def own_address(end: TunnelEnd, other: TunnelEnd) -> IPAddress | None:
+    """Return the address that a side sends from, None if the definitions do not contain it."""
+    local_address = end.connection.local_address
+    if local_address:
+        return ipaddress.ip_address(local_address)
+    return other.connection.peer_address
 
 
-def behind_nat(tunnel: Tunnel, other: Tunnel) -> bool:
-    """Whether a side has a private address, and is called at another one, which is not."""
-    own, called = tunnel.connection.local_address, other.connection.peer_address
+def behind_nat(end: TunnelEnd, other: TunnelEnd) -> bool:
+    """Return whether a side has a private address, and the other initiates to a public one."""
+    own, gateway = end.connection.local_address, other.connection.peer_address
     return (
         own is not None
-        and called is not None
-        and str(called) != own
+        and gateway is not None
+        and str(gateway) != own
         and _private(ipaddress.ip_address(own))
-        and not _private(called)
+        and not _private(gateway)
     )
 
 
 def phase2_subject(child: ChildSa) -> str:
+    """Return ``phase 2 <name> of phase 1 <name>``."""
     return f"phase 2 {child.name} of phase 1 {child.phase1}"
 
 
 def _private(address: IPAddress) -> bool:
     return any(overlap(ipaddress.ip_network(address), item) for item in _PRIVATE)
-
-
-def _selectors(child: ChildSa) -> list[str]:
-    return [selectors_text(child)]
-
-
-def selectors_text(child: ChildSa) -> str:
-    """``10.1.0.0/24 to 10.2.0.0/24``."""
-    local, remote = (
-        ", ".join(str(item) for item in networks) or "dynamic"
-        for networks in (child.local_network, child.remote_network)
-    )
-    return f"{local} to {remote}"

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What becomes of the IKE SA when one side calls the other (RFC 7296 sections 1.2, 2; RFC 2409)."""
+"""The negotiation of an IKE SA if one side initiates (RFC 7296 sections 1.2, 2; RFC 2409)."""
 
 from __future__ import annotations
 
@@ -16,67 +16,69 @@ from .._model.identity import Identity
 from .._model.proposal import Proposal, Use
 from . import proposals
 from .direction import Direction, behind_nat
-from .findings import Finding
+from .mismatch import Mismatch
 
-Findings = t.Iterator[Finding]
+Mismatches = t.Iterator[Mismatch]
 
 
 @dataclass(frozen=True)
 class IkeOutcome:
-    """``proposal`` is the one that wins, None if the IKE SA does not come up."""
+    """The outcome. ``proposal`` is the chosen proposal, None if the IKE SA does not come up."""
 
     version: int
     proposal: Proposal | None
-    findings: tuple[Finding, ...]
+    mismatches: tuple[Mismatch, ...]
 
     @property
     def up(self) -> bool:
+        """Return whether the IKE SA comes up."""
         return self.proposal is not None
 
 
-def negotiated(direction: Direction) -> IkeOutcome:
-    """Everything that stands in the way is found, not only what would stop it first."""
+def negotiate_ike(direction: Direction) -> IkeOutcome:
+    """Return the outcome with every mismatch, not only the first that stops the negotiation."""
     version = 1 if direction.initiator.connection.key_exchange == "ikev1" else 2
-    selected, findings = _select(direction, version)
+    chosen, mismatches = _choose(direction, version)
     stops = [
         *_addresses(direction),
         *_version(direction, version),
-        *findings,
+        *mismatches,
         *_authentication(direction, version),
     ]
-    down = selected is None or any(item.severity == "error" for item in stops)
-    return IkeOutcome(version, None if down else selected, tuple(stops))
+    down = chosen is None or any(item.severity == "error" for item in stops)
+    return IkeOutcome(version, None if down else chosen, tuple(stops))
 
 
-def _addresses(direction: Direction) -> Findings:
+def _addresses(direction: Direction) -> Mismatches:
     initiator, responder = direction.initiator, direction.responder
     mine, theirs = initiator.connection.peer_address, responder.connection.peer_address
     if mine is not None and theirs is not None and mine.version != theirs.version:
-        yield direction.alike("address_family_mismatch", "remote_gateway")
+        yield direction.phase1_option("address_family_mismatch", "remote_gateway")
         return
-    for caller, answering in ((initiator, responder), (responder, initiator)):
-        called, own = caller.connection.peer_address, answering.connection.local_address
-        if called is None or own is None or str(called) == own:
+    for end, other in ((initiator, responder), (responder, initiator)):
+        gateway, own = end.connection.peer_address, other.connection.local_address
+        if gateway is None or own is None or str(gateway) == own:
             continue
-        stated = ("remote_gateway", str(called)), ("local_address", own)
-        if caller is responder:
+        stated = ("remote_gateway", str(gateway)), ("local_address", own)
+        if end is responder:
             stated = stated[::-1]
-        if behind_nat(answering, caller):
-            yield direction.phase1("nat", stated, hidden=answering.peer)
+        if behind_nat(other, end):
+            yield direction.phase1_mismatch("nat_assumed", stated, hidden=other.peer)
         else:
-            words = {"caller": caller.peer, "called": called, "answering": answering.peer}
-            yield direction.phase1("address_mismatch", stated, **words)
+            words = {"initiator": end.peer, "address": gateway, "responder": other.peer}
+            yield direction.phase1_mismatch("address_mismatch", stated, **words)
 
 
-def _version(direction: Direction, version: int) -> Findings:
+def _version(direction: Direction, version: int) -> Mismatches:
     initiator, responder = direction.initiator.connection, direction.responder.connection
     if version not in responder.versions:
-        yield direction.alike("ike_version_mismatch", "key_exchange", version=version)
+        yield direction.phase1_option("ike_version_mismatch", "key_exchange", version=version)
     elif version == 1 and initiator.negotiation_mode != responder.negotiation_mode:
-        yield direction.alike("negotiation_mode_mismatch", "negotiation_mode")
+        yield direction.phase1_option("negotiation_mode_mismatch", "negotiation_mode")
 
 
-def _select(direction: Direction, version: int) -> tuple[Proposal | None, list[Finding]]:
+def _choose(direction: Direction, version: int) -> tuple[Proposal | None, list[Mismatch]]:
+    """Return the chosen proposal, and the mismatches of the two lists."""
     initiator, responder = direction.initiator.connection, direction.responder.connection
     offered = proposals.usable(initiator.encryption, Use.IKE, version)
     configured = proposals.usable(responder.encryption, Use.IKE, version)
@@ -84,98 +86,102 @@ def _select(direction: Direction, version: int) -> tuple[Proposal | None, list[F
         ("encryption", proposals.keywords(initiator.encryption)),
         ("encryption", proposals.keywords(responder.encryption)),
     )
-    findings = []
+    mismatches = []
     unusable = {*initiator.encryption, *responder.encryption} - {*offered, *configured}
     if unusable:
-        what = sorted(proposals.keywords(unusable))
-        findings.append(direction.phase1("ikev1_algorithm", lists, what=what))
-    selected = proposals.chosen(offered, configured)
-    if selected is None:
-        findings.append(direction.phase1("ike_proposal_mismatch", lists))
+        unsupported = sorted(proposals.keywords(unusable))
+        mismatches.append(
+            direction.phase1_mismatch("ikev1_unsupported_algorithm", lists, proposals=unsupported)
+        )
+    chosen = proposals.chosen(offered, configured)
+    if chosen is None:
+        mismatches.append(direction.phase1_mismatch("ike_proposal_mismatch", lists))
     elif version == 1 and initiator.negotiation_mode == "aggressive":
-        sent, preferred = initiator.encryption[0].dh_group, selected.dh_group
+        sent, preferred = initiator.encryption[0].dh_group, chosen.dh_group
         if preferred != sent:
             words = {"sent": sent, "preferred": preferred}
-            findings.append(direction.phase1("aggressive_group_mismatch", lists, **words))
-    return selected, findings
+            mismatches.append(
+                direction.phase1_mismatch("aggressive_mode_group_mismatch", lists, **words)
+            )
+    return chosen, mismatches
 
 
-def _authentication(direction: Direction, version: int) -> Findings:
+def _authentication(direction: Direction, version: int) -> Mismatches:
     initiator, responder = direction.initiator.connection, direction.responder.connection
     if initiator.authentication != responder.authentication:
-        yield direction.alike("authentication_mismatch", "authentication")
+        yield direction.phase1_option("authentication_mismatch", "authentication")
     elif initiator.uses_psk:
         yield from _keys(direction, version)
     else:
-        yield direction.alike("certificate_not_compared", "certificate")
+        yield direction.phase1_option("certificate_not_compared", "certificate")
     yield from _identities(direction, version)
 
 
-def _keys(direction: Direction, version: int) -> Findings:
+def _keys(direction: Direction, version: int) -> Mismatches:
     mine, theirs = direction.initiator.key, direction.responder.key
     same = mine.same_as(theirs) if mine is not None and theirs is not None else None
     if mine is None or theirs is None or same is None:
-        told = ("psk", mine and "given"), ("psk", theirs and "given")
-        yield direction.phase1("psk_not_compared", told)
+        stated = ("psk", mine and "given"), ("psk", theirs and "given")
+        yield direction.phase1_mismatch("psk_not_compared", stated)
     elif not same:
-        shown = ("psk", mine.fingerprint), ("psk", theirs.fingerprint)
-        yield direction.phase1("psk_mismatch", shown)
-    if version == 2 and _keyless_caller(direction):
+        stated = ("psk", mine.fingerprint), ("psk", theirs.fingerprint)
+        yield direction.phase1_mismatch("psk_mismatch", stated)
+    if version == 2 and _initiator_lacks_key(direction):
         initiator = direction.initiator
         options = _peer_option(initiator.connection), ("identifier", None)
-        words = {"caller": initiator.peer, "asked": initiator.connection.peer_identity}
-        yield direction.phase1("psk_not_found_for_anybody", options, **words)
-    if version == 1 and _keyless(direction):
+        words = {"initiator": initiator.peer, "requested": initiator.connection.peer_identity}
+        yield direction.phase1_mismatch("psk_not_found_for_wildcard", options, **words)
+    if version == 1 and _responder_lacks_key(direction):
         stated = (
             ("identifier", direction.initiator.connection.identifier),
             ("remote_gateway", direction.responder.connection.remote_gateway),
         )
-        yield direction.phase1("psk_not_found", stated, answering=direction.responder.peer)
+        yield direction.phase1_mismatch("psk_not_found", stated, responder=direction.responder.peer)
 
 
-def _keyless_caller(direction: Direction) -> bool:
-    """Whether an initiator of IKEv2 does not find its key: charon looks for it by ``%any`` then."""
+def _initiator_lacks_key(direction: Direction) -> bool:
+    """Return whether an initiator of IKEv2 can't find its key, if charon looks for ``%any``."""
     initiator = direction.initiator.connection
     owners = [Identity.parse(item) for item in initiator.psk_owners]
     named = initiator.identifier or str(direction.initiator_address)
-    proved = any(Identity.parse(named).satisfies(owner) for owner in owners)
-    return Identity.parse(initiator.peer_identity).is_wildcard and bool(owners) and not proved
+    owned = any(Identity.parse(named).satisfies(owner) for owner in owners)
+    return Identity.parse(initiator.peer_identity).is_wildcard and bool(owners) and not owned
 
 
-def _keyless(direction: Direction) -> bool:
-    """Whether a responder of IKEv1 Main Mode does not find its key.
+def _responder_lacks_key(direction: Direction) -> bool:
+    """Return whether a responder of IKEv1 Main Mode can't find its key.
 
-    With an identifier of its own charon looks it up by identities, else by addresses.
+    charon looks up the key by identities if the responder has an identifier, else by addresses.
     """
     responder = direction.responder.connection
     if responder.negotiation_mode == "aggressive" or responder.identifier:
         return False
     owners = [Identity.parse(item) for item in responder.psk_owners]
     addresses = (direction.initiator_address, direction.responder_address)
-    known = [Identity("address", str(item)) for item in addresses if item is not None]
-    return bool(owners) and not any(item.satisfies(owner) for item in known for owner in owners)
+    hosts = [Identity("address", str(item)) for item in addresses if item is not None]
+    return bool(owners) and not any(item.satisfies(owner) for item in hosts for owner in owners)
 
 
-def _identities(direction: Direction, version: int) -> Findings:
+def _identities(direction: Direction, version: int) -> Mismatches:
     initiator, responder = direction.initiator.connection, direction.responder.connection
-    yield from _proved(direction, by_initiator=True)
-    asked = Identity.parse(initiator.peer_identity)
-    if version == 1 or asked.is_wildcard:
-        yield from _proved(direction, by_initiator=False)
-    elif responder.identifier and not Identity.parse(responder.identifier).satisfies(asked):
-        # With IKEv2 the initiator says whom it calls; who has no identifier goes by that name.
-        yield direction.phase1(
-            "identity_not_own",
+    yield from _authenticated(direction, by_initiator=True)
+    requested = Identity.parse(initiator.peer_identity)
+    if version == 1 or requested.is_wildcard:
+        yield from _authenticated(direction, by_initiator=False)
+    elif responder.identifier and not Identity.parse(responder.identifier).satisfies(requested):
+        # With IKEv2 the initiator requests an identity. A responder without identifier accepts it.
+        yield direction.phase1_mismatch(
+            "requested_identity_mismatch",
             (_peer_option(initiator), ("identifier", responder.identifier)),
-            caller=direction.initiator.peer,
-            asked=initiator.peer_identity,
-            answering=direction.responder.peer,
+            initiator=direction.initiator.peer,
+            requested=initiator.peer_identity,
+            responder=direction.responder.peer,
             named=responder.identifier,
         )
 
 
-def _proved(direction: Direction, *, by_initiator: bool) -> Findings:
-    """What one side says it is, against what the other one accepts."""
+def _authenticated(direction: Direction, *, by_initiator: bool) -> Mismatches:
+    """Yield the mismatch of the identity of one side and the identity that the other accepts."""
     prover, verifier = direction.initiator, direction.responder
     address = direction.initiator_address
     if not by_initiator:
@@ -183,7 +189,7 @@ def _proved(direction: Direction, *, by_initiator: bool) -> Findings:
     required = Identity.parse(verifier.connection.peer_identity)
     name = prover.connection.identifier or (None if address is None else str(address))
     if name is None:
-        # Whatever address it is, it is one.
+        # The address is unknown, but it matches any requirement of an address.
         fits, code = required.kind in ("address", "net"), "identity_unknown"
         if required.kind == "any":
             return
@@ -193,7 +199,7 @@ def _proved(direction: Direction, *, by_initiator: bool) -> Findings:
     else:
         code = "identity_mismatch"
     stated = ("identifier", name or "its address"), _peer_option(verifier.connection)
-    yield direction.phase1(
+    yield direction.phase1_mismatch(
         code,
         stated if by_initiator else stated[::-1],
         prover=prover.peer,

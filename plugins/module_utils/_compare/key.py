@@ -4,11 +4,11 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Pre-shared keys that are compared and never shown, even where only a fingerprint is known.
+"""Pre-shared keys that are compared and never shown, even if only a fingerprint is known.
 
-The fingerprint of a key of ours has a salt that is new in each run and that no file holds. So equal
-keys look equal within a run, and a fingerprint in an old report proves no guess. A third party that
-keeps its key to itself chooses a salt of its own, and gives it with the fingerprint.
+The fingerprint of our own key has a salt that is new in each run and stored in no file. So equal
+keys have equal fingerprints within a run, and a fingerprint in an old report proves no guess. A
+third party that does not give its key chooses a salt, and gives the salt with the fingerprint.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _GIVEN = re.compile(rf"([0-9a-f]{{16,64}})-([0-9a-f]{{{_DIGITS}}})")
 
 
 @dataclass(frozen=True)
-class Key:
-    """A key with the salt of this run, or the digits of an unknown key with their own salt."""
+class ComparableKey:
+    """A key with the salt of this run, or the digits of an unknown key with another salt."""
 
     salt: bytes
     secret: Secret | None = None
@@ -37,10 +37,11 @@ class Key:
 
     @property
     def fingerprint(self) -> str:
+        """Return 10 hexadecimal digits that stand for the key in this run."""
         return self._under(self.salt)
 
-    def same_as(self, other: Key) -> bool | None:
-        """Whether two keys are equal; None where only digits of different salts are known."""
+    def same_as(self, other: ComparableKey) -> bool | None:
+        """Return whether two keys are equal, None if only digits with different salts are known."""
         if self.secret is not None and other.secret is not None:
             return self.secret == other.secret
         salt = self.salt if self.secret is None else other.salt
@@ -52,19 +53,19 @@ class Key:
         return self.digits if self.secret is None else fingerprint(self.secret, salt)
 
 
-def key_of_sheet(option: str, value: t.Any, subject: str) -> Key:
-    """Return the key that a third party describes by ``<salt>-<digits>``."""
+def key_from_fingerprint(option: str, value: t.Any, subject: str) -> ComparableKey:
+    """Return the key that a third party gives as ``<salt>-<digits>``."""
     match = _GIVEN.fullmatch(str(value).strip().lower())
     if match is None:
-        # The value may be a key that was written here by mistake.
+        # The value may be a key that the user has given here by mistake.
         problem = "is not a salt and a fingerprint"
         fix = "Write <salt>-<fingerprint>, as in the example of the filter ipsec_mismatches."
         raise ModelError(option, MASK, problem, fix, subject)
-    return Key(match[1].encode(), digits=match[2])
+    return ComparableKey(match[1].encode(), digits=match[2])
 
 
 @functools.lru_cache(maxsize=1024)
 def fingerprint(secret: Secret, salt: bytes) -> str:
-    """Return 40 bits in hexadecimal digits. Each takes long, which slows down whoever guesses."""
+    """Return 40 bits in hexadecimal digits. The computation is slow, against guesses of the key."""
     digest = hashlib.pbkdf2_hmac("sha256", secret.reveal(), salt, _ROUNDS)
     return digest.hex()[:_DIGITS]

@@ -4,32 +4,31 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Which phase 1 of one peer is meant for which one of the other."""
+"""Match each phase 1 of one peer with a phase 1 of the other peer."""
 
 from __future__ import annotations
 
 import itertools
 import typing as t
 
-from .._model.checks import ANY
 from .._model.identity import Identity
-from .definition import Peer, Tunnel
-from .selectors import Index, likeness, meeting
+from .definition import Peer, TunnelEnd
+from .selectors import Index, likeness, overlapping
 
-Pair = tuple[Tunnel, Tunnel]
-_Tunnels = t.Sequence[Tunnel]
+Pair = tuple[TunnelEnd, TunnelEnd]
+_Ends = t.Sequence[TunnelEnd]
 
-# What speaks for two tunnels being the ends of one. A mistyped address must not hide that they are,
-# and an address alone does not tell which of the tunnels of a peer is meant.
-_ADDRESS, _NAME, _IDENTITY, _ANYBODY = 4, 4, 4, 1
+# Points for two ends to be one tunnel. A mistyped address must not prevent a match, and an address
+# alone does not identify one of the tunnels of a peer.
+_ADDRESS, _NAME, _IDENTITY, _ANY_PEER = 4, 4, 4, 1
 _MIRRORED, _OVERLAPPING = 5, 2
 _ENOUGH = 5
 
 
 def pairs(local: Peer, remote: Peer) -> tuple[Pair, ...]:
-    """The tunnels that are two ends of one, each once, the best matches first."""
+    """Return the ends that are one tunnel, each once, the best matches first."""
     alone = len(local.tunnels) == len(remote.tunnels) == 1
-    # Who gives a single phase 1 says that it is one end.
+    # A definition of one phase 1 is one end of the compared tunnel.
     enough = 0 if alone and (local.single or remote.single) else _ENOUGH
     return tuple(
         (local.tunnels[mine], remote.tunnels[theirs])
@@ -37,65 +36,65 @@ def pairs(local: Peer, remote: Peer) -> tuple[Pair, ...]:
     )
 
 
-def lonely(peer: Peer, other: Peer, matched: tuple[Pair, ...]) -> tuple[Tunnel, ...]:
-    """The tunnels of a peer that name the other one, and have no counterpart there."""
-    taken = {id(tunnel) for pair in matched for tunnel in pair}
+def unmatched(peer: Peer, other: Peer, matched: _Ends) -> tuple[TunnelEnd, ...]:
+    """Return the ends of a peer with the other peer as their gateway, without ``matched`` ends."""
+    numbers = {end.number for end in matched}
     return tuple(
-        item
-        for item in peer.tunnels
-        if id(item) not in taken and (other.names(item) or peer.single)
+        end
+        for end in peer.tunnels
+        if end.number not in numbers and (other.is_gateway_of(end) or peer.single)
     )
 
 
-def likely(tunnels: t.Mapping[str, _Tunnels]) -> set[tuple[str, str]]:
-    """Two peers each whose ``tunnels`` may be the ends of one, but for those that give an address.
+def likely(tunnels: t.Mapping[str, _Ends]) -> set[tuple[str, str]]:
+    """Return the pairs of peers that may share a tunnel, apart from pairs with an address.
 
-    Without an address, a name, an identity or mirrored networks there is not enough for it.
+    Two ends match only with an address, a name, an identity or mirrored networks.
     """
-    known = [(owner, item) for owner, items in tunnels.items() for item in items]
-    alone = [item for _owner, item in known]
-    found = {(known[one][0], known[other][0]) for one, other in _proving(alone, alone)}
-    found |= {(owner, it.connection.name) for owner, it in known if it.connection.name in tunnels}
+    owned = [(owner, item) for owner, items in tunnels.items() for item in items]
+    ends = [item for _owner, item in owned]
+    couples = {(owned[one][0], owned[other][0]) for one, other in _identified(ends, ends)}
+    couples |= {(owner, it.connection.name) for owner, it in owned if it.connection.name in tunnels}
     mirrored: dict[object, list[str]] = {}
-    for owner, tunnel in known:
-        for local, remote in tunnel.mirrored:
+    for owner, end in owned:
+        for local, remote in end.network_pairs:
             mirrored.setdefault((remote, local), []).append(owner)
-    for owner, tunnel in known:
-        for selectors in tunnel.mirrored:
-            found |= {(owner, other) for other in mirrored.get(selectors, ())}
-    return {pair for pair in found if pair[0] != pair[1]}
+    for owner, end in owned:
+        for selectors in end.network_pairs:
+            couples |= {(owner, other) for other in mirrored.get(selectors, ())}
+    return {pair for pair in couples if pair[0] != pair[1]}
 
 
 class _Ratings:
-    """How much speaks for two tunnels, by their numbers at the one peer and at the other one.
+    """The points of each pair of ends, by their places at the two peers.
 
-    ``mine`` and ``theirs`` are what each tunnel brings along, whichever the other one is, and
-    ``more`` is what some pairs have besides.
+    ``mine`` and ``theirs`` are the points of each end with any end of the other peer. ``more`` are
+    the additional points of some pairs.
     """
 
     def __init__(self, local: Peer, remote: Peer) -> None:
-        self.mine = [_naming(item, remote) for item in local.tunnels]
-        self.theirs = [_naming(item, local) for item in remote.tunnels]
+        self.mine = [_gateway_points(item, remote) for item in local.tunnels]
+        self.theirs = [_gateway_points(item, local) for item in remote.tunnels]
         self.more: dict[tuple[int, int], int] = {}
-        for one, other in _proving(local.tunnels, remote.tunnels):
+        for one, other in _identified(local.tunnels, remote.tunnels):
             self._add(one, other, _IDENTITY)
-        for other, one in _proving(remote.tunnels, local.tunnels):
+        for other, one in _identified(remote.tunnels, local.tunnels):
             self._add(one, other, _IDENTITY)
         for one, other in _overlapping(local.tunnels, remote.tunnels):
-            self._add(one, other, _fit(local.tunnels[one], remote.tunnels[other]))
+            self._add(one, other, _network_points(local.tunnels[one], remote.tunnels[other]))
 
     def _add(self, mine: int, theirs: int, points: int) -> None:
         self.more[mine, theirs] = self.more.get((mine, theirs), 0) + points
 
     def of(self, mine: int, theirs: int) -> int:
+        """Return the points of a pair."""
         return self.mine[mine] + self.theirs[theirs] + self.more.get((mine, theirs), 0)
 
 
 def _best(ratings: _Ratings, enough: int) -> t.Iterator[tuple[int, int]]:
-    """The pairs by their rating, each tunnel once, those of equals first that come first.
+    """Yield the pairs by their points, each end once, equals in the order of the definitions.
 
-    Most pairs have nothing but what either tunnel brings along, so that they need not be listed:
-    of these the first that is free is enough.
+    Most pairs have no additional points, so they are not listed. The first free one is enough.
     """
     listed: dict[int, dict[int, list[int]]] = {}
     for one, other in sorted(ratings.more):
@@ -121,35 +120,35 @@ def _best(ratings: _Ratings, enough: int) -> t.Iterator[tuple[int, int]]:
                 yield mine, theirs
 
 
-def _naming(tunnel: Tunnel, peer: Peer) -> int:
-    """What a tunnel says of the peer that it leads to."""
-    rating = _NAME if tunnel.connection.name == peer.name else 0
-    if tunnel.connection.remote_gateway == ANY:
-        return rating + _ANYBODY
-    return rating + (_ADDRESS if peer.names(tunnel) else 0)
+def _gateway_points(end: TunnelEnd, peer: Peer) -> int:
+    """Return the points of an end for the name and the address of its peer."""
+    points = _NAME if end.connection.name == peer.name else 0
+    if end.any_peer:
+        return points + _ANY_PEER
+    return points + (_ADDRESS if peer.is_gateway_of(end) else 0)
 
 
-def _proving(ones: _Tunnels, others: _Tunnels) -> t.Iterator[tuple[int, int]]:
-    """Tunnels of which the second one has the identity that the first one requires."""
-    borne = _by(others, lambda item: item.connection.identifier)
+def _identified(ones: _Ends, others: _Ends) -> t.Iterator[tuple[int, int]]:
+    """Yield the places of pairs whose second end has the identity that the first requires."""
+    by_identifier = _by(others, lambda item: item.connection.identifier)
     for required, requiring in _by(ones, lambda item: item.connection.peer_identifier).items():
-        wanted = Identity.parse(required)
-        for identifier, bearing in borne.items():
-            if Identity.parse(identifier).satisfies(wanted):
-                yield from itertools.product(requiring, bearing)
+        requirement = Identity.parse(required)
+        for identifier, having in by_identifier.items():
+            if Identity.parse(identifier).satisfies(requirement):
+                yield from itertools.product(requiring, having)
 
 
-def _by(tunnels: _Tunnels, what: t.Callable[[Tunnel], str | None]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for number, tunnel in enumerate(tunnels):
-        value = what(tunnel)
+def _by(ends: _Ends, value_of: t.Callable[[TunnelEnd], str | None]) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = {}
+    for number, end in enumerate(ends):
+        value = value_of(end)
         if value:
-            found.setdefault(value, []).append(number)
-    return found
+            places.setdefault(value, []).append(number)
+    return places
 
 
-def _overlapping(ones: _Tunnels, others: _Tunnels) -> t.Iterator[tuple[int, int]]:
-    """Tunnels that may have networks in common, on both sides."""
+def _overlapping(ones: _Ends, others: _Ends) -> t.Iterator[tuple[int, int]]:
+    """Yield the places of pairs that may have common networks on both sides."""
     here, there = (
         Index(
             tuple(net for child in item.children for net in getattr(child, option))
@@ -160,19 +159,19 @@ def _overlapping(ones: _Tunnels, others: _Tunnels) -> t.Iterator[tuple[int, int]
     for number, tunnel in enumerate(ones):
         local = [net for child in tunnel.children for net in child.local_network]
         remote = [net for child in tunnel.children for net in child.remote_network]
-        for other in meeting((here, remote), (there, local)):
+        for other in overlapping((here, remote), (there, local)):
             yield number, other
 
 
-def _fit(one: Tunnel, other: Tunnel) -> int:
-    """The best of what two of their children have in common."""
-    if one.mirrored & {(remote, local) for local, remote in other.mirrored}:
+def _network_points(one: TunnelEnd, other: TunnelEnd) -> int:
+    """Return the points of the two children that match best."""
+    if one.network_pairs & {(remote, local) for local, remote in other.network_pairs}:
         return _MIRRORED
     here, there = other.selectors
     for child in one.children:
         local, remote = child.local_network, child.remote_network
-        for number in meeting((here, remote), (there, local)):
-            found = other.children[number]
-            if likeness(found.local_network, remote) and likeness(found.remote_network, local):
+        for number in overlapping((here, remote), (there, local)):
+            match = other.children[number]
+            if likeness(match.local_network, remote) and likeness(match.remote_network, local):
                 return _OVERLAPPING
     return 0

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""How much of a packet a tunnel leaves to TCP, on a path of 1500 bytes."""
+"""The largest TCP segment that fits into a tunnel on a path of 1500 bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHORT_ICV = 12
 
 
 def greatest_mss(child: ChildSa, proposal: Proposal, outer: int, *, encapsulated: bool) -> int:
-    """The greatest TCP MSS that fits; ``outer`` is the IP version between the gateways."""
+    """Return the largest TCP MSS in bytes. ``outer`` is the IP version between the gateways."""
     free = _PATH - _IP[outer] - (_UDP if encapsulated else 0)
     icv = _ICV.get(proposal.hash or "", _SHORT_ICV) if proposal.hash else _AEAD_ICV
     if proposal.algorithm is None:

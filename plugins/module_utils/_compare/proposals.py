@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Which proposal wins. With charon it is the responder's preference that counts, by default."""
+"""The choice of a proposal. By default charon follows the preference of the responder."""
 
 from __future__ import annotations
 
@@ -18,23 +18,26 @@ Proposals = tuple[Proposal, ...]
 
 
 def chosen(offered: t.Iterable[Proposal], configured: t.Iterable[Proposal]) -> Proposal | None:
-    """The first that the responder has configured and the initiator offers."""
-    known = tuple(offered)
-    return next((item for item in configured if item in known), None)
+    """Return the first proposal of the responder that the initiator offers, None without one."""
+    offers = tuple(offered)
+    return next((item for item in configured if item in offers), None)
 
 
 def without_group(proposals: Proposals) -> Proposals:
-    """Those of the first Child SA of an IKE SA, which takes its keys from that (no PFS)."""
+    """Return the proposals of the first Child SA, which takes its keys from the IKE SA (no PFS)."""
     return tuple(dict.fromkeys(replace(item, dh_group=None) for item in proposals))
 
 
 def usable(proposals: Proposals, use: Use, version: int) -> Proposals:
-    """Those that this IKE version can negotiate."""
+    """Return the proposals that this IKE version can negotiate."""
     return tuple(item for item in proposals if _suits(item, use, version))
 
 
 def quick_mode_offer(proposals: Proposals, ike_group: int | None) -> Proposals:
-    """What IKEv1 offers: its one key exchange allows for one group, that of the IKE SA at best."""
+    """Return the proposals that IKEv1 offers.
+
+    Its key exchange allows only one group: the group of the IKE SA if the list has it.
+    """
     groups = [item.dh_group for item in proposals if item.dh_group is not None]
     if not groups:
         return proposals
@@ -43,6 +46,7 @@ def quick_mode_offer(proposals: Proposals, ike_group: int | None) -> Proposals:
 
 
 def keywords(proposals: t.Iterable[Proposal]) -> list[str]:
+    """Return the proposals in strongSwan's words."""
     return [item.keyword() for item in proposals]
 
 

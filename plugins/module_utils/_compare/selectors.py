@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Traffic selectors (RFC 7296 section 2.9): which are offered, and how charon narrows them."""
+"""Traffic selectors (RFC 7296 section 2.9): the offer, and how charon narrows it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .._model.selector import Service, TrafficSelector, all_of, contains
 
 Selectors = tuple[TrafficSelector, ...]
 
-# What ``dynamic``, the address of a peer, stands for where it is not known. No packet bears them.
+# The meaning of ``dynamic``, the address of a peer, if it is unknown. No packet has these.
 _UNKNOWN = {
     "initiator": TrafficSelector(ipaddress.ip_network("0.0.0.1/32")),
     "responder": TrafficSelector(ipaddress.ip_network("0.0.0.2/32")),
@@ -26,16 +26,16 @@ _UNKNOWN = {
 
 
 def host_of(address: IPAddress | None, role: str) -> TrafficSelector:
-    """The selector that covers a peer alone; ``role`` is initiator or responder."""
+    """Return the selector of the address of a peer; ``role`` is initiator or responder."""
     return _UNKNOWN[role] if address is None else TrafficSelector(ipaddress.ip_network(address))
 
 
 def effective(
     child: ChildSa, configured: Selectors, host: TrafficSelector, *, offered: bool
 ) -> Selectors:
-    """The selectors that a side has for one end of a child, whose own address is ``host``.
+    """Return the selectors of a side for one end of a child, whose address is ``host``.
 
-    Without any it is ``dynamic``. Whoever offers transport mode offers the peers themselves.
+    Without networks they are ``dynamic``. An offer of transport mode contains only the peers.
     """
     if not configured:
         return (host,)
@@ -45,28 +45,28 @@ def effective(
 
 
 class Index:
-    """Of many lists of selectors, those with a network that overlaps another, by their numbers."""
+    """An index of many lists of selectors, which finds the lists that overlap a network."""
 
     def __init__(self, lists: t.Iterable[Selectors]) -> None:
-        found = [
+        entries = [
             (selector.network, number)
             for number, selectors in enumerate(lists)
             for selector in selectors
         ]
-        found.sort(key=lambda item: (_begin(item[0]), item[1]))
-        self._begins = [_begin(network) for network, _number in found]
-        self._numbers = [number for _network, number in found]
+        entries.sort(key=lambda item: (_begin(item[0]), item[1]))
+        self._begins = [_begin(network) for network, _number in entries]
+        self._numbers = [number for _network, number in entries]
         self._exact: dict[tuple[tuple[int, int], int], list[int]] = {}
-        for network, number in found:
+        for network, number in entries:
             self._exact.setdefault((_begin(network), network.prefixlen), []).append(number)
-        self._lengths = {(network.version, network.prefixlen) for network, _number in found}
+        self._lengths = {(network.version, network.prefixlen) for network, _number in entries}
 
     def count(self, selectors: t.Iterable[TrafficSelector]) -> int:
-        """Return how many ``numbers`` has to look at."""
+        """Return how many entries ``numbers`` has to check."""
         return sum(end - begin for _numbers, begin, end in self._spans(selectors))
 
     def numbers(self, selectors: t.Iterable[TrafficSelector]) -> set[int]:
-        """Return the numbers of the lists whose networks overlap any of those given."""
+        """Return the numbers of the lists that overlap any of these selectors."""
         return {
             numbers[at]
             for numbers, begin, end in self._spans(selectors)
@@ -77,11 +77,11 @@ class Index:
         self, selectors: t.Iterable[TrafficSelector]
     ) -> t.Iterator[tuple[list[int], int, int]]:
         for network in (selector.network for selector in selectors):
-            # What begins in a network lies in it, or contains it.
+            # A network that begins within this one lies in it, or contains it.
             first = bisect_left(self._begins, _begin(network))
             last = (network.version, int(network.broadcast_address))
             yield self._numbers, first, bisect_right(self._begins, last)
-            # What begins before it and contains it can be told by each length that there is.
+            # A network that begins before this one and contains it has one of the existing lengths.
             for version, length in self._lengths:
                 if version == network.version and length < network.prefixlen:
                     begin = _begin(network.supernet(new_prefix=length))
@@ -90,17 +90,17 @@ class Index:
                         yield numbers, 0, len(numbers)
 
 
-def meeting(
+def overlapping(
     here: tuple[Index, t.Iterable[TrafficSelector]],
     there: tuple[Index, t.Iterable[TrafficSelector]],
 ) -> list[int]:
-    """Return the numbers of all that may overlap here and there, in their order."""
+    """Return the sorted numbers of the lists that may overlap in both indexes."""
     index, selectors = min(here, there, key=lambda item: item[0].count(item[1]))
     return sorted(index.numbers(selectors))
 
 
 def narrowed(configured: Selectors, offered: Selectors) -> Selectors:
-    """What both contain, in the order of ``configured``, without what lies in another one."""
+    """Return the common selectors in the order of ``configured``, without contained ones."""
     index = Index((item,) for item in offered)
     both = (
         own.common(offered[number])
@@ -119,14 +119,14 @@ def narrowed(configured: Selectors, offered: Selectors) -> Selectors:
 
 
 def contain(carried: Selectors, wanted: Selectors, *, loosely: bool = False) -> bool:
-    """Whether all that is wanted is carried; ``loosely``, a part of each selector."""
+    """Return whether ``carried`` contains ``wanted``; ``loosely``, a part of each selector."""
     if loosely:
-        return all(any(item.overlaps(left) for left in carried) for item in wanted)
+        return all(any(item.overlaps(part) for part in carried) for item in wanted)
     services = {(item.version, item.service) for item in wanted}
-    found = {kind: tuple(_collapsed(carried, *kind)) for kind in services}
-    index = {kind: Index((item,) for item in networks) for kind, networks in found.items()}
+    collapsed = {kind: tuple(_collapsed(carried, *kind)) for kind in services}
+    index = {kind: Index((item,) for item in networks) for kind, networks in collapsed.items()}
     kinds = ((item, (item.version, item.service)) for item in wanted)
-    return all(_covered(item, index[kind], found[kind]) for item, kind in kinds)
+    return all(_covered(item, index[kind], collapsed[kind]) for item, kind in kinds)
 
 
 def _covered(wanted: TrafficSelector, index: Index, networks: Selectors) -> bool:
@@ -136,18 +136,18 @@ def _covered(wanted: TrafficSelector, index: Index, networks: Selectors) -> bool
 
 
 def _collapsed(carried: Selectors, version: int, service: Service) -> t.Iterator[TrafficSelector]:
-    """The networks that carry a service, two halves as one."""
+    """Yield the networks that carry a service, two halves as one."""
     networks = [
         item.network
         for item in carried
         if item.version == version and item.service.common(service) == service
     ]
-    found = t.cast("t.Iterator[IPNetwork]", ipaddress.collapse_addresses(networks))
-    return map(all_of, found)
+    collapsed = t.cast("t.Iterator[IPNetwork]", ipaddress.collapse_addresses(networks))
+    return map(all_of, collapsed)
 
 
 def likeness(configured: Selectors, offered: Selectors) -> int:
-    """How well they fit, as charon rates it; 0 if they have nothing in common."""
+    """Return charon's rating of the match, 0 without common addresses."""
     index = Index((item,) for item in configured)
     return sum(
         (len(offered) - place) * (5 if configured[number] == other else 1)
@@ -157,10 +157,11 @@ def likeness(configured: Selectors, offered: Selectors) -> int:
     )
 
 
-def shown(selectors: Selectors) -> list[str]:
+def texts(selectors: Selectors) -> list[str]:
+    """Return the selectors as users write them."""
     return ["dynamic" if item in _UNKNOWN.values() else str(item) for item in selectors]
 
 
 def _begin(network: IPNetwork) -> tuple[int, int]:
-    """IP version and first address."""
+    """Return IP version and first address."""
     return network.version, int(network.network_address)

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What is wrong within the definition of one peer, without a look at the other."""
+"""Mismatches within the definition of one peer."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ import itertools
 import typing as t
 
 from .._model.keys import way_in
-from .definition import Peer, Tunnel
-from .findings import Finding, Stated, found
+from .definition import Peer, TunnelEnd
+from .mismatch import Mismatch, OptionValue, mismatch
 
 
-def findings_within(side: str, names: t.Mapping[str, str], peer: Peer) -> t.Iterator[Finding]:
-    """One for each two tunnels of which the key of one lets in for the other."""
+def mismatches_within(side: str, names: t.Mapping[str, str], peer: Peer) -> t.Iterator[Mismatch]:
+    """Yield each pair of tunnels where the key of one also authenticates for the other."""
     enabled = [item for item in peer.tunnels if item.connection.enabled and item.key is not None]
     for one, other in itertools.combinations(enabled, 2):
-        finding = _intrusion(side, names, one, other)
-        if finding:
-            yield finding
+        danger = _intrusion(side, names, one, other)
+        if danger:
+            yield danger
 
 
-def _intrusion(side: str, names: t.Mapping[str, str], one: Tunnel, other: Tunnel) -> Finding | None:
+def _intrusion(
+    side: str, names: t.Mapping[str, str], one: TunnelEnd, other: TunnelEnd
+) -> Mismatch | None:
     ours, theirs = one.connection.key, other.connection.key
     if ours is None or theirs is None or not ours.may_concern(theirs):
         return None
@@ -35,7 +37,7 @@ def _intrusion(side: str, names: t.Mapping[str, str], one: Tunnel, other: Tunnel
     if way is None:
         return None
     option, subject = way.options[0]
-    told = one if one.subject == subject else other
-    stated = {side: Stated(subject, option, getattr(told.connection, option))}
+    end = one if one.subject == subject else other
+    stated = {side: OptionValue(subject, option, getattr(end.connection, option))}
     words = {"side": names[side], "what": str(way), "fix": way.fix}
-    return found("psk_lets_in_another", names, stated, **words)
+    return mismatch("psk_accepts_another_peer", names, stated, **words)

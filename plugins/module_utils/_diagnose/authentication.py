@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Causes that lie in who the two sides are to each other: keys, identities, certificates."""
+"""Causes in the credentials of the two sides: keys and identities."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ AUTHENTICATION = (
         "psk_mismatch",
         "The pre-shared keys of the two sides differ.",
         both("ipsec_phase1 psk"),
-        "Set the same psk on both sides. A key that was copied by hand often differs in a blank or "
-        "a line end.",
+        "Set psk of phase 1 to the same value on both sides. A copied key often has an additional "
+        "blank or line end.",
         look_for="tried 1 shared key for '<peer>' - '<us>', but MAC mismatched; with IKEv1 "
         "invalid ID_V1 payload length, decryption failed?",
         only="psk",
     ),
     Cause(
         "psk_missing",
-        "This side has no pre-shared key for the two identities.",
+        "The IKE daemon of this side has no pre-shared key for the two identities.",
         of_ours("ipsec_phase1 psk", "ipsec_phase1 peer_identifier"),
-        "Run the task of the phase 1 again, with the psk. If the daemon has it, peer_identifier is "
-        "not the identity that the key is kept under.",
+        "Run the task of the phase 1 again, with psk. If the IKE daemon already has the key, set "
+        "peer_identifier of phase 1 to the identity that the key is loaded for.",
         aspect="identities",
         only="psk",
     ),
@@ -34,21 +34,22 @@ AUTHENTICATION = (
         "psk_missing_at_peer",
         "The peer has no pre-shared key for the two identities.",
         of_theirs("ipsec_phase1 psk", "ipsec_phase1 peer_identifier"),
-        "On the peer, load the key for our identity, written as we send it.",
+        "Load the pre-shared key on the peer, for the identity that this side sends. The spelling "
+        "of the identity must be the same.",
         look_for="no shared key found for '<peer>' - '<us>'",
         aspect="identities",
         only="psk",
     ),
     Cause(
         "identities_unknown_to_peer",
-        "The peer has no configuration in which it has the identity that it is asked for and we "
-        "have the one that we call ourselves.",
+        "The peer has no connection with both identities: the identity that this side requests, "
+        "and the identity that this side sends.",
         (
             *of_ours("ipsec_phase1 identifier", "ipsec_phase1 peer_identifier"),
             *of_theirs("ipsec_phase1 peer_identifier", "ipsec_phase1 identifier"),
         ),
-        "Compare the two identities with those that the peer has. Our identifier is its "
-        "peer_identifier, and the other way round.",
+        "Compare the identities of both sides. identifier of phase 1 on one side must be "
+        "peer_identifier on the other side.",
         look_for="no matching peer config found, and above it looking for peer configs matching "
         "<peer>[...]...<us>[...]",
         aspect="identities",
@@ -56,63 +57,66 @@ AUTHENTICATION = (
     ),
     Cause(
         "our_identity_unknown",
-        "The peer does not know us by the identity that we call ourselves.",
+        "The peer has no connection for the identity that this side sends.",
         (*of_ours("ipsec_phase1 identifier"), *of_theirs("ipsec_phase1 peer_identifier")),
-        "Set identifier to what the peer expects of us, or have its peer_identifier changed.",
+        "Set identifier of phase 1 to the identity that the peer expects, or correct "
+        "peer_identifier on the peer.",
         look_for="no peer config found, and above it looking for pre-shared key peer configs "
         "matching <peer>...<us>[<our identity>]",
         aspect="identity",
     ),
     Cause(
         "peer_identity_mismatch",
-        "The peer goes by another identity than the one that is expected of it.",
+        "The identity of the peer is not the identity that this side expects.",
         (*of_ours("ipsec_phase1 peer_identifier"), *of_theirs("ipsec_phase1 identifier")),
-        "Set peer_identifier to what the peer calls itself, or have its identifier changed.",
+        "Set peer_identifier of phase 1 to the identity that the peer sends, or correct "
+        "identifier on the peer.",
         look_for="looking for peer configs matching <peer>[<the identity we expect>]...<us>[...]",
         aspect="peer_identity",
     ),
     Cause(
         "private_key_missing",
-        "This side has no private key for the identity that it is asked for, or calls itself.",
+        "The IKE daemon of this side has no private key for the identity of this side.",
         of_ours("ipsec_phase1 private_key", "ipsec_phase1 identifier"),
-        "Run the task of the phase 1 again, which loads the key. With IKEv1 the identifier must be "
-        "in the certificate, too.",
+        "Run the task of the phase 1 again, which loads private_key. With IKEv1 the certificate "
+        "must contain identifier of phase 1.",
         aspect="identity",
         only="pubkey",
     ),
     Cause(
         "private_key_missing_at_peer",
-        "The peer has no private key for the identity that it is asked for, or calls itself.",
+        "The peer has no private key for its identity.",
         of_theirs("ipsec_phase1 private_key", "ipsec_phase1 identifier"),
-        "Load the key on the peer. With IKEv1 its identity must be in its certificate, too.",
+        "Load the private key on the peer. With IKEv1 the certificate of the peer must contain "
+        "its identity.",
         look_for="no private key found for '<peer>'; with a kind of key before the word private",
         aspect="peer_identity",
         only="pubkey",
     ),
     Cause(
         "authentication_mismatch",
-        "The peer wants another kind of authentication of us.",
+        "The peer requires another kind of authentication from this side.",
         both("ipsec_phase1 authentication"),
-        "Set authentication to psk or to pubkey on both sides.",
+        "Set authentication of phase 1 to psk on both sides, or to pubkey on both sides.",
         look_for="constraint requires ... authentication, but ... was used; with IKEv1 found 1 "
         "matching config, but none allows ... authentication",
         aspect="authentication",
     ),
     Cause(
         "aggressive_mode_refused",
-        "The peer refuses Aggressive Mode with a pre-shared key, since it gives the key away to "
-        "whoever guesses.",
+        "The peer refuses Aggressive Mode with a pre-shared key. An eavesdropper can test guesses "
+        "of the key offline.",
         (*of_ours("ipsec_phase1 negotiation_mode"), *of_theirs("ipsec_phase1 negotiation_mode")),
-        "Use IKEv2, or negotiation_mode main on both sides.",
+        "Set key_exchange of phase 1 to ikev2 on both sides, or negotiation_mode to main.",
         look_for="Aggressive Mode PSK disabled for security reasons",
         aspect="negotiation_mode",
         only="ikev1",
     ),
     Cause(
         "negotiation_mode_mismatch",
-        "One side is set to Main Mode, the other to Aggressive Mode.",
+        "One side uses Main Mode, and the other side uses Aggressive Mode.",
         both("ipsec_phase1 negotiation_mode"),
-        "Set the same negotiation_mode on both sides.",
+        "Set negotiation_mode of phase 1 to the same value on both sides.",
         look_for="found 1 matching config, but none allows pre-shared key authentication using "
         "Main Mode",
         aspect="negotiation_mode",

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What a cause is, and where it lies."""
+"""The fields of a cause, and the options where it lies."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ OURS, THEIRS = "ours", "theirs"
 
 
 @dataclass(frozen=True)
-class Place:
-    """An option, or whatever else is to be looked at, on one of the two sides."""
+class CauseLocation:
+    """An option, a firewall or another thing to check, on one of the two sides."""
 
     side: str
     option: str
@@ -23,15 +23,18 @@ class Place:
 
 @dataclass(frozen=True)
 class Cause:
-    """``aspect`` names what of our configuration is compared with the peer's, see ``known.py``.
+    """A row of the table of causes. Programs rely on ``code``.
 
-    ``look_for`` is the line in the peer's log that proves the cause, in strongSwan's words. With
-    ``only`` it can't be the cause of a connection of another kind: psk, pubkey, ikev1.
+    - ``aspect`` names the part of our configuration that is compared with the peer's, see
+      ``our_side.py``.
+    - ``look_for`` is the line in the log of the peer that proves the cause, in strongSwan's words.
+    - ``only`` excludes connections of another kind: psk, pubkey, ikev1.
+    - ``candidates`` are the codes of the causes that can lie behind this one.
     """
 
     code: str
     explanation: str
-    where: tuple[Place, ...]
+    where: tuple[CauseLocation, ...]
     next_step: str
     look_for: str = ""
     aspect: str = ""
@@ -39,13 +42,16 @@ class Cause:
     candidates: tuple[str, ...] = ()
 
 
-def both(*options: str) -> tuple[Place, ...]:
-    return tuple(Place(side, option) for option in options for side in (OURS, THEIRS))
+def both(*options: str) -> tuple[CauseLocation, ...]:
+    """Return the locations of ``options`` on both sides."""
+    return tuple(CauseLocation(side, option) for option in options for side in (OURS, THEIRS))
 
 
-def of_ours(*options: str) -> tuple[Place, ...]:
-    return tuple(Place(OURS, option) for option in options)
+def of_ours(*options: str) -> tuple[CauseLocation, ...]:
+    """Return the locations of ``options`` on this side."""
+    return tuple(CauseLocation(OURS, option) for option in options)
 
 
-def of_theirs(*options: str) -> tuple[Place, ...]:
-    return tuple(Place(THEIRS, option) for option in options)
+def of_theirs(*options: str) -> tuple[CauseLocation, ...]:
+    """Return the locations of ``options`` on the peer."""
+    return tuple(CauseLocation(THEIRS, option) for option in options)

@@ -4,11 +4,11 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Why a tunnel does not come up: every cause that can be named, in the words of an engineer.
+"""The table of causes why a tunnel is down, in the words of an engineer.
 
-A cause says only what was seen to be so. Where the log of one side leaves it open, the cause is
-what that log shows (``peer_refused_phase1``), and ``candidates`` are what may lie behind it, each
-with the line of the peer's log that would prove it. ``code`` is what programs rely on.
+A cause states only what was observed. If the log of one side does not prove more, the cause is the
+answer that the log shows, such as ``peer_refused_phase1``. Its ``candidates`` are the causes that
+can lie behind it, each with the line of the peer's log that proves it. Programs rely on ``code``.
 """
 
 from __future__ import annotations
@@ -17,91 +17,95 @@ from .authentication import AUTHENTICATION
 from .cause import Cause, both, of_ours, of_theirs
 from .certificates import CERTIFICATE_FAULTS, CERTIFICATES
 from .negotiation import PHASE1, PHASE2
-from .reachability import REACHING
+from .reachability import REACHABILITY
 from .refusals import REFUSALS
 
 _OTHERS = (
     Cause(
         "outdated",
-        "The tunnel is up with values that are not those configured.",
+        "The tunnel is up with other values than those configured.",
         of_ours("ipsec_phase1 apply", "ipsec_phase2 apply"),
-        "Run ipsec_connection with state reconnected, which closes it and brings it up with the "
-        "configured values. Until then it keeps the old ones, through every rekeying.",
+        "Run ipsec_connection with state reconnected, which closes the tunnel and brings it up "
+        "with the configured values. Until then it keeps the old values, through every rekeying.",
     ),
     Cause(
         "already_up",
-        "The Child SA is up already, so that there is nothing to initiate.",
+        "The Child SA is already up, so this side did not initiate another one.",
         (),
-        "Nothing is to be done.",
+        "No action is needed.",
     ),
     Cause(
-        "nobody_called",
-        "This side waits to be called, and the peer has not called.",
+        "not_initiated_by_peer",
+        "This side waits for the peer, and the peer has not initiated the tunnel.",
         (
             *of_ours("ipsec_phase1 connection_behavior", "ipsec_phase1 remote_gateway"),
             *of_theirs("ipsec_phase1 connection_behavior"),
         ),
-        "Bring the tunnel up from the peer, or set connection_behavior to on_demand or start.",
+        "Bring the tunnel up from the peer, or set connection_behavior of phase 1 on this side to "
+        "on_demand or start.",
         aspect="behavior",
     ),
     Cause(
-        "caller_unknown",
-        "The peer has called, and no phase 1 of this host is for its address and IKE version.",
+        "initiator_unknown",
+        "The peer has initiated a tunnel, and no phase 1 of this host matches its address and IKE "
+        "version.",
         both("ipsec_phase1 key_exchange", "ipsec_phase1 remote_gateway"),
-        "Compare the addresses in the evidence with remote_gateway and local_address.",
+        "Compare the addresses in the evidence with remote_gateway and local_address of phase 1.",
         aspect="gateway",
     ),
     Cause(
-        "caller_identities_unknown",
-        "The peer has called with identities that no phase 1 of this host has.",
+        "initiator_identities_unknown",
+        "The peer has initiated a tunnel with identities that no phase 1 of this host has.",
         both("ipsec_phase1 identifier", "ipsec_phase1 peer_identifier"),
-        "Compare the identities in the evidence with identifier and peer_identifier.",
+        "Compare the identities in the evidence with identifier and peer_identifier of phase 1.",
         aspect="identities",
     ),
     Cause(
         "probe_unanswered",
-        "The tunnel is up and took the probe, and nothing came back through it.",
+        "The tunnel is up and has carried the probe, but no answer came back through it.",
         (
             *of_theirs(
                 "the probed host and its firewall", "forwarding, and NAT of tunnelled packets"
             ),
             *of_ours("firewall: ESP and UDP 4500"),
         ),
-        "Run tcpdump on the peer, for ESP outside and for the probe inside.",
+        "Run tcpdump on the peer: for ESP on its outer interface, and for the probe on its inner "
+        "interface.",
         aspect="selectors",
     ),
     Cause(
         "probe_outside_tunnel",
-        "The tunnel is up, and the probe did not go through it.",
+        "The tunnel is up, but the probe did not pass through it.",
         of_ours("ipsec_phase2 remote_network", "NAT of another table", "ip xfrm policy"),
-        "See whether a rule of another table translates the packets first, with nft list ruleset.",
+        "Check with nft list ruleset whether a rule of another table translates the packets "
+        "before IPsec.",
         aspect="selectors",
     ),
     Cause(
         "not_established",
-        "The tunnel has not come up in time, and the log does not tell why.",
+        "The tunnel has not come up in time, and the log shows no reason.",
         (*of_ours("the log in the evidence"), *of_theirs("the log of the peer")),
-        "Read the log of the peer, or allow more time.",
+        "Read the log of the peer, or set a longer timeout.",
     ),
 )
 
-# By where to look first.
+# In the order in which an engineer checks them.
 SECTIONS = {
-    "Reaching the peer": REACHING,
+    "Reachability of the peer": REACHABILITY,
     "Phase 1": PHASE1,
     "Authentication": AUTHENTICATION,
     "Certificates": CERTIFICATES,
     "Phase 2": PHASE2,
-    "What the caller sees of a refusal": REFUSALS,
-    "Others": _OTHERS,
+    "Refusals in the view of the initiator": REFUSALS,
+    "Other causes": _OTHERS,
 }
 CAUSES = {cause.code: cause for causes in SECTIONS.values() for cause in causes}
 
-# Of what a responder logs: the same, when the responder is us.
+# A cause in the log of a responder: its code when the responder is this side.
 MIRRORED = {
     "psk_missing_at_peer": "psk_missing",
-    "config_unknown_to_peer": "caller_unknown",
-    "identities_unknown_to_peer": "caller_identities_unknown",
+    "config_unknown_to_peer": "initiator_unknown",
+    "identities_unknown_to_peer": "initiator_identities_unknown",
     "our_identity_unknown": "peer_identity_mismatch",
     "peer_kernel_refuses_sa": "kernel_refuses_sa",
     "peer_kernel_refuses_policy": "kernel_refuses_policy",

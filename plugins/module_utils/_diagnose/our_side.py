@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What of our own configuration a cause is about, in a line. Never a secret."""
+"""The part of our own configuration that a cause is about, in one line. Never a secret."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._model.child import ChildSa
+from .._model.child_text import selectors_text
 from .._model.connection import IkeConnection
 
 
 @dataclass(frozen=True)
 class OwnCertificate:
-    """Our own certificate: what it ``holds``, and what is wrong with it, by code of the cause."""
+    """Our own certificate: the names that it ``holds``, and its faults by code of the cause."""
 
     subject: str = ""
     holds: str = ""
@@ -30,8 +31,8 @@ def of_our_side(
     child: ChildSa | None,
     own: OwnCertificate | None = None,
 ) -> str:
-    """Empty for an aspect of a phase 2 where none is meant."""
-    certificate = f"; the certificate holds {own.holds}" if own and own.holds else ""
+    """Return our value of an aspect, empty for an aspect of phase 2 without a phase 2."""
+    certificate = f"; the certificate contains {own.holds}" if own and own.holds else ""
     values = {
         "": "",
         "gateway": connection.remote_gateway,
@@ -50,18 +51,8 @@ def of_our_side(
         values["mode"] = child.mode
         proposals = (item.keyword() for item in child.encryption)
         values["esp_proposals"] = f"{child.protocol}: {', '.join(proposals)}"
-        values["selectors"] = selectors(child)
+        values["selectors"] = selectors_text(child)
     return values.get(aspect, "")
-
-
-def selectors(child: ChildSa) -> str:
-    """``10.1.0.0/24 to 10.2.0.0/24``."""
-    if not child.local_network:
-        return "the two gateways"
-    local, remote = (
-        ", ".join(map(str, networks)) for networks in (child.local_network, child.remote_network)
-    )
-    return f"{local} to {remote}"
 
 
 def _own_identity(connection: IkeConnection, own: OwnCertificate | None) -> str:

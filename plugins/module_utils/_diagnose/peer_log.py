@@ -4,11 +4,11 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What of a log is about us, and about one tunnel.
+"""The lines of a log that are about this host, and about one tunnel.
 
-The text of a peer may come from anywhere: journalctl in any of its forms, a file of charon's, a
-mail. Lines of other peers are in it too, and most lines don't say whom they are about; but each
-packet begins with a line that does.
+The log of a peer comes in any form: journalctl with any options, a file of charon, a mail. It also
+contains lines about other peers. Most lines name no peer, but each packet begins with a line that
+does.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _UP = re.compile(r"CHILD_SA (\S+?)\{\d+\} established with SPIs ")
 
 
 def about_us(theirs: t.Iterable[str], ours: t.Sequence[str]) -> tuple[str, ...]:
-    """The lines of the peer's log ``theirs`` that follow a packet of ours.
+    """Return the lines of the peer's log ``theirs`` that follow a packet from this host.
 
-    Our addresses are those that our log says we have sent from. Behind NAT the peer knows us by
-    another one; then its log can be told apart only if there is no other peer in it. A log without
-    packets is taken as it is.
+    The addresses of this host are the source addresses in ``ours``. Behind NAT the peer sees
+    another address. Then the lines count only if no other peer is in the log. A log without packets
+    is returned whole.
     """
     lines = [line for text in theirs for line in text.splitlines()]
     senders = {match[1] for match in map(_PACKET.search, lines) if match}
@@ -38,20 +38,20 @@ def about_us(theirs: t.Iterable[str], ours: t.Sequence[str]) -> tuple[str, ...]:
     us = _own(ours) & senders
     if not us and len(senders) == 1 and any(_NAT in line for line in ours):
         us = senders
-    kept, taken = [], False
+    selected, is_ours = [], False
     for line in lines:
         packet = _PACKET.search(line)
         if packet:
-            taken = packet[1] in us
-        if taken:
-            kept.append(line)
-    return tuple(kept)
+            is_ours = packet[1] in us
+        if is_ours:
+            selected.append(line)
+    return tuple(selected)
 
 
 def may_hide_us(theirs: t.Sequence[str], ours: t.Iterable[str]) -> bool:
-    """Whether something of ours may be in the peer's log, and can't be told.
+    """Return whether the log may contain lines about this host that can't be recognized.
 
-    Packets may have an address that NAT has given them, or not be in the log at all.
+    NAT may have changed the address of packets, or the log has no packets at all.
     """
     packets = [
         match for text in theirs for match in map(_PACKET.search, text.splitlines()) if match
@@ -74,24 +74,24 @@ def _private(address: str) -> bool:
 
 
 def about_child(lines: t.Sequence[str], child: str) -> tuple[str, ...]:
-    """The lines of one side that are not about another child of the connection.
+    """Return the lines that are not about another child of the connection.
 
-    What came before the child was last up is the past.
+    Lines before the child was last up are left out.
     """
-    kept: list[str] = []
+    selected: list[str] = []
     current = child
     for line in lines:
         begun, up = _BEGUN.search(line), _UP.search(line)
         current = begun[1] if begun else current
         about = up[1] if up else current
         if up and about == child:
-            kept.clear()
+            selected.clear()
         if about == child or "CHILD_SA" not in line:
-            kept.append(line)
-    return tuple(kept)
+            selected.append(line)
+    return tuple(selected)
 
 
-# Of IKEv2, and of Main and Aggressive Mode; the first message of each has a proposal in it.
+# The first message of IKEv2, Main Mode and Aggressive Mode, which contains a proposal.
 _FIRST = re.compile(
     r"parsed (?:IKE_SA_INIT request \d+ \[ |(?:ID_PROT|AGGRESSIVE) request \d+ \[ SA )"
 )
@@ -100,9 +100,9 @@ _KEYS = re.compile(r"parsed ID_PROT request \d+ \[ KE ")
 
 
 def last_exchange(theirs: t.Sequence[str], *, first: bool) -> tuple[bool, bool]:
-    """Whether the peer got a request of the last attempt, and whether it sent something after it.
+    """Return whether the peer got a request of the last attempt, and sent a packet after it.
 
-    With ``first`` it is the first request that is meant, else the one that authenticates.
+    This is the first request with ``first``, else the request with the authentication.
     """
     begun = [at for at, line in enumerate(theirs) if _FIRST.search(line)]
     if first:

@@ -17,19 +17,19 @@ _KINDS = (
     ("hash", re.compile(r"HMAC_|AES_XCBC_|AES_CMAC_|AES_\d+_GMAC")),
     ("encryption", re.compile(r"")),
 )
-# For a proposal that has none of a kind.
+# For a proposal without an algorithm of a kind.
 _NONE = "none"
-# More than any peer sends, and few enough to compare each with each.
+# More than any peer sends, and few enough to compare all pairs.
 _MOST = 100
 
 Transforms = dict[str, frozenset[str]]
 
 
 def differences(ours: str, theirs: str) -> tuple[str, ...]:
-    """The kinds of algorithms of which two lists have none in common; ``protocol`` alone if that.
+    """Return the kinds of algorithms without a common value; only ``protocol`` if that differs.
 
     ``ours`` is as in ``IKE:AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048, IKE:...``.
-    Empty where each kind has one in common, if in no combination.
+    The result is empty if each kind has a common value, even if no combination is common.
     """
     one, other = _parsed(ours), _parsed(theirs)
     if not {protocol for protocol, _names in one} & {protocol for protocol, _names in other}:
@@ -40,7 +40,7 @@ def differences(ours: str, theirs: str) -> tuple[str, ...]:
 
 
 def only_group_differs(ours: str, theirs: str) -> bool:
-    """Whether there is a combination on both sides that differs in nothing but the DH group."""
+    """Return whether a combination of one side differs from the other side only in the DH group."""
     kinds = [kind for kind, _pattern in _KINDS if kind != "DH group"]
     others = _parsed(theirs)
     return any(

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What one side can see of the other's refusal. What lies behind it, the peer's log tells."""
+"""Refusals as the initiator sees them. The log of the peer shows the reason."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .certificates import CERTIFICATE_FAULTS
 REFUSALS = (
     Cause(
         "peer_refused_phase1",
-        "The peer answers that it chooses none of the proposals for phase 1 (NO_PROPOSAL_CHOSEN).",
+        "The peer refuses every proposal of this side for phase 1 (NO_PROPOSAL_CHOSEN).",
         both("ipsec_phase1 encryption", "ipsec_phase1 key_exchange"),
-        "Read the log of the peer: it tells whether it has no configuration for us, or other "
-        "algorithms.",
+        "Read the log of the peer. It shows whether the peer has no connection for this side, or "
+        "other algorithms.",
         aspect="ike_proposals",
         candidates=("ike_proposal_mismatch", "config_unknown_to_peer"),
     ),
     Cause(
         "peer_refused_authentication",
-        "The peer answers that it could not authenticate us (AUTHENTICATION_FAILED).",
+        "The peer answers that it could not authenticate this side (AUTHENTICATION_FAILED).",
         both("ipsec_phase1 psk", "ipsec_phase1 identifier", "ipsec_phase1 peer_identifier"),
-        "Read the log of the peer: it tells which of these it was. The protocol does not.",
+        "Read the log of the peer. It shows the reason, and the IKE protocol does not transmit it.",
         aspect="identities",
         candidates=(
             "psk_mismatch",
@@ -41,28 +41,28 @@ REFUSALS = (
         ),
     ),
     Cause(
-        "peer_refused_keys",
-        "The peer does not go on after the key exchange (INVALID_KE_PAYLOAD).",
+        "peer_refused_key_exchange",
+        "The peer stops the negotiation after the key exchange (INVALID_KE_PAYLOAD).",
         of_theirs("ipsec_phase1 psk", "ipsec_phase1 encryption"),
-        "Read the log of the peer. With IKEv1 it mostly has no key for us, since it must look it "
-        "up at this point.",
+        "Read the log of the peer. With IKEv1 the usual reason is that the peer has no pre-shared "
+        "key for this side, because IKEv1 needs the key at this point.",
         aspect="identities",
         candidates=("psk_missing_at_peer", "ike_proposal_mismatch"),
     ),
     Cause(
         "peer_answer_incomplete",
-        "The peer has accepted us, and its answer lacks what proves who it is (IDr payload "
-        "missing). strongSwan 6 answers so when it can't install its end of the tunnel.",
+        "The peer has accepted this side, but its answer does not prove its own identity (IDr "
+        "payload missing). strongSwan 6 answers so if it can't install its Child SA.",
         of_theirs("vpn_network dataplane", "ipsec_phase2 local_network"),
-        "Read the log of the peer: it says there why.",
+        "Read the log of the peer, which shows the reason.",
         candidates=("peer_kernel_refuses_sa", "peer_kernel_refuses_policy"),
     ),
     Cause(
         "peer_refused_phase2",
-        "The peer answers that it chooses none of the proposals for phase 2 "
-        "(NO_PROPOSAL_CHOSEN). Phase 1 is in order.",
+        "The peer refuses every proposal of this side for phase 2 (NO_PROPOSAL_CHOSEN). Phase 1 "
+        "has no error.",
         both("ipsec_phase2 encryption", "ipsec_phase2 protocol"),
-        "Read the log of the peer: it shows both lists of proposals.",
+        "Read the log of the peer, which shows the proposals of both sides.",
         aspect="esp_proposals",
         candidates=(
             "esp_proposal_mismatch",
@@ -73,26 +73,27 @@ REFUSALS = (
     ),
     Cause(
         "peer_refused_rekeying",
-        "The peer took the proposals for phase 2 when the tunnel came up, and refuses them when "
-        "it is rekeyed (NO_PROPOSAL_CHOSEN).",
+        "The peer accepted the proposals for phase 2 when the tunnel came up, but refuses them "
+        "when it is rekeyed (NO_PROPOSAL_CHOSEN).",
         both("ipsec_phase2 encryption[].dh_group"),
-        "Compare the DH group of phase 2 on both sides. With IKEv2 it is first negotiated when the "
-        "keys are renewed.",
+        "Compare dh_group in encryption of phase 2 on both sides. With IKEv2 the group is first "
+        "negotiated at a rekeying.",
         aspect="esp_proposals",
         candidates=("pfs_mismatch", "esp_proposal_mismatch"),
     ),
     Cause(
         "peer_refused_selectors",
-        "The peer does not take the networks of phase 2 (TS_UNACCEPTABLE, with IKEv1 "
-        "INVALID_ID_INFORMATION). Phase 1 is in order.",
+        "The peer refuses the networks of phase 2 (TS_UNACCEPTABLE, with IKEv1 "
+        "INVALID_ID_INFORMATION). Phase 1 has no error.",
         both("ipsec_phase2 local_network", "ipsec_phase2 remote_network", "ipsec_phase2 mode"),
-        "Compare the networks and the mode of both sides, then read the log of the peer.",
+        "Compare local_network, remote_network and mode of phase 2 on both sides. Then read the "
+        "log of the peer.",
         aspect="selectors",
         candidates=("selector_mismatch", "mode_mismatch", "peer_kernel_refuses_policy"),
     ),
     Cause(
         "peer_refused",
-        "The peer has refused, for a reason that is in the evidence.",
+        "The peer has refused the tunnel. The evidence shows the reason.",
         of_theirs("the log of the peer"),
         "Read the log of the peer.",
     ),

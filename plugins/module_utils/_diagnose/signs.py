@@ -4,13 +4,13 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Lines of charon's log, and the causes that they tell of.
+"""Lines of charon's log, and the causes that they show.
 
-The tables are in the order in which signs are believed: what names the cause itself first, then
-what the peer answers, then silence. Texts are those of strongSwan 5.9.8 and 6.0.1.
+The tables are in the order of certainty: lines that name the cause first, then answers of the peer,
+then missing answers. The texts are the texts of strongSwan 5.9.8 and 6.0.1.
 
-A peer can make a line long. So nothing in a pattern reaches over the place where the pattern could
-begin again, or it is limited: the time is linear in the length of the line.
+A peer can make a line long. So no part of a pattern reaches over the place where the pattern could
+begin again, or the part has a limit. The time is linear in the length of the line.
 """
 
 from __future__ import annotations
@@ -24,12 +24,15 @@ _Pattern = t.Pattern[str]
 
 @dataclass(frozen=True)
 class Sign:
-    """A line that matches ``pattern`` tells of the cause ``code``.
+    """A line that matches ``pattern`` shows the cause ``code``.
 
-    Named groups ``ours`` and ``theirs`` are what each side has. ``context`` are lines before it
-    that belong to it, and may have these groups too. It counts only after a line that matches
-    ``after``, before any that matches ``before``, and where nothing matches ``unless``. It does not
-    where a line between its context and it matches ``without``, or a later one ``overtaken``.
+    - The named groups ``ours`` and ``theirs`` are the values of each side.
+    - ``context`` are earlier lines that belong to it, and may have these groups too. They are
+      required if they have groups, or with ``needs_context``.
+    - The line counts only after a line that matches ``after``, and before any line that matches
+      ``before``.
+    - The line does not count if any line matches ``unless``, a line between its context and itself
+      matches ``without``, or a later line matches ``overtaken``.
     """
 
     pattern: _Pattern
@@ -40,6 +43,7 @@ class Sign:
     unless: _Pattern | None = None
     without: _Pattern | None = None
     overtaken: _Pattern | None = None
+    needs_context: bool = False
 
 
 def _sign(
@@ -51,31 +55,38 @@ def _sign(
     unless: str = "",
     without: str = "",
     overtaken: str = "",
+    needs_context: bool = False,
 ) -> Sign:
     return Sign(
         re.compile(pattern),
         code,
         tuple(re.compile(item) for item in context),
-        *(
-            re.compile(item) if item else None
-            for item in (after, before, unless, without, overtaken)
-        ),
+        after=_compiled(after),
+        before=_compiled(before),
+        unless=_compiled(unless),
+        without=_compiled(without),
+        overtaken=_compiled(overtaken),
+        needs_context=needs_context,
     )
 
 
+def _compiled(pattern: str) -> _Pattern | None:
+    return re.compile(pattern) if pattern else None
+
+
 _CHILD_UP = r"CHILD_SA \S+ established with SPIs "
-# Phase 1 is done: for what IKEv1 says in the same words of both phases.
+# The end of phase 1. IKEv1 logs the same words in both phases.
 _ESTABLISHED = rf"IKE_SA \S+ established between |{_CHILD_UP}"
 _RECEIVED = r"received packet: from "
 _NAT_PORT = r"sending packet: from \S+\[\d+\] to \S+\[4500\]"
 _ID = r"'(?P<{}>[^']*)'(?:\[\S+\])?"
 
-# Undecryptable, and that in the first messages under the new keys: IKEv1 makes them of the PSK.
+# The first messages under the new keys can't be decrypted. IKEv1 derives these keys from the PSK.
 _UNDECRYPTABLE = (
     r"invalid (?:HASH|ID)_V1 payload length, decryption failed\?|could not decrypt payloads"
 )
 
-# The side that verifies a certificate, and what it finds.
+# The log of the side that verifies a certificate.
 _REFUSED = r"no trusted \S+ public key found for '(?P<identity>[^']*)'"
 _SENT = r'received end entity cert "(?P<subject>.*)"'
 _TRIED = r'using (?:trusted )?certificate "'
@@ -87,7 +98,7 @@ _ASKED = r"sending cert request for "
 
 def _certificates(whose: str) -> tuple[Sign, ...]:
     def sign(pattern: str, fault: str, *context: str, after: str = "", without: str = "") -> Sign:
-        # What was tried before the certificate that is trusted may have failed.
+        # Other certificates may have failed before the trusted one.
         trusted = r"authentication of '[^']*' with \S+ successful"
         code = f"{whose}_certificate_{fault}"
         return _sign(pattern, code, *context, after=after, without=without, overtaken=trusted)
@@ -97,9 +108,9 @@ def _certificates(whose: str) -> tuple[Sign, ...]:
         sign(r"subject certificate invalid \(valid from ", "expired", _TRIED),
         sign(r"issuer certificate invalid \(valid from ", "issuer_expired", _ISSUED),
         sign(r"constraint check failed: RULE_(?:CRL|OCSP)_VALIDATION is ", "status_unknown"),
-        # strongSwan tries those certificates alone that hold the identity.
+        # strongSwan tries only certificates that contain the identity.
         sign(_REFUSED, "lacks_identity", _SENT, without=_TRIED),
-        # It asks for a certificate if it has a CA.
+        # strongSwan requests a certificate if it has a CA.
         sign(_REFUSED, "missing", _PARSED, after=_ASKED, without=f"{_SENT}|{_TRIED}"),
         sign(r"constraint check failed: peer not authenticated by CA ", "untrusted"),
         sign(r'self-signed certificate ".*" is not trusted', "untrusted"),
@@ -115,7 +126,7 @@ _KERNEL_POLICY = (
     r"unable to install IPsec policies \(SPD\) in kernel|error installing route with policy"
 )
 
-# In the log of the side that has called.
+# In the log of the initiator.
 OUR_SIGNS: tuple[Sign, ...] = (
     _sign(rf"no shared key found for {_ID.format('ours')} - {_ID.format('theirs')}", "psk_missing"),
     _sign(r"no (?:\S+ )?private key found for '(?P<ours>[^']*)'", "private_key_missing"),
@@ -138,7 +149,7 @@ OUR_SIGNS: tuple[Sign, ...] = (
     _sign(r"local traffic selector missing in configuration", "mode_mismatch"),
     *_certificates("peer"),
     _sign(r"not establishing CHILD_SA \S+ due to existing duplicate", "already_up"),
-    # What the peer answers.
+    # Answers of the peer.
     _sign(
         r"received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built|CHILD_SA rekeying failed",
         "peer_refused_rekeying",
@@ -164,7 +175,7 @@ OUR_SIGNS: tuple[Sign, ...] = (
         "peer_refused_authentication",
         before=_ESTABLISHED,
     ),
-    _sign(r"received INVALID_KE_PAYLOAD error notify", "peer_refused_keys"),
+    _sign(r"received INVALID_KE_PAYLOAD error notify", "peer_refused_key_exchange"),
     _sign(r"IDr payload missing", "peer_answer_incomplete"),
     _sign(r"received \w+ (?:notify error|error notify)", "peer_refused"),
     # Dead peer detection.
@@ -172,13 +183,13 @@ OUR_SIGNS: tuple[Sign, ...] = (
     _sign(
         r"giving up after \d+ retransmits", "peer_dead", r"sending DPD request", after=_ESTABLISHED
     ),
-    # It was up, for a moment.
+    # The tunnel was up for a moment.
     _sign(
         r"received DELETE for (?:IKE_SA|ESP CHILD_SA|AH CHILD_SA)",
         "closed_by_peer",
         after=_ESTABLISHED,
     ),
-    # Silence.
+    # Missing answers.
     _sign(
         r"retransmit \d+ of request (?:with message ID [1-9]|message ID 0, seq [2-9])",
         "no_answer_on_4500",
@@ -186,6 +197,7 @@ OUR_SIGNS: tuple[Sign, ...] = (
         _NAT_PORT,
         after=_RECEIVED,
         before=_ESTABLISHED,
+        needs_context=True,
     ),
     _sign(
         r"retransmit \d+ of request (?:with message ID [1-9]|message ID 0, seq [2-9])",
@@ -199,7 +211,7 @@ OUR_SIGNS: tuple[Sign, ...] = (
     _sign(r"sending packet: from ", "no_answer", unless=_RECEIVED),
 )
 
-# The peer's own words for what it does not take, after both lists of proposals.
+# The words of the peer for a refusal, after both lists of proposals.
 _NO_COMMON = (
     r"received proposals unacceptable|no proposal found|no acceptable proposal found"
     r"|no matching proposal found"
@@ -209,8 +221,7 @@ _LOOKING = (
     r"\.\.\.(?P<ours>[^\s\[]{1,80}?)\[(?P<named>[^\[\]]*)\]"
 )
 
-# In the log of the side that was called. Which of the causes it is that two lists of proposals tell
-# of is found out by comparing them.
+# In the log of the responder. Two lists of proposals are compared to find the exact cause.
 PEER_SIGNS: tuple[Sign, ...] = (
     _sign(r", but MAC mismatched", "psk_mismatch"),
     _sign(_UNDECRYPTABLE, "psk_mismatch", before=_ESTABLISHED),

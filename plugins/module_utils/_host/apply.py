@@ -13,17 +13,16 @@ import typing as t
 
 from .._errors import HostError
 from .._plan import network_steps, steps
-from .._plan.children import aside
+from .._plan.children import with_parked_children
 from .._plan.in_force import InForce
 from .._plan.observed import NOTHING, Unfinished
 from .._plan.ownership import SecureDirectory
 from .._plan.plan import Plan
-from .._render.artefacts import KEY_DIR
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .command import last_words
 from .host import Host
 from .run.unfinished_run import unfinished
-from .tunnels.hand_over import hand_over, revert
+from .tunnels.hand_over import hand_over, swap_back
 
 # What Linux makes an interface with that depends on no other.
 STANDARD_MTU = 1500
@@ -36,9 +35,9 @@ def apply(host: Host, plan: Plan, settled: Unfinished = NOTHING) -> list[str]:
     """
     # What a run that was killed has left.
     host.files.clean()
-    host.journal.clean()
+    host.unfinished_run.clean()
     notes = _applied(host, plan) if plan else []
-    host.journal.end(settled)
+    host.unfinished_run.end(settled)
     return notes
 
 
@@ -48,9 +47,9 @@ def _applied(host: Host, plan: Plan) -> list[str]:
     try:
         pid = host.vici.pid
         left = _begin(host, pid, plan)
-        notes = _carry_out(host, plan, lambda: host.journal.take_back(pid, left))
+        notes = _carry_out(host, plan, lambda: host.unfinished_run.take_back(pid, left))
         _check_daemon(host, pid, plan)
-        host.journal.end(unfinished(plan))
+        host.unfinished_run.end(unfinished(plan, host.platform))
         return notes
     finally:
         host.files.clean()
@@ -58,7 +57,7 @@ def _applied(host: Host, plan: Plan) -> list[str]:
 
 def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
     """A daemon that was started anew meanwhile may have read files that were still the old ones."""
-    mine = unfinished(plan)
+    mine = unfinished(plan, host.platform)
     restarted = any(isinstance(step, steps.RestartDaemon) for step in plan.steps)
     if restarted or not (mine.connections or mine.secrets or mine.settings):
         return
@@ -66,7 +65,7 @@ def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
         host.vici.version()
     now = host.vici.pid
     if now != pid:
-        host.journal.begin(now, plan)
+        host.unfinished_run.begin(now, plan)
         raise HostError(
             "load all changes into the IKE daemon",
             "the IKE daemon restarted during this run, and may still use the old configuration",
@@ -76,7 +75,7 @@ def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
 
 def _begin(host: Host, pid: int, plan: Plan) -> Unfinished:
     try:
-        return host.journal.begin(pid, plan)
+        return host.unfinished_run.begin(pid, plan)
     except HostError as error:
         raise error.followed_by(_UNTOUCHED) from error
 
@@ -111,7 +110,7 @@ def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: Ho
     backs = [step.undo() for step in (failed, *reversed(done))]
     restores = [back for back in backs if back and not isinstance(back, steps.Refresh)]
     refreshes = [step for step in (*done, failed) if isinstance(step, steps.Refresh)]
-    away = [item for step in (failed, *reversed(done)) for item in step.brought]
+    away = [item for step in (failed, *reversed(done)) for item in step.also_undo]
     failures = []
     for back in (*restores, *refreshes, *away):
         try:
@@ -142,24 +141,24 @@ def _load_connection(host: Host, step: steps.LoadConnection) -> None:
     host.vici.load_conn(step.name, step.section)
 
 
-def _supersede(host: Host, step: steps.Supersede) -> None:
+def _swap_in(host: Host, step: steps.SwapIn) -> None:
     host.vici.load_conn(step.name, step.section)
-    _note(host, step.name, step.section, step.made_of)
+    _note(host, step.name, step.section, step.in_force)
 
 
-def _note(host: Host, name: str, section: Section, made_of: InForce | None) -> None:
-    if made_of is not None:
-        host.pending.put(host.vici.pid, name, made_of.unlike(section))
+def _note(host: Host, name: str, section: Section, in_force: InForce | None) -> None:
+    if in_force is not None:
+        host.pending.put(host.vici.pid, name, in_force.unlike(section))
 
 
-def _set_aside(host: Host, step: steps.SetAside) -> None:
-    host.pending.put(host.vici.pid, step.name, step.made_of)
-    host.vici.load_conn(step.name, aside(step.section))
+def _park_children(host: Host, step: steps.ParkChildren) -> None:
+    host.pending.put(host.vici.pid, step.name, step.in_force)
+    host.vici.load_conn(step.name, with_parked_children(step.section))
 
 
-def _revert(host: Host, step: steps.Revert) -> None:
-    revert(host.vici, step)
-    _note(host, step.name, step.section, step.made_of)
+def _swap_back(host: Host, step: steps.SwapBack) -> None:
+    swap_back(host.vici, step)
+    _note(host, step.name, step.section, step.in_force)
 
 
 def _unload_connection(host: Host, step: steps.UnloadConnection) -> None:
@@ -186,7 +185,9 @@ def _unload_key(host: Host, step: steps.UnloadKey) -> None:
     # Loading is the way to learn the id of a key; it changes nothing where the key is known.
     key = host.vici.load_key(step.file.data)
     others = (
-        host.files.look(path) for path in host.files.find(f"{KEY_DIR}/*") if path != step.file.path
+        host.files.look(path)
+        for path in host.files.find(f"{host.platform.key_dir}/*")
+        if path != step.file.path
     )
     if not any(other is not None and other.data == step.file.data for other in others):
         host.vici.unload_key(key)
@@ -298,12 +299,13 @@ def _switch_unit(host: Host, step: network_steps.SwitchUnit) -> None:
 
 _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.WriteFile: _write,
+    network_steps.NoteInterface: _write,
     steps.RemoveFile: _remove,
     SecureDirectory: _secure,
     steps.LoadConnection: _load_connection,
-    steps.SetAside: _set_aside,
-    steps.Supersede: _supersede,
-    steps.Revert: _revert,
+    steps.ParkChildren: _park_children,
+    steps.SwapIn: _swap_in,
+    steps.SwapBack: _swap_back,
     steps.UnloadConnection: _unload_connection,
     steps.LoadSecret: _load_secret,
     steps.UnloadSecret: _unload_secret,

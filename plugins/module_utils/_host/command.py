@@ -22,24 +22,8 @@ import subprocess
 import typing as t
 
 from .._errors import HostError, cut, one_line
+from .platform import detected
 
-# The programs that adapters and scripts start, and the Debian package that brings each.
-PACKAGES = {
-    "awk": "mawk",
-    "cat": "coreutils",
-    "grep": "grep",
-    "ip": "iproute2",
-    "journalctl": "systemd",
-    "nft": "nftables",
-    "ping": "iputils-ping",
-    "sed": "sed",
-    "sh": "dash",
-    "swanctl": "strongswan-swanctl",
-    "systemctl": "systemd",
-    "tcpdump": "tcpdump",
-    "timeout": "coreutils",
-    "unshare": "util-linux",
-}
 # How Python, the shell, timeout and unshare say that there is no such program.
 _MISSING = re.compile(
     r"(?:^|[ '])([\w./-]+)'?: (?:command )?(?:not found|No such file or directory)$", re.MULTILINE
@@ -134,8 +118,9 @@ def last_words(errors: str, status: int) -> str:
 
 def not_started(program: str, error: OSError) -> HostError:
     """Return the error of a program that could not be started."""
-    if isinstance(error, FileNotFoundError) and program in PACKAGES:
-        advice = f"Install the Debian package {PACKAGES[program]}."
+    platform = detected()
+    if isinstance(error, FileNotFoundError) and program in platform.packages:
+        advice = f"Install the {platform.name} package {platform.packages[program]}."
         return HostError(f"run {program}", "it is not installed", advice)
     return HostError(f"run {program}", error.strerror or str(error))
 
@@ -150,7 +135,7 @@ def with_packages(run: Run) -> Run:
         status, printed, errors = run(argv, stdin)
         for found in _MISSING.findall(errors) if status != 0 else ():
             program = found.rpartition("/")[2]
-            if program in PACKAGES:
+            if program in detected().packages:
                 raise not_started(program, FileNotFoundError())
         return status, printed, errors
 

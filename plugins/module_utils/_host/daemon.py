@@ -11,8 +11,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-DAEMON_UNIT = "strongswan.service"
-
 PROC = Path("/proc")
 
 # A line of /proc/<pid>/maps; " (deleted)" follows when the package was upgraded meanwhile.

@@ -19,7 +19,7 @@ from .._host.vici.facts import Facts
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .addresses import with_addresses
-from .connect import unreachable
+from .attempts import unreachable
 from .own_certificate import OwnCertificates
 from .status import CONNECTING, DISABLED, DOWN, IDLE, UP, phase1_state
 
@@ -27,7 +27,7 @@ from .status import CONNECTING, DISABLED, DOWN, IDLE, UP, phase1_state
 _LINES, _TOLD = 5000, 20
 
 # That there is nothing to be found is no explanation.
-_UNTOLD = ("not_established", "nobody_called")
+_UNTOLD = ("not_established", "not_initiated_by_peer")
 _PACKET = re.compile(r"^(sending|received) packet: ")
 
 
@@ -40,7 +40,10 @@ def add_reasons(host: Host, pid: int, found: t.Iterable[tuple[IkeConnection, Fac
     asked = [(item, facts) for item, facts in found if facts["state"] not in (UP, DISABLED)]
     if not asked:
         return
-    log, own = Log(read_log(host.run, lines=_LINES)), OwnCertificates(host)
+    log, own = (
+        Log(read_log(host.run, host.platform.daemon_unit, lines=_LINES)),
+        OwnCertificates(host),
+    )
     for connection, facts in asked:
         lines = log.about((connection.name, connection.remote_gateway))
         facts["log"] = [str(line) for line in lines[-_TOLD:]]
@@ -101,10 +104,10 @@ def _why(
 ) -> Finding | None:
     texts = tuple(line.text for line in lines)
     packets = [match[1] for match in map(_PACKET.match, texts) if match]
-    called = packets[0] == "sending" if packets else True
+    initiates = packets[0] == "sending" if packets else True
     if not texts:
         return None
-    attempt = Attempt(connection, child, texts, called=called, own=own.of(connection))
+    attempt = Attempt(connection, child, texts, initiates=initiates, own=own.of(connection))
     finding = explain(attempt)
     if finding.cause.code == "no_answer":
         finding = explain(replace(attempt, seen=unreachable(own.host, connection)))

@@ -12,8 +12,8 @@ import typing as t
 
 from .._diagnose.causes import CAUSES
 from .._diagnose.explain import Finding
-from .._diagnose.our_side import selectors
 from .._model.child import ChildSa
+from .._model.child_text import selectors_text
 from .._model.connection import IkeConnection
 from .._plan.selectors import grouped
 from .._plan.standing import Deviation, Standing
@@ -29,7 +29,7 @@ def shortcoming(connection: IkeConnection, child: ChildSa, standing: Standing) -
         CAUSES["selectors_narrowed"],
         connection,
         child,
-        selectors(child),
+        selectors_text(child),
         "; ".join(map(str, standing.carried)),
         _evidence(child, standing),
         f" Not carried: {grouped(standing.missing)}.",

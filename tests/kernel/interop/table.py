@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 Proposal = dict[str, t.Any]
 
@@ -174,13 +175,23 @@ BEHAVIOURS = (
 )  # fmt: skip
 ROWS = {row.name: row for row in (*SUITES, *BEHAVIOURS)}
 
-# The cells of every run: each peer, both kinds of authentication, NAT, rekeying, IPv6.
-SAMPLE = {
-    "libreswan/aes-gcm-256_prfsha384_20/aes-gcm-256_20",
-    "libreswan/nat-ours-certificates",
-    "libreswan-ikev1/aes-128_sha256_14/aes-128_sha512_14",
-    "openiked/aes-gcm-128_prfsha256_19/aes-128_sha512_19",
-    "openiked/peer-starts-certificates",
-    "strongswan/chacha20-poly1305_prfsha256_31/chacha20-poly1305_31",
-    "strongswan/6in6-certificates",
-}
+# How many cells of each peer a run tries.
+EACH = 2
+
+
+def drawn(seed: int) -> set[str]:
+    """Return the cells of the run with this number: some of each peer, after 24 numbers all.
+
+    Suites and behaviours are mixed, so that a run has some of both kinds.
+    """
+    names = [
+        name
+        for pair in zip_longest([row.name for row in SUITES], [row.name for row in BEHAVIOURS])
+        for name in pair
+        if name
+    ]
+    return {
+        f"{column}/{names[(EACH * (seed + 6 * place) + number) % len(names)]}"
+        for place, column in enumerate(COLUMNS)
+        for number in range(EACH)
+    }

@@ -4,7 +4,8 @@
 
 """Tunnels with IKE daemons of others, each cell of the table in docs/interoperability.md.
 
-``INTEROP`` chooses the cells: a sample by default, ``all`` of them, or those whose name holds it.
+``INTEROP`` chooses the cells: a sample by default, which ``SEED`` draws, ``all`` of them (with
+``PART`` those of the part), or those whose name holds it.
 ``tools/interop_docs.py`` makes the page of what came of them.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 
+import draw
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.acts import ACTS
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.bench import Bench
@@ -20,21 +22,27 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.configuration i
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.limits import Limit, limit_of
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.results import EXPECTED, record
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.rig import PATIENCE, Rig
-from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.table import COLUMNS, ROWS, SAMPLE
+from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.table import COLUMNS, ROWS, drawn
 
 CHOICE = os.environ.get("INTEROP", "sample")
 # How long to wait for what can't come up.
 HOPELESS = 40.0
 
 
-def chosen(cell: str) -> bool:
-    """Of the cells by their names, as ``INTEROP`` says."""
-    if CHOICE == "sample":
-        return cell in SAMPLE
-    return CHOICE == "all" or re.search(CHOICE, cell) is not None
+def chosen() -> list[str]:
+    """Return the names of the cells that ``INTEROP`` asks for."""
+    if CHOICE == "all":
+        return draw.sample([*EXPECTED], 1)
+    sample = drawn(draw.seed())
+    return [
+        cell
+        for cell in EXPECTED
+        if (cell in sample if CHOICE == "sample" else re.search(CHOICE, cell))
+    ]
 
 
-@pytest.mark.parametrize("cell", [cell for cell in EXPECTED if chosen(cell)])
+@pytest.mark.drawn
+@pytest.mark.parametrize("cell", chosen())
 def test_interoperability(bench: Bench, cell: str) -> None:
     name, _slash, row_name = cell.partition("/")
     column, row = COLUMNS[name], ROWS[row_name]

@@ -94,7 +94,10 @@ def test_it_fails_with_a_table_that_names_what_does_not_fit(inventory):
     done = run(inventory(a=[local({**GCM}), elsewhere], b=[remote({})], c=[]))
     assert done.returncode != 0
     assert "a - b                                    down" in done.stdout
-    assert "error   esp_proposal_mismatch: No combination of algorithms" in done.stdout
+    assert (
+        "error   esp_proposal_mismatch: The encryption lists of phase 2 have no common"
+        in done.stdout
+    )
     assert "not compared: phase 1 site-d of a" in done.stdout
     assert "a - c" not in done.stdout
     assert PSK not in done.stdout

@@ -70,8 +70,8 @@ def hostile(value: t.Any) -> t.Any:
 
 def everything() -> dict[str, t.Any]:
     drift = [
-        {"what": "connection", "found": "not loaded", "wanted": "loaded"},
-        {"what": "/etc/x", "found": "a\nb", "wanted": "a\nc"},
+        {"object": "connection", "actual": "not loaded", "expected": "loaded"},
+        {"object": "/etc/x", "actual": "a\nb", "expected": "a\nc"},
     ]
     certificate = {"option": "ca", "subject": "CN=x", "not_after": "2026-02-01T12:00:00+00:00"}
     broken = phase2("lan", "down")

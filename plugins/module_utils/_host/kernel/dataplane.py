@@ -13,13 +13,9 @@ import os
 from ..._errors import HostError, ModelError
 from ..._model.gateway import Gateway
 from ..._model.network import VpnNetwork
-from ..._render.artefacts import DAEMON_FILE
-from ..._render.strongswan_conf import LIBIPSEC, reads_userspace
+from ..._render.strongswan_conf import LIBIPSEC, loads_userspace
 from ..files.files import Files
 from ..host import Host
-
-PLUGIN = f"/usr/lib/ipsec/plugins/libstrongswan-{LIBIPSEC}.so"
-PACKAGE = "libcharon-extra-plugins"
 
 
 def was_userspace(host: Host) -> bool:
@@ -28,8 +24,8 @@ def was_userspace(host: Host) -> bool:
 
 
 def chose_userspace(files: Files) -> bool:
-    file = files.look(DAEMON_FILE)
-    return file is not None and reads_userspace(file.data.decode("utf-8", "replace"))
+    file = files.look(files.platform.daemon_file)
+    return file is not None and loads_userspace(file.data.decode("utf-8", "replace"))
 
 
 def uses_userspace(host: Host, gateway: Gateway, *, before: bool) -> bool:
@@ -40,11 +36,13 @@ def uses_userspace(host: Host, gateway: Gateway, *, before: bool) -> bool:
     if not gateway.networks:
         return False
     userspace = _choose(host, gateway, before=before)
-    if userspace and not os.path.exists(PLUGIN):
+    platform = host.platform
+    if userspace and not os.path.exists(platform.plugin_path(LIBIPSEC)):
+        package = platform.plugin_packages["charon-extra"]
         raise HostError(
             "use the userspace data plane",
             f"the plugin {LIBIPSEC} of strongSwan is missing",
-            f"Install the Debian package {PACKAGE}.",
+            f"Install the {platform.name} package {package}.",
         )
     return userspace
 

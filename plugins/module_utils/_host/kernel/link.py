@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from ..._errors import HostError
 from ..._model.checks import IPAddress, IPNetwork
 from ..._render.blocks import PRIORITIES
+from ..._render.network_files import FORWARDING_SWITCHES
 from ..._render.routes import PROTOCOL, Route
 from ..command import Run, json_output, last_words, output
-
-_FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
 
 # An ESP state between documentation addresses (RFC 5737), in a namespace that ends with it.
 _TRY_ESP = [
@@ -123,7 +122,7 @@ class Link:
 
     def forwarding(self, version: int) -> bool:
         """Whether the kernel forwards IPv4 or IPv6 at all; False where it lacks the protocol."""
-        return self._proc(_FORWARDING[version]) == "1"
+        return self._proc(FORWARDING_SWITCHES[version]) == "1"
 
     def outbound_policies(self) -> frozenset[tuple[str, str]]:
         """Source and destination of each outbound IPsec policy of the kernel, as networks."""

@@ -99,7 +99,7 @@ class Nft:
         """All that the kernel makes of a text."""
         return normalised(json_output(self._run, _TRY, [*_TRIAL, _ALL], text))
 
-    def hooked(self, prefix: str) -> dict[str, Ruleset]:
+    def own_rules_by_chain(self, prefix: str) -> dict[str, Ruleset]:
         """The rules whose comment begins with ``prefix``, by chain (``inet filter input``)."""
         found: dict[str, list[dict[str, t.Any]]] = {}
         for rule in _of_kind(self.foreign(), "rule"):

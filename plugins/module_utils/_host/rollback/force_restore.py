@@ -15,16 +15,14 @@ import typing as t
 
 from ..._errors import HostError, TunnelwrightError
 from ..._model.network import VpnNetwork
-from ..._render.artefacts import CONF_DIR, RECORD_DIR, File, connection_path
+from ..._render.file import File
 from ..._render.network_files import alias
 from ..command import output
-from ..daemon import DAEMON_UNIT
 from ..host import Host
 from ..kernel.dataplane import chose_userspace
 from .checkpoint import Checkpoint, KeptFiles, matches, networks_in, other_mtus, ours, unit_states
 
 _Files = t.Mapping[str, File]
-_PHASE1 = connection_path("*")
 
 
 def put_back(host: Host, kept: Checkpoint) -> list[str]:
@@ -37,7 +35,8 @@ def put_back(host: Host, kept: Checkpoint) -> list[str]:
     with attempts:
         now = ours(host.files)
     _power_down(host, attempts, kept)
-    _withdraw(host, attempts, networks_in(now), networks_in(kept.files))
+    there = networks_in(now, host.platform)
+    _withdraw(host, attempts, there, networks_in(kept.files, host.platform))
     _files(host, attempts, now, kept.files)
     _block(host, attempts)
     _power_up(host, attempts, kept)
@@ -76,7 +75,7 @@ def _power_down(host: Host, attempts: _Attempts, kept: Checkpoint) -> None:
         states = unit_states(host, ours(host.files))
     for unit, state in states.items():
         was = kept.units.get(unit, "disabled, inactive")
-        if unit == DAEMON_UNIT or state == was:
+        if unit == host.platform.daemon_unit or state == was:
             continue
         with attempts:
             if was.endswith(" inactive"):
@@ -137,7 +136,7 @@ def _block(host: Host, attempts: _Attempts) -> None:
 def _power_up(host: Host, attempts: _Attempts, kept: Checkpoint) -> None:
     """The script brings up what it finds, so that it runs where the unit is on already, too."""
     for unit, state in sorted(kept.units.items(), key=_rules_first):
-        if unit == DAEMON_UNIT:
+        if unit == host.platform.daemon_unit:
             continue
         if state.endswith(" active"):
             with attempts:
@@ -158,26 +157,30 @@ def _rules_first(unit: tuple[str, str]) -> bool:
 
 
 def _script(host: Host, network: str, verb: str) -> None:
-    script = f"{RECORD_DIR}/{network}.sh"
+    script = host.platform.script_path(network)
     output(host.run, f"{verb} {script}", ["/bin/sh", script, verb])
 
 
 def _daemon(host: Host, attempts: _Attempts, now: _Files, kept: Checkpoint) -> None:
     """Restarted only if it does not answer, or has the wrong plugins: it loads them then."""
-    wrong = chose_userspace(KeptFiles(now)) != chose_userspace(KeptFiles(kept.files))
+    platform = host.platform
+    sides = (KeptFiles(files, platform) for files in (now, kept.files))
+    wrong = len(set(map(chose_userspace, sides))) > 1
     try:
         host.vici.version()
     except HostError:
         wrong = True
     if wrong:
-        if kept.units.get(DAEMON_UNIT, "").endswith(" active"):
+        if kept.units.get(host.platform.daemon_unit, "").endswith(" active"):
             with attempts:
                 host.restart_daemon()
         return
+    pattern = platform.connection_path("*")
+    beginning, end = pattern.split("*")
     changed = [
-        path[len(CONF_DIR) + len("/tunnelwright.phase1.") : -len(".conf")]
+        path[len(beginning) : -len(end)]
         for path, file in now.items()
-        if matches(path, _PHASE1) and kept.files.get(path) != file
+        if matches(path, pattern) and kept.files.get(path) != file
     ]
     with attempts:
         host.vici.reload_settings()

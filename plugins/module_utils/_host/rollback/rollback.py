@@ -19,11 +19,13 @@ from dataclasses import asdict, dataclass
 
 from ..._errors import HostError, TunnelwrightError
 from ..._model.gateway import Gateway
+from ..._model.platform import Platform
 from ..._plan import restore
-from ..._plan.connection_swap import REESTABLISH
 from ..._plan.plan import Plan
 from ..._plan.planner import make_plan, touched
-from ..._render.artefacts import PRIVATE, STATE_DIR, Artefacts, File, artefacts
+from ..._plan.swap.decision import REESTABLISH
+from ..._render.artefacts import Artefacts, artefacts
+from ..._render.file import PRIVATE, File
 from ..._render.records import RecordFault
 from ..apply import apply
 from ..files.credentials import installed_credentials
@@ -36,8 +38,6 @@ from . import checkpoint
 from .checkpoint import Checkpoint, KeptFiles
 from .force_restore import put_back, restore_mtu
 from .timer import forget
-
-RECORD_FILE = f"{STATE_DIR}/rolled-back.json"
 
 TIMEOUT, ASKED = ("timeout", "asked for")
 
@@ -72,35 +72,40 @@ class Outcome:
 def plan_rollback(host: Host, kept: Checkpoint) -> Plan:
     """The plan from now to the checkpoint. Raises any error of the collection."""
     now = checkpoint.ours(host.files)
-    before = _artefacts(*_readable(now, kept))
-    there = KeptFiles(kept.files)
+    before = _artefacts(*_readable(now, kept, host.platform))
+    there = KeptFiles(kept.files, host.platform)
     after = restore.verbatim(_artefacts(read_gateway(there), there), kept.files)
     scope = touched(before, after, restore.everything(before, after))
     observed = observe(host, before, after, scope)
     # What was changed must be gone for certain, whether the peer takes up the old values or not.
     plan = make_plan(before, after, observed, scope, REESTABLISH)
-    return plan + restore.leftovers(plan, now, kept.files)
+    return plan + restore.leftovers(plan, now, kept.files, host.platform)
 
 
 def _artefacts(gateway: Gateway, files: Files) -> Artefacts:
     return artefacts(
         gateway,
+        files.platform,
         userspace=chose_userspace(files),
         credentials=installed_credentials(files, gateway),
     )
 
 
-def _readable(now: t.Mapping[str, File], kept: Checkpoint) -> tuple[Gateway, Files]:
+def _readable(
+    now: t.Mapping[str, File], kept: Checkpoint, platform: Platform
+) -> tuple[Gateway, Files]:
     """The Gateway of now; a file that can't be read is taken to be as it was kept."""
     files = dict(now)
     for _spoilt in now:
         try:
-            return read_gateway(KeptFiles(files)), KeptFiles(files)
+            readable = KeptFiles(files, platform)
+            return read_gateway(readable), readable
         except RecordFault as fault:
             files.pop(fault.path, None)
             if fault.path in kept.files and now.get(fault.path) != kept.files[fault.path]:
                 files[fault.path] = kept.files[fault.path]
-    return read_gateway(KeptFiles(files)), KeptFiles(files)
+    readable = KeptFiles(files, platform)
+    return read_gateway(readable), readable
 
 
 def roll_back(
@@ -167,23 +172,24 @@ def _telling(error: Exception) -> str:
 def _record(files: Files, outcome: Outcome) -> None:
     syslog.openlog("tunnelwright")
     syslog.syslog(syslog.LOG_WARNING, str(outcome))
-    files.make_private_directory(STATE_DIR)
+    files.make_private_directory(files.platform.state_dir)
     text = json.dumps(asdict(outcome), indent=1)
-    files.write(File(RECORD_FILE, f"{text}\n".encode(), PRIVATE))
+    files.write(File(files.platform.rollback_record, f"{text}\n".encode(), PRIVATE))
 
 
 def last_rollback(files: Files) -> Outcome | None:
     """The record of it, until the next checkpoint."""
-    file = files.read(RECORD_FILE)
+    path = files.platform.rollback_record
+    file = files.read(path)
     if file is None:
         return None
     try:
         return Outcome(**json.loads(file.data))
     except (ValueError, TypeError):
         why = "the file is damaged"
-        raise HostError(f"read {RECORD_FILE}", why, "Remove it and run the task again.") from None
+        raise HostError(f"read {path}", why, "Remove it and run the task again.") from None
 
 
 def forget_rollback(files: Files) -> None:
-    for path in files.find(RECORD_FILE):
+    for path in files.find(files.platform.rollback_record):
         files.remove(path)

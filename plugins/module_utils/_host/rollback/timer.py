@@ -13,21 +13,22 @@ import sys
 import typing as t
 
 from ..._errors import HostError
-from ..._render.artefacts import CHECKPOINT_DIR, PRIVATE, UNIT_DIR, File
+from ..._model.platform import Platform
+from ..._render.file import PRIVATE, File
 from ..._render.records import MANAGED
-from ..daemon import DAEMON_UNIT
 from ..host import Host
 from . import checkpoint
 
-PROGRAM = f"{CHECKPOINT_DIR}/rollback.pyz"
 # With a dot after the first word, where the unit of a network has a dash.
 TIMER = "tunnelwright.rollback.timer"
 SERVICE = "tunnelwright.rollback.service"
 
-_UNITS = tuple(f"{UNIT_DIR}/{unit}" for unit in (TIMER, SERVICE))
+
+def _unit_paths(platform: Platform) -> tuple[str, ...]:
+    return tuple(platform.unit_path(unit) for unit in (TIMER, SERVICE))
 
 
-def timer_unit(timeout: int) -> File:
+def timer_unit(timeout: int, platform: Platform) -> File:
     """Enabled, so that after a reboot it counts from the beginning."""
     text = f"""{MANAGED}
 [Unit]
@@ -42,7 +43,7 @@ AccuracySec=1s
 [Install]
 WantedBy=timers.target
 """
-    return File(f"{UNIT_DIR}/{TIMER}", text.encode())
+    return File(platform.unit_path(TIMER), text.encode())
 
 
 # What the program, and the scripts of networks that it runs, can do without. It must write /etc,
@@ -76,30 +77,32 @@ ProtectKernelModules=yes
 """
 
 
-def service_unit(python: str, *, apart: bool = True) -> File:
+def service_unit(python: str, platform: Platform, *, apart: bool = True) -> File:
     """``apart``: in a mount namespace of its own."""
     text = f"""{MANAGED}
 [Unit]
 Description=Roll back changes to the VPN that the controller did not confirm
-After=network.target nftables.service {DAEMON_UNIT}
+After=network.target {platform.firewall_unit} {platform.daemon_unit}
 StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
-ExecStart="{python.replace("%", "%%")}" {PROGRAM} timeout
+ExecStart="{python.replace("%", "%%")}" {platform.rollback_program} timeout
 # Stopped while it waits for a module to end.
 SuccessExitStatus=SIGTERM
 # Busy, or not everything could be restored.
 Restart=on-failure
 RestartSec=15
 {_HARDENED}{_APART if apart else ""}"""
-    return File(f"{UNIT_DIR}/{SERVICE}", text.encode())
+    return File(platform.unit_path(SERVICE), text.encode())
 
 
 def arm(host: Host, timeout: int, program: bytes) -> None:
     """Have it count from now on; ``program`` is what it runs then."""
-    _put(host, File(PROGRAM, program, PRIVATE), timer_unit(timeout))
-    _put(host, service_unit(sys.executable))
+    platform = host.platform
+    program_file = File(platform.rollback_program, program, PRIVATE)
+    _put(host, program_file, timer_unit(timeout, platform))
+    _put(host, service_unit(sys.executable, platform))
     host.systemd.daemon_reload()
     if not host.systemd.is_enabled(TIMER):
         host.systemd.enable(TIMER)
@@ -108,7 +111,7 @@ def arm(host: Host, timeout: int, program: bytes) -> None:
         _try_out(host)
     except HostError:
         # What it may not do without must not be what keeps the host from rolling back.
-        _put(host, service_unit(sys.executable, apart=False))
+        _put(host, service_unit(sys.executable, platform, apart=False))
         host.systemd.daemon_reload()
         _try_out(host)
 
@@ -138,9 +141,9 @@ def disarm(host: Host, *, from_within: bool = False) -> None:
 
     ``from_within`` the service it stops the timer alone, and the service ends by itself.
     """
-    there = [path for path in _UNITS if host.files.find(path)]
+    there = [path for path in _unit_paths(host.platform) if host.files.find(path)]
     for path in there:
-        unit = path[len(UNIT_DIR) + 1 :]
+        unit = path.rpartition("/")[2]
         if unit == TIMER and host.systemd.is_enabled(unit):
             host.systemd.disable(unit)
         if unit == TIMER or not from_within:
@@ -152,7 +155,7 @@ def disarm(host: Host, *, from_within: bool = False) -> None:
 
 def traces(host: Host) -> bool:
     """Whether there is anything of a checkpoint or its timer."""
-    places = (*_UNITS, f"{CHECKPOINT_DIR}/*")
+    places = (*_unit_paths(host.platform), f"{host.platform.checkpoint_dir}/*")
     return any(host.files.find(place) for place in places)
 
 

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 from ..._errors import HostError
 from ..command import Run, last_words
-from ..daemon import DAEMON_UNIT
 from ..vici.facts import moment
 
 # In seconds, and in lines: what a journal on a slow disk may take, and what fits into a result.
@@ -53,17 +52,20 @@ class LogLine:
 
 def read_log(
     run: Run,
+    unit: str,
     *,
     since: int | None = None,
     lines: int = MOST,
     connections: t.Iterable[str] = (),
 ) -> tuple[LogLine, ...]:
-    """The last ``lines``, of the last ``since`` seconds if given, oldest first.
+    """Return the last ``lines`` of the IKE daemon's unit, oldest first.
+
+    ``since`` is how many seconds back the oldest line may be.
 
     With ``connections``, those about their IKE SAs alone.
     """
     argv = [
-        *("timeout", str(PATIENCE), "journalctl", f"--unit={DAEMON_UNIT}", "--quiet"),
+        *("timeout", str(PATIENCE), "journalctl", f"--unit={unit}", "--quiet"),
         *("--no-pager", "--output=json", f"--output-fields={','.join(_FIELDS)}"),
         # Backwards, since systemd 252 would give the first lines where it is asked since when.
         *(f"--lines={lines}", "--reverse"),

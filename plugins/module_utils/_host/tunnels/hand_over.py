@@ -11,8 +11,14 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ..._plan.children import aside, bare, children, is_set_aside
-from ..._plan.steps import HandOver, Revert
+from ..._plan.children import (
+    child_name,
+    children,
+    initiates,
+    is_parked,
+    with_parked_children,
+)
+from ..._plan.steps import HandOver, SwapBack
 from ..vici.client import Vici
 from ..vici.message import ChildState, IkeState
 
@@ -81,24 +87,24 @@ def _up(sas: t.Iterable[IkeState], name: str) -> list[ChildState]:
     return [child for sa in sas for child in sa.children if child.up and child.name == name]
 
 
-def revert(vici: Vici, step: Revert) -> None:
-    """What was loaded before, in the place of ``loaded``, with the SAs that it had."""
-    if is_set_aside(vici.connections(step.name).get(step.name, {})):
-        # It had not come in.
+def swap_back(vici: Vici, step: SwapBack) -> None:
+    """Load the previous connection in the place of ``loaded``, and bring up its SAs again."""
+    if is_parked(vici.connections(step.name).get(step.name, {})):
+        # The changed connection was not loaded yet.
         vici.load_conn(step.name, step.section)
         return
     up = {child.name for sa in vici.sas(step.name) for child in sa.children if child.up}
     ids = {child.uniqueid for sa in vici.sas(step.name) for child in sa.children}
     wanted = children(step.section)
     stale = [name for name in sorted(up & wanted.keys()) if wanted[name] != _of(step, name)]
-    vici.load_conn(step.name, aside(step.loaded))
-    # For charon to notice what it does not compare.
+    vici.load_conn(step.name, with_parked_children(step.loaded))
+    # charon does not compare every option: unloaded, it notices each difference.
     vici.unload_conn(step.name)
     vici.load_conn(step.name, step.section)
     for name in sorted(children(step.loaded).keys() - wanted.keys()):
-        # Put aside, it has kept its trap.
+        # A parked child keeps its trap.
         vici.uninstall(step.name, name)
-    initiated = [name for name in stale if wanted[name].get("start_action") != "none"]
+    initiated = [name for name in stale if initiates(wanted[name])]
     for name in initiated:
         vici.initiate(step.name, name)
     if initiated:
@@ -106,7 +112,7 @@ def revert(vici: Vici, step: Revert) -> None:
         hand_over(vici, HandOver(step.name, tuple(initiated), old, optional=True))
 
 
-def _of(step: Revert, child: str) -> object:
+def _of(step: SwapBack, child: str) -> object:
     """The child as it is loaded, unless all of the connection is to be as before."""
     same = {**step.section, "children": {}} == {**step.loaded, "children": {}}
     return children(step.loaded).get(child) if same else None
@@ -134,7 +140,9 @@ def _is_new(child: ChildState, old: frozenset[str]) -> bool:
 def _close_old(vici: Vici, sa: IkeState, step: HandOver, taken_up: frozenset[str]) -> None:
     """The whole IKE SA where nothing else is on it, else the old Child SAs one by one."""
     replaced = [
-        item for item in sa.children if item.uniqueid in step.old and bare(item.name) in taken_up
+        item
+        for item in sa.children
+        if item.uniqueid in step.old and child_name(item.name) in taken_up
     ]
     if sa.uniqueid in step.ikes and taken_up == frozenset(step.children):
         vici.close(sa)

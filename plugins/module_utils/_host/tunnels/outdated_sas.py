@@ -26,13 +26,11 @@ from ..files.note import read_note, write_note
 from ..vici.message import IkeState
 from .charon_log import read_log
 
-PENDING = "/run/tunnelwright.pending"
-
 Notes = dict[str, InForce]
 
 
 class Pending:
-    def __init__(self, path: str = PENDING) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
 
     def read(self, pid: int) -> Notes:
@@ -74,7 +72,7 @@ def _read(entry: t.Any) -> InForce:
     return InForce(entry["ikes"], children, entry["keys"])
 
 
-def follow(pending: Pending, run: Run, pid: int, sas: t.Iterable[IkeState]) -> Notes:
+def follow(pending: Pending, run: Run, unit: str, pid: int, sas: t.Iterable[IkeState]) -> Notes:
     """The notes about the SAs that there are; ``run`` reads the journal where that is needed.
 
     What is over is noted no longer.
@@ -84,7 +82,7 @@ def follow(pending: Pending, run: Run, pid: int, sas: t.Iterable[IkeState]) -> N
         return {}
     there = {name: [sa for sa in sas if sa.name == name] for name in notes}
     strangers = [name for name, noted in notes.items() if _strange(noted, there[name])]
-    log = _log(run, pid, strangers) if strangers else {}
+    log = _log(run, unit, pid, strangers) if strangers else {}
     found = {
         name: noted.followed(name, log.get(name, ())).among(*_ids(there[name]))
         for name, noted in notes.items()
@@ -111,11 +109,11 @@ def _ids(sas: t.Sequence[IkeState]) -> tuple[set[str], set[str]]:
     return {sa.uniqueid for sa in sas}, children
 
 
-def _log(run: Run, pid: int, names: t.Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+def _log(run: Run, unit: str, pid: int, names: t.Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """The lines of each connection; none where the journal can't be read."""
     found: dict[str, list[tuple[str, str]]] = {}
     with contextlib.suppress(HostError):
-        for line in read_log(run, connections=names):
+        for line in read_log(run, unit, connections=names):
             if line.pid == pid:
                 about = line.sa.partition("/")[2]
                 found.setdefault(line.connection, []).append((about, line.text))

@@ -97,7 +97,9 @@ def test_an_end_elsewhere_is_told():
     partner = tunnel(0, 77, name="partner", remote_gateway="198.51.100.77")
     hosts["gw0"]["gateway_phase1"].append(partner)
     report = fleet(hosts)
-    assert report["unmatched"] == [{"peer": "gw0", "phase1": "partner", "gateway": "198.51.100.77"}]
+    assert report["unmatched"] == [
+        {"peer": "gw0", "phase1": "partner", "remote_gateway": "198.51.100.77"}
+    ]
     assert "not compared: phase 1 partner of gw0" in report["table"][-1]
 
 
@@ -125,7 +127,7 @@ def test_documentation():
     definitions["gw-a"]["gateway_phase1"].append({**partner, "name": "partner"})
     report = fleet(definitions)
     assert set(report) == set(returned)
-    assert verdicts(report) == {("gw-a", "gw-b"): "up_but"}
+    assert verdicts(report) == {("gw-a", "gw-b"): "degraded"}
     assert report["unmatched"] == [
         {key: item["sample"] for key, item in returned["unmatched"]["contains"].items()}
     ]
@@ -145,9 +147,9 @@ def test_tunnels_of_one_host_that_endanger_each_other():
     road = {"remote_gateway": "%any", "connection_behavior": "responder_only", "psk": "another"}
     hosts["gw1"]["gateway_phase1"].append({**road, "name": "road", "network": "lan"})
     report = fleet(hosts)
-    assert verdicts(report)["gw1",] == "up_but"
+    assert verdicts(report)["gw1",] == "degraded"
     (own,) = (item for item in report["compared"] if item["peers"] == ["gw1"])
-    assert [item["code"] for item in own["findings"]] == ["psk_lets_in_another"] * 2
+    assert [item["code"] for item in own["findings"]] == ["psk_accepts_another_peer"] * 2
     assert {item for item in verdicts(report) if len(item) == 2} == {
         ("gw0", "gw1"),
         ("gw0", "gw2"),
@@ -157,4 +159,4 @@ def test_tunnels_of_one_host_that_endanger_each_other():
     assert "gw1: phase 1 road: peer_identifier: not given" in table
     assert "the peer of phase 1 to0" in table
     assert "the peer of phase 1 to2" in table
-    assert "another" not in table.replace("psk_lets_in_another", "")
+    assert "another" not in table.replace("psk_accepts_another_peer", "")

@@ -183,7 +183,7 @@ def test_without_variables_everything_is_named() -> None:
 def test_names_are_bounded() -> None:
     seen = info(networks=[network(f"n{index}") for index in range(30)])
     assert len(report(seen)["unlisted"]) == 21
-    assert len(report(seen)["removal"]) == 30
+    assert len(report(seen)["removal_order"]) == 30
 
 
 # --- The order of a removal
@@ -204,8 +204,8 @@ def test_networks_go_after_those_that_are_attached_to_them(backwards: bool) -> N
     ]
     if backwards:
         networks.reverse()
-    removal = report(info(networks=networks))["removal"]
-    guests = {item["name"]: item["guests"] for item in removal}
+    removal = report(info(networks=networks))["removal_order"]
+    guests = {item["name"]: item["attached_networks"] for item in removal}
     assert guests == {
         "lan": ["lan6", "tagged"],
         "lan6": [],
@@ -221,5 +221,5 @@ def test_networks_go_after_those_that_are_attached_to_them(backwards: bool) -> N
 def test_a_circle_is_removed_too() -> None:
     one = {**network("one", interface_network="vpn-two", **VLAN), "interface": "vpn-one"}
     two = {**network("two", interface_network="vpn-one", **VLAN), "interface": "vpn-two"}
-    removal = report(info(networks=[one, two]))["removal"]
+    removal = report(info(networks=[one, two]))["removal_order"]
     assert [item["name"] for item in removal] == ["one", "two"]

@@ -76,7 +76,7 @@ def test_the_sheet_of_the_example_is_compared():
     given = example(1)
     given["ours"]["psk"] = PSK
     result = Compared(given["ours"], given["theirs"])
-    assert result.verdict == "up_but"
+    assert result.verdict == "degraded"
     assert result.codes == {"pfs_mismatch", "selectors_narrowed"}
 
 

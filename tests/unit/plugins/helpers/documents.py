@@ -14,6 +14,7 @@ from pathlib import Path
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Params
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.network import (
     NetworkResource,
@@ -121,7 +122,7 @@ def carry_out(task: Document, gateway: Gateway) -> Edit:
     """What the one module of ours in a task makes of the Gateway. Raises ModelError."""
     ((name, options),) = ((key, task[key]) for key in task if key.startswith(f"{COLLECTION}."))
     module = name[len(COLLECTION) + 1 :]
-    return RESOURCES[module].edit(gateway, validated(module, options))
+    return RESOURCES[module].edit(gateway, validated(module, options), DEBIAN)
 
 
 def told(tasks: t.Iterable[Document], gateway: Gateway, *, keep: bool = False) -> Gateway:

@@ -17,7 +17,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback 
     rollback_main,
     timer,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import flow
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import flow, task
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import RESOURCES
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import PSK
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
@@ -44,7 +44,7 @@ class Machine:
         self.host = host
         self.journal: list[str] = []
         self._capsys = capsys
-        monkeypatch.setattr(flow, "Host", lambda _run: host)
+        monkeypatch.setattr(task, "Host", lambda _run: host)
         monkeypatch.setattr(rollback_main, "Host", lambda _run: host)
 
     def run(

@@ -21,7 +21,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.daemon import DAEMON_UNIT
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.files import Files
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.host_routes import Way
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.link import LinkState
@@ -32,7 +31,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.contr
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.lock import exclusive
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.seize import seized
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.unfinished_run import (
-    Journal,
+    UnfinishedRun,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.systemd import UnitState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels.outdated_sas import (
@@ -45,13 +44,14 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.mess
     encode,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.checks import IPNetwork
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import loadable
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import File
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.pem import certificate
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
-    reads_userspace,
+    loads_userspace,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import pki
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated_host import listed
@@ -144,6 +144,7 @@ class MemoryHost:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.platform = replace(DEBIAN, plugin_dir=f"{root}.plugins", run_dir=f"{root}.run")
         self.log: list[str] = []
         self.failing: set[str] = set()
         # What charon has written to the journal, in the fields of journald.
@@ -158,7 +159,7 @@ class MemoryHost:
         self.controlled: Controller | None = None
         self.nft = MemoryNft()
         self.systemd = MemorySystemd(self)
-        self.journal = Journal(str(root / "unfinished"))
+        self.unfinished_run = UnfinishedRun(str(root / "unfinished"), self.platform)
         self.pending = Pending(str(root / "pending"))
         # Of ping, and what charon says of a connection when it is initiated, or rekeyed.
         self.answers = (0, "", "")
@@ -166,6 +167,11 @@ class MemoryHost:
         for path, text in PACKAGED.items():
             (root / path[1:]).parent.mkdir(parents=True, exist_ok=True)
             (root / path[1:]).write_text(text)
+
+    def install(self, plugin: str) -> None:
+        path = Path(self.platform.plugin_path(plugin))
+        path.parent.mkdir()
+        path.touch()
 
     def __enter__(self) -> MemoryHost:
         return self
@@ -283,7 +289,7 @@ class MemoryLog:
 
 class LoggedFiles(Files):
     def __init__(self, host: MemoryHost, root: Path) -> None:
-        super().__init__(str(root))
+        super().__init__(host.platform, str(root))
         self._host = host
 
     def write(self, file: t.Any, *, keep: bool = False) -> None:
@@ -341,7 +347,7 @@ class MemoryVici:
         self.cas, self.sent, self.sections = set(), set(), {}
         self.load_all()
         drop_in = self._host.files.read("/etc/strongswan.d/tunnelwright.conf")
-        userspace = drop_in is not None and reads_userspace(drop_in.data.decode())
+        userspace = drop_in is not None and loads_userspace(drop_in.data.decode())
         self.loaded_plugins -= {"kernel-libipsec"}
         self.loaded_plugins |= {"kernel-libipsec"} if userspace else set()
 
@@ -367,6 +373,8 @@ class MemoryVici:
         filled = dict(section)
         for end, key, folder in (("local", "certs", "x509"), ("remote", "cacerts", "x509ca")):
             names = section.get(end, {}).get(key, ())
+            # In a file, a list of one is a text.
+            names = [names] if isinstance(names, str) else names
             found = [self._host.files.read(f"/etc/swanctl/{folder}/{name}") for name in names]
             if names:
                 contents = tuple(file.data for file in found if file is not None)
@@ -636,7 +644,7 @@ class MemoryLink:
         if state is None:
             if not made:
                 raise HostError("start", f"interface {device} does not exist")
-            state = LinkState(made[0].split()[1], 1500, True, (), alias)
+            state = _made_link(made[0], script, alias)
         addresses = re.findall(r"ip address replace (\S+) dev", script)
         mtu = re.findall(r"mtu ([0-9]+)$", script, re.MULTILINE)
         self.devices[device] = replace(
@@ -697,6 +705,15 @@ class MemoryLink:
 
     def way_out(self, network: IPNetwork) -> str:
         return self.default_route if network.version == 4 else ""
+
+
+def _made_link(kind: str, script: str, alias: str) -> LinkState:
+    """A new interface; ``kind`` are the words of ip, as ``type vlan id 20``."""
+    words = kind.split()
+    if words[1] != "vlan":
+        return LinkState(words[1], 1500, True, (), alias)
+    (parent,) = re.findall(r"^ +parent=(\S+)$", script, re.MULTILINE)
+    return LinkState("vlan", 1500, True, (), alias, parent, int(words[3]))
 
 
 class MemoryWays:
@@ -780,7 +797,7 @@ class MemoryNft:
     def forget(self) -> None:
         pass
 
-    def hooked(self, _prefix: str) -> dict[str, t.Any]:
+    def own_rules_by_chain(self, _prefix: str) -> dict[str, t.Any]:
         return {}
 
     def foreign_chains(self) -> tuple[t.Any, ...]:
@@ -800,7 +817,9 @@ class MemorySystemd:
         return unit in self.enabled
 
     def is_active(self, unit: str) -> bool:
-        return unit in self.active or (unit == DAEMON_UNIT and not self._host.dead)
+        return unit in self.active or (
+            unit == self._host.platform.daemon_unit and not self._host.dead
+        )
 
     def is_waiting(self, timer: str) -> bool:
         """A test takes it out when it elapses."""

@@ -11,16 +11,19 @@ import typing as t
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import (
     IkeConnection,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
     Observed,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.swanctl import plan_swanctl
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.credentials import (
     Credentials,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.swanctl_files import (
     SwanctlFile,
-    artefacts,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     gateway,
@@ -34,7 +37,7 @@ PEM = Credentials((b"certificate",), b"key", (b"ca",))
 
 def parts(made: IkeConnection, pem: Credentials = PEM, *, power: str = "started") -> SwanctlFile:
     whole = artefacts(
-        gateway(network(state=power), made), userspace=False, credentials={"site-b": pem}
+        gateway(network(state=power), made), DEBIAN, userspace=False, credentials={"site-b": pem}
     )
     return whole.swanctl[PATH]
 

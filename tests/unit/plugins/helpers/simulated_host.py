@@ -10,7 +10,9 @@ import typing as t
 from dataclasses import replace
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import network_steps, steps
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.children import aside
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.children import (
+    with_parked_children,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
     NetworkState,
@@ -20,9 +22,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.ownership
     SecureDirectory,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
-    Artefacts,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import Artefacts
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.pem import certificate
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
     LIBIPSEC,
@@ -83,10 +83,10 @@ def _carry_out(step: steps.Step, host: Observed, wanted: Artefacts) -> Observed:
     if isinstance(step, steps.RemoveFile):
         assert step.file.path in host.files
         return replace(host, files=_without(host.files, step.file.path))
-    if isinstance(step, steps.SetAside):
-        loaded = {**daemon.connections, step.name: listed(aside(step.section))}
+    if isinstance(step, steps.ParkChildren):
+        loaded = {**daemon.connections, step.name: listed(with_parked_children(step.section))}
         return replace(host, daemon=replace(daemon, connections=loaded))
-    if isinstance(step, (steps.LoadConnection, steps.Supersede)):
+    if isinstance(step, (steps.LoadConnection, steps.SwapIn)):
         loaded = {**daemon.connections, step.name: listed(step.section)}
         return replace(host, daemon=replace(daemon, connections=loaded))
     if isinstance(step, steps.UnloadConnection):

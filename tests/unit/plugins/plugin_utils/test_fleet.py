@@ -145,7 +145,9 @@ class TestGateways:
         assert [site["state"] for site in found["topology"]["sites"]] == ["unknown"]
 
     def test_what_is_told_of_it(self) -> None:
-        drift = [{"what": "network lan: nftables rules", "found": "not loaded", "wanted": "loaded"}]
+        drift = [
+            {"object": "network lan: nftables rules", "actual": "not loaded", "expected": "loaded"}
+        ]
         found = made(drift=drift, unmanaged=["road"])
         (gateway,) = found["gateways"]
         assert (gateway["error"], gateway["version"]) == (None, "6.0.1")
@@ -155,7 +157,7 @@ class TestGateways:
 class TestTroubles:
     def test_once_for_a_phase1(self) -> None:
         untold = {**phase2("v4", "down"), "explanation": None}
-        (found,) = made(phase1("site-b", B, untold, phase2("v6", "down"), phase2("x")))["troubles"]
+        (found,) = made(phase1("site-b", B, untold, phase2("v6", "down"), phase2("x")))["problems"]
         assert (found["phase2"], found["explanation"]) == (["v4", "v6"], WHY)
 
     def test_two_ends_stand_together(self) -> None:
@@ -164,13 +166,13 @@ class TestTroubles:
             "gw-a": host(A, phase1("c", "192.0.2.9", down), phase1("b", B, down)),
             "gw-b": host(B, phase1("a", A, down)),
         }
-        found = [(item["gateway"], item["peer"]) for item in fleet(hosts)["troubles"]]
+        found = [(item["gateway"], item["peer"]) for item in fleet(hosts)["problems"]]
         assert found == [("gw-a", "192.0.2.9"), ("gw-a", "gw-b"), ("gw-b", "gw-a")]
 
     @pytest.mark.parametrize("state", ["partial", "outdated"])
     def test_what_carries_something_and_not_as_it_should(self, state: str) -> None:
         found = made(phase1("site-b", B, phase2("lan", state)))
-        (trouble,) = found["troubles"]
+        (trouble,) = found["problems"]
         assert (trouble["state"], trouble["explanation"]) == (state, WHYS[state])
         (tunnel,) = found["tunnels"]
         assert tunnel["explanation"] == WHYS[state]
@@ -179,7 +181,7 @@ class TestTroubles:
         assert found["counts"] == {state: 1}
 
     def test_waiting_is_none(self) -> None:
-        assert made(phase1("site-b", B, phase2("lan", "idle")))["troubles"] == []
+        assert made(phase1("site-b", B, phase2("lan", "idle")))["problems"] == []
 
 
 @pytest.mark.parametrize(

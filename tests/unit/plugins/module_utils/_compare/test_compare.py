@@ -79,7 +79,7 @@ def test_verdict_says_what_is_negotiated():
     for seed in SEEDS:
         ends = Pairs(ADDRESSES).draw(seed)
         result = Compared(ends.local, ends.remote).result
-        calls = [item for item in result["negotiated"] if item["used"]]
+        calls = [item for item in result["negotiated"] if item["initiates"]]
         children = [child for item in calls for child in item["phase2"]]
         assert (result["verdict"] == "down") is not any(child["up"] for child in children), seed
         errors = [item for item in result["findings"] if item["severity"] == "error"]
@@ -99,7 +99,7 @@ def test_pairs_at_random_are_of_every_kind_and_tell_no_key():
         verdicts.add(result["verdict"])
         codes |= {item["code"] for item in result["findings"]}
         twists |= {item.split()[0] for item in ends.twists}
-    assert verdicts == {"up", "up_but", "down"}
+    assert verdicts == {"up", "degraded", "down"}
     assert {item.__name__.strip("_") for item in TWISTS} == twists
     assert not [code for code in codes if code not in CAUSES]
 
@@ -230,7 +230,7 @@ def test_a_host_that_lacks_its_end():
 def test_a_host_that_lacks_one_of_two_ends():
     second = local(OTHER_NETWORKS, name="second", identifier="second.example")
     found = Compared(host("gw-a", local({}), second), host("gw-b", remote({})))
-    assert found.verdict == "up_but"
+    assert found.verdict == "degraded"
     assert found.codes == {"phase1_missing"}
 
 
@@ -254,7 +254,7 @@ def test_a_hub_that_takes_anybody():
 def test_mss():
     settings = {"gateway_settings": [{"network": "lan", "mss_clamp": 1400}]}
     found = Compared({**settings, "gateway_phase1": [local({})]}, remote({}))
-    assert found.verdict == "up_but"
+    assert found.verdict == "degraded"
     # 1500 bytes hold 1438 in ESP with AES-CBC and SHA-256, 40 of which are headers.
     assert "1398" in found.finding("mss_too_large")["next_step"]
     lower = {"gateway_settings": [{"network": "lan", "mss_clamp": 1398}]}
@@ -286,9 +286,9 @@ def endangered(*phase1):
 def test_a_key_that_lets_in_the_peer_of_another_tunnel():
     road = {**ROAD, "name": "road", "network": "lan"}
     forth, back = endangered(road)
-    assert (forth.verdict, back.verdict) == ("up_but", "up_but")
-    assert forth.codes == back.codes == {"psk_lets_in_another"}
-    found = forth.finding("psk_lets_in_another")
+    assert (forth.verdict, back.verdict) == ("degraded", "degraded")
+    assert forth.codes == back.codes == {"psk_accepts_another_peer"}
+    found = forth.finding("psk_accepts_another_peer")
     assert found["severity"] == "error"
     assert found["initiator"] == "both"
     assert (found["local_object"], found["local_option"]) == ("phase 1 road", "peer_identifier")
@@ -301,7 +301,7 @@ def test_a_key_that_lets_in_the_peer_of_another_tunnel():
         "Change the definition of gw-a. Set peer_identifier of phase 1 road to the identity of "
         "one peer."
     )
-    mirrored = back.finding("psk_lets_in_another")
+    mirrored = back.finding("psk_accepts_another_peer")
     assert (mirrored["remote_object"], mirrored["local_object"]) == ("phase 1 road", "")
     assert "for every peer" not in str(forth.result["negotiated"])
 

@@ -24,7 +24,7 @@ def test_ends_that_fit_come_up_whoever_calls():
     assert not found.codes
     for initiator in ("local", "remote"):
         call = found.call(initiator)
-        assert (call["up"], call["used"], call["version"]) == (True, True, 2)
+        assert (call["up"], call["initiates"], call["version"]) == (True, True, 2)
         assert call["proposal"] == "aes256-sha256-modp2048"
         assert (call["local_phase1"], call["remote_phase1"]) == ("site-b", "site-a")
 
@@ -68,9 +68,9 @@ def test_versions(ours, theirs, local, remote):
 
 def test_ikev1_passes_over_what_it_cannot_negotiate():
     found = compared({"encryption": [GCM, AES]}, {"encryption": [AES]}, both=IKEV1)
-    assert found.verdict == "up_but"
+    assert found.verdict == "degraded"
     assert found.call("local")["proposal"] == "aes256-sha256-modp2048"
-    assert "aes128gcm16" in found.finding("ikev1_algorithm")["explanation"]
+    assert "aes128gcm16" in found.finding("ikev1_unsupported_algorithm")["explanation"]
     assert compared({"encryption": [GCM]}, {"encryption": [GCM]}, both=IKEV1).verdict == "down"
 
 
@@ -85,7 +85,7 @@ def test_aggressive_mode_has_sent_its_key_exchange_before_the_peer_chooses():
     assert compared(*lists, both=IKEV1).verdict == "up"
     found = compared(*lists, both=AGGRESSIVE)
     assert found.verdict == "down"
-    assert found.codes == {"aggressive_group_mismatch"}
+    assert found.codes == {"aggressive_mode_group_mismatch"}
 
 
 def test_keys_that_differ_are_shown_as_fingerprints():
@@ -124,8 +124,8 @@ def test_who_calls_one_of_several_finds_no_key():
     ours = {"identifier": "a.example.org", "peer_identifier": "*.example"}
     theirs = {"identifier": "b.example", "peer_identifier": "a.example.org"}
     found = compared(ours, theirs)
-    assert found.verdict == "up_but"
-    assert found.codes == {"psk_not_found_for_anybody"}
+    assert found.verdict == "degraded"
+    assert found.codes == {"psk_not_found_for_wildcard"}
     assert not found.call("local")["up"]
     assert found.call("remote")["up"]
     # By its own identity, if that is one of them.
@@ -144,7 +144,7 @@ def test_who_calls_must_be_who_is_expected(both):
 
 def test_with_ikev2_who_has_no_identifier_goes_by_what_it_is_called():
     found = compared({"peer_identifier": "b.example"})
-    assert found.verdict == "up_but"
+    assert found.verdict == "degraded"
     assert found.call("local")["up"]
     assert not found.call("remote")["up"]
     assert found.finding("identity_mismatch")["initiator"] == "remote"
@@ -153,8 +153,8 @@ def test_with_ikev2_who_has_no_identifier_goes_by_what_it_is_called():
 
 def test_who_has_an_identifier_answers_to_no_other():
     found = compared({"peer_identifier": "x.example"}, {"identifier": "b.example"})
-    assert found.codes == {"identity_not_own", "identity_mismatch"}
-    assert found.finding("identity_not_own")["initiator"] == "local"
+    assert found.codes == {"requested_identity_mismatch", "identity_mismatch"}
+    assert found.finding("requested_identity_mismatch")["initiator"] == "local"
 
 
 def test_an_address_that_is_not_told():
@@ -182,7 +182,7 @@ def test_addresses():
 def test_nat_is_assumed_before_a_private_address():
     found = compared({"local_address": "192.168.1.2", "identifier": "198.51.100.7"})
     assert found.verdict == "up"
-    assert found.finding("nat")["severity"] == "info"
+    assert found.finding("nat_assumed")["severity"] == "info"
     assert found.call("local")["udp_encapsulation"]
     # Without an identifier it would go by the address that nobody knows.
     assert "identity_mismatch" in compared({"local_address": "192.168.1.2"}).codes
@@ -203,11 +203,11 @@ def test_somebody_has_to_call():
     assert compared(silent).verdict == "up"
     found = compared(both=silent)
     assert found.verdict == "down"
-    assert found.codes == {"nobody_initiates"}
+    assert found.codes == {"no_initiator"}
     assert found.call("local")["up"]
     anybody = {**silent, "remote_gateway": "%any", "peer_identifier": "198.51.100.7"}
     assert compared(None, anybody).verdict == "up"
-    assert compared(silent, anybody).codes == {"nobody_initiates"}
+    assert compared(silent, anybody).codes == {"no_initiator"}
 
 
 def test_a_call_that_is_never_made_does_no_harm():

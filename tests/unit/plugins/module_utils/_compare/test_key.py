@@ -10,9 +10,9 @@ import hashlib
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._compare.key import (
-    Key,
+    ComparableKey,
     fingerprint,
-    key_of_sheet,
+    key_from_fingerprint,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
@@ -27,8 +27,8 @@ DIGITS = hashlib.pbkdf2_hmac("sha256", PSK.encode(), SALT.encode(), 200000).hex(
 TOLD = f"{SALT}-{DIGITS}"
 
 
-def sheet(text: str) -> Key:
-    return key_of_sheet("psk_fingerprint", text, "phase 1 site-b")
+def sheet(text: str) -> ComparableKey:
+    return key_from_fingerprint("psk_fingerprint", text, "phase 1 site-b")
 
 
 def test_fingerprint_is_as_documented():
@@ -36,13 +36,19 @@ def test_fingerprint_is_as_documented():
 
 
 def test_a_fingerprint_depends_on_the_salt():
-    assert Key(RUN, SECRET).fingerprint == Key(RUN, SECRET).fingerprint
-    assert Key(RUN, SECRET).fingerprint != Key(b"another run", SECRET).fingerprint
+    assert ComparableKey(RUN, SECRET).fingerprint == ComparableKey(RUN, SECRET).fingerprint
+    assert (
+        ComparableKey(RUN, SECRET).fingerprint != ComparableKey(b"another run", SECRET).fingerprint
+    )
 
 
 def test_keys_and_fingerprints_compare():
-    ours, another, told = Key(RUN, SECRET), Key(RUN, Secret(b"another")), sheet(TOLD)
-    assert ours.same_as(Key(RUN, SECRET)) is True
+    ours, another, told = (
+        ComparableKey(RUN, SECRET),
+        ComparableKey(RUN, Secret(b"another")),
+        sheet(TOLD),
+    )
+    assert ours.same_as(ComparableKey(RUN, SECRET)) is True
     assert ours.same_as(told) is True
     assert told.same_as(ours) is True
     assert told.same_as(sheet(TOLD)) is True
@@ -56,12 +62,12 @@ def test_fingerprints_with_different_salts_tell_nothing():
 
 
 def test_a_key_of_ours_is_never_shown_with_a_salt_that_others_know():
-    assert Key(RUN, SECRET).fingerprint == fingerprint(SECRET, RUN)
+    assert ComparableKey(RUN, SECRET).fingerprint == fingerprint(SECRET, RUN)
     assert sheet(TOLD).fingerprint == DIGITS
 
 
 def test_a_key_shows_nothing():
-    assert PSK not in repr(Key(RUN, SECRET))
+    assert PSK not in repr(ComparableKey(RUN, SECRET))
 
 
 @pytest.mark.parametrize(

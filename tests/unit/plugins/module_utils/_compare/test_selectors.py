@@ -14,7 +14,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._compare.select
     host_of,
     likeness,
     narrowed,
-    shown,
+    texts,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.selector import (
     Service,
@@ -82,7 +82,7 @@ def test_what_is_equal_fits_better_than_what_overlaps_and_the_first_counts_most(
 def test_without_networks_it_is_the_peer_itself():
     host = host_of(None, "initiator")
     transport = child(mode="transport", local_network=None, remote_network=None)
-    assert shown(effective(transport, (), host, offered=True)) == ["dynamic"]
+    assert texts(effective(transport, (), host, offered=True)) == ["dynamic"]
 
 
 def test_transport_mode_offers_the_peers_themselves():

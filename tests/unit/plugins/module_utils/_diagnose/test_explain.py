@@ -140,7 +140,7 @@ ESP = "ESP:AES_CBC_256/HMAC_SHA2_256_128"
             f"{ESP}/NO_EXT_SEQ",
             "ESP:AES_GCM_16_256/NO_EXT_SEQ",
             "esp_proposal_mismatch",
-            "Nothing in common: encryption, hash.",
+            "No common value of: encryption, hash.",
         ),
     ],
 )
@@ -175,10 +175,10 @@ OTHERS = THEY_GOT.replace("192.0.2.1", "192.0.2.9")
         ([], "request_lost"),
         (["a log without packets"], "no_answer"),
         ([OTHERS, THEY_SENT], "request_lost"),
-        ([THEY_GOT, INIT], "peer_silent"),
+        ([THEY_GOT, INIT], "request_discarded_by_peer"),
         ([THEY_GOT, INIT, THEY_SENT], "answer_lost"),
         # It has answered an attempt before.
-        ([THEY_GOT, INIT, THEY_SENT, THEY_GOT, INIT], "peer_silent"),
+        ([THEY_GOT, INIT, THEY_SENT, THEY_GOT, INIT], "request_discarded_by_peer"),
     ],
 )
 def test_silence_has_a_direction(theirs: list[str] | None, cause: str) -> None:
@@ -190,10 +190,13 @@ def test_silence_has_a_direction(theirs: list[str] | None, cause: str) -> None:
     [
         ([], "no_answer_on_4500"),
         ([THEY_GOT, INIT, THEY_SENT], "udp_4500_blocked"),
-        ([THEY_GOT, INIT, THEY_SENT, THEY_GOT, AUTH], "peer_silent"),
+        ([THEY_GOT, INIT, THEY_SENT, THEY_GOT, AUTH], "request_discarded_by_peer"),
         ([THEY_GOT, INIT, THEY_SENT, THEY_GOT, AUTH, THEY_SENT], "answer_lost"),
         ([THEY_GOT, MAIN, THEY_SENT, THEY_GOT, KEYS, THEY_SENT], "udp_4500_blocked"),
-        ([THEY_GOT, MAIN, THEY_SENT, THEY_GOT, KEYS, THEY_SENT, THEY_GOT, ENDS], "peer_silent"),
+        (
+            [THEY_GOT, MAIN, THEY_SENT, THEY_GOT, KEYS, THEY_SENT, THEY_GOT, ENDS],
+            "request_discarded_by_peer",
+        ),
     ],
 )
 def test_so_has_silence_after_the_first_answer(theirs: list[str], cause: str) -> None:
@@ -212,7 +215,7 @@ def test_a_search_by_identity_shows_what_we_have_sent() -> None:
     finding = found(SENT, AUTH_FAILED, theirs=[THEY_GOT, looking, "no matching peer config found"])
     assert (finding.cause.code, finding.ours) == (
         "identities_unknown_to_peer",
-        "a@example.org, calling b",
+        "a@example.org, requesting b",
     )
     assert [item.code for item in finding.candidates] == [
         "our_identity_unknown",
@@ -235,13 +238,13 @@ def test_what_was_seen_on_the_host_counts_for_more() -> None:
     assert found(SENT, seen="no_route").cause.code == "no_route"
 
 
-def test_as_the_one_who_is_called_sides_are_swapped() -> None:
+def test_as_the_responder_sides_are_swapped() -> None:
     lists = proposals(f"{ESP}/NO_EXT_SEQ", f"{ESP}/MODP_2048/NO_EXT_SEQ")
-    finding = found(*lists, called=False)
+    finding = found(*lists, initiates=False)
     assert (finding.cause.code, finding.ours) == ("pfs_mismatch", f"{ESP}/MODP_2048/NO_EXT_SEQ")
     unknown = "no IKE config found for 192.0.2.1...192.0.2.2, sending NO_PROPOSAL_CHOSEN"
-    assert found(unknown, called=False).cause.code == "caller_unknown"
-    assert found("nothing", called=False).cause.code == "nobody_called"
+    assert found(unknown, initiates=False).cause.code == "initiator_unknown"
+    assert found("nothing", initiates=False).cause.code == "not_initiated_by_peer"
 
 
 def test_no_secret_is_evidence() -> None:
@@ -252,6 +255,6 @@ def test_no_secret_is_evidence() -> None:
 
 def test_a_message_tells_everything_in_a_line() -> None:
     text = str(found(AUTH_FAILED))
-    assert text.startswith("site-b/net: The peer answers that it could not authenticate us")
+    assert text.startswith("site-b/net: The peer answers that it could not authenticate this side")
     assert "[peer_refused_authentication]" in text
     assert "Candidates: psk_mismatch, psk_missing_at_peer" in text

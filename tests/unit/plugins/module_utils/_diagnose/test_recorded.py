@@ -36,7 +36,7 @@ NOT_IN_A_LOG = ("local_address_missing", "no_route", "selectors_narrowed", "outd
 every_failure = pytest.mark.parametrize(
     "record",
     [item for item in RECORDED if item["fails"] and item["both"]["cause"] not in NOT_IN_A_LOG],
-    ids=lambda item: f"{item['failure']}, {item['caller']} calls",
+    ids=lambda item: f"{item['failure']}, {item['initiator']} initiates",
 )
 
 
@@ -48,13 +48,13 @@ def attempt(record: dict[str, t.Any], theirs: list[str] | None) -> Attempt:
         tuple(record["ours"]),
         None if theirs is None else tuple(theirs),
         rekeyed=record["rekeyed"],
-        # What the files of the caller told.
+        # What the files of the initiator show.
         own=OwnCertificate(faults=dict.fromkeys(record.get("faults", ()), "as it was")),
     )
 
 
 @every_failure
-def test_by_the_caller_alone(record: dict[str, t.Any]) -> None:
+def test_by_the_initiator_alone(record: dict[str, t.Any]) -> None:
     assert explain(attempt(record, None)).cause.code == record["alone"]["cause"]
 
 

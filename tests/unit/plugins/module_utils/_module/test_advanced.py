@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels import (
-    initiate as dial,
+    initiate,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
@@ -98,8 +98,8 @@ def settings(action: str = "trap", text: str = TEXT) -> tuple[str, dict[str, t.A
 
 @pytest.fixture(name="gateway")
 def _gateway(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    for patience in ("_QUIET", "_UNDER_WAY", "_PROOF"):
-        monkeypatch.setattr(dial, patience, 0.0)
+    for patience in ("IDLE_MEANS_REFUSED_S", "RUNNING_ATTEMPT_S", "SETTLE_S"):
+        monkeypatch.setattr(initiate, patience, 0.0)
     machine.prepare(
         ("vpn_network", NETWORK), ("ipsec_phase1", PHASE1), ("ipsec_phase2", PHASE2), settings()
     )
@@ -201,7 +201,7 @@ class TestConnection:
         first = connect(gateway, **one)
         assert gateway.changes == ["initiate legacy/one"]
         assert first["ipsec_connection"]["tunnels"] == [
-            {"phase1": "legacy", "phase2": "one", "up": True, "state": "up", "calls": True}
+            {"phase1": "legacy", "phase2": "one", "up": True, "state": "up", "initiates": True}
         ]
         assert connect(gateway, **one)["changed"] is False
         connect(gateway, phase1="legacy", state="disconnected")
@@ -210,7 +210,7 @@ class TestConnection:
     def test_with_all_of_the_network(self, gateway: Machine) -> None:
         result = connect(gateway)
         calls = {
-            f"{item['phase1']}/{item['phase2']}": item["calls"]
+            f"{item['phase1']}/{item['phase2']}": item["initiates"]
             for item in result["ipsec_connection"]["tunnels"]
         }
         assert calls == {

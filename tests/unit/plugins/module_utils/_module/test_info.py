@@ -211,9 +211,9 @@ class TestState:
         assert (found["state"], found["loaded"]) == ("down", None)
         assert not found["phase2"][0]["loaded"]
         assert {
-            "what": "connection site-b in the IKE daemon",
-            "found": "not loaded",
-            "wanted": "loaded",
+            "object": "connection site-b in the IKE daemon",
+            "actual": "not loaded",
+            "expected": "loaded",
         } in found["drift"]
 
 
@@ -226,9 +226,9 @@ class TestDrift:
         path = gateway.host.root / CONF[1:]
         path.write_text(path.read_text().replace("dpd_delay = 30", "dpd_delay = 31"))
         (drift,) = phase1(gateway)["drift"]
-        assert drift["what"] == CONF
-        assert "dpd_delay = 31" in drift["found"]
-        assert "secret = ********" in drift["found"].replace('"', "")
+        assert drift["object"] == CONF
+        assert "dpd_delay = 31" in drift["actual"]
+        assert "secret = ********" in drift["actual"].replace('"', "")
 
     def test_of_a_network(self, gateway: Machine) -> None:
         gateway.host.nft.tables.clear()
@@ -236,9 +236,9 @@ class TestDrift:
         assert found["networks"][0]["state"] == "down"
         assert found["drift"] == [
             {
-                "what": "network lan: nftables rules",
-                "found": "not loaded",
-                "wanted": "loaded",
+                "object": "network lan: nftables rules",
+                "actual": "not loaded",
+                "expected": "loaded",
             }
         ]
 

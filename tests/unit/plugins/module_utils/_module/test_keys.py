@@ -12,6 +12,7 @@ import typing as t
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Edit
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import (
     RESOURCES,
@@ -40,7 +41,7 @@ OLD = "an earlier version took this"
 
 
 def edit(module: str, current: Gateway, **options: t.Any) -> Edit:
-    return RESOURCES[module].edit(current, validated(module, options))
+    return RESOURCES[module].edit(current, validated(module, options), DEBIAN)
 
 
 def secret(*owners: str, key: str = "the key of a conf text", name: str = "ike-road") -> str:
@@ -395,8 +396,8 @@ class TestOwnersOfAnEarlierVersion:
 
     def test_they_are_drift(self, old: Machine) -> None:
         (shown,) = old.run("ipsec_info")["ipsec_info"]["phase1"]
-        assert [item["what"] for item in shown["drift"]] == [
+        assert [item["object"] for item in shown["drift"]] == [
             "secret ike-site-b in the IKE daemon",
             SITE_B,
         ]
-        assert shown["drift"][0]["found"] == "for b.ex, 192.0.2.2"
+        assert shown["drift"][0]["actual"] == "for b.ex, 192.0.2.2"

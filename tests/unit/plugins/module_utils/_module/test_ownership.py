@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import files
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
-    CHECKPOINT_FILES,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.ownership import (
+    checkpoint_files,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
@@ -123,7 +124,7 @@ def drifts(gateway: Machine) -> list[dict[str, str]]:
 def put_right(gateway: Machine, path: str, found: str, wanted: str, action: str) -> list[str]:
     """All tasks once more: check mode and the run tell of it, one time; the warnings."""
     predicted = [gateway.run(module, check=True, **options) for module, options in TASKS]
-    assert {"what": path, "found": found, "wanted": wanted} in drifts(gateway)
+    assert {"object": path, "actual": found, "expected": wanted} in drifts(gateway)
     assert len(drifts(gateway)) == 1
     done = [gateway.run(module, **options) for module, options in TASKS]
     changed = [item for item in done if item["changed"]]
@@ -142,7 +143,7 @@ def test_these_are_all_files(gateway: Machine) -> None:
     given = {str(PUBKEY[option]) for option in ("certificate", "private_key", "ca")}
     assert {path: mode for path, mode in made.items() if path not in given} == MODES
     later = {f"{STATE}/rolled-back.json": 0o600}
-    assert {**MODES, **later}.items() >= CHECKPOINT_FILES.items()
+    assert {**MODES, **later}.items() >= checkpoint_files(DEBIAN).items()
     assert drifts(gateway) == []
 
 
@@ -221,9 +222,9 @@ def test_a_mode_beside_another_content(gateway: Machine) -> None:
     place.write_text(place.read_text().replace("10.1.0.0/24", "10.1.0.0/25"))
     place.chmod(0o644)
     (found,) = drifts(gateway)
-    assert found["found"].endswith("(mode 0644 instead of 0600)")
-    assert found["wanted"].endswith("(mode 0600)")
-    assert "10.1.0.0/25" in found["found"]
+    assert found["actual"].endswith("(mode 0644 instead of 0600)")
+    assert found["expected"].endswith("(mode 0600)")
+    assert "10.1.0.0/25" in found["actual"]
 
 
 def test_taken_back_as_it_was_found(gateway: Machine, give_away: t.Callable[[Path], None]) -> None:
@@ -254,7 +255,7 @@ def test_a_rollback_restores_owner_and_mode(
     give_away(place)
     result = gateway.run("ipsec_checkpoint", state="rolled_back")
     words = "mode 0666 instead of 0644, owner 1000:1000 instead of 0:0"
-    assert result["differs"] == [f"{path}: changed ({words})"]
+    assert result["differences"] == [f"{path}: changed ({words})"]
     file = gateway.host.files.read(path)
     assert file is not None
     assert (file.mode, file.owner) == (0o644, (0, 0))
@@ -268,4 +269,4 @@ def test_a_checkpoint_of_an_earlier_release_is_read(gateway: Machine) -> None:
         del file["owner"], file["link"]
     place.write_text(json.dumps(state))
     result = gateway.run("ipsec_checkpoint", state="rolled_back")
-    assert (result["changed"], result["differs"]) == (True, [])
+    assert (result["changed"], result["differences"]) == (True, [])

@@ -12,7 +12,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels i
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels.hand_over import (
     hand_over,
-    revert,
+    swap_back,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.message import (
     ChildState,
@@ -20,7 +20,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.mess
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.steps import (
     HandOver,
-    Revert,
+    SwapBack,
 )
 
 
@@ -184,5 +184,5 @@ def test_what_is_taken_back_leaves_no_trap_behind():
 
     old = {"children": {"lan": {"start_action": "none"}}}
     new = {"children": {**old["children"], "more": {"start_action": "trap"}}}
-    revert(Loaded(()), Revert("b", old, new))
+    swap_back(Loaded(()), SwapBack("b", old, new))
     assert uninstalled == [("b", "more")]
