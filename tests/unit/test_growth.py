@@ -50,6 +50,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner i
     make_plan,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import (
+    masking,
     nft_text,
     pem,
     records,
@@ -221,7 +222,7 @@ def test_a_configuration(text: str) -> None:
             reader.read("/r", whole, lambda _pattern: [])
             with contextlib.suppress(SyntaxFault):
                 strict.parse(whole)
-            records.masked(whole)
+            masking.masked(whole)
 
         return work
 

@@ -13,8 +13,8 @@ import typing as t
 from .._model.platform import Platform
 from .._model.secret import MASK
 from .._render.file import PRIVATE, Directory, File
+from .._render.masking import masked
 from .._render.pem_blocks import shown
-from .._render.records import masked
 from .observed import Observed
 from .plan import Difference, Plan
 from .steps import RemoveFile, Step, WriteFile

@@ -18,15 +18,15 @@ import json
 import re
 import typing as t
 
-from .._errors import ModelError, SyntaxFault, TunnelwrightError, sentence
+from .._errors import ModelError, TunnelwrightError, sentence
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.network import VpnNetwork
 from .._model.rule import VpnRule
-from .._model.secret import MASK, Secret
+from .._model.secret import Secret
 from .._model.settings import IpsecSettings
 from .network_interface import INTERFACES, interfaces_of, record_text
-from .strongswan.section import Section, Value, secret_bytes, secret_text, split_list
+from .strongswan.section import Section, secret_bytes, secret_text, split_list
 from .strongswan.strict import parse
 from .strongswan.writer import render
 
@@ -37,11 +37,6 @@ _SECRETS = "\nsecrets {\n"
 _COPIES = re.compile(rf"^(?:{_OFF})? +(certs|cacerts) = (.+)$", re.MULTILINE)
 # The comments that we begin a file with.
 _HEAD = re.compile(f"(?:{re.escape(MANAGED)}\n|{_RECORD}.*\n)*")
-
-# Keys of strongswan.conf(5) whose values are not to be shown; the URI of a database holds a
-# password too. In the section `secrets` of swanctl.conf(5), only identities and file names are to.
-_HIDDEN = re.compile(r"secret|password|passphrase|preshared|^psk|^pin\b|database")
-_OF_SECRETS = ("secret", "id", "file", "handle", "slot", "module", "pin")
 
 
 class RecordFault(TunnelwrightError):
@@ -100,13 +95,13 @@ def connection_text(connection: IkeConnection, body: Section, *, loaded: bool) -
     options["children"] = [child.to_options() for child in connection.children]
     record = json.dumps(options, sort_keys=True)
     text = render(body)
-    return f"{MANAGED}\n{_RECORD}{record}\n{text if loaded else _switched_off(text)}"
+    return f"{MANAGED}\n{_RECORD}{record}\n{text if loaded else switched_off(text)}"
 
 
 def read_connection(path: str, text: str) -> IkeConnection:
     """The inverse of ``connection_text``."""
     try:
-        head, body = _parted(text)
+        head, body = parted(text)
         options = json.loads(_record_line(head))
         children = options.pop("children")
         options["psk"] = _psk(body)
@@ -121,12 +116,12 @@ def read_connection(path: str, text: str) -> IkeConnection:
 def conf_text(text: str, *, loaded: bool = True) -> str:
     """A conf text of ``configuration_mode: advanced`` as it is installed."""
     text = text if text.endswith("\n") else f"{text}\n"
-    return f"{MANAGED}\n{text if loaded else _switched_off(text)}"
+    return f"{MANAGED}\n{text if loaded else switched_off(text)}"
 
 
 def read_conf(text: str) -> str:
     """The inverse of ``conf_text``, but for a newline added at the end."""
-    return _switched_on(text[len(MANAGED) + 1 :] if text.startswith(MANAGED) else text)
+    return switched_on(text[len(MANAGED) + 1 :] if text.startswith(MANAGED) else text)
 
 
 def secrets_section(name: str, owners: t.Sequence[str], secret: Secret) -> Section:
@@ -138,7 +133,7 @@ def secrets_section(name: str, owners: t.Sequence[str], secret: Secret) -> Secti
 
 def owners_in(text: str) -> dict[str, tuple[str, ...]]:
     """The owners of each secret in the file of a phase 1, by its name."""
-    secrets = _secrets(_parted(text)[1])
+    secrets = _secrets(parted(text)[1])
     return {
         name: tuple(str(value) for key, value in section.items() if key.startswith("id"))
         for name, section in secrets.items()
@@ -161,50 +156,17 @@ def secret_id(name: str) -> str:
     return f"ike-{name}"
 
 
-def masked(text: str) -> str:
-    """A file's text with every secret replaced; one that can't be parsed is hidden whole.
-
-    Comments that are not ours are left out: they may hold secrets of former days.
-    """
-    head, body = _parted(text)
-    on = _switched_on(body)
-    try:
-        shown = render(_mask(parse(on)))
-    except (SyntaxFault, ValueError):
-        return f"{head}{MASK}\n"
-    return head + (shown if on == body else _switched_off(shown))
-
-
-def _mask(section: Section, *, secrets: bool = False) -> Section:
-    """``secrets``: the section is, or stands in, the one of that name."""
-    return {
-        key: _masked_value(key, value, secrets=secrets or key == "secrets")
-        for key, value in section.items()
-    }
-
-
-def _masked_value(key: str, value: Value, *, secrets: bool) -> Value:
-    if isinstance(value, t.Mapping):
-        return _mask(value, secrets=secrets)
-    if secrets and not key.startswith(_OF_SECRETS):
-        # Perhaps a secret that slipped into the next line.
-        raise ValueError("no key of the section secrets")
-    # The value may hold what should have been the next line.
-    hidden = _HIDDEN.search(f"{key} {value}".lower())
-    return MASK if hidden or (secrets and not key.startswith(("id", "file"))) else value
-
-
-def _parted(text: str) -> tuple[str, str]:
+def parted(text: str) -> tuple[str, str]:
     """Our own comments and the rest."""
     head = t.cast("re.Match[str]", _HEAD.match(text)).group()
     return head, text[len(head) :]
 
 
-def _switched_off(text: str) -> str:
+def switched_off(text: str) -> str:
     return re.sub(r"^(?!\Z)", _OFF, text, flags=re.MULTILINE)
 
 
-def _switched_on(text: str) -> str:
+def switched_on(text: str) -> str:
     """The inverse of ``_switched_off``; a text that is not switched off stays as it is."""
     if not all(line.startswith(_OFF) for line in text.split("\n") if line):
         return text
@@ -220,7 +182,7 @@ def _record_line(head: str) -> str:
 
 def _secrets(body: str) -> Section:
     # As we write it, in a line of its own, there is no need to parse what stands before.
-    text = _switched_on(body)
+    text = switched_on(body)
     secrets = parse(text[text.find(_SECRETS) + 1 :]).get("secrets")
     return secrets if isinstance(secrets, t.Mapping) else {}
 
