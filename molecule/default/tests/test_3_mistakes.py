@@ -45,8 +45,8 @@ def test_mistakes_are_told_before_anything_is_touched(tmp_path: Path) -> None:
     assert len(run.failures) == 2
     for name, far in FAR.items():
         first, second = run.messages[name, "All entries are legal"].splitlines()
-        assert first.startswith("gateway_networks[1] lan6: ip_adress: is no option")
-        assert second.startswith(f"gateway_phase1[0] {far}: remote_gateway: '999.1.1.1'")
+        assert first.startswith("gateway_networks[1] lan6: ip_adress: is not an option")
+        assert second.startswith(f"gateway_phase1[0] {far}: remote_gateway '999.1.1.1':")
 
 
 def test_a_failure_that_changed_nothing_is_followed_by_no_change(tmp_path: Path) -> None:
