@@ -319,7 +319,8 @@ def test_mistakes_are_told_before_anything_is_touched(tmp_path: Path) -> None:
     assert [line.partition(". ")[0] for line in message.splitlines()] == [
         "gateway_phase1[0] a: network 'lann': does not exist on this host",
         "gateway_phase1[1]: name: is missing",
-        "gateway_phase1[2] c: encryption 'aes256-sha256': is not a list of combinations of algorithms",
+        "gateway_phase1[2] c: encryption 'aes256-sha256': is not a list of combinations of "
+        "algorithms",
         "gateway_phase_1: is not a variable of the role",
     ]
     assert "kkk" not in said
