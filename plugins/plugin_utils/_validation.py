@@ -19,8 +19,9 @@ from dataclasses import replace
 
 from ..module_utils._errors import ModelError
 from ..module_utils._model import checks
+from ..module_utils._model.authentication import PSK
 from ..module_utils._model.child import ChildSa
-from ..module_utils._model.connection import PSK, IkeConnection
+from ..module_utils._model.connection import IkeConnection
 from ..module_utils._model.gateway import Gateway
 from ..module_utils._model.network import VpnNetwork
 from ..module_utils._model.secret import Secret

@@ -18,15 +18,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from .._model import checks
+from .._model.authentication import CREDENTIALS, PUBKEY
 from .._model.checks import ANY
 from .._model.child import ChildSa
-from .._model.connection import (
-    CREDENTIALS,
-    KEY_EXCHANGES,
-    NEGOTIATION_MODES,
-    PUBKEY,
-    IkeConnection,
-)
+from .._model.connection import KEY_EXCHANGES, NEGOTIATION_MODES, IkeConnection
 from .._model.network import VpnNetwork
 from .._model.options import Options
 from .._model.secret import Secret

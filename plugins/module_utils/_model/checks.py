@@ -82,7 +82,8 @@ def description(option: str, value: object) -> str:
 
 def one_of(option: str, value: object, choices: t.Sequence[str]) -> str:
     if value not in choices:
-        raise ModelError(option, value, "is not a choice", f"Use one of: {', '.join(choices)}.")
+        fix = f"Use one of: {', '.join(choices)}."
+        raise ModelError(option, value, "is not one of the choices", fix)
     return str(value)
 
 

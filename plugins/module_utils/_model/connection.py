@@ -14,8 +14,10 @@ from functools import cached_property
 
 from .._errors import ModelError
 from . import checks, ends, lifetime
+from .authentication import AUTHENTICATIONS, CREDENTIALS, PSK, PUBKEY
 from .checks import ANY
 from .child import ChildSa, proposals
+from .connection_checks import check_child, check_connection
 from .identity import Identity
 from .keys import Key, PskPeer
 from .options import Convert, Options, field_values, for_change, option_values
@@ -24,12 +26,10 @@ from .secret import MASK, Secret
 from .subject import phase1_subject
 
 KEY_EXCHANGES = {"auto": frozenset({1, 2}), "ikev1": frozenset({1}), "ikev2": frozenset({2})}
-AUTHENTICATIONS = PSK, PUBKEY = ("psk", "pubkey")
 NEGOTIATION_MODES = ("main", "aggressive")
 BEHAVIORS = ("responder_only", "on_demand", "start")
 DPD_ACTIONS = ("clear", "hold", "restart", "none")
 STATES = ("present", "disabled")
-CREDENTIALS = ("certificate", "private_key", "ca")
 
 # Names that the collection itself uses in the daemon.
 RESERVED_PREFIX = "tunnelwright-"
@@ -103,7 +103,7 @@ class IkeConnection:
                 connection = replace(connection, children=kept.children)
                 if connection.uses_psk and connection.psk is None:
                     connection = replace(connection, psk=kept.psk)
-            connection._check()
+            check_connection(connection)
             return connection
         except ModelError as error:
             raise error.within(phase1_subject(name)) from None
@@ -211,101 +211,11 @@ class IkeConnection:
         kept = {child.name: child for child in self.children}
         connection = replace(self, children=tuple({**kept, **added}.values()))
         for child in added.values():
-            connection._check_child(child)
+            check_child(connection, child)
         return connection
 
     def without_child(self, name: str) -> IkeConnection:
         return replace(self, children=tuple(item for item in self.children if item.name != name))
-
-    def _check(self) -> None:
-        lifetime.lifetime_seconds("lifetime", self.lifetime, self.lifetime_unit)
-        if self.rekey:
-            self._check_margin()
-        self._check_authentication()
-        self._check_initiator()
-        if self.negotiation_mode == "aggressive":
-            self._check_aggressive()
-        for child in self.children:
-            self._check_child(child)
-
-    def _check_margin(self) -> None:
-        if self.margin_seconds == 0:
-            raise ModelError(
-                "margintime",
-                self.margintime,
-                "leaves no time to negotiate the next SA before the old one expires",
-                "Give 1 second or more, or set rekey to false.",
-            )
-        lifetime.check_margin("lifetime", self.lifetime_seconds, self.margin_seconds)
-
-    def _check_authentication(self) -> None:
-        given = {option: getattr(self, option) for option in ("psk", *CREDENTIALS)}
-        needed = ("psk",) if self.uses_psk else CREDENTIALS
-        for option, value in given.items():
-            if option in needed and value is None:
-                raise ModelError(
-                    option,
-                    None,
-                    f"is missing for authentication {self.authentication}",
-                    "Give the pre-shared key."
-                    if option == "psk"
-                    else "Give the path of a PEM file on the managed host.",
-                )
-            if option not in needed and value is not None:
-                other = PUBKEY if self.uses_psk else PSK
-                raise ModelError(
-                    option,
-                    value,
-                    f"has no effect with authentication {self.authentication}",
-                    f"Remove {option}, or set authentication to {other}.",
-                )
-
-    def _check_initiator(self) -> None:
-        if self.remote_gateway == ANY and self.connection_behavior != "responder_only":
-            raise ModelError(
-                "connection_behavior",
-                self.connection_behavior,
-                "cannot be used with remote_gateway %any: there is no address to initiate to",
-                "Set connection_behavior to responder_only, or remote_gateway to the address of "
-                "the peer.",
-            )
-
-    def _check_aggressive(self) -> None:
-        if self.versions != {1}:
-            raise ModelError(
-                "negotiation_mode",
-                "aggressive",
-                "exists in IKEv1 only",
-                "Set key_exchange to ikev1, or negotiation_mode to main.",
-            )
-        calls = self.connection_behavior != "responder_only"
-        nameless = self.identifier is None and self.local_address is None
-        # charon takes the address that it sends from, and aborts while it has none. A certificate
-        # has a subject to be known by.
-        if calls and nameless and self.uses_psk:
-            raise ModelError(
-                "identifier",
-                None,
-                "is missing for negotiation_mode aggressive: without it charon crashes, with all "
-                "its tunnels, when the host has no route to the peer",
-                "Give identifier or local_address, or set connection_behavior to responder_only.",
-            )
-
-    def _check_child(self, child: ChildSa) -> None:
-        try:
-            if child.lifetime_seconds and self.rekey:
-                lifetime.check_margin("lifetime", child.lifetime_seconds, self.margin_seconds)
-            if child.protocol == "ah" and self.force_udp_encapsulation:
-                raise ModelError(
-                    "protocol",
-                    "ah",
-                    f"cannot be encapsulated in UDP, which {self.subject} forces",
-                    "Set protocol to esp, or force_udp_encapsulation of the phase 1 to false.",
-                )
-            # A change of the phase 1's key_exchange may make legal children illegal.
-            child.check_versions(self.versions)
-        except ModelError as error:
-            raise error.within(child.subject) from None
 
 
 def _name(value: object) -> str:

@@ -18,12 +18,11 @@ from dataclasses import dataclass, field, replace
 
 from .._errors import ModelError
 from .child import ChildSa
+from .coexistence import check_connections, check_networks, check_routes
 from .connection import IkeConnection
 from .keys import intrusion
 from .network import VpnNetwork
 from .rule import VpnRule
-from .secret import MASK
-from .selector import overlap
 from .settings import IpsecSettings
 from .subject import network_subject
 from .traffic import check_meaning, check_no_overlap, check_own_network
@@ -61,10 +60,7 @@ class Gateway:
         for other in self.networks.values():
             if other.name == network.name:
                 continue
-            _check_devices(network, other)
-            _check_tags(network, other)
-            _check_dataplanes(network, other)
-            _check_addresses(network, other)
+            check_networks(network, other)
         self._check_guests(network.name, network)
         self._check_start(network)
         known = self.networks.get(network.name)
@@ -130,7 +126,7 @@ class Gateway:
         for others in self.rules.values():
             for other in others:
                 if (other.network, other.name) != (rule.network, rule.name):
-                    _check_routes(rule, other)
+                    check_routes(rule, other)
         rest = self.without_rule(rule.network, rule.name).rules.get(rule.network, ())
         ordered = sorted((*rest, rule), key=lambda item: (item.order, item.name))
         return replace(self, rules={**self.rules, rule.network: tuple(ordered)})
@@ -153,8 +149,7 @@ class Gateway:
             )
         for other in self.connections.values():
             if other.name != connection.name:
-                _check_distinct(connection, other)
-                _check_keys(connection, other)
+                check_connections(connection, other)
         for child in connection.children:
             self._check_carried_once(child, connection)
         return self._with(connection)
@@ -229,104 +224,3 @@ def _one_of(names: t.Sequence[str], module: str) -> str:
 
 def _without(items: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:
     return {key: item for key, item in items.items() if key != name}
-
-
-def _check_devices(network: VpnNetwork, other: VpnNetwork) -> None:
-    if not network.attached and not other.attached and network.device == other.device:
-        raise ModelError(
-            "interface",
-            network.device,
-            f"is the interface of network {other.name}",
-            "Use another name.",
-            network.subject,
-        )
-
-
-def _check_addresses(network: VpnNetwork, other: VpnNetwork) -> None:
-    """One address leads to one interface."""
-    if not (network.started and other.started) or network.device == other.device:
-        return
-    mine, theirs = network.on_link, other.on_link
-    if mine and theirs and overlap(mine, theirs):
-        raise ModelError(
-            "network_address",
-            str(mine),
-            f"overlaps {theirs} of network {other.name}, which is on {other.device}",
-            "Use a network that no other network of this host overlaps.",
-            network.subject,
-        )
-
-
-def _check_tags(network: VpnNetwork, other: VpnNetwork) -> None:
-    """Linux makes one VLAN of a tag on an interface."""
-
-    def tag(item: VpnNetwork) -> tuple[object, ...]:
-        return item.layer2_type, item.layer2_id, item.interface_network
-
-    if network.layer2_type == "vlan" and tag(network) == tag(other):
-        raise ModelError(
-            "layer2_id",
-            network.layer2_id,
-            f"is the tag of network {other.name} on interface {network.interface_network}",
-            f"Use another tag. To share the interface {other.device}, set interface_network to it "
-            "and layer2_type to none.",
-            network.subject,
-        )
-
-
-def _check_routes(rule: VpnRule, other: VpnRule) -> None:
-    """One of two routes to the same place would replace the other."""
-    if not (rule.enabled and other.enabled and rule.action == other.action == "route"):
-        return
-    known = {*other.destination}
-    shared = [item for item in rule.destination if item in known]
-    if shared:
-        raise ModelError(
-            "destination",
-            str(shared[0]),
-            f"has a route by {other.subject}",
-            "Use another destination, or remove that rule.",
-            rule.subject,
-        )
-
-
-def _check_dataplanes(network: VpnNetwork, other: VpnNetwork) -> None:
-    # One daemon serves all networks, and kernel-libipsec takes all of its SAs.
-    chosen = {network.dataplane, other.dataplane}
-    if chosen == {"kernel", "userspace"}:
-        raise ModelError(
-            "dataplane",
-            network.dataplane,
-            f"contradicts dataplane {other.dataplane} of network {other.name}, because one IKE "
-            "daemon serves both networks",
-            f"Set dataplane to {other.dataplane} or auto.",
-            network.subject,
-        )
-
-
-def _check_distinct(connection: IkeConnection, other: IkeConnection) -> None:
-    """Two configurations alike to the responder: it would always take the first of them."""
-
-    def seen(item: IkeConnection) -> tuple[object, ...]:
-        return item.local_address, item.remote_gateway, item.identifier, item.peer_identity
-
-    if connection.enabled and other.enabled and seen(connection) == seen(other):
-        raise ModelError(
-            "remote_gateway",
-            connection.remote_gateway,
-            f"is the peer of {other.subject}, with the same local_address and identities",
-            "Set another remote_gateway, local_address, identifier or peer_identifier, or define a "
-            f"further phase 2 of {other.subject}.",
-            connection.subject,
-        )
-
-
-def _check_keys(connection: IkeConnection, other: IkeConnection) -> None:
-    """Refuse that the holder of the one key can pass for the peer of the other."""
-    if not connection.enabled or not other.enabled:
-        return
-    found = intrusion(connection.key, other.key)
-    if found:
-        option = found.option_of(connection.subject)
-        value = MASK if option == "psk" else getattr(connection, option)
-        raise ModelError(option, value, str(found), found.fix, connection.subject)

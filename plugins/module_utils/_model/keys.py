@@ -157,7 +157,7 @@ def _as_every_peer(key: Key, peer: PskPeer) -> Intrusion | None:
         return None
     options = (("peer_identifier", key.peer.subject),) if key.peer else ()
     fix = f"Set {key.place} to the identity of one peer."
-    return Intrusion(key, peer, "it is for every peer", fix, options)
+    return Intrusion(key, peer, "this key is for every peer", fix, options)
 
 
 def _as_any_identity(key: Key, peer: PskPeer) -> Intrusion | None:
@@ -172,7 +172,7 @@ def _by_identity(key: Key, peer: PskPeer) -> Intrusion | None:
     owner = _match(key.owners, (peer.identity,))
     if owner is None:
         return None
-    reason = f"it is for {owner}"
+    reason = f"this key is for {owner}"
     if str(owner) != str(peer.identity):
         reason += f", which matches the identity of that peer, {peer.identity}"
     fix = (
@@ -187,7 +187,7 @@ def _by_our_identity(key: Key, peer: PskPeer) -> Intrusion | None:
     owner = _match(key.owners, (peer.own,)) if peer.named else None
     if owner is None:
         return None
-    reason = f"it is for {owner}, and the own identity of {peer.subject} is {peer.own}"
+    reason = f"this key is for {owner}, and the own identity of {peer.subject} is {peer.own}"
     fix = f"Set {peer.own_place} to an identity that no peer has."
     return Intrusion(key, peer, reason, fix, (("identifier", peer.subject),))
 
@@ -214,8 +214,8 @@ def _by_address(key: Key, peer: PskPeer) -> Intrusion | None:
     if owner is None:
         return None
     reason = (
-        f"it is for {owner}, and {peer.subject} chooses a psk by the address of the peer, because "
-        "it uses IKEv1 without an own identity"
+        f"this key is for {owner}, and {peer.subject} chooses a psk by the address of the peer, "
+        "because it uses IKEv1 without an own identity"
     )
     fix = f"Set {peer.own_place} to the identity of this gateway, or key_exchange to ikev2."
     return Intrusion(key, peer, reason, fix, (("identifier", peer.subject),))
@@ -229,8 +229,8 @@ def _by_any_name(key: Key, peer: PskPeer) -> Intrusion | None:
     if not _match(known, peer.remote) and not any(item.is_wildcard for item in peer.remote):
         return None
     reason = (
-        f"it is for {key.owners[0]}, and {peer.subject} has no own identity, so that its peer may "
-        "address this gateway by any identity, including this one"
+        f"this key is for {key.owners[0]}, and {peer.subject} has no own identity, so that its "
+        "peer may address this gateway by any identity, including this one"
     )
     fix = f"Set {peer.own_place} to the identity by which its peer addresses this gateway."
     return Intrusion(key, peer, reason, fix, (("identifier", peer.subject),))

@@ -52,7 +52,7 @@ def check_margin(option: str, lifetime: int, margin: int) -> None:
         raise ModelError(
             option,
             lifetime,
-            f"is too short: of these seconds, up to twice the margintime of {margin} seconds is "
-            "subtracted",
+            f"is too short: up to twice the margintime of {margin} seconds is subtracted from this "
+            "number of seconds",
             f"Make it more than {margin * 2} seconds, or shorten margintime of the phase 1.",
         )

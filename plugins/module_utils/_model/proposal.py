@@ -51,24 +51,6 @@ class Use(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Requirement:
-    """An algorithm that the running daemon must have.
-
-    ``kind`` and ``name`` are the section of ``get-algorithms`` and the name in it, ``option`` and
-    ``value`` what the user wrote, ``package`` the Debian package that brings it.
-    """
-
-    kind: str
-    name: str
-    option: str
-    value: str | int
-    package: str
-
-    def __str__(self) -> str:
-        return f"{self.option} {self.value} ({self.name}): package {self.package}"
-
-
-@dataclass(frozen=True)
 class Proposal:
     """A combination of algorithms with its defaults filled in, so that equal ones are equal.
 
@@ -150,30 +132,6 @@ class Proposal:
             rows.append(DH[self.dh_group])
         return tuple(dict.fromkeys(row.label for row in rows if row.weak))
 
-    def requirements(self, use: Use, *, userspace: bool = False) -> tuple[Requirement, ...]:
-        """What the daemon needs for it.
-
-        ESP and AH are the kernel's work, whatever the plugins of charon can do; only PFS is not.
-        ``userspace`` is for kernel-libipsec, where charon itself encrypts.
-        """
-        needs = []
-        if use is Use.IKE or userspace:
-            if self.algorithm is not None:
-                row = ENCRYPTIONS[self.algorithm]
-                needs.append(Requirement(row.kind, row.charon, "algorithm", row.name, row.package))
-            if self.hash is not None:
-                integrity = HASHES[self.hash]
-                name, package = integrity.integrity, integrity.package
-                needs.append(Requirement("integrity", name, "hash", self.hash, package))
-        if self.prf is not None:
-            prf = HASHES[self.prf]
-            option = "hash" if self.prf == self.hash else "prf"
-            needs.append(Requirement("prf", prf.prf, option, self.prf, prf.package))
-        if self.dh_group is not None:
-            group = DH[self.dh_group]
-            needs.append(Requirement("ke", group.charon, "dh_group", group.number, group.package))
-        return tuple(needs)
-
 
 @functools.cache
 def check_proposal(proposal: Proposal, use: Use, versions: IkeVersions) -> None:
@@ -182,27 +140,6 @@ def check_proposal(proposal: Proposal, use: Use, versions: IkeVersions) -> None:
     A gateway has many tunnels with the same few proposals.
     """
     Proposal.build(proposal.to_options(), use, versions)
-
-
-def missing(
-    proposals: t.Iterable[Proposal],
-    use: Use,
-    supported: t.Mapping[str, t.Collection[str]],
-    *,
-    userspace: bool = False,
-) -> tuple[Requirement, ...]:
-    """What proposals need that ``supported``, the daemon's ``get-algorithms``, does not list.
-
-    Key exchange may be called ``ke`` as by strongSwan 6, or ``dh`` as before.
-    """
-    known = {"ke": supported.get("dh", ()), **supported}
-    lacking = (
-        need
-        for proposal in proposals
-        for need in proposal.requirements(use, userspace=userspace)
-        if need.name not in known.get(need.kind, ())
-    )
-    return tuple(dict.fromkeys(lacking))
 
 
 # The rules

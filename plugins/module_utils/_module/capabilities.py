@@ -16,7 +16,8 @@ from .._model.checks import ANY
 from .._model.child import ChildSa
 from .._model.connection import RESERVED_PREFIX, IkeConnection
 from .._model.gateway import Gateway
-from .._model.proposal import Proposal, Use, missing
+from .._model.proposal import Proposal, Use
+from .._model.requirements import missing
 from .._plan.loaded import expected_view, is_loaded
 from .._plan.observed import DaemonState, Observed
 from .._render.connection import connection_section

@@ -13,7 +13,8 @@ import typing as t
 from .._errors import ModelError
 from .._host.host import Host
 from .._model import checks
-from .._model.connection import CREDENTIALS, IkeConnection
+from .._model.authentication import CREDENTIALS
+from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.proposal import Use
 from .._model.subject import phase1_subject

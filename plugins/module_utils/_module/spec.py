@@ -18,7 +18,9 @@ from dataclasses import dataclass
 
 from .._model import child, connection, lifetime, network, rule, settings
 from .._model.algorithms import DH_GROUPS, ENCRYPTION_NAMES, HASH_NAMES, PRF_NAMES
+from .._model.authentication import AUTHENTICATIONS
 from .._model.options import defaults
+from .._model.rule_checks import DIRECTIONS
 from .._model.secret import MASK
 from .._plan.connection_swap import APPLY, GRACEFUL
 
@@ -179,7 +181,7 @@ IPSEC_PHASE1 = Spec(
                 "encryption": _ENCRYPTION,
                 "lifetime": _NUMBER,
                 "lifetime_unit": _choice(lifetime.UNITS),
-                "authentication": _choice(connection.AUTHENTICATIONS),
+                "authentication": _choice(AUTHENTICATIONS),
                 "psk": _SECRET,
                 "certificate": _PATH,
                 "private_key": _PATH,
@@ -239,7 +241,7 @@ VPN_RULE = Spec(
             "network": _NAME,
             "description": _TEXT,
             "action": _choice(rule.ACTIONS),
-            "direction": _choice(rule.DIRECTIONS),
+            "direction": _choice(DIRECTIONS),
             "protocol": _choice(rule.PROTOCOLS),
             "source": _TEXTS,
             "destination": _TEXTS,

@@ -18,7 +18,8 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._model.checks import IPNetwork
-from .._model.rule import FILTERS, Ports, VpnRule
+from .._model.rule import Ports, VpnRule
+from .._model.rule_checks import FILTERS
 from .._model.selector import ALL_PORTS, Service, overlap
 from .nft_match import IP, NetworkRules, Services, Tunnel, protected, selector, traffic
 from .nft_text import Chain, Rule, base, labelled, one_of

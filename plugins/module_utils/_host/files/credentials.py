@@ -13,7 +13,8 @@ import re
 import typing as t
 
 from ..._errors import HostError, ModelError
-from ..._model.connection import CREDENTIALS, IkeConnection
+from ..._model.authentication import CREDENTIALS
+from ..._model.connection import IkeConnection
 from ..._model.gateway import Gateway
 from ..._render import pem_blocks
 from ..._render.artefacts import (

@@ -295,7 +295,7 @@ def test_a_key_that_lets_in_the_peer_of_another_tunnel():
     assert (found["ours"], found["remote_object"]) == (None, "")
     assert found["explanation"] == (
         "A definition of gw-a lets the holder of the psk of phase 1 road connect as the peer of "
-        "phase 1 site-b: it is for every peer."
+        "phase 1 site-b: this key is for every peer."
     )
     assert found["next_step"] == (
         "Change the definition of gw-a. Set peer_identifier of phase 1 road to the identity of "

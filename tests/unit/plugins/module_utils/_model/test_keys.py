@@ -282,7 +282,7 @@ DANGEROUS: dict[str, tuple[Options, Options, tuple[str, ...]]] = {
         B,
         {**V1, **ANY, "peer_identifier": "c.ex"},
         (
-            "it is for 192.0.2.2, and phase 1 site-c chooses a psk by the address",
+            "this key is for 192.0.2.2, and phase 1 site-c chooses a psk by the address",
             "identifier of phase 1 site-c",
         ),
     ),

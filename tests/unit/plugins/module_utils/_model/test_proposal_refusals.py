@@ -117,13 +117,14 @@ Options = dict[str, object]
             {"algorithm": "serpent"},
             Use.ESP,
             IKEV2,
-            f"algorithm 'serpent': is not a choice. Use one of: {', '.join(ENCRYPTION_NAMES)}.",
+            "algorithm 'serpent': is not one of the choices. Use one of: "
+            f"{', '.join(ENCRYPTION_NAMES)}.",
         ),
         (
             {"hash": "sha256_96"},
             Use.ESP,
             IKEV2,
-            f"hash 'sha256_96': is not a choice. Use one of: {', '.join(HASH_NAMES)}.",
+            f"hash 'sha256_96': is not one of the choices. Use one of: {', '.join(HASH_NAMES)}.",
         ),
         (
             {"integrity": "sha256"},

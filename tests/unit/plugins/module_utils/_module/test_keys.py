@@ -65,8 +65,8 @@ DANGEROUS = {
     "no owner": (secret(), "secret ike-road in swanctl_conf of network lan", "for every peer"),
     "any": (secret("%any"), "secret ike-road", "for every peer"),
     "any, with others": (secret("road.example", "0.0.0.0"), "secret ike-road", "for every peer"),
-    "the peer": (secret("192.0.2.2"), "secret ike-road", "it is for 192.0.2.2"),
-    "a network": (secret("192.0.2.0/24"), "secret ike-road", "it is for 192.0.2.0/24"),
+    "the peer": (secret("192.0.2.2"), "secret ike-road", "this key is for 192.0.2.2"),
+    "a network": (secret("192.0.2.0/24"), "secret ike-road", "this key is for 192.0.2.0/24"),
     "our identity": (secret("*.example"), "secret ike-road", "and the own identity of"),
     "its peer": (
         road(remote("192.0.2.2")) + secret("192.0.2.2"),

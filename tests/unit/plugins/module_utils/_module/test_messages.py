@@ -108,7 +108,7 @@ def test_a_long_identity_of_another_phase_1(machine: Machine) -> None:
     other = {"name": "site-c", "psk": "another secret of 20 characters"}
     machine.prepare(("vpn_network", NETWORK), ("ipsec_phase1", {**PHASE1, "peer_identifier": name}))
     result = machine.run("ipsec_phase1", **{**PHASE1, **other, "peer_identifier": name.lower()})
-    assert f"it is for {name.lower()[:200]}..." in result["msg"]
+    assert f"this key is for {name.lower()[:200]}..." in result["msg"]
     check(result["msg"], name)
 
 

@@ -130,7 +130,7 @@ class TestSpoilt:
         ("option", "value", "why"),
         [
             ("mss_clamp", 7, "mss_clamp 7: is less than 536. Restore"),
-            ("unique_ids", "maybe", "unique_ids 'maybe': is not a choice. Restore"),
+            ("unique_ids", "maybe", "unique_ids 'maybe': is not one of the choices. Restore"),
             ("configuration_mode", "normal", "configuration_mode normal"),
         ],
     )

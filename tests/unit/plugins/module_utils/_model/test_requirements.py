@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What proposals need from the daemon, and what it lacks."""
+"""Tests of the algorithms that a proposal needs, and that the IKE daemon lacks."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.proposal
     DEFAULT_ESP,
     DEFAULT_IKE,
     Proposal,
-    Requirement,
     Use,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.requirements import (
+    Requirement,
     missing,
+    requirements,
 )
 
 IKEV2 = frozenset({2})
 
 
 def needs(proposal: Proposal, use: Use, *, userspace: bool = False) -> set[tuple[str, str]]:
-    return {(need.kind, need.name) for need in proposal.requirements(use, userspace=userspace)}
+    return {(need.kind, need.name) for need in requirements(proposal, use, userspace=userspace)}
 
 
 def test_an_ike_sa_needs_all_of_its_algorithms() -> None:

@@ -1,0 +1,81 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
+
+"""The algorithms that a proposal needs, and the algorithms that the IKE daemon lacks."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .algorithms import DH, ENCRYPTIONS, HASHES
+from .proposal import Proposal, Use
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """An algorithm that the running daemon must have.
+
+    ``kind`` and ``name`` are the section of ``get-algorithms`` and the name in it, ``option`` and
+    ``value`` what the user wrote, ``package`` the Debian package that brings it.
+    """
+
+    kind: str
+    name: str
+    option: str
+    value: str | int
+    package: str
+
+    def __str__(self) -> str:
+        return f"{self.option} {self.value} ({self.name}): package {self.package}"
+
+
+def requirements(
+    proposal: Proposal, use: Use, *, userspace: bool = False
+) -> tuple[Requirement, ...]:
+    """What the daemon needs for it.
+
+    ESP and AH are the kernel's work, whatever the plugins of charon can do; only PFS is not.
+    ``userspace`` is for kernel-libipsec, where charon itself encrypts.
+    """
+    needs = []
+    if use is Use.IKE or userspace:
+        if proposal.algorithm is not None:
+            row = ENCRYPTIONS[proposal.algorithm]
+            needs.append(Requirement(row.kind, row.charon, "algorithm", row.name, row.package))
+        if proposal.hash is not None:
+            integrity = HASHES[proposal.hash]
+            name, package = integrity.integrity, integrity.package
+            needs.append(Requirement("integrity", name, "hash", proposal.hash, package))
+    if proposal.prf is not None:
+        prf = HASHES[proposal.prf]
+        option = "hash" if proposal.prf == proposal.hash else "prf"
+        needs.append(Requirement("prf", prf.prf, option, proposal.prf, prf.package))
+    if proposal.dh_group is not None:
+        group = DH[proposal.dh_group]
+        needs.append(Requirement("ke", group.charon, "dh_group", group.number, group.package))
+    return tuple(needs)
+
+
+def missing(
+    proposals: t.Iterable[Proposal],
+    use: Use,
+    supported: t.Mapping[str, t.Collection[str]],
+    *,
+    userspace: bool = False,
+) -> tuple[Requirement, ...]:
+    """What proposals need that ``supported``, the daemon's ``get-algorithms``, does not list.
+
+    Key exchange may be called ``ke`` as by strongSwan 6, or ``dh`` as before.
+    """
+    known = {"ke": supported.get("dh", ()), **supported}
+    lacking = (
+        need
+        for proposal in proposals
+        for need in requirements(proposal, use, userspace=userspace)
+        if need.name not in known.get(need.kind, ())
+    )
+    return tuple(dict.fromkeys(lacking))
