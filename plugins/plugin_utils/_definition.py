@@ -63,8 +63,8 @@ def read(name: str, definition: t.Any, *, single: bool = True) -> Peer:
     sheet = "remote_gateway" in definition
     if not sheet and "gateway_phase1" not in definition:
         raise ModelError("gateway_phase1", None, "is missing", _FORMS)
-    given = {"gateway_phase1": [plain(definition)]} if sheet else definition
-    lists = {key: _entries(given, variable) for key, variable in _LISTS.items()}
+    values = {"gateway_phase1": [plain(definition)]} if sheet else definition
+    lists = {key: _entries(values, variable) for key, variable in _LISTS.items()}
     # Peers may use the address that Ansible uses.
     address_variables = () if sheet else ("ansible_host", _HOST)
     options = {
@@ -96,18 +96,18 @@ def _entries(definition: Mapping[str, t.Any], variable: str) -> list[Mapping[str
     return list(entries)
 
 
-def _phase1(given: Mapping[str, t.Any]) -> dict[str, t.Any]:
+def _phase1(values: Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return the options of a phase 1 with its phase 2 objects and the fingerprint of a key."""
-    own = {key: given[key] for key in given if key not in ("phase2", "psk_fingerprint")}
+    own = {key: values[key] for key in values if key not in ("phase2", "psk_fingerprint")}
     options = typed(IPSEC_PHASE1, {**_DEFAULTS, **own}, "phase 1")
     owner = {"phase1": options["name"], "network": options["network"]}
-    children = _entries(given, "phase2")
-    if given.get("psk_fingerprint") is not None:
+    children = _entries(values, "phase2")
+    if values.get("psk_fingerprint") is not None:
         subject = subject_of(IPSEC_PHASE1, options)
-        check_text("psk_fingerprint", given["psk_fingerprint"], subject)
+        check_text("psk_fingerprint", values["psk_fingerprint"], subject)
     return {
         **options,
-        "psk_fingerprint": given.get("psk_fingerprint"),
+        "psk_fingerprint": values.get("psk_fingerprint"),
         "phase2": [
             typed(IPSEC_PHASE2, {**_DEFAULTS, **item, **owner}, "phase 2") for item in children
         ],
@@ -119,39 +119,41 @@ def typed(spec: Spec, definition: Mapping[str, t.Any], kind: str) -> dict[str, t
 
     Raises ModelError for an option that is unknown, missing or of another type.
     """
-    given = {option: value for option, value in definition.items() if value is not None}
-    subject = f"{kind} {given.get('name') or given.get('network')}"
-    for option, value in given.items():
-        known = spec.argument_spec.get(option)
-        if known is None:
+    values = {option: value for option, value in definition.items() if value is not None}
+    subject = f"{kind} {values.get('name') or values.get('network')}"
+    for option, value in values.items():
+        argument = spec.argument_spec.get(option)
+        if argument is None:
             # The value is not shown, because it may be a secret with a mistyped name.
             likely = nearest(str(option), spec.argument_spec, 0.6)
             fix = f"Use one of: {', '.join(spec.argument_spec)}."
             if likely:
                 fix = f"Write {likely}, if that is meant, or remove it."
             raise ModelError(str(option), None, "is not an option", fix, subject)
-        if "options" in known and not _is_list_of_mappings(value):
+        if "options" in argument and not _is_list_of_mappings(value):
             problem = "is not a list of combinations of algorithms"
             raise ModelError(option, value, problem, _ALGORITHMS, subject)
-    for option in _required(spec, given):
-        if option not in given:
+    for option in _required(spec, values):
+        if option not in values:
             fix = f"Give the {option} of the {kind}."
             raise ModelError(option, None, "is missing", fix, subject)
-    check_texts(spec, given)
-    check_numbers(spec, given)
+    check_texts(spec, values)
+    check_numbers(spec, values)
     validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
-    result = validator.validate(given)
+    result = validator.validate(values)
     if result.error_messages:
-        problem = explained("; ".join(result.error_messages), spec, given)
+        problem = explained("; ".join(result.error_messages), spec, values)
         fix = f"See `ansible-doc tunnelwright.ipsec.{_MODULES[kind]}`."
         raise ModelError("", None, f"invalid options: {problem}", fix, subject)
     return dict(result.validated_parameters)
 
 
-def _required(spec: Spec, given: Mapping[str, t.Any]) -> t.Iterator[str]:
-    yield from (option for option, known in spec.argument_spec.items() if known.get("required"))
+def _required(spec: Spec, values: Mapping[str, t.Any]) -> t.Iterator[str]:
+    yield from (
+        option for option, argument in spec.argument_spec.items() if argument.get("required")
+    )
     for option, value, needed in spec.required_if:
-        if given.get(option) in (value, None):
+        if values.get(option) in (value, None):
             yield from needed
 
 
@@ -168,10 +170,10 @@ _ALGORITHMS = (
 )
 
 
-def nearest(name: str, known: t.Iterable[str], likeness: float = 0.8) -> str:
+def nearest(name: str, names: t.Iterable[str], likeness: float = 0.8) -> str:
     """Return the known name that the user probably meant, empty if there is none."""
-    found = difflib.get_close_matches(name, list(known), 1, likeness)
-    return found[0] if found else ""
+    matches = difflib.get_close_matches(name, list(names), 1, likeness)
+    return matches[0] if matches else ""
 
 
 def _is_list_of_mappings(value: t.Any) -> bool:

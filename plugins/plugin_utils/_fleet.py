@@ -210,19 +210,19 @@ def _topology(gateways: t.Sequence[Facts], tunnels: t.Sequence[Facts]) -> Made:
         "lines": [
             {
                 "between": list(pair),
-                "state": _together(found),
-                "tunnels": len(found),
+                "state": _together(tunnel_states),
+                "tunnels": len(tunnel_states),
                 "from": list(places[pair[0]]),
                 "to": list(places[pair[1]]),
             }
-            for pair, found in sorted(states.items())
+            for pair, tunnel_states in sorted(states.items())
         ],
     }
 
 
 def _together(states: t.Sequence[str]) -> str:
     """Return the state of a line. Disabled tunnels count only if all tunnels are disabled."""
-    found = {*states} - {"disabled"} or {"disabled"}
-    if "up" in found and found & {"down", "connecting"}:
+    counted = {*states} - {"disabled"} or {"disabled"}
+    if "up" in counted and counted & {"down", "connecting"}:
         return "partial"
-    return min(found, key=ORDER.index)
+    return min(counted, key=ORDER.index)

@@ -116,37 +116,37 @@ def _unlisted(info: Facts, definition: Facts) -> list[str]:
         (str(item.get("network")), str(item.get("name")))
         for item in _entries(definition, "gateway_rules")
     }
-    found = []
+    objects = []
     for network in info["networks"]:
         name = network["name"]
         if name not in networks:
-            found.append(f"network {name}")
+            objects.append(f"network {name}")
         elif name not in settings and _changed(network["settings"]):
-            found.append(f"IPsec settings of network {name}: {_changed(network['settings'])}")
-        found += [
+            objects.append(f"IPsec settings of network {name}: {_changed(network['settings'])}")
+        objects += [
             f"rule {rule['name']} of network {name}"
             for rule in network["rules"]
             if (name, rule["name"]) not in rules
         ]
     for item in info["phase1"]:
         if item["name"] not in phase1:
-            found.append(f"phase 1 {item['name']} of network {item['network']}")
+            objects.append(f"phase 1 {item['name']} of network {item['network']}")
             continue
         listed = _named(phase1[item["name"]], "phase2", "name")
-        found += [
+        objects += [
             f"phase 2 {child['name']} of phase 1 {item['name']}"
             for child in item["phase2"]
             if child["name"] not in listed
         ]
-    return found
+    return objects
 
 
-def _named(given: Facts, variable: str, option: str) -> set[str]:
-    return {str(item.get(option)) for item in _entries(given, variable)}
+def _named(definition: Facts, variable: str, option: str) -> set[str]:
+    return {str(item.get(option)) for item in _entries(definition, variable)}
 
 
-def _entries(given: Facts, variable: str) -> list[Facts]:
-    return [item for item in given.get(variable) or () if isinstance(item, Mapping)]
+def _entries(definition: Facts, variable: str) -> list[Facts]:
+    return [item for item in definition.get(variable) or () if isinstance(item, Mapping)]
 
 
 def _changed(settings: Facts) -> str:

@@ -53,18 +53,18 @@ def _hubs(neighbours: t.Mapping[str, set[str]]) -> list[str]:
         return []
     average = sum(map(len, neighbours.values())) / len(neighbours)
     least = max(_HUB, 2 * average)
-    return [site for site, found in neighbours.items() if len(found) >= least]
+    return [site for site, others in neighbours.items() if len(others) >= least]
 
 
 def _ring(sites: t.Sequence[str], size: tuple[int, int], reach: float) -> dict[str, Point]:
     """Return places on an ellipse: two sites left and right, more sites from the top on."""
     width, height = size
     begin = math.pi if len(sites) == 2 else -math.pi / 2
-    found = {}
+    places = {}
     for index, site in enumerate(sites):
         angle = begin + 2 * math.pi * index / len(sites)
-        found[site] = (
+        places[site] = (
             round(width / 2 + math.cos(angle) * reach * (width / 2 - _MARGIN_X)),
             round(height / 2 + math.sin(angle) * reach * (height / 2 - _MARGIN_Y)),
         )
-    return found
+    return places

@@ -35,7 +35,7 @@ from ..module_utils._module.settings import SettingsResource
 from ._definition import nearest, plain, typed
 
 Made = dict[str, t.Any]
-Given = Mapping[str, t.Any]
+Options = Mapping[str, t.Any]
 
 LISTS = ("gateway_networks", "gateway_settings", "gateway_phase1", "gateway_rules")
 # All variables of the role, lists and others.
@@ -68,7 +68,7 @@ _SWITCHED = ("absent", "disabled", "stopped")
 _ANY_VERSION = frozenset({2})
 
 
-def validate(definition: Given, host: Given, names: t.Iterable[str]) -> Made:
+def validate(definition: Options, host: Options, names: t.Iterable[str]) -> Made:
     """Return ``errors`` and ``warnings`` as texts, and in ``summary`` the number of objects.
 
     ``host`` has the names of the existing ``networks`` and ``phase1`` objects. ``names`` are the
@@ -93,7 +93,7 @@ def validate(definition: Given, host: Given, names: t.Iterable[str]) -> Made:
     }
 
 
-def _misspelt(definition: Given, names: t.Iterable[str]) -> tuple[list[str], list[str]]:
+def _misspelt(definition: Options, names: t.Iterable[str]) -> tuple[list[str], list[str]]:
     """Return errors and warnings for names that are not variables of the role.
 
     A name that resembles a variable of the role is an error, unless this variable is set too.
@@ -124,7 +124,7 @@ def _summary(counts: Counter[str]) -> str:
 class _Validation:
     """The Gateway that results from the entries, one after the other, in the order of the role."""
 
-    def __init__(self, host: Given) -> None:
+    def __init__(self, host: Options) -> None:
         self.errors: list[str] = []
         self.counts: Counter[str] = Counter()
         self._known_phase1 = {*host.get("phase1", ())}
@@ -136,15 +136,15 @@ class _Validation:
 
     # --- Lists and entries
 
-    def entries(self, place: str, given: t.Any) -> t.Iterator[tuple[str, Given]]:
+    def entries(self, place: str, options: t.Any) -> t.Iterator[tuple[str, Options]]:
         """Yield each entry that is a dictionary, with its place. Null is an empty list."""
-        given = plain(given)
-        if given is None:
+        options = plain(options)
+        if options is None:
             return
-        if not isinstance(given, Sequence) or isinstance(given, str):
+        if not isinstance(options, Sequence) or isinstance(options, str):
             self._refuse(place, ModelError("", None, "is not a list", _ENTRIES))
             return
-        for index, entry in enumerate(given):
+        for index, entry in enumerate(options):
             if isinstance(entry, Mapping):
                 yield f"{place}[{index}]", entry
             else:
@@ -152,93 +152,93 @@ class _Validation:
                     f"{place}[{index}]", ModelError("", None, "is not a dictionary", _ENTRIES)
                 )
 
-    def network(self, place: str, given: Given) -> None:
+    def network(self, place: str, options: Options) -> None:
         """Check an entry of gateway_networks."""
-        name = given.get("name")
-        known = _named(name) and name in self._known_networks
-        if known and _switches(given):
-            self._count("network", given)
-            if given["state"] == "absent":
+        name = options.get("name")
+        exists = _named(name) and name in self._known_networks
+        if exists and _switches(options):
+            self._count("network", options)
+            if options["state"] == "absent":
                 rest = {key: it for key, it in self._gateway.networks.items() if key != name}
                 self._gateway = replace(self._gateway, networks=rest)
-        elif not self._edited(place, NetworkResource(), "network", given):
+        elif not self._edited(place, NetworkResource(), "network", options):
             self._assume_network(name)
             self._nameless |= not _named(name) or name not in self._gateway.networks
 
-    def settings(self, place: str, given: Given) -> None:
+    def settings(self, place: str, options: Options) -> None:
         """Check an entry of gateway_settings."""
-        self._edited(place, SettingsResource(), "IPsec settings", given)
+        self._edited(place, SettingsResource(), "IPsec settings", options)
 
-    def phase1(self, place: str, given: Given) -> None:
+    def phase1(self, place: str, options: Options) -> None:
         """Check an entry of gateway_phase1, with its phase 2 objects."""
-        own = {key: given[key] for key in given if key != "phase2"}
+        own = {key: options[key] for key in options if key != "phase2"}
         name, absent = own.get("name"), own.get("state") == "absent"
-        known = _named(name) and name in self._known_phase1
+        exists = _named(name) and name in self._known_phase1
         keeps = own.get("psk") is None and own.get("authentication", PSK) == PSK
-        if known and (_switches(own) or keeps):
+        if exists and (_switches(own) or keeps):
             valid = self._checked(place, "phase 1", own, lambda: self._edit_known(own))
         else:
             valid = self._edited(place, Phase1Resource(), "phase 1", own)
         owner = {"phase1": name or _UNNAMED, "network": own.get("network") or _UNNAMED}
-        for where, entry in self.entries(f"{_title(place, name)}, phase2", given.get("phase2")):
+        for where, entry in self.entries(f"{_title(place, name)}, phase2", options.get("phase2")):
             if not absent:
-                self._phase2(where, {**entry, **owner}, valid=valid, known=known)
+                self._phase2(where, {**entry, **owner}, valid=valid, exists=exists)
 
-    def _phase2(self, place: str, given: Given, *, valid: bool, known: bool) -> None:
-        if known and _switches(given):
-            self._count("phase 2", given)
+    def _phase2(self, place: str, options: Options, *, valid: bool, exists: bool) -> None:
+        if exists and _switches(options):
+            self._count("phase 2", options)
         elif valid:
-            self._edited(place, Phase2Resource(), "phase 2", given)
+            self._edited(place, Phase2Resource(), "phase 2", options)
         else:
             # Its phase 1 has an error that is reported. Only its own options can be checked.
-            self._checked(place, "phase 2", given, lambda: _alone(given))
+            self._checked(place, "phase 2", options, lambda: _alone(options))
 
-    def rule(self, place: str, given: Given) -> None:
+    def rule(self, place: str, options: Options) -> None:
         """Check an entry of gateway_rules."""
-        if _switches(given) and str(given.get("network")) in self._known_networks:
-            self._count("rule", given)
+        if _switches(options) and str(options.get("network")) in self._known_networks:
+            self._count("rule", options)
         else:
-            self._edited(place, RuleResource(), "rule", given)
+            self._edited(place, RuleResource(), "rule", options)
 
     # --- Checks of every entry
 
-    def _edited(self, place: str, resource: Resource, kind: str, given: Given) -> bool:
+    def _edited(self, place: str, resource: Resource, kind: str, options: Options) -> bool:
         def edit() -> None:
-            params = Params(typed(resource.spec, given, kind), given)
+            params = Params(typed(resource.spec, options, kind), options)
             self._gateway = resource.edit(self._gateway, params).gateway
 
         if self._nameless:
-            self._assume_network(given.get("network"))
-        return self._checked(place, kind, given, edit)
+            self._assume_network(options.get("network"))
+        return self._checked(place, kind, options, edit)
 
-    def _checked(self, place: str, kind: str, given: Given, edit: t.Callable[[], None]) -> bool:
+    def _checked(self, place: str, kind: str, options: Options, edit: t.Callable[[], None]) -> bool:
         try:
-            self._check_once(place, kind, given)
+            self._check_once(place, kind, options)
             edit()
         except ModelError as error:
-            name = given.get("network" if kind == "IPsec settings" else "name")
+            name = options.get("network" if kind == "IPsec settings" else "name")
             self._refuse(_title(place, name), error)
             return False
-        self._count(kind, given)
+        self._count(kind, options)
         return True
 
-    def _check_once(self, place: str, kind: str, given: Given) -> None:
+    def _check_once(self, place: str, kind: str, options: Options) -> None:
         """Raise ModelError for a second entry of an object, which would undo the first."""
         parts = {"network": ("name",), "phase 1": ("name",), "IPsec settings": ("network",)}
         option, *more = parts.get(kind, ("name", "network", "phase1"))
-        key = (kind, *(str(given.get(part)) for part in (option, *more)))
-        if given.get(option) is not None and self._places.setdefault(key, place) != place:
+        key = (kind, *(str(options.get(part)) for part in (option, *more)))
+        if options.get(option) is not None and self._places.setdefault(key, place) != place:
             problem = f"is the {option} of {self._places[key]} too"
             fix = "Define each object in one entry only."
-            raise ModelError(option, given.get(option), problem, fix)
+            raise ModelError(option, options.get(option), problem, fix)
 
     def _refuse(self, title: str, error: ModelError) -> None:
         # The place replaces the subject of the error.
         placed = ModelError(error.option, error.value, error.problem, error.fix, title)
         self.errors.append(str(placed))
 
-    def _count(self, kind: str, given: Given) -> None:
-        self.counts[kind] += given.get("state") != "absent"
+    def _count(self, kind: str, options: Options) -> None:
+        self.counts[kind] += options.get("state") != "absent"
 
     def _assume_network(self, name: t.Any) -> None:
         """Add a network whose entry has an error, so that its tunnels get no error from that."""
@@ -250,9 +250,9 @@ class _Validation:
             networks = {**self._gateway.networks, legal: _stub(legal)}
             self._gateway = replace(self._gateway, networks=networks)
 
-    def _edit_known(self, given: Given) -> None:
+    def _edit_known(self, options: Options) -> None:
         """Edit a phase 1 that keeps values which only the host knows, at least its key."""
-        params = typed(Phase1Resource.spec, given, "phase 1")
+        params = typed(Phase1Resource.spec, options, "phase 1")
         name, network = params["name"], params["network"]
         if params["state"] == "absent":
             return
@@ -285,12 +285,12 @@ def _stub(name: str) -> VpnNetwork:
     return VpnNetwork(name, ip_address_type="none", interface_network="unknown")
 
 
-def _switches(given: Given) -> bool:
-    return given.keys() <= _SWITCH and given.get("state") in _SWITCHED
+def _switches(options: Options) -> bool:
+    return options.keys() <= _SWITCH and options.get("state") in _SWITCHED
 
 
-def _alone(given: Given) -> None:
+def _alone(options: Options) -> None:
     owner = {"phase1": _UNNAMED, "network": _UNNAMED}
-    params = typed(Phase2Resource.spec, {**given, **owner}, "phase 2")
+    params = typed(Phase2Resource.spec, {**options, **owner}, "phase 2")
     if params["state"] != "absent":
         ChildSa.from_options(params, _ANY_VERSION)

@@ -81,7 +81,7 @@ class TunnelEnd:
     @property
     def subject(self) -> str:
         """Return ``phase 1 <name>``."""
-        return f"phase 1 {self.connection.name}"
+        return self.connection.subject
 
     @property
     def userspace(self) -> bool:
