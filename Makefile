@@ -1,6 +1,6 @@
 # The commands of a developer. `make help` lists them.
 
-.PHONY: help demo demo-down test unit netns bench browser types lint sanity galaxy first-hour live scorecard soak thousand kernel-test molecule image venv format lock clean
+.PHONY: help demo demo-down test rotating test-deep unit netns bench browser types lint sanity sanity-one galaxy first-hour live live-smoke scorecard soak thousand kernel-test molecule image venv format lock clean
 .DEFAULT_GOAL := help
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -11,6 +11,13 @@ STEP ?= test
 SCENARIO ?=
 # Some of the live tests:              make live TEST=no_lies SEQUENCES=10000
 TEST ?=
+# What is random follows from this number, which another commit does not have: SEED=7 repeats a run.
+ifndef SEED
+SEED := $(shell tools/seed)
+endif
+export SEED
+# A part of the deep suites:           make live PART=2/6
+PART ?=
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -21,17 +28,31 @@ demo: venv ## two gateways and their tunnel, from nothing, with proof
 demo-down: ## remove what `make demo` has started
 	@tools/demo down
 
-test: venv ## everything but the soak, with samples of what takes hours
-	@tools/stages bench unit types lint molecule kernel-test / live sanity galaxy first-hour netns browser
+test: venv ## a commit, in nine minutes on two cores: each suite, of the deep ones a few cases (root)
+	@echo "tests are drawn by SEED=$(SEED)"
+	@tools/stages molecule-default galaxy types lint / unit netns live-smoke sanity-one browser bench
+
+rotating: venv image ## the sixth of the deep suites that SEED is for, in half an hour; .ci/run adds it (root)
+	@echo "tests are drawn by SEED=$(SEED): PART=$$(expr $(SEED) % 6)/6 of $$(tools/rotation)"
+	@SEQUENCES=$(or $(SEQUENCES),20) PAIRS=$(or $(PAIRS),10) ALGORITHMS=all PART=$$(expr $(SEED) % 6)/6 \
+	    tools/stages $$(tools/rotation)
+
+test-deep: venv image ## everything that exists, for hours; goes on where it was interrupted (root)
+	@tools/deep $(DEEP)
 
 unit: venv ## unit tests: no host, no root
-	@pytest -q
+	@pytest -q $(if $(TEST),-k $(TEST),--numprocesses=auto --dist=worksteal) --hypothesis-seed=$(SEED)
 
 netns: venv ## rules and packets in network namespaces of this machine (root)
-	@pytest -q tests/netns
+	@# Most of their time they wait for packets that must not come.
+	@pytest -q $(if $(TEST),-k $(TEST),--numprocesses=8 --dist=worksteal) tests/netns
 
 live: venv image ## runs of the modules by the hundred on gateways that talk to peers (root)
-	@pytest -q tests/live $(if $(TEST),-k $(TEST))
+	@pytest -q --durations=12 tests/live $(if $(TEST),-k $(TEST))
+
+live-smoke: venv image ## a few random sequences, kills, pairs and failures of the live tests (root)
+	@FEW=$(or $(FEW),3) SEQUENCES=$(or $(SEQUENCES),6) PAIRS=$(or $(PAIRS),4) KILL=$(or $(KILL),0.04) \
+	    pytest -q tests/live -m drawn
 
 scorecard: venv image ## provoke every failure that is explained, and write docs/troubleshooting.md (root)
 	@SCORECARD=1 pytest -q tests/live/test_explained.py
@@ -53,12 +74,13 @@ bench: venv ## what is promised of speed, in ratios that hold on any machine
 
 kernel-test: venv ## every option, algorithm and peer, in virtual machines; FIELDS=all ALGORITHMS=all INTEROP=all (root)
 	@pytest -q --durations=12 tests/kernel $(if $(TEST),-k $(TEST))
-	@$(if $(TEST),,molecule --base-config molecule/config.yml test --scenario-name kernel)
+	@$(if $(TEST)$(PART),,tools/scenario kernel)
 
 types: venv ## mypy, strict
 	@mypy plugins/module_utils plugins/plugin_utils plugins/filter plugins/lookup
 	@MYPYPATH=tools mypy --python-version 3.11 --scripts-are-modules \
-	    tools/testbed tools/kernel-testbed tools/demo tools/stages
+	    tools/testbed tools/kernel-testbed tools/demo tools/stages tools/prose \
+	    tools/seed tools/rotation tools/deep
 
 lint: venv ## Python, YAML, playbooks, changelog and module documentation
 	@ruff check --quiet --output-format concise
@@ -69,8 +91,11 @@ lint: venv ## Python, YAML, playbooks, changelog and module documentation
 	@tools/collection-copy
 	@cd $(COPY) && antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
 
-sanity: venv ## ansible-test sanity
+sanity: venv ## ansible-test sanity, for each Python of the targets that is installed
 	@tools/sanity
+
+sanity-one: venv ## the same for the newest Python
+	@NEWEST=1 tools/sanity
 
 galaxy: venv ## build the collection and check it as Galaxy does on upload
 	@tools/galaxy-check
@@ -79,8 +104,10 @@ first-hour: venv image ## what README tells a newcomer to do, to the letter, for
 	@tools/first-hour
 
 molecule: venv image ## Molecule without scenario kernel; one step of one scenario: SCENARIO=default STEP=converge
-	@eval "$$(tools/testbed env)" && molecule --base-config molecule/config.yml \
-	    $(STEP) $(if $(SCENARIO),--scenario-name $(SCENARIO),--all --exclude kernel)
+	@STEP=$(STEP) tools/scenario $(SCENARIO)
+
+molecule-%: venv image
+	@tools/scenario $*
 
 image: ## build the images of the test hosts, where missing or out of date
 	@tools/testbed image
@@ -97,5 +124,6 @@ lock: venv ## pin what requirements*.txt need, with the hashes of all its files;
 	@tools/lock $(LOCK)
 
 clean: demo-down ## remove images, caches and .venv
+	@tools/testbed down live
 	@tools/testbed clean
 	@rm -rf .venv .cache

@@ -6,7 +6,7 @@
 
     .venv/bin/python tools/algorithm_docs.py [--check]
 
-With --check nothing is written: ends with status 1 if the file is not what would be written.
+With --check the script writes nothing, and ends with status 1 when the file is out of date.
 """
 
 from __future__ import annotations
@@ -34,34 +34,38 @@ INTRODUCTION = f"""\
 # Algorithms
 
 The values of the option `encryption` of `ipsec_phase1` and `ipsec_phase2`. Each entry of the list
-is one proposal; the peers agree on one that both have.
+is one proposal; the peers agree on a proposal that both have.
 
-- Not given, `encryption` is one entry: `{DEFAULT_ENCRYPTION}` with its longest key,
+- The default of `encryption` is one entry: `{DEFAULT_ENCRYPTION}` with its longest key,
   `{DEFAULT_HASH}`, group {DEFAULT_DH_GROUP}; for AH without `{DEFAULT_ENCRYPTION}`.
 - In an entry, `algorithm` defaults to `{DEFAULT_ENCRYPTION}`, `key_length` to the longest, `hash`
   to `{DEFAULT_HASH}`, and in phase 1 `dh_group` to {DEFAULT_DH_GROUP} and `prf` to the hash.
-- AEAD algorithms authenticate themselves: they take no `hash`, and `prf` defaults to
+- AEAD algorithms include authentication: they accept no `hash`, and `prf` defaults to
   `{DEFAULT_HASH}`.
-- AH takes no `algorithm` and no `key_length`.
-- In phase 2 `dh_group` is perfect forward secrecy; an entry without it has none.
-- `prf` is for phase 1. IKEv1 takes the hash for it, so nothing else is legal there.
-- `key_exchange: auto` also answers IKEv1: what IKEv1 can't negotiate can't be used with it.
+- AH accepts no `algorithm` and no `key_length`.
+- In phase 2 `dh_group` enables perfect forward secrecy (PFS). An entry without `dh_group` has no
+  PFS.
+- `prf` is for phase 1. IKEv1 uses the hash as its PRF, so no other value is allowed there.
+- `key_exchange: auto` also answers IKEv1. An algorithm that IKEv1 can't negotiate can't be used
+  with it.
 
-The package is what to install on Debian where the IKE daemon lacks the algorithm; on Debian 13
-`libstrongswan` alone has all but `aesxcbc` and `aescmac`. In phase 2 the kernel encrypts, and the
-daemon needs the group only, unless its data plane is the userspace one.
+Install the package on Debian when the IKE daemon lacks the algorithm. On Debian 13 `libstrongswan`
+alone has every algorithm except `aesxcbc` and `aescmac`. In phase 2 the kernel encrypts, and the
+daemon only needs the group, unless it uses the userspace data plane.
 
-`ALGORITHMS=all make kernel-test TEST=algorithms` has negotiated 1242 combinations of what is
-allowed, which hold every pair of values, between strongSwan 5.9.8 and 6.0.1, half of them from
-either end, for IKE, ESP and AH with IKEv1 and IKEv2, with traffic and a look at the SAs of both
-kernels. Of what is refused, 190 entries were handed to both daemons, called by either: they were
-unknown, not negotiated, or became something else without a word. One alone came up as it was asked
-for, `aes-ctr` in phase 1 with IKEv2, which is for phase 2 only here.
+`ALGORITHMS=all make kernel-test TEST=algorithms` has negotiated 1242 allowed combinations between
+strongSwan 5.9.8 and 6.0.1. They contain every pair of values, for IKE, ESP and AH with IKEv1 and
+IKEv2. Each release initiated half of the combinations. The test sent traffic and read the SAs of
+both kernels.
+
+The test also gave 190 refused entries to both daemons, and each daemon initiated. The entries were
+unknown, not negotiated, or silently replaced by another algorithm. A single entry came up as
+requested: `aes-ctr` in phase 1 with IKEv2. This collection allows it in phase 2 only.
 """
 
 
 def page() -> str:
-    """The text of docs/algorithms.md."""
+    """Return the text of docs/algorithms.md."""
     return "\n".join((INTRODUCTION, encryptions(), hashes(), groups()))
 
 

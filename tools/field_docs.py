@@ -2,10 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""docs/fields.md, from what the tests on virtual machines say that they prove.
+"""Write docs/fields.md from the marks ``proves`` of the tests on virtual machines.
 
-``.venv/bin/python tools/field_docs.py`` writes it anew. What came of the latest runs, in
-.cache/fields.json, is taken over into tests/kernel/seen.json first.
+    .venv/bin/python tools/field_docs.py
+
+The script first copies the results of the latest runs from .cache/fields.json into
+tests/kernel/seen.json.
 """
 
 from __future__ import annotations
@@ -29,28 +31,31 @@ PAGE = ROOT / "docs/fields.md"
 TESTS = "ansible_collections.tunnelwright.ipsec.tests.kernel"
 
 INTRODUCTION = """\
-# What each option does, and where it was seen
+# Effect and proof of each option
 
-Every value of every option of `vpn_network`, `ipsec_settings`, `ipsec_phase1` and `ipsec_phase2`,
-what it becomes in strongSwan, nftables or systemd, and what shows it at work: set by the module on
-virtual machines with a kernel of their own, with a peer, packets, and the wire between them
-watched by a third host. `on` is the release of strongSwan at the end whose option it is: 5.9.8
-(Debian 12) and 6.0.1 (Debian 13).
+This page lists every value of every option of `vpn_network`, `ipsec_settings`, `ipsec_phase1` and
+`ipsec_phase2`. *Becomes* is the setting in strongSwan, nftables or systemd. *Seen* is the effect
+that a test observed.
 
-`make kernel-test` repeats it, what only one end does for either in turn, and `FIELDS=all` for both.
-Written by `tools/field_docs.py`; the tests are in `tests/kernel/`.
+The module sets each value on virtual machines with a kernel of their own. A peer answers, packets
+pass, and a third host watches the wire. *On* is the release of strongSwan at the end that has the
+option: 5.9.8 (Debian 12) and 6.0.1 (Debian 13).
+
+`make kernel-test` repeats the tests. An option that one end alone applies is tested at one of the
+two ends, and with `FIELDS=all` at both ends. `tools/field_docs.py` writes this page. The tests are
+in `tests/kernel/`.
 """
 
 
 def rows() -> dict[Row, str]:
-    """Every row of the matrix, and the test that proves it."""
+    """Return every row of the matrix, with the test that proves it."""
     for file in sorted((ROOT / "tests/kernel").glob("test_*.py")):
         importlib.import_module(f"{TESTS}.{file.stem}")
     return ROWS
 
 
 def page() -> str:
-    """The whole document."""
+    """Return the text of docs/fields.md."""
     outcomes = read(SEEN)
     parts = [INTRODUCTION]
     for module in ("vpn_network", "ipsec_settings", "ipsec_phase1", "ipsec_phase2"):
@@ -67,7 +72,7 @@ def page() -> str:
 
 
 def _code(text: str) -> str:
-    """What a table of Markdown would take for its own."""
+    """Escape the characters that are syntax in a table of Markdown."""
     return text.replace("|", "\\|").replace("<", "&lt;")
 
 

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write docs/interoperability.md from the table in tests/kernel/interop/ and what came of it.
+"""Write docs/interoperability.md from the table in tests/kernel/interop/ and its results.
 
     .venv/bin/python tools/interop_docs.py [--check]
 
-The results of the latest runs, in .cache/interoperability.json, are taken over into
-tests/kernel/interop/results.json first. With --check nothing is written: ends with status 1 if the
-page is not what would be written of results.json.
+The script first copies the results of the latest runs from .cache/interoperability.json into
+tests/kernel/interop/results.json. With --check it writes nothing, and ends with status 1 when the
+page does not agree with results.json.
 """
 
 from __future__ import annotations
@@ -60,34 +60,33 @@ INTRODUCTION = """\
 
 # Interoperability
 
-Tunnels between a gateway that the modules have set up, on Debian 12 with strongSwan 5.9.8, and
-IKE daemons of others, as Debian ships them. Each end is a virtual machine with a stock kernel. A
-cell of the tables is one tunnel that was made and tried:
+This page reports tunnels between a gateway of this collection and other IKE daemons, as Debian
+ships them. The gateway runs Debian 12 with strongSwan 5.9.8. Each end is a virtual machine with a
+stock kernel. A cell of the tables is one tunnel that was made and tested:
 
 - hosts on the LANs behind both gateways ping each other, both ways, and no packet is lost,
 - the SAs in the kernels of both ends are the same, by their SPIs, and count those packets,
-- what arrives from the other gateway is ESP, or AH, or ESP in UDP where there is NAT or where it is
-  forced, and nothing of the LANs is in clear,
-- where something befalls the tunnel, all of that holds before and after it.
+- the packets between the gateways are ESP or AH, or ESP in UDP with NAT or forced encapsulation,
+- no packet of the LANs is in cleartext,
+- in a row with an event, such as a rekey, all of this holds before and after the event.
 
-`make kernel-test` tries a sample, `INTEROP=all make kernel-test TEST=interop` everything,
-`INTEROP=openiked/rekey` the cells whose names hold that. Below the tables is what each peer is
-configured with, in rows that were not tried yet too.
+`make kernel-test` tries a sample. `INTEROP=all make kernel-test TEST=interop` tries every cell, and
+`INTEROP=openiked/rekey` tries the cells whose names contain that text. The configuration of each
+peer is below the tables, also for rows that were not tried yet.
 """
 
 NOTES = {
     "libreswan": """\
-The private key and the certificates are in libreswan's NSS database, brought there with
-`ipsec import`. For IKEv1 `ikev1-policy=accept` is needed in `config setup` of `/etc/ipsec.conf`.
-libreswan installs no route here: the host has one towards our networks, as a
-default route is.
+The private key and the certificates are in libreswan's NSS database, where `ipsec import` put them.
+For IKEv1 `ikev1-policy=accept` is needed in `config setup` of `/etc/ipsec.conf`. libreswan installs
+no route here. The host needs a route to our networks, such as a default route.
 """,
     "openiked": """\
-The key is `/etc/iked/private/local.key`, the certificate `/etc/iked/certs/peer.example.crt` after
-its identity, the CA's `/etc/iked/ca/ca.crt`. OpenIKED installs no route: the host has one towards
-our networks, as a default route is. It forgets what `ikectl reset sa` closes. On Linux it looks for
-a dead peer after five minutes of silence only, whatever `dpd_check_interval` says, since the kernel
-does not tell it when an SA was used.
+The key is `/etc/iked/private/local.key`. The certificate is `/etc/iked/certs/peer.example.crt`,
+named by its identity. The certificate of the CA is `/etc/iked/ca/ca.crt`. OpenIKED installs no
+route. The host needs a route to our networks, such as a default route. OpenIKED forgets the tunnels
+that `ikectl reset sa` closes. On Linux it looks for a dead peer only after five minutes of silence,
+even with a shorter `dpd_check_interval`. The kernel does not report to it when an SA was used.
 """,
     "strongswan": """\
 The certificates are in `/etc/swanctl/x509` and `/etc/swanctl/x509ca`, the key in
@@ -97,15 +96,15 @@ The certificates are in `/etc/swanctl/x509` and `/etc/swanctl/x509ca`, the key i
 
 
 def page(results: Results) -> str:
-    """The text of docs/interoperability.md."""
+    """Return the text of docs/interoperability.md."""
     parts = [INTRODUCTION, f"{summary(results)}\n"]
     parts.append(_matrix("Suites", "phase 1 / phase 2", SUITES, results))
     parts.append(
-        "Each with a pre-shared key. A number is a Diffie-Hellman group; in phase 2 it is PFS,\n"
-        "and the Child SA has been rekeyed with it.\n"
+        "Each tunnel has a pre-shared key. A number is a Diffie-Hellman group. In phase 2\n"
+        "the group is for PFS, and the Child SA was rekeyed with it.\n"
     )
-    parts.append(_matrix("Behaviour", "what is tried", BEHAVIOURS, results))
-    parts.append("## What a peer can't do\n")
+    parts.append(_matrix("Behaviour", "test", BEHAVIOURS, results))
+    parts.append("## Limits of the peers\n")
     parts.append(_limits(results))
     daemons = dict.fromkeys(column.daemon for column in COLUMNS.values())
     for daemon in daemons:
@@ -114,7 +113,7 @@ def page(results: Results) -> str:
 
 
 def _limits(results: Results) -> str:
-    """The reasons, and which of them no cell has shown so far."""
+    """Return the list of reasons. A reason that no cell has shown yet is marked as expected."""
     columns = COLUMNS.values()
     rows = (*SUITES, *BEHAVIOURS)
     seen = {
@@ -149,7 +148,7 @@ def _cell(column: Column, row: Row, results: Results) -> str:
 
 
 def _peer(columns: Sequence[Column]) -> Iterator[str]:
-    """The configurations for one daemon, in the first of its columns, and what differs in others"""
+    """Yield the configuration of one daemon in its first column, and the differences elsewhere."""
     column = columns[0]
     base = Site(column, Tunnel(), PLACES)
     yield f"## {column.title.partition(',')[0]} {column.version}: configuration\n"
@@ -164,7 +163,7 @@ def _peer(columns: Sequence[Column]) -> Iterator[str]:
     certified = Site(column, Tunnel(authentication="pubkey"), PLACES)
     yield _tasks(certified)
     yield _files(certified)
-    yield "### What differs elsewhere\n"
+    yield "### Differences in other rows\n"
     lines = [["row", "ours", "the peer's"], ["---"] * 3]
     for row in (*SUITES, *BEHAVIOURS):
         site = Site(column, row.tunnel, PLACES)
@@ -175,7 +174,7 @@ def _peer(columns: Sequence[Column]) -> Iterator[str]:
 
 
 def _tasks(site: Site) -> str:
-    """Our side, as a list of tasks for Ansible."""
+    """Return the configuration of our side, as a list of tasks for Ansible."""
     lan = {"name": "lan", "ip_address": "10.1.0.1", "network_address": PLACES.our_lan[4]}
     objects: list[tuple[str, str, dict[str, Any]]] = [
         ("Our LAN", "vpn_network", lan),
@@ -193,7 +192,7 @@ def _files(site: Site) -> str:
 
 
 def _ours(site: Site, base: Site) -> str:
-    """The options in which the objects of two tunnels differ."""
+    """Return the options in which the objects of two tunnels differ."""
     found = []
     pairs = ((site.phase1(), base.phase1()), (site.phase2()[0], base.phase2()[0]))
     for phase, (new, old) in enumerate(pairs, start=1):
@@ -206,13 +205,13 @@ def _ours(site: Site, base: Site) -> str:
 
 
 def _flow(options: dict[str, Any]) -> str:
-    """On one line."""
+    """Return options as YAML on one line."""
     text = yaml.safe_dump(options, default_flow_style=True, sort_keys=False, width=1000)
     return text.strip()[1:-1]
 
 
 def _theirs(site: Site, base: Site) -> str:
-    """The lines in which the files of two tunnels differ."""
+    """Return the lines in which the files of two tunnels differ."""
     new, old = ([line.strip() for line in _lines(item)] for item in (site, base))
     added = [line for line in new if line not in old]
     known = {_key(line) for line in added}

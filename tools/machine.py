@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the testbeds share: commands, packages and locks on the machine that the hosts run on.
+"""Commands, packages and locks on the machine that runs the hosts, for both testbeds.
 
 Needs Debian and Python 3.11; works before the virtual environment exists.
 """
@@ -13,14 +13,22 @@ import contextlib
 import fcntl
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
+# One lock for each test bed of this machine: beds of two checkouts may have one name.
+LOCKS = Path("/run/lock/tunnelwright")
+# The beds that this process or one that started it holds, separated by blanks.
+HELD = "TESTBEDS_HELD"
+
+
 class Failure(Exception):
-    """Something the person at the keyboard has to look at."""
+    """An error that the developer has to solve."""
 
 
 def say(text: str) -> None:
@@ -28,7 +36,7 @@ def say(text: str) -> None:
 
 
 def run(*command: str, feed: str | None = None, check: bool = True) -> str:
-    """Standard output of ``command``; a Failure with all it said when it fails."""
+    """Return the standard output of ``command``. Raise Failure with all output when it fails."""
     done = subprocess.run(command, input=feed, text=True, capture_output=True)
     if check and done.returncode != 0:
         raise Failure(f"{' '.join(command)}\n{done.stdout}{done.stderr}".rstrip())
@@ -48,15 +56,83 @@ def install_packages(packages: Iterable[str]) -> None:
     if not missing:
         return
     say(f"installing Debian packages: {' '.join(missing)}")
-    # Some other source of packages that is out of reach need not stop this.
+    # Another package source may be unreachable. The installation does not need it.
     run("apt-get", "update", "-qq", check=False)
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing)
 
 
 @contextlib.contextmanager
+def hold(*beds: str) -> Iterator[set[str]]:
+    """Keep every other run from the test beds, and wait for one that is at work with them.
+
+    The kernel releases the locks when this process ends, however it ends. Yields the beds whose
+    last run was killed: its hosts are in no known state.
+    """
+    outer = os.environ.get(HELD, "")
+    wanted = sorted(set(beds) - set(outer.split()))
+    killed = set()
+    with contextlib.ExitStack() as stack:
+        # In one order everywhere, so that two runs never wait for each other.
+        for bed in wanted:
+            if stack.enter_context(_held(bed)):
+                killed.add(bed)
+        os.environ[HELD] = " ".join([*outer.split(), *wanted])
+        stack.callback(os.environ.__setitem__, HELD, outer)
+        yield killed
+
+
+@contextlib.contextmanager
+def _held(bed: str) -> Iterator[bool]:
+    """Hold one bed. Yields whether its last run was killed, which leaves its line in the file."""
+    try:
+        LOCKS.mkdir(parents=True, exist_ok=True)
+        file = (LOCKS / bed).open("a+")
+    except PermissionError:
+        raise Failure("needs root, for test beds") from None
+    with file as lock:
+        # A process that this one starts with `pass_fds` holds the bed too.
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for the test bed {bed}, in use by process {_line(lock)}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        was_killed = bool(_line(lock))
+        _write(lock, f"{os.getpid()} ({' '.join(sys.argv)})")
+        try:
+            yield was_killed
+        finally:
+            _write(lock, "")
+
+
+def _line(lock: IO[str]) -> str:
+    lock.seek(0)
+    return lock.read()
+
+
+def _write(lock: IO[str], text: str) -> None:
+    lock.truncate(0)
+    lock.write(text)
+    lock.flush()
+
+
+def run_holding(beds: Iterable[str], command: Sequence[str]) -> int:
+    """Run a command while the beds are held; return its status.
+
+    The command holds them too, in case this process alone is killed.
+    """
+    with hold(*beds):
+        locks = [
+            int(link.name)
+            for link in Path("/proc/self/fd").iterdir()
+            if link.is_symlink() and os.path.realpath(link).startswith(f"{LOCKS}/")
+        ]
+        return subprocess.run(command, check=False, pass_fds=locks).returncode
+
+
+@contextlib.contextmanager
 def locked(cache: Path) -> Iterator[None]:
-    """One at a time: two terminals may want the same image."""
+    """Hold a lock on ``cache``, because two terminals may build the same image."""
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the generators of pages under docs/ have in common."""
+"""Functions that the generators of pages under docs/ share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def write_or_check(
     page: Path, text: str, script: str, description: str, arguments: Sequence[str] | None
 ) -> int:
-    """The main program of ``script``, of which ``text`` is to stand in the file ``page``."""
+    """Run as the main program of ``script``: write ``text`` to the file ``page``, or compare."""
     parser = argparse.ArgumentParser(description=description.split("\n", maxsplit=1)[0])
     parser.add_argument("--check", action="store_true", help="compare only")
     if not parser.parse_args(arguments).check:

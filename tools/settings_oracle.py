@@ -6,27 +6,30 @@
 
     .venv/bin/python tools/settings_oracle.py [--swanctl COMMAND] [--rounds N] [--seed N]
 
-Needs swanctl (Debian package strongswan-swanctl) but no daemon: this script is the vici server that
-swanctl talks to, over a socket in a temporary directory, and notes what it is told to load. Where
-AppArmor keeps swanctl from reading temporary files, give it a copy of swanctl (dpkg-deb -x).
+The script needs swanctl (Debian package strongswan-swanctl) but no daemon. It is the vici server
+for swanctl, on a socket in a temporary directory, and records each request to load something. When
+AppArmor keeps swanctl from reading temporary files, use a copy of swanctl (dpkg-deb -x).
 
 - What ``render`` writes, for hostile values and random sections, must arrive unchanged.
-- What ``parse`` makes of random texts, many of them broken, must be what swanctl makes of them.
-  Texts that only ``parse`` refuses are counted by reason: these must be the refusals that its
-  documentation lists.
-- The verdict of ``configuration.read`` on random texts, and on the files that they include, must be
-  swanctl's.
+- ``parse`` must read the same values as swanctl in random texts, many of them broken. Texts that
+  only ``parse`` refuses are counted by reason: these must be the refusals that ``strict.py`` lists.
+- ``reader.read`` must read the same values as swanctl in these texts, where strongSwan finds
+  every name. Texts that ``parse`` refuses are among them.
+- The verdict of ``reader.read`` on random texts, and on the files that they include, must be
+  the verdict of swanctl.
 
-The first two are of plugins/module_utils/_render/settings_file.py, the last of configuration.py
-there.
+The readers are in plugins/module_utils/_render/strongswan/.
 
-Ends with status 1 and the text at the first difference. A hundred rounds take about ten seconds.
+The script ends with status 1 at the first difference and prints the text. A hundred rounds take
+about ten seconds.
 """
 
 from __future__ import annotations
 
 import argparse
 import collections
+import collections.abc
+import contextlib
 import os
 import random
 import re
@@ -39,14 +42,23 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import configuration
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan import (
+    reader,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.reader import (
+    PlacedSection,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.section import (
+    NAME,
     Section,
-    canonical,
-    parse,
-    render,
     secret_text,
     split_list,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.strict import (
+    parse,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.writer import (
+    render,
 )
 from vici.protocol import FiniteStream, Message, Packet, Transport
 
@@ -93,7 +105,7 @@ NOISE = [
     *("{", "}", "=", "#", '"', "\\", "'", ":", ".", ",", "%", " ", "\t", "\n", "\r", "\0", "é"),
     *("include x\n", "k {}\n", "a.b = c\n", "net : local {}\n", "a,b\n", "a = 1 }\nd {\n", "x"),
 ]
-# Whole files that may be anything, and ones that are sound for the most part.
+# Pieces of files that may be broken anywhere, and pieces that are mostly correct.
 SCRAPS = [
     *(
         "a",
@@ -132,20 +144,20 @@ SCRAPS = [
 SOUND = [
     *("a {\n", "}\n", "a = b\n", "x { y = z }\n", "a : b, c {\n}\n", "# c\n", "include x.conf\n"),
 ]
-# How swanctl ends when it refuses its strongswan.conf.
+# Exit status of swanctl when it refuses its strongswan.conf.
 REFUSED = 64
 Loaded = dict[str, Any]
 
 
 class Swanctl:
-    """Runs swanctl on a text and returns what it would load into charon."""
+    """A swanctl whose requests to charon are recorded."""
 
     def __init__(self, command: list[str], directory: Path) -> None:
         self._command = command
         self._file = directory / "swanctl.conf"
         self._socket = directory / "vici"
         self._requests: list[tuple[str, Loaded]] = []
-        # An empty one, so that the host's own does not matter.
+        # An empty strongswan.conf, so that the file of the host has no effect.
         strongswan_conf = directory / "strongswan.conf"
         strongswan_conf.touch()
         self._environment = {**os.environ, "STRONGSWAN_CONF": str(strongswan_conf)}
@@ -155,7 +167,7 @@ class Swanctl:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def load(self, text: str) -> dict[str, list[Loaded]]:
-        """The load requests for ``text``, by command."""
+        """Return the load requests for ``text``, by command."""
         self._file.write_bytes(text.encode())
         self._requests.clear()
         options = ["--noprompt", "--file", str(self._file), "--uri", f"unix://{self._socket}"]
@@ -173,7 +185,7 @@ class Swanctl:
         return loaded
 
     def accepts(self, files: dict[str, str]) -> bool:
-        """Whether it takes ``main.conf`` with what that includes; read as a strongswan.conf."""
+        """Return whether swanctl accepts ``main.conf`` and its includes as its strongswan.conf."""
         directory = self._file.parent / "verdict"
         directory.mkdir(exist_ok=True)
         for name, text in files.items():
@@ -185,7 +197,7 @@ class Swanctl:
             timeout=60,
             check=False,
         )
-        # Where no daemon is at hand, it goes on to miss that.
+        # Without a daemon, an accepted file leads to another status than REFUSED.
         return run.returncode != REFUSED
 
     def _serve(self) -> None:
@@ -211,11 +223,13 @@ class Swanctl:
 
 
 def expected(section: Section) -> Loaded:
-    """``section`` as vici carries it: bytes, and lists where swanctl makes lists."""
+    """Return ``section`` as vici carries it: bytes, and lists for the keys that swanctl splits."""
     message: Loaded = {}
-    for name, value in canonical(section).items():
-        if not isinstance(value, str):
+    for name, value in section.items():
+        if isinstance(value, collections.abc.Mapping):
             message[name] = expected(value)
+        elif isinstance(value, tuple):
+            message[name] = [item.encode() for item in value]
         elif name in LIST_KEYS:
             message[name] = [item.encode() for item in split_list(value)]
         else:
@@ -245,7 +259,7 @@ def random_value(dice: random.Random) -> str:
 
 
 def random_text(dice: random.Random) -> str:
-    """A few correct statements, with something at any place in them that may break them."""
+    """Return a few correct statements, with signs at random places that may break them."""
     body = "".join(dice.choices(STATEMENTS, k=dice.randrange(1, 8)))
     for _time in range(dice.randrange(3)):
         at = dice.randrange(len(body) + 1)
@@ -254,7 +268,7 @@ def random_text(dice: random.Random) -> str:
 
 
 def check_render(swanctl: Swanctl, sections: dict[str, Section], secrets: dict[str, bytes]) -> None:
-    """Raises ``SystemExit`` when something else than ``sections`` and ``secrets`` arrives."""
+    """Raise ``SystemExit`` unless ``sections`` and ``secrets`` arrive unchanged."""
     written = {name: {"secret": secret_text(data)} for name, data in secrets.items()}
     text = render({"connections": sections, "secrets": written})
     loaded = swanctl.load(text)
@@ -264,9 +278,35 @@ def check_render(swanctl: Swanctl, sections: dict[str, Section], secrets: dict[s
         raise SystemExit(f"render: swanctl reads other secrets from:\n{text[:9999]}")
 
 
+def values_of(section: PlacedSection) -> Section:
+    """Return the values of a section. Raises ``ValueError`` where swanctl may not find each."""
+    values = {
+        name: item.value.encode("latin-1").decode()
+        for name, item in section.values.items()
+        if item.value is not None
+    }
+    names = [*values, *section.sections]
+    if section.references or len(set(names)) < len(names) or not all(map(NAME.fullmatch, names)):
+        raise ValueError("a name that swanctl does not find, or finds elsewhere")
+    return {**values, **{name: values_of(inner) for name, inner in section.sections.items()}}
+
+
+def check_values(loaded: list[Loaded], text: str) -> None:
+    """Raises ``SystemExit`` when ``reader.read`` and swanctl read different values."""
+    if "\0" in text:
+        # swanctl is written in C, where NUL ends a text.
+        return
+    found = reader.read("/x", text.encode().decode("latin-1"), lambda _pattern: ())
+    with contextlib.suppress(ValueError):
+        read = [] if found.faults else connections(values_of(found.tree))
+        if loaded != read:
+            raise SystemExit(f"values: {read}\nswanctl: {loaded}\nof: {text!r}")
+
+
 def check_parse(swanctl: Swanctl, text: str) -> str:
-    """What came of ``text``; raises ``SystemExit`` when ``parse`` and swanctl differ on it."""
+    """Return the outcome for ``text``. Raise ``SystemExit`` when ``parse`` and swanctl differ."""
     loaded = swanctl.load(text)["load-conn"]
+    check_values(loaded, text)
     try:
         section = parse(text)
     except SyntaxFault as fault:
@@ -278,26 +318,26 @@ def check_parse(swanctl: Swanctl, text: str) -> str:
 
 
 def random_files(dice: random.Random) -> dict[str, str]:
-    """A file and one that it may include."""
+    """Return a file, and a second file that it may include."""
 
     def text() -> str:
         if dice.random() < 0.6:
             return "".join(dice.choices(SCRAPS, k=dice.choice([1, 2, 3, 5, 8, 13, 20])))
         return "".join(dice.choices(SOUND, k=dice.randrange(6)))
 
-    # One that includes itself twice keeps swanctl busy for ever.
+    # swanctl never ends when a file includes itself twice.
     included = text().replace("x.conf", "y.conf") if dice.random() < 0.7 else ""
     return {"main.conf": text(), "x.conf": included}
 
 
 def check_verdict(swanctl: Swanctl, files: dict[str, str]) -> str:
-    """What came of ``files``; raises ``SystemExit`` when we and swanctl differ on them."""
+    """Return the outcome for ``files``. Raise ``SystemExit`` when ``read`` and swanctl differ."""
     texts = {f"/{name}": text.encode().decode("latin-1") for name, text in files.items()}
 
     def include(pattern: str) -> list[tuple[str, str]]:
         return [(path, text) for path, text in texts.items() if path == pattern]
 
-    faults = configuration.read("/main.conf", texts["/main.conf"], include).faults
+    faults = reader.read("/main.conf", texts["/main.conf"], include).faults
     if bool(faults) == swanctl.accepts(files):
         raise SystemExit(f"read: {faults}\nswanctl: the contrary\nof: {files!r}")
     return "both refuse" if faults else "both accept"
@@ -313,7 +353,7 @@ def main() -> None:
     print(f"seed {options.seed}")
     with tempfile.TemporaryDirectory() as directory:
         swanctl = Swanctl(options.swanctl, Path(directory))
-        # The longest name that swanctl still looks up.
+        # The longest name that swanctl looks up.
         hostile = {f"{i:x>127}": {"k": value, "end": "1"} for i, value in enumerate(HOSTILE)}
         check_render(
             swanctl, hostile, {f"ike-{i}": v.encode() for i, v in enumerate(HOSTILE, 1) if v}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What passes an interface of a container: packets by kind, and whether a text can be read."""
+"""A capture on an interface of a container: packets by kind, and packets with a known text."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Wiretap:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        # Its first words are an error, or that it listens from now on.
+        # The first line is an error, or the report that tcpdump listens.
         said = self._tcpdump.stderr.readline().decode() if self._tcpdump.stderr else ""
         if "listening on" not in said:
             raise OSError(f"tcpdump on {interface} of {container}: {said.strip()}")
 
     def stop(self, text: bytes) -> tuple[Counter[str], int]:
-        """The captured packets by kind, and how many of them show ``text``."""
+        """Return the captured packets by kind, and the number of packets that show ``text``."""
         stop = ("pkill", "--signal=INT", "--full", f"^tcpdump -i {self._interface} ")
         subprocess.run((*self._inside, *stop), check=True)
         recorded, _ = self._tcpdump.communicate(timeout=10)
@@ -47,7 +47,7 @@ class Wiretap:
 
 
 def frames(pcap: bytes) -> Iterator[bytes]:
-    """The Ethernet frames of a capture file in the classic format, in this machine's byte order."""
+    """Yield the Ethernet frames of a classic capture file, in the byte order of this machine."""
     offset = 24
     while offset + 16 <= len(pcap):
         _seconds, _microseconds, length, _original = struct.unpack_from("=IIII", pcap, offset)
@@ -56,7 +56,7 @@ def frames(pcap: bytes) -> Iterator[bytes]:
 
 
 def kind(frame: bytes) -> str:
-    """``ESP``, ``ESP in UDP`` (RFC 3948), ``IKE``, ``ping``, ``ARP``, ... or ``other``."""
+    """Return ``ESP``, ``ESP in UDP`` (RFC 3948), ``IKE``, ``ping``, ``ARP``, ... or ``other``."""
     ethertype = int.from_bytes(frame[12:14], "big")
     if ethertype == IPV4:
         protocol, payload = frame[23], frame[14 + (frame[14] & 0x0F) * 4 :]

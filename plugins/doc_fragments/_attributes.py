@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What every module of the collection holds to."""
+"""Attributes that the modules share."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ attributes:
       target.
     support: full
     details:
-      - The same plan is made in check mode and in a real run; check mode does not carry it out.
-        What is returned is what a real run would do.
-      - Configurations that the IKE daemon has to judge are judged in check mode too, by a trial
-        under a throw-away name that is taken back at once.
+      - Check mode makes the same plan as a real run, and does not carry it out. It returns the
+        result of a real run.
+      - Check mode also loads connections into the IKE daemon on trial, under a temporary name, and
+        unloads them at once. Thus the daemon validates them.
   diff_mode:
     description: Will return details on what has changed (or possibly needs changing in
       C(check_mode)), when in diff mode.
     support: full
     details:
-      - The managed files are shown before and after the change. Every secret in them is masked.
+      - The diff shows the managed files before and after the change. Every secret in them is
+        masked.
   idempotent:
     description:
       - When run twice in a row outside check mode, with the same arguments, the second invocation
@@ -36,15 +37,15 @@ attributes:
         way.
     support: full
     details:
-      - What is loaded in the running IKE daemon, and what is live in nftables and on the
-        interfaces, is compared as well as the files. A daemon that lost its connections, or a rule
-        removed by hand, is found and put right.
-      - The IKE daemon does not tell everything that it was given. Of a connection that somebody
-        loaded by hand under the name of a managed one, a difference in its proposals, its lifetimes
-        or its retries alone is not seen.
+      - The module compares the files, the running IKE daemon, nftables and the interfaces with the
+        configuration. It finds and repairs drift, for example a daemon without its connections, or
+        a rule that was removed by hand.
+      - The IKE daemon does not report all values of a connection. Another administrator may load a
+        connection under the name of a managed connection. The module does not see a difference in
+        proposals, lifetimes or retries alone.
 """
 
-    # Of modules that only look.
+    # For modules that change nothing.
     QUERY = r"""
 options: {}
 attributes:
@@ -53,7 +54,7 @@ attributes:
       target.
     support: full
     details:
-      - The module does the same in check mode, since it changes nothing.
+      - The module does the same in check mode, because it changes nothing.
   diff_mode:
     description: Will return details on what has changed (or possibly needs changing in
       C(check_mode)), when in diff mode.
@@ -69,7 +70,7 @@ attributes:
       - The module changes nothing, and always returns RV(ignore:changed=false).
 """
 
-    # Of all modules.
+    # For all modules.
     ALIKE = r"""
 options: {}
 attributes:
@@ -80,33 +81,33 @@ attributes:
     details:
       - Tested on Debian 12 (strongSwan 5.9.8) and Debian 13 (strongSwan 6.0.1).
 notes:
-  - An option that is null counts as left out. An empty text or an empty list is a value.
-  - A text must be a text. What YAML reads as a number, a boolean or a list is refused, because it
-    may be another value than is written. C(0123) without quotes is the number 83, for example. Put
-    such a text in quotes. A port may be a number.
+  - An option that is null counts as left out. An empty text and an empty list are values.
+  - An option of the type text must be a text. The module refuses a number, a boolean or a list
+    there, because YAML may have changed the value. For example, C(0123) without quotes is the
+    number 83. Put such a text in quotes. A port may be a number.
 """
 
-    # Of the modules with the option network.
+    # For the modules with the option network.
     GROUP = r"""
 options: {}
 attributes:
   action_group:
     description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set the option
-      C(network) of this module and of all others that have it.
+      C(network) of all modules that have it.
     support: full
     membership:
       - tunnelwright.ipsec.ipsec
 """
 
-    # Of phase 1 and phase 2.
+    # For phase 1 and phase 2.
     PHASES = r"""
 options: {}
 attributes:
   action_group:
     description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set the option
-      C(network) of this module and of all others that have it, and
-      C(group/tunnelwright.ipsec.phases) to set C(network), C(apply) or C(weak_crypto) of
-      M(tunnelwright.ipsec.ipsec_phase1) and M(tunnelwright.ipsec.ipsec_phase2).
+      C(network) of all modules that have it. Use C(group/tunnelwright.ipsec.phases) to set
+      C(network), C(apply) or C(weak_crypto) of M(tunnelwright.ipsec.ipsec_phase1) and
+      M(tunnelwright.ipsec.ipsec_phase2).
     support: full
     membership:
       - tunnelwright.ipsec.ipsec

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What every module needs on the managed host, and where it leaves its state there."""
+"""Requirements on the managed host, and notes about the state that modules keep there."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options: {}
 notes:
-  - Files on the managed host are the only state. After a reboot, after a restart of the IKE daemon
-    and after C(swanctl --load-all) the host does what the modules last made it do.
-  - The module is declarative. An option that is left out takes its default, also where the object
-    exists already with another value; the few exceptions are named with the options.
-  - With V(absent) as the state, the options that name the object count, and no others.
-  - Connections, secrets, nftables tables, interfaces, routes and files that were not made by this
-    collection are never changed.
-  - strongSwan reads all its files as one. What it will not read as it looks, be it in
-    C(/etc/swanctl/swanctl.conf), C(/etc/strongswan.conf) or a file that one of them includes, is
-    warned about by file and line, because one fault makes C(swanctl --load-all) unload everything.
-    A run that would have to restart the IKE daemon beside such a file fails.
-  - A name of a connection or secret that a file of others has too is an error, because strongSwan
-    would merge the two. What has such a name can be disabled or removed.
-  - One run at a time works on a host, check mode included. Another one waits for it, for 120
-    seconds at most, with C(/run/tunnelwright.lock).
-  - When a step fails, those before it are taken back in reverse order.
+  - Files on the managed host are the only state. The configuration of the last run stays in force
+    after a reboot, after a restart of the IKE daemon, and after C(swanctl --load-all).
+  - The module is declarative. An option that is left out has its default, even if the existing
+    object has another value. The documentation of an option names each exception.
+  - With V(absent) as the state, only the options that name the object have an effect.
+  - The module never changes unmanaged connections, secrets, nftables tables, interfaces, routes and
+    files. Unmanaged means that this collection did not make them.
+  - strongSwan reads all its files as one configuration, and one fault makes C(swanctl --load-all)
+    unload everything. Therefore the module warns, with file and line, about each text that
+    strongSwan would misread. It checks C(/etc/swanctl/swanctl.conf), C(/etc/strongswan.conf) and
+    every file that they include. A run that requires a restart of the IKE daemon fails beside such
+    a file.
+  - A connection or secret with the name of one in an unmanaged file is an error, because strongSwan
+    would merge the two. An object with such a name can still be disabled or removed.
+  - Only one run at a time works on a host, including runs in check mode. A second run waits for the
+    lock C(/run/tunnelwright.lock), for at most 120 seconds.
+  - If a step fails, the module undoes the previous steps in reverse order.
 """
 
-    # Of modules that only look too.
+    # Also for modules that change nothing.
     NEEDED = r"""
 options: {}
 requirements:
@@ -39,9 +40,8 @@ requirements:
     C(strongswan-swanctl))
   - nftables 1.0.6 or later and iproute2
   - systemd
-  - The Python library vici for the Python of the managed host. No Debian release packages it; the
-    role P(tunnelwright.ipsec.gateway#role) brings it along with everything else that is needed
-    here.
+  - The Python library vici for the Python of the managed host. No Debian release has a package of
+    it. The role P(tunnelwright.ipsec.gateway#role) installs it with all other requirements.
 notes:
   - The module must run as root (C(become=true)).
 """

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What phase 1 and phase 2 have in common."""
+"""Options of both phase 1 and phase 2."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ class ModuleDocFragment:
 options:
   encryption:
     description:
-      - The algorithms, as a list of combinations in order of preference. The peer picks the first
-        one that it takes too.
-      - In a phase 1 they protect the IKE SA (C(proposals)), in a phase 2 the packets
-        (C(esp_proposals) or C(ah_proposals)).
-      - Left out, one combination of AES with 256 bits, SHA-256 and group 14, which almost every
-        peer takes. In a phase 2 the group is PFS, and with the protocol AH there is no AES.
+      - The algorithms, as a list of combinations in order of preference. The responder chooses the
+        first combination that it also supports.
+      - In a phase 1 the algorithms protect the IKE SA (C(proposals)). In a phase 2 they protect the
+        packets (C(esp_proposals) or C(ah_proposals)).
+      - Default is one combination of AES with 256 bits, SHA-256 and group 14, which almost every
+        peer supports. In a phase 2 the group enables PFS. With the protocol AH, no encryption is
+        proposed.
     type: list
     elements: dict
     suboptions:
       algorithm:
         description:
-          - The encryption algorithm. Left out, V(aes). Not given with the protocol AH, which does
-            not encrypt.
-          - V(aes), in CBC mode, is taken by almost every peer. V(aes-gcm), V(aes-ccm) and
-            V(chacha20-poly1305) authenticate what they encrypt (AEAD). IKEv1 takes them in phase 2
-            only, and V(chacha20-poly1305) not at all. V(aes-ctr) is for phase 2 only.
-          - V(3des), V(blowfish) and V(cast128) are weak, see O(weak_crypto).
+          - The encryption algorithm. Default is V(aes). It is refused with the protocol AH, which
+            does not encrypt.
+          - Almost every peer supports V(aes), in CBC mode. V(aes-gcm), V(aes-ccm) and
+            V(chacha20-poly1305) also authenticate (AEAD). IKEv1 supports V(aes-gcm) and V(aes-ccm)
+            in phase 2 only, and does not support V(chacha20-poly1305). V(aes-ctr) is for phase 2
+            only.
+          - V(3des), V(blowfish) and V(cast128) are weak. See O(weak_crypto).
         type: str
         choices:
           - aes
@@ -44,16 +46,16 @@ options:
           - cast128
       key_length:
         description:
-          - Length of the key in bits. Left out, the longest one.
-          - V(128), V(192) or V(256), except for the algorithms with a fixed length, V(256) for
+          - Length of the key in bits. Default is the longest key of the algorithm.
+          - V(128), V(192) or V(256). Three algorithms have a fixed length, V(256) for
             V(chacha20-poly1305), V(168) for V(3des) and V(128) for V(cast128).
         type: int
       hash:
         description:
-          - The hash that authenticates the packets. Left out, V(sha256). Not given with an AEAD
-            algorithm.
-          - V(aesxcbc) and V(aescmac) need IKEv2, except for V(aesxcbc) in phase 2.
-          - V(md5) and V(sha1) are weak, see O(weak_crypto).
+          - The hash that authenticates the packets. Default is V(sha256). It is refused with an
+            AEAD algorithm.
+          - V(aesxcbc) in phase 1 requires IKEv2. V(aescmac) always requires IKEv2.
+          - V(md5) and V(sha1) are weak. See O(weak_crypto).
         type: str
         choices:
           - md5
@@ -66,11 +68,11 @@ options:
       dh_group:
         description:
           - The Diffie-Hellman group, by its number. V(14) to V(18) are MODP groups of 2048 to 8192
-            bits, V(19) to V(21) and V(25) to V(30) elliptic curves of NIST and Brainpool, V(31) and
-            V(32) the curves 25519 and 448.
-          - Left out in a phase 1, V(14). In a phase 2 the group is perfect forward secrecy (PFS),
-            which is optional. Left out of an entry there, that entry has no PFS.
-          - V(1), V(2), V(5), V(22), V(23) and V(24) are weak, see O(weak_crypto).
+            bits. V(19) to V(21), V(25) and V(26) are elliptic curves of NIST, and V(27) to V(30)
+            are elliptic curves of Brainpool. V(31) and V(32) are the curves 25519 and 448.
+          - In a phase 1 the default is V(14). In a phase 2 the group enables perfect forward
+            secrecy (PFS), which is optional. An entry of a phase 2 without a group has no PFS.
+          - V(1), V(2), V(5), V(22), V(23) and V(24) are weak. See O(weak_crypto).
         type: int
         choices:
           - 1
@@ -97,9 +99,9 @@ options:
           - 32
       prf:
         description:
-          - The pseudo-random function that the keys are derived with, for phase 1 only. Left out,
-            that of O(encryption[].hash), and V(sha256) with an AEAD algorithm. IKEv1 takes no
-            other.
+          - The pseudo-random function that derives the keys, for phase 1 only. Default is
+            O(encryption[].hash), or V(sha256) with an AEAD algorithm. IKEv1 supports no other value
+            than the default.
         type: str
         choices:
           - md5
@@ -111,11 +113,11 @@ options:
           - aescmac
   weak_crypto:
     description:
-      - What to do with cryptography that does not protect any more. V(allow) takes it silently,
-        V(warn) takes it with a warning that names it, V(refuse) fails before anything is changed.
-      - Weak are the algorithms V(3des), V(blowfish) and V(cast128), the hashes V(md5) and V(sha1),
-        the groups V(1), V(2), V(5), V(22), V(23) and V(24), and aggressive mode with a pre-shared
-        key.
+      - The reaction to cryptography that is no longer secure. V(allow) accepts it silently. V(warn)
+        accepts it with a warning that names it. V(refuse) fails before any change.
+      - These are weak. The algorithms V(3des), V(blowfish) and V(cast128). The hashes V(md5) and
+        V(sha1). The groups V(1), V(2), V(5), V(22), V(23) and V(24). Aggressive mode with a
+        pre-shared key.
     type: str
     choices:
       - allow
@@ -124,21 +126,21 @@ options:
     default: warn
   apply:
     description:
-      - What happens to SAs that are up when a change needs them to be established anew.
-      - V(graceful) loads the new values, has new SAs negotiated beside the old ones, and closes the
-        old ones when the new ones carry traffic. Where the peer does not take the new values, the
-        old SAs stay up, with a warning, until they are established anew. With the connection
-        behavior V(responder_only), which never initiates, they stay up with the old values.
-      - V(reestablish) closes the SAs that are concerned and brings them up again with the new
-        values. A new pre-shared key concerns the IKE SA, which the other two leave alone for it.
-      - V(defer) loads the new values and leaves the SAs alone. The new values come into force when
-        the SAs are established anew. Neither a rekeying nor a re-authentication by the daemon is
-        that.
-      - SAs that stay up with old values are V(outdated) in M(tunnelwright.ipsec.ipsec_info), with
-        the values. M(tunnelwright.ipsec.ipsec_connection) does not take them for connected, and
-        establishes them anew with C(state=reconnected). A change back to the values that they have
-        leaves them alone.
-      - RV(impact) and RV(impacts) tell beforehand, in check mode too.
+      - Defines what happens to SAs that are up when a change requires that they are re-established.
+      - V(graceful) loads the new values, negotiates new SAs beside the old SAs, and closes the old
+        SAs when the new SAs carry traffic. If the peer does not accept the new values, the old SAs
+        stay up, with a warning, until they are re-established. With the connection behavior
+        V(responder_only), which never initiates, the old SAs stay up with the old values.
+      - V(reestablish) closes the affected SAs and brings them up again with the new values. A new
+        pre-shared key affects the IKE SA with this value only; V(graceful) and V(defer) keep the
+        IKE SA.
+      - V(defer) loads the new values and does not touch the SAs. The new values apply when the SAs
+        are re-established. Neither a rekey nor a re-authentication by the daemon applies them.
+      - M(tunnelwright.ipsec.ipsec_info) reports SAs that stay up with old values as V(outdated),
+        with the values. For M(tunnelwright.ipsec.ipsec_connection) such SAs do not count as
+        connected; C(state=reconnected) re-establishes them. A change back to the values of the SAs
+        does not touch them.
+      - RV(impact) and RV(impacts) report the effect, and in check mode they predict it.
     type: str
     choices:
       - graceful

@@ -8,28 +8,28 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ipsec_checkpoint
-short_description: Take changes to IPsec gateways back unless they are confirmed
+short_description: Roll back changes to an IPsec gateway unless they are confirmed
 version_added: 0.1.0
 description:
-  - A change to tunnels, rules or addresses may cut off the very connection over which it was made.
-    With a checkpoint it comes back by itself. Before the first change the last good state of
-    everything that the collection has on the host is kept there. If nothing is heard of the
-    controller any more, a timer of systemd on the host restores files, the IKE daemon, nftables,
-    interfaces and units, without the controller.
-  - The role P(tunnelwright.ipsec.gateway#role) does this around all that it configures. In a play
-    of your own, put the tasks into a C(block) as in the examples.
-  - The rollback takes the smallest steps that restore the state. Tunnels that were not changed
-    since the checkpoint go on, and so do connections of others.
+  - A change to tunnels, rules or addresses may cut off the connection over which it is made. A
+    checkpoint makes the host recover without help. It keeps the last good state of everything that
+    the collection manages on the host, before the first change. A systemd timer on the host
+    restores files, the IKE daemon, nftables, interfaces and units if the controller does not
+    contact the host in time.
+  - The role P(tunnelwright.ipsec.gateway#role) uses a checkpoint for its whole configuration. In
+    another play, put the tasks into a C(block) as in the examples.
+  - The rollback takes the smallest steps that restore the state. It does not touch tunnels that are
+    unchanged since the checkpoint, nor unmanaged connections.
 options:
   state:
     description:
-      - V(started) keeps the state as it is now, and starts the timer. If there is an unconfirmed
-        checkpoint already, that one is kept, since it is older and nobody has found good what came
-        after it; only the timer starts anew.
-      - V(confirmed) ends the checkpoint. The changes stay, and what was kept is removed. It fails
-        if the timer has rolled back in the meantime, with when and why, since the play takes its
-        changes to be in force. The next V(started) forgets about that.
-      - V(rolled_back) restores the kept state now, instead of waiting for the timer.
+      - V(started) keeps the current state, and starts the timer. If there is already an unconfirmed
+        checkpoint, the module keeps it, because later changes are unconfirmed, and only restarts
+        the timer.
+      - V(confirmed) ends the checkpoint. The changes stay, and the kept state is removed. It fails,
+        with time and reason, if the timer already rolled back. V(started) clears the record of that
+        rollback.
+      - V(rolled_back) restores the kept state at once.
       - Without a checkpoint V(confirmed) and V(rolled_back) change nothing.
     type: str
     choices:
@@ -39,38 +39,38 @@ options:
     default: started
   timeout:
     description:
-      - How many seconds without a sign of life of the controller lead to the rollback, V(10) to
-        V(86400). Matters with O(state=started) only.
-      - Each run of a module of this collection on the host is a sign of life, at its beginning and
-        at its end, except in check mode. So the time need not be that of a whole play, but only
-        that of the longest pause between two of these tasks.
-      - A run that is at work when the time is over is waited for as long as it gives signs of life.
-        Its end starts the timer again.
-      - A run that hangs is ended 15 seconds after the rollback is due, with the programs that it
-        has started. If the first signal does not end it, the second does 5 seconds later. A run
-        that waits for the IKE daemon or for systemd has up to 150 seconds from its last sign of
-        life. If a run can't be ended, or another program holds the lock, the rollback does not wait
-        for it.
-      - After a reboot the time counts from the beginning. A change that nobody has confirmed does
-        not survive it for longer than that.
+      - Seconds without contact from the controller after which the host rolls back, V(10) to
+        V(86400). It has an effect with O(state=started) only.
+      - Each run of a module of this collection restarts the timer, at its start and at its end. A
+        run in check mode does not restart it. Therefore this time must cover the longest pause
+        between two such tasks, not the whole play.
+      - If a run is at work when the time is over, the rollback waits as long as the run makes
+        progress. The end of that run restarts the timer.
+      - A run that hangs is terminated 15 seconds after the rollback is due, with all programs that
+        it started. If the first signal does not end the run, a second signal follows 5 seconds
+        later. A run that waits for the IKE daemon or for systemd has up to 150 seconds after its
+        last progress. If the run cannot be ended, or another program holds the lock, the rollback
+        proceeds without the lock.
+      - After a reboot the time starts again. An unconfirmed change survives a reboot for this time
+        at most.
     type: int
     default: 120
 notes:
-  - Confirm over a new connection, or it proves nothing. An SSH connection that was open before the
-    change may go on where a new one is refused. C(meta=reset_connection) before the task makes
-    Ansible open a new one.
-  - The state is kept in C(/var/lib/tunnelwright/checkpoint), for root alone, since it holds the
-    pre-shared keys and private keys of the tunnels. Nothing of it is left after the confirmation.
-  - Someone on the console of the host rolls back at once with C(python3
+  - Confirm over a new connection. An SSH connection that was opened before the change may still
+    work although a new connection is refused. C(meta=reset_connection) before the task makes
+    Ansible open a new connection.
+  - The state is kept in C(/var/lib/tunnelwright/checkpoint). Only root can read it, because it
+    holds the pre-shared keys and private keys of the tunnels. The confirmation removes it
+    completely.
+  - To roll back at once on the console of the host, run C(python3
     /var/lib/tunnelwright/checkpoint/rollback.pyz now).
-  - What the rollback did is written to the journal, and to
-    C(/var/lib/tunnelwright/rolled-back.json).
-  - Tunnels that were changed since the checkpoint are interrupted by the rollback. Their SAs are
-    closed before those of the kept state are negotiated, whatever the peer makes of it.
-  - If the IKE daemon does not answer, or a step fails, the files are put back all the same and
-    everything is loaded from them, with a restart of the daemon where nothing else helps.
-  - Packages, files of others and the settings of the kernel that switch forwarding on are not part
-    of it.
+  - The rollback writes its result to the journal and to C(/var/lib/tunnelwright/rolled-back.json).
+  - The rollback interrupts tunnels that were changed since the checkpoint. It closes their SAs
+    before the restored SAs are negotiated, even if the peer rejects them.
+  - If the IKE daemon does not answer, or a step fails, the rollback still restores the files and
+    loads everything from them. It restarts the daemon only as the last resort.
+  - A checkpoint does not include packages, unmanaged files, and the kernel settings that switch on
+    IP forwarding.
 seealso:
   - module: tunnelwright.ipsec.vpn_network
   - module: tunnelwright.ipsec.ipsec_settings
@@ -86,13 +86,13 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Change a tunnel, and take it back if it cuts us off
+- name: Change a tunnel, and roll the change back if it cuts off the controller
   block:
     - name: Keep the last good state
       tunnelwright.ipsec.ipsec_checkpoint:
         timeout: 60
 
-    - name: The change
+    - name: Change the remote network
       tunnelwright.ipsec.ipsec_phase2:
         name: lan
         phase1: site-b
@@ -100,22 +100,22 @@ EXAMPLES = r"""
         local_network: 10.1.0.0/24
         remote_network: 10.2.0.0/16
 
-    - name: A new connection, since an open one proves nothing
+    - name: Open a new connection
       ansible.builtin.meta: reset_connection
 
-    - name: We are still here
+    - name: Confirm the change over the new connection
       tunnelwright.ipsec.ipsec_checkpoint:
         state: confirmed
   rescue:
-    - name: Back at once, where a task has failed
+    - name: Roll back at once after a failed task
       tunnelwright.ipsec.ipsec_checkpoint:
         state: rolled_back
 
-    - name: The play has failed all the same
+    - name: Fail with the error of the failed task
       ansible.builtin.fail:
         msg: "{{ ansible_failed_task.name }}: {{ ansible_failed_result.msg }}"
 
-- name: See what a rollback would do
+- name: Show the effect of a rollback
   tunnelwright.ipsec.ipsec_checkpoint:
     state: rolled_back
   check_mode: true
@@ -125,8 +125,8 @@ EXAMPLES = r"""
 RETURN = r"""
 ipsec_checkpoint:
   description:
-    - The checkpoint, or just its state where there was none. C(since) is when it
-      was taken, in UTC.
+    - The checkpoint, or only its state if there is none. C(since) is the time of the checkpoint, in
+      UTC.
   returned: success
   type: dict
   sample:
@@ -135,9 +135,10 @@ ipsec_checkpoint:
     since: '2026-01-31T12:00:00+00:00'
 differences:
   description:
-    - What of the collection's files, of the units and interfaces of its networks and of the IKE
-      daemon differs from the checkpoint, one text for each. With O(state=confirmed) this is what
-      was confirmed, with O(state=rolled_back) what was restored.
+    - The differences from the checkpoint, one text for each. They cover the files of the
+      collection, the units and interfaces of its networks, and the IKE daemon. With
+      O(state=confirmed) these are the confirmed differences, with O(state=rolled_back) the restored
+      ones.
   returned: success
   type: list
   elements: str
@@ -147,8 +148,8 @@ differences:
     - 'tunnelwright-lan.service: was enabled, active, is disabled, inactive'
 actions:
   description:
-    - What was done, step by step and in order, or in check mode what would be done. Empty when
-      there was nothing to do.
+    - The steps of the run in order, or in check mode the steps that a run would take. Empty if
+      there is nothing to do.
   returned: success
   type: list
   elements: str
@@ -157,12 +158,12 @@ actions:
     - start tunnelwright.rollback.timer, which rolls back after 120 s
 impact:
   description:
-    - The worst that the change does to an SA that is up, of those in RV(impacts).
-    - V(none) leaves them alone, or there are none.
-    - V(pending) leaves them as they are. The new values are loaded, and are used when the SA is
-      established anew. A rekeying is not enough for that.
-    - V(child) closes the SA of a phase 2, or replaces it by a new one.
-    - V(ike) does so with the whole tunnel, and every phase 2 in it.
+    - The worst effect of the change on an SA that is up. RV(impacts) lists all effects.
+    - V(none) means that every SA stays as it is, or that no SA is up.
+    - V(pending) means that the SA stays up with its old values. The new values are loaded, and
+      apply when the SA is re-established. A rekey does not apply them.
+    - V(child) means that the SA of a phase 2 is closed, or replaced by a new SA.
+    - V(ike) means that the IKE SA and every SA of its phase 2 objects are closed or replaced.
   returned: success
   type: str
   choices:
@@ -173,18 +174,18 @@ impact:
   sample: none
 impacts:
   description:
-    - What the change does to each SA that is up, and why. The same in check mode and in a real run,
-      and shown with the diff.
-    - Replaced is an SA only if the peer takes the new values. If it does not, the old SA stays up,
-      with a warning.
-    - Empty where the change does not reach the IKE daemon.
+    - The effect of the change on each SA that is up, with the reason. It is the same in check mode
+      and in a real run. The diff shows it too.
+    - An SA is replaced only if the peer accepts the new values. If the peer does not accept them,
+      the old SA stays up, and the module warns.
+    - Empty if the change does not concern the IKE daemon.
   returned: success
   type: list
   elements: dict
   contains:
     sa:
-      description: The IKE SA, by the name of its phase 1, with all that is on it, or the Child SA
-        of a phase 2, as phase 1 and phase 2.
+      description: The name of a phase 1, for its IKE SA with all Child SAs on it. Or the names of a
+        phase 1 and a phase 2, joined by a slash, for one Child SA.
       returned: always
       type: str
       sample: site-b/lan
@@ -194,18 +195,19 @@ impacts:
       type: str
       sample: child
     reason:
-      description: What has changed, under the names of strongSwan, and what follows.
+      description: The options that have changed, under their strongSwan names, and the consequence
+        for the SA.
       returned: always
       type: str
-      sample: "esp_proposals changed: a new Child SA is brought up beside it, then it is closed"
+      sample: "esp_proposals changed: a new Child SA is brought up, then the old Child SA is closed"
   sample:
     - sa: site-b
       impact: ike
-      reason: "no longer configured: it is closed"
+      reason: "no longer configured: the IKE SA is closed"
 diff:
   description:
-    - The managed configuration before and after, a file or a live object each. Every secret is
-      masked.
+    - The managed configuration before and after, with one entry for each file or live object. Every
+      secret is masked.
   returned: when diff mode is on
   type: list
   elements: dict
@@ -216,17 +218,17 @@ diff:
       type: str
       sample: /etc/tunnelwright/lan.nft
     after_header:
-      description: The same.
+      description: The same as C(before_header).
       returned: always
       type: str
       sample: /etc/tunnelwright/lan.nft
     before:
-      description: What it was. Empty where there was nothing.
+      description: The text before the change. Empty if the file or object did not exist.
       returned: always
       type: str
       sample: ''
     after:
-      description: What it is then. Empty where there is nothing left.
+      description: The text after the change. Empty if the file or object is removed.
       returned: always
       type: str
       sample: |

@@ -11,33 +11,35 @@ module: ipsec_connection
 short_description: Connect and disconnect IPsec tunnels, and say why one does not come up
 version_added: 0.1.0
 description:
-  - The plug icon. Brings up one phase 2, all that is on a phase 1, or all tunnels of a VPN network,
-    closes them, or does the one after the other.
-  - O(state=connected) is true. It is reached when the Child SA of every phase 2 that is meant is
-    installed in the data plane, and not before; where the kernel is the data plane, it is the
-    kernel that is asked. Otherwise the task fails.
-  - A tunnel that is up and carries only a part of its networks is not connected, nor is one that
-    goes on with values that are not those configured. The task fails with the cause
-    C(selectors_narrowed) or C(outdated), names the networks or the values, and leaves the tunnel as
-    it is. M(tunnelwright.ipsec.ipsec_info) has the same as states.
-  - A failure is explained. Each entry of RV(failures) has a stable code, one sentence, the options
-    to look at on both sides, the lines of the log that show it, and what to do next. Much of what
-    goes wrong is known to the peer alone. Then the cause is what this side has seen, and
-    the candidates are listed with the line of the peer's log that proves each. With O(peer_log)
-    the peer's log is read too. All causes are in C(docs/troubleshooting.md) of the collection.
+  - Connects, disconnects or reconnects one phase 2, every phase 2 of a phase 1, or every tunnel of
+    a VPN network. In VergeOS this is the plug icon.
+  - O(state=connected) succeeds only when the Child SA of every selected phase 2 is installed in the
+    data plane. If the data plane is the kernel, the module asks the kernel. Otherwise the task
+    fails.
+  - A tunnel that carries only a part of its networks does not count as connected. A tunnel whose
+    values differ from its configuration does not count as connected either. The task fails with the
+    cause C(selectors_narrowed) or C(outdated), names the networks or the values, and does not touch
+    the tunnel. M(tunnelwright.ipsec.ipsec_info) reports the same conditions as states.
+  - The module explains each failure. Each entry of RV(failures) has a stable code and an
+    explanation. It names the options to check on both sides, the log lines that prove the cause,
+    and the next step. Some causes are visible to the peer only. The entry then describes the
+    observation of this side, and lists candidates. For each candidate it gives the line that proves
+    it in the log of the peer. With O(peer_log), the module reads the log of the peer too.
+    C(docs/troubleshooting.md) of the collection lists all causes.
 options:
   network:
     description:
       - Name of the VPN network, made with M(tunnelwright.ipsec.vpn_network).
-      - Without O(phase1), all its tunnels are meant that are not disabled.
+      - Without O(phase1), the module selects every tunnel of the network that is not disabled.
     type: str
     required: true
   phase1:
     description:
       - Name of a phase 1 in the network, made with M(tunnelwright.ipsec.ipsec_phase1). Without
-        O(phase2), every phase 2 is meant that it has and that is not disabled.
-      - Or name of a connection in O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) of the
-        network, whose children are the phase 2 objects.
+        O(phase2), the module selects every phase 2 of this phase 1 that is not disabled.
+      - It may also be the name of a connection in
+        O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) of the network. The children of
+        that connection are the phase 2 objects.
     type: str
   phase2:
     description:
@@ -45,17 +47,17 @@ options:
     type: str
   state:
     description:
-      - V(connected) makes sure that the tunnels are up. What is up stays as it is, and nothing but
-        questions is sent to the daemon. What is down is initiated, and all at the same time. What
-        carries a part, or has old values, stays as it is too, and the task fails, in check mode
-        too.
-      - V(disconnected) makes sure that they are down. The tunnel by which the SSH connection of
-        this task comes is not closed, which is an error. With O(phase2) its Child SA is closed,
-        else each IKE SA with all that is on it. A phase 1 with
+      - V(connected) ensures that the tunnels are up. Tunnels that are up are not touched; the
+        daemon only receives queries. Tunnels that are down are initiated, all at the same time. A
+        tunnel that carries only a part of its networks, or that has old values, is not touched
+        either. The task then fails, also in check mode.
+      - V(disconnected) ensures that the tunnels are down. With O(phase2), it closes the Child SA of
+        that phase 2. Without O(phase2), it closes each IKE SA with all its Child SAs. The module
+        refuses to close a tunnel that carries the SSH connection of this task. A phase 1 with
         O(tunnelwright.ipsec.ipsec_phase1#module:connection_behavior) V(on_demand) or V(start) comes
         up again with the next packet for it. To keep it down, set its state to V(disabled).
-      - V(reconnected) closes them first and brings them up anew, whatever they were. It interrupts
-        the traffic, and always reports a change.
+      - V(reconnected) closes the tunnels and then initiates them, in any state. It interrupts
+        traffic, and always reports a change.
     type: str
     choices:
       - connected
@@ -64,70 +66,76 @@ options:
     default: connected
   timeout:
     description:
-      - How many seconds all tunnels together may take to come up, V(1) to V(600). A peer that
-        refuses is noticed within about a second. One that does not answer, and an IKEv1 peer with
-        another pre-shared key, take all of this time.
-      - O(check_rekey) may take as long again. An address that is probed takes up to six seconds,
-        and each SA that is closed up to five, if the peer does not confirm it.
+      - Seconds in which all tunnels together must come up, V(1) to V(600). The module notices a
+        refusal by the peer within about one second. A peer that does not answer takes all of this
+        time, and so does an IKEv1 peer with another pre-shared key.
+      - O(check_rekey) may take the same time again. A probe of one address takes up to six seconds.
+        Closing one SA takes up to five seconds if the peer does not confirm it.
     type: int
     default: 30
   probe:
     description:
-      - Addresses behind the peer that must answer an echo request (ping) through the tunnel once
-        it is up. Each must be in O(tunnelwright.ipsec.ipsec_phase2#module:remote_network) of one of
-        the tunnels, and this host must have an address in the C(local_network) of the same one,
-        from which the probe is sent.
-      - It has no use with O(state=disconnected).
-      - It has succeeded if there was an answer, and the counters of the Child SA have moved both
-        ways. An answer that came some other way does not count.
-      - Where no Child SA is for an address, because the peer took only a part of the networks,
-        nothing is sent, and that is the cause.
-      - Needs the program C(ping) (Debian package C(iputils-ping)). Nothing is sent in check mode.
+      - Addresses behind the peer that must answer an echo request (ping) through the tunnel after
+        it is up. Each address must be in O(tunnelwright.ipsec.ipsec_phase2#module:remote_network)
+        of one of the tunnels. This host must have an address in the C(local_network) of the same
+        tunnel, and sends the probe from it.
+      - The option is refused with O(state=disconnected).
+      - A probe succeeds if there is an answer and the counters of the Child SA increase in both
+        directions. An answer outside the tunnel does not count.
+      - The peer may accept only a part of the networks. If no Child SA carries an address for this
+        reason, the module sends no probe and reports the cause.
+      - The option requires the program C(ping) (Debian package C(iputils-ping)). Check mode sends
+        no probe.
     type: list
     elements: str
   check_rekey:
     description:
-      - Renew the keys of each Child SA once, after the tunnels are up, and fail if the peer refuses
-        that. With IKEv2 the first keys of a tunnel are made without the DH group of phase 2, so
-        that two sides that differ in PFS have a tunnel that dies an hour later.
-      - This replaces the Child SA as the daemon does by itself from time to time, without a gap in
-        the traffic, and does not count as a change.
-      - After a refusal the old Child SA stays up, and the daemon tries again every few seconds
-        until it expires, as it would have.
+      - Rekey each Child SA once after the tunnels are up, and fail if the peer refuses the rekey.
+        With IKEv2, the first keys of a tunnel do not use the DH group of phase 2. If the two sides
+        differ in PFS, the tunnel comes up, and goes down at the first rekey, typically an hour
+        later.
+      - This replaces the Child SA in the same way as a regular rekey, without a gap in the traffic.
+        It does not count as a change.
+      - After a refusal, the old Child SA stays up until it expires. The daemon repeats the rekey
+        every few seconds, as after any refused rekey.
     type: bool
     default: false
   peer_log:
     description:
-      - Lines of the log of the peer, if it runs strongSwan, to find out what it alone knows. Used
-        when a tunnel does not come up.
-      - In any of the forms of C(journalctl), or from a file of the daemon. Lines about other peers
-        may be in it. Nothing in it should be older than the attempt. See the examples.
-      - Only lines that tell of the cause are returned as evidence.
+      - Lines of the log of the peer, if the peer runs strongSwan. The module uses them when a
+        tunnel does not come up, to find causes that only the peer can see.
+      - The lines may come from C(journalctl) in any of its formats, or from a log file of the
+        daemon. Lines about other peers do no harm. The log should hold no lines older than the
+        attempt. See the examples.
+      - Only lines that prove the cause are returned as evidence.
     type: list
     elements: str
 attributes:
   check_mode:
     details:
-      - What would be closed and initiated is predicted. Whether the peer will agree can't be.
+      - Check mode predicts which tunnels are closed and initiated. It cannot predict whether the
+        peer agrees.
   diff_mode:
     details:
-      - Shows which tunnels come up and go down.
+      - The diff shows which tunnels come up and go down.
 requirements:
   - strongSwan 5.9.8 or later with vici (Debian packages C(charon-systemd) and
     C(strongswan-swanctl)), iproute2 and systemd
-  - The Python library vici for the Python of the managed host, which the role
-    P(tunnelwright.ipsec.gateway#role) brings along
+  - The Python library vici for the Python of the managed host. The role
+    P(tunnelwright.ipsec.gateway#role) installs it
 notes:
   - The module must run as root (C(become=true)).
-  - A phase 1 with C(connection_behavior=responder_only), or with C(remote_gateway=%any), is never
-    initiated. Named with O(phase1), it is waited for until the peer has brought it up, at most for
-    O(timeout). In a whole network nobody waits for it; whether it is up is in RV(ipsec_connection).
-  - A connection of a conf text is initiated if it names the address of its peer.
-  - An attempt that fails leaves no IKE SA behind that is half done. One that the daemon was making
-    by itself before is given two seconds, then replaced by a fresh one, and made again in the end
-    if that fails too.
-  - One run at a time works on a host, check mode included. Another one waits for it, for 120
-    seconds at most, with C(/run/tunnelwright.lock).
+  - The module never initiates a phase 1 with C(connection_behavior=responder_only) or
+    C(remote_gateway=%any). If O(phase1) names it, the module waits until the peer has brought it
+    up, at most for O(timeout). Without O(phase1), the module does not wait for it, and
+    RV(ipsec_connection) shows whether it is up.
+  - The module initiates a connection of a conf text if the connection names the address of its
+    peer.
+  - A failed attempt leaves no incomplete IKE SA. If the daemon is already negotiating on its own,
+    the module waits two seconds for this attempt, then replaces it with a new attempt. If the new
+    attempt also fails, the module starts the attempt of the daemon again.
+  - Only one run at a time works on a host, including runs in check mode. A second run waits for the
+    lock C(/run/tunnelwright.lock), for at most 120 seconds.
 seealso:
   - module: tunnelwright.ipsec.ipsec_phase1
   - module: tunnelwright.ipsec.ipsec_phase2
@@ -140,11 +148,11 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Everything of a network is up
+- name: Bring up every tunnel of a network
   tunnelwright.ipsec.ipsec_connection:
     network: site-a
 
-- name: A tunnel is up, its keys can be renewed, and a host at the other end answers
+- name: Bring up a tunnel, check a rekey, and probe a host at the other end
   tunnelwright.ipsec.ipsec_connection:
     network: site-a
     phase1: site-b
@@ -153,32 +161,32 @@ EXAMPLES = r"""
     check_rekey: true
     probe: 10.2.0.1
 
-- name: Begin anew with a peer
+- name: Reconnect all tunnels of a peer
   tunnelwright.ipsec.ipsec_connection:
     network: site-a
     phase1: site-b
     state: reconnected
 
-- name: Close a tunnel
+- name: Close all tunnels of a peer
   tunnelwright.ipsec.ipsec_connection:
     network: site-a
     phase1: site-b
     state: disconnected
 
-- name: Connect, and if that fails ask the peer why, where it is a host of ours
+- name: Connect, and explain a failure with the log of a managed peer
   block:
-    - name: The first attempt
+    - name: Try to connect
       tunnelwright.ipsec.ipsec_connection:
         network: site-a
         phase1: site-b
   rescue:
-    - name: What the peer has logged since
+    - name: Read the recent log of the peer
       ansible.builtin.command: journalctl --unit strongswan --since -2min --output cat
       delegate_to: gw-b
       changed_when: false
       register: peer
 
-    - name: The cause, from the logs of both sides
+    - name: Explain the failure with the logs of both sides
       tunnelwright.ipsec.ipsec_connection:
         network: site-a
         phase1: site-b
@@ -188,11 +196,11 @@ EXAMPLES = r"""
 RETURN = r"""
 ipsec_connection:
   description:
-    - What was asked for, and each tunnel that it was about. C(state) is how it is now, V(up),
-      V(partial), V(outdated) or V(down) as in M(tunnelwright.ipsec.ipsec_info), C(up) whether that
-      is V(up), and C(initiates) whether this side initiates it.
-    - C(rekeyed) are the tunnels whose keys were renewed, with O(check_rekey=true). C(probes) are
-      the addresses of O(probe), with the packets that the Child SA has counted meanwhile.
+    - The options of the task, and each selected tunnel. C(state) is the current state, V(up),
+      V(partial), V(outdated) or V(down) as in M(tunnelwright.ipsec.ipsec_info). C(up) is true if
+      the state is V(up). C(initiates) is true if this side initiates the tunnel.
+    - With O(check_rekey=true), C(rekeyed) lists the tunnels that were rekeyed. C(probes) lists the
+      addresses of O(probe), with the packets that the Child SA counted during the probe.
   returned: always, unless an option is wrong or the daemon does not answer
   type: dict
   sample:
@@ -216,9 +224,9 @@ ipsec_connection:
         packets_received: 3
 failures:
   description:
-    - Why a tunnel is not up, carries only a part, or failed the check of its keys or a probe. Empty
-      on success.
-    - What is wrong with a phase 1 is said once, with C(phase2) null, for all that is on it.
+    - The reasons why a tunnel is not up, carries only a part of its networks, or failed the check
+      of a rekey or a probe. Empty on success.
+    - A failure of a phase 1 has one entry for all its phase 2 objects, and C(phase2) is null in it.
   returned: always, unless an option is wrong or the daemon does not answer
   type: list
   elements: dict
@@ -229,13 +237,13 @@ failures:
       type: str
       sample: site-b
     phase2:
-      description: Name of the phase 2, null where it is the phase 1 that fails.
+      description: Name of the phase 2. Null if the phase 1 fails.
       returned: always
       type: str
       sample: lan
     cause:
-      description: A code that stays the same from release to release. They are listed in
-        C(docs/troubleshooting.md).
+      description: A code that stays the same in all releases. C(docs/troubleshooting.md) lists all
+        codes.
       returned: always
       type: str
       sample: pfs_mismatch
@@ -247,7 +255,8 @@ failures:
         The PFS settings of the two sides differ: the DH groups of phase 2 are different, or only
         one side has a group.
     where:
-      description: What to look at, an option mostly, and on which side, V(ours) or V(theirs).
+      description: The places to check. Each has an option or another subject, and a side, V(ours)
+        or V(theirs).
       returned: always
       type: list
       elements: dict
@@ -257,17 +266,18 @@ failures:
         - side: theirs
           option: ipsec_phase2 encryption[].dh_group
     ours:
-      description: What this side has, in the words of the log or of the options.
+      description: The value of this side, as in the log or the options.
       returned: always
       type: str
       sample: ESP:AES_CBC_256/HMAC_SHA2_256_128/MODP_2048/NO_EXT_SEQ
     theirs:
-      description: What the peer has, where a log tells.
+      description: The value of the peer, if a log shows it.
       returned: always
       type: str
       sample: ESP:AES_CBC_256/HMAC_SHA2_256_128/MODP_4096/NO_EXT_SEQ
     evidence:
-      description: Lines of the log of this side (C(ours)) and of the peer (C(theirs)) that show it.
+      description: Lines of the log of this side (C(ours)) and of the peer (C(theirs)) that prove
+        the cause.
       returned: always
       type: list
       elements: str
@@ -275,7 +285,7 @@ failures:
         - 'ours: received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built'
         - 'theirs: no acceptable proposal found'
     next_step:
-      description: What to do.
+      description: The action to take next.
       returned: always
       type: str
       sample: >-
@@ -283,40 +293,38 @@ failures:
         both sides.
     candidates:
       description:
-        - What may lie behind the cause where this side can't know, each with C(cause),
-          C(explanation), C(where), C(ours), and in C(look_for) the line of the peer's log that
-          proves it. Empty where the cause itself is known.
+        - Possible causes that only the peer can distinguish. Each has C(cause), C(explanation),
+          C(where) and C(ours). C(look_for) is the line in the log of the peer that proves it. Empty
+          if the cause itself is known.
       returned: always
       type: list
       elements: dict
       sample: []
 remarks:
   description:
-    - In the same form, what is otherwise than it is configured of tunnels that the task does not
-      bring up. These are tunnels of a whole network that wait for their peers. Each is a warning
-      too.
+    - Deviations of tunnels that the task does not bring up, in the form of RV(failures). These are
+      tunnels that wait for their peers, in a task without O(phase1). Each remark is also a warning.
   returned: always, unless an option is wrong or the daemon does not answer
   type: list
   elements: dict
   sample: []
 actions:
   description:
-    - What was done, step by step and in order, or in check mode what would be done. Empty when
-      there was nothing to do.
+    - The steps of the run in order, or in check mode the steps that a run would take. Empty if
+      there is nothing to do.
   returned: success
   type: list
   elements: str
   sample:
-    - keep 7 files in /var/lib/tunnelwright/checkpoint/state.json
-    - start tunnelwright.rollback.timer, which rolls back after 120 s
+    - initiate site-b/lan
 impact:
   description:
-    - The worst that the change does to an SA that is up, of those in RV(impacts).
-    - V(none) leaves them alone, or there are none.
-    - V(pending) leaves them as they are. The new values are loaded, and are used when the SA is
-      established anew. A rekeying is not enough for that.
-    - V(child) closes the SA of a phase 2, or replaces it by a new one.
-    - V(ike) does so with the whole tunnel, and every phase 2 in it.
+    - The worst effect of the change on an SA that is up. RV(impacts) lists all effects.
+    - V(none) means that every SA stays as it is, or that no SA is up.
+    - V(pending) means that the SA stays up with its old values. The new values are loaded, and
+      apply when the SA is re-established. A rekey does not apply them.
+    - V(child) means that the SA of a phase 2 is closed, or replaced by a new SA.
+    - V(ike) means that the IKE SA and every SA of its phase 2 objects are closed or replaced.
   returned: success
   type: str
   choices:
@@ -327,18 +335,18 @@ impact:
   sample: none
 impacts:
   description:
-    - What the change does to each SA that is up, and why. The same in check mode and in a real run,
-      and shown with the diff.
-    - Replaced is an SA only if the peer takes the new values. If it does not, the old SA stays up,
-      with a warning.
-    - Empty where the change does not reach the IKE daemon.
+    - The effect of the change on each SA that is up, with the reason. It is the same in check mode
+      and in a real run. The diff shows it too.
+    - An SA is replaced only if the peer accepts the new values. If the peer does not accept them,
+      the old SA stays up, and the module warns.
+    - Empty if the change does not concern the IKE daemon.
   returned: success
   type: list
   elements: dict
   contains:
     sa:
-      description: The IKE SA, by the name of its phase 1, with all that is on it, or the Child SA
-        of a phase 2, as phase 1 and phase 2.
+      description: The name of a phase 1, for its IKE SA with all Child SAs on it. Or the names of a
+        phase 1 and a phase 2, joined by a slash, for one Child SA.
       returned: always
       type: str
       sample: site-b/lan
@@ -348,18 +356,19 @@ impacts:
       type: str
       sample: child
     reason:
-      description: What has changed, under the names of strongSwan, and what follows.
+      description: The options that have changed, under their strongSwan names, and the consequence
+        for the SA.
       returned: always
       type: str
-      sample: "esp_proposals changed: a new Child SA is brought up beside it, then it is closed"
+      sample: "esp_proposals changed: a new Child SA is brought up, then the old Child SA is closed"
   sample:
     - sa: site-b
       impact: ike
-      reason: "no longer configured: it is closed"
+      reason: "no longer configured: the IKE SA is closed"
 diff:
   description:
-    - The managed configuration before and after, a file or a live object each. Every secret is
-      masked.
+    - The managed configuration before and after, with one entry for each file or live object. Every
+      secret is masked.
   returned: when diff mode is on
   type: list
   elements: dict
@@ -370,17 +379,17 @@ diff:
       type: str
       sample: /etc/tunnelwright/lan.nft
     after_header:
-      description: The same.
+      description: The same as C(before_header).
       returned: always
       type: str
       sample: /etc/tunnelwright/lan.nft
     before:
-      description: What it was. Empty where there was nothing.
+      description: The text before the change. Empty if the file or object did not exist.
       returned: always
       type: str
       sample: ''
     after:
-      description: What it is then. Empty where there is nothing left.
+      description: The text after the change. Empty if the file or object is removed.
       returned: always
       type: str
       sample: |

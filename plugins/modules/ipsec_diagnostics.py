@@ -11,17 +11,17 @@ module: ipsec_diagnostics
 short_description: Read log and configuration of the IKE daemon, or trace packets of a gateway
 version_added: 0.1.0
 description:
-  - With O(query=logs) it returns what the IKE daemon has written to the journal, all of it or what
-    is about one VPN network or one phase 1.
-  - With O(query=tcpdump) it listens on the interface towards the peers, or on that of a VPN
-    network, counts who has sent what to whom, and leaves the packets in a file to be fetched.
-  - With O(query=configuration) it returns the files that the IKE daemon reads, and those from which
-    networks come up, with every secret masked, so that they can be handed on.
-  - All are bounded in time and in size. Nothing on the host changes but that file, whose place is
-    always the same, and which the next trace replaces.
+  - O(query=logs) returns lines that the IKE daemon has written to the journal, all lines or the
+    lines about one VPN network or one phase 1.
+  - O(query=tcpdump) traces packets on the interface towards the peers or on the interface of a VPN
+    network. It counts packets by sender, receiver and kind, and writes them to a file on the host.
+  - O(query=configuration) returns the files that the IKE daemon reads, and the files of the VPN
+    networks. Every secret is masked, so the result can be given to others.
+  - All queries are limited in time and size. They change nothing on the host except the trace file,
+    which has a fixed path. The next trace replaces it.
 options:
   query:
-    description: What to look at.
+    description: The subject of the query.
     type: str
     choices:
       - logs
@@ -34,65 +34,66 @@ options:
   phase1:
     description:
       - Only this phase 1. It must exist on the host.
-      - Of the log, these are the lines about its SAs, and about attempts of its peer that the IKE
-        daemon could assign to no phase 1.
-      - Of the configuration, the files of other phase 1 objects are left out.
+      - In the log, these are the lines about its SAs. Lines about attempts of its peer that the IKE
+        daemon could not assign to a phase 1 are included.
+      - In the configuration, the files of other phase 1 objects are left out.
     type: str
   since:
     description:
-      - With O(query=logs), how far to go back. A number with V(s), V(m), V(h) or V(d), up to
-        V(31d). An hour, if it is left out.
+      - With O(query=logs), the age of the oldest lines. A number with V(s), V(m), V(h) or V(d), up
+        to V(31d). Default is one hour.
     type: str
   grep:
     description:
-      - With O(query=logs), only lines that hold this text, in upper or lower case. It is a text,
-        not a regular expression.
+      - With O(query=logs), only lines that contain this text, in upper or lower case. It is a plain
+        text, not a regular expression.
     type: str
   lines:
     description:
-      - How many lines are returned, V(1) to V(10000). Of the log they are the last ones, of a trace
-        the first ones. It has no use with O(query=configuration).
+      - Number of lines that are returned, V(1) to V(10000). These are the last lines of the log, or
+        the first lines of a trace. It is refused with O(query=configuration).
     type: int
     default: 200
   interface:
     description:
-      - With O(query=tcpdump), where to listen.
-      - V(wan) is the interface by which the peer of O(phase1) is reached, or that of
-        C(ike_interfaces) of O(network). All interfaces, if these don't tell. Only IKE, ESP and AH
-        are traced there, of O(phase1) only what comes from or goes to its peer.
-      - V(inside) is the interface of O(network), or of the network of O(phase1). What is traced
-        there is the traffic of the network, or what O(phase1) is to carry.
-      - Any other value is the name of an interface. What is traced there is the same as with
-        V(inside).
-      - V(wan), if it is left out.
+      - With O(query=tcpdump), the interface to trace.
+      - V(wan) is the interface through which the peer of O(phase1) is reached, else the single
+        interface in C(ike_interfaces) of O(network), else all interfaces. It traces IKE, ESP and AH
+        only. With O(phase1), it traces only packets from and to the peer.
+      - V(inside) is the interface of O(network), or of the network of O(phase1). It traces the
+        traffic of the network, or the traffic that O(phase1) carries.
+      - Any other value is the name of an interface. It traces the same traffic as V(inside).
+      - Default is V(wan).
     type: str
   filter:
     description:
-      - With O(query=tcpdump), an expression of C(pcap-filter(7)) that packets must match besides.
-        It is tried with C(tcpdump -d) before anything else is done.
+      - With O(query=tcpdump), an additional expression of C(pcap-filter(7)) that packets must
+        match. The module first checks it with C(tcpdump -d).
     type: str
   seconds:
     description:
-      - With O(query=tcpdump), how long to listen, V(1) to V(300). It has no use with another query.
+      - With O(query=tcpdump), the longest time of the trace in seconds, V(1) to V(300). It is
+        refused with another query.
     type: int
     default: 10
   count:
     description:
-      - With O(query=tcpdump), how many packets to wait for, V(1) to V(10000). Whichever comes first
-        ends the trace, O(count) or O(seconds). It has no use with another query.
-      - Of a packet 1600 bytes are kept, so that the file has 16 MB at most.
+      - With O(query=tcpdump), the largest number of packets, V(1) to V(10000). The trace ends when
+        it reaches O(count) or O(seconds). It is refused with another query.
+      - The trace keeps 1600 bytes of each packet, so the file has 16 MB at most.
     type: int
     default: 1000
 requirements:
   - tcpdump, for O(query=tcpdump)
 notes:
-  - In check mode O(query=tcpdump) listens to nothing. It says where it would listen and for what.
-  - A trace of what is not encrypted is what its users have sent. Keep it accordingly. In the result
-    there is no more of it than addresses, ports and protocols. On the host root alone can read it.
-  - Where ESP is done by the kernel, packets that came out of a tunnel show on the interface by
-    which they came in, too. They are not traced with V(wan).
-  - Where ESP is done in user space, the inside of a tunnel shows on the interface C(ipsec0).
-  - One trace at a time is made on a host.
+  - In check mode O(query=tcpdump) traces nothing. It returns the interface and the filter that it
+    would use.
+  - A trace of unencrypted traffic holds the data of its users. Protect it accordingly. The result
+    holds only addresses, ports and protocols. Only root can read the file on the host.
+  - If the kernel handles ESP, packets from a tunnel also appear on the interface through which they
+    arrived. V(wan) does not trace them.
+  - If ESP is handled in user space, the traffic inside a tunnel appears on the interface C(ipsec0).
+  - Only one trace at a time runs on a host.
 seealso:
   - module: tunnelwright.ipsec.ipsec_info
   - module: tunnelwright.ipsec.ipsec_phase1
@@ -106,44 +107,44 @@ author:
 """
 
 EXAMPLES = r"""
-- name: What has the IKE daemon said of this tunnel in the last ten minutes?
+- name: Show the log of a tunnel of the last ten minutes
   tunnelwright.ipsec.ipsec_diagnostics:
     query: logs
     phase1: site-b
     since: 10m
 
-- name: Which proposals did peers send?
+- name: Show the proposals that peers sent
   tunnelwright.ipsec.ipsec_diagnostics:
     query: logs
     grep: received proposals
     lines: 20
 
-- name: Does anything come back from the peer?
+- name: Trace the packets between this gateway and a peer
   tunnelwright.ipsec.ipsec_diagnostics:
     query: tcpdump
     phase1: site-b
     seconds: 30
   register: trace
 
-- name: The packets, for Wireshark
+- name: Fetch the packets for Wireshark
   ansible.builtin.fetch:
     src: "{{ trace.ipsec_diagnostics.pcap }}"
     dest: "{{ inventory_hostname }}.pcap"
     flat: true
 
-- name: Fetch goes by the umask of the controller
+- name: Protect the fetched file, because fetch uses the umask of the controller
   ansible.builtin.file:
     path: "{{ inventory_hostname }}.pcap"
     mode: '0600'
   delegate_to: localhost
   become: false
 
-- name: What is configured, fit to be mailed
+- name: Show the configuration with masked secrets
   tunnelwright.ipsec.ipsec_diagnostics:
     query: configuration
     phase1: site-b
 
-- name: Do pings arrive that are to go through the tunnel?
+- name: Trace pings that arrive for the tunnel
   tunnelwright.ipsec.ipsec_diagnostics:
     query: tcpdump
     phase1: site-b
@@ -154,26 +155,26 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ipsec_diagnostics:
-  description: What was found.
+  description: The result of the query.
   returned: success
   type: dict
   contains:
     query:
-      description: As given.
+      description: The query of the task.
       returned: always
       type: str
       sample: tcpdump
     lines:
-      description: The last lines of the log that were asked for, oldest first, with the time in
-        UTC; or the first packets of the trace in the words of tcpdump, with the time of the host.
+      description: The last selected lines of the log, oldest first, with the time in UTC. Or the
+        first packets of the trace as tcpdump prints them, with the time of the host.
       returned: with O(query=logs) and O(query=tcpdump)
       type: list
       elements: str
       sample:
         - '2026-01-31T11:59:58+00:00 [IKE] <site-b> retransmit 5 of request with message ID 0'
     files:
-      description: The text of each file by its path, with every secret masked. Comments in files of
-        others are left out, and one that strongSwan could not parse is hidden whole.
+      description: The text of each file by its path, with every secret masked. Comments in
+        unmanaged files are left out. A file that strongSwan could not parse is hidden completely.
       returned: with O(query=configuration)
       type: dict
       sample:
@@ -189,12 +190,13 @@ ipsec_diagnostics:
               }
           }
     total_lines:
-      description: How many lines of the log were asked for, whether they are returned or not.
+      description: Number of lines of the log that match the query, including lines that are not
+        returned.
       returned: with O(query=logs)
       type: int
       sample: 1
     interface:
-      description: Where it was listened. V(any) means all interfaces.
+      description: The traced interface. V(any) means all interfaces.
       returned: with O(query=tcpdump)
       type: str
       sample: eth0
@@ -204,28 +206,29 @@ ipsec_diagnostics:
       type: str
       sample: host 203.0.113.20 and (udp port 500 or udp port 4500 or esp or ah)
     packets:
-      description: How many did.
+      description: Number of packets that matched.
       returned: with O(query=tcpdump)
       type: int
       sample: 24
     dropped:
-      description: How many were lost because they came too fast.
+      description: Number of packets that were lost because they arrived too fast.
       returned: with O(query=tcpdump)
       type: int
       sample: 0
     flows:
-      description: Who has sent how many packets of what kind to whom, the 50 with most of them.
+      description: The packets by sender, receiver and kind. The list holds the 50 flows with the
+        most packets.
       returned: with O(query=tcpdump)
       type: list
       elements: dict
       contains:
         source:
-          description: The address, and after a dot the port if there is one.
+          description: The address of the sender, followed by a dot and the port if there is one.
           returned: always
           type: str
           sample: 198.51.100.10.500
         destination:
-          description: The same of the receiver.
+          description: The address of the receiver, in the same form.
           returned: always
           type: str
           sample: 203.0.113.20.500
@@ -235,17 +238,17 @@ ipsec_diagnostics:
           type: str
           sample: ike
         packets:
-          description: How many.
+          description: Number of packets.
           returned: always
           type: int
           sample: 12
     pcap:
-      description: The file with the packets on the host, for root alone. Null in check mode.
+      description: The file with the packets on the host, readable by root only. Null in check mode.
       returned: with O(query=tcpdump)
       type: str
       sample: /var/lib/tunnelwright/trace.pcap
     size:
-      description: Its size in bytes.
+      description: Size of the file in bytes.
       returned: with O(query=tcpdump)
       type: int
       sample: 4711

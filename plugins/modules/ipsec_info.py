@@ -8,53 +8,54 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ipsec_info
-short_description: See what is configured, loaded and up on an IPsec gateway
+short_description: Show configuration, state and drift of an IPsec gateway
 version_added: 0.1.0
 description:
-  - Tells in one call, and without changing anything, which VPN networks, phase 1 and phase 2
-    objects are configured on the host, what the IKE daemon has loaded of them, which SAs are up
-    and with which algorithms, when certificates expire, and what differs from what is configured.
-  - The SAs are held against the configuration. A tunnel that carries only a part of its networks,
-    or that goes on with values that are not those configured, is not V(up), see
+  - Returns the VPN networks, phase 1 and phase 2 objects that are configured on the host. It adds
+    the connections that the IKE daemon has loaded, the SAs with their algorithms, the expiry of
+    certificates, and all drift from the configuration. The module changes nothing.
+  - The module compares the SAs with the configuration. A tunnel is not V(up) if it carries only a
+    part of its networks, or if its values differ from the configuration. See
     RV(ipsec_info.phase1[].phase2[].state).
-  - Of a tunnel that is not up it says why, as M(tunnelwright.ipsec.ipsec_connection) does, from
-    what the IKE daemon has written to the journal. Nothing is sent to the peer for it.
-  - The connections of O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) are among the
-    phase 1 objects, as C(advanced).
-  - Never returns a secret.
+  - The module explains why a tunnel is not up, as M(tunnelwright.ipsec.ipsec_connection) does. The
+    explanation comes from the lines of the IKE daemon in the journal. The module sends nothing to
+    the peer.
+  - The phase 1 objects include the connections of
+    O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf), marked as C(advanced).
+  - The module never returns a secret.
 options:
   network:
     description:
       - Only this VPN network, with its phase 1 objects. It must exist on the host.
-      - All networks, if it is left out.
+      - Default is all networks.
     type: str
   phase1:
     description:
       - Only this phase 1, or this connection of
         O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf), with its network. It must exist on
         the host.
-      - All phase 1 objects, if it is left out.
+      - Default is all phase 1 objects.
     type: str
   wait:
     description:
-      - How many seconds to wait at most until the phase 2 objects of a phase 1 with
-        C(connection_behavior=start) are up, V(0) to V(600). It ends earlier when all of them are
-        up, or when nothing has been negotiated for 5 seconds.
-      - In check mode it does not wait.
+      - Longest time in seconds to wait until the phase 2 objects of each phase 1 with
+        C(connection_behavior=start) are up, V(0) to V(600). The wait ends earlier when all of them
+        are up, or after 5 seconds without a negotiation.
+      - Check mode does not wait.
     type: int
     default: 0
 notes:
-  - It is no error if the IKE daemon does not run. RV(ipsec_info.daemon.running) says so, and so
-    does a warning; every tunnel that is switched on is down then.
-  - A call waits until a run of another module of this collection on the host is over, so that it
-    never sees a change half done. It is no sign of life to M(tunnelwright.ipsec.ipsec_checkpoint),
-    so it may be called from a monitoring system at any time.
-  - Files of the collection belong to root, with the mode that they were written with, and so do its
-    directories. Where a file with secrets can be read by others, a warning says which secrets may
-    be known. Its module repairs the file, but the secrets must be replaced by you.
-  - The IKE daemon does not tell everything that it was given. Drift in the algorithms, lifetimes or
-    retries alone of a connection that somebody loaded by hand under the name of a managed one is
-    not seen.
+  - An IKE daemon that does not run is not an error. RV(ipsec_info.daemon.running) is then false,
+    and the module warns. Every tunnel that is switched on is then V(down).
+  - The module waits for the end of another run of this collection on the host, so it never sees an
+    incomplete change. It does not reset the checkpoint timer of
+    M(tunnelwright.ipsec.ipsec_checkpoint). Therefore a monitoring system may run it at any time.
+  - The files and directories of the collection belong to root, with a fixed mode. If other users
+    can read a file with secrets, a warning names the secrets that may be known. The module of the
+    object repairs the file. You must replace the secrets.
+  - The IKE daemon does not report all values of a connection. Another administrator may load a
+    connection under the name of a managed connection. The module does not see a difference in
+    algorithms, lifetimes or retries alone.
 seealso:
   - module: tunnelwright.ipsec.vpn_network
   - module: tunnelwright.ipsec.ipsec_settings
@@ -72,25 +73,25 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Look at everything
+- name: Read the state of the whole gateway
   tunnelwright.ipsec.ipsec_info:
   register: vpn
 
-- name: Every tunnel that should be up is up
+- name: Check that every tunnel is up, waits for traffic, or is disabled
   ansible.builtin.assert:
     that: item.state in ['up', 'idle', 'disabled']
     fail_msg: >-
       {{ item.name }} is {{ item.state }} since {{ item.since }}.
-      {{ item.explanation.explanation | default('The log does not tell why.') }}
+      {{ item.explanation.explanation | default('The log shows no reason.') }}
   loop: "{{ vpn.ipsec_info.phase1 }}"
   loop_control:
     label: "{{ item.name }}"
 
-- name: Nobody has changed anything by hand
+- name: Check that there is no drift
   ansible.builtin.assert:
     that: (vpn.ipsec_info.phase1 | map(attribute='drift') | flatten + vpn.ipsec_info.drift) == []
 
-- name: Look at one tunnel, after it has had time to come up
+- name: Read the state of one tunnel, and give it up to 20 seconds to come up
   tunnelwright.ipsec.ipsec_info:
     phase1: site-b
     wait: 20
@@ -98,17 +99,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ipsec_info:
-  description: What was found.
+  description: The gateway as the module found it.
   returned: success
   type: dict
   contains:
     time:
-      description: The time of the host at which it was found, in UTC.
+      description: The time on the host when the module read the state, in UTC.
       returned: always
       type: str
       sample: '2026-01-31T12:00:00+00:00'
     addresses:
-      description: The addresses of the host, without those that are not known beyond a link of it.
+      description: The addresses of the host, without loopback and link-local addresses.
       returned: always
       type: list
       elements: str
@@ -119,7 +120,7 @@ ipsec_info:
       type: dict
       contains:
         running:
-          description: Whether it answers.
+          description: True if the daemon answers.
           returned: always
           type: bool
           sample: true
@@ -129,13 +130,13 @@ ipsec_info:
           type: str
           sample: 6.0.1
         dataplane:
-          description: What carries ESP, V(kernel) or V(userspace) (kernel-libipsec). Null if the
-            daemon does not answer.
+          description: The data plane that carries ESP, V(kernel) or V(userspace) (kernel-libipsec).
+            Null if the daemon does not answer.
           returned: always
           type: str
           sample: kernel
         plugins:
-          description: The plugins that it has loaded.
+          description: The plugins that the daemon has loaded.
           returned: always
           type: list
           elements: str
@@ -147,49 +148,51 @@ ipsec_info:
       elements: dict
       contains:
         name:
-          description: Its name.
+          description: Name of the object.
           returned: always
           type: str
           sample: lan
         state:
           description:
-            - V(up), or V(stopped) if it is switched off.
-            - V(down) if it is switched on, but its interface is not up, its unit is not active, or
-              its nftables rules are not those that it should have. RV(ipsec_info.drift) has the
-              details.
+            - V(up) means that the network works. V(stopped) means that it is switched off.
+            - V(down) means that the network is switched on but does not work. Its interface is not
+              up, its unit is not active, or its nftables rules differ from the configuration.
+              RV(ipsec_info.drift) has the details.
           returned: always
           type: str
           sample: up
         interface:
-          description: Its interface.
+          description: Name of the interface of the network.
           returned: always
           type: str
           sample: vpn-lan
         addresses:
-          description: The addresses that the interface has, link-local ones left out.
+          description: The current addresses of the interface, without link-local addresses.
           returned: always
           type: list
           elements: str
           sample: [10.1.0.1/24]
         mtu:
-          description: The MTU that the interface has. Null if there is no such interface.
+          description: The current MTU of the interface in bytes. Null if the interface does not
+            exist.
           returned: always
           type: int
           sample: 1500
         options:
-          description: As it is configured, in the options of
+          description: The configuration of the network, as options of
             M(tunnelwright.ipsec.vpn_network).
           returned: always
           type: dict
           sample: {name: lan, ip_address: 10.1.0.1, network_address: 10.1.0.0/24}
         settings:
-          description: As it is configured, in the options of
+          description: The settings of the network, as options of
             M(tunnelwright.ipsec.ipsec_settings). Conf texts are left out.
           returned: always
           type: dict
           sample: {network: lan, unique_ids: 'yes', mss_clamp: 0}
         rules:
-          description: Its rules in their order, in the options of M(tunnelwright.ipsec.vpn_rule).
+          description: The rules of the network in their order, as options of
+            M(tunnelwright.ipsec.vpn_rule).
           returned: always
           type: list
           elements: dict
@@ -201,62 +204,64 @@ ipsec_info:
       elements: dict
       contains:
         name:
-          description: Its name.
+          description: Name of the object.
           returned: always
           type: str
           sample: site-b
         network:
-          description: Its VPN network.
+          description: Name of the VPN network of the phase 1.
           returned: always
           type: str
           sample: lan
         advanced:
           description:
-            - Whether it is a connection of
-              O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) and no phase 1. Then
-              C(options) has what the text says in the options of a phase 1, and a difference from
-              the text is in RV(ipsec_info.drift).
+            - True for a connection of O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf),
+              which is not a phase 1. C(options) then holds the values of the text as options of a
+              phase 1. RV(ipsec_info.drift) holds the drift from the text.
           returned: always
           type: bool
           sample: false
         state:
           description:
-            - V(up) if its phase 2 objects are up, or at least none of them is down.
-            - V(idle) if it waits for traffic or for the peer, as its C(connection_behavior) says,
-              and the last attempt, if there was one, has not failed.
-            - V(connecting) while it negotiates, V(partial) if some of its phase 2 objects are up
-              and others are not, or if one of them is V(partial), V(down) if none is.
-            - V(outdated) if all are up, and one of them goes on with values that are not those
-              configured.
-            - V(disabled) if it, or its network, is switched off.
-            - An IKE SA alone carries nothing, so a phase 1 whose phase 2 was refused is V(down).
+            - V(up) means that at least one phase 2 is up, and that each other phase 2 is up or
+              idle.
+            - V(idle) means that the phase 1 waits for traffic or for the peer, according to its
+              C(connection_behavior). Its last attempt, if any, did not fail.
+            - V(connecting) means that the phase 1 negotiates. V(partial) means that some phase 2
+              objects are up and others are not, or that one of them is V(partial). V(down) means
+              that no phase 2 is up.
+            - V(outdated) means that all phase 2 objects are up, but the values of at least one
+              differ from the configuration.
+            - V(disabled) means that the phase 1 or its network is switched off.
+            - An IKE SA alone carries no traffic. Therefore a phase 1 is V(down) if the peer refused
+              its phase 2.
           returned: always
           type: str
           sample: up
         since:
           description:
-            - When the oldest of its IKE SAs was established.
-            - If there is none, when the last one ended, or the last attempt at one. Null if the
-              journal does not tell.
+            - The time at which the oldest IKE SA of the phase 1 was established.
+            - Without an IKE SA, the time at which the last IKE SA or the last attempt ended. Null
+              if the journal does not show it.
           returned: always
           type: str
           sample: '2026-01-31T09:00:00+00:00'
         pending:
           description:
-            - What is configured of the phase 1, and not in force in its IKE SAs. The tunnel is
-              V(outdated) then. What makes a difference between the two is C(apply) of the modules,
-              the connection behavior V(responder_only), or a peer that refused the new values.
-            - An SA keeps its values through every rekeying and re-authentication, and when the IKE
-              daemon restarts it after its peer was dead. Each value is told until the SA is closed,
-              which M(tunnelwright.ipsec.ipsec_connection) does with C(state=reconnected).
-            - A new pre-shared key, C(psk), is told without its value. It leaves the state as it is,
-              because an SA needs the key only for the next authentication.
+            - The configured values that are not in force in the IKE SAs of the phase 1. The tunnel
+              is then V(outdated). Possible reasons are the option C(apply) of the modules, the
+              connection behavior V(responder_only), and a peer that refused the new values.
+            - An SA keeps its values through every rekey and re-authentication, and when the IKE
+              daemon restarts it after a dead peer. The value is reported until the SA is closed.
+              M(tunnelwright.ipsec.ipsec_connection) with C(state=reconnected) closes it.
+            - A new pre-shared key, C(psk), is reported without its value. It does not change the
+              state, because an SA needs the key only for the next authentication.
           returned: always
           type: list
           elements: dict
           contains:
             key:
-              description: The option, under the name that strongSwan has for it.
+              description: The strongSwan name of the option.
               returned: always
               type: str
               sample: remote_addrs
@@ -272,14 +277,14 @@ ipsec_info:
               sample: 203.0.113.21
           sample: []
         options:
-          description: As it is configured, in the options of
+          description: The configuration of the phase 1, as options of
             M(tunnelwright.ipsec.ipsec_phase1), without the PSK.
           returned: always
           type: dict
           sample: {name: site-b, network: lan, remote_gateway: 203.0.113.20, key_exchange: ikev2}
         loaded:
-          description: What the IKE daemon shows of the connection of this name, which is not all
-            that it knows. Null if it has none.
+          description: The values that the IKE daemon reports for the connection of this name. The
+            daemon does not report all values. Null if the connection is not loaded.
           returned: always
           type: dict
           contains:
@@ -311,8 +316,8 @@ ipsec_info:
               type: str
               sample: 203.0.113.20
             phase2:
-              description: Its children, by name, each with C(mode), C(local_network) and
-                C(remote_network).
+              description: The children of the connection, by name. Each has C(mode),
+                C(local_network) and C(remote_network).
               returned: always
               type: dict
               sample:
@@ -321,33 +326,33 @@ ipsec_info:
                   local_network: [10.1.0.0/24]
                   remote_network: [10.2.0.0/24]
         sas:
-          description: Its IKE SAs, in whatever state.
+          description: The IKE SAs of the phase 1, in any state.
           returned: always
           type: list
           elements: dict
           contains:
             id:
-              description: By which the IKE daemon tells it from others.
+              description: Number of the SA in the IKE daemon.
               returned: always
               type: int
               sample: 7
             state:
-              description: As strongSwan calls it. V(ESTABLISHED) and V(REKEYING) are up.
+              description: The state in strongSwan. V(ESTABLISHED) and V(REKEYING) count as up.
               returned: always
               type: str
               sample: ESTABLISHED
             since:
-              description: When it was established. Null if it is not yet.
+              description: The time at which the SA was established. Null if it is not established.
               returned: always
               type: str
               sample: '2026-01-31T09:00:00+00:00'
             version:
-              description: Of IKE, 1 or 2.
+              description: The IKE version, 1 or 2.
               returned: always
               type: int
               sample: 2
             initiator:
-              description: Whether this end began.
+              description: True if this end initiated the SA.
               returned: always
               type: bool
               sample: true
@@ -357,7 +362,7 @@ ipsec_info:
               type: str
               sample: 198.51.100.10
             local_port:
-              description: Its UDP port, 500 or 4500.
+              description: The UDP port of this end, 500 or 4500.
               returned: always
               type: int
               sample: 4500
@@ -372,7 +377,7 @@ ipsec_info:
               type: str
               sample: 203.0.113.20
             remote_port:
-              description: Its UDP port.
+              description: The UDP port of the peer.
               returned: always
               type: int
               sample: 4500
@@ -382,70 +387,71 @@ ipsec_info:
               type: str
               sample: 203.0.113.20
             nat:
-              description: Whether one of the ends is behind a NAT, or ESP in UDP is forced.
+              description: True if one of the ends is behind a NAT, or if ESP in UDP is forced.
               returned: always
               type: bool
               sample: false
             algorithms:
-              description: Those really in use, in the words of strongSwan.
+              description: The algorithms in use, under their strongSwan names.
               returned: always
               type: str
               sample: AES_CBC-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 MODP_2048
             rekey_in:
-              description: Seconds until it is rekeyed. Null if it is not to be.
+              description: Seconds until the rekey. Null if none is planned.
               returned: always
               type: int
               sample: 8421
             reauth_in:
-              description: Seconds until the peers authenticate anew. Null if they are not to.
+              description: Seconds until the re-authentication. Null if none is planned.
               returned: always
               type: int
               sample: 8421
         phase2:
-          description: Its phase 2 objects.
+          description: The phase 2 objects of the phase 1.
           returned: always
           type: list
           elements: dict
           contains:
             name:
-              description: Its name.
+              description: Name of the object.
               returned: always
               type: str
               sample: lan
             state:
               description:
-                - One of V(up), V(idle), V(connecting), V(down) and V(disabled), as with the phase
-                  1. V(up) means that Child SAs are installed, which carry all networks.
-                - V(partial) means that they carry a part of the networks alone, because the peer
-                  took no more. RV(ipsec_info.phase1[].phase2[].missing) has the others. If
-                  C(remote_gateway) of the phase 1 is V(%any), each peer brings a part, so that a
-                  part of each network is enough.
-                - V(outdated) means that they go on with values that are not those configured. These
-                  are in RV(ipsec_info.phase1[].phase2[].pending).
+                - V(up), V(idle), V(connecting), V(down) and V(disabled) have the same meaning as
+                  for a phase 1. V(up) means that the installed Child SAs carry all networks.
+                - V(partial) means that the Child SAs carry only a part of the networks, because the
+                  peer accepted only that part. RV(ipsec_info.phase1[].phase2[].missing) lists the
+                  other networks. If C(remote_gateway) of the phase 1 is V(%any), a part of each
+                  network is enough for V(up), because each peer brings its own part.
+                - V(outdated) means that values of the Child SAs differ from the configuration.
+                  RV(ipsec_info.phase1[].phase2[].pending) lists these values.
               returned: always
               type: str
               sample: up
             since:
-              description: When the oldest of its Child SAs was installed, which is when it was
-                rekeyed last. If there is none, as with the phase 1.
+              description: The time at which the oldest Child SA was installed. Each rekey installs
+                a new Child SA. Without a Child SA, the same as for the phase 1.
               returned: always
               type: str
               sample: '2026-01-31T11:20:00+00:00'
             options:
-              description: As it is configured, in the options of
+              description: The configuration of the phase 2, as options of
                 M(tunnelwright.ipsec.ipsec_phase2).
               returned: always
               type: dict
               sample: {name: lan, phase1: site-b, remote_network: [10.2.0.0/24]}
             explanation:
-              description: Why it is not up, in the form of RV(ipsec_info.phase1[].explanation).
-                Null if it is up, or if the log does not tell.
+              description: The reason why the phase 2 is not up, in the form of
+                RV(ipsec_info.phase1[].explanation). Null if it is up, or if the log shows no
+                reason.
               returned: always
               type: dict
               sample: null
             missing:
-              description: The pairs of configured networks that no Child SA carries, if the
-                state is V(partial) or V(outdated).
+              description: The pairs of configured networks that no Child SA carries, in the states
+                V(partial) and V(outdated).
               returned: always
               type: list
               elements: dict
@@ -462,14 +468,14 @@ ipsec_info:
                   sample: 10.3.0.0/24
               sample: []
             pending:
-              description: What is configured, and not in force in its Child SAs and their IKE
-                SAs, in the form of RV(ipsec_info.phase1[].pending).
+              description: The configured values that are not in force in the Child SAs of the phase
+                2 and their IKE SAs, in the form of RV(ipsec_info.phase1[].pending).
               returned: always
               type: list
               elements: dict
               contains:
                 key:
-                  description: The option, under the name that strongSwan has for it.
+                  description: The strongSwan name of the option.
                   returned: always
                   type: str
                   sample: remote_ts
@@ -485,29 +491,29 @@ ipsec_info:
                   sample: 10.9.0.0/24
               sample: []
             loaded:
-              description: Whether the connection that the IKE daemon has loaded has it.
+              description: True if the loaded connection in the IKE daemon has this child.
               returned: always
               type: bool
               sample: true
             sas:
-              description: Its Child SAs, without those that have been replaced.
+              description: The Child SAs of the phase 2, without replaced Child SAs.
               returned: always
               type: list
               elements: dict
               contains:
                 id:
-                  description: By which the IKE daemon tells it from others.
+                  description: Number of the SA in the IKE daemon.
                   returned: always
                   type: int
                   sample: 12
                 state:
-                  description: As strongSwan calls it. V(INSTALLED), V(REKEYING) and V(UPDATING) are
-                    up.
+                  description: The state in strongSwan. V(INSTALLED), V(REKEYING) and V(UPDATING)
+                    count as up.
                   returned: always
                   type: str
                   sample: INSTALLED
                 since:
-                  description: When it was installed. Null if it is not yet.
+                  description: The time at which the SA was installed. Null if it is not installed.
                   returned: always
                   type: str
                   sample: '2026-01-31T11:20:00+00:00'
@@ -522,76 +528,78 @@ ipsec_info:
                   type: str
                   sample: esp
                 udp_encapsulation:
-                  description: Whether ESP is encapsulated in UDP.
+                  description: True if ESP is encapsulated in UDP.
                   returned: always
                   type: bool
                   sample: false
                 ipcomp:
-                  description: Whether IPComp is in use.
+                  description: True if IPComp is in use.
                   returned: always
                   type: bool
                   sample: false
                 local_network:
-                  description: The traffic selectors of this end, as they were negotiated.
+                  description: The negotiated traffic selectors of this end.
                   returned: always
                   type: list
                   elements: str
                   sample: [10.1.0.0/24]
                 remote_network:
-                  description: Those of the peer.
+                  description: The negotiated traffic selectors of the peer.
                   returned: always
                   type: list
                   elements: str
                   sample: [10.2.0.0/24]
                 algorithms:
-                  description: Those really in use. A group at the end is that of PFS; the first
-                    Child SA of an IKE SA shows none, since it takes its keys from there.
+                  description: The algorithms in use. A group at the end is the group of PFS. The
+                    first Child SA of an IKE SA shows no group, because its keys come from the IKE
+                    SA.
                   returned: always
                   type: str
                   sample: AES_CBC-256 HMAC_SHA2_256_128 MODP_2048
                 spi_in:
-                  description: The SPI of what comes in.
+                  description: The SPI of incoming packets.
                   returned: always
                   type: str
                   sample: c1a2b3c4
                 spi_out:
-                  description: The SPI of what goes out.
+                  description: The SPI of outgoing packets.
                   returned: always
                   type: str
                   sample: c5d6e7f8
                 bytes_in:
-                  description: Since it was installed.
+                  description: Received bytes since the SA was installed.
                   returned: always
                   type: int
                   sample: 840
                 bytes_out:
-                  description: Since it was installed.
+                  description: Sent bytes since the SA was installed.
                   returned: always
                   type: int
                   sample: 840
                 packets_in:
-                  description: Since it was installed.
+                  description: Received packets since the SA was installed.
                   returned: always
                   type: int
                   sample: 10
                 packets_out:
-                  description: Since it was installed.
+                  description: Sent packets since the SA was installed.
                   returned: always
                   type: int
                   sample: 10
                 idle:
-                  description: Seconds since the last packet, in or out. Null if there was none.
+                  description: Seconds since the last packet in any direction. Null if there was no
+                    packet.
                   returned: always
                   type: int
                   sample: 3
                 rekey_in:
-                  description: Seconds until it is rekeyed. Null if it is not to be.
+                  description: Seconds until the rekey. Null if none is planned.
                   returned: always
                   type: int
                   sample: 1200
                 expires_in:
-                  description: Seconds until it is closed, unless it is rekeyed. Null if it is not
-                    to be.
+                  description: Seconds until the SA expires, unless a rekey replaces it. Null if it
+                    does not expire.
                   returned: always
                   type: int
                   sample: 1740
@@ -602,38 +610,40 @@ ipsec_info:
           elements: dict
           contains:
             option:
-              description: V(certificate), which is ours, or V(ca), which has signed the peer's.
+              description: V(certificate) for the certificate of this gateway, or V(ca) for the CA
+                of the peer.
               returned: always
               type: str
               sample: certificate
             file:
-              description: Where the copy lies that the IKE daemon reads.
+              description: Path of the copy that the IKE daemon reads.
               returned: always
               type: str
               sample: /etc/swanctl/x509/tunnelwright.site-b.pem
             subject:
-              description: Whom it is for. Null, as the rest, if the file can't be read.
+              description: The subject of the certificate. Null, like the next values, if the file
+                cannot be read.
               returned: always
               type: str
               sample: C=CH, O=example, CN=gw-a.example.com
             issuer:
-              description: Who has signed it.
+              description: The issuer of the certificate.
               returned: always
               type: str
               sample: C=CH, O=example, CN=VPN CA
             not_before:
-              description: From when on it is good.
+              description: Start of its validity, in UTC.
               returned: always
               type: str
               sample: '2026-01-01T00:00:00+00:00'
             not_after:
-              description: Until when it is good.
+              description: End of its validity, in UTC.
               returned: always
               type: str
               sample: '2027-01-01T00:00:00+00:00'
         drift:
-          description: What of it is not as it is configured. A run of its module would put it
-            right.
+          description: The drift of the phase 1 from its configuration. A run of its module repairs
+            the drift.
           returned: always
           type: list
           elements: dict
@@ -644,23 +654,22 @@ ipsec_info:
               type: str
               sample: connection site-b in the IKE daemon
             actual:
-              description: What it is. Of a file its content, with every secret masked, or
-                V(mode 0644 instead of 0600), V(owner 1000:1000 instead of 0:0), V(a symbolic link
-                to /x instead of a file) where nothing else differs.
+              description: The actual state. For a file, its content with every secret masked. If
+                only its mode, owner or kind differs, V(mode 0644 instead of 0600), V(owner
+                1000:1000 instead of 0:0) or V(a symbolic link to /x instead of a file).
               returned: always
               type: str
               sample: not loaded
             expected:
-              description: What it should be.
+              description: The configured state.
               returned: always
               type: str
               sample: loaded
         explanation:
           description:
-            - Why it is not up, as far as the log of the last attempt tells. Null if it is up, if it
-              has just begun to negotiate, or if the log does not tell.
-            - If it has several phase 2 objects, it is the explanation of the first of them that is
-              down.
+            - The reason why the phase 1 is not up, from the log of the last attempt. Null if it is
+              up, if it has just begun to negotiate, or if the log shows no reason.
+            - With several phase 2 objects, the explanation of the first one that is down.
           returned: always
           type: dict
           contains:
@@ -670,13 +679,13 @@ ipsec_info:
               type: str
               sample: site-b
             phase2:
-              description: Name of the phase 2, null where it is the phase 1 that fails.
+              description: Name of the phase 2. Null if the phase 1 fails.
               returned: always
               type: str
               sample: lan
             cause:
-              description: A code that stays the same from release to release. They are listed in
-                C(docs/troubleshooting.md).
+              description: A code that stays the same in all releases. C(docs/troubleshooting.md)
+                lists all codes.
               returned: always
               type: str
               sample: peer_refused_authentication
@@ -687,8 +696,8 @@ ipsec_info:
               sample: >-
                 The peer answers that it could not authenticate this side (AUTHENTICATION_FAILED).
             where:
-              description: What to look at, an option mostly, and on which side, V(ours) or
-                V(theirs).
+              description: The places to check. Each has an option or another subject, and a side,
+                V(ours) or V(theirs).
               returned: always
               type: list
               elements: dict
@@ -696,24 +705,24 @@ ipsec_info:
                 - side: ours
                   option: ipsec_phase1 psk
             ours:
-              description: What this side has, in the words of the log or of the options.
+              description: The value of this side, as in the log or the options.
               returned: always
               type: str
               sample: ESP:AES_CBC_256/HMAC_SHA2_256_128/MODP_2048/NO_EXT_SEQ
             theirs:
-              description: What the peer has, where the log tells.
+              description: The value of the peer, if the log shows it.
               returned: always
               type: str
               sample: ESP:AES_CBC_256/HMAC_SHA2_256_128/MODP_4096/NO_EXT_SEQ
             evidence:
-              description: Lines of the log that show it.
+              description: Lines of the log that prove the cause.
               returned: always
               type: list
               elements: str
               sample:
                 - 'ours: received AUTHENTICATION_FAILED notify error'
             next_step:
-              description: What to do.
+              description: The action to take next.
               returned: always
               type: str
               sample: >-
@@ -721,31 +730,31 @@ ipsec_info:
                 transmit it.
             candidates:
               description:
-                - What may lie behind the cause where this side can't know, each with C(cause),
-                  C(explanation), C(where), C(ours), and in C(look_for) the line of the peer's log
-                  that proves it. Empty where the cause itself is known.
+                - Possible causes that only the peer can distinguish. Each has C(cause),
+                  C(explanation), C(where) and C(ours). C(look_for) is the line in the log of the
+                  peer that proves it. Empty if the cause itself is known.
               returned: always
               type: list
               elements: dict
               sample: []
         log:
-          description: The last lines of the IKE daemon about it, if it is not up.
+          description: The last log lines of the IKE daemon about the phase 1, if it is not up.
           returned: always
           type: list
           elements: str
           sample:
             - '2026-01-31T11:59:58+00:00 [IKE] <site-b> retransmit 5 of request with message ID 0'
     unmanaged:
-      description: The names of the connections that the IKE daemon has, and this collection did not
-        make.
+      description: The names of the unmanaged connections in the IKE daemon. Unmanaged means that
+        this collection did not make them.
       returned: always
       type: list
       elements: str
       sample: [road-warriors]
     drift:
-      description: What of the networks, of the settings of the IKE daemon, and of the directories
-        and checkpoint of the collection, is not as it is configured, in the form of
-        RV(ipsec_info.phase1[].drift).
+      description: The drift of everything except the phase 1 objects, in the form of
+        RV(ipsec_info.phase1[].drift). It covers the networks, the settings of the IKE daemon, and
+        the directories and the checkpoint of the collection.
       returned: always
       type: list
       elements: dict
@@ -756,12 +765,12 @@ ipsec_info:
           type: str
           sample: 'network lan: nftables rules'
         actual:
-          description: What it is.
+          description: The actual state.
           returned: always
           type: str
           sample: not loaded
         expected:
-          description: What it should be.
+          description: The configured state.
           returned: always
           type: str
           sample: loaded

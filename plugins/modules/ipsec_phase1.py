@@ -11,15 +11,15 @@ module: ipsec_phase1
 short_description: Manage the phase 1 (IKE SA configuration) of an IPsec tunnel
 version_added: 0.1.0
 description:
-  - A phase 1 says who the peer is, how both sides prove who they are, and how the channel in which
-    they negotiate is protected. It carries no traffic until it has at least one phase 2, see
+  - A phase 1 defines the peer, the authentication of both sides, and the protection of the channel
+    in which they negotiate. A phase 1 carries no traffic until it has at least one phase 2, see
     M(tunnelwright.ipsec.ipsec_phase2).
-  - RFC 7296 calls it an IKE SA; in strongSwan it is a section C(connections.NAME) of
+  - RFC 7296 calls a phase 1 an IKE SA. In strongSwan it is a section C(connections.NAME) of
     C(swanctl.conf), together with its secret. The text below names, in parentheses, the strongSwan
-    setting that an option becomes.
-  - Each phase 1 is one file, C(/etc/swanctl/conf.d/tunnelwright.phase1.NAME.conf), with the phase 2
-    objects in it, readable by root alone. Only this connection is loaded into the running daemon,
-    never everything.
+    setting of an option.
+  - Each phase 1 is one file, C(/etc/swanctl/conf.d/tunnelwright.phase1.NAME.conf), which also holds
+    its phase 2 objects. Only root can read the file. The module loads this one connection into the
+    running daemon, never the whole configuration.
 options:
   name:
     description:
@@ -29,9 +29,8 @@ options:
     required: true
   network:
     description:
-      - Name of the VPN network that the phase 1 belongs to, made with
-        M(tunnelwright.ipsec.vpn_network). While that network is switched off, the phase 1 is not
-        loaded.
+      - Name of the VPN network of the phase 1, made with M(tunnelwright.ipsec.vpn_network). While
+        that network is switched off, the phase 1 is not loaded.
     type: str
     required: true
   description:
@@ -42,11 +41,10 @@ options:
     description:
       - Version of the key exchange protocol (C(version)).
       - V(ikev2) is highly recommended.
-      - V(auto) initiates IKEv2 and answers the version that the peer initiates. It does not fall
-        back to IKEv1 by itself, so that for a peer that speaks IKEv1 only, either the peer must
-        initiate or V(ikev1) must be set.
-      - With V(ikev1), and with V(auto) since it may come to that, the limits of IKEv1 apply. Phase
-        1 takes no AEAD algorithm, and each phase 2 carries one local and one remote network.
+      - V(auto) initiates IKEv2, and accepts the version that the peer initiates. It does not fall
+        back to IKEv1. If the peer supports IKEv1 only, let the peer initiate, or set V(ikev1).
+      - The limits of IKEv1 apply with V(ikev1) and V(auto). Phase 1 supports no AEAD algorithm, and
+        each phase 2 carries one local and one remote network.
     type: str
     choices:
       - auto
@@ -57,23 +55,24 @@ options:
     description:
       - WAN address of the peer, as an IPv4 or IPv6 address or a fully qualified domain name
         (C(remote_addrs)).
-      - V(%any) answers a peer at whatever address, and needs O(connection_behavior=responder_only),
-        since there is nobody to call. Set O(peer_identifier) with it, or any peer that knows the
-        key is accepted, under any identity. The module warns of that, and refuses it beside another
-        phase 1 with a key, see O(psk).
-      - C(0.0.0.0), C(::) and numbers such as C(0x0) are refused, because strongSwan takes them for
-        V(%any) without a word.
+      - V(%any) accepts a peer at any address. It requires O(connection_behavior=responder_only),
+        because there is no address to initiate to. Set O(peer_identifier) with it. Without
+        O(peer_identifier), any peer that knows the key is accepted under any identity. The module
+        warns about this, and refuses it beside another phase 1 with a key, see O(psk).
+      - C(0.0.0.0), C(::) and numbers such as C(0x0) are refused, because strongSwan reads them as
+        V(%any) without a warning.
       - Required with O(state=present), and for a phase 1 that does not exist yet.
     type: str
   local_address:
     description:
-      - WAN address of this gateway to use (C(local_addrs)). Left out, the one that routing selects.
-        C(0.0.0.0) and C(::) are refused, because that is what leaving it out means.
+      - WAN address of this gateway (C(local_addrs)). Default is the address that routing selects.
+        C(0.0.0.0) and C(::) are refused, because they mean the same as the default.
     type: str
   lifetime:
     description:
-      - Time after which the IKE SA has to have been replaced by a new one, in O(lifetime_unit).
-      - The two sides need not agree.
+      - Time until the IKE SA expires, in O(lifetime_unit). A new IKE SA replaces it before that
+        time.
+      - The lifetimes of the two sides may differ.
     type: int
     default: 3
   lifetime_unit:
@@ -89,9 +88,10 @@ options:
     default: hours
   authentication:
     description:
-      - How both sides prove who they are (C(auth), both local and remote).
-      - V(psk) is a pre-shared key. It needs O(psk).
-      - V(pubkey) is a certificate on each side. It needs O(certificate), O(private_key) and O(ca).
+      - The method by which both sides authenticate (C(auth), both local and remote).
+      - V(psk) is a pre-shared key. It requires O(psk).
+      - V(pubkey) is a certificate on each side. It requires O(certificate), O(private_key) and
+        O(ca).
     type: str
     choices:
       - psk
@@ -99,37 +99,38 @@ options:
     default: psk
   psk:
     description:
-      - The pre-shared key. 20 random characters or more, or else the module warns. Only for
-        O(authentication=psk).
-      - Left out, a phase 1 that exists keeps the key it has. A new one with O(authentication=psk)
-        needs it.
-      - Any characters are possible; the key is handed to the daemon byte by byte.
-      - Keep it in a vault. It is never shown in logs, diffs or results.
-      - A changed key does not disturb an SA that is up. It is used from the next authentication on.
-      - strongSwan looks for a key by identities, in all keys of the host. The module keeps each key
-        for the identity of its peer alone (O(peer_identifier)). With IKEv1 Main Mode and without
-        O(identifier), it keeps the key for O(remote_gateway) too.
-      - Two phase 1 objects that are enabled, with different keys, are refused where the holder of
-        one key could pass for the peer of the other. The error names both and the way out. That is
-        the case if one key is for every peer (V(%any) without O(peer_identifier)), if the
-        identities of the peers are the same or one is a pattern of the other, if the identity of a
-        peer is our own O(identifier) elsewhere, if IKEv1 Main Mode has two keys between the same
-        addresses, and if a phase 1 without O(identifier) answers at an address that the other peer
-        may have. The keys in O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) count as
-        well.
-      - Peers with the same key can always pass for each other. The module warns of it. Use a key of
-        its own for each peer.
+      - The pre-shared key. Use 20 or more random characters; the module warns about a shorter key.
+        Only for O(authentication=psk).
+      - If left out, an existing phase 1 keeps its key. A new phase 1 with O(authentication=psk)
+        requires this option.
+      - The key may hold any characters. The daemon receives exactly its bytes.
+      - Keep the key in a vault. The key never appears in logs, diffs or results.
+      - A changed key does not disturb an SA that is up. The next authentication uses the new key.
+      - strongSwan selects a key by identities, among all keys of the host. The module assigns each
+        key only to the identity of its peer (O(peer_identifier)). With IKEv1 Main Mode and without
+        O(identifier), it also assigns the key to O(remote_gateway).
+      - Two enabled phase 1 objects with different keys are refused if the holder of one key could
+        authenticate as the peer of the other. The error names both objects and the remedy.
+      - This is so in five cases. One key is valid for every peer (V(%any) without
+        O(peer_identifier)). The peers have the same identity, or one identity is a pattern that
+        matches the other. The identity of one peer is the O(identifier) of this gateway in another
+        phase 1. IKEv1 Main Mode has two keys between the same addresses. A phase 1 without
+        O(identifier) accepts peers at an address that the other peer may have. The keys in
+        O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) count too.
+      - Peers with the same key can always authenticate as each other, and the module warns about
+        it. Use a separate key for each peer.
     type: str
   certificate:
     description:
-      - Path of this gateway's certificate, a PEM file on the managed host (C(certs)). Only for
+      - Path of the certificate of this gateway, a PEM file on the managed host (C(certs)). Only for
         O(authentication=pubkey).
-      - The module copies its certificates, like O(private_key) and O(ca), into the directories of
-        strongSwan. When a file changes, the next run of the module installs the new one.
+      - The module copies the certificates, as well as O(private_key) and O(ca), into the
+        directories of strongSwan. When a file changes, the next run of the module installs the new
+        content.
       - Only certificates are copied, loaded and shown in a diff, in the order of the file. The
-        daemon takes the first one as that of this gateway. The copy is readable by every user of
-        the host. A warning names what else the file holds, a private key for example, and the
-        module leaves it alone. A file without a certificate is refused.
+        first certificate is the certificate of this gateway. Every user of the host can read the
+        copy. A warning names any other content of the file, for example a private key, and the
+        module does not copy it. A file without a certificate is refused.
       - The files of O(certificate), O(private_key) and O(ca) are regular files of up to 1 MiB, or
         symbolic links to such files. A pipe, a device, a socket and a directory are refused.
     type: path
@@ -137,36 +138,36 @@ options:
     description:
       - Path of the private key that belongs to O(certificate), a PEM file on the managed host. Only
         for O(authentication=pubkey).
-      - It may be the same file as O(certificate). Only the private key is copied, readable by root
-        alone, and a warning names what else the file holds.
-      - The file holds one private key, of the kind C(PRIVATE KEY), C(RSA PRIVATE KEY) or C(EC
-        PRIVATE KEY). An encrypted key is refused, because the daemon could not ask for the
+      - It may be the same file as O(certificate). Only the private key is copied, and only root can
+        read the copy. A warning names any other content of the file.
+      - The file must hold exactly one private key of the kind C(PRIVATE KEY), C(RSA PRIVATE KEY) or
+        C(EC PRIVATE KEY). An encrypted key is refused, because the daemon cannot ask for the
         passphrase when it starts. Several keys are refused, because strongSwan would load the first
-        one alone.
+        key only.
     type: path
   ca:
     description:
-      - Path of the CA certificate that the certificate of the peer must be issued by, a PEM file on
-        the managed host (C(cacerts)). Only for O(authentication=pubkey).
+      - Path of the certificate of the CA that must have issued the certificate of the peer, a PEM
+        file on the managed host (C(cacerts)). Only for O(authentication=pubkey).
       - Only certificates are copied, as with O(certificate).
-      - This phase 1 accepts certificates of this CA alone, also if the host has other CAs.
-      - strongSwan trusts a CA for all connections of the host, and can't keep it for one of them.
-        A connection that the collection did not make, or one of
-        O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf), accepts certificates of this CA,
-        too, unless its section C(remote) has C(cacerts), C(ca_id) or C(certs). The module and
-        M(tunnelwright.ipsec.ipsec_info) warn of each such connection by name. The CA of a phase 1
-        that is disabled is trusted, too.
+      - This phase 1 accepts certificates of this CA only, even if the host has other CAs.
+      - strongSwan trusts a CA for all connections of the host, and cannot limit it to one
+        connection. An unmanaged connection, or a connection of
+        O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf), also accepts certificates of this
+        CA, unless its section C(remote) has C(cacerts), C(ca_id) or C(certs). The module and
+        M(tunnelwright.ipsec.ipsec_info) warn about each such connection by name. The CA of a
+        disabled phase 1 is trusted too.
     type: path
   negotiation_mode:
     description:
-      - V(main) protects the identities of both sides, and is the one to use.
-      - V(aggressive) exists in IKEv1 only (C(aggressive)). It sends the identity in clear, which
-        lets a peer at a changing address use a pre-shared key, and it gives an eavesdropper what is
-        needed to guess that key. The module makes the daemon answer it, see O(weak_crypto) for the
-        warning.
-      - With a pre-shared key, V(aggressive) needs O(identifier) or O(local_address), unless the
-        peer is the one to call (O(connection_behavior=responder_only)). Without, C(charon) crashes
-        when there is no route to the peer.
+      - V(main) protects the identities of both sides, and is recommended.
+      - V(aggressive) exists in IKEv1 only (C(aggressive)). It sends the identity in cleartext, so a
+        peer with a changing address can use a pre-shared key. An eavesdropper can then try to guess
+        that key offline. The module permits the daemon to accept aggressive mode, and warns
+        according to O(weak_crypto).
+      - With a pre-shared key, V(aggressive) requires O(identifier) or O(local_address), unless only
+        the peer initiates (O(connection_behavior=responder_only)). Without one of them, C(charon)
+        crashes when there is no route to the peer.
     type: str
     choices:
       - main
@@ -176,39 +177,41 @@ options:
     description:
       - The identity that this gateway presents, as an address, a fully qualified domain name, an
         e-mail address or a distinguished name (C(local.id)).
-      - Left out, the address in use. Behind NAT set what the peer expects, usually the public
-        address.
-      - Left out, an IKEv2 peer may call this gateway by any name when it connects, and strongSwan
-        then tries the key that is for this name as well. A peer that can use the address of another
-        peer can pass for it in this way. Set it wherever several peers may connect from one
-        address, or from any. With V(%any) in O(remote_gateway) beside another phase 1 with
-        a key it is required.
-      - One identity, no pattern. C(docs/identities.md) has the form of each kind, and of
-        distinguished names as OpenSSL prints them.
-      - With O(authentication=pubkey) it must be in the certificate. Left out, the subject of the
-        certificate.
+      - Default is the address in use. Behind NAT, set the identity that the peer expects, usually
+        the public address.
+      - If left out, an IKEv2 peer may request any identity of this gateway, and strongSwan also
+        tries the key of that identity. A peer that can use the address of another peer could
+        authenticate as that peer in this way. Set this option if several peers may connect from one
+        address, or from any address. It is required with V(%any) in O(remote_gateway) beside
+        another phase 1 with a key.
+      - It must be one identity, not a pattern. C(docs/identities.md) describes the form of each
+        kind, and of distinguished names as OpenSSL prints them.
+      - With O(authentication=pubkey) the identity must be in the certificate. The default is then
+        the subject of the certificate.
     type: str
   peer_identifier:
     description:
-      - The identity that the peer must prove (C(remote.id)). Left out, O(remote_gateway).
-      - A leading C(*) stands for the rest of a name, C(*) in a distinguished name for a part of it,
-        and a network for its addresses. V(%any) accepts any identity; with O(psk) that is every
-        peer that knows the key. What strongSwan reads in the same way, such as C(*), C(0.0.0.0),
-        C(::) and C(%any6), is refused in favour of V(%any).
-      - When O(remote_gateway) is a name, the peer has to present that name, unless this is set to
-        what it does present.
-      - With O(authentication=pubkey) it must be in the certificate of the peer, which seldom holds
-        an address.
+      - The identity that the peer must authenticate as (C(remote.id)). Default is
+        O(remote_gateway).
+      - A pattern matches several identities. A leading C(*) matches the rest of a name, C(*) in a
+        distinguished name matches one part of it, and a network matches its addresses. V(%any)
+        accepts any identity. With O(psk), V(%any) accepts every peer that knows the key. C(*),
+        C(0.0.0.0), C(::) and C(%any6) mean the same to strongSwan, and are refused in favour of
+        V(%any).
+      - If O(remote_gateway) is a name, the peer must present that name as its identity. If the peer
+        presents another identity, set that identity here.
+      - With O(authentication=pubkey) the identity must be in the certificate of the peer. Such a
+        certificate seldom holds an address.
     type: str
   connection_behavior:
     description:
-      - What happens when the phase 1 is loaded (C(start_action) of each phase 2).
-      - V(responder_only) waits for the peer to call.
+      - Defines what happens when the phase 1 is loaded (C(start_action) of each phase 2).
+      - V(responder_only) waits for the peer to initiate.
       - V(on_demand) brings the tunnel up when there is traffic for it. The first packets are lost
-        meanwhile. It needs the kernel data plane, see
+        until it is up. It requires the kernel data plane, see
         O(tunnelwright.ipsec.vpn_network#module:dataplane).
-      - V(start) connects at once, and heals itself (C(trap|start) in strongSwan). Should the tunnel
-        go down for any reason, the next packet for it brings it up again.
+      - V(start) initiates at once (C(trap|start) in strongSwan). If the tunnel goes down for any
+        reason, the next packet for it brings it up again.
     type: str
     choices:
       - responder_only
@@ -217,50 +220,50 @@ options:
     default: on_demand
   force_udp_encapsulation:
     description:
-      - Send ESP in UDP even where no NAT is detected (C(encap)), for paths that let only UDP pass.
-        Impossible with a phase 2 of protocol AH.
+      - Send ESP in UDP even if no NAT is detected (C(encap)), for paths that admit UDP only. It is
+        refused with a phase 2 of protocol AH.
     type: bool
     default: false
   keying_tries:
     description:
-      - How often to try to reach a peer that does not answer before giving up (C(keyingtries)).
-        Each try takes almost three minutes with the retransmission settings of strongSwan. V(0)
-        never gives up.
-      - A peer that refuses ends it at once. Relevant locally only.
+      - Number of tries to reach a peer that does not answer (C(keyingtries)). Each try takes almost
+        three minutes with the retransmission settings of strongSwan. V(0) tries without end.
+      - A refusal by the peer ends the tries at once. The value matters on this side only.
     type: int
     default: 3
   rekey:
     description:
-      - Replace the SAs of this phase 1, and those of its phase 2 objects, before they expire.
-      - V(false) leaves that to the peer, which is answered in any case. An IKE SA then has no
-        lifetime on this side, and a phase 2 that the peer has not replaced by the end of its
-        lifetime is closed and made anew.
+      - Replace the SAs of this phase 1 and of its phase 2 objects before they expire.
+      - V(false) leaves the rekey to the peer. A rekey by the peer is accepted with either value.
+        With V(false), an IKE SA has no lifetime on this side. An SA of a phase 2 that the peer has
+        not replaced when its lifetime ends is closed and negotiated again.
     type: bool
     default: true
   reauth:
     description:
-      - Replace the IKE SA by authenticating anew rather than by rekeying (C(reauth_time) for
+      - Replace the IKE SA by a re-authentication instead of a rekey (C(reauth_time) for
         C(rekey_time)).
-      - It checks credentials again, and it interrupts traffic unless
-        O(tunnelwright.ipsec.ipsec_settings#module:make_before_break=true). IKEv1 knows no rekeying
-        and always does this.
+      - A re-authentication checks the credentials again. It interrupts traffic unless
+        O(tunnelwright.ipsec.ipsec_settings#module:make_before_break=true). IKEv1 has no rekey of
+        the IKE SA, and always re-authenticates.
     type: bool
     default: false
   mobike:
     description:
-      - Let the IKE SA move to another address of either side (C(mobike), RFC 4555, IKEv2 only). It
-        moves to UDP port 4500 at once.
+      - Let the IKE SA move to another address of either side (C(mobike), RFC 4555, IKEv2 only). The
+        IKE SA then uses UDP port 4500 from the start.
       - Site-to-site tunnels between fixed addresses do not need it. With it, the rules of the
         network accept IKE from any address.
     type: bool
     default: false
   margintime:
     description:
-      - How long before an SA expires its replacement is negotiated, in O(margintime_unit). It holds
-        for phase 1 and phase 2.
-      - Up to as much again is subtracted at random, so that the two sides do not begin at the same
-        moment. Twice this must therefore be less than each lifetime. At least a second.
-      - Relevant locally only.
+      - Time before the expiry of an SA at which its replacement is negotiated, in
+        O(margintime_unit). It applies to phase 1 and phase 2.
+      - strongSwan lengthens this time at random, by up to its own length, so that the two sides do
+        not begin at the same moment. Therefore twice this time must be less than each lifetime. The
+        minimum is one second.
+      - The value matters on this side only.
     type: int
     default: 9
   margintime_unit:
@@ -276,13 +279,14 @@ options:
     default: minutes
   dpd_action:
     description:
-      - What to do when dead peer detection finds the peer gone (C(dpd_action) of each phase 2).
+      - The action when dead peer detection (DPD) finds that the peer does not answer (C(dpd_action)
+        of each phase 2).
       - V(clear) closes the tunnel.
-      - V(hold) closes it, and brings it up again when there is traffic for it (C(trap)).
-      - V(restart) tries to bring it up again at once.
+      - V(hold) closes the tunnel, and brings it up again when there is traffic for it (C(trap)).
+      - V(restart) closes the tunnel, and tries to bring it up again at once.
       - V(none) sends no DPD messages at all (C(dpd_delay=0)).
-      - With O(connection_behavior=responder_only) the tunnel is closed, whichever of the first
-        three is set, since the peer is to call.
+      - With O(connection_behavior=responder_only), each of the first three values closes the
+        tunnel, because only the peer initiates.
     type: str
     choices:
       - clear
@@ -292,30 +296,31 @@ options:
     default: restart
   dpd_delay:
     description:
-      - Seconds without traffic from the peer after which it is asked for a sign of life
-        (C(dpd_delay)), V(1) to V(86400).
+      - Seconds without traffic from the peer after which a DPD message is sent (C(dpd_delay)), V(1)
+        to V(86400).
     type: int
     default: 30
   dpd_failures:
     description:
-      - Number of unanswered messages after which an IKEv1 peer is taken for dead (C(dpd_timeout),
-        this number and one more times O(dpd_delay)).
-      - No effect with IKEv2, which gives a peer up after the retransmissions of the message, in
-        almost three minutes.
+      - Number of unanswered DPD messages after which an IKEv1 peer counts as dead. C(dpd_timeout)
+        becomes (O(dpd_failures) + 1) * O(dpd_delay).
+      - It has no effect with IKEv2. There a peer counts as dead after all retransmissions of one
+        message, which take almost three minutes.
     type: int
     default: 5
   state:
     description:
-      - V(present) makes sure that the phase 1 exists as described. It keeps the phase 2 objects it
-        has.
-      - V(disabled) makes sure that it exists and is not loaded. A tunnel that is up is closed.
-        Everything stays configured in the file, and V(present) loads it again. Where the phase 1
-        exists and O(remote_gateway) is left out, the task changes what it gives, also to a default,
-        and every other option keeps its value. Traffic between the networks of its phase 2 objects
-        does not leave in cleartext meanwhile.
+      - V(present) ensures that the phase 1 exists with these options. It keeps its phase 2 objects.
+      - V(disabled) ensures that the phase 1 exists and is not loaded. A tunnel that is up is
+        closed. The file keeps the whole configuration, and V(present) loads it again. Traffic
+        between the networks of its phase 2 objects does not leave in cleartext while the phase 1 is
+        disabled.
+      - With V(disabled), a task for an existing phase 1 may leave out O(remote_gateway). Such a
+        task changes only the options that it gives, even to their defaults. Every other option
+        keeps its value.
       - V(absent) closes the tunnel and removes the phase 1, its phase 2 objects and its key. A
-        warning names the networks whose traffic leaves in cleartext from then on, where there is a
-        route.
+        warning names each network whose traffic leaves in cleartext afterwards, if there is a route
+        for it.
     type: str
     choices:
       - present
@@ -323,15 +328,15 @@ options:
       - absent
     default: present
 notes:
-  - Two phase 1 objects with the same addresses and the same identities are refused, since a daemon
-    that answers could not tell them apart. Further networks behind the same peer are further phase
-    2 objects of the one phase 1.
-  - An earlier version accepted phase 1 objects whose keys let in the peers of others. Such a host
-    is read as it is. The next task on one of the two says it, and so does one that starts their
-    network. A task on anything else is carried out, and so is one that removes or disables one of
-    the two.
-  - Before anything is changed, the connection is loaded into the running daemon on trial, and the
-    daemon is asked whether it has the algorithms. A package that is missing is named.
+  - Two phase 1 objects with the same addresses and the same identities are refused, because the
+    daemon as responder could not distinguish them. For further networks behind the same peer, add
+    phase 2 objects to the one phase 1.
+  - An earlier version accepted two phase 1 objects even if the key of one also admits the peer of
+    the other. A host with such objects still works. The next task on one of the two objects fails
+    with the reason, and so does a task that starts their network. Tasks on other objects succeed. A
+    task that removes or disables one of the two succeeds too.
+  - Before any change, the module loads the connection into the running daemon on trial, and asks
+    the daemon for its algorithms. If a package is missing, the error names it.
 seealso:
   - module: tunnelwright.ipsec.vpn_network
   - module: tunnelwright.ipsec.ipsec_settings
@@ -341,7 +346,7 @@ seealso:
     description: Internet Key Exchange Protocol Version 2.
   - name: RFC 8247
     link: https://www.rfc-editor.org/rfc/rfc8247
-    description: Which algorithms to use with IKEv2, and which no more.
+    description: Algorithms to use with IKEv2, and algorithms to avoid.
   - name: swanctl.conf
     link: https://docs.strongswan.org/docs/latest/swanctl/swanctlConf.html
     description: The strongSwan settings named here in parentheses.
@@ -357,7 +362,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A peer with a pre-shared key, connected at once and kept connected
+- name: Connect to a peer with a pre-shared key at once, and stay connected
   tunnelwright.ipsec.ipsec_phase1:
     name: site-b
     network: site-a
@@ -366,7 +371,7 @@ EXAMPLES = r"""
     psk: "{{ vault_psk_site_b }}"
     connection_behavior: start
 
-- name: A peer over IPv6, with modern algorithms in order of preference
+- name: Connect to a peer over IPv6 with modern algorithms in order of preference
   tunnelwright.ipsec.ipsec_phase1:
     name: site-c
     network: site-a-v6
@@ -387,7 +392,7 @@ EXAMPLES = r"""
         dh_group: 14
     weak_crypto: refuse
 
-- name: Certificates on both sides
+- name: Use certificates on both sides
   tunnelwright.ipsec.ipsec_phase1:
     name: site-d
     network: office
@@ -399,7 +404,7 @@ EXAMPLES = r"""
     identifier: gw.site-a.example.com
     peer_identifier: gw.site-d.example.com
 
-- name: An old Cisco router that speaks IKEv1
+- name: Connect to an old Cisco router with IKEv1
   tunnelwright.ipsec.ipsec_phase1:
     name: legacy-cisco
     network: office
@@ -417,7 +422,7 @@ EXAMPLES = r"""
     dpd_failures: 3
     weak_crypto: allow
 
-- name: A branch at a changing address, which calls us and proves who it is by its name
+- name: Accept a branch with a changing address, which initiates and authenticates by its name
   tunnelwright.ipsec.ipsec_phase1:
     name: branch-7
     network: site-a
@@ -428,7 +433,7 @@ EXAMPLES = r"""
     connection_behavior: responder_only
     dpd_action: clear
 
-- name: Both gateways behind NAT, on a line that lets only UDP pass
+- name: Connect two gateways behind NAT over a path that admits UDP only
   tunnelwright.ipsec.ipsec_phase1:
     name: site-e
     network: site-a
@@ -439,13 +444,13 @@ EXAMPLES = r"""
     force_udp_encapsulation: true
     keying_tries: 0
 
-- name: Switch a tunnel off without forgetting anything
+- name: Switch a tunnel off and keep its configuration
   tunnelwright.ipsec.ipsec_phase1:
     name: site-b
     network: site-a
     state: disabled
 
-- name: Remove a tunnel, its phase 2 objects and its key
+- name: Remove a phase 1, its phase 2 objects and its key
   tunnelwright.ipsec.ipsec_phase1:
     name: site-b
     network: site-a
@@ -455,9 +460,9 @@ EXAMPLES = r"""
 RETURN = r"""
 ipsec_phase1:
   description:
-    - The phase 1 as it is configured after the module has run, or would be in check mode, under the
+    - The configuration of the phase 1 after the run, or as it would be in check mode, under the
       names of the options. The pre-shared key is left out.
-    - With O(state=absent), the name, the network and the state alone.
+    - With O(state=absent), only the name, the network and the state.
   returned: success
   type: dict
   sample:
@@ -496,8 +501,8 @@ ipsec_phase1:
     state: present
 actions:
   description:
-    - What was done, step by step and in order, or in check mode what would be done. Empty when
-      there was nothing to do.
+    - The steps of the run in order, or in check mode the steps that a run would take. Empty if
+      there is nothing to do.
   returned: success
   type: list
   elements: str
@@ -507,12 +512,12 @@ actions:
     - write /etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf
 impact:
   description:
-    - The worst that the change does to an SA that is up, of those in RV(impacts).
-    - V(none) leaves them alone, or there are none.
-    - V(pending) leaves them as they are. The new values are loaded, and are used when the SA is
-      established anew. A rekeying is not enough for that.
-    - V(child) closes the SA of a phase 2, or replaces it by a new one.
-    - V(ike) does so with the whole tunnel, and every phase 2 in it.
+    - The worst effect of the change on an SA that is up. RV(impacts) lists all effects.
+    - V(none) means that every SA stays as it is, or that no SA is up.
+    - V(pending) means that the SA stays up with its old values. The new values are loaded, and
+      apply when the SA is re-established. A rekey does not apply them.
+    - V(child) means that the SA of a phase 2 is closed, or replaced by a new SA.
+    - V(ike) means that the IKE SA and every SA of its phase 2 objects are closed or replaced.
   returned: success
   type: str
   choices:
@@ -523,18 +528,18 @@ impact:
   sample: pending
 impacts:
   description:
-    - What the change does to each SA that is up, and why. The same in check mode and in a real run,
-      and shown with the diff.
-    - Replaced is an SA only if the peer takes the new values. If it does not, the old SA stays up,
-      with a warning.
-    - Empty where the change does not reach the IKE daemon.
+    - The effect of the change on each SA that is up, with the reason. It is the same in check mode
+      and in a real run. The diff shows it too.
+    - An SA is replaced only if the peer accepts the new values. If the peer does not accept them,
+      the old SA stays up, and the module warns.
+    - Empty if the change does not concern the IKE daemon.
   returned: success
   type: list
   elements: dict
   contains:
     sa:
-      description: The IKE SA, by the name of its phase 1, with all that is on it, or the Child SA
-        of a phase 2, as phase 1 and phase 2.
+      description: The name of a phase 1, for its IKE SA with all Child SAs on it. Or the names of a
+        phase 1 and a phase 2, joined by a slash, for one Child SA.
       returned: always
       type: str
       sample: site-b/lan
@@ -544,19 +549,20 @@ impacts:
       type: str
       sample: child
     reason:
-      description: What has changed, under the names of strongSwan, and what follows.
+      description: The options that have changed, under their strongSwan names, and the consequence
+        for the SA.
       returned: always
       type: str
-      sample: "esp_proposals changed: a new Child SA is brought up beside it, then it is closed"
+      sample: "esp_proposals changed: a new Child SA is brought up, then the old Child SA is closed"
   sample:
     - sa: site-b/lan
       impact: child
       reason: >-
-        esp_proposals changed: a new Child SA is brought up beside it, then it is closed
+        esp_proposals changed: a new Child SA is brought up, then the old Child SA is closed
 diff:
   description:
-    - The managed configuration before and after, a file or a live object each. Every secret is
-      masked.
+    - The managed configuration before and after, with one entry for each file or live object. Every
+      secret is masked.
   returned: when diff mode is on
   type: list
   elements: dict
@@ -567,17 +573,17 @@ diff:
       type: str
       sample: /etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf
     after_header:
-      description: The same.
+      description: The same as C(before_header).
       returned: always
       type: str
       sample: /etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf
     before:
-      description: What it was. Empty where there was nothing.
+      description: The text before the change. Empty if the file or object did not exist.
       returned: always
       type: str
       sample: ''
     after:
-      description: What it is then. Empty where there is nothing left.
+      description: The text after the change. Empty if the file or object is removed.
       returned: always
       type: str
       sample: |

@@ -11,12 +11,13 @@ module: ipsec_phase2
 short_description: Manage a phase 2 (Child SA configuration) of an IPsec tunnel
 version_added: 0.1.0
 description:
-  - A phase 2 says which networks on both sides a tunnel carries, and how their packets are
-    protected. A phase 1 without one carries no traffic.
-  - RFC 7296 calls it a Child SA; in strongSwan it is a section C(children.NAME) of the phase 1's
-    connection. The text below names, in parentheses, the strongSwan setting that an option becomes.
-  - When it comes up, when it is brought up again and how it is renewed is set in the phase 1, see
-    M(tunnelwright.ipsec.ipsec_phase1).
+  - A phase 2 defines the networks of both sides that a tunnel carries, and the protection of their
+    packets. A phase 1 without a phase 2 carries no traffic.
+  - RFC 7296 calls a phase 2 a Child SA. In strongSwan it is a section C(children.NAME) of the
+    connection of its phase 1. The text below names, in parentheses, the strongSwan setting of an
+    option.
+  - The phase 1 defines when a phase 2 comes up, when it is brought up again, and how its SAs are
+    replaced. See M(tunnelwright.ipsec.ipsec_phase1).
 options:
   name:
     description:
@@ -26,15 +27,14 @@ options:
     required: true
   network:
     description:
-      - Name of the VPN network that the phase 1 belongs to, made with
-        M(tunnelwright.ipsec.vpn_network).
+      - Name of the VPN network of the phase 1, made with M(tunnelwright.ipsec.vpn_network).
     type: str
     required: true
   phase1:
     description:
       - Name of the phase 1 that negotiates this phase 2, made with
-        M(tunnelwright.ipsec.ipsec_phase1). It must exist in O(network); the error otherwise lists
-        those that do.
+        M(tunnelwright.ipsec.ipsec_phase1). It must exist in O(network). If it does not, the error
+        lists the phase 1 objects of that network.
     type: str
     required: true
   description:
@@ -43,11 +43,11 @@ options:
     type: str
   mode:
     description:
-      - V(tunnel) carries the packets of whole networks, wrapped in a new IP header (C(mode)). The
-        one for site-to-site.
-      - V(transport) protects the traffic between the two gateways themselves, with no new header.
-        O(local_network) and O(remote_network) are then left out. Both sides must set it, since with
-        IKEv2 a peer that is set to tunnel mode silently makes it a tunnel.
+      - V(tunnel) carries the packets of whole networks inside a new IP header (C(mode)). Use it for
+        site-to-site tunnels.
+      - V(transport) protects the traffic between the two gateways themselves, without a new header.
+        Leave out O(local_network) and O(remote_network) with it. Set it on both sides. With IKEv2,
+        a peer in tunnel mode silently turns it into tunnel mode.
     type: str
     choices:
       - tunnel
@@ -55,54 +55,52 @@ options:
     default: tunnel
   local_network:
     description:
-      - Networks on this side that the tunnel carries, in CIDR form with no host bits set
+      - Networks of this side that the tunnel carries, in CIDR form with no host bits set
         (C(local_ts)). Required with O(mode=tunnel).
-      - IKEv2 carries several networks in one phase 2, and IPv4 with IPv6. IKEv1 carries one
-        network, so that with it, and with
-        O(tunnelwright.ipsec.ipsec_phase1#module:key_exchange=auto), each pair of networks is a
-        phase 2 of its own.
-      - An entry may name the traffic of the network that is meant, in brackets. It is a protocol,
-        and for C(tcp), C(udp), C(sctp), C(dccp) and C(udplite) also a port or a range of ports, as
-        in V(10.1.0.0/24[tcp/443]), V(10.1.0.0/24[udp/5000-5010]) and V(192.0.2.1/32[gre]). A
-        protocol is a name or a number of IANA. The port is that of the hosts on this side. The
-        peer must have the same protocol and ports.
+      - IKEv2 carries several networks in one phase 2, IPv4 together with IPv6. IKEv1 carries one
+        network. With IKEv1, and with O(tunnelwright.ipsec.ipsec_phase1#module:key_exchange=auto),
+        make a separate phase 2 for each pair of networks.
+      - An entry may restrict the traffic of the network in brackets. The brackets hold a protocol,
+        as an IANA name or number. For C(tcp), C(udp), C(sctp), C(dccp) and C(udplite) they may also
+        hold a port or a range of ports. Examples are V(10.1.0.0/24[tcp/443]),
+        V(10.1.0.0/24[udp/5000-5010]) and V(192.0.2.1/32[gre]). The port is the port of the hosts on
+        this side. The peer must configure the same protocol and ports.
       - In the kernel data plane, other traffic of these networks leaves as if there were no tunnel.
-        The kernel takes a range of ports as the smallest block of a power of two that contains
-        the range. In the userspace data plane, the whole remote network lies behind the tunnel, and
+        The kernel extends a range of ports to the smallest block of a power of two that contains
+        the range. In the userspace data plane, the whole remote network is behind the tunnel, and
         other traffic to it is dropped.
-      - Entries that overlap, with each other or with those of another phase 2, are refused with
-        the names of both. A phase 1 that is disabled carries nothing, so that a replacement for a
-        tunnel may be prepared in one.
-      - A network that is in O(remote_network) too is refused, since packets to it stay on this
-        side. Where both sides have the same addresses, each gives its networks other addresses for
-        the tunnel, see C(translate) in M(tunnelwright.ipsec.vpn_rule).
+      - Entries that overlap each other, or entries of another phase 2, are refused, and the error
+        names both. A disabled phase 1 carries no traffic. Use one to prepare the replacement of a
+        tunnel.
+      - A network that is also in O(remote_network) is refused, because packets to it stay on this
+        side. If both sides use the same addresses, each side translates its networks to other
+        addresses for the tunnel. See C(translate) in M(tunnelwright.ipsec.vpn_rule).
     type: list
     elements: str
   remote_network:
     description:
-      - Networks on the side of the peer, in the same form (C(remote_ts)). The peer must have the
-        same two lists the other way round. Required with O(mode=tunnel).
+      - Networks of the side of the peer, in the same form (C(remote_ts)). The peer must configure
+        the same two lists with local and remote exchanged. Required with O(mode=tunnel).
       - A remote network may contain networks of this side, as V(0.0.0.0/0) does. The local network
-        stays reachable with O(tunnelwright.ipsec.ipsec_settings#module:exclude_my_network). The
-        networks of other interfaces, the peer, and the connections of the gateway itself keep
-        their routes if the remote network is a large one (a prefix of V(16) or less, V(48) or less
-        for IPv6).
-      - Refused are a network that is in O(local_network) as well, everything to everything, and a
-        network that contains the local network while
-        O(tunnelwright.ipsec.ipsec_settings#module:exclude_my_network=false). For networks that are
-        the same on both sides, a M(tunnelwright.ipsec.vpn_rule) with C(action=translate) gives the
-        hosts of this side other addresses.
-      - Networks that would take the SSH connection of the running task are an error, unless
-        M(tunnelwright.ipsec.ipsec_checkpoint) was started. Check mode warns of them.
-      - An unmanaged connection of the IKE daemon that carries the same networks is named in a
-        warning.
+        stays reachable with O(tunnelwright.ipsec.ipsec_settings#module:exclude_my_network). A
+        remote network with a prefix of V(16) or shorter, or V(48) or shorter for IPv6, counts as
+        large. With a large remote network, the networks of other interfaces, the peer, and the
+        connections of the gateway itself keep their routes.
+      - The module refuses a network that is also in O(local_network), and all addresses on both
+        sides at once. It refuses a network that contains the local network while
+        O(tunnelwright.ipsec.ipsec_settings#module:exclude_my_network=false). If both sides have the
+        same networks, a M(tunnelwright.ipsec.vpn_rule) with C(action=translate) gives the hosts of
+        this side other addresses.
+      - A network that would capture the SSH connection of the running task is refused, unless
+        M(tunnelwright.ipsec.ipsec_checkpoint) was started. Check mode warns about such a network.
+      - If an unmanaged connection of the IKE daemon carries the same networks, a warning names it.
     type: list
     elements: str
   protocol:
     description:
-      - V(esp) encrypts and authenticates. Recommended.
-      - V(ah) authenticates only, the packets stay readable. It cannot pass NAT or be put in UDP,
-        and needs the kernel data plane.
+      - V(esp) encrypts and authenticates packets. It is recommended.
+      - V(ah) authenticates packets only, and they stay readable. AH cannot pass NAT, cannot be sent
+        in UDP, and requires the kernel data plane.
     type: str
     choices:
       - esp
@@ -110,17 +108,17 @@ options:
     default: esp
   lifetime:
     description:
-      - Time after which the keys expire, in O(lifetime_unit) (C(life_time)). Before that they are
-        replaced, see O(tunnelwright.ipsec.ipsec_phase1#module:margintime).
-      - The two sides need not agree.
+      - Time until the keys expire, in O(lifetime_unit) (C(life_time)). New keys replace them before
+        that time, see O(tunnelwright.ipsec.ipsec_phase1#module:margintime).
+      - The lifetimes of the two sides may differ.
     type: int
     default: 1
   lifetime_unit:
     description:
       - Unit of O(lifetime). A year has 365 days.
-      - V(forever) never replaces the keys, and O(lifetime) is ignored. The sequence numbers of an
-        SA are used up after 4294967295 packets, and then it carries nothing more, so this is for
-        tunnels with little traffic at most.
+      - V(forever) never replaces the keys, and ignores O(lifetime). An SA has 4294967295 sequence
+        numbers, and carries no more packets after that number. Therefore use V(forever) only for
+        tunnels with little traffic.
     type: str
     choices:
       - seconds
@@ -132,17 +130,18 @@ options:
     default: hours
   state:
     description:
-      - V(present) makes sure that the phase 2 exists as described.
-      - V(disabled) makes sure that it exists and is not loaded. If it is up it is closed, and other
-        phase 2 objects of the same phase 1 stay up. Where it exists and a task gives neither
-        networks nor O(mode=transport), the task changes what it gives, also to a default, and every
-        other option keeps its value.
+      - V(present) ensures that the phase 2 exists with these options.
+      - V(disabled) ensures that the phase 2 exists and is not loaded. Its SA is closed if it is up.
+        Other phase 2 objects of the same phase 1 stay up.
+      - With V(disabled), a task for an existing phase 2 may leave out the networks and
+        O(mode=transport). Such a task changes only the options that it gives, even to their
+        defaults. Every other option keeps its value.
       - Traffic between the networks of a phase 2 does not leave in cleartext while the phase 2 is
-        disabled, or present and down. In V(transport) mode that is traffic between the two
-        gateways, where the address of the peer is known.
-      - V(absent) closes and removes it. A warning names the networks whose traffic leaves in
-        cleartext from then on, where there is a route. A phase 2 whose phase 1 does not exist is
-        absent.
+        disabled, or present and down. In V(transport) mode this concerns traffic between the two
+        gateways, if the address of the peer is known.
+      - V(absent) closes and removes the phase 2. A warning names each network whose traffic leaves
+        in cleartext afterwards, if there is a route for it. A phase 2 whose phase 1 does not exist
+        counts as absent.
     type: str
     choices:
       - present
@@ -150,11 +149,11 @@ options:
       - absent
     default: present
 notes:
-  - With IKEv2, a Diffie-Hellman group that differs from that of the peer does not show at first.
-    The tunnel comes up, because the first keys come from phase 1, and goes down when they are
-    replaced for the first time. Compare O(encryption) on both sides.
-  - While the tunnel is down, traffic from a local to a remote network is dropped by the rules of
-    the VPN network and does not leave in clear.
+  - With IKEv2, a Diffie-Hellman group that differs from the group of the peer has no effect at
+    first. The tunnel comes up, because the first keys come from phase 1. It goes down when the keys
+    are replaced for the first time. Compare O(encryption) on both sides.
+  - While the tunnel is down, the rules of the VPN network drop traffic from a local network to a
+    remote network. Such traffic does not leave in cleartext.
 seealso:
   - module: tunnelwright.ipsec.vpn_network
   - module: tunnelwright.ipsec.ipsec_phase1
@@ -163,7 +162,7 @@ seealso:
     description: Internet Key Exchange Protocol Version 2.
   - name: RFC 8221
     link: https://www.rfc-editor.org/rfc/rfc8221
-    description: Which algorithms to use with ESP and AH, and which no more.
+    description: Algorithms to use with ESP and AH, and algorithms to avoid.
   - name: swanctl.conf
     link: https://docs.strongswan.org/docs/latest/swanctl/swanctlConf.html
     description: The strongSwan settings named here in parentheses.
@@ -179,7 +178,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: One network on each side
+- name: Carry one network of each side
   tunnelwright.ipsec.ipsec_phase2:
     name: lan
     phase1: site-b
@@ -187,7 +186,7 @@ EXAMPLES = r"""
     local_network: 10.1.0.0/24
     remote_network: 10.2.0.0/24
 
-- name: Several networks, IPv4 and IPv6, over IKEv2
+- name: Carry several networks, IPv4 and IPv6, with IKEv2
   tunnelwright.ipsec.ipsec_phase2:
     name: all
     phase1: site-c
@@ -205,7 +204,7 @@ EXAMPLES = r"""
         dh_group: 20
     weak_crypto: refuse
 
-- name: The gateway is the way to everything behind the peer
+- name: Route all traffic of the local network to the peer
   tunnelwright.ipsec.ipsec_phase2:
     name: default
     phase1: site-d
@@ -214,7 +213,7 @@ EXAMPLES = r"""
     remote_network: 0.0.0.0/0
     lifetime: 8
 
-- name: An old Cisco router, IKEv1, without PFS
+- name: Carry a network of an old Cisco router with IKEv1, without PFS
   tunnelwright.ipsec.ipsec_phase2:
     name: vlan20
     phase1: legacy-cisco
@@ -229,7 +228,7 @@ EXAMPLES = r"""
     lifetime_unit: seconds
     weak_crypto: allow
 
-- name: One web server behind the peer, and no other service
+- name: Carry the traffic of one web server behind the peer only
   tunnelwright.ipsec.ipsec_phase2:
     name: web
     phase1: site-b
@@ -246,7 +245,7 @@ EXAMPLES = r"""
     local_network: "192.0.2.1/32[gre]"
     remote_network: "192.0.2.5/32[gre]"
 
-- name: Authenticate only, with AH
+- name: Authenticate packets with AH, without encryption
   tunnelwright.ipsec.ipsec_phase2:
     name: ah
     phase1: site-b
@@ -265,7 +264,7 @@ EXAMPLES = r"""
     network: site-a
     mode: transport
 
-- name: Switch a phase 2 off and keep it configured
+- name: Switch a phase 2 off and keep its configuration
   tunnelwright.ipsec.ipsec_phase2:
     name: lan
     phase1: site-b
@@ -283,9 +282,9 @@ EXAMPLES = r"""
 RETURN = r"""
 ipsec_phase2:
   description:
-    - The phase 2 as it is configured after the module has run, or would be in check mode, under the
+    - The configuration of the phase 2 after the run, or as it would be in check mode, under the
       names of the options.
-    - With O(state=absent), the name, the phase 1, the network and the state alone.
+    - With O(state=absent), only the name, the phase 1, the network and the state.
   returned: success
   type: dict
   sample:
@@ -309,8 +308,8 @@ ipsec_phase2:
     state: present
 actions:
   description:
-    - What was done, step by step and in order, or in check mode what would be done. Empty when
-      there was nothing to do.
+    - The steps of the run in order, or in check mode the steps that a run would take. Empty if
+      there is nothing to do.
   returned: success
   type: list
   elements: str
@@ -321,12 +320,12 @@ actions:
     - write /etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf
 impact:
   description:
-    - The worst that the change does to an SA that is up, of those in RV(impacts).
-    - V(none) leaves them alone, or there are none.
-    - V(pending) leaves them as they are. The new values are loaded, and are used when the SA is
-      established anew. A rekeying is not enough for that.
-    - V(child) closes the SA of a phase 2, or replaces it by a new one.
-    - V(ike) does so with the whole tunnel, and every phase 2 in it.
+    - The worst effect of the change on an SA that is up. RV(impacts) lists all effects.
+    - V(none) means that every SA stays as it is, or that no SA is up.
+    - V(pending) means that the SA stays up with its old values. The new values are loaded, and
+      apply when the SA is re-established. A rekey does not apply them.
+    - V(child) means that the SA of a phase 2 is closed, or replaced by a new SA.
+    - V(ike) means that the IKE SA and every SA of its phase 2 objects are closed or replaced.
   returned: success
   type: str
   choices:
@@ -337,18 +336,18 @@ impact:
   sample: pending
 impacts:
   description:
-    - What the change does to each SA that is up, and why. The same in check mode and in a real run,
-      and shown with the diff.
-    - Replaced is an SA only if the peer takes the new values. If it does not, the old SA stays up,
-      with a warning.
-    - Empty where the change does not reach the IKE daemon.
+    - The effect of the change on each SA that is up, with the reason. It is the same in check mode
+      and in a real run. The diff shows it too.
+    - An SA is replaced only if the peer accepts the new values. If the peer does not accept them,
+      the old SA stays up, and the module warns.
+    - Empty if the change does not concern the IKE daemon.
   returned: success
   type: list
   elements: dict
   contains:
     sa:
-      description: The IKE SA, by the name of its phase 1, with all that is on it, or the Child SA
-        of a phase 2, as phase 1 and phase 2.
+      description: The name of a phase 1, for its IKE SA with all Child SAs on it. Or the names of a
+        phase 1 and a phase 2, joined by a slash, for one Child SA.
       returned: always
       type: str
       sample: site-b/lan
@@ -358,19 +357,20 @@ impacts:
       type: str
       sample: child
     reason:
-      description: What has changed, under the names of strongSwan, and what follows.
+      description: The options that have changed, under their strongSwan names, and the consequence
+        for the SA.
       returned: always
       type: str
-      sample: "esp_proposals changed: a new Child SA is brought up beside it, then it is closed"
+      sample: "esp_proposals changed: a new Child SA is brought up, then the old Child SA is closed"
   sample:
     - sa: site-b/lan
       impact: child
       reason: >-
-        esp_proposals changed: a new Child SA is brought up beside it, then it is closed
+        esp_proposals changed: a new Child SA is brought up, then the old Child SA is closed
 diff:
   description:
-    - The managed configuration before and after, a file or a live object each. Every secret is
-      masked.
+    - The managed configuration before and after, with one entry for each file or live object. Every
+      secret is masked.
   returned: when diff mode is on
   type: list
   elements: dict
@@ -381,17 +381,17 @@ diff:
       type: str
       sample: /etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf
     after_header:
-      description: The same.
+      description: The same as C(before_header).
       returned: always
       type: str
       sample: /etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf
     before:
-      description: What it was. Empty where there was nothing.
+      description: The text before the change. Empty if the file or object did not exist.
       returned: always
       type: str
       sample: ''
     after:
-      description: What it is then. Empty where there is nothing left.
+      description: The text after the change. Empty if the file or object is removed.
       returned: always
       type: str
       sample: |

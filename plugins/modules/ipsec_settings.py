@@ -11,10 +11,10 @@ module: ipsec_settings
 short_description: Manage the general IPsec settings of a VPN network
 version_added: 0.1.0
 description:
-  - The settings that hold for every tunnel of a VPN network. They have defaults that fit most
-    peers, so that this module is needed only where one of them has to differ.
-  - Each network has exactly one set of settings. There is no state to make absent; a task that
-    gives nothing but O(network) returns every setting to its default.
+  - The settings apply to every tunnel of a VPN network. Their defaults fit most peers, so this
+    module is needed only where a setting must differ.
+  - Each network has exactly one set of settings, which cannot be removed. A task that gives only
+    O(network) returns every setting to its default.
 options:
   network:
     description:
@@ -23,17 +23,17 @@ options:
     required: true
   configuration_mode:
     description:
-      - V(normal) takes the options of the modules.
-      - V(advanced) installs O(swanctl_conf) and O(strongswan_conf) as well, for what the modules do
-        not offer.
-      - B(V(advanced) amounts to root on the host.) The IKE daemon runs as root, and does what these
-        texts say. With C(updown) in O(swanctl_conf), and C(start-scripts) or C(stop-scripts) in
-        O(strongswan_conf), it runs programs. With C(load) it loads plugins, with C(filelog) it
-        writes files anywhere, keys included at level 4, with C(vici.socket) it can be controlled
-        over the network. Nothing of that is refused.
-      - So who can write these two variables must be trusted as an administrator of the host is, be
-        it in an inventory, a survey or a template. The other options of the collection run no
-        program of the user's choice.
+      - V(normal) uses the options of the modules only.
+      - V(advanced) also installs O(swanctl_conf) and O(strongswan_conf), for settings that the
+        modules do not offer.
+      - B(V(advanced) gives root on the host.) The IKE daemon runs as root and obeys these texts.
+        C(updown) in O(swanctl_conf) runs programs, and so do C(start-scripts) and C(stop-scripts)
+        in O(strongswan_conf). C(load) loads plugins. C(filelog) writes files anywhere, including
+        keys at level 4. C(vici.socket) can open the control socket to the network. The module
+        refuses none of these.
+      - A user who can write these two options can do the same as an administrator of the host.
+        Protect the inventory, survey or template that holds them. No other option of the collection
+        runs a program that the user chooses.
     type: str
     choices:
       - normal
@@ -41,12 +41,12 @@ options:
     default: normal
   unique_ids:
     description:
-      - What happens when a peer connects anew under an identity that has an IKE SA already
+      - Defines what happens when a peer connects again under an identity that already has an IKE SA
         (C(unique) of a connection in strongSwan).
       - V(yes) replaces the old IKE SA (C(replace) in strongSwan).
       - V(no) replaces it only when the peer sends INITIAL_CONTACT.
-      - V(never) keeps it even then.
-      - YAML booleans are understood as V(yes) and V(no).
+      - V(never) keeps the old IKE SA even then.
+      - YAML booleans are accepted as V(yes) and V(no).
     type: str
     choices:
       - 'yes'
@@ -55,59 +55,59 @@ options:
     default: 'yes'
   ipcomp:
     description:
-      - Propose IPComp, the compression of packets before they are encrypted, in every phase 2
-        (C(ipcomp) in strongSwan). It is used only if the peer proposes it too.
+      - Propose IPComp in every phase 2 (C(ipcomp) in strongSwan). IPComp compresses packets before
+        encryption. It is used only if the peer proposes it too.
       - Packets that compression does not make smaller arrive as IPIP (IP protocol 4). The rules of
-        the network accept these out of a tunnel.
-      - Not available with the userspace data plane, which goes on without it.
+        the network accept such packets from a tunnel.
+      - The userspace data plane does not support IPComp, and carries packets without it.
     type: bool
     default: false
   exclude_my_network:
     description:
-      - Traffic within the local network, its router address included, bypasses IPsec (a C(pass)
+      - Traffic within the local network, including the router address, bypasses IPsec (a C(pass)
         shunt in strongSwan).
-      - Needed where a remote network of a phase 2 covers the local one, V(10.0.0.0/8) over
-        V(10.1.0.0/24) for example. Without it the gateway would lose its own hosts, so that such a
-        remote network is refused while this is V(false).
-      - A remote network within the local one is refused while this is V(true), because no packet
-        would be sent to it.
+      - This is needed where a remote network of a phase 2 contains the local network, for example
+        V(10.0.0.0/8) and V(10.1.0.0/24). Such a remote network is refused while this is V(false),
+        because the gateway would lose the hosts of its local network.
+      - A remote network inside the local network is refused while this is V(true), because no
+        packet would reach it.
     type: bool
     default: true
   cisco_extensions:
     description:
-      - Announce the Cisco Unity extensions (C(charon.cisco_unity) in strongSwan). IKEv1 only. Leave
-        it off unless a Cisco peer needs it.
-      - Applied without a restart. The IKE daemon is shared, so that it is on as soon as one network
-        of the host asks for it.
+      - Announce the Cisco Unity extensions (C(charon.cisco_unity) in strongSwan). They apply to
+        IKEv1 only. Leave this off unless a Cisco peer needs it.
+      - The module applies it without a restart. All networks share one IKE daemon, so it is on for
+        all networks when one network of the host has it on.
     type: bool
     default: false
   unencrypted_main_mode:
     description:
-      - Accept ID and HASH payloads that come unencrypted in IKEv1 Main Mode
-        (C(charon.accept_unencrypted_mainmode_messages) in strongSwan). A weakness, for peers that
-        cannot do otherwise.
-      - Applied without a restart. The IKE daemon is shared, so that it is on as soon as one network
-        of the host asks for it.
+      - Accept unencrypted ID and HASH payloads in IKEv1 Main Mode
+        (C(charon.accept_unencrypted_mainmode_messages) in strongSwan). This weakens security. Use
+        it only for a peer that cannot encrypt them.
+      - The module applies it without a restart. All networks share one IKE daemon, so it is on for
+        all networks when one network of the host has it on.
     type: bool
     default: false
   mss_clamp:
     description:
-      - Lower the TCP maximum segment size of traffic in the tunnels of this network, in both
-        directions, to this many bytes. An nftables rule; other traffic is not touched, and a size
-        that is smaller already stays.
-      - V(0) switches it off. Else V(536) to V(65495); V(1360) fits most IPv4 tunnels over a path of
-        1500 bytes.
+      - Lower the TCP maximum segment size (MSS) in the tunnels of this network to this number of
+        bytes, in both directions. An nftables rule does this. It does not touch other traffic, and
+        does not raise a smaller MSS.
+      - V(0) switches it off. Other values are V(536) to V(65495). V(1360) fits most IPv4 tunnels
+        over a path of 1500 bytes.
     type: int
     default: 0
   strict_crl:
     description:
-      - How certificates of peers are checked for revocation (C(revocation) in strongSwan). Matters
-        with O(tunnelwright.ipsec.ipsec_phase1#module:authentication=pubkey) only.
-      - V(no) accepts a certificate when no CRL and no OCSP answer can be had.
-      - V(ifuri) refuses it then if it names a place to fetch one from.
-      - V(yes) refuses it then in any case.
-      - A certificate that is known to be revoked is refused with every value.
-      - YAML booleans are understood as V(yes) and V(no).
+      - Defines how certificates of peers are checked for revocation (C(revocation) in strongSwan).
+        It has an effect with O(tunnelwright.ipsec.ipsec_phase1#module:authentication=pubkey) only.
+      - V(no) accepts a certificate when neither a CRL nor an OCSP response is available.
+      - V(ifuri) refuses such a certificate if the certificate names a URI for a CRL or OCSP.
+      - V(yes) refuses such a certificate in any case.
+      - Every value refuses a certificate that is known to be revoked.
+      - YAML booleans are accepted as V(yes) and V(no).
     type: str
     choices:
       - 'yes'
@@ -116,54 +116,56 @@ options:
     default: 'no'
   make_before_break:
     description:
-      - When an IKEv2 SA is re-authenticated, make the new one before the old one is removed
-        (C(charon.make_before_break) in strongSwan). Matters only with
-        O(tunnelwright.ipsec.ipsec_phase1#module:reauth=true). The peer must be able to cope with
-        two SAs at once.
-      - Applied without a restart. The IKE daemon is shared, so that it is on as soon as one network
-        of the host asks for it.
+      - Make the new IKEv2 SA before the old SA is removed when an SA is re-authenticated
+        (C(charon.make_before_break) in strongSwan). It has an effect only with
+        O(tunnelwright.ipsec.ipsec_phase1#module:reauth=true). The peer must accept two SAs at the
+        same time.
+      - The module applies it without a restart. All networks share one IKE daemon, so it is on for
+        all networks when one network of the host has it on.
     type: bool
     default: false
   swanctl_conf:
     description:
-      - Text in the format of C(swanctl.conf), installed and loaded in addition to the connections
-        of the modules. Needs O(configuration_mode=advanced). Left out, a text installed before is
-        removed.
-      - It holds the sections C(connections) and C(secrets), and no other. Names of connections must
-        differ from those of phase 1 objects and of the texts of other networks. Secrets are of the
-        kinds C(ike), C(eap), C(xauth), C(ntlm) and C(ppk). It must be complete in itself, without
-        C(include), and it cannot name certificate files.
-      - A secret of kind C(ike) needs an C(id) that is the identity of its peer. Without one it is
-        for every peer, of which the module warns. A text is refused where the holder of a key in it
-        could pass for the peer of a phase 1 or of another text, or the other way round, see
-        O(tunnelwright.ipsec.ipsec_phase1#module:psk).
-      - A connection whose peer proves who it is by a certificate accepts the certificates of every
-        CA on the host, unless C(ca_id) in its section C(remote) says which CA it means. The module
-        warns where a phase 1 has a CA, see O(tunnelwright.ipsec.ipsec_phase1#module:ca).
-      - While the network is switched off nothing of it is loaded, like a phase 1.
-      - It is parsed, and each connection in it is loaded into the daemon on trial, before anything
-        is changed. A text that fails is refused. So is one with the name of a connection or a
-        secret that others have.
-      - That is all that is checked. The meaning of the text is not. Weak algorithms and short keys
-        are not warned about. Networks that another tunnel carries are not noticed. The rules of the
-        network know nothing of its tunnels, so that nothing keeps their traffic from leaving in
-        cleartext while they are down, and IKE, ESP and AH are accepted from any address.
-      - M(tunnelwright.ipsec.ipsec_info) shows its tunnels. M(tunnelwright.ipsec.ipsec_connection)
-        connects them and explains why one does not come up. The text itself is never shown, neither
-        in logs nor in the result; in a diff its secrets are masked.
+      - Text in the format of C(swanctl.conf). The module installs and loads it beside the
+        connections of the modules. It requires O(configuration_mode=advanced). If left out, an
+        installed text is removed.
+      - The text may hold the sections C(connections) and C(secrets) only. The name of a connection
+        must differ from the names of phase 1 objects and of connections in the texts of other
+        networks. Secrets may be of the kinds C(ike), C(eap), C(xauth), C(ntlm) and C(ppk). The text
+        must not use C(include), and cannot name certificate files.
+      - A secret of kind C(ike) needs the identity of its peer as C(id). A secret without C(id) is
+        valid for every peer, and the module warns about it. A text is refused if the holder of a
+        key in it could authenticate as the peer of a phase 1 or of another text. The reverse case
+        is refused too. See O(tunnelwright.ipsec.ipsec_phase1#module:psk).
+      - A connection that authenticates its peer by certificate accepts the certificates of every CA
+        on the host. C(ca_id) in its section C(remote) limits it to one CA. The module warns about
+        this if a phase 1 has a CA. See O(tunnelwright.ipsec.ipsec_phase1#module:ca).
+      - While the network is switched off, the text is not loaded. The same is true of a phase 1.
+      - Before any change, the module parses the text and loads each of its connections into the
+        daemon on trial. A text that fails is refused. A text is also refused if an unmanaged
+        connection or secret has the same name.
+      - The module makes no other check. It does not warn about weak algorithms and short keys, and
+        does not notice networks that another tunnel carries. The rules of the network do not cover
+        the tunnels of the text. Their traffic leaves in cleartext while they are down, and IKE, ESP
+        and AH are accepted from any address.
+      - M(tunnelwright.ipsec.ipsec_info) shows the tunnels of the text.
+        M(tunnelwright.ipsec.ipsec_connection) connects them and explains why a tunnel does not come
+        up. The text itself never appears in logs or in the result. A diff shows it with its secrets
+        masked.
     type: str
   strongswan_conf:
     description:
-      - Text in the format of C(strongswan.conf), installed under C(/etc/strongswan.d). Needs
-        O(configuration_mode=advanced). Left out, a text installed before is removed.
-      - It is parsed before anything is changed, without C(include), and the IKE daemon has to
-        accept it when it is told to read its settings again. A text that fails is refused, and what
-        was installed before stays.
-      - That is all that is checked. Which settings it makes, and what they mean, is not.
-      - What the daemon reads at its start only, C(load) of a plugin for example, holds from its
-        next restart. The module does not restart the daemon for it, since that would interrupt
-        every tunnel of the host.
-      - Never shown, neither in logs nor in the result.
+      - Text in the format of C(strongswan.conf). The module installs it under C(/etc/strongswan.d).
+        It requires O(configuration_mode=advanced). If left out, an installed text is removed.
+      - Before any change, the module parses the text, which must not use C(include). The IKE daemon
+        must also accept the text when it reloads its settings. A text that fails is refused, and
+        the text installed before stays.
+      - The module makes no other check. It does not check which settings the text sets, nor their
+        meaning.
+      - Settings that the daemon reads only at its start, for example C(load) of a plugin, apply
+        after its next restart. The module does not restart the daemon for them, because a restart
+        interrupts every tunnel of the host.
+      - The text never appears in logs or in the result.
     type: str
 seealso:
   - module: tunnelwright.ipsec.vpn_network
@@ -179,13 +181,13 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Clamp the MSS of tunnelled TCP, and insist on revocation information
+- name: Clamp the MSS of TCP in tunnels, and require revocation information
   tunnelwright.ipsec.ipsec_settings:
     network: site-a
     mss_clamp: 1360
     strict_crl: true
 
-- name: For an old Cisco peer that speaks IKEv1
+- name: Set the network up for an old Cisco peer with IKEv1
   tunnelwright.ipsec.ipsec_settings:
     network: office
     cisco_extensions: true
@@ -196,11 +198,11 @@ EXAMPLES = r"""
     network: site-a
     unique_ids: never
 
-- name: Everything as it was at first
+- name: Return every setting to its default
   tunnelwright.ipsec.ipsec_settings:
     network: site-a
 
-- name: Settings that the modules do not offer, as conf text
+- name: Add settings that the modules do not offer as conf text
   tunnelwright.ipsec.ipsec_settings:
     network: site-a
     configuration_mode: advanced
@@ -242,8 +244,8 @@ EXAMPLES = r"""
 RETURN = r"""
 ipsec_settings:
   description:
-    - The settings as they are after the module has run, or would be in check mode, under the names
-      of the options. A conf text is masked, and left out when there is none.
+    - The settings after the run, or as they would be in check mode, under the names of the options.
+      A conf text is masked. It is left out if there is none.
   returned: success
   type: dict
   sample:
@@ -259,8 +261,8 @@ ipsec_settings:
     make_before_break: false
 actions:
   description:
-    - What was done, step by step and in order, or in check mode what would be done. Empty when
-      there was nothing to do.
+    - The steps of the run in order, or in check mode the steps that a run would take. Empty if
+      there is nothing to do.
   returned: success
   type: list
   elements: str
@@ -270,12 +272,12 @@ actions:
     - write /etc/tunnelwright/site-a.json
 impact:
   description:
-    - The worst that the change does to an SA that is up, of those in RV(impacts).
-    - V(none) leaves them alone, or there are none.
-    - V(pending) leaves them as they are. The new values are loaded, and are used when the SA is
-      established anew. A rekeying is not enough for that.
-    - V(child) closes the SA of a phase 2, or replaces it by a new one.
-    - V(ike) does so with the whole tunnel, and every phase 2 in it.
+    - The worst effect of the change on an SA that is up. RV(impacts) lists all effects.
+    - V(none) means that every SA stays as it is, or that no SA is up.
+    - V(pending) means that the SA stays up with its old values. The new values are loaded, and
+      apply when the SA is re-established. A rekey does not apply them.
+    - V(child) means that the SA of a phase 2 is closed, or replaced by a new SA.
+    - V(ike) means that the IKE SA and every SA of its phase 2 objects are closed or replaced.
   returned: success
   type: str
   choices:
@@ -286,18 +288,18 @@ impact:
   sample: none
 impacts:
   description:
-    - What the change does to each SA that is up, and why. The same in check mode and in a real run,
-      and shown with the diff.
-    - Replaced is an SA only if the peer takes the new values. If it does not, the old SA stays up,
-      with a warning.
-    - Empty where the change does not reach the IKE daemon.
+    - The effect of the change on each SA that is up, with the reason. It is the same in check mode
+      and in a real run. The diff shows it too.
+    - An SA is replaced only if the peer accepts the new values. If the peer does not accept them,
+      the old SA stays up, and the module warns.
+    - Empty if the change does not concern the IKE daemon.
   returned: success
   type: list
   elements: dict
   contains:
     sa:
-      description: The IKE SA, by the name of its phase 1, with all that is on it, or the Child SA
-        of a phase 2, as phase 1 and phase 2.
+      description: The name of a phase 1, for its IKE SA with all Child SAs on it. Or the names of a
+        phase 1 and a phase 2, joined by a slash, for one Child SA.
       returned: always
       type: str
       sample: site-b/lan
@@ -307,19 +309,20 @@ impacts:
       type: str
       sample: child
     reason:
-      description: What has changed, under the names of strongSwan, and what follows.
+      description: The options that have changed, under their strongSwan names, and the consequence
+        for the SA.
       returned: always
       type: str
-      sample: "esp_proposals changed: a new Child SA is brought up beside it, then it is closed"
+      sample: "esp_proposals changed: a new Child SA is brought up, then the old Child SA is closed"
   sample:
     - sa: site-b/lan
       impact: child
       reason: >-
-        esp_proposals changed: a new Child SA is brought up beside it, then it is closed
+        esp_proposals changed: a new Child SA is brought up, then the old Child SA is closed
 diff:
   description:
-    - The managed configuration before and after, a file or a live object each. Every secret is
-      masked.
+    - The managed configuration before and after, with one entry for each file or live object. Every
+      secret is masked.
   returned: when diff mode is on
   type: list
   elements: dict
@@ -330,17 +333,17 @@ diff:
       type: str
       sample: /etc/strongswan.d/tunnelwright.conf
     after_header:
-      description: The same.
+      description: The same as C(before_header).
       returned: always
       type: str
       sample: /etc/strongswan.d/tunnelwright.conf
     before:
-      description: What it was. Empty where there was nothing.
+      description: The text before the change. Empty if the file or object did not exist.
       returned: always
       type: str
       sample: ''
     after:
-      description: What it is then. Empty where there is nothing left.
+      description: The text after the change. Empty if the file or object is removed.
       returned: always
       type: str
       sample: |

@@ -11,21 +11,22 @@ module: vpn_rule
 short_description: Manage the rules of a VPN network
 version_added: 0.1.0
 description:
-  - A rule of a VPN network lets traffic of its tunnels through or not, translates addresses before
-    they enter the tunnel, or adds a route to the gateway.
-  - The rules that IPsec needs are made by M(tunnelwright.ipsec.vpn_network) on its own, and hold
-    whatever rules are added. Without a rule everything passes between the networks of a phase 2.
-  - Rules about traffic are in the network's own nftables table, C(inet tunnelwright-NETWORK), each
-    with its name as the comment. Without O(cleartext) they concern nothing but the traffic of the
-    tunnels of this network. What a tunnel carries is found in the phase 2 objects of mode
-    V(tunnel), whether they are made before or after the rule. Tunnels of an
-    O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf) are not known to it.
-  - A rule with O(action=accept), V(drop) or V(reject) is about who opens a connection. What answers
-    passes, so that O(direction=incoming) with V(drop) still lets the local side open connections to
-    the far one. The first rule that matches decides.
-  - They see the addresses of the local side, which are those before an outgoing translation and
-    after an incoming one.
-  - No SA is touched by a rule, so that RV(impact) is always V(none).
+  - A rule of a VPN network accepts or stops traffic of its tunnels, translates addresses of that
+    traffic, or adds a route to the gateway.
+  - M(tunnelwright.ipsec.vpn_network) makes the rules that IPsec needs, and these hold beside any
+    rule of this module. Without a rule of this module, all traffic between the networks of a phase
+    2 passes.
+  - Rules about traffic are in the nftables table of the network, C(inet tunnelwright-NETWORK), with
+    the name of the rule as the comment. Without O(cleartext) they apply only to traffic of the
+    tunnels of this network. The phase 2 objects of mode V(tunnel) define that traffic, even if they
+    are made after the rule. Tunnels of an O(tunnelwright.ipsec.ipsec_settings#module:swanctl_conf)
+    are not included.
+  - A rule with O(action=accept), V(drop) or V(reject) matches new connections; replies always pass.
+    Therefore O(direction=incoming) with V(drop) still permits the local side to open connections to
+    the remote side. The first rule that matches decides.
+  - These rules match the addresses of the local side, before an outgoing translation and after an
+    incoming translation.
+  - A rule touches no SA, so RV(impact) is always V(none).
 options:
   name:
     description:
@@ -36,8 +37,8 @@ options:
   network:
     description:
       - Name of the network, made with M(tunnelwright.ipsec.vpn_network). The rule is in force while
-        the network is started, and goes with it. A rule with O(cleartext) is in force while the
-        network is stopped, too.
+        the network is started, and is removed with the network. A rule with O(cleartext) is also in
+        force while the network is stopped.
     type: str
     required: true
   description:
@@ -46,19 +47,19 @@ options:
     type: str
   action:
     description:
-      - V(accept) lets traffic pass that a later rule would stop. In a chain of the host's own input
-        or output hook that is in O(tunnelwright.ipsec.vpn_network#module:firewall_chains), it is
-        let pass as well. That is how a service of the gateway is opened to the far side where the
-        host's own firewall drops by default.
-      - V(drop) stops it without a word.
-      - V(reject) stops it, and tells the sender with a TCP reset, or else with an ICMP
-        "administratively prohibited".
+      - V(accept) admits traffic that a later rule would stop. It also admits the traffic in each
+        input or output chain of the firewall of the host that is in
+        O(tunnelwright.ipsec.vpn_network#module:firewall_chains). Use it to open a service of the
+        gateway to the remote side if the firewall of the host drops by default.
+      - V(drop) stops traffic without an answer to the sender.
+      - V(reject) stops traffic, and answers the sender with a TCP reset, or with an ICMP
+        "administratively prohibited" for other protocols.
       - V(translate) changes addresses, see O(target).
-      - V(route) adds a route to the main table of the gateway, to O(destination) by way of
-        O(target), O(interface) or both.
-      - Required with O(state=present). With O(state=disabled), and for a rule that exists, it may
-        be left out. The task then changes what it gives, also to a default, and every other option
-        keeps its value.
+      - V(route) adds a route to O(destination) through O(target), O(interface) or both, in the main
+        routing table of the gateway.
+      - Required with O(state=present). With O(state=disabled), a task for an existing rule may
+        leave it out. Such a task changes only the options that it gives, even to their defaults.
+        Every other option keeps its value.
     type: str
     choices:
       - accept
@@ -68,17 +69,17 @@ options:
       - route
   direction:
     description:
-      - V(incoming) is what comes out of a tunnel, for hosts behind the gateway or for the gateway
-        itself. V(outgoing) is what hosts behind the gateway, or the gateway itself, send into a
-        tunnel.
-      - Required with every action but V(route), which has none.
+      - V(incoming) is traffic from a tunnel to hosts behind the gateway or to the gateway itself.
+        V(outgoing) is traffic into a tunnel from hosts behind the gateway or from the gateway
+        itself.
+      - Required with every action except V(route), which has no direction.
     type: str
     choices:
       - incoming
       - outgoing
   protocol:
     description:
-      - The protocol that the rule is for. V(icmp) is ICMPv6 as well.
+      - The protocol that the rule matches. V(icmp) includes ICMPv6.
     type: str
     choices:
       - any
@@ -88,89 +89,90 @@ options:
     default: any
   source:
     description:
-      - Networks in CIDR form, or addresses, that the traffic comes from. IPv4 and IPv6 may stand
-        side by side. Left out, all that the tunnels carry.
-      - Required with an outgoing translation, where it is what is translated.
+      - Source networks in CIDR form, or source addresses. The list may hold IPv4 and IPv6. Default
+        is every source that the tunnels carry.
+      - Required with an outgoing translation, which translates these addresses.
     type: list
     elements: str
   destination:
     description:
-      - The same for where the traffic goes. Required with an incoming translation, where it is the
-        address in the tunnel, and with O(action=route).
-      - With O(action=route), networks that contain a peer or the controller are refused if the
-        route would lead elsewhere than the present one. So is V(0.0.0.0/0) or V(::/0) if it would
-        take the place of the default route. A route to the address of a peer alone is accepted.
+      - Destination networks in CIDR form, or destination addresses. Required with an incoming
+        translation, where it is the address in the tunnel. Required with O(action=route).
+      - With O(action=route), a network that contains a peer or the controller is refused if the
+        route differs from the present route to that address. V(0.0.0.0/0) or V(::/0) is refused if
+        it would replace the default route. A route to the address of one peer only is accepted.
     type: list
     elements: str
   source_ports:
     description:
-      - Ports, or ranges such as V(8000-8100). Needs V(tcp) or V(udp) as O(protocol).
+      - Source ports, or ranges such as V(8000-8100). Requires V(tcp) or V(udp) as O(protocol).
     type: list
     elements: str
   destination_ports:
     description:
-      - The same for the port that the connection is opened to.
+      - Destination ports, or ranges such as V(8000-8100). Requires V(tcp) or V(udp) as O(protocol).
     type: list
     elements: str
   target:
     description:
       - With O(action=route), the address of the next router.
-      - With an outgoing translation, an address is what the source becomes (source NAT). It must
-        lie in the O(tunnelwright.ipsec.ipsec_phase2#module:local_network) of a phase 2, since that
-        is what the tunnel carries. The rule applies to what goes to the remote networks of these
-        phase 2 objects, and to no other traffic.
-      - With an outgoing translation, a network as large as O(source) makes it one to one (BINAT).
-        Every host keeps its part of the address, and connections from the far side to the
-        translated address are translated back to the host. It is for all protocols.
-      - With an incoming translation, the address of the host that connections to O(destination) go
-        to instead (destination NAT).
-      - While the tunnel is down, what is for it does not leave the gateway, neither translated nor
-        untranslated. Connections that are older than the rule are not translated, and stopped.
-      - A translated network needs no address on the gateway, but then the gateway must have a route
-        to the remote network, for example its default route. With the userspace data plane the
-        tunnel does not come up unless the gateway has an address in the translated network. The
-        O(tunnelwright.ipsec.vpn_network#module:network_address) is a good choice for it.
+      - With an outgoing translation, an address replaces the source address (source NAT). The
+        address must be in the O(tunnelwright.ipsec.ipsec_phase2#module:local_network) of a phase 2,
+        because the tunnel carries that network. The rule applies only to traffic to the remote
+        networks of these phase 2 objects.
+      - With an outgoing translation, a network of the same size as O(source) translates one to one
+        (BINAT). Every host keeps the host part of its address. Connections from the remote side to
+        a translated address reach the host. The translation applies to all protocols.
+      - With an incoming translation, the address of the host that receives the connections to
+        O(destination) (destination NAT).
+      - While the tunnel is down, its traffic does not leave the gateway, neither translated nor
+        untranslated. Connections that are older than the rule are not translated; they are stopped.
+      - The gateway needs no address in the translated network. Without one, the gateway must have a
+        route to the remote network, for example its default route. With the userspace data plane,
+        the tunnel comes up only if the gateway has an address in the translated network.
+        O(tunnelwright.ipsec.vpn_network#module:network_address) is a good choice for the translated
+        network.
     type: str
   target_port:
     description:
-      - With an incoming translation of V(tcp) or V(udp), the port that the connection goes to. Left
-        out, the port stays.
+      - With an incoming translation of V(tcp) or V(udp), the new destination port of the
+        connection. Default is the port of the connection.
     type: int
   interface:
     description:
-      - With O(action=route), the interface that the route leads out of. Left out, the one by which
-        O(target) is reached.
+      - With O(action=route), the outgoing interface of the route. Default is the interface through
+        which O(target) is reached.
     type: str
   order:
     description:
-      - The place among the rules of the network, V(1) to V(65535). Lower ones come first. Of those
-        with the same number the names decide, in the order of ASCII.
+      - The position among the rules of the network, V(1) to V(65535). Lower numbers come first.
+        Rules with the same number are ordered by name, in ASCII order.
     type: int
     default: 100
   log:
     description:
-      - Log each new connection that the rule matches to the kernel's log, not more than ten in a
+      - Write each new connection that the rule matches to the log of the kernel, at most ten per
         second. The line begins with C(tunnelwright-NETWORK NAME).
     type: bool
     default: false
   cleartext:
     description:
-      - With O(action=accept), the rule admits connections outside of the tunnels, in cleartext. The
-        network drops such connections otherwise, between the networks of its phase 2 objects, and
-        from the gateway to the remote networks.
-      - O(source) and O(destination) are the addresses that the first packet of the connection has
-        on the side where it is opened. At least one of them is required. Answers pass as well.
-      - While the tunnel is up, the kernel's data plane still drops what arrives in cleartext from
-        the remote network to the local network, and encrypts what goes the other way.
-      - Where the nftables rules are gone, everything between the hosts that the rule names may pass
-        in cleartext, and not only the ports that the rule names.
+      - With O(action=accept), the rule admits connections outside the tunnels, in cleartext.
+        Without such a rule, the network drops these connections between the networks of its phase 2
+        objects, and from the gateway to the remote networks.
+      - O(source) and O(destination) are the addresses of the first packet of the connection, on the
+        side that opens the connection. At least one of them is required. Replies pass too.
+      - While the tunnel is up, the kernel data plane still drops packets that arrive in cleartext
+        from the remote network for the local network. It encrypts packets in the other direction.
+      - While the nftables rules are missing, all traffic between the hosts of the rule may pass in
+        cleartext. The ports of the rule then have no effect.
     type: bool
     default: false
   state:
     description:
-      - V(present) makes the rule, or changes it to what the options say.
-      - V(disabled) keeps its record, out of force.
-      - V(absent) removes it.
+      - V(present) ensures that the rule exists with these options and is in force.
+      - V(disabled) keeps the record of the rule, but the rule is not in force.
+      - V(absent) removes the rule.
     type: str
     choices:
       - present
@@ -178,11 +180,12 @@ options:
       - absent
     default: present
 notes:
-  - V(drop) is final, V(accept) is not. The host's own nftables tables still see the traffic
+  - V(drop) is final, V(accept) is not. Other nftables tables of the host still see accepted traffic
     and may drop it.
-  - A route is marked by the protocol 116 and the metric 84. It stands beside a route of the host's
-    own to the same destination and does not replace it. In IPv4, where that has the metric 0, the
-    host's own is used. In IPv6, where it has the metric 1024, this one is.
+  - A route has the protocol 116 and the metric 84. It does not replace another route of the host to
+    the same destination. The route with the lower metric is used. In IPv4, a route without a metric
+    has the metric 0, and is used. In IPv6, a route without a metric has the metric 1024, and the
+    route of this module is used.
 seealso:
   - module: tunnelwright.ipsec.vpn_network
   - module: tunnelwright.ipsec.ipsec_phase2
@@ -197,7 +200,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: The far side may use our web servers
+- name: Admit the remote side to the web servers of this side
   tunnelwright.ipsec.vpn_rule:
     name: web
     network: site-a
@@ -209,7 +212,7 @@ EXAMPLES = r"""
       - 80
       - 443
 
-- name: It may ping everything
+- name: Admit ping from the remote side
   tunnelwright.ipsec.vpn_rule:
     name: ping
     network: site-a
@@ -217,7 +220,7 @@ EXAMPLES = r"""
     direction: incoming
     protocol: icmp
 
-- name: And no more than that
+- name: Reject and log everything else from the remote side
   tunnelwright.ipsec.vpn_rule:
     name: nothing-else
     network: site-a
@@ -226,7 +229,7 @@ EXAMPLES = r"""
     order: 900
     log: true
 
-- name: Printers have no business at the far side
+- name: Stop printers from reaching the remote side
   tunnelwright.ipsec.vpn_rule:
     name: printers
     network: site-a
@@ -236,7 +239,7 @@ EXAMPLES = r"""
       - 10.1.0.240/28
       - fd00:1::f0/124
 
-- name: Hosts of another LAN go through the tunnel under one address of its local network
+- name: Translate hosts of another LAN to one address of the local network
   tunnelwright.ipsec.vpn_rule:
     name: workshop
     network: site-a
@@ -245,7 +248,7 @@ EXAMPLES = r"""
     source: 192.168.7.0/24
     target: 10.1.0.7
 
-- name: Both sides use the same addresses, so that ours are seen as 10.1.0.0/24, host by host
+- name: Translate local addresses one to one, because both sides use the same addresses
   tunnelwright.ipsec.vpn_rule:
     name: one-to-one
     network: site-a
@@ -254,7 +257,7 @@ EXAMPLES = r"""
     source: 192.168.10.0/24
     target: 10.1.0.0/24
 
-- name: The far side reaches a server in another LAN under an address of the tunnel
+- name: Make a server in another LAN reachable under an address of the tunnel
   tunnelwright.ipsec.vpn_rule:
     name: build-server
     network: site-a
@@ -266,7 +269,7 @@ EXAMPLES = r"""
     target: 192.168.7.20
     target_port: 8443
 
-- name: A LAN behind another router of the local network
+- name: Add a route to a LAN behind another router of the local network
   tunnelwright.ipsec.vpn_rule:
     name: warehouse
     network: site-a
@@ -274,7 +277,7 @@ EXAMPLES = r"""
     destination: 10.55.0.0/16
     target: 10.1.0.254
 
-- name: The gateway sends its log to a collector at the far side, also while the tunnel is down
+- name: Admit the log of the gateway to a remote collector in cleartext while the tunnel is down
   tunnelwright.ipsec.vpn_rule:
     name: syslog
     network: site-a
@@ -286,7 +289,7 @@ EXAMPLES = r"""
     destination: 10.2.0.5
     destination_ports: 6514
 
-- name: Out of force, but not forgotten
+- name: Put a rule out of force and keep its configuration
   tunnelwright.ipsec.vpn_rule:
     name: printers
     network: site-a
@@ -302,9 +305,9 @@ EXAMPLES = r"""
 RETURN = r"""
 vpn_rule:
   description:
-    - The rule as it is configured after the module has run, or would be in check mode, under the
-      names of the options. Addresses of hosts are written as networks.
-    - With O(state=absent), the name, the network and the state alone.
+    - The configuration of the rule after the run, or as it would be in check mode, under the names
+      of the options. Addresses of hosts are written as networks.
+    - With O(state=absent), only the name, the network and the state.
   returned: success
   type: dict
   sample:
@@ -330,8 +333,8 @@ vpn_rule:
     state: present
 actions:
   description:
-    - What was done, step by step and in order, or in check mode what would be done. Empty when
-      there was nothing to do.
+    - The steps of the run in order, or in check mode the steps that a run would take. Empty if
+      there is nothing to do.
   returned: success
   type: list
   elements: str
@@ -341,12 +344,12 @@ actions:
     - write /etc/tunnelwright/site-a.json
 impact:
   description:
-    - The worst that the change does to an SA that is up, of those in RV(impacts).
-    - V(none) leaves them alone, or there are none.
-    - V(pending) leaves them as they are. The new values are loaded, and are used when the SA is
-      established anew. A rekeying is not enough for that.
-    - V(child) closes the SA of a phase 2, or replaces it by a new one.
-    - V(ike) does so with the whole tunnel, and every phase 2 in it.
+    - The worst effect of the change on an SA that is up. RV(impacts) lists all effects.
+    - V(none) means that every SA stays as it is, or that no SA is up.
+    - V(pending) means that the SA stays up with its old values. The new values are loaded, and
+      apply when the SA is re-established. A rekey does not apply them.
+    - V(child) means that the SA of a phase 2 is closed, or replaced by a new SA.
+    - V(ike) means that the IKE SA and every SA of its phase 2 objects are closed or replaced.
   returned: success
   type: str
   choices:
@@ -357,18 +360,18 @@ impact:
   sample: none
 impacts:
   description:
-    - What the change does to each SA that is up, and why. The same in check mode and in a real run,
-      and shown with the diff.
-    - Replaced is an SA only if the peer takes the new values. If it does not, the old SA stays up,
-      with a warning.
-    - Empty where the change does not reach the IKE daemon.
+    - The effect of the change on each SA that is up, with the reason. It is the same in check mode
+      and in a real run. The diff shows it too.
+    - An SA is replaced only if the peer accepts the new values. If the peer does not accept them,
+      the old SA stays up, and the module warns.
+    - Empty if the change does not concern the IKE daemon.
   returned: success
   type: list
   elements: dict
   contains:
     sa:
-      description: The IKE SA, by the name of its phase 1, with all that is on it, or the Child SA
-        of a phase 2, as phase 1 and phase 2.
+      description: The name of a phase 1, for its IKE SA with all Child SAs on it. Or the names of a
+        phase 1 and a phase 2, joined by a slash, for one Child SA.
       returned: always
       type: str
       sample: site-b/lan
@@ -378,19 +381,20 @@ impacts:
       type: str
       sample: child
     reason:
-      description: What has changed, under the names of strongSwan, and what follows.
+      description: The options that have changed, under their strongSwan names, and the consequence
+        for the SA.
       returned: always
       type: str
-      sample: "esp_proposals changed: a new Child SA is brought up beside it, then it is closed"
+      sample: "esp_proposals changed: a new Child SA is brought up, then the old Child SA is closed"
   sample:
     - sa: site-b/lan
       impact: child
       reason: >-
-        esp_proposals changed: a new Child SA is brought up beside it, then it is closed
+        esp_proposals changed: a new Child SA is brought up, then the old Child SA is closed
 diff:
   description:
-    - The managed configuration before and after, a file or a live object each. Every secret is
-      masked.
+    - The managed configuration before and after, with one entry for each file or live object. Every
+      secret is masked.
   returned: when diff mode is on
   type: list
   elements: dict
@@ -401,17 +405,17 @@ diff:
       type: str
       sample: /etc/tunnelwright/site-a.nft
     after_header:
-      description: The same.
+      description: The same as C(before_header).
       returned: always
       type: str
       sample: /etc/tunnelwright/site-a.nft
     before:
-      description: What it was. Empty where there was nothing.
+      description: The text before the change. Empty if the file or object did not exist.
       returned: always
       type: str
       sample: ''
     after:
-      description: What it is then. Empty where there is nothing left.
+      description: The text after the change. Empty if the file or object is removed.
       returned: always
       type: str
       sample: |

@@ -24,6 +24,7 @@ from ..module_utils._model.child import ChildSa
 from ..module_utils._model.connection import IkeConnection
 from ..module_utils._model.gateway import Gateway
 from ..module_utils._model.network import VpnNetwork
+from ..module_utils._model.platform import DEBIAN
 from ..module_utils._model.secret import Secret
 from ..module_utils._module.edit import Params
 from ..module_utils._module.network import NetworkResource
@@ -205,7 +206,8 @@ class _Validation:
     def _edited(self, place: str, resource: Resource, kind: str, options: Options) -> bool:
         def edit() -> None:
             params = Params(typed(resource.spec, options, kind), options)
-            self._gateway = resource.edit(self._gateway, params).gateway
+            # Only the scope of an edit depends on the platform, and the scope is not used here.
+            self._gateway = resource.edit(self._gateway, params, DEBIAN).gateway
 
         if self._nameless:
             self._assume_network(options.get("network"))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ipsec_info costs on a host with 1,000 tunnels, all up.
+"""The cost of ipsec_info on a host with 1,000 tunnels, all up.
 
 In CPU time, as a multiple of what it takes to read the configuration back from its 1,000 files,
 which every module does first. So it holds on a machine of any speed, busy or not. The reading took
@@ -22,6 +22,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.rea
     read_gateway,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import info
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import examples
@@ -35,7 +36,7 @@ MOST = 4.0
 
 
 def gateway() -> Gateway:
-    """With as many sites, each with its own network; no checks between them, to save time."""
+    """Return a Gateway with as many sites, each with its own network, without the slow checks."""
     network = examples.network()
     connections = {}
     for index in range(TUNNELS):
@@ -51,7 +52,7 @@ def gateway() -> Gateway:
 @pytest.fixture(name="host")
 def _host(tmp_path: Path) -> MemoryHost:
     host = MemoryHost(tmp_path)
-    wanted = artefacts(gateway(), userspace=False, credentials={})
+    wanted = artefacts(gateway(), DEBIAN, userspace=False, credentials={})
     for file in (*wanted.records.values(), *(part.file for part in wanted.swanctl.values())):
         path = tmp_path / file.path[1:]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +64,7 @@ def _host(tmp_path: Path) -> MemoryHost:
 
 
 def cpu_seconds(work: t.Callable[[], object]) -> float:
-    """The least of five. What pytest holds in memory is none of the collector's business."""
+    """Return the least of five times, without garbage collection of the objects of pytest."""
     spent = []
     for _attempt in range(5):
         gc.collect()

@@ -5,7 +5,7 @@
 """Whole gateways with a kernel of their own, which has ESP, AH and IPComp: virtual machines.
 
 Of the tests that prove a value of an option a sixth is run, drawn by ``SEED``, and for one end only
-what is there for each, unless ``FIELDS`` is ``all``.
+what is there for each. ``FIELDS=all`` runs everything, and ``PART=2/6`` the third sixth of that.
 ``KERNEL_TESTBED`` names the machines, ``KERNEL_TOPOLOGY`` another topology file. With
 ``KERNEL_KEEP`` set they stay, for a look (``tools/kernel-testbed enter kernel a``) or for the next
 run.
@@ -18,30 +18,32 @@ import tomllib
 import typing as t
 from pathlib import Path
 
+import draw
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel import fields
 from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import (
     HERE,
     Machine,
+    bed,
     is_running,
     testbed,
 )
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair, until
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import holding
 
 TESTBED = os.environ.get("KERNEL_TESTBED", "kernel")
 ENDS = (*fields.RELEASES,)
-SEED = int(os.environ.get("SEED", "1"))
-PARTS = 6
+SEED = draw.seed()
 TOPOLOGY = Path(os.environ.get("KERNEL_TOPOLOGY", HERE / "testbed.toml"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and not config.option.collectonly:
         pytest.exit("tests on virtual machines need root, to build their disks", 2)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if os.environ.get("FIELDS") == "all":
+    if fields.ALL:
         return
     kept = sampled(items, set(fields.ROWS.values()))
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
@@ -49,37 +51,42 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def sampled(items: list[pytest.Item], proofs: set[str]) -> list[pytest.Item]:
-    """A part of ``proofs``, which are names of functions, the ends in turn; all of the others."""
+    """Return a part of ``proofs`` (names of functions), the ends in turn, and all other tests."""
     numbers: dict[str, int] = {}
     kept = []
     for item in items:
         end = end_of(item)
         test = item.nodeid.partition("[")[0]
         number = numbers.setdefault(test, len(numbers))
-        if test.rpartition("::")[2] in proofs and number % PARTS != SEED % PARTS:
+        if test.rpartition("::")[2] in proofs and number % draw.PARTS != SEED % draw.PARTS:
             continue
-        if not end or end == ENDS[number // PARTS % 2]:
+        if not end or end == ENDS[(number // draw.PARTS + SEED // draw.PARTS) % 2]:
             kept.append(item)
     return kept
 
 
 def end_of(item: pytest.Item) -> str:
-    """Which of both a test is about; empty for both."""
+    """Return the end that a test is about; empty for both ends."""
     callspec = getattr(item, "callspec", None)
     name = callspec.params.get("name") if callspec else None
     return name if name in ENDS else ""
 
 
 @pytest.fixture(name="machines", scope="session")
-def _machines() -> t.Iterator[dict[str, Machine]]:
-    """Every host of the topology, booted; those with strongSwan have their driver."""
+def _machines(request: pytest.FixtureRequest) -> t.Iterator[dict[str, Machine]]:
+    """Yield every host of the topology, booted; hosts with strongSwan have their driver."""
+    with holding(request, bed(TESTBED)) as was_killed:
+        yield from _started(was_killed)
+
+
+def _started(was_killed: bool) -> t.Iterator[dict[str, Machine]]:
     items = tomllib.loads(TOPOLOGY.read_text())["hosts"]
     machines = {
         name: Machine(name, TESTBED, item["ipv4"], item["ipv6"], item["image"])
         for name, item in items.items()
     }
     keep = bool(os.environ.get("KERNEL_KEEP"))
-    if not (keep and all(map(is_running, machines.values()))):
+    if was_killed or not (keep and all(map(is_running, machines.values()))):
         testbed("up", TESTBED, str(TOPOLOGY))
     try:
         for machine in machines.values():
@@ -94,7 +101,7 @@ def _machines() -> t.Iterator[dict[str, Machine]]:
 
 @pytest.fixture(name="pair", scope="session")
 def _pair(machines: dict[str, Machine]) -> Pair:
-    """Two gateways that the collection has not touched yet."""
+    """Return two gateways without any trace of the collection."""
     pair = Pair(machines["a"], machines["b"], machines["other"])
     pair.both(lambda end: end.machine.wipe())
     return pair
@@ -102,7 +109,7 @@ def _pair(machines: dict[str, Machine]) -> Pair:
 
 @pytest.fixture(autouse=True)
 def _no_orphans(request: pytest.FixtureRequest) -> t.Iterator[None]:
-    """After each test of a pair, no SA is left in a kernel that its daemon does not know."""
+    """Assert after each test of a pair that a kernel holds no SA that its daemon does not know."""
     yield
     if "pair" in request.fixturenames:
         for end in request.getfixturevalue("pair").ends:
@@ -111,7 +118,7 @@ def _no_orphans(request: pytest.FixtureRequest) -> t.Iterator[None]:
 
 @pytest.fixture(name="summarize")
 def _summarize(request: pytest.FixtureRequest) -> t.Callable[[str], None]:
-    """Say a line in the end, beside how much of the matrix was seen."""
+    """Return a function that adds a line to the end of the report."""
     return request.config.stash.setdefault(_LINES, []).append
 
 

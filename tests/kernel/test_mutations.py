@@ -2,20 +2,20 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The matrix can fail: what a module renders is broken on the host, and its test must notice.
+"""The matrix can fail: a mutation breaks the code of a module, and its test must notice.
 
-Run with ``FIELDS=all`` only.
+Run with ``FIELDS=all`` or ``PART`` only.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 import typing as t
 from dataclasses import dataclass
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel import (
+    fields,
     test_behavior,
     test_identities,
     test_lifetimes,
@@ -25,12 +25,12 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel import (
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair
 from ansible_collections.tunnelwright.ipsec.tests.live.host import COLLECTION, LIBRARY
 
-pytestmark = pytest.mark.skipif(os.environ.get("FIELDS") != "all", reason="with FIELDS=all only")
+pytestmark = pytest.mark.skipif(not fields.ALL, reason="with FIELDS=all only")
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """In a file of ``module_utils``, ``old`` becomes ``new``, which ``test`` must notice."""
+    """A mutation: in a file of ``module_utils``, ``old`` becomes ``new``. ``test`` must notice."""
 
     label: str
     file: str
@@ -52,7 +52,7 @@ MUTATIONS = (
     ),
     Mutation(
         "MSS",
-        *("_render/nft*.py", "size set {rules.mss}", "size set 1400"),
+        *("_render/nft*.py", "size set {rules.mss_clamp}", "size set 1400"),
         lambda pair: test_settings.test_mss_clamp(pair, "a"),
     ),
     Mutation(

@@ -4,14 +4,18 @@
 
 """Whole gateways, one of each release, with a peer each: modules run, SAs come up, packets flow.
 
-``SEQUENCES`` is how many sequences of random calls are run, ``SEED`` that of the first. With
-``LIVE=all`` each change is tried in each way of applying it, else each in some of them.
-``LIVE_TESTBED`` names the containers, ``LIVE_TOPOLOGY`` another topology file. With ``LIVE_KEEP``
-set they stay, for a look or for the next run.
+``SEED`` draws what is random, ``PART=2/6`` runs the third sixth of everything (tools/draw.py).
+``SEQUENCES`` is how many sequences of random calls are run, ``FIRST`` the seed of the first one.
+With ``LIVE=all``, and in a part, each change is tried in each way of applying it, otherwise each in
+some of them.
+``LIVE_TESTBED`` names the containers, ``LIVE_TOPOLOGY`` another topology file. They stay, for a
+look or for the next run, unless ``LIVE_KEEP=0``; ``tools/testbed down live`` removes them.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import subprocess
 import tomllib
@@ -19,6 +23,8 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import draw
+import machine
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, ROOT, Host, in_container
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
@@ -26,24 +32,28 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 TESTBED = os.environ.get("LIVE_TESTBED", "live")
 TOPOLOGY = Path(os.environ.get("LIVE_TOPOLOGY", HERE / "testbed.toml"))
 SEQUENCES = int(os.environ.get("SEQUENCES", "100"))
-SEED = int(os.environ.get("SEED", "1"))
-ALL = os.environ.get("LIVE") == "all"
+SEED = draw.seed()
+FIRST = draw.first_seed()
+ALL = os.environ.get("LIVE") == "all" or draw.part() is not None
+KEEP = os.environ.get("LIVE_KEEP", "1") not in ("", "0")
+# What a kept host was set up by; what it is made of, tools/testbed knows.
+RIG = ("conftest.py", "host.py", "rig.py", "peer.conf", "pki.sh")
 DEVICES = {"a": "5.9.8", "b": "6.0.1"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and not config.option.collectonly:
         pytest.exit("tests on whole gateways need root, for containers with systemd", 2)
 
 
 def pytest_report_header() -> str:
-    return f"live: {SEQUENCES} sequences of random calls, SEED={SEED}"
+    return f"live: {SEQUENCES} sequences of random calls, SEED={SEED}, FIRST={FIRST}"
 
 
 @pytest.fixture(name="sequences", scope="session")
 def _sequences() -> range:
     """The seeds of the sequences."""
-    return range(SEED, SEED + SEQUENCES)
+    return range(FIRST, FIRST + SEQUENCES)
 
 
 def testbed(*words: str) -> str:
@@ -55,25 +65,43 @@ def testbed(*words: str) -> str:
     return done.stdout
 
 
+@contextlib.contextmanager
+def holding(request: pytest.FixtureRequest, bed: str) -> t.Iterator[bool]:
+    """Keep every other run from a test bed. Yields whether its last run was killed."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with contextlib.ExitStack() as stack:
+        # Another run may take an hour: the user is to see whom this one waits for.
+        with capture.global_and_fixture_disabled():
+            killed = stack.enter_context(machine.hold(bed))
+        yield bed in killed
+
+
 @pytest.fixture(name="hosts", scope="session")
-def _hosts() -> t.Iterator[dict[str, Host]]:
-    """Every host of the topology, booted, with its driver ready."""
+def _hosts(request: pytest.FixtureRequest) -> t.Iterator[dict[str, Host]]:
+    """Every host of the topology, booted, with its driver ready, and the devices wiped."""
+    with holding(request, TESTBED) as was_killed:
+        yield from _started(was_killed)
+
+
+def _started(was_killed: bool) -> t.Iterator[dict[str, Host]]:
     hosts = {
         name: Host(name, in_container(f"tw-{TESTBED}-{name}"), item["ipv4"], item["ipv6"])
         for name, item in tomllib.loads(TOPOLOGY.read_text())["hosts"].items()
     }
-    if not (os.environ.get("LIVE_KEEP") and _running(hosts)):
-        testbed("up", TESTBED, str(TOPOLOGY))
+    # What a killed run leaves may be anything, and new hosts take some seconds.
+    testbed("up", TESTBED, str(TOPOLOGY), *_keep(), *(["--fresh"] if was_killed else []))
     use_podman_settings()
     try:
         for host in hosts.values():
             host.deliver()
             host.start()
+        for name in DEVICES.keys() & hosts.keys():
+            hosts[name].wipe()
         yield hosts
     finally:
         for host in hosts.values():
             host.close()
-        if not os.environ.get("LIVE_KEEP"):
+        if not KEEP:
             testbed("down", TESTBED)
 
 
@@ -97,9 +125,9 @@ def use_podman_settings() -> None:
             os.environ[name] = value.strip("'")
 
 
-def _running(hosts: dict[str, Host]) -> bool:
-    use_podman_settings()
-    names = subprocess.run(
-        ["podman", "ps", "--format", "{{.Names}}"], capture_output=True, text=True, check=True
-    ).stdout.split()
-    return {f"tw-{TESTBED}-{name}" for name in hosts} <= set(names)
+def _keep() -> list[str]:
+    """Return how tools/testbed knows the hosts of an earlier run that will do."""
+    if not KEEP:
+        return []
+    texts = [(HERE / name).read_bytes() for name in RIG]
+    return ["--keep", hashlib.sha256(b"".join(texts)).hexdigest()]

@@ -10,6 +10,7 @@ import random
 import typing as t
 from dataclasses import dataclass, field
 
+import draw
 from ansible_collections.tunnelwright.ipsec.tests.live.faults import AFTER, BEFORE
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Event, Host, Options, Run, Sas
 from ansible_collections.tunnelwright.ipsec.tests.live.impact import named
@@ -262,6 +263,8 @@ def _chosen(effects: tuple[str, ...], share: float, chance: random.Random) -> li
             points.append(Point(number, when, effect, AGAIN))
             points.append(Point(number, when, effect, chance.choice((REGRETTED, LOADED))))
     # None where the call changes nothing.
+    if draw.part():
+        return draw.sample(points, draw.PARTS)
     return chance.sample(points, min(len(points), max(1, round(len(points) * share))))
 
 

@@ -16,6 +16,7 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import examples
@@ -39,7 +40,7 @@ def packed() -> str:
         connections[name] = examples.connection(child, name=name, remote_gateway=address, psk=PSK)
     network = examples.network()
     wanted = artefacts(
-        Gateway({network.name: network}, {}, connections), userspace=True, credentials={}
+        Gateway({network.name: network}, {}, connections), DEBIAN, userspace=True, credentials={}
     )
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:

@@ -14,6 +14,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import draw
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.changes import AES128
 from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL, DEVICES
@@ -306,11 +307,13 @@ def befallen(rig: Rig, task: Task, mishap: str) -> list[str]:
         for number, effect in enumerate(effects)
         for when in ((BEFORE, AFTER) if effect.startswith("vici") else ())
     ]
-    # A daemon that hangs takes its time at each. One that crashes does so before one request
-    # and after the next, and the other way round on the other release, unless all is asked for.
+    # A daemon that hangs takes its time at each, so that a third is drawn. One that crashes does so
+    # before one request and after the next, and the other way round on the other release and in the
+    # next turn, unless all is asked for.
     first = [*DEVICES.values()].index(rig.release)
-    crashes = [item for at, item in enumerate(points) if ALL or (at + at // 2 + first) % 2 == 0]
-    for number, when in points[::3] if mishap == HANG else crashes:
+    turn = first + draw.turn()
+    crashes = [item for at, item in enumerate(points) if ALL or (at + at // 2 + turn) % 2 == 0]
+    for number, when in points[draw.turn() % 3 :: 3] if mishap == HANG else crashes:
         effect = effects[number]
         bring_up(rig)
         run = device.befall(*task, number=number, when=when, script=mishap)

@@ -155,8 +155,8 @@ def warnings(run: Run) -> list[str]:
 
 
 WARNING = (
-    "connection admin, which this collection did not make, accepts every certificate of the CA of "
-    "phase 1 site-b, too"
+    "connection admin, which this collection did not make, also accepts every certificate of the "
+    "CA of phase 1 site-b"
 )
 
 

@@ -35,7 +35,12 @@ class Container(Host):
 
 
 @pytest.fixture(name="pair", scope="module")
-def _pair() -> t.Iterator[Pair]:
+def _pair(request: pytest.FixtureRequest) -> t.Iterator[Pair]:
+    with conftest.holding(request, BED):
+        yield from _started()
+
+
+def _started() -> t.Iterator[Pair]:
     topology = os.environ.get("CLEARTEXT_TOPOLOGY", str(HERE / "cleartext.toml"))
     with open(topology, "rb") as file:
         items = tomllib.load(file)["hosts"]

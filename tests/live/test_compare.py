@@ -4,8 +4,8 @@
 
 """What the filter ipsec_mismatches says of two ends, and what two gateways then do.
 
-``PAIRS`` pairs at random, beginning with that of ``SEED``; one that fails is repeated by ``make
-live TEST=compare SEED=... PAIRS=1``. Of even ones the local end is on strongSwan 5.9.8 and the
+``PAIRS`` pairs at random, beginning with that of ``FIRST``; one that fails is repeated by ``make
+live TEST=compare FIRST=... PAIRS=1``. Of even ones the local end is on strongSwan 5.9.8 and the
 remote one on 6.0.1, of odd ones it is the other way. The agreement is in ``.cache/compare.md``.
 """
 
@@ -21,7 +21,7 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.filter.ipsec_mismatches import (
     ipsec_mismatches,
 )
-from ansible_collections.tunnelwright.ipsec.tests.live.conftest import SEED
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import FIRST
 from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, Host
 from ansible_collections.tunnelwright.ipsec.tests.live.meeting import Meeting
 from ansible_collections.tunnelwright.ipsec.tests.live.pairs import LANS, Ends, Options, Pairs
@@ -50,10 +50,11 @@ def _gateways(rigs: dict[str, Rig]) -> t.Iterator[list[Host]]:
         host.wipe()
 
 
+@pytest.mark.drawn
 def test_the_verdict_is_what_two_gateways_do(gateways: list[Host], capsys: t.Any) -> None:
     started = time.monotonic()
     told = Told()
-    for seed in range(SEED, SEED + PAIRS):
+    for seed in range(FIRST, FIRST + PAIRS):
         hosts = gateways if seed % 2 == 0 else gateways[::-1]
         told.add(*compared((hosts[0], hosts[1]), seed))
         # Whoever can't wait sees how far it is.
@@ -191,13 +192,13 @@ class Told:
         self.verdicts[said] += 1
         self.twists.update(item.split()[0] for item in ends.twists)
         if differing:
-            title = f"SEED={ends.seed} ({', '.join(ends.twists) or 'nothing twisted'})"
+            title = f"FIRST={ends.seed} ({', '.join(ends.twists) or 'nothing twisted'})"
             self.disagreements.append("\n  ".join([title, *differing]))
 
     @property
     def figure(self) -> str:
         agreed = self.pairs - len(self.disagreements)
-        return f"{agreed} of {self.pairs} pairs agree, SEED={SEED}"
+        return f"{agreed} of {self.pairs} pairs agree, FIRST={FIRST}"
 
     def write(self, seconds: float) -> None:
         verdicts = ", ".join(f"{number} {what}" for what, number in sorted(self.verdicts.items()))

@@ -4,7 +4,7 @@
 
 """Every failure that can be provoked between two gateways is explained rightly.
 
-One in seven, others with another ``SEED``, unless SCORECARD is set. Then what was found is written
+One in six, others with another ``SEED``, unless SCORECARD is set. Then what was found is written
 to tests/live/scorecard.json, and the logs of both sides to where the unit tests replay them: that
 is ``make scorecard``.
 """
@@ -17,6 +17,7 @@ import time
 import typing as t
 from pathlib import Path
 
+import draw
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.causes import CAUSES
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.explain import (
@@ -27,7 +28,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.child im
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import (
     IkeConnection,
 )
-from ansible_collections.tunnelwright.ipsec.tests.live.conftest import DEVICES, SEED
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import DEVICES
 from ansible_collections.tunnelwright.ipsec.tests.live.failures import (
     FAILURES,
     NOTHING_LOST,
@@ -50,7 +51,7 @@ SCORECARD = ROOT / "tests/live/scorecard.json"
 RECORDED = ROOT / "tests/unit/plugins/module_utils/_diagnose/fixtures/recorded.json"
 
 # The logs of all are replayed by the unit tests.
-EVERY = 1 if os.environ.get("SCORECARD") else 7
+EVERY = 1 if os.environ.get("SCORECARD") else draw.PARTS
 
 KINDS = ("key_exchange",)
 # Of what shows on one side only.
@@ -89,7 +90,8 @@ def _pair(request: pytest.FixtureRequest, hosts: dict[str, Host]) -> Pair:
     return pair
 
 
-@pytest.mark.parametrize("failure", FAILURES[SEED % EVERY :: EVERY], ids=str)
+@pytest.mark.drawn
+@pytest.mark.parametrize("failure", draw.sample(FAILURES, EVERY), ids=str)
 def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card]) -> None:
     if failure.peer and failure.peer == pair.release:
         pytest.skip(f"does not happen to a peer with another release than {failure.peer}")
@@ -171,7 +173,8 @@ swanctl --reload-settings
 PATIENT = "rm -f /etc/strongswan.d/impatient.conf; swanctl --reload-settings"
 
 
-@pytest.mark.parametrize("failure", LATER[SEED % EVERY :: EVERY], ids=str)
+@pytest.mark.drawn
+@pytest.mark.parametrize("failure", draw.sample(LATER, EVERY), ids=str)
 def test_what_befalls_a_tunnel_later_is_explained(
     pair: Pair, failure: Failure, cards: list[Card]
 ) -> None:

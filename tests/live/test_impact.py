@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import spec
 from ansible_collections.tunnelwright.ipsec.tests.live.changes import CHANGES, TELLING, Change
-from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL, SEED
 from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, Event, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.impact import Impact, seen, told
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
@@ -49,7 +49,7 @@ def tried(row: int, column: int) -> tuple[Change, ...]:
     """What is changed with the behaviour ``row``, in the way ``column`` of applying it."""
     if row == column == 0:
         return CHANGES
-    return TELLING if ALL else TELLING[(row + column) % len(APPLY) :: len(APPLY)]
+    return TELLING if ALL else TELLING[(row + column + SEED) % len(APPLY) :: len(APPLY)]
 
 
 CASES = [

@@ -225,7 +225,8 @@ def run(argv, stdin):
     done = subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
 
-print(json.dumps([line.text for line in charon_log.read_log(run, since=3600, lines=2)]))
+found = charon_log.read_log(run, 'strongswan.service', since=3600, lines=2)
+print(json.dumps([line.text for line in found]))
 """
 
 

@@ -5,7 +5,8 @@
 """A module that is killed, at any of its effects, leaves everything old or new, and nothing lost.
 
 The next run ends where an undisturbed one would have, whether it wants the same or has it all as it
-was before. ``KILL=all`` dies at every effect; else a part of them is drawn, with ``KILL_SEED``.
+was before. ``KILL=all`` dies at every effect. Otherwise a share of them is drawn, with
+``KILL_SEED``; with ``PART=2/6``, all that are in this part.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import os
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
+import draw
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.changes import AES128, CERTIFIED, SECOND
 from ansible_collections.tunnelwright.ipsec.tests.live.kill import Scenario, Task, Walk
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 
 SHARE = 1.0 if os.environ.get("KILL") == "all" else float(os.environ.get("KILL", "0.1"))
-SEED = os.environ.get("KILL_SEED", "0")
+SEED = os.environ.get("KILL_SEED") or str(draw.seed())
 
 GONE: Task = ("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
 
@@ -135,6 +137,7 @@ SCENARIOS = (
 )
 
 
+@pytest.mark.drawn
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_killed(scenario: Scenario, rigs: dict[str, Rig]) -> None:
     def walked(rig: Rig) -> Walk:

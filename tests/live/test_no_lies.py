@@ -4,8 +4,9 @@
 
 """Whatever is done in whatever order, a module does what check mode says, and nothing else.
 
-``SEQUENCES`` sequences of calls at random, beginning with that of ``SEED``; one that fails is
-repeated by ``make live SEED=... SEQUENCES=1``. Even ones run on one release, odd ones on the other.
+``SEQUENCES`` sequences of calls at random, beginning with that of ``FIRST``; one that fails is
+repeated by ``make live TEST=no_lies FIRST=... SEQUENCES=1``. Even ones run on one release, odd
+ones on the other.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 from ansible_collections.tunnelwright.ipsec.tests.live.sequences import (
@@ -35,6 +37,7 @@ PATIENCE = 2.0
 State = dict[str, t.Any]
 
 
+@pytest.mark.drawn
 def test_no_lies(rigs: dict[str, Rig], sequences: range, capsys: t.Any) -> None:
     started = time.monotonic()
     outcomes: collections.Counter[str] = collections.Counter()
@@ -64,7 +67,7 @@ def tell(rig: Rig, seeds: t.Iterable[int], outcomes: collections.Counter[str]) -
             story.tell()
             outcomes.update(story.outcomes)
         except AssertionError as lie:
-            lies.append(f"SEED={seed} on {rig.release}\n{story}\n{lie}")
+            lies.append(f"FIRST={seed} on {rig.release}\n{story}\n{lie}")
     return lies
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL, SEED
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 
 RELEASES = ("5.9.8", "6.0.1")
@@ -45,7 +45,9 @@ def cases(identities: list[tuple[str, str]], behaviors: tuple[str, ...]) -> list
         pytest.param(release, behavior, *pair, id=f"{release}-{behavior}-{pair[0]}-{pair[1]}")
         for first, release in enumerate(RELEASES)
         for number, pair in enumerate(identities)
-        for behavior in (behaviors if ALL else [behaviors[(first + number) % len(behaviors)]])
+        for behavior in (
+            behaviors if ALL else [behaviors[(first + number + SEED) % len(behaviors)]]
+        )
     ]
 
 

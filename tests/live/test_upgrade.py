@@ -56,6 +56,7 @@ def test_the_next_run_brings_the_guard(rig: Rig) -> None:
             "replace the nftables rules of network lan",
             f"start {GUARD}",
             f"enable {GUARD}",
+            "write /etc/tunnelwright/lan.json",
         ]
         assert run.result["impact"] == "none"
         headers = {item["before_header"] for item in run.result["diff"]}

@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import sys
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network 
     ForeignChain,
     VpnNetwork,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import network_files, nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
     PRIORITIES,
@@ -42,7 +43,7 @@ _numbers = itertools.count()
 
 
 def table_in(ruleset: Ruleset, name: str) -> Ruleset:
-    """The entries of the table ``inet <name>``."""
+    """Return the entries of the table ``inet <name>``."""
     return tuple(
         entry
         for entry in ruleset
@@ -93,7 +94,7 @@ class Namespace:
         return done.returncode, done.stdout, done.stderr
 
     def sh(self, script: str) -> str:
-        """Lines of sh that must all succeed; what they printed."""
+        """Run lines of sh that must all succeed, and return their output."""
         status, output, errors = self.run(["sh", "-euc", script])
         assert status == 0, f"{script}\n{output}{errors}"
         return output
@@ -103,7 +104,7 @@ class Namespace:
         assert status == 0, errors
 
     def ruleset(self) -> t.Any:
-        """Everything that nft lists, without handles and counts."""
+        """Return the ruleset that nft lists, without handles and counts."""
         return normalised(json.loads(self.sh("nft -s -j list ruleset")))
 
     def links(self) -> t.Any:
@@ -122,7 +123,7 @@ class Namespace:
 
 @pytest.fixture
 def namespace() -> t.Iterator[t.Callable[[], Namespace]]:
-    """Makes namespaces, as many as the test asks for."""
+    """Yield a function that makes a namespace, and remove all of them after the test."""
     made: list[Namespace] = []
 
     def make() -> Namespace:
@@ -213,7 +214,7 @@ def blocked(
     port: int = 9,
     at: tuple[str, int] | None = None,
 ) -> bool:
-    """Whether a datagram is lost on its way, or its answer; or the sender hears that it can't."""
+    """Return whether a datagram or its answer is lost, or the sender gets an error."""
     answer = ask(client, source, server, target, port, patience=_SHORT, at=at)
     return answer in ("TimeoutError", "PermissionError", "OSError")
 
@@ -221,7 +222,7 @@ def blocked(
 def segment_sizes(
     client: Namespace, source: str, server: Namespace, target: str
 ) -> tuple[int, int]:
-    """The greatest TCP segment that client and server may send on a new connection."""
+    """Return the greatest TCP segments in bytes for client and server on a new connection."""
     listening = server.python(_LISTEN, target)
     try:
         assert listening.stdout is not None
@@ -236,7 +237,7 @@ def segment_sizes(
 
 LAN4, LAN6 = ipaddress.ip_network("10.1.0.0/24"), ipaddress.ip_network("fd00:1::/64")
 FAR4, FAR6 = ipaddress.ip_network("10.2.0.0/24"), ipaddress.ip_network("fd00:2::/64")
-TUNNELS = (nft.Tunnel("site-b/lan4", LAN4, FAR4), nft.Tunnel("site-b/lan6", LAN6, FAR6))
+TUNNELS = (nft.TunnelMatch("site-b/lan4", LAN4, FAR4), nft.TunnelMatch("site-b/lan6", LAN6, FAR6))
 
 
 def network(**options: t.Any) -> VpnNetwork:
@@ -244,9 +245,9 @@ def network(**options: t.Any) -> VpnNetwork:
     return VpnNetwork.from_options({**values, **options})
 
 
-def rules(**options: t.Any) -> nft.NetworkRules:
+def rules(**options: t.Any) -> nft.RulesetInput:
     values: dict[str, t.Any] = {"own": LAN4, "tunnels": TUNNELS, "userspace": True}
-    return nft.NetworkRules("lan", **{**values, **options})
+    return nft.RulesetInput("lan", **{**values, **options})
 
 
 @dataclass(frozen=True)
@@ -257,10 +258,12 @@ class Installed:
     directory: Path
     network: VpnNetwork
 
-    def write(self, wanted: nft.NetworkRules) -> None:
+    def write(self, wanted: nft.RulesetInput) -> None:
         name = self.network.name
         blocks = cleartext_blocks(wanted, self.network.on_link)
-        text = network_files.script(self.network, wanted, blocks, str(self.directory))
+        text = network_files.script(
+            self.network, wanted, blocks, replace(DEBIAN, record_dir=str(self.directory))
+        )
         (self.directory / f"{name}.sh").write_text(text)
         (self.directory / f"{name}.nft").write_text(nft.render(nft.table(wanted)))
 
@@ -296,7 +299,7 @@ class Installed:
 
 @pytest.fixture
 def install(tmp_path: Path) -> t.Callable[..., Installed]:
-    def make(where: Namespace, of: VpnNetwork, wanted: nft.NetworkRules) -> Installed:
+    def make(where: Namespace, of: VpnNetwork, wanted: nft.RulesetInput) -> Installed:
         made = Installed(where, tmp_path, of)
         made.write(wanted)
         return made
@@ -335,7 +338,7 @@ class Site:
 
 @pytest.fixture
 def site(namespace: t.Callable[[], Namespace]) -> Site:
-    """The site before the collection came: the LAN's port hangs in the air as ``port0``."""
+    """Make a site without the collection; the port ``port0`` of the LAN has no bridge yet."""
     made = Site(namespace(), namespace(), namespace())
     host, far = made.host.name, made.far.name
     made.gateway.sh(
@@ -378,7 +381,7 @@ def site(namespace: t.Callable[[], Namespace]) -> Site:
 
 @pytest.fixture
 def gateway(site: Site, install: t.Callable[..., Installed]) -> t.Callable[..., Installed]:
-    """Starts the network on the site's gateway; arguments are those of ``rules``."""
+    """Return a function that starts the network on the gateway, with the arguments of ``rules``."""
 
     def start(**options: t.Any) -> Installed:
         made = install(site.gateway, network(), rules(**options))
@@ -399,7 +402,7 @@ WAN, WAN6, FAR_WAN, FAR_WAN6 = "192.0.2.1", "2001:db8::1", "192.0.2.2", "2001:db
 
 
 def forge(site: Site, source: str, target: str, seen_by: Namespace, behind: str = "") -> int:
-    """Packets that arrive of 3 which the far site sends in cleartext, over the internet.
+    """Count the packets that arrive of 3 which the far site sends in cleartext over the internet.
 
     ``behind`` is the address of the target itself, if it is translated.
     """

@@ -86,7 +86,7 @@ def test_nothing_leaves_in_clear(site: Site, start: Start, host: str, far: str) 
 
 def test_esp_of_selectors_that_cover_the_gateways_is_no_leak(site: Site, start: Start) -> None:
     everything = ipaddress.ip_network("0.0.0.0/0")
-    start(tunnels=(nft.Tunnel("a/all", everything, everything),))
+    start(tunnels=(nft.TunnelMatch("a/all", everything, everything),))
     assert ask(site.host, HOST, site.far, FAR) == HOST
 
 
@@ -132,7 +132,7 @@ def test_ipcomp_packets_need_their_rule(site: Site, start: Start) -> None:
 
 
 def test_mss_is_lowered_in_both_directions_in_tunnels_only(site: Site, start: Start) -> None:
-    start(mss=1000)
+    start(mss_clamp=1000)
     for host, far in ((HOST, FAR), ("fd00:1::10", "fd00:2::10")):
         assert segment_sizes(site.host, host, site.far, far) == (988, 988)
         assert segment_sizes(site.far, far, site.host, host) == (988, 988)
@@ -163,7 +163,7 @@ def test_forged_packets_are_dropped(
 def test_the_gateway_itself_sends_nothing_in_cleartext(
     site: Site, start: Start, source: str
 ) -> None:
-    """From an address that no selector names, neither with the tunnel up nor without it."""
+    """The address of the packets is in no selector, with the tunnel up and without it."""
     start()
     assert ask(site.gateway, ROUTER, site.far, FAR) == ROUTER
     assert blocked(site.gateway, "192.0.2.1", site.far, FAR)
@@ -176,7 +176,7 @@ def test_the_gateway_itself_sends_nothing_in_cleartext(
 def test_nothing_leaves_while_every_rule_is_gone(
     site: Site, start: Start, host: str, far: str
 ) -> None:
-    """The tunnel goes on; without it, the policies of the lowest precedence are left."""
+    """The tunnel stays up. Without it, the policies of the lowest precedence are left."""
     installed = start()
     installed.flush()
     assert ask(site.host, host, site.far, far) == host

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The guard against cleartext: what leaves, and what claims to come from the remote network.
+"""The guard against cleartext: outgoing packets, and packets with a remote source address.
 
 A device named ipsec0 stands for the tunnel of kernel-libipsec. Where the kernel has ESP, the same
 is tried with policies in the place of the tunnel.
@@ -60,7 +60,7 @@ def rule(action: str, direction: str, **options: t.Any) -> VpnRule:
 @pytest.mark.parametrize("rp_filter", ["0", "2"])
 @pytest.mark.parametrize("userspace", [True, False])
 class TestForged:
-    """The tunnel is up or down; rp_filter, where it is strict, would drop them by itself.
+    """Packets with a forged source. The tunnel is up or down; a strict rp_filter would drop them.
 
     ``test_esp.py`` has the tunnel of the kernel that is up.
     """
@@ -98,11 +98,11 @@ class TestForged:
     def test_to_a_translated_host(
         self, site: Site, gateway: Start, tunnel: str, userspace: bool
     ) -> None:
-        """By the address that it has in the tunnel, and by its own."""
+        """Neither its address in the tunnel nor its own address is admitted."""
         outside = ipaddress.ip_network("10.101.0.0/24")
         one_to_one = rule("translate", "outgoing", source=["10.1.0.0/24"], target=str(outside))
         installed = gateway(
-            tunnels=(nft.Tunnel("site-b/out", outside, FAR4),),
+            tunnels=(nft.TunnelMatch("site-b/out", outside, FAR4),),
             vpn_rules=(one_to_one,),
             userspace=userspace,
         )
@@ -131,7 +131,7 @@ def test_what_comes_out_of_the_tunnel_passes(
 
 
 def test_an_operator_admits_what_comes_in_cleartext(site: Site, gateway: Start) -> None:
-    """The answer passes too. What no rule names does not."""
+    """The answer passes too. Traffic that no rule names does not pass."""
     admit = rule(
         "accept",
         "incoming",
@@ -158,7 +158,7 @@ def test_an_operator_admits_what_leaves_in_cleartext(
     site.through("wan0")
     assert ask(client, source, site.far, FAR) == source
     assert blocked(site.far, FAR, site.host, HOST)
-    # Whatever another table makes of the source.
+    # Another table changes the source.
     site.gateway.nft(MASQUERADE)
     site.far.sh("ip address add 10.2.0.11/32 dev lo")
     assert blocked(client, source, site.far, "10.2.0.11")
@@ -199,7 +199,7 @@ def test_other_networks_of_the_gateway(site: Site, gateway: Start, namespace: t.
 
 
 def test_the_way_back_to_who_asks_stays_open(site: Site, gateway: Start) -> None:
-    """So a controller in the remote network is not cut off."""
+    """A controller in the remote network is not cut off."""
     installed = gateway()
     site.through("wan0")
     assert ask(site.far, FAR, site.gateway, WAN) == FAR
@@ -209,7 +209,7 @@ def test_the_way_back_to_who_asks_stays_open(site: Site, gateway: Start) -> None
 
 def test_a_wan_in_the_remote_network_is_not_cut_off(site: Site, gateway: Start) -> None:
     around = ipaddress.ip_network("192.0.0.0/8")
-    gateway(tunnels=(nft.Tunnel("a/b", LAN4, around),))
+    gateway(tunnels=(nft.TunnelMatch("a/b", LAN4, around),))
     assert ask(site.gateway, WAN, site.far, FAR_WAN) == WAN
     assert blocked(site.host, HOST, site.far, FAR_WAN)
 
@@ -217,7 +217,7 @@ def test_a_wan_in_the_remote_network_is_not_cut_off(site: Site, gateway: Start) 
 class TestEverything:
     """The remote network is the internet."""
 
-    ALL = (nft.Tunnel("a/all", LAN4, EVERYTHING),)
+    ALL = (nft.TunnelMatch("a/all", LAN4, EVERYTHING),)
 
     def test_the_gateway_is_not_cut_off(self, site: Site, gateway: Start) -> None:
         gateway(tunnels=self.ALL)
@@ -232,7 +232,7 @@ class TestEverything:
     def test_a_connection_older_than_the_tunnel(
         self, site: Site, gateway: Start, off: bool
     ) -> None:
-        """It was masqueraded, so that nothing but its first packet tells where it is from."""
+        """The connection was masqueraded, so only its first packet shows its source."""
         site.gateway.nft(MASQUERADE)
         tunnels = {"tunnels": (), "dormant": self.ALL} if off else {"tunnels": self.ALL}
         installed = gateway(tunnels=())
@@ -261,20 +261,20 @@ class TestHosts:
         installed.unblock()
         assert blocked(site.gateway, WAN, site.far, FAR_WAN)
         assert ask(site.gateway, WAN, site.far, FAR_WAN, 500, source_port=500) == WAN
-        # What is behind the gateways is none of theirs.
+        # Traffic of the networks behind the gateways is dropped.
         site.far.sh(f"ip route replace {LAN4} via {WAN} dev wan0")
         assert ask(site.far, FAR_WAN, site.host, HOST) == FAR_WAN
 
     def test_neighbors_are_found(self, site: Site, gateway: Start) -> None:
         """Solicitations and advertisements have global addresses here, and pass in cleartext."""
-        pair = nft.Tunnel(
+        pair = nft.TunnelMatch(
             "a/b", ipaddress.ip_network("2001:db8::1/128"), ipaddress.ip_network("2001:db8::2/128")
         )
         installed = gateway(tunnels=(pair,), userspace=False)
         for place in (site.gateway, site.far):
             place.sh("ip -6 neighbour flush dev wan0; ip link set wan0 addrgenmode none")
             place.sh("ip -6 address flush dev wan0 scope link")
-        # All that the gateway sends is its advertisement.
+        # The gateway sends only its advertisement.
         assert blocked(site.far, "2001:db8::2", site.gateway, WAN6)
         assert "lladdr" in site.far.sh("ip -6 neighbour show 2001:db8::1")
         installed.unblock()
@@ -284,13 +284,13 @@ class TestHosts:
 
 
 class TestWays:
-    """What lies on this side is reached, while the tunnel is up. charon's routes are in table 220.
+    """Hosts on this side are reached while the tunnel is up. charon's routes are in table 220.
 
     In both data planes charon has one to the remote network, and the way to the peer besides.
     """
 
     def around(self, site: Site, target: str) -> None:
-        """A tunnel to a network that contains others, and a third interface in that network."""
+        """Set up a tunnel to a network that contains others, and a third interface in it."""
         site.gateway.sh(
             f"""
             ip -4 route flush table 220
@@ -319,7 +319,7 @@ class TestWays:
         self, site: Site, gateway: Start, guest: Namespace, remote: str, userspace: bool
     ) -> None:
         network = ipaddress.ip_network(remote)
-        tunnels = (nft.Tunnel("a/all", LAN4, network),)
+        tunnels = (nft.TunnelMatch("a/all", LAN4, network),)
         installed = gateway(tunnels=tunnels, userspace=userspace)
         self.around(site, remote)
         # The LAN, from the router and to it.
@@ -338,7 +338,7 @@ class TestWays:
         installed("stop")
 
     def test_who_manages_it_from_afar(self, site: Site, gateway: Start) -> None:
-        """From the internet, where everything is the remote network."""
+        """The administrator is in the internet, and the remote network is everything."""
         gateway(tunnels=TestEverything.ALL)
         self.around(site, "0.0.0.0/0")
         site.gateway.sh("ip route replace default via 192.0.2.2 dev wan0")
@@ -360,7 +360,7 @@ class TestWays:
 
 
 class TestBlocks:
-    """What holds when every nftables rule of the host is gone."""
+    """The state without any nftables rule on the host."""
 
     @BOTH_VERSIONS
     @pytest.mark.parametrize("userspace", [True, False])
@@ -371,7 +371,7 @@ class TestBlocks:
         site.through("wan0")
         installed.flush()
         assert blocked(site.host, host, site.far, far)
-        # Without a mark, as every packet is here.
+        # No packet has a mark here.
         installed.unblock()
         assert ask(site.host, host, site.far, far) == host
 
@@ -450,11 +450,13 @@ class TestBlocks:
 
 
 SELECTORS = (
-    nft.Tunnel("b/1", ipaddress.ip_network("10.3.0.0/24"), ipaddress.ip_network("10.4.0.1/32")),
-    nft.Tunnel("b/2", ipaddress.ip_network("10.3.1.5/32"), ipaddress.ip_network("10.0.0.0/8")),
-    nft.Tunnel("b/3", ipaddress.ip_network("fd03::1/128"), ipaddress.ip_network("fd04::/64")),
+    nft.TunnelMatch(
+        "b/1", ipaddress.ip_network("10.3.0.0/24"), ipaddress.ip_network("10.4.0.1/32")
+    ),
+    nft.TunnelMatch("b/2", ipaddress.ip_network("10.3.1.5/32"), ipaddress.ip_network("10.0.0.0/8")),
+    nft.TunnelMatch("b/3", ipaddress.ip_network("fd03::1/128"), ipaddress.ip_network("fd04::/64")),
     *(
-        nft.Tunnel(f"b/{number}", LAN4, FAR4, services=services)
+        nft.TunnelMatch(f"b/{number}", LAN4, FAR4, services=services)
         for number, services in enumerate(
             (
                 Services(Service(), Service(6, (443, 443))),
@@ -467,17 +469,19 @@ SELECTORS = (
     ),
 )
 WIDE = (
-    nft.Tunnel("w/1", ipaddress.ip_network("10.3.0.0/16"), ipaddress.ip_network("10.4.0.0/16")),
-    nft.Tunnel("w/2", LAN6, ipaddress.ip_network("::/0")),
-    nft.Tunnel("w/3", LAN6, FAR6),
-    nft.Tunnel("w/4", EVERYTHING, ipaddress.ip_network("10.8.0.0/16")),
+    nft.TunnelMatch(
+        "w/1", ipaddress.ip_network("10.3.0.0/16"), ipaddress.ip_network("10.4.0.0/16")
+    ),
+    nft.TunnelMatch("w/2", LAN6, ipaddress.ip_network("::/0")),
+    nft.TunnelMatch("w/3", LAN6, FAR6),
+    nft.TunnelMatch("w/4", EVERYTHING, ipaddress.ip_network("10.8.0.0/16")),
 )
 
 
 def test_what_lies_on_this_side_takes_no_tunnel(site: Site, gateway: Start) -> None:
     """The policies of charon for the internet take the neighbor discovery of the gateway, too."""
     selectors = ((LAN4, EVERYTHING), (LAN6, ipaddress.ip_network("::/0")))
-    made = tuple(nft.Tunnel(f"a/{local}", local, remote) for local, remote in selectors)
+    made = tuple(nft.TunnelMatch(f"a/{local}", local, remote) for local, remote in selectors)
     gateway(tunnels=made, userspace=False)
     for local, remote in selectors:
         # As if there was a tunnel that nothing comes back from.

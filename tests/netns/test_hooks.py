@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Base chains of somebody else: our rules come in at the top, and go without a trace."""
+"""Unmanaged base chains: the collection adds rules at the top and removes them without a trace."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ FIREWALL = """
 
 
 def hooked(installed: Installed) -> dict[str, t.Any]:
-    return Nft(installed.where.run).hooked(PREFIX)
+    return Nft(installed.where.run).own_rules_by_chain(PREFIX)
 
 
-def expected(wanted: nft.NetworkRules, name: str, hook: str, where: Namespace) -> t.Any:
-    listed = Nft(where.run).expected(nft.stand_in(wanted, chain(name), hook))
+def expected(wanted: nft.RulesetInput, name: str, hook: str, where: Namespace) -> t.Any:
+    listed = Nft(where.run).expected(nft.mirror_chain(wanted, chain(name), hook))
     return rules_in(listed, *name.split())
 
 
 @pytest.fixture
 def firewalled(site: Site, gateway: Start) -> t.Callable[..., Installed]:
-    """A gateway whose own firewall drops by default; arguments are those of ``rules``."""
+    """Return a function that starts a gateway with a firewall that drops by default."""
 
     def start(**options: t.Any) -> Installed:
         site.far.sh(f"ip address add {STRANGER}/24 dev wan0")
@@ -97,7 +97,7 @@ def test_ike_over_ipv6_passes_once_hooked(site: Site, firewalled: Start) -> None
 @pytest.mark.parametrize("port", [500, 4500])
 def test_ike_goes_out_once_hooked(site: Site, firewalled: Start, port: int) -> None:
     installed = firewalled()
-    # The answer comes from port 9 to ours, which is a service of ours as well.
+    # The answer comes from port 9 to the port of the gateway, which is a service of it as well.
     way = (site.gateway, ROUTER, site.far, PEER, 9, port)
     assert ask(*way) == ROUTER
     installed("stop")
@@ -181,7 +181,7 @@ def test_rules_come_into_chains_of_one_ip_version(site: Site, gateway: Start) ->
 
 def test_two_networks_keep_their_rules_apart(firewalled: Start, install: t.Any) -> None:
     installed = firewalled()
-    other = nft.NetworkRules("lan-2", chains=(chain(CHAINS[0]),))
+    other = nft.RulesetInput("lan-2", chains=(chain(CHAINS[0]),))
     second = install(installed.where, network(name="lan-2"), other)
     second("rules")
     before = hooked(installed)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Selectors with a protocol and ports: what they mean is the tunnel's, and nothing else is."""
+"""Selectors with a protocol and ports: only the selected traffic is for the tunnel."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ BOTH_VERSIONS = pytest.mark.parametrize(("host", "far"), [(HOST, FAR), (HOST6, F
 Start = t.Callable[..., Installed]
 
 
-def tunnels(services: Services) -> tuple[nft.Tunnel, ...]:
+def tunnels(services: Services) -> tuple[nft.TunnelMatch, ...]:
     return tuple(
-        nft.Tunnel(f"a/{local.version}", local, remote, services=services)
+        nft.TunnelMatch(f"a/{local.version}", local, remote, services=services)
         for local, remote in ((LAN4, FAR4), (LAN6, FAR6))
     )
 
 
-# The service of the far site, and the one of the LAN; alone, and within a range.
+# The service of the far site, and the service of the LAN; alone, and within a range.
 THEIRS = Services(ANY_SERVICE, Service(17, (9, 9)))
 OURS = Services(Service(17, (9, 9)), ANY_SERVICE)
 RANGE = Services(ANY_SERVICE, Service(17, (7, 9)))
@@ -116,7 +116,7 @@ def test_a_translation(site: Site, gateway: Start) -> None:
             **{"target": HOST, "target_port": 99},
         }
     )
-    outside = nft.Tunnel("a/out", show.destination[0].supernet(8), FAR4, services=OURS)
+    outside = nft.TunnelMatch("a/out", show.destination[0].supernet(8), FAR4, services=OURS)
     site.far.sh("ip route replace 10.101.0.0/24 via 198.51.100.1 dev ipsec0")
     site.gateway.nft(MASQUERADE)
     gateway(tunnels=(outside,), vpn_rules=(show,))
@@ -131,7 +131,7 @@ def test_a_port_of_everything_is_set_up_more_than_once(
     """The kernel lists a routing rule for any destination without one."""
     everything = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
     made = tuple(
-        nft.Tunnel(f"a/{item.version}", item, item, services=THEIRS) for item in everything
+        nft.TunnelMatch(f"a/{item.version}", item, item, services=THEIRS) for item in everything
     )
     installed = gateway(tunnels=made, userspace=userspace)
     listed = "ip rule list; ip -6 rule list"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The own table: nft takes it, the kernel holds what was asked for, and other tables stay."""
+"""The table of a network: nft accepts it, the kernel holds its rules, and other tables stay."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .conftest import LAN4, TUNNELS, Installed, Namespace, chain, network, rules
 
 PEERS = tuple(map(ipaddress.ip_address, ("192.0.2.2", "192.0.2.3", "2001:db8::2")))
 EVERYTHING = (
-    nft.Tunnel("all/4", LAN4, ipaddress.ip_network("0.0.0.0/0")),
-    nft.Tunnel("all/6", ipaddress.ip_network("::/0"), ipaddress.ip_network("::/0")),
-    nft.Tunnel("P" * 64 + "/" + "C" * 64, LAN4, ipaddress.ip_network("10.0.0.0/8")),
+    nft.TunnelMatch("all/4", LAN4, ipaddress.ip_network("0.0.0.0/0")),
+    nft.TunnelMatch("all/6", ipaddress.ip_network("::/0"), ipaddress.ip_network("::/0")),
+    nft.TunnelMatch("P" * 64 + "/" + "C" * 64, LAN4, ipaddress.ip_network("10.0.0.0/8")),
 )
 VARIANTS = tuple(
     itertools.product(
@@ -46,11 +46,11 @@ def test_nft_takes_every_variant(
         peers=peers,
         tunnels=tunnels,
         ike_interfaces=interfaces,
-        mss=1300,
+        mss_clamp=1300,
         ipcomp=True,
     )
     text = nft.render(nft.table(wanted)) + "".join(
-        nft.stand_in(wanted, chain(f"{family} {hook}_table {hook}_chain"), hook)
+        nft.mirror_chain(wanted, chain(f"{family} {hook}_table {hook}_chain"), hook)
         for family in ("inet", "ip", "ip6")
         for hook in nft.HOOKS
     )
@@ -64,10 +64,10 @@ def test_nft_takes_every_variant(
 
 
 def test_the_rules_of_many_peers_are_listed_as_they_were_written(namespace: Make) -> None:
-    """So that a gateway with a thousand tunnels need not have them tried in each run."""
+    """A gateway with a thousand tunnels needs no trial of its rules in each run."""
     peers = tuple(map(ipaddress.ip_address, [f"192.0.2.{last}" for last in range(1, 250)]))
     tunnels = [
-        nft.Tunnel(f"site-{index}/net", LAN4, ipaddress.ip_network(f"10.100.{index}.0/24"))
+        nft.TunnelMatch(f"site-{index}/net", LAN4, ipaddress.ip_network(f"10.100.{index}.0/24"))
         for index in range(250)
     ]
     text = nft.render(nft.table(rules(peers=peers, tunnels=tunnels)))
@@ -101,17 +101,17 @@ def test_trying_a_text_leaves_the_host_alone(namespace: Make) -> None:
 
 @pytest.fixture
 def loaded(namespace: Make, install: t.Callable[..., Installed]) -> Installed:
-    made = install(namespace(), network(), rules(mss=1300))
+    made = install(namespace(), network(), rules(mss_clamp=1300))
     made("rules")
     return made
 
 
-def expected(wanted: nft.NetworkRules, place: Namespace) -> str:
+def expected(wanted: nft.RulesetInput, place: Namespace) -> str:
     return Nft(place.run).expected_table(nft.render(nft.table(wanted)), "tunnelwright-lan")
 
 
 def test_live_table_equals_the_one_expected(loaded: Installed) -> None:
-    assert loaded.live() == expected(rules(mss=1300), loaded.where)
+    assert loaded.live() == expected(rules(mss_clamp=1300), loaded.where)
 
 
 def test_loading_again_changes_nothing(loaded: Installed) -> None:

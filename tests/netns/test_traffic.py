@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What becomes of real packets. A device named ipsec0 stands for the tunnel of kernel-libipsec."""
+"""The way of real packets. A device named ipsec0 stands for the tunnel of kernel-libipsec."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MASQUERADE = """
 
 
 def drops(installed: Installed) -> int:
-    """Packets that the anti-leak rules dropped."""
+    """Return the number of packets that the anti-leak rules dropped."""
     listed = installed.where.sh("nft list table inet tunnelwright-lan")
     counts = [line.split() for line in listed.splitlines() if " drop " in line]
     return sum(int(words[words.index("packets") + 1]) for words in counts)
@@ -60,7 +60,7 @@ def test_masquerade_still_holds_for_everything_else(site: Site, gateway: Start) 
 
 def test_masquerade_of_the_remote_network_everything(site: Site, gateway: Start) -> None:
     site.gateway.nft(MASQUERADE)
-    gateway(tunnels=(nft.Tunnel("a/all", LAN4, ipaddress.ip_network("0.0.0.0/0")),))
+    gateway(tunnels=(nft.TunnelMatch("a/all", LAN4, ipaddress.ip_network("0.0.0.0/0")),))
     assert ask(site.host, HOST, site.far, FAR) == HOST
 
 
@@ -101,7 +101,7 @@ def test_the_gateway_itself_leaks_nothing(site: Site, gateway: Start, source: st
 def test_ike_is_no_leak(site: Site, gateway: Start, port: int) -> None:
     """Selectors that cover the gateways themselves must not cut off what makes the tunnel."""
     everything = ipaddress.ip_network("0.0.0.0/0")
-    installed = gateway(tunnels=(nft.Tunnel("a/all", everything, everything),))
+    installed = gateway(tunnels=(nft.TunnelMatch("a/all", everything, everything),))
     source = ("192.0.2.1", site.far, "192.0.2.2", port)
     assert ask(site.gateway, *source, source_port=port) == "192.0.2.1"
     assert drops(installed) == 0
@@ -113,8 +113,8 @@ def test_local_traffic_is_no_leak_when_the_remote_network_is_everything(
 ) -> None:
     installed = gateway(
         tunnels=(
-            nft.Tunnel("a/4", LAN4, ipaddress.ip_network("0.0.0.0/0")),
-            nft.Tunnel("a/6", TUNNELS[1].local, ipaddress.ip_network("::/0")),
+            nft.TunnelMatch("a/4", LAN4, ipaddress.ip_network("0.0.0.0/0")),
+            nft.TunnelMatch("a/6", TUNNELS[1].local, ipaddress.ip_network("::/0")),
         )
     )
     assert ask(site.host, HOST, site.gateway, ROUTER) == HOST
@@ -130,23 +130,25 @@ def test_local_traffic_is_no_leak_when_the_remote_network_is_everything(
 
 
 def test_mss_is_lowered_in_both_directions_in_tunnels_only(site: Site, gateway: Start) -> None:
-    installed = gateway(mss=1000)
+    installed = gateway(mss_clamp=1000)
     timestamps = 12
     for host, far in ((HOST, FAR), (HOST6, FAR6)):
         assert segment_sizes(site.host, host, site.far, far) == (1000 - timestamps,) * 2
         assert segment_sizes(site.far, far, site.host, host) == (1000 - timestamps,) * 2
     assert min(segment_sizes(site.host, HOST, site.far, "192.0.2.2")) > 1400
-    installed.write(nft.NetworkRules("lan", tunnels=TUNNELS, own=LAN4, userspace=True))
+    installed.write(nft.RulesetInput("lan", tunnels=TUNNELS, own=LAN4, userspace=True))
     installed("rules")
     assert min(segment_sizes(site.host, HOST, site.far, FAR)) > 1400
 
 
 def test_mss_is_never_raised(site: Site, gateway: Start) -> None:
-    gateway(mss=9000)
+    gateway(mss_clamp=9000)
     sizes = segment_sizes(site.host, HOST, site.far, FAR)
     assert 1400 < max(sizes) <= 1460
 
 
 def test_mss_of_other_traffic_through_the_tunnel_device_stays(site: Site, gateway: Start) -> None:
-    gateway(mss=1000, tunnels=(nft.Tunnel("a/b", LAN4, ipaddress.ip_network("10.9.0.0/24")),))
+    gateway(
+        mss_clamp=1000, tunnels=(nft.TunnelMatch("a/b", LAN4, ipaddress.ip_network("10.9.0.0/24")),)
+    )
     assert min(segment_sizes(site.host, HOST, site.far, FAR)) > 1400

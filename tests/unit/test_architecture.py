@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The borders that docs/architecture.md draws: who may import whom, and what stands only where."""
+"""The borders of docs/architecture.md: allowed imports, and the only places of some code."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGINS = ROOT / "plugins"
@@ -40,7 +41,7 @@ ROOMS: dict[str, set[str]] = {
 }
 PURE = ("_errors", "_model", "_render", "_plan", "_diagnose", "_compare")
 
-# What the pure core may use of the standard library: nothing that reaches out of the process.
+# Modules of the standard library for the pure core: none of them reaches out of the process.
 PURE_LIBRARY = {
     "base64",
     "bisect",
@@ -63,7 +64,7 @@ IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "__import__"}
 
 # Third-party packages, and the files that may import them.
 THIRD_PARTY = {
-    "ansible": {"_module/flow.py", "plugin_utils/_definition.py", "lookup/psk.py"},
+    "ansible": {"_module/task.py", "plugin_utils/_definition.py", "lookup/psk.py"},
     "vici": {"_host/vici/client.py", "_host/vici/log_events.py"},
     "jinja2": {"plugin_utils/_page.py"},
 }
@@ -76,7 +77,7 @@ LONGEST_FILE = 400
 
 
 class Import(t.NamedTuple):
-    """``room`` is ours, and empty for a package of others, whose first name is ``package``."""
+    """An import. ``room`` is empty for a package outside of this collection."""
 
     room: str
     package: str
@@ -88,7 +89,7 @@ def room_of(path: Path) -> str:
 
 
 def place_of(path: Path) -> str:
-    """``_host/vici/client.py``."""
+    """Return the place of a file, such as ``_host/vici/client.py``."""
     return path.relative_to(PLUGINS).as_posix().removeprefix("module_utils/")
 
 
@@ -188,8 +189,8 @@ def test_pure_core_runs_under_bare_python() -> None:
 
 
 @every_source
-def test_only_the_flow_ends_a_module(path: Path) -> None:
-    if place_of(path) == "_module/flow.py":
+def test_only_the_driver_ends_a_module(path: Path) -> None:
+    if place_of(path) == "_module/task.py":
         return
     ends = {"fail_json", "exit_json", "warn", "AnsibleModule"}
     named = {node.attr for node in ast.walk(tree_of(path)) if isinstance(node, ast.Attribute)}
@@ -230,8 +231,57 @@ def test_a_switch_is_named_where_it_is_thrown(path: Path) -> None:
     assert not bare
 
 
+# Where a kind of host has its files, and the names that it has for units and packages.
+PLACES = ("/etc/", "/run/", "/var/lib/", "/usr/lib/")
+UNITS = (DEBIAN.daemon_unit, DEBIAN.firewall_unit)
+# A package with the name of its program, or of systemd, can't be distinguished from it.
+PACKAGES = {
+    package
+    for package in (*DEBIAN.packages.values(), *DEBIAN.plugin_packages.values())
+    if package not in {*DEBIAN.packages, "systemd", "nftables"}
+}
+# These texts are about the peer, whose kind of host is not known.
+ABOUT_THE_PEER = "_diagnose"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        path
+        for path in SOURCES
+        if path.is_relative_to(PLUGINS / "module_utils")
+        and place_of(path) != "_model/platform.py"
+        and room_of(path) != ABOUT_THE_PEER
+    ],
+    ids=place_of,
+)
+def test_one_file_knows_the_places_of_a_platform(path: Path) -> None:
+    """A path, unit or package of Debian stands in ``_model/platform.py`` alone."""
+    tree = tree_of(path)
+    wrong = [
+        text
+        for text in texts(tree)
+        if any(name in text for name in (*PLACES, *UNITS)) or PACKAGES & {*text.split()}
+    ]
+    assert not wrong
+
+
+def texts(tree: ast.Module) -> t.Iterator[str]:
+    """Yield each string of the code; a docstring explains, and is left out."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(text, str) and id(node) not in docstrings:
+            yield text
+
+
 def test_modules_are_alike() -> None:
-    """Documentation, and a main that runs one resource: what a module does is found elsewhere."""
+    """A module holds documentation, and a main that runs one resource."""
     for path in (PLUGINS / "modules").glob("*.py"):
         (main,) = functions(tree_of(path))
         assert main.name == "main"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is eight times as long takes about eight times as long, however hostile it is.
+"""An input of eight times the length takes about eight times as long, even a hostile one.
 
 In CPU time, as a ratio, so that it holds on a machine of any speed. A sort makes 8 to 11 of it, and
 what compares each with each 64.
@@ -39,6 +39,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels.c
     LogLine,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_steps import (
     ReloadUnits,
 )
@@ -49,13 +50,16 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner i
     make_plan,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import (
-    configuration,
     nft_text,
     pem,
     records,
-    settings_file,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan import (
+    reader,
+    section,
+    strict,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.plugin_utils._fleet import fleet
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import ends, examples, fleets
 
@@ -63,20 +67,20 @@ Work = t.Callable[[], object]
 FACTOR, MOST = 8, 24
 # In seconds; less is lost in what else the machine does.
 LEAST = 0.004
-# Of what takes next to no time. What is larger takes memory anew, and that takes time.
+# The size at which a very short measurement ends. Larger sizes allocate memory, which takes time.
 _LARGEST = 16_384
 
 CASES: dict[str, t.Callable[[int], Work]] = {}
 
 
 def case(make: t.Callable[[int], Work]) -> t.Callable[[int], Work]:
-    """A function that makes work of a size."""
+    """Register a function that makes work of a given size."""
     CASES[make.__name__] = make
     return make
 
 
 def spent(work: Work, tries: int = 3) -> float:
-    """Seconds, the least of some."""
+    """Return CPU seconds, the least of some tries."""
     found = []
     gc.disable()
     try:
@@ -90,7 +94,7 @@ def spent(work: Work, tries: int = 3) -> float:
 
 
 def ratio(make: t.Callable[[int], Work], size: int = 16) -> float:
-    """How much longer the work takes that is ``FACTOR`` times as large; at best of three."""
+    """Return the ratio of the times for work ``FACTOR`` times as large; the best of three."""
     while size < _LARGEST and spent(make(size), 1) < LEAST:
         size *= 2
     found = FACTOR * FACTOR * 1.0
@@ -185,7 +189,7 @@ def conf(files: dict[str, str]) -> Work:
             return [(path, files[path]) for path in files if path != "/r"]
         return [(pattern, files[pattern])]
 
-    return lambda: configuration.read("/r", files["/r"], include)
+    return lambda: reader.read("/r", files["/r"], include)
 
 
 @pytest.mark.parametrize(
@@ -214,9 +218,9 @@ def test_a_configuration(text: str) -> None:
         whole = text * (size // len(text) + 1)
 
         def work() -> None:
-            configuration.read("/r", whole, lambda _pattern: [])
+            reader.read("/r", whole, lambda _pattern: [])
             with contextlib.suppress(SyntaxFault):
-                settings_file.parse(whole)
+                strict.parse(whole)
             records.masked(whole)
 
         return work
@@ -242,17 +246,17 @@ def a_chain_of_files(size: int) -> Work:
 @case
 def a_late_key_that_comes_again(size: int) -> Work:
     text = "".join(f"k{at} = v\n" for at in range(size)) + f"k{size - 1} = v\n" * size
-    return lambda: settings_file.parse(text)
+    return lambda: strict.parse(text)
 
 
 @case
 def a_list_of_blanks(size: int) -> Work:
-    return lambda: settings_file.split_list(" " * size)
+    return lambda: section.split_list(" " * size)
 
 
 @case
 def a_list_of_quotes(size: int) -> Work:
-    return lambda: settings_file.split_list(" \" '" * size)
+    return lambda: section.split_list(" \" '" * size)
 
 
 # Rules of nftables.
@@ -261,8 +265,15 @@ def a_list_of_quotes(size: int) -> Work:
 @case
 def rules_of_a_table(size: int) -> Work:
     rules = tuple(nft_text.Rule("ip saddr 10.0.0.1 drop", f"c{at}") for at in range(size))
+    table = nft_text.Table("x", (nft_text.Chain("c", "", rules),))
+    return lambda: nft_text.render(table)
+
+
+@case
+def a_listing_of_a_table(size: int) -> Work:
+    rules = tuple(nft_text.Rule("ip saddr 10.0.0.1 drop", f"c{at}") for at in range(size))
     text = nft_text.render(nft_text.Table("x", (nft_text.Chain("c", "", rules),)))
-    return lambda: nft_text.parse(text)
+    return lambda: nft_text.is_listed(text, text)
 
 
 def listed(*entries: dict[str, t.Any]) -> Nft:
@@ -280,7 +291,7 @@ def listed(*entries: dict[str, t.Any]) -> Nft:
 def rules_of_ours_in_a_chain_of_others(size: int) -> Work:
     rule = {"family": "inet", "table": "t", "chain": "input", "comment": "p: x", "expr": []}
     adapter = listed(*({"rule": rule} for _each in range(size)))
-    return lambda: adapter.hooked("p: ")
+    return lambda: adapter.own_rules_by_chain("p: ")
 
 
 @case
@@ -370,7 +381,7 @@ def a_plan_of_many(size: int) -> Work:
 @case
 def a_plan_for_many_connections(size: int) -> Work:
     made, nothing = (
-        artefacts(gateway, userspace=False, credentials={})
+        artefacts(gateway, DEBIAN, userspace=False, credentials={})
         for gateway in (connections(size), Gateway())
     )
     scope = Scope(frozenset(made.networks), frozenset(made.swanctl), daemon=True)
@@ -388,7 +399,7 @@ def a_certificate_of_many_fields(size: int) -> Work:
 
 
 def tunnel(name: str, here: str, there: str, local: str, remote: str) -> dict[str, t.Any]:
-    """In the variables of a host."""
+    """Return a tunnel in the variables of a host."""
     phase2 = [{"name": "net", "local_network": [local], "remote_network": [remote]}]
     peers = {"local_address": here, "remote_gateway": there}
     return {"name": name, "network": "lan", "psk": examples.PSK, "phase2": phase2, **peers}
@@ -486,10 +497,10 @@ def test_growth(name: str) -> None:
 
 
 def test_includes_that_double_end() -> None:
-    """Forty files, of which each includes the next one twice, are a million million."""
+    """Forty files of which each includes the next one twice are 10^12 files."""
     files = {f"/{at}": f"include /{at + 1}\n" * 2 for at in range(40)}
     found = conf({"/r": "include /0", **files, "/40": ""})()
-    assert isinstance(found, configuration.Reading)
+    assert isinstance(found, reader.ReadResult)
     (fault,) = found.faults
     assert str(fault.place) == "/r, line 1"
     assert fault.why == "it includes more than 100000 files"

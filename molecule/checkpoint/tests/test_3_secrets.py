@@ -102,7 +102,7 @@ def test_the_old_key_is_back(story: Story, gateways: list[Gateway]) -> None:
     for gateway in gateways:
         assert files_with(gateway, NEW) == {}
         assert not gateway.host.file(KEPT).exists
-        assert gateway.record()["reason"] == "asked for"
+        assert gateway.record()["reason"] == "requested"
         assert gateway.sh(f"stat -c '%a %U %G' {RECORD}") == "600 root root"
         journal = gateway.host.run("journalctl --all --output=export").stdout_bytes
         assert b"rolled back to the state of" in journal

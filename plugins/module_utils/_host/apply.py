@@ -13,32 +13,31 @@ import typing as t
 
 from .._errors import HostError
 from .._plan import network_steps, steps
-from .._plan.children import aside
+from .._plan.children import with_parked_children
 from .._plan.in_force import InForce
 from .._plan.observed import NOTHING, Unfinished
 from .._plan.ownership import SecureDirectory
 from .._plan.plan import Plan
-from .._render.artefacts import KEY_DIR
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .command import last_words
 from .host import Host
 from .run.unfinished_run import unfinished
-from .tunnels.hand_over import hand_over, revert
+from .tunnels.hand_over import hand_over, swap_back
 
-# What Linux makes an interface with that depends on no other.
+# The MTU of an interface that depends on no other interface, in Linux.
 STANDARD_MTU = 1500
 
 
 def apply(host: Host, plan: Plan, settled: Unfinished = NOTHING) -> list[str]:
-    """What the operator should know of it. ``settled`` is what is in order when all is done.
+    """Apply the plan and return warnings. ``settled`` are the entries of the note to remove.
 
-    Raises HostError after the steps that were done have been taken back, and says so.
+    Raises HostError after the previous steps were undone. The error names this.
     """
-    # What a run that was killed has left.
+    # An interrupted run may have left these.
     host.files.clean()
-    host.journal.clean()
+    host.unfinished_run.clean()
     notes = _applied(host, plan) if plan else []
-    host.journal.end(settled)
+    host.unfinished_run.end(settled)
     return notes
 
 
@@ -48,17 +47,17 @@ def _applied(host: Host, plan: Plan) -> list[str]:
     try:
         pid = host.vici.pid
         left = _begin(host, pid, plan)
-        notes = _carry_out(host, plan, lambda: host.journal.take_back(pid, left))
+        notes = _carry_out(host, plan, lambda: host.unfinished_run.take_back(pid, left))
         _check_daemon(host, pid, plan)
-        host.journal.end(unfinished(plan))
+        host.unfinished_run.end(unfinished(plan, host.platform))
         return notes
     finally:
         host.files.clean()
 
 
 def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
-    """A daemon that was started anew meanwhile may have read files that were still the old ones."""
-    mine = unfinished(plan)
+    """Fail if the daemon restarted during the run, because it may have read the old files."""
+    mine = unfinished(plan, host.platform)
     restarted = any(isinstance(step, steps.RestartDaemon) for step in plan.steps)
     if restarted or not (mine.connections or mine.secrets or mine.settings):
         return
@@ -66,7 +65,7 @@ def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
         host.vici.version()
     now = host.vici.pid
     if now != pid:
-        host.journal.begin(now, plan)
+        host.unfinished_run.begin(now, plan)
         raise HostError(
             "load all changes into the IKE daemon",
             "the IKE daemon restarted during this run, and may still use the old configuration",
@@ -76,7 +75,7 @@ def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
 
 def _begin(host: Host, pid: int, plan: Plan) -> Unfinished:
     try:
-        return host.journal.begin(pid, plan)
+        return host.unfinished_run.begin(pid, plan)
     except HostError as error:
         raise error.followed_by(_UNTOUCHED) from error
 
@@ -104,14 +103,14 @@ _TAKEN_BACK = "The changes of this run were undone."
 
 
 def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: HostError) -> str:
-    """In reverse; what reads files comes once more after all of them.
+    """Undo the steps in reverse order. Then make each program read its files again.
 
-    The step that failed may have come half way, or the daemon may have done it and not said so.
+    The failed step may be half complete, or the daemon may have completed it without an answer.
     """
     backs = [step.undo() for step in (failed, *reversed(done))]
     restores = [back for back in backs if back and not isinstance(back, steps.Refresh)]
     refreshes = [step for step in (*done, failed) if isinstance(step, steps.Refresh)]
-    away = [item for step in (failed, *reversed(done)) for item in step.brought]
+    away = [item for step in (failed, *reversed(done)) for item in step.also_undo]
     failures = []
     for back in (*restores, *refreshes, *away):
         try:
@@ -142,24 +141,24 @@ def _load_connection(host: Host, step: steps.LoadConnection) -> None:
     host.vici.load_conn(step.name, step.section)
 
 
-def _supersede(host: Host, step: steps.Supersede) -> None:
+def _swap_in(host: Host, step: steps.SwapIn) -> None:
     host.vici.load_conn(step.name, step.section)
-    _note(host, step.name, step.section, step.made_of)
+    _note(host, step.name, step.section, step.in_force)
 
 
-def _note(host: Host, name: str, section: Section, made_of: InForce | None) -> None:
-    if made_of is not None:
-        host.pending.put(host.vici.pid, name, made_of.unlike(section))
+def _note(host: Host, name: str, section: Section, in_force: InForce | None) -> None:
+    if in_force is not None:
+        host.pending.put(host.vici.pid, name, in_force.unlike(section))
 
 
-def _set_aside(host: Host, step: steps.SetAside) -> None:
-    host.pending.put(host.vici.pid, step.name, step.made_of)
-    host.vici.load_conn(step.name, aside(step.section))
+def _park_children(host: Host, step: steps.ParkChildren) -> None:
+    host.pending.put(host.vici.pid, step.name, step.in_force)
+    host.vici.load_conn(step.name, with_parked_children(step.section))
 
 
-def _revert(host: Host, step: steps.Revert) -> None:
-    revert(host.vici, step)
-    _note(host, step.name, step.section, step.made_of)
+def _swap_back(host: Host, step: steps.SwapBack) -> None:
+    swap_back(host.vici, step)
+    _note(host, step.name, step.section, step.in_force)
 
 
 def _unload_connection(host: Host, step: steps.UnloadConnection) -> None:
@@ -186,7 +185,9 @@ def _unload_key(host: Host, step: steps.UnloadKey) -> None:
     # Loading is the way to learn the id of a key; it changes nothing where the key is known.
     key = host.vici.load_key(step.file.data)
     others = (
-        host.files.look(path) for path in host.files.find(f"{KEY_DIR}/*") if path != step.file.path
+        host.files.look(path)
+        for path in host.files.find(f"{host.platform.key_dir}/*")
+        if path != step.file.path
     )
     if not any(other is not None and other.data == step.file.data for other in others):
         host.vici.unload_key(key)
@@ -259,7 +260,7 @@ def _delete_blocks(host: Host, step: network_steps.DeleteBlocks) -> None:
 
 
 def _delete_link(host: Host, step: network_steps.DeleteLink) -> None:
-    # It may have gone by itself: nobody looked at an interface that a network moves away from.
+    # The interface may be gone already, because the planner does not observe a former interface.
     if host.link.get(step.device) is not None:
         host.link.delete(step.device)
 
@@ -298,12 +299,13 @@ def _switch_unit(host: Host, step: network_steps.SwitchUnit) -> None:
 
 _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.WriteFile: _write,
+    network_steps.NoteInterface: _write,
     steps.RemoveFile: _remove,
     SecureDirectory: _secure,
     steps.LoadConnection: _load_connection,
-    steps.SetAside: _set_aside,
-    steps.Supersede: _supersede,
-    steps.Revert: _revert,
+    steps.ParkChildren: _park_children,
+    steps.SwapIn: _swap_in,
+    steps.SwapBack: _swap_back,
     steps.UnloadConnection: _unload_connection,
     steps.LoadSecret: _load_secret,
     steps.UnloadSecret: _unload_secret,

@@ -4,11 +4,11 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""How the adapters run programs of the host.
+"""Execution of programs on the host.
 
 A ``Run`` takes the arguments and the standard input, and returns exit status, output and errors. It
-starts the program directly, never through a shell, and in the C locale. No program is waited for
-without end.
+starts the program directly, never through a shell, and in the C locale. Every wait for a program is
+limited.
 """
 
 from __future__ import annotations
@@ -22,24 +22,8 @@ import subprocess
 import typing as t
 
 from .._errors import HostError, cut, one_line
+from .platform import detected
 
-# The programs that adapters and scripts start, and the Debian package that brings each.
-PACKAGES = {
-    "awk": "mawk",
-    "cat": "coreutils",
-    "grep": "grep",
-    "ip": "iproute2",
-    "journalctl": "systemd",
-    "nft": "nftables",
-    "ping": "iputils-ping",
-    "sed": "sed",
-    "sh": "dash",
-    "swanctl": "strongswan-swanctl",
-    "systemctl": "systemd",
-    "tcpdump": "tcpdump",
-    "timeout": "coreutils",
-    "unshare": "util-linux",
-}
 # How Python, the shell, timeout and unshare say that there is no such program.
 _MISSING = re.compile(
     r"(?:^|[ '])([\w./-]+)'?: (?:command )?(?:not found|No such file or directory)$", re.MULTILINE
@@ -59,12 +43,12 @@ _LAST = 2.0
 
 
 def patience(argv: t.Sequence[str]) -> float | None:
-    """How many seconds a program is waited for; None for one that ends by itself."""
+    """Return the time limit of a program in seconds, or None for a program that ends alone."""
     return None if argv[0] == _BOUNDED else _PATIENCE_OF.get(argv[0], PATIENCE)
 
 
 def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
-    """The ``Run`` of a managed host. Raises HostError for a program that is not there or hangs."""
+    """Run a program on the managed host. Raises HostError for a missing or hanging program."""
     try:
         # In a group of its own, so that what it has started can be ended with it.
         process = subprocess.Popen(
@@ -90,7 +74,7 @@ def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """With all that it has started. What the kernel does not let go is left behind."""
+    """End a program and everything that it started, except processes that the kernel keeps."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -98,7 +82,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _told(argv: t.Sequence[str]) -> str:
-    """The program with what it was to do; of a script among the arguments, its first program."""
+    """Return the program and its task. For a script among the arguments, its first program."""
     for shell, option, script in zip(argv, argv[1:], argv[2:]):
         if (shell, option) == ("sh", "-c"):
             return script.split()[0]
@@ -106,7 +90,7 @@ def _told(argv: t.Sequence[str]) -> str:
 
 
 def output(run: Run, operation: str, argv: list[str], stdin: str = "") -> str:
-    """What the program printed. Raises HostError with its last words where it failed."""
+    """Return the output of the program. Raises HostError with its last lines after a failure."""
     status, printed, errors = run(argv, stdin)
     if status != 0:
         raise HostError(operation, last_words(errors or printed, status))
@@ -114,7 +98,7 @@ def output(run: Run, operation: str, argv: list[str], stdin: str = "") -> str:
 
 
 def json_output(run: Run, operation: str, argv: list[str], stdin: str = "") -> t.Any:
-    """The same for a program that prints JSON; iproute2 prints nothing where there is nothing."""
+    """Return the JSON output of a program. iproute2 prints nothing for an empty result."""
     printed = output(run, operation, argv, stdin)
     try:
         return json.loads(printed or "[]")
@@ -134,8 +118,9 @@ def last_words(errors: str, status: int) -> str:
 
 def not_started(program: str, error: OSError) -> HostError:
     """Return the error of a program that could not be started."""
-    if isinstance(error, FileNotFoundError) and program in PACKAGES:
-        advice = f"Install the Debian package {PACKAGES[program]}."
+    platform = detected()
+    if isinstance(error, FileNotFoundError) and program in platform.packages:
+        advice = f"Install the {platform.name} package {platform.packages[program]}."
         return HostError(f"run {program}", "it is not installed", advice)
     return HostError(f"run {program}", error.strerror or str(error))
 
@@ -150,7 +135,7 @@ def with_packages(run: Run) -> Run:
         status, printed, errors = run(argv, stdin)
         for found in _MISSING.findall(errors) if status != 0 else ():
             program = found.rpartition("/")[2]
-            if program in PACKAGES:
+            if program in detected().packages:
                 raise not_started(program, FileNotFoundError())
         return status, printed, errors
 

@@ -9,26 +9,29 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 import typing as t
 
 from .._errors import HostError
+from .._model.platform import Platform
 from .command import Run, patience, with_packages
-from .daemon import DAEMON_UNIT, speaks_ikev1
+from .daemon import speaks_ikev1
 from .files.files import Files
 from .kernel.blocks import Blocks
 from .kernel.host_routes import Ways
 from .kernel.link import Link
 from .kernel.nft import Nft
+from .platform import detected
 from .run.controller import Controller, controller
 from .run.lock import SILENCE, Held, exclusive
 from .run.seize import seized
-from .run.unfinished_run import Journal
+from .run.unfinished_run import UnfinishedRun
 from .systemd import Systemd
 from .tunnels.outdated_sas import Pending
 from .vici.client import Vici
-from .vici.log_events import ViciLog
-from .vici.transport import Silent
+from .vici.log_events import DaemonLog
+from .vici.transport import DaemonTimeout, charon_socket
 
 # How long a daemon that broke off is waited for, in seconds.
 RECOVERY_TIME = 15.0
@@ -41,10 +44,11 @@ class Host:
     The session with the IKE daemon is opened at its first use and closed by ``with``.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, platform: Platform | None = None) -> None:
+        self.platform = platform or detected()
         self._run = with_packages(run)
         self._held: Held | None = None
-        self.files = Files()
+        self.files = Files(self.platform)
         self.nft = Nft(self.run)
         self.link = Link(self.run)
         self.ways = Ways(self.run)
@@ -53,8 +57,8 @@ class Host:
         self._exit = contextlib.ExitStack()
         self._vici: Vici | None = None
         self._recovered = False
-        self.journal = Journal()
-        self.pending = Pending()
+        self.unfinished_run = UnfinishedRun(self.platform.unfinished_note, self.platform)
+        self.pending = Pending(self.platform.outdated_note)
 
     def __enter__(self) -> Host:
         return self
@@ -63,7 +67,7 @@ class Host:
         self._exit.close()
 
     def run(self, argv: list[str], stdin: str) -> tuple[int, str, str]:
-        """The ``Run`` of this host. A unit may take long to start, all else answers soon."""
+        """Run a program. A unit may start slowly, other programs answer soon."""
         self.alive((patience(argv) or 0) if argv[0] == "systemctl" else 0)
         done = self._run(argv, stdin)
         self.alive()
@@ -76,16 +80,19 @@ class Host:
 
     @property
     def vici(self) -> Vici:
-        """The session, or a new one where the daemon broke off and is there again."""
+        """Return the session, or a new session after the daemon has restarted."""
         if self._vici is not None and self._vici.lost:
             self._exit.close()
             self._vici = self._once_more()
         if self._vici is None:
-            self._vici = self._exit.enter_context(Vici(alive=self.alive))
+            self._vici = self._exit.enter_context(Vici(self._connect, alive=self.alive))
         return self._vici
 
+    def _connect(self) -> socket.socket:
+        return charon_socket(self.platform)
+
     def _once_more(self) -> Vici:
-        """A daemon that has crashed is started anew by systemd; once in a run is enough."""
+        """Return a new session after a crash, because systemd restarts the daemon. Once per run."""
         if self._recovered:
             why = "the connection was lost again after one reconnect in this run"
             advice = "Check `journalctl -u strongswan`, and run the task again."
@@ -95,32 +102,32 @@ class Host:
         while True:
             late = time.monotonic() > deadline
             try:
-                session = self._exit.enter_context(Vici(alive=self.alive))
-                # One that is about to end still has its socket.
+                session = self._exit.enter_context(Vici(self._connect, alive=self.alive))
+                # A daemon that is about to end still has its socket.
                 session.version()
                 # Else it is about to have its files loaded into it.
-                if late or self.systemd.is_active(DAEMON_UNIT):
+                if late or self.systemd.is_active(self.platform.daemon_unit):
                     return session
             except HostError as error:
-                if late or isinstance(error, Silent):
+                if late or isinstance(error, DaemonTimeout):
                     raise
             self._exit.close()
             time.sleep(_PAUSE)
 
-    def daemon_log(self) -> ViciLog:
-        """What the IKE daemon logs from now on."""
-        return ViciLog()
+    def daemon_log(self) -> DaemonLog:
+        """Return the log of the IKE daemon from now on."""
+        return DaemonLog(self._connect)
 
     @contextlib.contextmanager
     def exclusive(self, what: str) -> t.Iterator[str]:
-        """One run at a time; gives the note of a wait."""
-        with exclusive(what) as held, self._holding(held):
+        """Hold the lock of the host, and yield the warning about a wait."""
+        with exclusive(what, path=self.platform.lock) as held, self._holding(held):
             yield held.waited
 
     @contextlib.contextmanager
     def seized(self, what: str) -> t.Iterator[str]:
-        """The same for a rollback that is due; gives what was done about another run."""
-        with seized(what) as found, self._holding(found[0]):
+        """Hold the lock for a due rollback, and yield the text about an ended run."""
+        with seized(what, path=self.platform.lock) as found, self._holding(found[0]):
             yield found[1]
 
     @contextlib.contextmanager
@@ -136,13 +143,13 @@ class Host:
         return controller()
 
     def speaks_ikev1(self) -> bool:
-        """Whether IKEv1 is built into the daemon that runs; True where that can't be told."""
+        """Return whether the running daemon was built with IKEv1. True if this is unknown."""
         return speaks_ikev1(self.vici.pid)
 
     def restart_daemon(self) -> None:
         """Restart charon; returns when it answers again, with everything loaded from its files."""
         self.hang_up()
-        self.systemd.restart(DAEMON_UNIT)
+        self.systemd.restart(self.platform.daemon_unit)
 
     def hang_up(self) -> None:
         """End the session with the IKE daemon; the next command opens another."""

@@ -13,16 +13,13 @@ from dataclasses import replace
 
 from .._model.network import VpnNetwork
 from .._plan.observed import DaemonState, NetworkState, Observed
+from .._plan.ownership import checkpoint_files
 from .._plan.planner import Scope, files_in
 from .._render import nft
-from .._render.artefacts import (
-    CHECKPOINT_FILES,
-    Artefacts,
-    File,
-    NetworkParts,
-    guard_unit_name,
-    unit_name,
-)
+from .._render.artefacts import Artefacts
+from .._render.file import File
+from .._render.network_files import guard_unit_name, unit_name
+from .._render.network_parts import NetworkParts
 from .._render.nft_text import is_listed
 from .._render.strongswan_conf import LIBIPSEC
 from .files.certificates import remembered, strays
@@ -40,12 +37,12 @@ def observe(
     scope: Scope,
     daemon: DaemonState | None = None,
 ) -> Observed:
-    """Reads only; rules are tried in a throw-away network namespace.
+    """Return the observed host, without any change. Rules are tried in a temporary namespace.
 
-    ``daemon`` is what was seen of it already.
+    ``daemon`` is a state of the daemon that is already known.
     """
     stray = strays(host.files, before, after, scope.swanctl)
-    files = _files(host, {*files_in(before, after, scope), *CHECKPOINT_FILES})
+    files = _files(host, {*files_in(before, after, scope), *checkpoint_files(host.platform)})
     files.update({file.path: file for found in stray.values() for file in found})
     certified = daemon is not None or _certified(before, after, scope)
     daemon = daemon if daemon is not None else daemon_state(host)
@@ -62,11 +59,12 @@ def observe(
         host.blocks.present() if scope.networks else frozenset(),
         host.files.directories(),
         stray,
+        host.platform,
     )
 
 
 def _certified(before: Artefacts, after: Artefacts, scope: Scope) -> bool:
-    """Whether the scope has a phase 1 with certificates."""
+    """Return whether the scope has a phase 1 with certificates."""
     found = (side.swanctl.get(path) for side in (before, after) for path in scope.swanctl)
     return any(parts is not None and parts.credentials is not None for parts in found)
 
@@ -74,7 +72,7 @@ def _certified(before: Artefacts, after: Artefacts, scope: Scope) -> bool:
 def _with_authorities(
     host: Host, before: Artefacts, after: Artefacts, daemon: DaemonState
 ) -> DaemonState:
-    """The state of the daemon with the CAs that it knows."""
+    """Return the state of the daemon with the CAs that it has."""
     if not daemon.version:
         return daemon
     vici = host.vici
@@ -88,7 +86,7 @@ def _files(host: Host, paths: t.Iterable[str]) -> dict[str, File]:
 
 
 def daemon_state(host: Host, sas: t.Sequence[IkeState] | None = None) -> DaemonState:
-    """``sas`` are those that were listed already."""
+    """Return the state of the daemon. ``sas`` are the SAs that are already listed."""
     vici = host.vici
     sas = vici.sas() if sas is None else sas
     policies = vici.policies()
@@ -106,8 +104,8 @@ def daemon_state(host: Host, sas: t.Sequence[IkeState] | None = None) -> DaemonS
         child_names=_child_names(sas),
         policies=None if LIBIPSEC in plugins else host.link.outbound_policies(),
         keys=vici.keys(),
-        unfinished=host.journal.read(vici.pid),
-        pending=follow(host.pending, host.run, vici.pid, sas),
+        unfinished=host.unfinished_run.read(vici.pid),
+        pending=follow(host.pending, host.run, host.platform.daemon_unit, vici.pid, sas),
     )
 
 
@@ -152,7 +150,7 @@ def _network(host: Host, parts: NetworkParts) -> NetworkState:
 
 
 def _fits(link: LinkState, network: VpnNetwork) -> bool:
-    """Whether an interface is of the kind that the network makes."""
+    """Return whether an interface has the kind that the network makes."""
     if network.layer2_type == "vlan":
         vlan = (link.kind, link.parent, link.vlan_id)
         return vlan == ("vlan", network.interface_network, network.layer2_id)
@@ -160,23 +158,23 @@ def _fits(link: LinkState, network: VpnNetwork) -> bool:
 
 
 def _rules(adapter: Nft, parts: NetworkParts) -> tuple[bool, bool]:
-    """Whether rules of the network are live, and whether they are those that are wanted.
+    """Return whether rules of the network are live, and whether they are the wanted rules.
 
-    What is not listed as it was written is loaded in an empty network namespace and listed there:
-    each release of nft writes some rules in its own way, and what it refuses is found out by it.
+    A table that is not listed as it was written is loaded in an empty network namespace and listed
+    there. Each release of nft prints some rules in its own way. The load also shows refused rules.
     """
     name = parts.network.name
     table = nft.table_name(name)
     live = adapter.table(table)
-    hooked = adapter.hooked(nft.comment_prefix(name))
+    own_rules = adapter.own_rules_by_chain(nft.comment_prefix(name))
     hooks = {str(chain): chain.hook for chain in adapter.foreign_chains()}
     listed = [chain for chain in parts.ruleset.chains if str(chain) in hooks]
-    stand_ins = "".join(nft.stand_in(parts.ruleset, item, hooks[str(item)]) for item in listed)
-    wanted = adapter.expected(stand_ins) if stand_ins else ()
+    mirrors = "".join(nft.mirror_chain(parts.ruleset, item, hooks[str(item)]) for item in listed)
+    wanted = adapter.expected(mirrors) if mirrors else ()
     wanted_hooks = {
         str(chain): rules_in(wanted, chain.family, chain.table, chain.chain) for chain in listed
     }
-    same_hooks = hooked == {chain: rules for chain, rules in wanted_hooks.items() if rules}
+    same_hooks = own_rules == {chain: rules for chain, rules in wanted_hooks.items() if rules}
     text = parts.rules.data.decode()
     same_table = is_listed(live, text) or live == adapter.expected_table(text, table)
-    return bool(live or hooked), same_table and same_hooks
+    return bool(live or own_rules), same_table and same_hooks

@@ -17,17 +17,18 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .platform import DEBIAN
+
 IkeVersions = frozenset[int]
 
 _BOTH: IkeVersions = frozenset({1, 2})
 _IKEV2: IkeVersions = frozenset({2})
 _NEVER: IkeVersions = frozenset()
 
-# Debian packages. On Debian 13 nearly everything is in the first already, with the openssl plugin.
-_BASE = "libstrongswan"
-_STANDARD = "libstrongswan-standard-plugins"
-# What standard-plugins can do only on a processor with AES instructions.
-_EXTRA = "libstrongswan-extra-plugins"
+_BASE = DEBIAN.plugin_packages["base"]
+_STANDARD = DEBIAN.plugin_packages["standard"]
+# The plugins of the standard package need a processor with AES instructions for some algorithms.
+_EXTRA = DEBIAN.plugin_packages["extra"]
 
 _SMALL_BLOCKS = "64-bit blocks, which repeat within one busy SA (Sweet32)"
 

@@ -51,8 +51,8 @@ class Gateway:
     def _children_of(self, network: str) -> t.Iterator[ChildSa]:
         return (child for item in self.connections_of(network) for child in item.children)
 
-    def powered(self, connection: IkeConnection) -> bool:
-        """Whether the connection is to be loaded: enabled, in a network that is switched on."""
+    def is_active(self, connection: IkeConnection) -> bool:
+        """Return whether the daemon is to load a connection: it and its network are on."""
         network = self.networks.get(connection.network)
         return connection.enabled and network is not None and network.started
 
@@ -201,7 +201,7 @@ class Gateway:
         loaded = [
             item
             for item in self.connections.values()
-            if self.powered(item) or (item.enabled and item.network == network.name)
+            if self.is_active(item) or (item.enabled and item.network == network.name)
         ]
         for one, other in itertools.combinations(loaded, 2):
             if network.name in (one.network, other.network):

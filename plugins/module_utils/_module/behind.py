@@ -14,12 +14,12 @@ from .._plan.in_force import NOTHING, InForce, child_part, differing, ike_part, 
 from .._plan.observed import DaemonState
 from .._plan.plan import Plan
 from .._plan.planner import Scope
-from .._plan.steps import Supersede, TerminateConnection, UnloadConnection
+from .._plan.steps import SwapIn, TerminateConnection, UnloadConnection
 from .._render.artefacts import Artefacts
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 
 # What a plan does to a connection is told by its impacts.
-_TOUCHING = (Supersede, TerminateConnection, UnloadConnection)
+_TOUCHING = (SwapIn, TerminateConnection, UnloadConnection)
 
 
 def behind(after: Artefacts, daemon: DaemonState, scope: Scope, plan: Plan) -> list[str]:

@@ -22,7 +22,7 @@ from .._plan.loaded import expected_view, is_loaded
 from .._plan.observed import DaemonState, Observed
 from .._render.connection import connection_section
 from .._render.records import secret_id
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 
 
 def weak_crypto(subject: str, option: str, weak: t.Sequence[str], policy: str) -> list[str]:
@@ -115,7 +115,7 @@ def check_foreign(connection: IkeConnection, current: Gateway, observed: Observe
     What stands under the name of a phase 1 that was loaded already is that phase 1.
     """
     known = current.connections.get(connection.name)
-    if known is not None and current.powered(known):
+    if known is not None and current.is_active(known):
         return
     section = connection_section(connection, current.settings_of(connection.network))
     secrets = [secret_id(connection.name)] if connection.uses_psk else []

@@ -10,13 +10,9 @@ from __future__ import annotations
 
 from .._host.vici.facts import Facts
 from .._model.connection import IkeConnection
-from .._render.artefacts import (
-    CREDENTIAL_DIRS,
-    Artefacts,
-    File,
-    connection_path,
-    credential_paths,
-)
+from .._render.artefacts import Artefacts
+from .._render.credentials import credential_paths
+from .._render.file import File
 from .._render.pem import Certificate, certificate
 from .._render.validity import validity
 
@@ -26,14 +22,15 @@ def certificate_facts(wanted: Artefacts, now: float, connection: IkeConnection) 
 
     A certificate that cannot be read has no dates.
     """
-    parts = wanted.swanctl.get(connection_path(connection.name))
+    parts = wanted.swanctl.get(wanted.platform.connection_path(connection.name))
     if not connection.uses_certificates or parts is None:
         return []
-    first = credential_paths(connection)
+    platform = wanted.platform
+    first = credential_paths(connection, platform)
     found = []
     for option in ("certificate", "ca"):
-        directory = f"{CREDENTIAL_DIRS[option]}/"
-        copies = [item for item in parts.extra_files if item.path.startswith(directory)]
+        directory = platform.credential_dirs[option]
+        copies = [item for item in parts.extra_files if item.directory == directory]
         for file in copies or [File(first[option], b"")]:
             known = certificate(file.data)
             found.append({"option": option, "file": file.path, **_told(known, now)})

@@ -17,7 +17,7 @@ from .._host.host import Host
 from .._host.rollback import checkpoint, rollback_main, timer
 from .._host.rollback.checkpoint import Checkpoint
 from .._host.rollback.rollback import (
-    ASKED,
+    REQUESTED,
     forget_rollback,
     last_rollback,
     plan_rollback,
@@ -26,9 +26,9 @@ from .._host.rollback.rollback import (
 from .._host.rollback.rollback_archive import program
 from .._host.run.trial import try_out
 from .._model import checks
+from .._model.platform import Platform
 from .._plan import restore
 from .._plan.plan import Impact, Plan
-from .._render.artefacts import CHECKPOINT_DIR
 from .edit import Params
 
 # In seconds. Less than the first is over before the next task begins.
@@ -74,7 +74,7 @@ def _start(host: Host, timeout: int, *, check: bool) -> Answer:
                 timer.forget(host)
             raise error.followed_by("Nothing was changed.") from error
     actions = (
-        f"keep {len(fresh.files)} files in {checkpoint.STATE_FILE}",
+        f"keep {len(fresh.files)} files in {host.platform.checkpoint_file}",
         f"start {timer.TIMER}, which rolls back after {timeout} s",
     )
     return Answer(changed=True, checkpoint=result_of(fresh, "started"), actions=actions)
@@ -101,13 +101,14 @@ def _confirm(host: Host, *, check: bool) -> Answer:
         answer = _compared(host, kept, "confirmed", changed=True)
     elif timer.traces(host):
         # Of a run that died.
-        answer = replace(answer, changed=True, actions=_FORGET)
+        answer = replace(answer, changed=True, actions=_forget(host.platform))
     if not check:
         timer.forget(host)
     return answer
 
 
-_FORGET = (f"stop {timer.TIMER}", f"remove {CHECKPOINT_DIR}")
+def _forget(platform: Platform) -> tuple[str, ...]:
+    return f"stop {timer.TIMER}", f"remove {platform.checkpoint_dir}"
 
 
 def _roll_back(host: Host, *, check: bool) -> Answer:
@@ -121,11 +122,13 @@ def _roll_back(host: Host, *, check: bool) -> Answer:
         f"set the MTU of {device} to {kept.mtus[device]}"
         for device in checkpoint.other_mtus(host, kept)
     ]
-    by_hand = Plan((), restore.differences(checkpoint.ours(host.files), kept.files), (_ANY,))
+    by_hand = Plan(
+        (), restore.differences(checkpoint.ours(host.files), kept.files, host.platform), (_ANY,)
+    )
     if check:
         plan, notes = _predicted(host, kept)
     else:
-        plan, outcome = roll_back(host, kept, ASKED)
+        plan, outcome = roll_back(host, kept, REQUESTED)
         if checkpoint.exists(host.files):
             raise HostError("roll back", str(outcome))
         notes = tuple(outcome.errors)
@@ -133,7 +136,11 @@ def _roll_back(host: Host, *, check: bool) -> Answer:
         changed=True,
         checkpoint=result_of(kept, "rolled_back"),
         differs=differs,
-        actions=(*(plan.actions if plan is not None else (_BY_HAND,)), *mtus, *_FORGET),
+        actions=(
+            *(plan.actions if plan is not None else (_BY_HAND,)),
+            *mtus,
+            *_forget(host.platform),
+        ),
         plan=plan if plan is not None else by_hand,
         warnings=notes,
     )
@@ -158,7 +165,7 @@ def _compared(host: Host, kept: Checkpoint, state: str, *, changed: bool) -> Ans
         changed=changed,
         checkpoint=result_of(kept, state),
         differs=checkpoint.differs(host, kept),
-        actions=_FORGET if changed else (),
+        actions=_forget(host.platform) if changed else (),
         plan=Plan(differences=checkpoint.differences(host, kept)),
     )
 

@@ -12,7 +12,7 @@ from .._host.kernel.link import Link
 from .._model.selector import contains
 from .._render.artefacts import Artefacts
 from .._render.nft_guard import guarded
-from .._render.nft_match import Tunnel
+from .._render.nft_match import TunnelMatch
 
 
 def leaving(link: Link, before: Artefacts, after: Artefacts) -> list[str]:
@@ -31,17 +31,17 @@ def leaving(link: Link, before: Artefacts, after: Artefacts) -> list[str]:
     return warnings
 
 
-def _unguarded(before: Artefacts, after: Artefacts) -> tuple[Tunnel, ...]:
+def _unguarded(before: Artefacts, after: Artefacts) -> tuple[TunnelMatch, ...]:
     left = _guarded(after)
     return tuple(
         tunnel for tunnel in _guarded(before) if not any(_covers(item, tunnel) for item in left)
     )
 
 
-def _guarded(side: Artefacts) -> tuple[Tunnel, ...]:
+def _guarded(side: Artefacts) -> tuple[TunnelMatch, ...]:
     found = (tunnel for parts in side.networks.values() for tunnel in guarded(parts.ruleset))
     return tuple(dict.fromkeys(found))
 
 
-def _covers(outer: Tunnel, inner: Tunnel) -> bool:
+def _covers(outer: TunnelMatch, inner: TunnelMatch) -> bool:
     return contains(outer.local, inner.local) and contains(outer.remote, inner.remote)

@@ -15,20 +15,14 @@ from dataclasses import dataclass
 from .._errors import HostError, ModelError
 from .._host.files.read_back import read_gateway
 from .._host.host import Host
-from .._host.kernel.trace import TRACE_FILE, Listening, capture, check_filter, device_to
+from .._host.kernel.trace import Listening, capture, check_filter, device_to
 from .._host.tunnels.charon_log import MOST, Log, read_log
 from .._host.vici.facts import Facts
 from .._model import checks
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
+from .._model.platform import Platform
 from .._render.advanced_tunnels import advanced_tunnels
-from .._render.artefacts import (
-    CONF_DIR,
-    RECORD_DIR,
-    STRONGSWAN_DIR,
-    SWANCTL_DIR,
-    connection_path,
-)
 from .._render.pem_blocks import shown
 from .._render.records import masked
 from .edit import Params
@@ -109,7 +103,7 @@ def _logs(host: Host, params: Params) -> Facts:
     count = checks.number("lines", params["lines"], 1, MOST)
     wanted = _line_of_text("grep", params["grep"]) if params["grep"] is not None else ""
     subject = _subject(host, params)
-    found = read_log(host.run, since=since)
+    found = read_log(host.run, host.platform.daemon_unit, since=since)
     if subject.network is not None:
         tunnels = ((item.name, item.remote_gateway) for item in subject.connections)
         found = Log(found).about(*tunnels)
@@ -137,9 +131,13 @@ def _line_of_text(option: str, value: object) -> str:
 def _configuration(host: Host, params: Params) -> Facts:
     """Texts that can be handed on; a phase 1 that was not asked for is left out."""
     subject = _subject(host, params)
-    asked = {connection_path(item.name) for item in subject.connections}
-    others = {*host.files.find(connection_path("*"))} - asked
-    paths = [path for pattern in _FILES for path in host.files.find(pattern) if path not in others]
+    platform = host.platform
+    asked = {platform.connection_path(item.name) for item in subject.connections}
+    others = {*host.files.find(platform.connection_path("*"))} - asked
+    patterns = _patterns(platform)
+    paths = [
+        path for pattern in patterns for path in host.files.find(pattern) if path not in others
+    ]
     return {"query": CONFIGURATION, "files": {path: _shown(host, path) for path in paths}}
 
 
@@ -157,14 +155,18 @@ def _shown(host: Host, path: str) -> str:
 
 
 _INCLUDE = re.compile(r"^[ \t]*include[ \t].*$", re.MULTILINE)
-_FILES = (
-    f"{SWANCTL_DIR}/swanctl.conf",
-    f"{CONF_DIR}/*.conf",
-    "/etc/strongswan.conf",
-    f"{STRONGSWAN_DIR}/*.conf",
-    f"{RECORD_DIR}/*.json",
-    f"{RECORD_DIR}/*.nft",
-)
+
+
+def _patterns(platform: Platform) -> tuple[str, ...]:
+    """Return the shell patterns of the files that make up the configuration."""
+    return (
+        platform.swanctl_conf,
+        f"{platform.conf_dir}/*.conf",
+        platform.strongswan_conf,
+        f"{platform.strongswan_dir}/*.conf",
+        platform.record_path("*"),
+        platform.rules_path("*"),
+    )
 
 
 def _tcpdump(host: Host, params: Params, *, check: bool) -> Facts:
@@ -193,7 +195,7 @@ def _tcpdump(host: Host, params: Params, *, check: bool) -> Facts:
         "dropped": trace.dropped,
         "flows": [dict(zip(keys, flow)) for flow in trace.flows[:_FLOWS]],
         "lines": list(trace.lines),
-        "pcap": TRACE_FILE,
+        "pcap": host.platform.trace_file,
         "size": trace.size,
     }
 

@@ -22,21 +22,12 @@ from .._host.files.files import Files
 from .._plan.plan import Plan
 from .._plan.planner import Scope
 from .._plan.steps import ReloadSettings, RestartDaemon
-from .._render.artefacts import (
-    DAEMON_FILE,
-    SWANCTL_DIR,
-    Artefacts,
-    SwanctlFile,
-    advanced_path,
-    connection_path,
-)
-from .._render.configuration import Named, Reading
+from .._render.artefacts import Artefacts
+from .._render.strongswan.reader import ReadResult, SectionPlace
+from .._render.swanctl_files import SwanctlFile
 from .edit import Params
 from .given import subject_of
 from .resource import Resource
-
-SWANCTL_CONF = f"{SWANCTL_DIR}/swanctl.conf"
-STRONGSWAN_CONF = "/etc/strongswan.conf"
 
 _UNLOADED = (
     "the next `swanctl --load-all` or restart of strongSwan unloads every connection and secret"
@@ -76,9 +67,10 @@ def check_configuration(
     Raises ModelError for a name that this task is to load and that a file of others has too. Files
     of ours in the scope are left out: the task puts them right.
     """
-    swanctl = read_configuration(files, SWANCTL_CONF)
+    platform = files.platform
+    swanctl = read_configuration(files, platform.swanctl_conf)
     _check_names(resource, params, swanctl.reading.sections, wanted, scope)
-    daemon = read_configuration(files, STRONGSWAN_CONF)
+    daemon = read_configuration(files, platform.strongswan_conf)
     repaired = {*scope.swanctl, *(wanted.daemon if scope.daemon else ())}
     oddities = {**swanctl.oddities, **daemon.oddities}
     return Foreign(
@@ -86,13 +78,13 @@ def check_configuration(
         _faults(daemon.reading, repaired, _DOWN),
         (
             *(f"{path} {what}" for path, what in oddities.items() if path not in repaired),
-            *_blind(swanctl, SWANCTL_CONF, connection_path("x")),
-            *_blind(daemon, STRONGSWAN_CONF, DAEMON_FILE),
+            *_blind(swanctl, platform.swanctl_conf, platform.connection_path("x")),
+            *_blind(daemon, platform.strongswan_conf, platform.daemon_file),
         ),
     )
 
 
-def _faults(reading: Reading, repaired: t.Container[str], effect: str) -> tuple[str, ...]:
+def _faults(reading: ReadResult, repaired: t.Container[str], effect: str) -> tuple[str, ...]:
     return tuple(
         f"{fault.place}: {fault.why}: {effect}"
         for fault in reading.faults
@@ -114,7 +106,7 @@ def _blind(found: Configuration, root: str, ours: str) -> tuple[str, ...]:
 def _check_names(
     resource: Resource,
     params: Params,
-    sections: t.Iterable[Named],
+    sections: t.Iterable[SectionPlace],
     wanted: Artefacts,
     scope: Scope,
 ) -> None:
@@ -123,11 +115,12 @@ def _check_names(
         for section in sections
         if section.place.path not in (wanted.swanctl.keys() | scope.swanctl)
     }
+    advanced = wanted.platform.advanced_prefix
     for path in sorted(scope.swanctl & wanted.swanctl.keys()):
         for parent, name in _names(wanted.swanctl[path]):
             double = theirs.get((parent, name))
             if double is not None:
-                raise _double(resource, params, path, double)
+                raise _double(resource, params, double, advanced=path.startswith(advanced))
 
 
 def _names(parts: SwanctlFile) -> list[tuple[str, str]]:
@@ -136,10 +129,12 @@ def _names(parts: SwanctlFile) -> list[tuple[str, str]]:
     return connections + [("secrets", shared.id) for shared in parts.secrets]
 
 
-def _double(resource: Resource, params: Params, path: str, double: Named) -> ModelError:
+def _double(
+    resource: Resource, params: Params, double: SectionPlace, *, advanced: bool
+) -> ModelError:
     option = _NAMING.get(resource.key, "name")
     value = params[option]
-    if resource.key == "ipsec_settings" and path == advanced_path(params["network"]):
+    if resource.key == "ipsec_settings" and advanced:
         option, value = "swanctl_conf", double.name
     what = {"connections": "connection", "secrets": "secret"}[double.parent]
     return ModelError(

@@ -28,6 +28,7 @@ from .._model import checks
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
+from .._model.platform import Platform
 from .._plan.authorities import told
 from .._plan.connect import Tunnel
 from .._plan.drift import drift_of_files, drift_of_host
@@ -45,14 +46,8 @@ from .._render.advanced_tunnels import (
     advanced_sections,
     advanced_tunnels,
 )
-from .._render.artefacts import (
-    Artefacts,
-    advanced_path,
-    artefacts,
-    bypass_path,
-    connection_path,
-)
-from .._render.settings_file import Section
+from .._render.artefacts import Artefacts, artefacts
+from .._render.strongswan.section import Section
 from .._render.strongswan_conf import LIBIPSEC
 from .certificate_facts import certificate_facts
 from .edit import Params
@@ -93,9 +88,9 @@ class Seen:
 
     def section(self, connection: IkeConnection) -> Section | None:
         """The connection as it is to be loaded; None for one that is not to be."""
-        if not self.gateway.powered(connection):
+        if not self.gateway.is_active(connection):
             return None
-        parts = self.wanted.swanctl.get(connection_path(connection.name))
+        parts = self.wanted.swanctl.get(self.wanted.platform.connection_path(connection.name))
         found = self.advanced if parts is None else parts.connections
         return found.get(connection.name)
 
@@ -121,7 +116,7 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
             named = params["network"]
             networks = {named} if named is not None else {*gateway.networks}
         seen = _see(host, gateway, connections, networks)
-    files = [seen.wanted.swanctl[connection_path(item.name)] for item in connections]
+    files = [seen.wanted.swanctl[host.platform.connection_path(item.name)] for item in connections]
     drifts = drift_of_files(files, seen.observed)
     found = [
         *((item, _phase1(seen, item, _drift(drift))) for item, drift in zip(connections, drifts)),
@@ -129,7 +124,7 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
     ]
     found.sort(key=lambda pair: pair[0].name)
     warnings = [*([seen.silent] if seen.silent else []), *exposed((seen.wanted,), seen.observed)]
-    warnings += disclosed(seen.observed.files.values())
+    warnings += disclosed(seen.observed.files.values(), host.platform)
     paths = {item.file.path for item in files}
     warnings += open_connections(seen.wanted, seen.daemon, paths)
     warnings += overlaps(seen.wanted, seen.daemon, paths)
@@ -146,7 +141,9 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
         "networks": [_network(seen, name) for name in sorted(networks & {*gateway.networks})],
         "phase1": [facts for _connection, facts in found],
         "unmanaged": _unmanaged(seen),
-        "drift": _drift(drift_of_host(seen.wanted, seen.observed, _host_scope(networks))),
+        "drift": _drift(
+            drift_of_host(seen.wanted, seen.observed, _host_scope(networks, host.platform))
+        ),
     }
     return facts, warnings
 
@@ -158,7 +155,7 @@ def _wait(host: Host, params: Params, seconds: int) -> None:
     tunnels = [
         Tunnel(item, child)
         for item in managed
-        if gateway.powered(item) and item.connection_behavior == "start"
+        if gateway.is_active(item) and item.connection_behavior == "start"
         for child in item.children
         if child.enabled
     ]
@@ -189,13 +186,15 @@ def _chosen(
 def _see(
     host: Host, gateway: Gateway, connections: t.Sequence[IkeConnection], networks: set[str]
 ) -> Seen:
+    platform = host.platform
     wanted = artefacts(
         gateway,
+        platform,
         userspace=was_userspace(host),
         credentials=installed_credentials(host.files, gateway),
     )
-    scope = _host_scope(networks)
-    paths = scope.swanctl | {connection_path(item.name) for item in connections}
+    scope = _host_scope(networks, platform)
+    paths = scope.swanctl | {platform.connection_path(item.name) for item in connections}
     scope = Scope(scope.networks, paths, daemon=True)
     daemon, pid, silent = DaemonState(), 0, ""
     sections: tuple[tuple[str, Sa], ...] = ()
@@ -212,9 +211,11 @@ def _see(
     return Seen(gateway, wanted, observed, sas, time.time(), pid, silent)
 
 
-def _host_scope(networks: set[str]) -> Scope:
+def _host_scope(networks: set[str], platform: Platform) -> Scope:
     """All but the tunnels."""
-    paths = {path(name) for name in networks for path in (bypass_path, advanced_path)}
+    paths = {
+        path(name) for name in networks for path in (platform.bypass_path, platform.advanced_path)
+    }
     return Scope(frozenset(networks), frozenset(paths), daemon=True)
 
 
@@ -269,7 +270,7 @@ def _phase1(seen: Seen, connection: IkeConnection, drift: list[Facts]) -> Facts:
         "advanced": False,
         "state": phase1_state(
             (item["state"] for item in phase2),
-            enabled=seen.gateway.powered(connection),
+            enabled=seen.gateway.is_active(connection),
             carrying=carrying if any(item.up for item in ike) else "",
             busy=any(item.busy for item in ike),
             waiting=loaded is not None,
@@ -337,7 +338,7 @@ def _phase2(
     return {
         "name": child.name,
         "state": phase2_state(
-            enabled=seen.gateway.powered(connection) and child.enabled,
+            enabled=seen.gateway.is_active(connection) and child.enabled,
             carrying=standing_state(standing) if standing else "",
             busy=any(item.busy for item in ike),
             waiting=child.name in loaded

@@ -50,12 +50,12 @@ def check_start(network: str, gateway: Gateway) -> None:
 
     ``gateway`` has the network started.
     """
-    powered = [item for item in gateway.connections.values() if gateway.powered(item)]
-    own = [item for item in powered if item.network == network]
+    active = [item for item in gateway.connections.values() if gateway.is_active(item)]
+    own = [item for item in active if item.network == network]
     started = (item for item in gateway.settings.values() if _started(item, gateway))
     others = tuple(_of_texts(item for item in started if item.network != network))
     text = _of_text(gateway.settings_of(network))
-    found = _first(text, (*_of_connections(powered), *others)) or _first(
+    found = _first(text, (*_of_connections(active), *others)) or _first(
         _of_connections(own), others
     )
     if found:

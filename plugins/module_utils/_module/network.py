@@ -15,8 +15,8 @@ from .._host.host import Host
 from .._model import checks
 from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
+from .._model.platform import Platform
 from .._plan.planner import Scope
-from .._render.artefacts import advanced_path, bypass_path
 from .._render.network_files import alias
 from .._render.nft import HOOKS
 from .capabilities import check_children
@@ -33,10 +33,12 @@ class NetworkResource:
     spec: t.ClassVar[Spec] = VPN_NETWORK
     key: t.ClassVar[str] = "vpn_network"
 
-    def edit(self, current: Gateway, params: Params) -> Edit:
+    def edit(self, current: Gateway, params: Params, platform: Platform) -> Edit:
         name = checks.network_name("name", params["name"])
         scope = Scope(
-            frozenset({name}), frozenset({bypass_path(name), advanced_path(name)}), daemon=True
+            frozenset({name}),
+            frozenset({platform.bypass_path(name), platform.advanced_path(name)}),
+            daemon=True,
         )
         if params["state"] == "absent":
             gateway = current

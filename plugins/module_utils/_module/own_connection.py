@@ -25,11 +25,12 @@ from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
 from .._model.subject import phase2_subject
 from .._model.traffic import is_internet
-from .._plan.connect import Tunnel as ConnectedTunnel
-from .._render.artefacts import Artefacts, NetworkParts
+from .._plan.connect import Tunnel
+from .._render.artefacts import Artefacts
 from .._render.blocks import LARGE
+from .._render.network_parts import NetworkParts
 from .._render.nft_guard import guarded
-from .._render.nft_match import NetworkRules, Tunnel, on_this_side
+from .._render.nft_match import RulesetInput, TunnelMatch, on_this_side
 
 _TCP = 6
 
@@ -48,7 +49,7 @@ def check_own_connection(
     return [str(fault) for fault in faults]
 
 
-def check_disconnection(host: Host, gateway: Gateway, tunnels: t.Iterable[ConnectedTunnel]) -> None:
+def check_disconnection(host: Host, gateway: Gateway, tunnels: t.Iterable[Tunnel]) -> None:
     """Refuse to close the tunnel through which the connection of this task comes.
 
     Raises ModelError, because nothing would bring the tunnel up again.
@@ -99,7 +100,7 @@ def _faults(
     yield from _lost_routes(before, after, known, ways)
 
 
-def _inside(side: Artefacts, known: Controller) -> Tunnel | None:
+def _inside(side: Artefacts, known: Controller) -> TunnelMatch | None:
     """Return the tunnel through which the connection comes; None if it comes in cleartext."""
     for parts in side.networks.values():
         for tunnel in parts.ruleset.tunnels if parts.network.started else ():
@@ -150,18 +151,20 @@ def _lost_routes(
                 )
 
 
-def _tunnels(side: Artefacts) -> t.Iterator[tuple[NetworkParts, Tunnel]]:
+def _tunnels(side: Artefacts) -> t.Iterator[tuple[NetworkParts, TunnelMatch]]:
     for parts in side.networks.values():
         for tunnel in guarded(parts.ruleset):
             yield parts, tunnel
 
 
-def _key(parts: NetworkParts, tunnel: Tunnel) -> tuple[object, ...]:
+def _key(parts: NetworkParts, tunnel: TunnelMatch) -> tuple[object, ...]:
     own = parts.ruleset.own
     return tunnel.local, tunnel.remote, tunnel.services, own, parts.network.started
 
 
-def _takes(parts: NetworkParts, tunnel: Tunnel, known: Controller, ways: t.Sequence[Way]) -> bool:
+def _takes(
+    parts: NetworkParts, tunnel: TunnelMatch, known: Controller, ways: t.Sequence[Way]
+) -> bool:
     rules = parts.ruleset
     if not _is_meant(tunnel, known) or any(
         known.client in network for network in on_this_side(rules, tunnel)
@@ -172,7 +175,7 @@ def _takes(parts: NetworkParts, tunnel: Tunnel, known: Controller, ways: t.Seque
     return parts.network.started and _is_routed(rules, tunnel, known, ways)
 
 
-def _is_meant(tunnel: Tunnel, known: Controller) -> bool:
+def _is_meant(tunnel: TunnelMatch, known: Controller) -> bool:
     services = tunnel.services
     ends = ((services.local, known.server_port), (services.remote, known.client_port))
     return services.protocol in (0, _TCP) and all(
@@ -181,7 +184,7 @@ def _is_meant(tunnel: Tunnel, known: Controller) -> bool:
 
 
 def _is_routed(
-    rules: NetworkRules, tunnel: Tunnel, known: Controller, ways: t.Sequence[Way]
+    rules: RulesetInput, tunnel: TunnelMatch, known: Controller, ways: t.Sequence[Way]
 ) -> bool:
     """Whether the route of the tunnel takes packets of any source to the controller."""
     remote = tunnel.remote
@@ -203,7 +206,7 @@ def _described(known: Controller) -> str:
     return f"the connection from {known.client} to {known.server} by which this task runs"
 
 
-def _fault(tunnel: Tunnel, known: Controller, verb: str) -> ModelError:
+def _fault(tunnel: TunnelMatch, known: Controller, verb: str) -> ModelError:
     phase1, _slash, phase2 = tunnel.label.partition("/")
     return ModelError(
         "remote_network",

@@ -16,10 +16,10 @@ from .._model import checks
 from .._model.authentication import CREDENTIALS
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
+from .._model.platform import Platform
 from .._model.proposal import Use
 from .._model.subject import phase1_subject
 from .._plan.planner import Scope
-from .._render.artefacts import connection_path
 from .addresses import warnings_of_addresses
 from .capabilities import check_capabilities, check_child, check_foreign, check_peer, weak_crypto
 from .edit import Edit, Params, View
@@ -31,9 +31,9 @@ class Phase1Resource:
     spec: t.ClassVar[Spec] = IPSEC_PHASE1
     key: t.ClassVar[str] = "ipsec_phase1"
 
-    def edit(self, current: Gateway, params: Params) -> Edit:
+    def edit(self, current: Gateway, params: Params, platform: Platform) -> Edit:
         name = checks.phase_name("name", params["name"])
-        scope = Scope(swanctl=frozenset({connection_path(name)}))
+        scope = Scope(swanctl=frozenset({platform.connection_path(name)}))
         known = _known(current, name, params["network"])
         if params["state"] == "absent":
             return Edit(
@@ -51,7 +51,7 @@ class Phase1Resource:
 
     def check_host(self, host: Host, view: View) -> list[str]:
         connection = view.edit.gateway.connections.get(view.params["name"])
-        if connection is None or not view.edit.gateway.powered(connection):
+        if connection is None or not view.edit.gateway.is_active(connection):
             return []
         subject = f"phase 1 {connection.name}"
         supported = host.vici.algorithms()

@@ -15,8 +15,8 @@ from .._model import checks
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
+from .._model.platform import Platform
 from .._plan.planner import Scope
-from .._render.artefacts import connection_path
 from .addresses import warnings_of_addresses
 from .capabilities import check_children, weak_crypto
 from .edit import Edit, Params, View
@@ -27,15 +27,15 @@ class Phase2Resource:
     spec: t.ClassVar[Spec] = IPSEC_PHASE2
     key: t.ClassVar[str] = "ipsec_phase2"
 
-    def edit(self, current: Gateway, params: Params) -> Edit:
+    def edit(self, current: Gateway, params: Params, platform: Platform) -> Edit:
         name = checks.phase_name("name", params["name"])
         phase1, network = params["phase1"], params["network"]
         if params["state"] == "absent":
-            return _absent(current, name, phase1, network)
+            return _absent(current, name, phase1, network, platform)
         subject = f"phase 2 {name} of phase 1 {phase1}"
         connection = current.connection_of_child(phase1, network, subject)
         child = _wanted(connection, params)
-        scope = Scope(swanctl=frozenset({connection_path(phase1)}))
+        scope = Scope(swanctl=frozenset({platform.connection_path(phase1)}))
         weak = [reason for item in child.encryption for reason in item.weaknesses()]
         warnings: list[str] = []
         if child.enabled:
@@ -47,20 +47,20 @@ class Phase2Resource:
         child = connection.child(view.params["name"]) if connection else None
         if connection is None or child is None or not child.enabled:
             return []
-        if view.edit.gateway.powered(connection):
+        if view.edit.gateway.is_active(connection):
             check_children(host, [child], userspace=view.userspace)
             return warnings_of_addresses(host, child, view)
         return []
 
 
-def _absent(current: Gateway, name: str, phase1: str, network: str) -> Edit:
+def _absent(current: Gateway, name: str, phase1: str, network: str, platform: Platform) -> Edit:
     result = {"name": name, "phase1": phase1, "network": network, "state": "absent"}
     connection = current.connections.get(phase1)
     if connection is None or connection.network != network:
         # Without its phase 1 there is no phase 2 either.
         return Edit(current, Scope(), result)
     gateway = current.without_child(phase1, name)
-    return Edit(gateway, Scope(swanctl=frozenset({connection_path(phase1)})), result)
+    return Edit(gateway, Scope(swanctl=frozenset({platform.connection_path(phase1)})), result)
 
 
 def _wanted(connection: IkeConnection, params: Params) -> ChildSa:

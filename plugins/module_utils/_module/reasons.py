@@ -19,7 +19,7 @@ from .._host.vici.facts import Facts
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .addresses import with_addresses
-from .connect import unreachable
+from .attempts import unreachable
 from .own_certificate import OwnCertificates
 from .status import CONNECTING, DISABLED, DOWN, IDLE, UP, phase1_state
 
@@ -40,7 +40,10 @@ def add_reasons(host: Host, pid: int, found: t.Iterable[tuple[IkeConnection, Fac
     asked = [(item, facts) for item, facts in found if facts["state"] not in (UP, DISABLED)]
     if not asked:
         return
-    log, own = Log(read_log(host.run, lines=_LINES)), OwnCertificates(host)
+    log, own = (
+        Log(read_log(host.run, host.platform.daemon_unit, lines=_LINES)),
+        OwnCertificates(host),
+    )
     for connection, facts in asked:
         lines = log.about((connection.name, connection.remote_gateway))
         facts["log"] = [str(line) for line in lines[-_TOLD:]]

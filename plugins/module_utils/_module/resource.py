@@ -12,6 +12,7 @@ import typing as t
 
 from .._host.host import Host
 from .._model.gateway import Gateway
+from .._model.platform import Platform
 from .edit import Edit, Params, View
 from .spec import Spec
 
@@ -22,8 +23,8 @@ class Resource(t.Protocol):
     spec: t.ClassVar[Spec]
     key: t.ClassVar[str]
 
-    def edit(self, current: Gateway, params: Params) -> Edit:
-        """Pure; raises ModelError."""
+    def edit(self, current: Gateway, params: Params, platform: Platform) -> Edit:
+        """Return the edit of a Gateway, without a look at the host. Raises ModelError."""
 
     def check_host(self, host: Host, view: View) -> list[str]:
         """Refuse what this host can't do, before anything is touched; returns warnings."""

@@ -14,10 +14,12 @@ from .._errors import ModelError
 from .._host.host import Host
 from .._model import checks
 from .._model.gateway import Gateway
+from .._model.platform import Platform
 from .._model.rule import VpnRule
 from .._plan.planner import Scope
-from .._render.network_rules import network_rules
+from .._render.network_view import network_views
 from .._render.nft_rules import translations
+from .._render.ruleset_input import ruleset_input
 from .edit import Edit, Params, View
 from .spec import VPN_RULE, Spec
 from .surroundings import check_route
@@ -27,7 +29,7 @@ class RuleResource:
     spec: t.ClassVar[Spec] = VPN_RULE
     key: t.ClassVar[str] = "vpn_rule"
 
-    def edit(self, current: Gateway, params: Params) -> Edit:
+    def edit(self, current: Gateway, params: Params, platform: Platform) -> Edit:
         name = checks.phase_name("name", params["name"])
         network = checks.network_name("network", params["network"])
         if params["state"] == "absent":
@@ -95,5 +97,5 @@ def _check_router(host: Host, rule: VpnRule, gateway: Gateway) -> None:
 
 
 def _translates(gateway: Gateway, rule: VpnRule, view: View) -> bool:
-    rules = network_rules(gateway, rule.network, userspace=view.userspace)
+    rules = ruleset_input(network_views(gateway)[rule.network], userspace=view.userspace)
     return any(item.rule == rule for item in translations(rules))

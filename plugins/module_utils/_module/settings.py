@@ -14,15 +14,15 @@ from .._errors import ModelError, SyntaxFault
 from .._host.host import Host
 from .._model.connection import RESERVED_PREFIX
 from .._model.gateway import Gateway
+from .._model.platform import Platform
 from .._model.secret import MASK
 from .._model.settings import CONF_TEXTS, IpsecSettings
 from .._model.subject import settings_subject
 from .._plan.planner import Scope
 from .._render.advanced import loadable
-from .._render.artefacts import advanced_path, bypass_path
+from .._render.options.daemon import DAEMON_WIDE, asking
 from .._render.records import secret_id
-from .._render.settings_file import parse
-from .._render.strongswan_conf import DAEMON_WIDE, asking
+from .._render.strongswan.strict import parse
 from .capabilities import check_names
 from .edit import Edit, Params, View
 from .keys import check_text, warnings_of_text
@@ -35,7 +35,7 @@ class SettingsResource:
     spec: t.ClassVar[Spec] = IPSEC_SETTINGS
     key: t.ClassVar[str] = "ipsec_settings"
 
-    def edit(self, current: Gateway, params: Params) -> Edit:
+    def edit(self, current: Gateway, params: Params, platform: Platform) -> Edit:
         settings = IpsecSettings.from_options(params)
         name = settings.network
         gateway = current.with_settings(settings)
@@ -46,7 +46,9 @@ class SettingsResource:
         except ModelError as error:
             raise error.within(subject) from None
         scope = Scope(
-            frozenset({name}), frozenset({bypass_path(name), advanced_path(name)}), daemon=True
+            frozenset({name}),
+            frozenset({platform.bypass_path(name), platform.advanced_path(name)}),
+            daemon=True,
         )
         warnings = (*_shared(gateway, settings), *warnings_of_text(settings))
         return Edit(gateway, scope, _result(settings), warnings)

@@ -22,7 +22,7 @@ from .._model.authentication import AUTHENTICATIONS
 from .._model.options import defaults
 from .._model.rule_checks import DIRECTIONS
 from .._model.secret import MASK
-from .._plan.connection_swap import APPLY, GRACEFUL
+from .._plan.swap.decision import APPLY, GRACEFUL
 
 WEAK_CRYPTO = ("allow", "warn", "refuse")
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import typing as t
 
 from .._model.identity import Identity
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 
 # What charon leaves out when it compares a connection with the one that it has.
 _NOT_COMPARED = "dpd_timeout"

@@ -4,74 +4,119 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The children of a connection: as configured, set aside, or loaded without their start."""
+"""Read the children of a connection: actions, selectors and mode, and rename parked children.
+
+A child is *parked* when it is loaded under a name that no SA has, ``lan.replaced`` for ``lan``.
+``swap/connection_swap.py`` says why.
+"""
 
 from __future__ import annotations
 
 import typing as t
 
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section, Value
 
-# No phase 2 can bear such a name.
-_ASIDE = ".replaced"
+# No phase 2 can have such a name.
+_PARKED = ".replaced"
+
+# The actions of a child that is loaded without its start. charon shows close_action, not
+# start_action, so that close_action marks such a child in list-conns. The mark changes nothing
+# else, because the collection traps wherever it starts.
+_WITHOUT_AUTOSTART = {"start_action": "trap", "close_action": "trap"}
 
 
 def children(section: Section | None) -> t.Mapping[str, Section]:
+    """Return the children of a connection by name."""
     if section is None:
         return {}
     return t.cast(t.Mapping[str, Section], section.get("children", {}))
 
 
-def aside(section: Section) -> Section:
-    """A connection with its children under names that no SA has."""
-    renamed = {f"{name}{_ASIDE}": child for name, child in children(section).items()}
-    return {**section, "children": renamed}
-
-
-# Where what starts also traps, this changes nothing but what list-conns shows.
-_QUIET = {"start_action": "trap", "close_action": "trap"}
-
-
-def quiet(section: Section, names: t.Container[str]) -> Section:
-    """A connection whose children of these names begin nothing when they are loaded.
-
-    It shows: swanctl would load them otherwise from the file, which has the start action.
-    """
-    still = {
-        name: {**child, **_QUIET} if name in names and starts(child) else child
-        for name, child in children(section).items()
-    }
-    return {**section, "children": still}
-
-
-def quieted(loaded: t.Mapping[str, t.Any]) -> frozenset[str]:
-    """The children that were loaded without their start, of a connection as list-conns shows it."""
-    found = loaded.get("children", {}).items()
-    silent = (name for name, child in found if child.get("close_action") == _QUIET["close_action"])
-    return frozenset(bare(name) for name in silent)
-
-
-def bare(child: str) -> str:
-    """The name of a child, be it set aside or not."""
-    return child[: -len(_ASIDE)] if child.endswith(_ASIDE) else child
-
-
-def is_set_aside(loaded: t.Mapping[str, t.Any]) -> bool:
-    """Whether a connection, as list-conns shows it, has its children set aside."""
-    names = loaded.get("children", {})
-    return bool(names) and all(name.endswith(_ASIDE) for name in names)
-
-
-def is_shunt(child: t.Mapping[str, t.Any]) -> bool:
-    """Whether a child, as written or as list-conns shows it, passes or drops packets without SA."""
-    return str(child.get("mode", "")).lower() in ("pass", "drop")
-
-
-def starts(child: Section) -> bool:
-    """Whether charon initiates it by itself."""
+def autostarts(child: Section) -> bool:
+    """Return whether charon initiates a child as soon as it is loaded."""
     return "start" in str(child.get("start_action"))
 
 
-def starting(section: Section) -> bool:
-    """Whether charon initiates a child of the connection by itself."""
-    return any(map(starts, children(section).values()))
+def traps(child: Section) -> bool:
+    """Return whether charon initiates a child when traffic matches its trap policy."""
+    return "trap" in str(child.get("start_action"))
+
+
+def traps_after_dpd(child: Section) -> bool:
+    """Return whether charon installs a trap policy when it finds the peer dead."""
+    return "trap" in str(child.get("dpd_action"))
+
+
+def initiates(child: Section) -> bool:
+    """Return whether this gateway may initiate a child; a child without start_action counts."""
+    return child.get("start_action") != "none"
+
+
+def any_autostarts(section: Section) -> bool:
+    """Return whether charon initiates a child of a connection as soon as it is loaded."""
+    return any(map(autostarts, children(section).values()))
+
+
+def any_initiates(section: Section) -> bool:
+    """Return whether this gateway may initiate a child of a connection."""
+    return any(map(initiates, children(section).values()))
+
+
+def mode(child: t.Mapping[str, t.Any]) -> str:
+    """Return the mode of a child, as written or as list-conns shows it, in lower case."""
+    return str(child.get("mode", "tunnel")).lower()
+
+
+def is_shunt(child: t.Mapping[str, t.Any]) -> bool:
+    """Return whether a child passes or drops packets without an SA."""
+    return mode(child) in ("pass", "drop")
+
+
+def selector_texts(child: Section, side: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the traffic selectors of a child as written; ``side`` is ``local`` or ``remote``."""
+    return texts(child.get(f"{side}_ts", default))
+
+
+def texts(value: Value | t.Sequence[str]) -> tuple[str, ...]:
+    """Return the elements of a value that is a text or a list."""
+    return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
+
+
+def with_parked_children(section: Section) -> Section:
+    """Return a connection with its children under parked names."""
+    renamed = {f"{name}{_PARKED}": child for name, child in children(section).items()}
+    return {**section, "children": renamed}
+
+
+def is_parked(loaded: t.Mapping[str, t.Any]) -> bool:
+    """Return whether all children of a connection in list-conns have parked names."""
+    names = loaded.get("children", {})
+    return bool(names) and all(name.endswith(_PARKED) for name in names)
+
+
+def child_name(name: str) -> str:
+    """Return the configured name of a child whose name may be parked."""
+    return name[: -len(_PARKED)] if name.endswith(_PARKED) else name
+
+
+def without_autostart(section: Section, names: t.Container[str]) -> Section:
+    """Return a connection whose children of these names initiate nothing when they are loaded.
+
+    list-conns shows the difference, so that a later run finds these children again. The file keeps
+    the start action, and swanctl would load the children with it.
+    """
+    changed = {
+        name: {**child, **_WITHOUT_AUTOSTART} if name in names and autostarts(child) else child
+        for name, child in children(section).items()
+    }
+    return {**section, "children": changed}
+
+
+def children_without_autostart(loaded: t.Mapping[str, t.Any]) -> frozenset[str]:
+    """Return the names of the children in list-conns that were loaded without their start."""
+    mark = _WITHOUT_AUTOSTART["close_action"]
+    return frozenset(
+        child_name(name)
+        for name, child in loaded.get("children", {}).items()
+        if child.get("close_action") == mark
+    )

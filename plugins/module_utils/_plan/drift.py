@@ -4,21 +4,21 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What is not as it is configured, without an edit of anybody: the plan of what is there already.
+"""Report drift: the differences of a plan without an edit.
 
-A Gateway is compared with itself, so that whatever differs was changed by somebody else.
+A Gateway is compared with itself. Each difference was made by another administrator.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-from .._render.artefacts import Artefacts, SwanctlFile
+from .._render.artefacts import Artefacts
+from .._render.swanctl_files import SwanctlFile
 from .authorities import remembered
-from .differences import state_difference
 from .files import written
 from .observed import Observed
-from .plan import Difference
+from .plan import Difference, state_difference
 from .planner import Scope, make_plan
 from .swanctl import plan_swanctl
 
@@ -26,25 +26,25 @@ from .swanctl import plan_swanctl
 def drift_of_files(
     files: t.Sequence[SwanctlFile], observed: Observed
 ) -> t.Iterator[tuple[Difference, ...]]:
-    """Of each file under conf.d, and of what the daemon is to have loaded from it."""
+    """Yield the drift of each file under conf.d, and of the objects that charon loads from it."""
     for parts in files:
         if observed.daemon.version:
-            found = plan_swanctl(parts, parts, observed).differences
+            differences = plan_swanctl(parts, parts, observed).differences
         else:
-            # It does not answer, and holds nothing.
-            found = written((parts.file, *parts.extra_files), observed).differences
-        yield (*found, *_lacking(parts))
+            # charon does not answer, and has nothing loaded.
+            differences = written((parts.file, *parts.extra_files), observed).differences
+        yield (*differences, *_missing_copies(parts))
 
 
-def _lacking(parts: SwanctlFile) -> tuple[Difference, ...]:
-    """Only a run of its own task can tell what they were."""
+def _missing_copies(parts: SwanctlFile) -> tuple[Difference, ...]:
+    """Return a difference when PEM files are missing. Only the task of the phase 1 has them."""
     header = f"certificates and private key of phase 1 {parts.owned[0]}"
-    there = state_difference(header, "not all there", "copies of the files that its task names")
-    return (there,) if parts.uncertified else ()
+    drift = state_difference(header, "incomplete", "copies of the files that the task names")
+    return (drift,) if parts.uncertified else ()
 
 
 def drift_of_host(wanted: Artefacts, observed: Observed, scope: Scope) -> tuple[Difference, ...]:
-    """Of networks, their shunts and conf texts, and of the daemon-wide settings."""
+    """Return the drift of networks with their shunts and conf texts, and of the settings."""
     if not observed.daemon.version:
         scope = Scope(scope.networks)
     return make_plan(wanted, wanted, observed, scope).differences + remembered(observed.daemon)

@@ -4,35 +4,34 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What becomes of the SAs of a connection that somebody else loaded under the name of ours."""
+"""Replace a connection that another administrator loaded under the name of a managed one."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
+from functools import cached_property
 
-from .._render.settings_file import Section
-from .children import children, starting
+from .._render.strongswan.section import Section
+from .children import any_autostarts, any_initiates, autostarts, children
 from .loaded import View, actual_view, expected_view
 from .observed import DaemonState
 from .plan import Impact
 from .steps import HandOver, Initiate, Step, TerminateConnection
+from .swap.swap_impacts import no_sa
 
-_OTHERWISE = "somebody else loaded it otherwise"
-# The release of strongSwan that leaves an IKE SA alone whose last child it closes.
-_CLOSES_CHILDREN = 6
-
-
-def idle(name: str) -> Impact:
-    return Impact(name, "none", "no SA of it is up")
+_FOREIGN = "loaded with other settings, not by this collection"
+# This release of strongSwan closes the last child of an IKE SA and keeps the IKE SA.
+_KEEPS_IDLE_IKE_SA = 6
 
 
 @dataclass(frozen=True)
-class Usurper:
-    """A connection that somebody else loaded under the name of ours, with the SAs it has.
+class ForeignConnection:
+    """A connection that another administrator loaded under the name of a managed one.
 
-    list-conns does not tell whether it starts, so it is taken to: charon then closes what it takes
-    for changed, strongSwan 5.9 with the IKE SA if nothing else is on that.
+    list-conns does not show whether its children autostart, so that they are assumed to. charon
+    then closes the SAs of each changed child. strongSwan 5.9 also closes an IKE SA that has no
+    Child SA left.
     """
 
     name: str
@@ -41,67 +40,69 @@ class Usurper:
     daemon: DaemonState
 
     @property
-    def first(self) -> tuple[Step, ...]:
-        """charon would bring up the children anew on the very IKE SA that it is closing."""
-        if self._touched and not self._whole and self._closes_all:
+    def steps_before_load(self) -> tuple[Step, ...]:
+        """Return the steps before the managed connection is loaded.
+
+        charon would initiate the new children on the IKE SA that it is closing.
+        """
+        if self._changed_children and not self._ike_options_changed and self._closes_ike_sa:
             return (TerminateConnection(self.name),)
         return ()
 
     @property
-    def steps(self) -> tuple[Step, ...]:
-        """Its SAs give way to ours; the daemon has begun to bring these up where they start."""
-        if not self._touched or not self._initiates:
+    def steps_after_load(self) -> tuple[Step, ...]:
+        """Return the steps that bring up the managed SAs, and then close the foreign SAs."""
+        if not self._changed_children or not any_initiates(self.section):
             return ()
-        waiting = tuple(child for child in self._touched if not self._starts(child))
-        ids = self.daemon.child_ids.get(self.name, frozenset())
-        ikes = self.daemon.ike_ids.get(self.name, frozenset()) if self._whole else frozenset()
+        configured = children(self.section)
+        waiting = (name for name in self._changed_children if not autostarts(configured[name]))
+        child_sas = self.daemon.child_ids.get(self.name, frozenset())
+        ike_sas = self.daemon.ike_ids.get(self.name, frozenset())
+        if not self._ike_options_changed:
+            ike_sas = frozenset()
         return (
-            *(Initiate(self.name, child) for child in waiting),
-            HandOver(self.name, self._touched, ids, ikes, optional=True),
+            *(Initiate(self.name, name) for name in waiting),
+            HandOver(self.name, self._changed_children, child_sas, ike_sas, optional=True),
         )
 
     @property
     def impacts(self) -> tuple[Impact, ...]:
         if self.name not in self.daemon.established:
-            return (idle(self.name),)
-        if not self._initiates:
-            why = f"{_OTHERWISE}: it goes on until it is established anew"
+            return (no_sa(self.name),)
+        if not any_initiates(self.section):
+            why = f"{_FOREIGN}: the IKE SA keeps these settings until it is re-established"
             return (Impact(self.name, "pending", why),)
-        why = f"{_OTHERWISE}: it is closed, and brought up again"
-        if self._touched and (self._whole or self._closes_all):
+        if self._changed_children and (self._ike_options_changed or self._closes_ike_sa):
+            why = f"{_FOREIGN}: the IKE SA is closed, then re-established"
             return (Impact(self.name, "ike", why),)
-        return tuple(Impact(f"{self.name}/{child}", "child", why) for child in self._touched) or (
-            Impact(self.name, "none", "no Child SA of it is up"),
-        )
+        why = f"{_FOREIGN}: the Child SA is closed, then re-established"
+        return tuple(
+            Impact(f"{self.name}/{name}", "child", why) for name in self._changed_children
+        ) or (Impact(self.name, "none", "no Child SA is up"),)
 
     @property
-    def _closes_all(self) -> bool:
-        """Whether charon closes the IKE SA with the last child that it closes."""
-        last = self.daemon.established[self.name] <= {*self._touched}
-        return last and self.daemon.release < _CLOSES_CHILDREN and starting(self.section)
+    def _closes_ike_sa(self) -> bool:
+        """Return whether charon closes the IKE SA with its last child."""
+        last = self.daemon.established[self.name] <= {*self._changed_children}
+        return last and self.daemon.release < _KEEPS_IDLE_IKE_SA and any_autostarts(self.section)
 
     @property
-    def _whole(self) -> bool:
+    def _ike_options_changed(self) -> bool:
         expected, actual = self._views
         return {**expected, "children": {}} != {**actual, "children": {}}
 
-    @property
+    @cached_property
     def _views(self) -> tuple[View, View]:
         expected = expected_view(self.section)
         return expected, actual_view(self.loaded, expected)
 
-    @property
-    def _touched(self) -> tuple[str, ...]:
-        """The children that are up, and not as they should be."""
+    @cached_property
+    def _changed_children(self) -> tuple[str, ...]:
+        """Return the children that are up with other settings than configured."""
         expected, actual = (view["children"] for view in self._views)
         up = self.daemon.established.get(self.name, frozenset()) & expected.keys()
         return tuple(
-            child for child in sorted(up) if self._whole or expected[child] != actual.get(child)
+            name
+            for name in sorted(up)
+            if self._ike_options_changed or expected[name] != actual.get(name)
         )
-
-    @property
-    def _initiates(self) -> bool:
-        return any(child.get("start_action") != "none" for child in children(self.section).values())
-
-    def _starts(self, child: str) -> bool:
-        return "start" in str(children(self.section)[child].get("start_action"))

@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What SAs that are up were made of, where the configuration has changed since.
+"""Keep the values of SAs that are up after their configuration changed.
 
-charon does not show most of what an SA was made of. An SA keeps it for its whole life. Its
-successors keep it too: by a rekeying, by a re-authentication, and by a restart after a dead peer
+charon does not show most values of an SA. An SA keeps its values for its whole life. Its successors
+keep them too: after a rekey, after a re-authentication, and after a restart because of a dead peer
 (measured with strongSwan 5.9.8 and 6.0.1).
 """
 
@@ -19,33 +19,33 @@ import typing as t
 from dataclasses import dataclass, field, replace
 
 from .._model.identity import Identity
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 
 Plain = t.Mapping[str, t.Any]
 _Made = t.TypeVar("_Made")
 
-# What a child does when it is loaded.
+# Options of a child that are no property of its SA.
 _ACTIONS = ("start_action", "close_action")
 
 
 @dataclass(frozen=True)
 class InForce:
-    """What each SA was made of, by its unique id, as ``ike_part`` and ``child_part`` have it.
+    """The values of each SA by its unique id, as ``ike_part`` and ``child_part`` return them.
 
-    An empty section stands for values that are not known.
+    An empty section stands for unknown values.
     """
 
     ikes: t.Mapping[str, Plain] = field(default_factory=dict)
-    # Name and section of the child.
+    # Name and values of the child.
     children: t.Mapping[str, tuple[str, Plain]] = field(default_factory=dict)
-    # By unique id of the IKE SA, the digest of the pre-shared key that it was authenticated with.
+    # The digest of the pre-shared key by which the IKE SA authenticated.
     keys: t.Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.ikes or self.children or self.keys)
 
     def unlike(self, section: Section) -> InForce:
-        """Those alone whose section differs from what is configured."""
+        """Return the SAs whose values differ from the configured values."""
         wanted = ike_part(section)
         children = t.cast(t.Mapping[str, Section], section.get("children", {}))
         return replace(
@@ -59,7 +59,7 @@ class InForce:
         )
 
     def among(self, ikes: t.Container[str], children: t.Container[str]) -> InForce:
-        """Those alone of SAs with these unique ids."""
+        """Return the SAs with these unique ids."""
         return InForce(
             {key: made for key, made in self.ikes.items() if key in ikes},
             {key: made for key, made in self.children.items() if key in children},
@@ -69,9 +69,9 @@ class InForce:
     def beside(
         self, section: Section, ikes: t.Iterable[str], names: t.Mapping[str, str]
     ) -> InForce:
-        """With all SAs that there are. Those that are not noted were made of ``section``.
+        """Return the values of all SAs that are up. SAs without a note have those of ``section``.
 
-        ``names`` are those of the Child SAs by unique id.
+        ``names`` are the names of the Child SAs by unique id.
         """
         left = self.among(frozenset(ikes), names)
         children = t.cast(t.Mapping[str, Section], section.get("children", {}))
@@ -87,10 +87,10 @@ class InForce:
         )
 
     def followed(self, connection: str, log: t.Iterable[tuple[str, str]]) -> InForce:
-        """With the successors of the SAs.
+        """Return the values of the SAs and of their successors.
 
-        ``log`` are lines about the connection, oldest first: the unique id of the IKE SA that each
-        is about, and its text.
+        ``log`` are the lines about the connection, oldest first: the unique id of the IKE SA, and
+        the text.
         """
         lines = tuple(log)
         successors = [
@@ -99,7 +99,7 @@ class InForce:
             for match in [_SUCCESSOR.match(text)]
             if match and match["name"] == connection
         ]
-        # Without a rekeying, the peers have authenticated again.
+        # A successor without a rekey has authenticated again, so that its key is not inherited.
         rekeyed = [(ike, match) for ike, match in successors if not match["initiating"]]
         return InForce(
             _handed_down(self.ikes, successors),
@@ -126,7 +126,7 @@ class InForce:
             elif name in alive and (match["rekeyed"] or name in restarted):
                 yield key, (name, alive[name])
             else:
-                # One that was negotiated with the values of its time.
+                # This Child SA was negotiated with the values that were loaded at that time.
                 alive.pop(name, None)
             restarted.discard(name)
 
@@ -144,12 +144,12 @@ def _handed_down(
     return found
 
 
-# Of an IKE SA that is replaced, about the one that replaces it.
+# A line about a replaced IKE SA, with the id of its successor.
 _SUCCESSOR = re.compile(
     r"(?P<initiating>initiating (?:\w+ Mode )?)?IKE_SA (?P<name>\S+?)\[(?P<id>\d+)\] "
     r"(?:to|rekeyed between) "
 )
-# charon tells of both directions of a Child SA that was rekeyed, one by one.
+# charon logs both directions of a rekeyed Child SA separately.
 _CHILD = re.compile(
     r"(?P<rekeyed>inbound )?CHILD_SA (?P<name>\S+?)\{(?P<id>\d+)\} established with SPIs "
 )
@@ -157,7 +157,7 @@ _RESTART = re.compile(r"restarting CHILD_SA (?P<name>\S+?)")
 
 
 def key_digest(secret: bytes, salt: str) -> str:
-    """A digest that tells whether a pre-shared key is the same, with its salt before it."""
+    """Return a digest of a pre-shared key, preceded by its salt."""
     digest = hashlib.pbkdf2_hmac("sha256", secret, salt.encode(), _ROUNDS).hex()
     return f"{salt}${digest}"
 
@@ -170,7 +170,7 @@ _ROUNDS = 100_000
 
 
 def differing(old: Plain, new: Plain, path: str = "") -> t.Iterator[str]:
-    """The strongSwan options in which two sections differ: ``version``, ``local.id``."""
+    """Yield the strongSwan options in which two sections differ: ``version``, ``local.id``."""
     for key in sorted({*old, *new}):
         before, after = old.get(key), new.get(key)
         if isinstance(before, t.Mapping) and isinstance(after, t.Mapping):
@@ -180,7 +180,7 @@ def differing(old: Plain, new: Plain, path: str = "") -> t.Iterator[str]:
 
 
 def ike_part(section: Section) -> Plain:
-    """A connection without its children, as JSON can hold it, its identities in one spelling."""
+    """Return a connection without its children, as JSON data, with normalised identities."""
     part = {key: section[key] for key in section if key != "children"}
     for end in ("local", "remote"):
         options = part.get(end)
@@ -190,19 +190,19 @@ def ike_part(section: Section) -> Plain:
 
 
 def _spelled(text: str) -> str:
-    """The identity in the form in which all spellings of it are the same, where there is one."""
+    """Return the normal form of an identity, or its text when it has none."""
     identity = Identity.parse(text)
     again = Identity.parse(identity.exact)
     return identity.exact if (again.kind, again.exact) == (identity.kind, identity.exact) else text
 
 
 def child_part(child: Section) -> Plain:
-    """A child, as JSON can hold it."""
+    """Return a child as JSON data."""
     return t.cast(Plain, _plain(child))
 
 
 def values(part: Plain) -> Plain:
-    """A part without the actions of a child, which are no property of its SA."""
+    """Return the values of a child without its actions, which are no property of its SA."""
     return {key: part[key] for key in part if key not in _ACTIONS}
 
 

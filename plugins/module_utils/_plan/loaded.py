@@ -4,26 +4,26 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Whether charon has loaded what we mean it to: the part of a connection that list-conns shows.
+"""Compare a configured connection with the connection that charon shows in list-conns.
 
-list-conns leaves out proposals, most lifetimes and start actions, so equality here is necessary,
-not sufficient; our own file tells the rest. A conf text may be written in ways that list-conns does
-not repeat; what it would show otherwise stays open.
+list-conns leaves out proposals, most lifetimes and start actions. Equality here is necessary, but
+not sufficient: the file has the rest. A conf text may be written in a form that list-conns does not
+repeat. Such a value is not compared.
 """
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 import re
 import typing as t
 
 from .._model.identity import Identity
 from .._render.pem import certificate
-from .._render.settings_file import Section, Value
+from .._render.strongswan.section import Section
+from .children import children, is_shunt, mode, selector_texts, texts
+from .selectors import DYNAMIC, canonical
 
 _VERSIONS = {"0": "IKEv1/2", "1": "IKEv1", "2": "IKEv2"}
-# An action as it may be written, and as list-conns shows it.
+# DPD actions as written, and as list-conns shows them.
 _CHILD_ACTIONS = {
     "clear": "none",
     "none": "none",
@@ -40,12 +40,11 @@ View = t.Mapping[str, t.Any]
 
 
 def expected_view(section: Section) -> View:
-    """The visible part of a connection as it was rendered."""
-    children = t.cast(t.Mapping[str, Section], section.get("children", {}))
+    """Return the part of a rendered connection that list-conns shows."""
     return {
         "version": _VERSIONS.get(str(section.get("version", "0"))),
-        "local_addrs": _list(section.get("local_addrs", ("%any",))),
-        "remote_addrs": _list(section.get("remote_addrs", ("%any",))),
+        "local_addrs": texts(section.get("local_addrs", ("%any",))),
+        "remote_addrs": texts(section.get("remote_addrs", ("%any",))),
         "rekey_time": _seconds(section, "rekey_time"),
         "dpd_delay": _seconds(section, "dpd_delay"),
         "dpd_timeout": _seconds(section, "dpd_timeout"),
@@ -53,23 +52,23 @@ def expected_view(section: Section) -> View:
         "remote_id": _simple_identity(_end(section, "remote")),
         "certs": _subjects(section, "local", "certs"),
         "cacerts": _subjects(section, "remote", "cacerts"),
-        "children": {name: _expected_child(child) for name, child in children.items()},
+        "children": {name: _expected_child(child) for name, child in children(section).items()},
     }
 
 
 def actual_view(conn: View, expected: View) -> View:
-    """The same part of what list-conns says; what ``expected`` leaves open stays open here."""
+    """Return the same part of an entry of list-conns, without values that ``expected`` lacks."""
     seen = {
         "version": conn.get("version"),
-        "local_addrs": _list(conn.get("local_addrs", ())),
-        "remote_addrs": _list(conn.get("remote_addrs", ())),
+        "local_addrs": texts(conn.get("local_addrs", ())),
+        "remote_addrs": texts(conn.get("remote_addrs", ())),
         "rekey_time": str(conn.get("rekey_time", "0")),
         "dpd_delay": str(conn.get("dpd_delay", "0")),
         "dpd_timeout": str(conn.get("dpd_timeout", "0")),
         "local_id": Identity.parse(conn.get("local-1", {}).get("id", "")).exact,
         "remote_id": Identity.parse(conn.get("remote-1", {}).get("id", "")).exact,
-        "certs": _list(conn.get("local-1", {}).get("certs", ())),
-        "cacerts": _list(conn.get("remote-1", {}).get("cacerts", ())),
+        "certs": texts(conn.get("local-1", {}).get("certs", ())),
+        "cacerts": texts(conn.get("remote-1", {}).get("cacerts", ())),
     }
     view = {key: value if expected[key] else expected[key] for key, value in seen.items()}
     view["children"] = {
@@ -80,7 +79,7 @@ def actual_view(conn: View, expected: View) -> View:
 
 
 def is_loaded(section: Section, conn: View | None) -> bool:
-    """Whether the daemon has a connection, and it looks as it should."""
+    """Return whether charon shows a connection with the configured values."""
     if conn is None:
         return False
     expected = expected_view(section)
@@ -88,13 +87,12 @@ def is_loaded(section: Section, conn: View | None) -> bool:
 
 
 def _expected_child(child: Section) -> View:
-    mode = str(child.get("mode", "tunnel")).upper()
-    # A shunt's dpd and lifetimes mean nothing.
-    shunt = mode in ("PASS", "DROP")
+    # The DPD options and the lifetimes of a shunt have no meaning.
+    shunt = is_shunt(child)
     return {
-        "mode": mode,
-        "local-ts": _networks(child.get("local_ts", ("dynamic",))),
-        "remote-ts": _networks(child.get("remote_ts", ("dynamic",))),
+        "mode": mode(child).upper(),
+        "local-ts": canonical(selector_texts(child, "local", (DYNAMIC,))),
+        "remote-ts": canonical(selector_texts(child, "remote", (DYNAMIC,))),
         "rekey_time": "" if shunt else _seconds(child, "rekey_time"),
         "dpd_action": "" if shunt else _CHILD_ACTIONS.get(str(child.get("dpd_action", "")), ""),
     }
@@ -103,8 +101,8 @@ def _expected_child(child: Section) -> View:
 def _actual_child(child: View, expected: View) -> View:
     seen = {
         "mode": child.get("mode"),
-        "local-ts": _list(child.get("local-ts", ())),
-        "remote-ts": _list(child.get("remote-ts", ())),
+        "local-ts": texts(child.get("local-ts", ())),
+        "remote-ts": texts(child.get("remote-ts", ())),
         "rekey_time": str(child.get("rekey_time", "0")),
         "dpd_action": child.get("dpd_action", "none"),
     }
@@ -112,29 +110,9 @@ def _actual_child(child: View, expected: View) -> View:
 
 
 def _seconds(section: Section, key: str) -> str:
-    """A time as list-conns shows it; empty where it is left out, or not a decimal number."""
+    """Return a time in seconds as list-conns shows it, or an empty text when it is not known."""
     match = _TIME.fullmatch(str(section.get(key, "")))
     return str(int(match[1]) * _SECONDS[match[2]]) if match else ""
-
-
-def _networks(value: Value) -> tuple[str, ...]:
-    """Traffic selectors as list-conns shows them; none if one is more than a plain network."""
-    items = _list(value)
-    return items if all(map(_is_plain, items)) else ()
-
-
-@functools.cache
-def _is_plain(selector: str) -> bool:
-    try:
-        return selector == "dynamic" or str(ipaddress.ip_network(selector)) == selector
-    except ValueError:
-        return False
-
-
-def _list(value: Value | t.Sequence[str]) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(str(item) for item in value)
 
 
 def _end(section: Section, name: str) -> str:
@@ -143,15 +121,17 @@ def _end(section: Section, name: str) -> str:
 
 
 def _subjects(section: Section, end: str, key: str) -> tuple[str, ...]:
-    """The subjects of certificates as list-conns shows them; none if one may show otherwise."""
+    """Return the subjects of certificates as list-conns shows them; none when one is not known."""
     pems = t.cast("t.Mapping[str, t.Sequence[object]]", section.get(end, {})).get(key, ())
-    found = [certificate(pem) if isinstance(pem, bytes) else None for pem in pems]
-    shown = [str(item.subject) if item and item.subject.shown_as_it_is else "" for item in found]
+    certificates = (certificate(pem) if isinstance(pem, bytes) else None for pem in pems)
+    shown = [
+        str(item.subject) if item and item.subject.shown_as_it_is else "" for item in certificates
+    ]
     return tuple(shown) if all(shown) else ()
 
 
 def _simple_identity(text: str) -> str:
-    """An identity as charon shows it; empty where it is not known how that is."""
+    """Return an identity as charon shows it, or an empty text when that is not known."""
     identity = Identity.parse(text)
     simple = identity.kind in ("address", "fqdn") and not identity.is_wildcard
     return identity.exact if simple else ""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from .._render.blocks import Block
 from .._render.routes import Route
-from .steps import Refresh, Step
+from .steps import Refresh, Step, WriteFile
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,10 @@ class RunScript(Refresh):
     path: str
     verb: str
     what: str
-    away: tuple[Step, ...] = field(default=(), repr=False)
+    also_undo: tuple[Step, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return f"{self.what} of network {self.network}"
-
-    @property
-    def brought(self) -> tuple[Step, ...]:
-        return self.away
 
 
 @dataclass(frozen=True)
@@ -39,14 +35,10 @@ class LoadRules(Step):
 
     network: str
     path: str
-    away: tuple[Step, ...] = field(default=(), repr=False)
+    also_undo: tuple[Step, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return f"load the nftables rules of network {self.network}"
-
-    @property
-    def brought(self) -> tuple[Step, ...]:
-        return self.away
 
     def undo(self) -> Step:
         return WithdrawRules(self.network, self.path)
@@ -94,6 +86,16 @@ def _counted(blocks: tuple[Block, ...]) -> str:
     """``the block policy out 10.1.0.0/24 to 10.2.0.0/24 and 5 more``."""
     rest = f" and {len(blocks) - 1} more" if len(blocks) > 1 else ""
     return f"the {blocks[0]}{rest}"
+
+
+@dataclass(frozen=True)
+class NoteInterface(WriteFile):
+    """Name a new interface in the record of its network, before another step brings it up."""
+
+    device: str = ""
+
+    def __str__(self) -> str:
+        return f"note interface {self.device} in {self.file.path}"
 
 
 @dataclass(frozen=True)
@@ -162,14 +164,10 @@ class SwitchUnit(Step):
 
     unit: str
     verb: str
-    away: tuple[Step, ...] = field(default=(), repr=False)
+    also_undo: tuple[Step, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return f"{self.verb} {self.unit}"
-
-    @property
-    def brought(self) -> tuple[Step, ...]:
-        return self.away
 
     def undo(self) -> Step:
         opposite = {"enable": "disable", "disable": "enable", "start": "stop", "stop": "start"}

@@ -12,8 +12,9 @@ import typing as t
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from .._render.artefacts import Directory, File
+from .._model.platform import DEBIAN, Platform
 from .._render.blocks import Block
+from .._render.file import Directory, File
 from .._render.pem import Certificate
 from .._render.routes import Route
 from .in_force import InForce
@@ -116,3 +117,4 @@ class Observed:
     directories: tuple[Directory, ...] = ()
     # Copies of certificates that no file under conf.d names, by the path of the file that would.
     strays: t.Mapping[str, tuple[File, ...]] = field(default_factory=dict)
+    platform: Platform = DEBIAN

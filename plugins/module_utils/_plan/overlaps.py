@@ -12,8 +12,8 @@ import typing as t
 
 from .._model.connection import RESERVED_PREFIX
 from .._render.artefacts import Artefacts
-from .._render.settings_file import Section
-from .children import children, is_shunt
+from .._render.strongswan.section import Section
+from .children import children, is_shunt, selector_texts
 from .observed import DaemonState
 from .selectors import DYNAMIC, Selectors
 
@@ -45,9 +45,9 @@ def overlaps(wanted: Artefacts, daemon: DaemonState, paths: t.Container[str]) ->
 
 def _written(section: Section) -> t.Iterator[tuple[str, Selectors]]:
     for name, child in children(section).items():
-        sides = (t.cast("t.Sequence[str]", child.get(key, ())) for key in ("local_ts", "remote_ts"))
         if not is_shunt(child):
-            yield name, Selectors.of(*([side] if isinstance(side, str) else side for side in sides))
+            sides = (selector_texts(child, side) for side in ("local", "remote"))
+            yield name, Selectors.of(*sides)
 
 
 def _listed(child: t.Mapping[str, t.Any]) -> Selectors:

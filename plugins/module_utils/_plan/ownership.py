@@ -15,19 +15,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._render.artefacts import (
-    CHECKPOINT_FILES,
-    FORBIDDEN,
-    PRIVATE,
-    ROOT,
-    STATE_FILE,
-    UNIT_DIR,
-    Artefacts,
-    Directory,
-    File,
-)
-from .differences import access_in_words, directory_difference
-from .files import written
+from .._model.platform import Platform
+from .._render.artefacts import Artefacts
+from .._render.file import PRIVATE, PUBLIC, ROOT, Directory, File
+from .files import access_in_words, directory_difference, written
 from .network_steps import ReloadUnits
 from .observed import Observed
 from .plan import Plan, joined
@@ -44,14 +35,34 @@ class SecureDirectory(Step):
         return f"give {self.directory.path} to root, with mode {self.directory.mode:04o}"
 
 
+def checkpoint_files(platform: Platform) -> dict[str, int]:
+    """Return the files that a checkpoint and its rollback leave, with the mode of each."""
+    return {
+        platform.checkpoint_file: PRIVATE,
+        platform.rollback_program: PRIVATE,
+        platform.rollback_record: PRIVATE,
+        platform.unit_path("tunnelwright.rollback.timer"): PUBLIC,
+        platform.unit_path("tunnelwright.rollback.service"): PUBLIC,
+    }
+
+
+def forbidden(platform: Platform) -> dict[str, int]:
+    """Return the bits of the mode that each directory of the collection must not have.
+
+    Users other than root must not write there. Where secrets lie, they must not look, either.
+    """
+    return {platform.record_dir: 0o022, platform.state_dir: 0o077, platform.checkpoint_dir: 0o077}
+
+
 def plan_ownership(observed: Observed) -> Plan:
     """The plan by which root alone can write what every run relies on."""
     return _plan_directories(observed) + _plan_checkpoint(observed)
 
 
 def _plan_directories(observed: Observed) -> Plan:
+    bits = forbidden(observed.platform)
     pairs = [
-        (found, replace(found, mode=found.mode & ~FORBIDDEN[found.path], owner=ROOT))
+        (found, replace(found, mode=found.mode & ~bits[found.path], owner=ROOT))
         for found in observed.directories
     ]
     return joined(
@@ -63,13 +74,17 @@ def _plan_directories(observed: Observed) -> Plan:
 
 def _plan_checkpoint(observed: Observed) -> Plan:
     """What it holds was made by another run, so that it stays."""
+    platform = observed.platform
+    modes = checkpoint_files(platform)
     wanted = [
-        _secured(found, CHECKPOINT_FILES[path])
+        _secured(found, modes[path])
         for path, found in sorted(observed.files.items())
-        if path in CHECKPOINT_FILES
+        if path in modes
     ]
     plan = written(wanted, observed)
-    units = any(difference.header.startswith(f"{UNIT_DIR}/") for difference in plan.differences)
+    units = any(
+        difference.header.startswith(platform.unit_path("")) for difference in plan.differences
+    )
     return plan + Plan((ReloadUnits(),)) if units else plan
 
 
@@ -79,8 +94,9 @@ def _secured(found: File, mode: int) -> File:
 
 def exposed(sides: t.Iterable[Artefacts], observed: Observed) -> tuple[str, ...]:
     """Return warnings about secrets that lie in files which others than root could read."""
+    kept = {observed.platform.checkpoint_file: _ALL_SECRETS}
     told = []
-    for path, advice in sorted({**_KEPT, **dict(_secrets(sides))}.items()):
+    for path, advice in sorted({**kept, **dict(_secrets(sides))}.items()):
         found = observed.files.get(path)
         if found is not None and (found.mode & 0o077 or found.owner[0] != ROOT[0]):
             words = access_in_words(found, _secured(found, PRIVATE))
@@ -88,7 +104,7 @@ def exposed(sides: t.Iterable[Artefacts], observed: Observed) -> tuple[str, ...]
     return tuple(told)
 
 
-_KEPT = {STATE_FILE: "all secrets of this host may be known, so replace them"}
+_ALL_SECRETS = "all secrets of this host may be known, so replace them"
 
 
 def _secrets(sides: t.Iterable[Artefacts]) -> t.Iterator[tuple[str, str]]:

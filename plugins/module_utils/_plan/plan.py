@@ -4,35 +4,40 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The plan: one object that check mode shows, diff prints and apply executes."""
+"""The plan: check mode shows it, ``--diff`` prints it, and apply executes it."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass
 
-from .._render.artefacts import File
+from .._render.file import File
 from .steps import RemoveFile, Step, WriteFile
 
-# From harmless to worst. `pending`: loaded, in force only when the SA is negotiated anew.
+# From harmless to worst. `pending`: loaded, and in force when the SA is re-established.
 IMPACTS = ("none", "pending", "child", "ike")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One object before and after, as text with every secret masked."""
+    """An object before and after, as texts with every secret masked."""
 
     header: str
     before: str
     after: str
 
 
+def state_difference(header: str, before: str, after: str) -> Difference:
+    """Return the difference of a live object, each state in a few words."""
+    return Difference(header, f"{before}\n", f"{after}\n")
+
+
 @dataclass(frozen=True)
 class Impact:
-    """What becomes of an SA that is up, and why.
+    """The effect of a plan on an SA that is up, with the reason.
 
-    ``sa`` is the IKE SA of a connection (``site-b``) with all that is on it, or one of its Child
-    SAs (``site-b/lan``). ``kind`` is one of ``IMPACTS``.
+    ``sa`` is the IKE SA of a connection with all its Child SAs (``site-b``), or one Child SA
+    (``site-b/lan``). ``kind`` is one of ``IMPACTS``.
     """
 
     sa: str
@@ -45,18 +50,18 @@ class Impact:
 
 @dataclass(frozen=True)
 class Plan:
-    """Ordered steps, what they change, and what becomes of SAs that are up."""
+    """Ordered steps, the differences that they make, and their impact on SAs that are up."""
 
     steps: tuple[Step, ...] = ()
     differences: tuple[Difference, ...] = ()
     impacts: tuple[Impact, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether there is anything to do: Ansible's ``changed``."""
+        """Return whether there are steps: Ansible's ``changed``."""
         return bool(self.steps)
 
     def __add__(self, other: Plan) -> Plan:
-        """Both plans, this one first."""
+        """Return this plan, followed by the other plan."""
         return Plan(
             self.steps + other.steps,
             self.differences + other.differences,
@@ -65,7 +70,7 @@ class Plan:
 
     @property
     def impact(self) -> str:
-        """The worst of all."""
+        """Return the worst kind of impact."""
         return max((item.kind for item in self.impacts), key=IMPACTS.index, default="none")
 
     @property
@@ -74,21 +79,21 @@ class Plan:
 
     @property
     def replaced(self) -> list[File]:
-        """The files, as they were found, that it changes or removes."""
-        found = [
+        """Return the files that the plan changes or removes, as they were found."""
+        files = [
             step.before if isinstance(step, WriteFile) else step.file
             for step in self.steps
             if isinstance(step, (WriteFile, RemoveFile))
         ]
-        return [file for file in found if file is not None]
+        return [file for file in files if file is not None]
 
     @property
     def diff(self) -> list[dict[str, str]]:
-        """In the form that Ansible prints with ``--diff``; what it does to SAs comes last."""
+        """Return the differences as Ansible prints them with ``--diff``, then the impacts."""
         shown = self.differences
         if self.impacts:
-            told = "".join(f"{item}\n" for item in self.impacts)
-            shown += (Difference("impact on the SAs that are up", "", told),)
+            impacts = "".join(f"{item}\n" for item in self.impacts)
+            shown += (Difference("impact on the SAs that are up", "", impacts),)
         return [
             {
                 "before_header": item.header,
@@ -101,7 +106,7 @@ class Plan:
 
 
 def joined(plans: t.Iterable[Plan]) -> Plan:
-    """The plans one after the other."""
+    """Return one plan with the steps of all plans, in their order."""
     steps: list[Step] = []
     differences: list[Difference] = []
     impacts: list[Impact] = []

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""From the models before and after an edit, and the host as found, to the plan."""
+"""Make the plan from the models before and after an edit, and from the observed host."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ from dataclasses import dataclass, replace
 
 from .._render.artefacts import Artefacts
 from .._render.strongswan_conf import LIBIPSEC
-from .connection_swap import GRACEFUL
-from .differences import state_difference
 from .files import removed, written
-from .network import plan_blocks, plan_network, plan_power_off, plan_record, plan_routes
+from .network import plan_network, plan_power_off, plan_record
+from .network_guard import plan_blocks
+from .network_interface import plan_note, plan_routes
+from .network_steps import NoteInterface
 from .observed import NOTHING, DaemonState, Observed, Unfinished
 from .ownership import plan_ownership
-from .plan import Impact, Plan, joined
-from .steps import HandOver, InstallTrap, ReloadSettings, RestartDaemon, UnloadSecret
+from .plan import Impact, Plan, joined, state_difference
+from .steps import HandOver, InstallTrap, ReloadSettings, RestartDaemon, Step, UnloadSecret
 from .swanctl import plan_swanctl
+from .swap.decision import GRACEFUL
 
 _T = t.TypeVar("_T")
+
+NO_PLAN = Plan()
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose drift a module repairs besides what its own edit changes.
+    """The objects whose drift a module repairs, besides the objects of its edit.
 
-    ``networks`` by name, ``swanctl`` by path of the file, ``daemon`` for the daemon-wide settings.
-    A module that edits one tunnel must not touch, or report, the state of another.
+    ``networks`` are names, ``swanctl`` are paths of files, ``daemon`` are the daemon-wide settings.
+    A module that edits one tunnel must not touch, or report, the state of another tunnel.
     """
 
     networks: frozenset[str] = frozenset()
@@ -42,10 +46,13 @@ class Scope:
 def touched(
     before: Artefacts, after: Artefacts, scope: Scope, left: frozenset[str] = frozenset()
 ) -> Scope:
-    """The scope, all that the edit changes, and the networks that a run which died has ``left``."""
-    known = before.networks.keys() | after.networks.keys()
+    """Return the scope with all objects of the edit, and the networks of an interrupted run.
+
+    ``left`` are the networks that the interrupted run worked on.
+    """
+    networks = before.networks.keys() | after.networks.keys()
     return Scope(
-        scope.networks | _changed(before.networks, after.networks) | (left & known),
+        scope.networks | _changed(before.networks, after.networks) | (left & networks),
         scope.swanctl | _changed(before.swanctl, after.swanctl),
         scope.daemon or before.daemon != after.daemon,
     )
@@ -54,9 +61,10 @@ def touched(
 def settled(
     before: Artefacts, after: Artefacts, scope: Scope, left: Unfinished = NOTHING
 ) -> Unfinished:
-    """What is in order when a plan for this scope has been carried out, of all that was ``left``.
+    """Return the unfinished work that is finished after a plan for this scope.
 
-    That is what the scope covers, and what no file has.
+    ``left`` is the work of interrupted runs. Finished are the objects in the scope, and the objects
+    that no file has.
     """
     others = [
         part
@@ -81,10 +89,11 @@ def make_plan(
     scope: Scope,
     apply: str = GRACEFUL,
 ) -> Plan:
-    """``scope`` is what ``touched`` gave. Networks come up before tunnels and go after them.
+    """Return the plan for a scope, which ``touched`` returned.
 
-    A restart of the daemon comes when the files that it loads everything from are in place.
-    ``apply`` says what becomes of SAs that are up: graceful, reestablish or defer.
+    Networks come up before their tunnels, and go after them. charon restarts when the files are in
+    place from which it loads everything. ``apply`` is graceful, reestablish or defer, for SAs that
+    are up.
     """
     staying = [name for name in sorted(scope.networks) if name in after.networks]
     going = [name for name in sorted(scope.networks) if name not in after.networks]
@@ -98,9 +107,13 @@ def make_plan(
     )
     changed = scope.networks | _changed(before.records, after.records)
     coming = frozenset(changed & (after.records.keys() - before.records.keys()))
+    notes = joined(
+        plan_note(before.networks.get(name), after.networks[name], observed) for name in staying
+    )
     return (
         plan_ownership(observed)
         + _plan_records(coming, before, after, observed)
+        + notes
         + (plan_routes(after.networks.values(), observed) if scope.networks else Plan())
         + joined(
             plan_network(
@@ -119,36 +132,50 @@ def make_plan(
         )
         + joined(plan_network(before.networks.get(name), None, observed) for name in going)
         + (plan_blocks(after.networks.values(), observed) if scope.networks else Plan())
-        + _plan_records(changed - coming, before, after, observed)
+        + _plan_records(changed - coming, before, after, observed, notes)
     )
 
 
 def _plan_records(
-    names: frozenset[str], before: Artefacts, after: Artefacts, observed: Observed
+    names: frozenset[str],
+    before: Artefacts,
+    after: Artefacts,
+    observed: Observed,
+    notes: Plan = NO_PLAN,
 ) -> Plan:
-    """First of all where a network comes, last where it changes or goes.
+    """Return the plan for the records of networks.
 
-    So a run that dies leaves a record of whatever it had to do with: what is live of a network can
-    be seen, but only where it is known that there is to be one.
+    A record is written first when its network is added, and last when its network is changed or
+    removed. An interrupted run then leaves a record of each network that it worked on. The live
+    state of a network can be observed only when its name is known.
     """
+    noted = {step.file.path: step.file for step in notes.steps if isinstance(step, NoteInterface)}
     return joined(
-        plan_record(before.records.get(name), after.records.get(name), observed)
+        plan_record(
+            before.records.get(name),
+            after.records.get(name),
+            observed,
+            noted.get(observed.platform.record_path(name)),
+        )
         for name in sorted(names)
     )
 
 
 def _handed_over_last(plan: Plan) -> Plan:
-    """No SA gives way before everything is loaded, and all new ones are negotiated at once.
+    """Return the plan with the steps last that wait for new SAs.
 
-    A policy that is installed once more is one that went with such an SA.
+    No SA is closed before every connection is loaded, and all new SAs are negotiated at once. A
+    trap is installed again after the SA that took its policy along is closed.
     """
-    # In their order otherwise: the sort is stable.
-    steps = sorted(plan.steps, key=lambda step: isinstance(step, (HandOver, InstallTrap)))
-    return replace(plan, steps=tuple(steps))
+    early: list[Step] = []
+    late: list[Step] = []
+    for step in plan.steps:
+        (late if isinstance(step, (HandOver, InstallTrap)) else early).append(step)
+    return replace(plan, steps=(*early, *late))
 
 
 def _plan_orphans(before: Artefacts, after: Artefacts, daemon: DaemonState) -> Plan:
-    """Secrets that a run which died had loaded, of what no file has: nobody else knows of them."""
+    """Return the plan that unloads secrets of an interrupted run that no file has."""
     owned = {
         name
         for side in (before, after)
@@ -159,20 +186,22 @@ def _plan_orphans(before: Artefacts, after: Artefacts, daemon: DaemonState) -> P
     return Plan(
         tuple(UnloadSecret(name) for name in left),
         tuple(
-            state_difference(f"secret {name} in the IKE daemon", "left over", "gone")
+            state_difference(
+                f"secret {name} in the IKE daemon", "left by an interrupted run", "unloaded"
+            )
             for name in left
         ),
     )
 
 
 def _plan_strays(before: Artefacts, after: Artefacts, observed: Observed, scope: Scope) -> Plan:
-    """Certificates that a run which died has left, of a phase 1 that no file has."""
+    """Return the plan that removes certificates of an interrupted run that no file uses."""
     unknown = scope.swanctl - before.swanctl.keys() - after.swanctl.keys()
     return joined(removed(observed.strays.get(path, ()), observed) for path in sorted(unknown))
 
 
 def _guests(after: Artefacts, name: str) -> frozenset[str]:
-    """The router addresses that other networks have on the interface of network ``name``."""
+    """Return the router addresses of other networks on the interface of network ``name``."""
     device = after.networks[name].network.device
     return frozenset(
         other.network.router
@@ -186,7 +215,9 @@ def _plan_daemon(before: Artefacts, after: Artefacts, observed: Observed, *, res
     gone = [before.daemon[path] for path in sorted(before.daemon.keys() - after.daemon.keys())]
     plan = written(wanted, observed) + removed(gone, observed)
     if not plan and observed.daemon.unfinished.settings and after.daemon:
-        drift = state_difference("settings of the IKE daemon", "perhaps others", "loaded")
+        drift = state_difference(
+            "settings of the IKE daemon", "unknown (interrupted run)", "loaded"
+        )
         plan = Plan(differences=(drift,))
     elif not plan:
         return plan
@@ -206,21 +237,21 @@ def _plan_restart(why: str, observed: Observed) -> Plan:
 
 
 def _restart_reason(before: Artefacts, after: Artefacts, observed: Observed) -> str:
-    """Plugins are loaded when the daemon starts, and at no other time."""
+    """Return the reason for a restart, or an empty text. charon loads plugins only at start."""
     loaded = LIBIPSEC in observed.daemon.plugins
     if after.userspace and not loaded:
         return f"the plugin {LIBIPSEC} must be loaded for the userspace data plane"
-    # With our last network gone, it is not worth the tunnels of others.
-    worth_it = bool(after.networks) or not _others(before, observed)
+    # Without a network of the collection, unmanaged tunnels count more than a spare plugin.
+    worth_it = bool(after.networks) or not _unmanaged_up(before, observed)
     if before.userspace and not after.userspace and loaded and worth_it:
         return f"the plugin {LIBIPSEC} is no longer wanted"
     return ""
 
 
-def _others(before: Artefacts, observed: Observed) -> bool:
-    """Whether tunnels are up that are not ours."""
-    ours = {name for parts in before.swanctl.values() for name in parts.owned}
-    return bool(observed.daemon.established.keys() - ours)
+def _unmanaged_up(before: Artefacts, observed: Observed) -> bool:
+    """Return whether an unmanaged connection is up."""
+    managed = {name for parts in before.swanctl.values() for name in parts.owned}
+    return bool(observed.daemon.established.keys() - managed)
 
 
 def _changed(before: t.Mapping[str, _T], after: t.Mapping[str, _T]) -> frozenset[str]:
@@ -228,7 +259,7 @@ def _changed(before: t.Mapping[str, _T], after: t.Mapping[str, _T]) -> frozenset
 
 
 def files_in(before: Artefacts, after: Artefacts, scope: Scope) -> frozenset[str]:
-    """The paths that the planner will ask about."""
+    """Return the paths of the files that the planner compares."""
     paths = {*before.daemon, *after.daemon} if scope.daemon else set()
     for side in (before, after):
         for name in scope.networks:

@@ -4,46 +4,56 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Drift of one connection that is as it was configured in its file, but not in force as it should.
+"""Repair a connection whose file is as configured, while charon or the kernel differs.
 
-Somebody unloaded it or loaded another under its name, took a policy away, left an SA or a trap that
-no configuration has; or a run of ours died over it. Each is told by name, and put right with what
-disturbs least.
+Another administrator unloaded or replaced the connection, removed a policy, or left an SA or a trap
+that is not configured. Or a run was interrupted. Each drift is reported by name, and repaired with
+the steps that disturb least.
 """
 
 from __future__ import annotations
 
 import re
-import typing as t
 
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .alike import would_be_dropped
-from .children import bare, children, is_set_aside, is_shunt
-from .connection_swap import close_child
-from .differences import state_difference
-from .foreign_replacement import Usurper, idle
+from .children import (
+    autostarts,
+    child_name,
+    children,
+    initiates,
+    is_parked,
+    is_shunt,
+    selector_texts,
+    texts,
+    traps,
+)
+from .foreign_replacement import ForeignConnection
 from .loaded import is_loaded
 from .observed import DaemonState
-from .plan import Difference, Impact, Plan, joined
+from .plan import Difference, Impact, Plan, joined, state_difference
+from .selectors import DYNAMIC, canonical
 from .steps import (
     HandOver,
     Initiate,
     InstallTrap,
     LoadConnection,
     Step,
-    Supersede,
+    SwapIn,
     TerminateChild,
     UninstallTrap,
     UnloadConnection,
 )
+from .swap.swap_impacts import no_sa, reestablished
+from .swap.swap_steps import close_child
 
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
 
 
 def plan_repair(name: str, section: Section, daemon: DaemonState) -> Plan:
-    """``section`` is what the file has, and the file was read as ours."""
+    """Return the plan that makes charon and the kernel match ``section`` of the file."""
     loaded = daemon.connections.get(name)
-    if loaded is not None and (is_set_aside(loaded) or name in daemon.unfinished.connections):
+    if loaded is not None and (is_parked(loaded) or name in daemon.unfinished.connections):
         return _resumed(name, section, daemon) + _leftovers(name, section, daemon)
     if not is_loaded(section, loaded):
         return _reloaded(name, section, daemon) + _leftovers(name, section, daemon)
@@ -51,116 +61,108 @@ def plan_repair(name: str, section: Section, daemon: DaemonState) -> Plan:
 
 
 def _reloaded(name: str, section: Section, daemon: DaemonState) -> Plan:
-    """A connection that somebody else unloaded, or loaded otherwise."""
+    """Return the plan for a connection that is not loaded, or loaded with other settings."""
     loaded = daemon.connections.get(name)
     header = f"connection {name} in the IKE daemon"
     load = LoadConnection(name, section, section)
     if loaded is None:
         up = name in daemon.established
-        impacts = (Impact(name, "none", "it goes on") if up else idle(name),)
+        impacts = (Impact(name, "none", "the SAs stay up") if up else no_sa(name),)
         return Plan((load,), (state_difference(header, "not loaded", "loaded"),), impacts)
-    difference = state_difference(header, "not as it should be", "loaded")
+    difference = state_difference(header, "loaded with other settings", "loaded")
     steps: list[Step] = [load]
     if would_be_dropped(section, section, loaded):
         steps = [UnloadConnection(name, section), LoadConnection(name, section)]
-    usurper = Usurper(name, section, loaded, daemon)
-    return Plan((*usurper.first, *steps, *usurper.steps), (difference,), usurper.impacts)
+    foreign = ForeignConnection(name, section, loaded, daemon)
+    steps = [*foreign.steps_before_load, *steps, *foreign.steps_after_load]
+    return Plan(tuple(steps), (difference,), foreign.impacts)
 
 
 def _resumed(name: str, section: Section, daemon: DaemonState) -> Plan:
-    """A run died while it exchanged the connection: the second half of it again.
+    """Return the plan that repeats the second half of an interrupted swap.
 
-    What has been negotiated anew by then is a duplicate to charon, and stays.
+    SAs that were negotiated by then stay, because charon makes no duplicate of them.
     """
-    up = daemon.established.get(name, frozenset()) & children(section).keys()
-    steps: list[Step] = [Supersede(name, section, section)]
-    waiting = tuple(
-        child
+    configured = children(section)
+    up = daemon.established.get(name, frozenset()) & configured.keys()
+    steps: list[Step] = [SwapIn(name, section, section)]
+    steps += [
+        Initiate(name, child)
         for child in sorted(up)
-        if "start" not in (action := str(children(section)[child].get("start_action")))
-        and action != "none"
-    )
-    steps += [Initiate(name, child) for child in waiting]
+        if initiates(configured[child]) and not autostarts(configured[child])
+    ]
     old = daemon.unfinished.connections.get(name) or daemon.child_ids.get(name, frozenset())
     if up and old:
         steps.append(HandOver(name, tuple(sorted(up)), old, optional=True))
     header = f"connection {name} in the IKE daemon"
-    difference = state_difference(header, "left by a run that died", "loaded")
-    impacts = tuple(
-        Impact(f"{name}/{child}", "child", "a run died over it: the old one is closed, if it is up")
-        for child in sorted(up)
-    )
-    return Plan(
-        tuple(steps), (difference,), impacts or (Impact(name, "none", "no SA of it is up"),)
-    )
+    difference = state_difference(header, "left by an interrupted run", "loaded")
+    why = "left by an interrupted run: the old Child SA is closed when a new Child SA is up"
+    impacts = tuple(Impact(f"{name}/{child}", "child", why) for child in sorted(up))
+    return Plan(tuple(steps), (difference,), impacts or (no_sa(name),))
 
 
 def _policies(name: str, section: Section, daemon: DaemonState) -> Plan:
-    """Traps and shunts that somebody took from charon, or from the kernel behind its back."""
+    """Return the plan that restores traps and shunts missing in charon or in the kernel."""
     if daemon.policies is None or not _can_trap(section):
         return Plan()
     return joined(
         _policy(name, child, options, daemon)
         for child, options in sorted(children(section).items())
-        if _traps(options) or child in daemon.established.get(name, ())
+        if traps(options) or child in daemon.established.get(name, ())
     )
 
 
 def _can_trap(section: Section) -> bool:
-    """charon installs a trap to an address; whether it can to a name depends on name servers."""
-    peers = section.get("remote_addrs", ())
-    return all(_ADDRESS.fullmatch(peer) for peer in ((peers,) if isinstance(peers, str) else peers))
-
-
-def _traps(options: Section) -> bool:
-    return "trap" in str(options.get("start_action"))
+    """Return whether all peers are addresses. A trap to a name depends on name servers."""
+    return all(map(_ADDRESS.fullmatch, texts(section.get("remote_addrs", ()))))
 
 
 def _policy(name: str, child: str, options: Section, daemon: DaemonState) -> Plan:
     shunt = is_shunt(options)
-    if _traps(options) and (name, child) not in (daemon.shunts if shunt else daemon.traps):
+    if traps(options) and (name, child) not in (daemon.shunts if shunt else daemon.traps):
         difference = state_difference(f"policy of {name}/{child}", "not installed", "installed")
         return Plan((InstallTrap(name, child),), (difference,))
     if _in_kernel(options, daemon):
         return Plan()
-    difference = state_difference(f"policy of {name}/{child} in the kernel", "gone", "installed")
+    difference = state_difference(f"policy of {name}/{child} in the kernel", "missing", "installed")
     if child in daemon.established.get(name, ()):
         return _renewed(name, child, options, difference)
-    # Asked for a shunt that it believes to be there, charon does nothing.
+    # charon does not install a shunt again that it believes to be installed.
     first = (UninstallTrap(name, child),) if shunt else ()
     return Plan((*first, InstallTrap(name, child)), (difference,))
 
 
 def _renewed(name: str, child: str, options: Section, difference: Difference) -> Plan:
-    """An SA whose traffic goes nowhere; charon would take a new one beside it for a duplicate."""
+    """Return the plan for a Child SA without policies, beside which charon makes no second one."""
     steps: list[Step] = [TerminateChild(name, child)]
-    if _traps(options):
+    if traps(options):
         steps.append(InstallTrap(name, child))
-    if options.get("start_action") != "none":
+    if initiates(options):
         steps.append(Initiate(name, child))
-    why = "its policy is gone from the kernel: it is closed, and brought up again"
+    how = reestablished("Child SA", initiates=initiates(options))
+    why = f"its policy is missing in the kernel: {how}"
     return Plan(tuple(steps), (difference,), (Impact(f"{name}/{child}", "child", why),))
 
 
 def _in_kernel(options: Section, daemon: DaemonState) -> bool:
-    """Whether the outbound policies are there; True where they can't be told from the options."""
+    """Return whether the kernel has the outbound policies, or whether these are not known."""
     pairs = [
         (local, remote)
-        for local in _networks(options.get("local_ts"))
-        for remote in _networks(options.get("remote_ts"))
+        for local in _networks(options, "local")
+        for remote in _networks(options, "remote")
         if (":" in local) == (":" in remote)
     ]
     return all(pair in (daemon.policies or ()) for pair in pairs)
 
 
-def _networks(value: t.Any) -> tuple[str, ...]:
-    """Plain networks; a port, a protocol or ``dynamic`` shows otherwise in the kernel."""
-    items = (value,) if isinstance(value, str) else tuple(value or ())
-    return items if all("/" in item and "[" not in item for item in items) else ()
+def _networks(options: Section, side: str) -> tuple[str, ...]:
+    """Return the selectors of a side as the kernel shows them; none when that is not known."""
+    shown = canonical(selector_texts(options, side))
+    return () if DYNAMIC in shown else shown
 
 
 def _leftovers(name: str, section: Section, daemon: DaemonState) -> Plan:
-    """SAs and traps of children that the connection does not have."""
+    """Return the plan that removes SAs and traps of children that are not configured."""
     up = daemon.established.get(name, frozenset())
     trapped = daemon.trapped.get(name, frozenset())
     return joined(
@@ -172,19 +174,22 @@ def _leftovers(name: str, section: Section, daemon: DaemonState) -> Plan:
 def _leftover(name: str, child: str, section: Section, daemon: DaemonState) -> Plan:
     up = daemon.established.get(name, frozenset())
     steps = tuple(close_child(name, child, daemon))
-    why = "not configured: it is closed"
-    configured = children(section).get(bare(child))
-    if configured is not None and bare(child) not in up:
-        # The peer made it in the moment in which the child was set aside, and it carries traffic.
-        if configured.get("start_action") == "none":
+    why = "not configured: the Child SA is closed"
+    configured = children(section).get(child_name(child))
+    if configured is not None and child_name(child) not in up:
+        # The peer made the SA while the child was parked, and the SA carries traffic.
+        if not initiates(configured):
             return Plan()
-        steps = _renamed(name, bare(child), daemon)
-        why = "it has the name of a child set aside: a new one takes over, then it is closed"
-    difference = state_difference(f"{name}/{child} in the IKE daemon", "left over", "gone")
+        steps = _replaced(name, child_name(child), daemon)
+        why = (
+            "left by an interrupted run under a temporary name: a new Child SA is brought up, "
+            "then the old Child SA is closed"
+        )
+    difference = state_difference(f"{name}/{child} in the IKE daemon", "left over", "removed")
     impacts = (Impact(f"{name}/{child}", "child", why),) if child in up else ()
     return Plan(steps, (difference,), impacts)
 
 
-def _renamed(name: str, child: str, daemon: DaemonState) -> tuple[Step, ...]:
+def _replaced(name: str, child: str, daemon: DaemonState) -> tuple[Step, ...]:
     old = daemon.child_ids.get(name, frozenset())
     return Initiate(name, child), HandOver(name, (child,), old, optional=True)

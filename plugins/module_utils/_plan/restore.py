@@ -4,27 +4,29 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Back to files that were kept: what differs from them, and what a plan leaves to be done."""
+"""Restore kept files: render them, plan the rest, and show the differences from them."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import replace
 
-from .._render.artefacts import Artefacts, File, NetworkParts, SwanctlFile
-from .differences import access_in_words, file_difference
-from .files import removed, written
+from .._model.platform import Platform
+from .._render.artefacts import Artefacts
+from .._render.file import File
+from .._render.network_parts import NetworkParts
+from .._render.swanctl_files import SwanctlFile
+from .files import access_in_words, file_difference, removed, written
 from .observed import Observed
 from .plan import Difference, Plan
 from .planner import Scope
 from .steps import RemoveFile, WriteFile
 
-# By path.
-Kept = t.Mapping[str, File]
+FilesByPath = t.Mapping[str, File]
 
 
-def verbatim(rendered: Artefacts, kept: Kept) -> Artefacts:
-    """The rendering with every file as it was kept, whoever wrote it, and whatever its mode."""
+def verbatim(rendered: Artefacts, kept: FilesByPath) -> Artefacts:
+    """Return the rendering with each file replaced by the kept file, with owner and mode."""
     return replace(
         rendered,
         networks={name: _network(parts, kept) for name, parts in rendered.networks.items()},
@@ -34,11 +36,11 @@ def verbatim(rendered: Artefacts, kept: Kept) -> Artefacts:
     )
 
 
-def _files(files: t.Mapping[str, File], kept: Kept) -> dict[str, File]:
+def _files(files: t.Mapping[str, File], kept: FilesByPath) -> dict[str, File]:
     return {key: _as_kept(file, kept) for key, file in files.items()}
 
 
-def _network(parts: NetworkParts, kept: Kept) -> NetworkParts:
+def _network(parts: NetworkParts, kept: FilesByPath) -> NetworkParts:
     return replace(
         parts,
         script=_as_kept(parts.script, kept),
@@ -48,7 +50,7 @@ def _network(parts: NetworkParts, kept: Kept) -> NetworkParts:
     )
 
 
-def _swanctl(parts: SwanctlFile, kept: Kept) -> SwanctlFile:
+def _swanctl(parts: SwanctlFile, kept: FilesByPath) -> SwanctlFile:
     return replace(
         parts,
         file=_as_kept(parts.file, kept),
@@ -56,12 +58,12 @@ def _swanctl(parts: SwanctlFile, kept: Kept) -> SwanctlFile:
     )
 
 
-def _as_kept(file: File, kept: Kept) -> File:
+def _as_kept(file: File, kept: FilesByPath) -> File:
     return kept.get(file.path, file)
 
 
 def everything(before: Artefacts, after: Artefacts) -> Scope:
-    """All that either side knows of."""
+    """Return the scope of all objects of both sides."""
     return Scope(
         frozenset({*before.networks, *after.networks}),
         frozenset({*before.swanctl, *after.swanctl}),
@@ -69,42 +71,47 @@ def everything(before: Artefacts, after: Artefacts) -> Scope:
     )
 
 
-def leftovers(plan: Plan, now: Kept, kept: Kept) -> Plan:
-    """What else has to come, change and go, after ``plan``, so that just the kept files are there.
+def leftovers(plan: Plan, present: FilesByPath, kept: FilesByPath, platform: Platform) -> Plan:
+    """Return the plan that follows ``plan``, so that exactly the kept files exist.
 
-    A spoilt or stray file belongs to no object, so that no plan for the objects has a step for it.
+    A damaged or stray file belongs to no object, so that a plan for objects has no step for it.
     """
-    left = dict(now)
+    remaining = dict(present)
     for step in plan.steps:
         if isinstance(step, WriteFile):
-            left[step.file.path] = step.file
+            remaining[step.file.path] = step.file
         elif isinstance(step, RemoveFile):
-            left.pop(step.file.path, None)
-    observed = Observed(left)
-    stray = [left[path] for path in sorted(left.keys() - kept.keys())]
+            remaining.pop(step.file.path, None)
+    observed = Observed(remaining, platform=platform)
+    stray = [remaining[path] for path in sorted(remaining.keys() - kept.keys())]
     return written([kept[path] for path in sorted(kept)], observed) + removed(stray, observed)
 
 
-def differences(kept: Kept, now: Kept) -> tuple[Difference, ...]:
-    """From the kept files to those of now, secrets masked."""
+def differences(
+    kept: FilesByPath, present: FilesByPath, platform: Platform
+) -> tuple[Difference, ...]:
+    """Return the differences from the kept to the present files, with secrets masked."""
     return tuple(
-        file_difference(kept.get(path), now.get(path)) for path in sorted(_changed(kept, now))
+        file_difference(kept.get(path), present.get(path), platform)
+        for path in sorted(_changed(kept, present))
     )
 
 
-def in_words(kept: Kept, now: Kept) -> tuple[str, ...]:
-    """One text for each file that differs."""
-    return tuple(f"{path}: {_change(path, kept, now)}" for path in sorted(_changed(kept, now)))
+def in_words(kept: FilesByPath, present: FilesByPath) -> tuple[str, ...]:
+    """Return a text for each file that differs."""
+    return tuple(
+        f"{path}: {_change(path, kept, present)}" for path in sorted(_changed(kept, present))
+    )
 
 
-def _changed(kept: Kept, now: Kept) -> set[str]:
-    return {path for path in {*kept, *now} if kept.get(path) != now.get(path)}
+def _changed(kept: FilesByPath, present: FilesByPath) -> set[str]:
+    return {path for path in {*kept, *present} if kept.get(path) != present.get(path)}
 
 
-def _change(path: str, kept: Kept, now: Kept) -> str:
+def _change(path: str, kept: FilesByPath, present: FilesByPath) -> str:
     if path not in kept:
         return "added"
-    if path not in now:
+    if path not in present:
         return "removed"
-    found = access_in_words(now[path], kept[path])
-    return f"changed ({found})" if found else "changed"
+    access = access_in_words(present[path], kept[path])
+    return f"changed ({access})" if access else "changed"

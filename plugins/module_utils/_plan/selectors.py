@@ -13,6 +13,7 @@ protocol and port of the local and of the remote side.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import itertools
 import re
@@ -125,6 +126,23 @@ def missing(
             continue
         found += _told(pair, box, _without(box, boxes))
     return tuple(found)
+
+
+def canonical(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return selectors as charon and the kernel show them; none when that is not known of each.
+
+    It is known of networks in their usual form and of ``dynamic``. Protocols, ports and address
+    ranges are shown in other ways.
+    """
+    return texts if all(map(_is_canonical, texts)) else ()
+
+
+@functools.cache
+def _is_canonical(text: str) -> bool:
+    try:
+        return text == DYNAMIC or str(ipaddress.ip_network(text)) == text
+    except ValueError:
+        return False
 
 
 def exact(text: str) -> bool:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from .._model.algorithms import DH, ENCRYPTIONS, HASHES
 from .._model.checks import ANY
 from .._model.identity import Identity
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
 from .in_force import InForce, Plain, child_part, ike_part, values
 from .selectors import DYNAMIC, Pair, Selectors, exact, missing
 

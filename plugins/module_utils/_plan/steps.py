@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The steps that a plan is made of. Each says what it does, and which step takes it back.
+"""The steps of a plan. Each step describes itself and returns the step that undoes it.
 
-A step is data: ``str(step)`` is the line shown under ``actions``, in check mode and in the real run
-alike, and ``_host.apply`` is what carries it out.
+A step is data. ``str(step)`` is the line under ``actions``, in check mode and in the real run.
+``_host.apply`` carries the step out.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._render.advanced import SharedSecret
-from .._render.artefacts import File
-from .._render.settings_file import Section
+from .._render.file import File
+from .._render.strongswan.section import Section
 from .in_force import NOTHING, InForce
 
 
@@ -26,18 +26,18 @@ class Step:
     """Base of all steps."""
 
     def undo(self) -> Step | None:
-        """The step that restores what was before; None where nothing has to be taken back."""
+        """Return the step that restores the state before; None when nothing must be undone."""
         return None
 
     @property
-    def brought(self) -> tuple[Step, ...]:
-        """What takes away what came along with it, when the rest has been taken back."""
+    def also_undo(self) -> tuple[Step, ...]:
+        """Return the steps that remove side effects, after all other steps are undone."""
         return ()
 
 
 @dataclass(frozen=True)
 class Refresh(Step):
-    """Has files read again, and is taken back by doing so once more when they are restored."""
+    """Have files read again. It is undone by a repetition after the files are restored."""
 
     def undo(self) -> Step:
         return self
@@ -45,7 +45,7 @@ class Refresh(Step):
 
 @dataclass(frozen=True)
 class WriteFile(Step):
-    """Put a file in place atomically. ``before`` is what it held, None where it was not there."""
+    """Write a file atomically. ``before`` is the file before, or None when there was none."""
 
     file: File
     before: File | None = None
@@ -61,7 +61,7 @@ class WriteFile(Step):
 
 @dataclass(frozen=True)
 class RemoveFile(Step):
-    """``file`` is the file as it was found, so that it can be restored."""
+    """Remove ``file``, which is kept as it was found, so that it can be restored."""
 
     file: File
 
@@ -74,7 +74,7 @@ class RemoveFile(Step):
 
 @dataclass(frozen=True)
 class LoadConnection(Step):
-    """vici ``load-conn`` of one connection; ``before`` is what our file had loaded, if anything."""
+    """vici ``load-conn`` of one connection; ``before`` is the section in the file before."""
 
     name: str
     section: Section = field(repr=False)
@@ -90,56 +90,56 @@ class LoadConnection(Step):
 
 
 @dataclass(frozen=True)
-class SetAside(Step):
-    """Load a connection as it is, its children under other names: no change to charon."""
+class ParkChildren(Step):
+    """Load a connection as it is, with its children under parked names: no change to charon."""
 
     name: str
     section: Section = field(repr=False)
-    # Noted before its file is written.
-    made_of: InForce = field(default=NOTHING, repr=False)
+    # Noted on the host before the file is written.
+    in_force: InForce = field(default=NOTHING, repr=False)
 
     def __str__(self) -> str:
-        return f"load connection {self.name} with its children set aside"
+        return f"load connection {self.name} with its children renamed to NAME.replaced"
 
     def undo(self) -> Step:
         return LoadConnection(self.name, self.section)
 
 
 @dataclass(frozen=True)
-class Supersede(Step):
-    """Load a changed connection in the place of ``before``, whose children were set aside.
+class SwapIn(Step):
+    """Load a changed connection in the place of ``before``, whose children are parked.
 
-    ``made_of`` is what the SAs that are up were made of; None where that is not known.
+    ``in_force`` are the values of the SAs that are up; None when these are not known.
     """
 
     name: str
     section: Section = field(repr=False)
     before: Section = field(repr=False)
-    made_of: InForce | None = field(default=None, repr=False)
+    in_force: InForce | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return f"load connection {self.name}"
 
     def undo(self) -> Step:
-        return Revert(self.name, self.before, self.section, self.made_of)
+        return SwapBack(self.name, self.before, self.section, self.in_force)
 
 
 @dataclass(frozen=True)
-class Revert(Step):
-    """Take back a ``Supersede``: the other way round, and as gracefully."""
+class SwapBack(Step):
+    """Undo a ``SwapIn`` without a gap: load ``section`` again in the place of ``loaded``."""
 
     name: str
     section: Section = field(repr=False)
     loaded: Section = field(repr=False)
-    made_of: InForce | None = field(default=None, repr=False)
+    in_force: InForce | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
-        return f"load connection {self.name} as it was"
+        return f"load the previous connection {self.name}"
 
 
 @dataclass(frozen=True)
 class UnloadConnection(Step):
-    """vici ``unload-conn``; established SAs stay, so that a Terminate step goes with it."""
+    """vici ``unload-conn``. Established SAs stay, so that a Terminate step follows."""
 
     name: str
     before: Section | None = field(default=None, repr=False)
@@ -153,9 +153,9 @@ class UnloadConnection(Step):
 
 @dataclass(frozen=True)
 class LoadSecret(Step):
-    """vici ``load-shared``; replaces in place the secret that has its id.
+    """vici ``load-shared``, which replaces a loaded secret with the same id.
 
-    ``ikes`` are the IKE SAs, by connection, that have authenticated with the one before.
+    ``ikes`` are the unique ids of the IKE SAs, by connection, that authenticated with ``before``.
     """
 
     shared: SharedSecret
@@ -183,9 +183,9 @@ class UnloadSecret(Step):
 
 @dataclass(frozen=True)
 class LoadKey(Step):
-    """vici ``load-key``: make a private key known to the daemon.
+    """vici ``load-key`` of a private key.
 
-    ``id`` is that of the key of its certificate; empty where the certificate does not tell.
+    ``id`` is the key id in its certificate, or empty when the certificate can't be read.
     """
 
     file: File
@@ -223,7 +223,7 @@ class TerminateConnection(Step):
 
 @dataclass(frozen=True)
 class TerminateChild(Step):
-    """Close the Child SAs of one phase 2, and take away a trap that it left."""
+    """Close the Child SAs of one phase 2, and remove a trap that it left."""
 
     connection: str
     child: str
@@ -234,7 +234,7 @@ class TerminateChild(Step):
 
 @dataclass(frozen=True)
 class Initiate(Step):
-    """Have a child established, beside one that has its name but other values."""
+    """Initiate a child, beside an SA with its name but other values."""
 
     connection: str
     child: str
@@ -245,29 +245,30 @@ class Initiate(Step):
 
 @dataclass(frozen=True)
 class HandOver(Step):
-    """Wait until the children carry traffic anew, then close the SAs that they had before.
+    """Wait until new SAs of the children carry traffic, then close the old SAs.
 
-    ``old`` are the unique ids of the Child SAs of the connection before, ``ikes`` those of its IKE
-    SAs if these are to go too. Where the peer refuses the new values, the old SAs stay.
+    ``old`` are the unique ids of the old Child SAs of the connection. ``ikes`` are the unique ids
+    of the old IKE SAs that must be closed too. The old SAs stay when the peer refuses the new
+    values.
     """
 
     connection: str
     children: tuple[str, ...]
     old: frozenset[str] = field(repr=False)
     ikes: frozenset[str] = field(default=frozenset(), repr=False)
-    # Children that may have nothing new to take up.
+    # The children may have no new values to negotiate.
     optional: bool = False
 
     def __str__(self) -> str:
         if not self.children:
             return f"close the old IKE SA of {self.connection}"
         names = ", ".join(f"{self.connection}/{child}" for child in self.children)
-        return f"hand over to the new SAs of {names}, then close the old ones"
+        return f"wait for the new Child SAs of {names}, then close the old Child SAs"
 
 
 @dataclass(frozen=True)
 class InstallTrap(Step):
-    """vici ``install``: put back the trap, or the shunt, of a child that is loaded."""
+    """vici ``install``: install the trap or the shunt of a loaded child again."""
 
     connection: str
     child: str
@@ -278,7 +279,7 @@ class InstallTrap(Step):
 
 @dataclass(frozen=True)
 class UninstallTrap(Step):
-    """vici ``uninstall``: take away a trap policy whose child is gone from the configuration."""
+    """vici ``uninstall``: remove the trap policy of a child that is no longer configured."""
 
     connection: str
     child: str
@@ -289,7 +290,7 @@ class UninstallTrap(Step):
 
 @dataclass(frozen=True)
 class ReloadSettings(Refresh):
-    """vici ``reload-settings``: strongswan.conf is read again, no SA is touched."""
+    """vici ``reload-settings``: charon reads strongswan.conf again, and touches no SA."""
 
     def __str__(self) -> str:
         return "reload the settings of the IKE daemon"
@@ -297,7 +298,7 @@ class ReloadSettings(Refresh):
 
 @dataclass(frozen=True)
 class RestartDaemon(Refresh):
-    """The one step that interrupts every tunnel of the host; ``why`` is shown with it."""
+    """Restart charon, which interrupts every tunnel of the host. ``why`` is shown."""
 
     why: str
 

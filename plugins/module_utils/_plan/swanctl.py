@@ -4,12 +4,12 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What to do so that one file under conf.d, and the daemon, hold what they should.
+"""Plan one file under conf.d, and the objects that charon loads from it.
 
-The order lets a run die between any two steps, and the next one see what is left to do. Where the
-daemon does not show what it holds, it comes before the file, which then is still the old one: a
-secret. Where it shows, the file comes first: a connection that is not loaded, or whose children are
-set aside, is found to be so.
+A run can be interrupted between any two steps, and the next run finds the rest. charon does not
+show the value of a secret, so that a secret is loaded before the file is written: the next run
+finds the old file. charon shows connections, so that the file is written first: the next run finds
+a connection that is not loaded, or that has parked children.
 """
 
 from __future__ import annotations
@@ -18,19 +18,17 @@ import typing as t
 from dataclasses import replace
 
 from .._errors import SyntaxFault
-from .._render.artefacts import SwanctlFile
 from .._render.records import owners_in
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
+from .._render.swanctl_files import SwanctlFile
 from .alike import same
 from .authorities import plan_authorities
-from .children import bare, children, starts
-from .connection_swap import GRACEFUL, REESTABLISH, Exchange
-from .differences import state_difference
+from .children import autostarts, child_name, children, initiates, traps_after_dpd
 from .files import removed, written
 from .in_force import NOTHING, is_key
 from .loaded import is_loaded
 from .observed import DaemonState, Observed
-from .plan import Difference, Impact, Plan, joined
+from .plan import Difference, Impact, Plan, joined, state_difference
 from .repair import plan_repair
 from .steps import (
     Initiate,
@@ -44,6 +42,10 @@ from .steps import (
     UnloadKey,
     UnloadSecret,
 )
+from .swap.change import ChangedConnection
+from .swap.connection_swap import ConnectionSwap
+from .swap.decision import GRACEFUL, REESTABLISH
+from .swap.swap_impacts import reestablished
 
 
 def plan_swanctl(
@@ -52,11 +54,11 @@ def plan_swanctl(
     observed: Observed,
     apply: str = GRACEFUL,
 ) -> Plan:
-    """``before`` and ``after`` are the file as the models before and after the edit render it."""
+    """Return the plan for a file, as rendered from the models before and after the edit."""
     old = before or _nothing_of(after)
     new = after or _nothing_of(before)
     new_key = apply == REESTABLISH and bool(_old_keys(old, new, observed.daemon))
-    # Only what was in the file before is ours to unload.
+    # Only connections that were in the file before may be unloaded.
     going = joined(
         _plan_unload(name, old.connections.get(name), observed)
         for name in old.owned
@@ -67,13 +69,13 @@ def plan_swanctl(
         for name, section in new.connections.items()
     ]
     secrets = _plan_secrets_in(old, new, observed, apply)
-    connections = joined(load for _aside, load in loads)
+    connections = joined(load for _park, load in loads)
     return (
         _plan_key_out(old, new)
         + secrets
         + (_plan_attempts(old, new, observed.daemon) if secrets else Plan())
         + going
-        + joined(aside for aside, _load in loads)
+        + joined(park for park, _load in loads)
         + written(new.extra_files, observed)
         + _plan_key_in(old, new, observed)
         + (written((new.file,), observed) if after is not None else Plan())
@@ -99,17 +101,18 @@ def _plan_load(
     *,
     new_key: bool,
 ) -> tuple[Plan, Plan]:
-    """What comes before the file is written, and what comes after it.
+    """Return the plan before the file is written, and the plan after it.
 
-    ``new_key``: what is up is to authenticate anew, with a key that was loaded before.
+    With ``new_key``, SAs that are up must authenticate again, with a key that is loaded by then.
     """
     daemon = observed.daemon
     if same(before, after):
         first = _plan_new_key(name, after, daemon) if new_key else Plan()
         return first, plan_repair(name, after, daemon)
     if before is not None and name in daemon.connections:
-        exchange = Exchange(name, before, after, daemon, apply, new_key)
-        return exchange.set_aside, exchange.taken_up
+        change = ChangedConnection(name, before, after, daemon, new_key)
+        swap = ConnectionSwap(change, apply)
+        return swap.park, swap.swap_in
     return Plan(), Plan((LoadConnection(name, after, before),))
 
 
@@ -121,7 +124,7 @@ def _plan_unload(name: str, before: Section | None, observed: Observed) -> Plan:
     if name in daemon.ike_ids or name in daemon.established:
         steps.append(TerminateConnection(name))
     for child in sorted(daemon.trapped.get(name, ())):
-        # unload-conn takes the traps of start_action along, but not those that DPD left.
+        # unload-conn removes traps of start_action, but no trap that DPD left.
         if name not in daemon.connections or _leaves_trap(before, child):
             steps.append(UninstallTrap(name, child))
     difference: tuple[Difference, ...] = ()
@@ -130,35 +133,35 @@ def _plan_unload(name: str, before: Section | None, observed: Observed) -> Plan:
         difference = (state_difference(header, "loaded", "not loaded"),)
     impacts: tuple[Impact, ...] = ()
     if name in daemon.established:
-        impacts = (Impact(name, "ike", "no longer configured: it is closed"),)
+        impacts = (Impact(name, "ike", "no longer configured: the IKE SA is closed"),)
     return Plan(tuple(steps), difference, impacts)
 
 
 def _leaves_trap(section: Section | None, child: str) -> bool:
-    """``dpd_action = trap`` installs a policy of its own, unknown to unload-conn."""
-    return children(section).get(child, {}).get("dpd_action") == "trap"
+    """Return whether DPD installs a trap policy of its own, which unload-conn does not know."""
+    return traps_after_dpd(children(section).get(child, {}))
 
 
 def _plan_new_key(name: str, section: Section, daemon: DaemonState) -> Plan:
-    """Have a connection that is up established anew.
+    """Return the plan that re-establishes a connection that is up.
 
-    It comes before the file, so that a run that dies in between is repeated.
+    It precedes the file, so that the next run repeats it after an interruption.
     """
     if name not in daemon.established or not is_loaded(section, daemon.connections.get(name)):
         return Plan()
-    up = {bare(child) for child in daemon.established[name]}
+    up = {child_name(child) for child in daemon.established[name]}
     again = [
         Initiate(name, child)
         for child, options in sorted(children(section).items())
-        if child in up and options.get("start_action") != "none"
+        if child in up and initiates(options)
     ]
-    then = "then brought up again" if again else "for the peer to bring up again"
-    impact = Impact(name, "ike", f"psk changed: the IKE SA is closed, {then}")
+    how = reestablished("IKE SA", initiates=bool(again))
+    impact = Impact(name, "ike", f"psk changed: {how}")
     return Plan((TerminateConnection(name), *again), impacts=(impact,))
 
 
 def _plan_secrets_in(old: SwanctlFile, new: SwanctlFile, observed: Observed, apply: str) -> Plan:
-    """Secrets come before the connections that are to start with them."""
+    """Return the plan that loads secrets, before the connections that autostart with them."""
     daemon = observed.daemon
     known = {item.id: item for item in old.secrets}
     other_owners = _other_owners(new, observed)
@@ -172,29 +175,29 @@ def _plan_secrets_in(old: SwanctlFile, new: SwanctlFile, observed: Observed, app
         elif known.get(shared.id) != shared:
             ikes = _old_keys(old, new, daemon)
             load = LoadSecret(shared, known.get(shared.id), ikes)
-            told = () if apply == REESTABLISH else tuple(_secret_impacts(ikes))
-            plan += Plan((load,), impacts=told)
+            impacts = () if apply == REESTABLISH else tuple(_secret_impacts(ikes))
+            plan += Plan((load,), impacts=impacts)
         elif shared.id in other_owners:
-            found = other_owners[shared.id]
-            drift = (state_difference(header, _for(found), _for(shared.owners)),)
-            plan += Plan((LoadSecret(shared, replace(shared, owners=found)),), drift)
+            owners = other_owners[shared.id]
+            drift = (state_difference(header, _for(owners), _for(shared.owners)),)
+            plan += Plan((LoadSecret(shared, replace(shared, owners=owners)),), drift)
         elif shared.id in daemon.unfinished.secrets:
-            drift = (state_difference(header, "perhaps another", "loaded"),)
+            drift = (state_difference(header, "unknown (interrupted run)", "loaded"),)
             plan += Plan((LoadSecret(shared, shared),), drift)
     return plan
 
 
 def _other_owners(new: SwanctlFile, observed: Observed) -> dict[str, tuple[str, ...]]:
-    """The owners that secrets have in the file as it lies there, where they are others.
+    """Return the owners of secrets in the file on the host, when they differ from ``new``.
 
-    An earlier version gave some keys more owners. charon does not tell with which it has loaded a
+    An earlier version gave some keys more owners. charon does not show the owners of a loaded
     secret, and loads it from that file.
     """
-    found = observed.files.get(new.file.path)
-    if found is None or found.data == new.file.data or not new.secrets:
+    file = observed.files.get(new.file.path)
+    if file is None or file.data == new.file.data or not new.secrets:
         return {}
     try:
-        owners = owners_in(found.data.decode("utf-8", "replace"))
+        owners = owners_in(file.data.decode("utf-8", "replace"))
     except (SyntaxFault, ValueError):
         return {}
     wanted = {shared.id: shared.owners for shared in new.secrets}
@@ -206,50 +209,55 @@ def _for(owners: tuple[str, ...]) -> str:
 
 
 def _plan_attempts(old: SwanctlFile, new: SwanctlFile, daemon: DaemonState) -> Plan:
-    """What could not authenticate was given up by charon, which would not try the new secret.
+    """Return the plan that initiates again after a new secret.
 
-    It comes before the file, so that a run that dies in between is repeated. Connections that are
-    to be loaded begin by that.
+    charon gives up when authentication fails, and does not try a new secret by itself. The plan
+    precedes the file, so that the next run repeats it after an interruption. A connection that is
+    loaded later in the plan is initiated by that.
     """
     steps: list[Step] = []
     for name, section in new.connections.items():
         unchanged = same(section, old.connections.get(name))
         if not unchanged or not is_loaded(section, daemon.connections.get(name)):
             continue
-        calling = [child for child, options in children(section).items() if starts(options)]
-        if name in daemon.established or not calling:
+        started = [child for child, options in children(section).items() if autostarts(options)]
+        if name in daemon.established or not started:
             continue
         if name in daemon.ike_ids:
-            # An attempt that may have authenticated with the old one by now.
+            # The attempt may have authenticated with the old secret by now.
             steps.append(TerminateConnection(name))
-        steps += [Initiate(name, child) for child in calling]
+        steps += [Initiate(name, child) for child in started]
     return Plan(tuple(steps))
 
 
 def _old_keys(old: SwanctlFile, new: SwanctlFile, daemon: DaemonState) -> dict[str, frozenset[str]]:
-    """The IKE SAs, by connection, that have authenticated with another key than the new one."""
+    """Return the IKE SAs, by connection, that authenticated with another key than the new key."""
     before = {item.id: item.secret for item in old.secrets}
     changed = [item for item in new.secrets if before.get(item.id, item.secret) != item.secret]
     if not changed:
         return {}
-    found = {}
+    old_keys = {}
     for name in new.connections.keys() & daemon.established.keys():
         keys = daemon.pending.get(name, NOTHING).keys
-        back = {
+        # SAs that authenticated with the new key, before it was replaced for a while.
+        current = {
             ike for ike in keys if any(is_key(keys[ike], item.secret.reveal()) for item in changed)
         }
-        found[name] = daemon.ike_ids.get(name, frozenset()) - back
-    return {name: ikes for name, ikes in found.items() if ikes}
+        old_keys[name] = daemon.ike_ids.get(name, frozenset()) - current
+    return {name: ikes for name, ikes in old_keys.items() if ikes}
 
 
 def _secret_impacts(names: t.Iterable[str]) -> t.Iterator[Impact]:
     for name in sorted(names):
-        why = "its secret changed: it goes on, and the next authentication takes the new one"
+        why = "secret changed: the IKE SA stays up, and the next authentication uses the new secret"
         yield Impact(name, "pending", why)
 
 
 def _plan_key_out(old: SwanctlFile, new: SwanctlFile) -> Plan:
-    """The old private key before the new one: they may be one key, written in two ways."""
+    """Return the plan that unloads the old private key, before the new one is loaded.
+
+    Both files may hold the same key in different forms.
+    """
     replaced = old.private_key and new.private_key and old.private_key != new.private_key
     return Plan((UnloadKey(old.private_key),) if old.private_key and replaced else ())
 
@@ -284,6 +292,6 @@ def _plan_files_out(
     old: SwanctlFile, new: SwanctlFile, observed: Observed, *, wanted: bool
 ) -> Plan:
     staying = {file.path for file in new.extra_files}
-    gone = [file for file in old.extra_files if file.path not in staying]
-    gone += observed.strays.get(old.file.path, ())
-    return removed(gone if wanted else (old.file, *gone), observed)
+    files = [file for file in old.extra_files if file.path not in staying]
+    files += observed.strays.get(old.file.path, ())
+    return removed(files if wanted else (old.file, *files), observed)

@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Warnings about certificates: a CA that other connections trust, and a key that lay open.
+"""Warn about certificates: a CA that other connections trust, and a key that others could read.
 
-strongSwan 5.9.8 and 6.0.1 keep all CA certificates in one set, also those that vici is given for
-one connection. A connection that does not say which CA it means accepts each of them.
+strongSwan 5.9.8 and 6.0.1 keep all CA certificates in one set, also a CA that vici receives for one
+connection. A connection that names no CA accepts certificates of each CA.
 """
 
 from __future__ import annotations
@@ -15,79 +15,72 @@ from __future__ import annotations
 import typing as t
 
 from .._model.connection import RESERVED_PREFIX
+from .._model.platform import Platform
 from .._render import validity
-from .._render.artefacts import (
-    ADVANCED_FILES,
-    CA_DIR,
-    CERTIFICATE_DIR,
-    Artefacts,
-    File,
-    SwanctlFile,
-)
+from .._render.artefacts import Artefacts
+from .._render.file import File
 from .._render.pem_blocks import blocks
-from .._render.settings_file import Section
+from .._render.strongswan.section import Section
+from .._render.swanctl_files import SwanctlFile
+from .children import children, is_shunt
 from .observed import DaemonState
 
-# Files that everybody may read, so that their mode is no drift.
-_CERTIFICATE_DIRS = (f"{CERTIFICATE_DIR}/", f"{CA_DIR}/")
-
-_SHUNTS = ("PASS", "DROP")
-# The ways to prove who one is, as list-conns and swanctl.conf name them, in which a certificate is
-# the proof. Left out, any way is good, a certificate among them.
+# Authentication by certificate, as list-conns and swanctl.conf name it. Without a value, charon
+# accepts any authentication, also a certificate.
 _CLASSES = ("", "any", "public key")
 _EAP_TYPES = ("EAP_TLS", "EAP_DYNAMIC")
 _METHODS = ("eap-tls", "eap-dynamic")
 _NO_METHODS = ("psk", "xauth", "eap")
-# What says which certificates are good, in a section `remote` of swanctl.conf.
+# Options of a section `remote` of swanctl.conf that limit the accepted certificates.
 _NAMES_OF_CAS = ("cacert", "ca_id", "cert", "pubkeys")
 
 
 def open_connections(wanted: Artefacts, daemon: DaemonState, paths: t.Container[str]) -> list[str]:
-    """Warnings about connections that accept certificates of a CA of ours, though not ours.
+    """Return warnings about connections that accept certificates of the CA of another phase 1.
 
-    ``paths`` are the files under conf.d that the task is about.
+    ``paths`` are the files under conf.d of the task.
     """
-    every = [parts.owned[0] for parts in wanted.swanctl.values() if _brings_ca(parts)]
+    ca_dir = wanted.platform.ca_dir
+    every = [parts.owned[0] for parts in wanted.swanctl.values() if _brings_ca(parts, ca_dir)]
     here = [
         parts.owned[0]
         for path, parts in wanted.swanctl.items()
-        if path in paths and _brings_ca(parts)
+        if path in paths and _brings_ca(parts, ca_dir)
     ]
-    told = [
-        # It can't name the file of a certificate.
-        _told(f"{name} of swanctl_conf", every if path in paths else here, "ca_id")
+    warnings = [
+        # A conf text can't name the file of a certificate, so that ca_id remains.
+        _warning(f"{name} of swanctl_conf", every if path in paths else here, "ca_id")
         for path, parts in wanted.swanctl.items()
-        if path.startswith(ADVANCED_FILES)
+        if path.startswith(wanted.platform.advanced_prefix)
         for name, section in parts.connections.items()
         if _is_open(section)
     ]
     ours = {name for parts in wanted.swanctl.values() for name in parts.owned}
-    told += [
-        _told(f"{name}, which this collection did not make,", here, "ca_id, cacerts or certs")
+    warnings += [
+        _warning(f"{name}, which this collection did not make,", here, "ca_id, cacerts or certs")
         for name, conn in sorted(daemon.connections.items())
         if name not in ours and not name.startswith(RESERVED_PREFIX) and _is_listed_open(conn)
     ]
-    return [text for text in told if text]
+    return [text for text in warnings if text]
 
 
-def _brings_ca(parts: SwanctlFile) -> bool:
-    return any(file.path.startswith(f"{CA_DIR}/") for file in parts.extra_files)
+def _brings_ca(parts: SwanctlFile, ca_dir: str) -> bool:
+    return any(file.directory == ca_dir for file in parts.extra_files)
 
 
-def _told(connection: str, cas: t.Sequence[str], keys: str) -> str:
+def _warning(connection: str, cas: t.Sequence[str], keys: str) -> str:
     if not cas:
         return ""
     return (
-        f"connection {connection} accepts every certificate of the CA of phase 1 "
-        f"{', '.join(cas)}, too: strongSwan trusts a CA for all connections, and this one does not "
-        f"say which CA it means; set {keys} in its section remote"
+        f"connection {connection} also accepts every certificate of the CA of phase 1 "
+        f"{', '.join(cas)}: strongSwan trusts a CA for all connections, and this connection names "
+        f"no CA. Set {keys} in its section remote."
     )
 
 
 def _is_open(section: Section) -> bool:
-    """Whether a connection, as it is written, accepts the certificates of any CA."""
-    children = t.cast("t.Mapping[str, Section]", section.get("children", {}))
-    if _is_shunt(str(child.get("mode", "")) for child in children.values()):
+    """Return whether a written connection accepts certificates of any CA."""
+    if _has_only_shunts(children(section)):
         return False
     ends = [
         end
@@ -104,9 +97,8 @@ def _end_is_open(end: Section) -> bool:
 
 
 def _is_listed_open(conn: t.Mapping[str, t.Any]) -> bool:
-    """The same for a connection as list-conns shows it."""
-    children = conn.get("children", {}).values()
-    if _is_shunt(child.get("mode", "") for child in children):
+    """Return whether a connection in list-conns accepts certificates of any CA."""
+    if _has_only_shunts(conn.get("children", {})):
         return False
     return any(_listed_end_is_open(end) for name, end in conn.items() if name.startswith("remote-"))
 
@@ -117,14 +109,13 @@ def _listed_end_is_open(end: t.Mapping[str, t.Any]) -> bool:
     return certified and not any(end.get(key) for key in ("cacerts", "ca_id", "certs"))
 
 
-def _is_shunt(modes: t.Iterable[str]) -> bool:
-    """Whether a connection has no peer, but only policies to pass or drop traffic."""
-    found = [mode.upper() for mode in modes]
-    return bool(found) and all(mode in _SHUNTS for mode in found)
+def _has_only_shunts(of: t.Mapping[str, t.Mapping[str, t.Any]]) -> bool:
+    """Return whether a connection has no peer, but only policies that pass or drop packets."""
+    return bool(of) and all(map(is_shunt, of.values()))
 
 
 def bad_certificates(wanted: Artefacts, paths: t.Container[str], now: float) -> list[str]:
-    """Warnings about certificates that are not good, or not for long, in files under conf.d."""
+    """Return warnings about certificates that are invalid, or expire soon."""
     return [
         text
         for path, parts in wanted.swanctl.items()
@@ -137,13 +128,15 @@ def bad_certificates(wanted: Artefacts, paths: t.Container[str], now: float) -> 
     ]
 
 
-def disclosed(files: t.Iterable[File]) -> list[str]:
-    """Warnings about private keys among the certificates that were found on the host."""
+def disclosed(files: t.Iterable[File], platform: Platform) -> list[str]:
+    """Return warnings about private keys in certificate files that every user could read."""
+    # Every user may read these files, so that their mode is no drift.
+    readable = (platform.certificate_dir, platform.ca_dir)
     return [
-        f"{file.path} has a private key in it that every user of this host could read: replace "
-        "the key and its certificate"
+        f"{file.path} contains a private key that every user of this host could read. Replace the "
+        "key and its certificate."
         for file in files
-        if file.path.startswith(_CERTIFICATE_DIRS) and file.mode & 0o004 and _holds_key(file.data)
+        if file.directory in readable and file.mode & 0o004 and _holds_key(file.data)
     ]
 
 

@@ -20,7 +20,8 @@ from .._model.checks import ANY
 from .._model.identity import Identity
 from .._model.keys import Key, PskPeer
 from .._model.secret import MASK, Secret
-from .settings_file import Section, Value, parse, secret_bytes, split_list
+from .strongswan.section import Section, Value, secret_bytes, split_list
+from .strongswan.strict import parse
 
 _SECTIONS = ("connections", "secrets")
 # What swanctl tells the kind of a secret by: the beginning of its name (load_creds.c).

@@ -23,7 +23,7 @@ from .._model.gateway import Gateway
 from .._model.proposal import Proposal, Use
 from .._model.selector import TrafficSelector
 from .advanced import SharedSecret, ends, loadable
-from .settings_file import Section
+from .strongswan.section import Section
 
 _VERSIONS = {"1": "ikev1", "2": "ikev2"}
 # No SA belongs to them.

@@ -23,7 +23,7 @@ from .._model.checks import IPNetwork
 from .._model.selector import ALL_PORTS, contains, overlap
 from .._model.traffic import is_internet
 from .nft_guard import guarded
-from .nft_match import NetworkRules, Services, Tunnel, on_this_side
+from .nft_match import RulesetInput, Services, TunnelMatch, on_this_side
 from .nft_rules import common, translations
 from .routes import PROTOCOL
 
@@ -177,7 +177,7 @@ class Block:
         return (self.kind, self.destination, "table", TABLE, *marks)
 
 
-def cleartext_blocks(rules: NetworkRules, on_link: IPNetwork | None = None) -> tuple[Block, ...]:
+def cleartext_blocks(rules: RulesetInput, on_link: IPNetwork | None = None) -> tuple[Block, ...]:
     """The blocks of a network, sorted. ``on_link`` is what lies on its interface.
 
     The hosts between which a ``vpn_rule`` admits connections in cleartext are not blocked.
@@ -185,7 +185,7 @@ def cleartext_blocks(rules: NetworkRules, on_link: IPNetwork | None = None) -> t
     pairs = list(guarded(rules))
     if not rules.userspace:
         pairs += [
-            Tunnel(pair.label, pair.local, pair.remote, services=pair.services)
+            TunnelMatch(pair.label, pair.local, pair.remote, services=pair.services)
             for pair in rules.hosts
             if pair.local is not None
         ]
@@ -203,7 +203,7 @@ def cleartext_blocks(rules: NetworkRules, on_link: IPNetwork | None = None) -> t
     return _sorted(found)
 
 
-def _ways(rules: NetworkRules) -> list[Block]:
+def _ways(rules: RulesetInput) -> list[Block]:
     """The routing rules that keep what lies on this side out of the routes of charon.
 
     charon has its routes looked up before all others, and a large remote network contains networks
@@ -230,7 +230,7 @@ def _ways(rules: NetworkRules) -> list[Block]:
     return found
 
 
-def _route_rules(rules: NetworkRules) -> t.Iterator[Block]:
+def _route_rules(rules: RulesetInput) -> t.Iterator[Block]:
     """The routing rules for the unreachable routes, which follow the routes of charon."""
     for local in _locals(rules):
         if not is_internet(local):
@@ -238,7 +238,7 @@ def _route_rules(rules: NetworkRules) -> t.Iterator[Block]:
         yield _rule(local, "", TABLE)
 
 
-def _locals(rules: NetworkRules) -> t.Iterator[IPNetwork]:
+def _locals(rules: RulesetInput) -> t.Iterator[IPNetwork]:
     """Where packets for the tunnels are from, before their source is translated."""
     for tunnel in guarded(rules):
         yield tunnel.local
@@ -252,7 +252,7 @@ def _rule(source: object, destination: object, table: str, *, suppress: int = -1
     return Block("rule", *ends, table=table, suppress=suppress)
 
 
-def _is_any_to_any(tunnel: Tunnel) -> bool:
+def _is_any_to_any(tunnel: TunnelMatch) -> bool:
     """Whether its block would leave the gateway without any connection."""
     return is_internet(tunnel.local) and is_internet(tunnel.remote)
 
@@ -271,7 +271,7 @@ def _weaker(block: Block) -> tuple[str, ...]:
     )
 
 
-def _policies(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[Block]:
+def _policies(rules: RulesetInput, tunnel: TunnelMatch) -> t.Iterator[Block]:
     services = tunnel.services
     if not services.exact:
         # A policy has one port or all of them.
@@ -306,7 +306,7 @@ def _words(services: Services, *, inwards: bool) -> tuple[str, ...]:
     return ("proto", str(services.protocol), *(word for pair in ports for word in pair))
 
 
-def _routes(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[Block]:
+def _routes(rules: RulesetInput, tunnel: TunnelMatch) -> t.Iterator[Block]:
     yield Block("unreachable", destination=str(tunnel.remote))
     for network in on_this_side(rules, tunnel):
         yield Block("throw", destination=str(network))
@@ -316,7 +316,7 @@ def _routes(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[Block]:
         yield Block("throw", destination=str(peer))
 
 
-def _reached_by_ike(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[IPNetwork]:
+def _reached_by_ike(rules: RulesetInput, tunnel: TunnelMatch) -> t.Iterator[IPNetwork]:
     """The address of the peer, where an unreachable route may stop the IKE packets of charon.
 
     The remote network contains the peer. The local network may contain the address that charon
@@ -329,7 +329,7 @@ def _reached_by_ike(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[IPNetwork
         yield peer
 
 
-def _admitted(rules: NetworkRules, tunnel: Tunnel) -> t.Iterator[tuple[IPNetwork, IPNetwork]]:
+def _admitted(rules: RulesetInput, tunnel: TunnelMatch) -> t.Iterator[tuple[IPNetwork, IPNetwork]]:
     """The local and the remote networks between which a rule admits cleartext."""
     for rule in rules.vpn_rules:
         if rule.cleartext:

@@ -12,18 +12,15 @@ option reaches the shell quoted, or inside of a here-document that expands nothi
 
 from __future__ import annotations
 
-import re
 import shlex
 import typing as t
-from dataclasses import dataclass
 
 from .._model.network import ForeignChain, VpnNetwork
+from .._model.platform import Platform
 from . import nft
 from .blocks import Block
 from .records import MANAGED
 from .routes import lines, routes
-
-DIRECTORY = "/etc/tunnelwright"
 
 # How long `start` waits at boot for an interface that somebody else makes.
 WAIT_SECONDS = 30
@@ -36,16 +33,16 @@ def alias(network: VpnNetwork) -> str:
 
 def script(
     network: VpnNetwork,
-    rules: nft.NetworkRules,
+    rules: nft.RulesetInput,
     blocks: t.Sequence[Block],
-    directory: str = DIRECTORY,
+    platform: Platform,
 ) -> str:
-    """POSIX sh with the verbs ``start``, ``rules`` and ``stop``, each of which may be repeated.
+    """Return POSIX sh with the verbs ``start``, ``rules`` and ``stop``.
 
-    ``directory`` is where the network's ``<name>.nft`` lies.
+    Each verb may be repeated.
     """
     parts = (
-        _head(network, directory),
+        _head(network, platform.rules_path(network.name)),
         _link(network),
         _forwarding(network, rules),
         _function("add_routes", lines(routes(network, rules.vpn_rules)) or [":"]),
@@ -56,20 +53,30 @@ def script(
     return "\n".join(parts)
 
 
-def unit(network: VpnNetwork, directory: str = DIRECTORY) -> str:
+def unit_name(network: str) -> str:
+    """Return the name of the unit of a network's interface."""
+    return f"tunnelwright-{network}.service"
+
+
+def guard_unit_name(network: str) -> str:
+    """Return the name of the unit of a network's rules. No name of a network has a dot."""
+    return f"tunnelwright-{network}.guard.service"
+
+
+def unit(network: VpnNetwork, platform: Platform) -> str:
     """The service of the interface, after the network of the host.
 
     It has no ExecStop: a shutdown must leave interface and rules as they are, while other hosts
     still send.
     """
-    command = f"/bin/sh {directory}/{network.name}.sh"
-    guard = f"tunnelwright-{network.name}.guard.service"
+    command = f"/bin/sh {platform.script_path(network.name)}"
+    guard = guard_unit_name(network.name)
     return f"""{MANAGED}
 [Unit]
 Description=VPN network {network.name}: interface, address, forwarding and routes
 Wants={guard}
-After=network.target nftables.service {guard}
-Before=strongswan.service
+After=network.target {platform.firewall_unit} {guard}
+Before={platform.daemon_unit}
 
 [Service]
 Type=oneshot
@@ -81,22 +88,23 @@ WantedBy=multi-user.target
 """
 
 
-def guard_unit(network: VpnNetwork, directory: str = DIRECTORY) -> str:
+def guard_unit(network: VpnNetwork, platform: Platform) -> str:
     """The service of the rules and blocks, from before the network of the host until the end.
 
     It follows nftables.service, whose start, reload and stop flush every table. No shutdown stops
     it, because it has no conflict with shutdown.target.
     """
-    command = f"/bin/sh {directory}/{network.name}.sh"
+    command = f"/bin/sh {platform.script_path(network.name)}"
+    firewall = platform.firewall_unit
     return f"""{MANAGED}
 [Unit]
 Description=VPN network {network.name}: nftables rules and guard against cleartext
 DefaultDependencies=no
 Wants=network-pre.target
 Before=network-pre.target
-After=local-fs.target nftables.service
-PartOf=nftables.service
-ReloadPropagatedFrom=nftables.service
+After=local-fs.target {firewall}
+PartOf={firewall}
+ReloadPropagatedFrom={firewall}
 # However often nftables is started.
 StartLimitIntervalSec=0
 
@@ -107,7 +115,7 @@ ExecStart={command} rules
 ExecReload={command} rules
 {_HARDENING}
 [Install]
-WantedBy=sysinit.target nftables.service
+WantedBy=sysinit.target {firewall}
 """
 
 
@@ -125,27 +133,7 @@ SystemCallArchitectures=native
 """
 
 
-@dataclass(frozen=True)
-class Brought:
-    """The interface that a script brings up, whether it ``makes`` it, and the router address."""
-
-    device: str
-    makes: bool
-    router: str
-
-
-def brought_by(text: str) -> Brought | None:
-    """What the text of a script says; None if it is no script of ours."""
-    device = re.search(r"^device=(.+)$", text, re.MULTILINE)
-    router = re.search(r"^    ip address replace (\S+) dev ", text, re.MULTILINE)
-    if device is None:
-        return None
-    (name,) = shlex.split(device[1])
-    makes = "    ip link add " in text
-    return Brought(name, makes, shlex.split(router[1])[0] if router else "")
-
-
-def _head(network: VpnNetwork, directory: str) -> str:
+def _head(network: VpnNetwork, rules_path: str) -> str:
     return f"""#!/bin/sh
 {MANAGED}
 # start: rules, interface, address, forwarding and routes. rules: the nftables rules, and what
@@ -153,7 +141,7 @@ def _head(network: VpnNetwork, directory: str) -> str:
 set -eu
 
 table={shlex.quote(nft.table_name(network.name))}
-rules_file={shlex.quote(f"{directory}/{network.name}.nft")}
+rules_file={shlex.quote(rules_path)}
 device={shlex.quote(network.device)}
 alias={shlex.quote(alias(network))}
 
@@ -231,28 +219,37 @@ def _made(kind: str, pattern: str) -> list[str]:
     ]
 
 
-def _forwarding(network: VpnNetwork, rules: nft.NetworkRules) -> str:
-    """The function ``forwarding``. A container may have it on, and /proc/sys read-only."""
-    networks = [tunnel.local for tunnel in rules.tunnels]
+def ip_versions(network: VpnNetwork, rules: nft.RulesetInput) -> tuple[int, ...]:
+    """Return the IP versions that the kernel must forward for a network, sorted."""
+    versions = {tunnel.local.version for tunnel in rules.tunnels}
     if network.network_address is not None:
-        networks.append(network.network_address)
-    versions = {item.version for item in networks}
-    lines = [
-        f'[ "$(cat {_FORWARDING[version]})" = 1 ] || echo 1 >{_FORWARDING[version]}'
-        for version in sorted(versions)
-    ]
+        versions.add(network.network_address.version)
+    return tuple(sorted(versions))
+
+
+# The switch of the kernel for each IP version; it reads 1 where packets are forwarded.
+FORWARDING_SWITCHES = {
+    4: "/proc/sys/net/ipv4/ip_forward",
+    6: "/proc/sys/net/ipv6/conf/all/forwarding",
+}
+
+
+def _forwarding(network: VpnNetwork, rules: nft.RulesetInput) -> str:
+    """Return the function ``forwarding``.
+
+    A container may have forwarding on, and /proc/sys read-only.
+    """
+    switches = [FORWARDING_SWITCHES[version] for version in ip_versions(network, rules)]
+    lines = [f'[ "$(cat {switch})" = 1 ] || echo 1 >{switch}' for switch in switches]
     return _function("forwarding", lines or [":"])
 
 
-_FORWARDING = {4: "/proc/sys/net/ipv4/ip_forward", 6: "/proc/sys/net/ipv6/conf/all/forwarding"}
-
-
-def _rules(rules: nft.NetworkRules) -> str:
+def _rules(rules: nft.RulesetInput) -> str:
     """The functions ``accepts`` and ``hooks``."""
     return "\n".join((_accepts(rules), _HOOKED, _function("hooks", _hooks(rules.chains))))
 
 
-def _accepts(rules: nft.NetworkRules) -> str:
+def _accepts(rules: nft.RulesetInput) -> str:
     """The shell function that prints our rules for a hook and family.
 
     They come last one first: each is inserted at the top of the chain, above the one before.

@@ -16,24 +16,23 @@ from dataclasses import dataclass
 
 from .._model.network import ForeignChain
 from .nft_guard import guard
-from .nft_match import IP, HostPair, NetworkRules, Tunnel, protected, selector, traffic
+from .nft_match import IP, HostPair, RulesetInput, TunnelMatch, protected, selector, traffic
 from .nft_rules import accepted, filtering, going_out, translating, translations
-from .nft_text import LONGEST_COMMENT, Chain, Rule, Table, base, labelled, parse, render, set_of
+from .nft_text import LONGEST_COMMENT, Chain, Rule, Table, base, render, rule_with_comment, set_of
 
 __all__ = [
     "HOOKS",
     "LONGEST_COMMENT",
     "Chain",
     "HostPair",
-    "NetworkRules",
     "Rule",
+    "RulesetInput",
     "Table",
-    "Tunnel",
+    "TunnelMatch",
     "comment_prefix",
     "hook_rules",
-    "parse",
+    "mirror_chain",
     "render",
-    "stand_in",
     "table",
     "table_name",
 ]
@@ -66,7 +65,7 @@ def comment_prefix(network: str) -> str:
     return f"{table_name(network)}: "
 
 
-def table(rules: NetworkRules) -> Table:
+def table(rules: RulesetInput) -> Table:
     """The own table. A chain that would have no rules is left out."""
     services = _services(rules, _IN, (4, 6))
     chains = (
@@ -88,7 +87,7 @@ def table(rules: NetworkRules) -> Table:
     return Table(table_name(rules.network), tuple(chain for chain in chains if chain.rules))
 
 
-def hook_rules(rules: NetworkRules, hook: str, family: str = "inet") -> tuple[Rule, ...]:
+def hook_rules(rules: RulesetInput, hook: str, family: str = "inet") -> tuple[Rule, ...]:
     """The accepts for a foreign base chain, by its hook and family; none for other than HOOKS.
 
     Decrypted packets to the gateway's own services are let in by a ``vpn_rule`` only.
@@ -102,10 +101,10 @@ def hook_rules(rules: NetworkRules, hook: str, family: str = "inet") -> tuple[Ru
     elif hook == "forward":
         accepts = _forwards(rules, versions)
     prefix = comment_prefix(rules.network)
-    return tuple(labelled(item.expression, prefix + item.comment) for item in accepts)
+    return tuple(rule_with_comment(item.expression, prefix + item.comment) for item in accepts)
 
 
-def stand_in(rules: NetworkRules, chain: ForeignChain, hook: str) -> str:
+def mirror_chain(rules: RulesetInput, chain: ForeignChain, hook: str) -> str:
     """A text that makes a chain like a foreign one, holding our rules alone.
 
     Loaded in an empty namespace, it shows how nft lists these rules.
@@ -135,7 +134,7 @@ _IN = _Way("iifname", "saddr", "dport", "fib daddr type local ")
 _OUT = _Way("oifname", "daddr", "sport", "")
 
 
-def _services(rules: NetworkRules, way: _Way, versions: tuple[int, ...]) -> tuple[Rule, ...]:
+def _services(rules: RulesetInput, way: _Way, versions: tuple[int, ...]) -> tuple[Rule, ...]:
     """The auto rules: what a peer may send to this host (or this host to a peer)."""
     scopes = _scopes(rules, way, versions)
     made = [
@@ -159,7 +158,7 @@ def _services(rules: NetworkRules, way: _Way, versions: tuple[int, ...]) -> tupl
     return tuple(made)
 
 
-def _scopes(rules: NetworkRules, way: _Way, versions: tuple[int, ...]) -> tuple[str, ...]:
+def _scopes(rules: RulesetInput, way: _Way, versions: tuple[int, ...]) -> tuple[str, ...]:
     """The matches that narrow a rule to WAN interfaces, peers and this host; one per IP version."""
     device = _device(rules, way)
     if rules.peers is None:
@@ -172,33 +171,35 @@ def _scopes(rules: NetworkRules, way: _Way, versions: tuple[int, ...]) -> tuple[
     return tuple(scopes)
 
 
-def _device(rules: NetworkRules, way: _Way) -> str:
+def _device(rules: RulesetInput, way: _Way) -> str:
     if not rules.ike_interfaces:
         return ""
     names = set_of(f'"{name}"' for name in rules.ike_interfaces)
     return f"{way.device} {names} "
 
 
-def _nat_exemptions(rules: NetworkRules) -> tuple[Rule, ...]:
+def _nat_exemptions(rules: RulesetInput) -> tuple[Rule, ...]:
     """In both directions, what is translated by a rule with the addresses that it has by then."""
     found = [(tunnel, inwards) for tunnel in rules.tunnels for inwards in (False, True)]
     found += [(item.inside, True) for item in translations(rules) if item.of_destination]
     return tuple(
-        labelled(f"{traffic(rules, tunnel, inwards=inwards)} snat {ip} to {ip} saddr", tunnel.label)
+        rule_with_comment(
+            f"{traffic(rules, tunnel, inwards=inwards)} snat {ip} to {ip} saddr", tunnel.label
+        )
         for tunnel, inwards in found
         for ip in [IP[tunnel.local.version]]
     )
 
 
-def _clamps(rules: NetworkRules, *, inwards: bool) -> tuple[Rule, ...]:
+def _clamps(rules: RulesetInput, *, inwards: bool) -> tuple[Rule, ...]:
     """``maxseg size set`` only lowers, so that a smaller MSS of a peer stays (RFC 9293 3.7.1)."""
-    if not rules.mss:
+    if not rules.mss_clamp:
         return ()
     syn = "tcp flags & (syn | rst) == syn"
     return tuple(
-        labelled(
+        rule_with_comment(
             f"{selector(tunnel, inwards=inwards)} {protected(rules, inwards=inwards)} {syn}"
-            f" tcp option maxseg size set {rules.mss}",
+            f" tcp option maxseg size set {rules.mss_clamp}",
             tunnel.label,
         )
         for tunnel in rules.tunnels
@@ -206,11 +207,11 @@ def _clamps(rules: NetworkRules, *, inwards: bool) -> tuple[Rule, ...]:
     )
 
 
-def _asked(rules: NetworkRules, hook: str, versions: tuple[int, ...]) -> tuple[Rule, ...]:
+def _asked(rules: RulesetInput, hook: str, versions: tuple[int, ...]) -> tuple[Rule, ...]:
     return tuple(rule for version, rule in accepted(rules, hook) if version in versions)
 
 
-def _forwards(rules: NetworkRules, versions: tuple[int, ...]) -> tuple[Rule, ...]:
+def _forwards(rules: RulesetInput, versions: tuple[int, ...]) -> tuple[Rule, ...]:
     made = [
         Rule(
             f"{selector(tunnel, inwards=inwards)} {protected(rules, inwards=inwards)}"

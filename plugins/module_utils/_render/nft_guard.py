@@ -17,18 +17,18 @@ from .._model.traffic import is_internet
 from .nft_match import (
     IP,
     HostPair,
-    NetworkRules,
-    Tunnel,
+    RulesetInput,
+    TunnelMatch,
     arrived_in_cleartext,
     leaves_in_cleartext,
     to_remote,
     traffic,
 )
 from .nft_rules import admitted, going_out, translations
-from .nft_text import Chain, Rule, base, labelled
+from .nft_text import Chain, Rule, base, rule_with_comment
 
 
-def guard(rules: NetworkRules) -> tuple[Chain, ...]:
+def guard(rules: RulesetInput) -> tuple[Chain, ...]:
     """The chains of the guard. A chain without a drop is empty."""
     leaks = tuple(_leak(rules, tunnel) for tunnel in guarded(rules))
     return (
@@ -70,7 +70,7 @@ def _service(device: str, port: str, address: str) -> tuple[Rule, ...]:
     )
 
 
-def guarded(rules: NetworkRules) -> tuple[Tunnel, ...]:
+def guarded(rules: RulesetInput) -> tuple[TunnelMatch, ...]:
     """The selectors whose traffic must not pass in cleartext, of tunnels that are on or off.
 
     A tunnel that is off translates nothing, so that its traffic has the addresses of this side.
@@ -79,22 +79,22 @@ def guarded(rules: NetworkRules) -> tuple[Tunnel, ...]:
     return (*rules.tunnels, *rules.dormant, *dict.fromkeys(untranslated))
 
 
-def _arriving(rules: NetworkRules) -> tuple[Rule, ...]:
+def _arriving(rules: RulesetInput) -> tuple[Rule, ...]:
     """A host whose address is translated has two, and neither is for cleartext."""
     arrived = f"{arrived_in_cleartext(rules)} counter drop"
     inside = dict.fromkeys(item.inside for item in translations(rules))
     tunnels = tuple(
-        labelled(f"{traffic(rules, tunnel, inwards=True)} {arrived}", tunnel.label)
+        rule_with_comment(f"{traffic(rules, tunnel, inwards=True)} {arrived}", tunnel.label)
         for tunnel in (*guarded(rules), *inside)
     )
     hosts = tuple(
-        labelled(f"{_between(pair, 'saddr', 'daddr')} {arrived}", pair.label)
+        rule_with_comment(f"{_between(pair, 'saddr', 'daddr')} {arrived}", pair.label)
         for pair in rules.hosts
     )
     return tunnels + hosts
 
 
-def _translated_later(rules: NetworkRules) -> tuple[Rule, ...]:
+def _translated_later(rules: RulesetInput) -> tuple[Rule, ...]:
     """What is still to be translated is judged after its translation."""
     return tuple(
         Rule(f"{going_out(rules, item)} accept", item.rule.name)
@@ -103,13 +103,13 @@ def _translated_later(rules: NetworkRules) -> tuple[Rule, ...]:
     )
 
 
-def _leak(rules: NetworkRules, tunnel: Tunnel) -> Rule:
+def _leak(rules: RulesetInput, tunnel: TunnelMatch) -> Rule:
     """The drop of what leaves the local network."""
     match = traffic(rules, tunnel, inwards=False)
-    return labelled(f"{match} {leaves_in_cleartext(rules)} counter drop", tunnel.label)
+    return rule_with_comment(f"{match} {leaves_in_cleartext(rules)} counter drop", tunnel.label)
 
 
-def _leaving(rules: NetworkRules) -> tuple[Rule, ...]:
+def _leaving(rules: RulesetInput) -> tuple[Rule, ...]:
     """The drops after ``_leak``: what comes from the gateway, then from any other source.
 
     An answer to a connection that another source did not open itself is no leak.
@@ -126,9 +126,9 @@ def _leaving(rules: NetworkRules) -> tuple[Rule, ...]:
     return (*local, answers, *other) if other else local
 
 
-def _host_leak(rules: NetworkRules, pair: HostPair) -> Rule:
+def _host_leak(rules: RulesetInput, pair: HostPair) -> Rule:
     match = _between(pair, "daddr", "saddr")
-    return labelled(f"{match} {leaves_in_cleartext(rules)} counter drop", pair.label)
+    return rule_with_comment(f"{match} {leaves_in_cleartext(rules)} counter drop", pair.label)
 
 
 def _between(pair: HostPair, remote_end: str, local_end: str) -> str:
@@ -140,7 +140,7 @@ def _between(pair: HostPair, remote_end: str, local_end: str) -> str:
     return f"{ip} {remote_end} {pair.remote} {local}{service}"
 
 
-def _missed(rules: NetworkRules) -> tuple[Rule, ...]:
+def _missed(rules: RulesetInput) -> tuple[Rule, ...]:
     """What should have been translated and was not, by a connection older than its rule, say."""
     return tuple(
         Rule(f"{going_out(rules, item)} {leaves_in_cleartext(rules)} counter drop", item.rule.name)
@@ -149,15 +149,17 @@ def _missed(rules: NetworkRules) -> tuple[Rule, ...]:
     )
 
 
-def _hidden(rules: NetworkRules, tunnel: Tunnel) -> Rule:
+def _hidden(rules: RulesetInput, tunnel: TunnelMatch) -> Rule:
     """A source that was translated in another table, by a connection older than the tunnel."""
     source = f"ct direction original ct original {IP[tunnel.local.version]} saddr {tunnel.local}"
     match = f"{source} {to_remote(rules, tunnel)}"
-    return labelled(f"{match} {leaves_in_cleartext(rules)} counter drop", tunnel.label)
+    return rule_with_comment(f"{match} {leaves_in_cleartext(rules)} counter drop", tunnel.label)
 
 
-def _other_source(rules: NetworkRules, tunnel: Tunnel) -> Rule:
+def _other_source(rules: RulesetInput, tunnel: TunnelMatch) -> Rule:
     """The gateway itself, and networks that no selector names."""
     source = f"{IP[tunnel.remote.version]} saddr != {tunnel.remote}"
     match = f"{source} {to_remote(rules, tunnel)}"
-    return labelled(f"{match} {leaves_in_cleartext(rules)} counter drop", f"{tunnel.label}: other")
+    return rule_with_comment(
+        f"{match} {leaves_in_cleartext(rules)} counter drop", f"{tunnel.label}: other"
+    )

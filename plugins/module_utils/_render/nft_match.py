@@ -79,7 +79,7 @@ def _ports(ports: tuple[int, int]) -> str:
 
 
 @dataclass(frozen=True)
-class Tunnel:
+class TunnelMatch:
     """One pair of traffic selectors in tunnel mode; ``label`` is ``<phase 1>/<phase 2>``.
 
     ``beside`` is what else lies on the local side. ``peer`` is the address of the peer, as far as
@@ -117,12 +117,12 @@ class HostPair:
 
 
 @dataclass(frozen=True)
-class NetworkRules:
+class RulesetInput:
     """What the rules of a network depend on.
 
     ``peers`` narrows the auto rules to these addresses: None does not narrow, an empty tuple
     accepts no peer. ``own`` is the network_address, and ``excludes_own`` says whether a remote
-    network within it is for no tunnel. ``mss`` 0 leaves the MSS alone, ``userspace`` is
+    network within it is for no tunnel. ``mss_clamp`` 0 leaves the MSS alone, ``userspace`` is
     kernel-libipsec, whose packets the kernel does not know as IPsec. ``vpn_rules`` are the enabled
     rules of the operator, in their order.
 
@@ -134,10 +134,10 @@ class NetworkRules:
     ike_interfaces: tuple[str, ...] = ()
     peers: tuple[IPAddress, ...] | None = None
     own: IPNetwork | None = None
-    tunnels: tuple[Tunnel, ...] = ()
-    dormant: tuple[Tunnel, ...] = ()
+    tunnels: tuple[TunnelMatch, ...] = ()
+    dormant: tuple[TunnelMatch, ...] = ()
     hosts: tuple[HostPair, ...] = ()
-    mss: int = 0
+    mss_clamp: int = 0
     ipcomp: bool = False
     userspace: bool = False
     chains: tuple[ForeignChain, ...] = ()
@@ -145,30 +145,30 @@ class NetworkRules:
     excludes_own: bool = True
 
 
-def traffic(rules: NetworkRules, tunnel: Tunnel, *, inwards: bool) -> str:
+def traffic(rules: RulesetInput, tunnel: TunnelMatch, *, inwards: bool) -> str:
     """The match of what a tunnel is for, by its addresses."""
     return f"{selector(tunnel, inwards=inwards)}{_apart_from_own(rules, tunnel, inwards=inwards)}"
 
 
-def to_remote(rules: NetworkRules, tunnel: Tunnel) -> str:
+def to_remote(rules: RulesetInput, tunnel: TunnelMatch) -> str:
     """The match of what a tunnel is for, by the destination, whatever the source."""
     service = tunnel.services.match(inwards=False)
     destination = f"{IP[tunnel.remote.version]} daddr {tunnel.remote}{service}"
     return f"{destination}{_apart_from_own(rules, tunnel, inwards=False)}"
 
 
-def selector(tunnel: Tunnel, *, inwards: bool) -> str:
+def selector(tunnel: TunnelMatch, *, inwards: bool) -> str:
     return tunnel.selectors[inwards]
 
 
-def protected(rules: NetworkRules, *, inwards: bool) -> str:
+def protected(rules: RulesetInput, *, inwards: bool) -> str:
     """The match of packets that came out of a tunnel, or that will go into one."""
     if rules.userspace:
         return f'{"iifname" if inwards else "oifname"} "{USERSPACE_DEVICE}"'
     return "meta ipsec exists" if inwards else "rt ipsec exists"
 
 
-def _apart_from_own(rules: NetworkRules, tunnel: Tunnel, *, inwards: bool) -> str:
+def _apart_from_own(rules: RulesetInput, tunnel: TunnelMatch, *, inwards: bool) -> str:
     """A match that leaves out the networks in the remote network that lie on this side."""
     elements = on_this_side(rules, tunnel)
     if not elements:
@@ -177,7 +177,7 @@ def _apart_from_own(rules: NetworkRules, tunnel: Tunnel, *, inwards: bool) -> st
     return f" {IP[tunnel.remote.version]} {end} != {set_of(elements)}"
 
 
-def on_this_side(rules: NetworkRules, tunnel: Tunnel) -> tuple[IPNetwork, ...]:
+def on_this_side(rules: RulesetInput, tunnel: TunnelMatch) -> tuple[IPNetwork, ...]:
     """The networks that the remote network contains, and that no tunnel leads to: disjoint."""
     own = rules.own
     if own is not None and own.prefixlen < tunnel.remote.prefixlen and not rules.excludes_own:
@@ -197,11 +197,11 @@ def _within(remote: IPNetwork, own: IPNetwork | None, *near: IPNetwork) -> tuple
     return tuple(ipaddress.collapse_addresses(t.cast(t.Any, aside)))
 
 
-def leaves_in_cleartext(rules: NetworkRules) -> str:
+def leaves_in_cleartext(rules: RulesetInput) -> str:
     """The match of packets that leave the host without going into a tunnel."""
     return f'oifname != "{USERSPACE_DEVICE}"' if rules.userspace else "rt ipsec missing"
 
 
-def arrived_in_cleartext(rules: NetworkRules) -> str:
+def arrived_in_cleartext(rules: RulesetInput) -> str:
     """The match of packets that did not come out of a tunnel."""
     return f'iifname != "{USERSPACE_DEVICE}"' if rules.userspace else "meta ipsec missing"

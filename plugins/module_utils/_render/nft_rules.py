@@ -21,8 +21,8 @@ from .._model.checks import IPNetwork
 from .._model.rule import Ports, VpnRule
 from .._model.rule_checks import FILTERS
 from .._model.selector import ALL_PORTS, Service, overlap
-from .nft_match import IP, NetworkRules, Services, Tunnel, protected, selector, traffic
-from .nft_text import Chain, Rule, base, labelled, one_of
+from .nft_match import IP, RulesetInput, Services, TunnelMatch, protected, selector, traffic
+from .nft_text import Chain, Rule, base, one_of, rule_with_comment
 
 _HOOKS = ("forward", "input", "output")
 # The hooks that a packet passes on its way out of a tunnel, and into one.
@@ -38,9 +38,9 @@ class Translation:
     """
 
     rule: VpnRule
-    through: Tunnel
-    inside: Tunnel
-    outside: Tunnel
+    through: TunnelMatch
+    inside: TunnelMatch
+    outside: TunnelMatch
 
     @property
     def of_source(self) -> bool:
@@ -54,7 +54,7 @@ class Translation:
 
 
 def translations(
-    rules: NetworkRules, tunnels: t.Iterable[Tunnel] | None = None
+    rules: RulesetInput, tunnels: t.Iterable[TunnelMatch] | None = None
 ) -> tuple[Translation, ...]:
     """The translations in ``tunnels``; in those that carry traffic where none are given."""
     through = rules.tunnels if tunnels is None else tuple(tunnels)
@@ -67,7 +67,7 @@ def translations(
     )
 
 
-def _in_tunnel(rule: VpnRule, tunnel: Tunnel) -> t.Iterator[Translation]:
+def _in_tunnel(rule: VpnRule, tunnel: TunnelMatch) -> t.Iterator[Translation]:
     if not tunnel.services.may_be(rule.protocol):
         return
     target = ipaddress.ip_network(str(rule.target))
@@ -81,8 +81,10 @@ def _in_tunnel(rule: VpnRule, tunnel: Tunnel) -> t.Iterator[Translation]:
             yield Translation(
                 rule,
                 tunnel,
-                Tunnel(rule.name, inside, remote, (tunnel.local,), _inside(rule, tunnel.services)),
-                Tunnel(rule.name, outside, remote, (), tunnel.services),
+                TunnelMatch(
+                    rule.name, inside, remote, (tunnel.local,), _inside(rule, tunnel.services)
+                ),
+                TunnelMatch(rule.name, outside, remote, (), tunnel.services),
             )
 
 
@@ -103,7 +105,7 @@ def common(network: IPNetwork, others: t.Iterable[IPNetwork]) -> list[IPNetwork]
     ]
 
 
-def translating(rules: NetworkRules) -> tuple[Chain, ...]:
+def translating(rules: RulesetInput) -> tuple[Chain, ...]:
     """The first to be asked at their hooks: what they translate is settled for others."""
     found = translations(rules)
     return (
@@ -122,19 +124,19 @@ def translating(rules: NetworkRules) -> tuple[Chain, ...]:
     )
 
 
-def _source(rules: NetworkRules, item: Translation) -> tuple[Rule, ...]:
+def _source(rules: RulesetInput, item: Translation) -> tuple[Rule, ...]:
     ip = IP[item.inside.local.version]
     prefix = " prefix" if item.rule.one_to_one else ""
     match = going_out(rules, item)
     return _logged(rules, item.rule, match, f"snat {ip}{prefix} to {item.rule.target}")
 
 
-def going_out(rules: NetworkRules, item: Translation) -> str:
+def going_out(rules: RulesetInput, item: Translation) -> str:
     """The match of what a translation of sources is for, before it is translated."""
     return f"{traffic(rules, item.inside, inwards=False)}{_service(item.rule)}"
 
 
-def _destination(rules: NetworkRules, item: Translation) -> tuple[Rule, ...]:
+def _destination(rules: RulesetInput, item: Translation) -> tuple[Rule, ...]:
     ip = IP[item.inside.local.version]
     to = f"dnat {ip} to {_target(item.rule)}"
     if item.rule.one_to_one:
@@ -150,13 +152,13 @@ def _target(rule: VpnRule) -> str:
     return f"{host}:{rule.target_port}"
 
 
-def filtering(rules: NetworkRules) -> tuple[Chain, ...]:
+def filtering(rules: RulesetInput) -> tuple[Chain, ...]:
     """A chain for each direction, and the jumps to them from the hooks."""
     judged = [direction for direction in _PASSED if _filters(rules, direction)]
     chains = [Chain(direction, "", _verdicts(rules, direction)) for direction in judged]
     for hook in _HOOKS:
         jumps = tuple(
-            labelled(f"{way.match} jump {direction}", way.label)
+            rule_with_comment(f"{way.match} jump {direction}", way.label)
             for direction in judged
             if hook in _PASSED[direction]
             for way in _ways(rules, direction)
@@ -165,7 +167,7 @@ def filtering(rules: NetworkRules) -> tuple[Chain, ...]:
     return tuple(chains)
 
 
-def accepted(rules: NetworkRules, hook: str) -> tuple[tuple[int, Rule], ...]:
+def accepted(rules: RulesetInput, hook: str) -> tuple[tuple[int, Rule], ...]:
     """What the host's own chain at hook input or output must not drop, by IP version."""
     direction = {"input": "incoming", "output": "outgoing"}[hook]
     return tuple(
@@ -180,7 +182,7 @@ def accepted(rules: NetworkRules, hook: str) -> tuple[tuple[int, Rule], ...]:
     )
 
 
-def _filters(rules: NetworkRules, direction: str) -> tuple[VpnRule, ...]:
+def _filters(rules: RulesetInput, direction: str) -> tuple[VpnRule, ...]:
     return tuple(
         rule
         for rule in rules.vpn_rules
@@ -188,7 +190,7 @@ def _filters(rules: NetworkRules, direction: str) -> tuple[VpnRule, ...]:
     )
 
 
-def admitted(rules: NetworkRules) -> tuple[Rule, ...]:
+def admitted(rules: RulesetInput) -> tuple[Rule, ...]:
     """The accepts for connections that may pass in cleartext, by their first packet.
 
     The match is the same for both directions of a connection and before and after a translation.
@@ -238,7 +240,7 @@ class _Way:
     protocol: str = "any"
 
 
-def _ways(rules: NetworkRules, direction: str) -> list[_Way]:
+def _ways(rules: RulesetInput, direction: str) -> list[_Way]:
     found = translations(rules)
     if direction == "incoming":
         arrived = protected(rules, inwards=True)
@@ -267,7 +269,7 @@ def _ways(rules: NetworkRules, direction: str) -> list[_Way]:
     ]
 
 
-def _verdicts(rules: NetworkRules, direction: str) -> tuple[Rule, ...]:
+def _verdicts(rules: RulesetInput, direction: str) -> tuple[Rule, ...]:
     """A rule is about who opens a connection: what answers passes."""
     lines = [Rule("ct direction reply accept", "replies")]
     for rule in _filters(rules, direction):
@@ -288,7 +290,7 @@ def _statements(rule: VpnRule) -> tuple[str, ...]:
     return {"any": either, "tcp": (reset,)}.get(rule.protocol, (unreachable,))
 
 
-def _logged(rules: NetworkRules, rule: VpnRule, match: str, statement: str) -> tuple[Rule, ...]:
+def _logged(rules: RulesetInput, rule: VpnRule, match: str, statement: str) -> tuple[Rule, ...]:
     """The rule; before it one that logs new connections, not so many as to fill a disk."""
     line = Rule(f"{match} {statement}", rule.name)
     if not rule.log:

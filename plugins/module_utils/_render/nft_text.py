@@ -12,11 +12,9 @@ The text is that of nft 1.0.6 (Debian 12), which 1.1.3 (Debian 13) reads as well
 from __future__ import annotations
 
 import hashlib
-import re
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import SyntaxFault
 from .records import MANAGED
 
 # NFTNL_UDATA_COMMENT_MAXLEN: nft refuses a longer one.
@@ -58,7 +56,7 @@ def base(kind: str, hook: str, priority: str) -> str:
     return f"type {kind} hook {hook} priority {priority}; policy accept;"
 
 
-def labelled(expression: str, comment: str) -> Rule:
+def rule_with_comment(expression: str, comment: str) -> Rule:
     """Two names of 64 characters do not fit a comment: cut, they keep a digest of the whole."""
     if len(comment) > LONGEST_COMMENT:
         digest = hashlib.sha256(comment.encode()).hexdigest()[:8]
@@ -101,44 +99,3 @@ def is_listed(listing: str, text: str) -> bool:
     # In 1.1.3 the code has no name.
     named = listing.replace(" icmp code 4 ", " icmp code frag-needed ")
     return named.split() == body.partition("\n")[2].split()
-
-
-_TABLE = re.compile(r"table inet (\S+) \{")
-_CHAIN = re.compile(r"\tchain (\S+) \{")
-_BASE = re.compile(r"\t\t(type .+;)")
-_RULE = re.compile(r'\t\t(.+) comment "([^"]*)"')
-
-
-def parse(text: str) -> Table:
-    """The table of a text that ``render`` made. Raises SyntaxFault where it is not one."""
-    lines = text.splitlines()
-    opening = _TABLE.fullmatch(lines[3]) if len(lines) > 4 else None
-    if opening is None:
-        raise SyntaxFault(4, "the table is missing")
-    name = opening.group(1)
-    frame = [MANAGED, f"table inet {name}", f"delete table inet {name}"]
-    if lines[:3] != frame or lines[-1] != "}":
-        raise SyntaxFault(1, f"this does not replace the table {name} and nothing else")
-    return Table(name, tuple(_parse_chains(lines[4:-1], first=5)))
-
-
-def _parse_chains(lines: t.Sequence[str], *, first: int) -> t.Iterator[Chain]:
-    """``first`` is the number of the first line, for the message."""
-    position = 0
-    while position < len(lines):
-        chain = _CHAIN.fullmatch(lines[position])
-        base = _BASE.fullmatch(lines[position + 1]) if position + 1 < len(lines) else None
-        if chain is None:
-            raise SyntaxFault(first + position, "a chain is expected")
-        position += 2 if base else 1
-        rules = []
-        while position < len(lines) and lines[position] != "\t}":
-            rule = _RULE.fullmatch(lines[position])
-            if rule is None:
-                raise SyntaxFault(first + position, "a rule with its comment is expected")
-            rules.append(Rule(rule.group(1), rule.group(2)))
-            position += 1
-        if position == len(lines):
-            raise SyntaxFault(first + position, f"chain {chain.group(1)} does not end")
-        position += 1
-        yield Chain(chain.group(1), base.group(1) if base else "", tuple(rules))

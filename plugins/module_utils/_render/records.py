@@ -25,15 +25,10 @@ from .._model.network import VpnNetwork
 from .._model.rule import VpnRule
 from .._model.secret import MASK, Secret
 from .._model.settings import IpsecSettings
-from .settings_file import (
-    Section,
-    Value,
-    parse,
-    render,
-    secret_bytes,
-    secret_text,
-    split_list,
-)
+from .network_interface import INTERFACES, interfaces_of, record_text
+from .strongswan.section import Section, Value, secret_bytes, secret_text, split_list
+from .strongswan.strict import parse
+from .strongswan.writer import render
 
 MANAGED = "# Managed by the Ansible collection tunnelwright.ipsec: its next run replaces this file."
 _RECORD = "# record "
@@ -63,16 +58,25 @@ class RecordFault(TunnelwrightError):
 
 
 def network_record(
-    network: VpnNetwork, settings: IpsecSettings, rules: t.Sequence[VpnRule] = ()
+    network: VpnNetwork,
+    settings: IpsecSettings,
+    rules: t.Sequence[VpnRule] = (),
+    forwarding: t.Sequence[int] = (),
 ) -> str:
-    """JSON of a network, its settings and its rules; read back by ``read_network``."""
+    """Return JSON of a network, its settings and its rules; ``read_network`` reads it back.
+
+    The record also names the interface that the network brings up, and the IP versions that the
+    kernel forwards for it.
+    """
     record: dict[str, t.Any] = {
+        INTERFACES: [item.to_record() for item in interfaces_of(network)],
+        "forwarding": list(forwarding) if network.started else [],
         "vpn_network": network.to_options(),
         "ipsec_settings": settings.to_options(),
     }
     if rules:
         record["vpn_rules"] = [rule.to_options() for rule in rules]
-    return json.dumps(record, indent=2, sort_keys=True) + "\n"
+    return record_text(record)
 
 
 def read_network(

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tunnels with IKE daemons of others, each cell of the table in docs/interoperability.md.
+"""Tunnels with other IKE daemons: each cell of the table in docs/interoperability.md.
 
-``INTEROP`` chooses the cells: a sample by default, ``all`` of them, or those whose name holds it.
-``tools/interop_docs.py`` makes the page of what came of them.
+``INTEROP`` chooses the cells: a sample by default, which ``SEED`` draws, ``all`` of them (with
+``PART`` the cells of the part), or the cells whose names contain its text.
+``tools/interop_docs.py`` makes the page from the results.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 
+import draw
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.acts import ACTS
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.bench import Bench
@@ -20,21 +22,27 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.configuration i
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.limits import Limit, limit_of
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.results import EXPECTED, record
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.rig import PATIENCE, Rig
-from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.table import COLUMNS, ROWS, SAMPLE
+from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.table import COLUMNS, ROWS, drawn
 
 CHOICE = os.environ.get("INTEROP", "sample")
 # How long to wait for what can't come up.
 HOPELESS = 40.0
 
 
-def chosen(cell: str) -> bool:
-    """Of the cells by their names, as ``INTEROP`` says."""
-    if CHOICE == "sample":
-        return cell in SAMPLE
-    return CHOICE == "all" or re.search(CHOICE, cell) is not None
+def chosen() -> list[str]:
+    """Return the names of the cells that ``INTEROP`` asks for."""
+    if CHOICE == "all":
+        return draw.sample([*EXPECTED], 1)
+    sample = drawn(draw.seed())
+    return [
+        cell
+        for cell in EXPECTED
+        if (cell in sample if CHOICE == "sample" else re.search(CHOICE, cell))
+    ]
 
 
-@pytest.mark.parametrize("cell", [cell for cell in EXPECTED if chosen(cell)])
+@pytest.mark.drawn
+@pytest.mark.parametrize("cell", chosen())
 def test_interoperability(bench: Bench, cell: str) -> None:
     name, _slash, row_name = cell.partition("/")
     column, row = COLUMNS[name], ROWS[row_name]
@@ -59,7 +67,7 @@ def works(rig: Rig, site: Site, act: str, seconds: float = PATIENCE) -> None:
 
 
 def falls_short(rig: Rig, site: Site, act: str, limit: Limit) -> None:
-    """It does not work, and the reason shows: what is thought of a peer may be wrong, or change."""
+    """Assert that the cell fails with the evidence of its limit, which may be wrong or change."""
     with pytest.raises(AssertionError) as failure:
         works(rig, site, act, HOPELESS)
     assert re.search(limit.evidence, f"{failure.value}\n{rig.said()}"), str(failure.value)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run of playbook compare on an inventory, without a host that can be reached."""
+"""Playbook compare, run on an inventory without reachable hosts."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_readme_shows_what_it_prints():
 
 
 def numbered(rows: list[str]) -> list[str]:
-    """Return rows with numbers in place of fingerprints, which differ in each run."""
+    """Number the fingerprints in rows, because each run has other fingerprints."""
     seen = list(dict.fromkeys(re.findall(FINGERPRINT, "\n".join(rows))))
     return [re.sub(FINGERPRINT, lambda found: str(seen.index(found[0])), row) for row in rows]
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files of playbook diagnose on the controller, which only its user can read.
+"""Only its user can read the files that playbook diagnose leaves on the controller.
 
-``molecule/default`` runs the whole playbook. These tests run the tasks that create files.
+``molecule/default`` runs the whole playbook. These tests run the tasks that make files.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def run(tmp_path: Path, archive: Path, umask: int) -> subprocess.CompletedProces
     """Carry out the tasks that make the archive, with one file that has been collected."""
     known = tasks()
     fetched = {
-        "name": "Fetch the packets",
+        "name": "Make the fetched file",
         "ansible.builtin.shell": 'umask 0 && echo packets >"{{ gateway__folder }}/trace.pcap"',
         "changed_when": False,
     }
@@ -71,7 +71,7 @@ def run(tmp_path: Path, archive: Path, umask: int) -> subprocess.CompletedProces
 
 
 def test_the_archive_and_all_that_is_in_it(tmp_path: Path) -> None:
-    """Other users can read new files by the umask, and an older archive exists."""
+    """The umask lets every user read new files, and an older archive exists."""
     archive = tmp_path / "out/vpn-diagnosis.tar.gz"
     archive.parent.mkdir()
     archive.write_text("older")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the README shows of the demo is what the demo says."""
+"""The output of the demo in the README is the output of the demo."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import typing as t
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import ROOT
 
 MARKS = {"chapter": "=== ", "proved": "  ok  "}
-# Around what the README shows.
-UNSHOWN = ("Two gateways, each", "The playbook, as on", "All proved", "How to go on")
+# Titles that the README leaves out.
+UNSHOWN = ("Two gateways, each", "The playbook, as on", "All proved", "Next steps")
 
 
-def said() -> t.Iterator[re.Pattern[str]]:
-    """Each title and each proof, whatever is filled in."""
+def printed() -> t.Iterator[re.Pattern[str]]:
+    """Yield a pattern for each title and each proof; any text matches a value that is filled in."""
     for call in ast.walk(ast.parse((ROOT / "tools/demo").read_text())):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
             mark = MARKS.get(call.func.id)
@@ -38,8 +38,8 @@ def test_readme() -> None:
     page = (ROOT / "README.md").read_text()
     block = page.partition("<!-- demo output: begin -->")[2].partition("<!-- demo output: end")[0]
     shown = [line for line in block.splitlines() if line.startswith(tuple(MARKS.values()))]
-    patterns = list(said())
+    patterns = list(printed())
     assert len(patterns) > 12
     assert not [line for line in shown if not any(item.fullmatch(line) for item in patterns)]
-    left = [item.pattern for item in patterns if not any(map(item.fullmatch, shown))]
-    assert not left, "not in the README"
+    unseen = [item.pattern for item in patterns if not any(map(item.fullmatch, shown))]
+    assert not unseen, "not in the README"

@@ -18,9 +18,9 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.table import (
     BEHAVIOURS,
     COLUMNS,
     ROWS,
-    SAMPLE,
     SUITES,
     Column,
+    drawn,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import told
 from ansible_collections.tunnelwright.ipsec.tools import interop_docs
@@ -91,6 +91,13 @@ def test_nothing_is_said_that_holds_for_no_cell() -> None:
 
 def test_what_is_named_exists() -> None:
     assert {row.act for row in ROWS.values()} - {""} == set(ACTS)
-    assert set(EXPECTED) >= SAMPLE
-    assert {cell.partition("/")[0] for cell in SAMPLE} == set(COLUMNS)
     assert len(ROWS) == len(SUITES) + len(BEHAVIOURS)
+
+
+@pytest.mark.parametrize("first", [1, 478])
+def test_every_run_tries_each_peer_and_runs_in_a_row_try_every_cell(first: int) -> None:
+    samples = [drawn(number) for number in range(first, first + 24)]
+    for sample in samples:
+        assert set(EXPECTED) >= sample
+        assert {cell.partition("/")[0] for cell in sample} == set(COLUMNS)
+    assert set().union(*samples) == set(EXPECTED)

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The certificates that strongSwan knows: of files, and what it remembers of former ones."""
+"""The certificates in strongSwan: from files, and CAs of former connections."""
 
 from __future__ import annotations
 
@@ -12,14 +12,8 @@ import re
 import typing as t
 
 from ..._plan.observed import DaemonState
-from ..._render.artefacts import (
-    CA_DIR,
-    CERTIFICATE_DIR,
-    READ_WHOLE,
-    Artefacts,
-    File,
-    connection_path,
-)
+from ..._render.artefacts import Artefacts
+from ..._render.file import File
 from ..._render.pem import Certificate, certificate
 from ..host import Host
 from .files import Files
@@ -28,9 +22,9 @@ _COPY = re.compile(r"tunnelwright\.([A-Za-z0-9_-]+)(?:\.[0-9]+)?\.pem")
 
 
 def loaded_at_start(files: Files) -> dict[str, Certificate]:
-    """By path, the first certificate of each file that swanctl loads, whatever its name."""
+    """Return the first certificate of each file that swanctl loads, by path."""
     found = {}
-    for directory in (CERTIFICATE_DIR, CA_DIR):
+    for directory in (files.platform.certificate_dir, files.platform.ca_dir):
         for path in (*files.find(f"{directory}/*"), *files.find(f"{directory}/.*")):
             file = files.look(path)
             known = (certificate(file.data) or Certificate.read(file.data)) if file else None
@@ -42,10 +36,11 @@ def loaded_at_start(files: Files) -> dict[str, Certificate]:
 def remembered(
     host: Host, before: Artefacts, after: Artefacts, daemon: DaemonState
 ) -> tuple[Certificate, ...]:
-    """The CAs that the daemon knows though no file has them, and no connection of others.
+    """Return the CAs in the daemon that neither a file nor an unmanaged connection has.
 
-    strongSwan can't unload the certificate of a CA, so that it stays when its connection goes. What
-    peers have sent is forgotten here, because the daemon does not tell it from what was loaded.
+    strongSwan cannot unload the certificate of a CA, so the CA stays after its connection is
+    removed. The certificates of peers are flushed here, because the daemon lists them like loaded
+    certificates.
     """
     left = (daemon.cas or frozenset()) - _in_artefacts(after)
     if left:
@@ -76,7 +71,7 @@ def _copies(side: Artefacts) -> set[str]:
 
 
 def _named_by_others(daemon: DaemonState, ours: t.Container[str]) -> t.Iterator[str]:
-    """The CAs that connections of others name, which another program may have loaded."""
+    """Yield the CAs of unmanaged connections, which another program may have loaded."""
     for name, conn in daemon.connections.items():
         if name not in ours:
             for end in conn.values():
@@ -87,17 +82,17 @@ def _named_by_others(daemon: DaemonState, ours: t.Container[str]) -> t.Iterator[
 def strays(
     files: Files, before: Artefacts, after: Artefacts, paths: t.Container[str]
 ) -> dict[str, tuple[File, ...]]:
-    """Copies of certificates and keys that are of no use, by the path of their phase 1's file.
+    """Return the unused copies of certificates and keys, by the path of the file of their phase 1.
 
-    A run that was killed may leave them, and strongSwan would load them. ``paths`` are the files
-    under conf.d that are looked at.
+    An interrupted run may leave such copies, and strongSwan would load them. Only the phase 1
+    files in ``paths`` are considered.
     """
     known = _copies(before) | _copies(after)
     found: dict[str, tuple[File, ...]] = {}
-    for directory in READ_WHOLE:
+    for directory in files.platform.read_whole:
         for path in files.find(f"{directory}/tunnelwright.*.pem"):
             copy = _COPY.fullmatch(path.rpartition("/")[2])
-            owner = connection_path(copy[1]) if copy else ""
+            owner = files.platform.connection_path(copy[1]) if copy else ""
             if path not in known and owner in paths:
                 file = files.look(path)
                 found[owner] = (*found.get(owner, ()), *([file] if file else []))

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Read the configuration of strongSwan as it will be read next time, whoever wrote it."""
+"""The whole configuration that strongSwan reads at its next load, including unmanaged files."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ import typing as t
 from dataclasses import dataclass
 
 from ..._errors import HostError
-from ..._render.configuration import Reading, read
+from ..._render.strongswan.reader import ReadResult, read
 from .files import Files
 
-# UTF-8 at the beginning of a text, with each byte as one character.
+# The byte order mark of UTF-8, with each byte as one character.
 _BYTE_ORDER_MARK = "\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """``oddities`` says of files, by path, what strongSwan does with them that nobody wants."""
+    """The result of reading. ``oddities`` has a text about each file with a surprising effect."""
 
-    reading: Reading
+    reading: ReadResult
     oddities: t.Mapping[str, str]
 
 
 def read_configuration(files: Files, path: str) -> Configuration:
-    """All that strongSwan reads when it is given ``path``."""
+    """Return the configuration that strongSwan reads from ``path`` and its includes."""
     oddities: dict[str, str] = {}
 
     def include(pattern: str) -> list[tuple[str, str]]:
@@ -41,7 +41,7 @@ def read_configuration(files: Files, path: str) -> Configuration:
 
 
 def _text(files: Files, path: str, oddities: dict[str, str]) -> str | None:
-    """The content, with one character for each byte; None for what is not read."""
+    """Return the content, with one character for each byte, or None for an unread file."""
     file = None
     try:
         kind = files.kind(path)
@@ -51,7 +51,7 @@ def _text(files: Files, path: str, oddities: dict[str, str]) -> str | None:
         oddities[path] = f"can't be read ({error.detail}): {_NOTHING}"
         return None
     if file is None:
-        # A directory is passed over without a word.
+        # strongSwan skips a directory silently.
         if kind != "directory":
             oddities[path] = _OTHER if kind == "other" else _MISSING
         return None
@@ -63,10 +63,10 @@ def _text(files: Files, path: str, oddities: dict[str, str]) -> str | None:
 
 _NOTHING = "strongSwan loads nothing from it"
 _MISSING = f"does not exist, or is a link to nothing: {_NOTHING}"
-# For us too.
+# The collection would wait too.
 _OTHER = "is a pipe or a device: strongSwan waits for it without end"
-_LOOP = "includes itself: strongSwan reads it again and again, until it can open no more files"
+_LOOP = "includes itself: strongSwan reads it repeatedly until it cannot open more files"
 _MARKED = (
-    "begins with a byte order mark, which strongSwan takes for a part of the first name: what "
-    "stands under this name is not loaded"
+    "begins with a byte order mark, which strongSwan reads as a part of the first name: the first "
+    "section is not loaded"
 )

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Certificates and private keys: of the files that a task names, what may be copied."""
+"""Certificates and private keys in the files of a task, and their installed copies."""
 
 from __future__ import annotations
 
@@ -17,13 +17,6 @@ from ..._model.authentication import CREDENTIALS
 from ..._model.connection import IkeConnection
 from ..._model.gateway import Gateway
 from ..._render import pem_blocks
-from ..._render.artefacts import (
-    CREDENTIAL_DIRS,
-    Credentials,
-    cleaned,
-    connection_path,
-    credential_paths,
-)
 from ..._render.bundle import (
     Bundle,
     Elsewhere,
@@ -32,19 +25,20 @@ from ..._render.bundle import (
     own_chain,
     without_others,
 )
+from ..._render.credentials import Credentials, cleaned, credential_paths
 from ..._render.pem import Certificate
 from ..._render.records import copies_in
 from .certificates import loaded_at_start
 from .files import Files
 
-# More than a bundle of two hundred certificates has, in bytes.
+# In bytes, larger than a bundle of two hundred certificates.
 LARGEST = 2**20
 
 
 def installed_credentials(files: Files, gateway: Gateway) -> dict[str, Credentials]:
-    """The PEM contents of each phase 1 with certificates, as they are to lie in the copies.
+    """Return the PEM contents of the copies for each phase 1 with certificates.
 
-    A phase 1 whose copies are not all there is left out: its own module installs them again.
+    A phase 1 with a missing copy is left out. The module of that phase 1 installs the copy again.
     """
     found = {
         connection.name: installed(files, connection)
@@ -55,7 +49,7 @@ def installed_credentials(files: Files, gateway: Gateway) -> dict[str, Credentia
 
 
 def installed(files: Files, connection: IkeConnection) -> Credentials | None:
-    """Those of one phase 1; None where they are not all there."""
+    """Return the installed credentials of one phase 1, or None if a copy is missing."""
     found = {option: _copies(files, paths) for option, paths in copies(files, connection).items()}
     if not all(found.values()):
         return None
@@ -64,30 +58,33 @@ def installed(files: Files, connection: IkeConnection) -> Credentials | None:
 
 
 def copies(files: Files, connection: IkeConnection) -> dict[str, tuple[str, ...]]:
-    """Where the copies of a phase 1 lie by what its file says, by option."""
-    file = files.look(connection_path(connection.name))
+    """Return the paths of the copies of a phase 1, according to its file, by option."""
+    platform = files.platform
+    file = files.look(platform.connection_path(connection.name))
     names = copies_in(file.data.decode("utf-8", "replace")) if file is not None else {}
     found = {}
-    for option, first in credential_paths(connection).items():
-        named = tuple(f"{CREDENTIAL_DIRS[option]}/{name}" for name in names.get(option, ()))
+    for option, first in credential_paths(connection, platform).items():
+        named = tuple(
+            f"{platform.credential_dirs[option]}/{name}" for name in names.get(option, ())
+        )
         found[option] = named if all(map(_own(connection), named)) and named else (first,)
     return found
 
 
 def _own(connection: IkeConnection) -> t.Callable[[str], object]:
-    """Whether a path is that of a copy of this phase 1."""
+    """Return a test whether a path is a copy of this phase 1."""
     return re.compile(rf".*/tunnelwright\.{connection.name}(?:\.[0-9]+)?\.pem").fullmatch
 
 
 def _copies(files: Files, paths: t.Iterable[str]) -> tuple[bytes, ...]:
-    """Their contents; nothing where one of them is missing.
+    """Return the contents of the copies, or an empty tuple if one of them is missing.
 
-    Version 0.1.0 copied a file with several certificates as it was.
+    Version 0.1.0 copied a file with several certificates unchanged.
     """
     contents: list[bytes] = []
     for path in paths:
         copy = files.look(path)
-        data = cleaned(copy).data if copy is not None else b""
+        data = cleaned(copy, files.platform).data if copy is not None else b""
         if not data:
             return ()
         contents += pem_blocks.certificates(data) or [data]
@@ -97,10 +94,10 @@ def _copies(files: Files, paths: t.Iterable[str]) -> tuple[bytes, ...]:
 def given_credentials(
     files: Files, connection: IkeConnection
 ) -> tuple[Credentials, tuple[str, ...]]:
-    """What is to be installed of the files that the options of a phase 1 name, and warnings.
+    """Return the credentials in the files that the options of a phase 1 name, and warnings.
 
-    Raises ModelError for a file of which nothing can be copied, and for certificates that do not
-    fit the phase 1.
+    Raises ModelError for a file without a usable block, and for certificates that do not match the
+    phase 1.
     """
     subject = f"phase 1 {connection.name}"
     given = {
@@ -121,7 +118,7 @@ def given_credentials(
 
 
 def _elsewhere(files: Files, connection: IkeConnection) -> Elsewhere:
-    """The CAs in files of others, which strongSwan loads when it starts."""
+    """Return the CAs in unmanaged files, which strongSwan loads at its start."""
     own = _own(connection)
 
     @functools.cache
@@ -133,14 +130,14 @@ def _elsewhere(files: Files, connection: IkeConnection) -> Elsewhere:
 
 
 class _Given:
-    """The file at ``path`` that ``option`` of ``subject`` names."""
+    """The file at ``path``, the value of ``option`` of ``subject``."""
 
     def __init__(self, option: str, path: str, subject: str) -> None:
         self.warnings: list[str] = []
         self._option, self._path, self._subject = option, path, subject
 
     def take(self, files: Files) -> tuple[bytes, ...]:
-        """The blocks that the option is about."""
+        """Return the blocks that the option uses."""
         data = self._read(files)
         if self._option == "private_key":
             return (self._key(data),)

@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Files of ours: read whole, written atomically, never half there.
+"""Reading and atomic writing of the files of the collection.
 
-What is to be written is first staged beside its place, and what it replaces is kept there until all
-is done: a full disk is noticed before anything is touched, and taking back needs no room.
+A new file is first staged beside its target, and the replaced file is kept there until the run is
+complete. Thus a full disk is noticed before any change, and an undo needs no space.
 """
 
 from __future__ import annotations
@@ -20,33 +20,38 @@ import stat
 import typing as t
 
 from ..._errors import HostError
-from ..._render.artefacts import OURS_ALONE, READ_WHOLE, ROOT, SHARED, Directory, File
+from ..._model.platform import Platform
+from ..._render.file import ROOT, Directory, File
 
-# Directories that we make are for root to write and for everybody to see.
+# The mode of directories that the collection makes: only root writes, every user reads.
 _DIRECTORY_MODE = 0o755
 
-# More than any file that is read here has, in bytes.
+# In bytes, larger than every file that is read here.
 LARGEST = 64 * 2**20
 
-# Names beside a file, hidden from whatever looks for *.conf, *.pem or *.service.
+# Names beside a file, which no pattern such as *.conf, *.pem or *.service matches.
 _NEW, _OLD = ".{}.new", ".{}.old"
 
 
 class Files:
-    """``root`` is prepended to every path: the empty string on a host, a directory in tests."""
+    """The files of a host of the kind ``platform``.
 
-    def __init__(self, root: str = "") -> None:
+    ``root`` is prepended to every path: the empty string on a host, a directory in tests.
+    """
+
+    def __init__(self, platform: Platform, root: str = "") -> None:
+        self.platform = platform
         self._root = root
 
     def read(self, path: str, largest: int = LARGEST) -> File | None:
-        """The file with its mode and owner, None where there is none.
+        """Return the file with its mode and owner, or None if it does not exist.
 
-        It has ``largest`` bytes at most.
+        Raises HostError for a file with more than ``largest`` bytes.
         """
         try:
             with open(regular(self._root + path), "rb") as stream:
                 found = os.fstat(stream.fileno())
-                # A file of /proc that is without end has a size of 0.
+                # An endless file of /proc has the size 0.
                 data = stream.read(min(found.st_size, largest + 1))
                 if len(data) > largest:
                     raise OSError(errno.EFBIG, f"it is larger than {largest // 2**20} MiB")
@@ -58,14 +63,14 @@ class Files:
             raise HostError(f"read {path}", _reason(error)) from None
 
     def look(self, path: str) -> File | None:
-        """The same; what can't be read, as a pipe in its place, is an empty file of mode 0."""
+        """Return the file, or an empty file of mode 0 if it cannot be read, such as a pipe."""
         try:
             return self.read(path)
         except HostError:
             return File(path, b"", 0)
 
     def kind(self, path: str) -> str:
-        """``file``, ``directory``, ``other`` (pipe, device), or empty where there is nothing."""
+        """Return ``file``, ``directory``, ``other`` (pipe, device), or "" if nothing exists."""
         try:
             mode = os.stat(self._root + path).st_mode
         except FileNotFoundError:
@@ -76,9 +81,9 @@ class Files:
         return kinds.get(stat.S_IFMT(mode), "other")
 
     def directories(self) -> tuple[Directory, ...]:
-        """Those of ours that are there."""
+        """Return the existing directories of the collection."""
         found = []
-        for path in OURS_ALONE:
+        for path in self.platform.own_dirs:
             with contextlib.suppress(OSError):
                 status = os.stat(self._root + path)
                 if stat.S_ISDIR(status.st_mode):
@@ -86,12 +91,12 @@ class Files:
         return tuple(found)
 
     def find(self, pattern: str) -> tuple[str, ...]:
-        """The paths that match a shell pattern, sorted; dotfiles are left out."""
+        """Return the paths that match a shell pattern, sorted, without hidden files."""
         found = glob.glob(self._root + pattern)
         return tuple(sorted(path[len(self._root) :] for path in found))
 
     def stage(self, files: t.Iterable[File]) -> None:
-        """Put files ready beside their places. Raises HostError when nothing has been touched."""
+        """Write files beside their targets. On HostError no target was changed."""
         for file in files:
             try:
                 self._stage(file)
@@ -101,12 +106,12 @@ class Files:
                 raise HostError(f"write {file.path}", _reason(error), nothing) from None
 
     def write(self, file: File, *, keep: bool = False) -> None:
-        """Replace a file in one step, with its mode from the first moment on.
+        """Replace a file in one step, with its final mode from the start.
 
-        ``keep`` leaves what it replaces beside it until ``clean``: writing that needs no room.
+        ``keep`` keeps the former file beside the target until ``clean``, so an undo needs no space.
         """
         target = self._root + file.path
-        new, old = _beside(target, _NEW), _beside(target, _OLD)
+        new, old = self._beside(target, _NEW), self._beside(target, _OLD)
         try:
             if _holds(old, file):
                 os.replace(old, target)
@@ -126,13 +131,13 @@ class Files:
             raise HostError(f"write {file.path}", _reason(error)) from None
 
     def remove(self, path: str, *, keep: bool = False) -> None:
-        """A file that is gone already is no error. ``keep`` is that of ``write``."""
+        """Remove a file, if it exists. ``keep`` has the same meaning as for ``write``."""
         target = self._root + path
         try:
             if os.path.isdir(target) and not os.path.islink(target):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             if keep:
-                os.replace(target, _beside(target, _OLD))
+                os.replace(target, self._beside(target, _OLD))
             else:
                 os.unlink(target)
             _sync_directory(os.path.dirname(target))
@@ -142,22 +147,22 @@ class Files:
             raise HostError(f"remove {path}", _reason(error)) from None
 
     def clean(self) -> None:
-        """Remove what stands beside files of ours, and directories of ours that are empty.
+        """Remove the temporary and former files, and empty directories of the collection.
 
-        Nothing can be wrong with that: what can't be removed now is in nobody's way.
+        It raises no error, because a remaining file does no harm.
         """
-        ours = [f"{directory}/*" for directory in OURS_ALONE]
-        ours += [f"{directory}/tunnelwright*" for directory in SHARED]
+        ours = [f"{directory}/*" for directory in self.platform.own_dirs]
+        ours += [f"{directory}/tunnelwright*" for directory in self.platform.shared_dirs]
         for pattern in ours:
             for form in (_NEW, _OLD):
-                for path in glob.glob(_beside(self._root + pattern, form)):
+                for path in glob.glob(self._beside(self._root + pattern, form)):
                     with contextlib.suppress(OSError):
                         os.unlink(path)
-        for directory in OURS_ALONE:
+        for directory in self.platform.own_dirs:
             self.remove_directory(directory)
 
     def make_private_directory(self, path: str) -> None:
-        """For root alone; one that is there already is made so."""
+        """Make a directory that only root can read, or change an existing directory to it."""
         try:
             os.makedirs(self._root + path, exist_ok=True)
         except OSError as error:
@@ -165,7 +170,7 @@ class Files:
         self.secure(Directory(path, 0o700))
 
     def secure(self, directory: Directory) -> None:
-        """Give a directory that is there its owner and its mode."""
+        """Set owner and mode of an existing directory."""
         descriptor = -1
         try:
             descriptor = os.open(self._root + directory.path, os.O_RDONLY | os.O_DIRECTORY)
@@ -178,15 +183,24 @@ class Files:
                 os.close(descriptor)
 
     def remove_directory(self, path: str) -> None:
-        """Unless something is left in it."""
+        """Remove a directory if it is empty."""
         with contextlib.suppress(OSError):
             os.rmdir(self._root + path)
 
+    def _beside(self, target: str, form: str) -> str:
+        """Return the path of a file that stands beside ``target`` while a run is at work."""
+        directory, name = os.path.split(target)
+        if directory[len(self._root) :] in self.platform.read_whole:
+            # swanctl loads every file of these directories, hidden or not.
+            directory, kind = os.path.split(directory)
+            name = f"{kind}.{name}"
+        return os.path.join(directory, form.format(name))
+
     def _stage(self, file: File) -> None:
         target = self._root + file.path
-        temporary = _beside(target, _NEW)
+        temporary = self._beside(target, _NEW)
         os.makedirs(os.path.dirname(target), _DIRECTORY_MODE, exist_ok=True)
-        # Not what somebody may have put there.
+        # Another program may have put a link or a pipe there.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         if file.link:
@@ -202,14 +216,14 @@ class Files:
 
 
 def regular(path: str, flags: int = 0) -> int:
-    """A descriptor of a regular file, to read it. Raises OSError for anything else at once.
+    """Return a descriptor for reading a regular file. Raises OSError for any other kind at once.
 
-    A pipe would be waited for without end, and to open a device may do something.
+    Reading a pipe may wait without end, and opening a device may have an effect.
     """
     _check_regular(os.lstat(path) if flags & os.O_NOFOLLOW else os.stat(path))
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | flags)
     try:
-        # It may be another one by now.
+        # Another program may have replaced the file.
         _check_regular(os.fstat(descriptor))
     except OSError:
         os.close(descriptor)
@@ -234,24 +248,15 @@ _KINDS = {
 
 
 def _keep(target: str, old: str) -> None:
-    """A second name for what is about to be replaced."""
+    """Give the target a second name before it is replaced."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(old)
     with contextlib.suppress(FileNotFoundError):
         os.link(target, old, follow_symlinks=False)
 
 
-def _beside(target: str, form: str) -> str:
-    directory, name = os.path.split(target)
-    if directory.endswith(READ_WHOLE):
-        # swanctl loads whatever lies there, hidden or not.
-        directory, kind = os.path.split(directory)
-        name = f"{kind}.{name}"
-    return os.path.join(directory, form.format(name))
-
-
 def _holds(path: str, file: File) -> bool:
-    """Whether ``file`` is at ``path``, whole."""
+    """Return whether ``path`` has exactly the content, mode and owner of ``file``."""
     try:
         if file.link:
             return os.readlink(path) == file.link
@@ -264,7 +269,7 @@ def _holds(path: str, file: File) -> bool:
 
 
 def _link(path: str) -> str:
-    """Where a symbolic link leads, empty where there is none."""
+    """Return the target of a symbolic link, or an empty text for another file."""
     return os.readlink(path) if os.path.islink(path) else ""
 
 
@@ -273,13 +278,16 @@ def _mode(status: os.stat_result) -> int:
 
 
 def _owner(status: os.stat_result) -> tuple[int, int]:
-    """User and group. In a test that does not run as root, its user stands for root."""
+    """Return user and group. In a test without root, the user of the test counts as root."""
     owner, own = (status.st_uid, status.st_gid), (os.geteuid(), os.getegid())
     return ROOT if os.geteuid() != 0 and owner == own else owner
 
 
 def _give(descriptor: int, owner: tuple[int, int]) -> None:
-    """Set user and group: a directory may pass on its group to new files. Root alone can."""
+    """Set user and group, because new files may inherit the group of a directory.
+
+    Only root can do this.
+    """
     if os.geteuid() == 0:
         os.fchown(descriptor, *owner)
 

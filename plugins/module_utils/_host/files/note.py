@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""A note in /run, as JSON: there whole or not at all, and gone with a reboot."""
+"""A note in /run as JSON, written atomically and removed by a reboot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .files import regular
 
 
 def read_note(path: str) -> t.Any:
-    """What was noted. Raises OSError or ValueError where there is no note that can be read."""
+    """Return the content of a note. Raises OSError or ValueError without a readable note."""
     with open(regular(path), encoding="utf-8") as stream:
         return json.load(stream)
 
@@ -25,7 +25,7 @@ def read_note(path: str) -> t.Any:
 def write_note(path: str, note: object) -> None:
     """Replace the note in one step. Raises OSError."""
     temporary = f"{path}.new"
-    # A pipe that was put there would be waited for.
+    # Writing to a pipe in this place would wait without end.
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Read back, from the files of ours on the host, the Gateway that they were made from."""
+"""The Gateway, read back from the files of the collection on the host."""
 
 from __future__ import annotations
 
@@ -14,35 +14,36 @@ from ..._errors import HostError, ModelError, TunnelwrightError
 from ..._model.connection import IkeConnection
 from ..._model.gateway import Gateway
 from ..._model.settings import IpsecSettings
-from ..._render import artefacts, records
+from ..._render import records
 from ..._render.advanced import loadable
 from ..._render.advanced_tunnels import advanced_sections
-from ..._render.artefacts import RECORD_DIR
-from ..._render.settings_file import Section
+from ..._render.strongswan.section import Section
+from ..._render.swanctl_files import loaded_section
 from .credentials import installed_credentials
 from .files import Files
 
 
 def read_gateway(files: Files) -> Gateway:
-    """Raises RecordFault for a file of ours that can't be read any more."""
+    """Return the Gateway. Raises RecordFault for a damaged file of the collection."""
     networks, settings, rules = {}, {}, {}
-    for path in files.find(f"{RECORD_DIR}/*.json"):
+    platform = files.platform
+    for path in files.find(platform.record_path("*")):
         network, options, own = records.read_network(path, _text(files, path))
-        _check_name(path, f"{RECORD_DIR}/{network.name}.json")
+        _check_name(path, platform.record_path(network.name))
         networks[network.name] = network
         settings[network.name] = _settings(files, path, network.name, options)
         if own:
             rules[network.name] = own
     connections = {}
-    for path in files.find(artefacts.connection_path("*")):
+    for path in files.find(platform.connection_path("*")):
         connection = records.read_connection(path, _text(files, path))
-        _check_name(path, artefacts.connection_path(connection.name))
+        _check_name(path, platform.connection_path(connection.name))
         connections[connection.name] = connection
     return Gateway(networks, settings, connections, rules)
 
 
 def _check_name(path: str, expected: str) -> None:
-    """A copy of one of our files would be taken for the file itself, by us and by swanctl."""
+    """Refuse a copy of a file, which the collection and swanctl would read as another object."""
     if path != expected:
         raise records.RecordFault(path, f"holds what belongs in {expected}")
 
@@ -50,7 +51,7 @@ def _check_name(path: str, expected: str) -> None:
 def loaded_sections(
     files: Files, gateway: Gateway, connections: t.Iterable[IkeConnection]
 ) -> dict[str, Section]:
-    """The connections as the daemon is to have them loaded, those of conf texts included."""
+    """Return the sections that the daemon should have loaded, including sections of conf texts."""
     chosen = tuple(connections)
     certified = any(item.uses_certificates for item in chosen)
     credentials = installed_credentials(files, gateway) if certified else {}
@@ -58,7 +59,7 @@ def loaded_sections(
     return {
         item.name: advanced[item.name]
         if item.name in advanced
-        else artefacts.loaded_section(gateway, item, credentials.get(item.name))
+        else loaded_section(gateway, item, credentials.get(item.name))
         for item in chosen
     }
 
@@ -67,8 +68,8 @@ def _settings(
     files: Files, record: str, network: str, options: t.Mapping[str, t.Any]
 ) -> IpsecSettings:
     texts = {
-        "swanctl_conf": artefacts.advanced_path(network),
-        "strongswan_conf": artefacts.advanced_daemon_path(network),
+        "swanctl_conf": files.platform.advanced_path(network),
+        "strongswan_conf": files.platform.advanced_daemon_path(network),
     }
     found = {option: _text(files, path) for option, path in texts.items()}
     conf = {option: records.read_conf(text) for option, text in found.items() if text}

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Which data plane carries ESP: the kernel where it can, found out by trying."""
+"""Choice of the data plane for ESP: the kernel if a trial succeeds, else the daemon."""
 
 from __future__ import annotations
 
@@ -13,38 +13,36 @@ import os
 from ..._errors import HostError, ModelError
 from ..._model.gateway import Gateway
 from ..._model.network import VpnNetwork
-from ..._render.artefacts import DAEMON_FILE
-from ..._render.strongswan_conf import LIBIPSEC, reads_userspace
+from ..._render.strongswan_conf import LIBIPSEC, loads_userspace
 from ..files.files import Files
 from ..host import Host
 
-PLUGIN = f"/usr/lib/ipsec/plugins/libstrongswan-{LIBIPSEC}.so"
-PACKAGE = "libcharon-extra-plugins"
-
 
 def was_userspace(host: Host) -> bool:
-    """Whether the last run chose the userspace data plane, as our drop-in says."""
+    """Return whether the last run chose the userspace data plane, according to the drop-in."""
     return chose_userspace(host.files)
 
 
 def chose_userspace(files: Files) -> bool:
-    file = files.look(DAEMON_FILE)
-    return file is not None and reads_userspace(file.data.decode("utf-8", "replace"))
+    file = files.look(files.platform.daemon_file)
+    return file is not None and loads_userspace(file.data.decode("utf-8", "replace"))
 
 
 def uses_userspace(host: Host, gateway: Gateway, *, before: bool) -> bool:
-    """What the networks ask for together; `auto` leaves it to the kernel's answer.
+    """Return whether the networks need the userspace data plane. `auto` tries the kernel.
 
     ``before`` is what the last run chose. Raises ModelError, or HostError naming the package.
     """
     if not gateway.networks:
         return False
     userspace = _choose(host, gateway, before=before)
-    if userspace and not os.path.exists(PLUGIN):
+    platform = host.platform
+    if userspace and not os.path.exists(platform.plugin_path(LIBIPSEC)):
+        package = platform.plugin_packages["charon-extra"]
         raise HostError(
             "use the userspace data plane",
             f"the plugin {LIBIPSEC} of strongSwan is missing",
-            f"Install the Debian package {PACKAGE}.",
+            f"Install the {platform.name} package {package}.",
         )
     return userspace
 
@@ -57,7 +55,7 @@ def _choose(host: Host, gateway: Gateway, *, before: bool) -> bool:
         _require_kernel(host, asked["kernel"])
         return False
     if LIBIPSEC in host.vici.plugins() and not before:
-        # Somebody else had it loaded, and it takes every SA.
+        # Another administrator has loaded the plugin, and it handles every SA.
         return True
     return not host.link.kernel_has_esp()
 

@@ -13,14 +13,11 @@ import typing as t
 from dataclasses import dataclass
 
 from ..._errors import HostError, ModelError
-from ..._render.artefacts import PRIVATE, STATE_DIR, File
+from ..._render.file import PRIVATE, File
 from ..command import Run, last_words, output
 from ..files.files import Files
 from ..run.lock import exclusive
 
-# tcpdump's profile of AppArmor lets it write to a name that ends like this.
-TRACE_FILE = f"{STATE_DIR}/trace.pcap"
-LOCK = "/run/tunnelwright.trace.lock"
 # A whole packet of an ordinary link, so that IKE can be read.
 SNAP_LENGTH = 1600
 # For a filter that names a host, and so asks name servers; and to print a trace.
@@ -56,7 +53,7 @@ def check_filter(run: Run, text: str) -> None:
 
 
 def device_to(run: Run, address: str) -> str | None:
-    """The interface by which packets to an address leave; None where there is no route."""
+    """Return the interface for packets to an address, or None without a route."""
     status, printed, _errors = run(["ip", "-j", "route", "get", address], "")
     found = re.search(r'"dev":"([^"]+)"', printed) if status == 0 else None
     return found[1] if found else None
@@ -64,9 +61,9 @@ def device_to(run: Run, address: str) -> str | None:
 
 @dataclass(frozen=True)
 class Listening:
-    """What to listen to. ``clear``: to traffic that is not encrypted, which is nobody's business.
+    """A trace to make. ``clear``: of unencrypted traffic, of which the result holds no content.
 
-    ``told`` is of how many packets to tell in words.
+    ``told`` is the number of packets that are printed.
     """
 
     device: str
@@ -78,22 +75,24 @@ class Listening:
 
 
 def capture(run: Run, files: Files, what: Listening) -> Trace:
-    """Listen, and leave the packets in ``TRACE_FILE``. One at a time, for they share the file."""
-    with exclusive("ipsec_diagnostics", path=LOCK, patience=0):
-        files.make_private_directory(STATE_DIR)
+    """Listen, and leave the packets in ``trace_file``. One at a time, for they share the file."""
+    platform = files.platform
+    path = platform.trace_file
+    with exclusive("ipsec_diagnostics", path=platform.trace_lock, patience=0):
+        files.make_private_directory(platform.state_dir)
         # tcpdump goes by the umask, but keeps the mode of a file that is there.
-        files.write(File(TRACE_FILE, b"", PRIVATE))
-        # On SIGINT it ends as it does by itself.
+        files.write(File(path, b"", PRIVATE))
+        # On SIGINT it ends like after its limit.
         argv = ["timeout", "--signal=INT", "--kill-after=5", str(what.seconds)]
         argv += ["tcpdump", "-n", "-p", "-i", what.device, "-s", str(SNAP_LENGTH)]
-        argv += ["-c", str(what.count), "-Z", "root", "-w", TRACE_FILE, "--", what.expression]
+        argv += ["-c", str(what.count), "-Z", "root", "-w", path, "--", what.expression]
         status, printed, errors = run(argv, "")
         if status not in (0, _TIMED_OUT):
             why = last_words(errors or printed, status)
             raise HostError(f"trace packets on {what.device}", why)
         counts = {kind: int(number) for number, kind in _COUNTS.findall(errors)}
-        lines = _read(run, quiet=what.clear).splitlines()
-        file = files.read(TRACE_FILE)
+        lines = _read(run, path, quiet=what.clear).splitlines()
+        file = files.read(path)
         return Trace(
             len(lines),
             counts.get("dropped by kernel", 0),
@@ -103,9 +102,9 @@ def capture(run: Run, files: Files, what: Listening) -> Trace:
         )
 
 
-def _read(run: Run, *, quiet: bool) -> str:
-    """``quiet`` shows no more of what a packet carries than its protocol."""
-    argv = ["tcpdump", *(["-q"] if quiet else []), "-nn", "-tttt", "-r", TRACE_FILE]
+def _read(run: Run, path: str, *, quiet: bool) -> str:
+    """Return the lines of tcpdump. ``quiet`` shows only the protocol of a payload."""
+    argv = ["tcpdump", *(["-q"] if quiet else []), "-nn", "-tttt", "-r", path]
     return output(run, "read the trace", _bounded(argv))
 
 

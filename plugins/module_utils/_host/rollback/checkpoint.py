@@ -4,9 +4,9 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The last good state: every file of ours and the state of every unit, kept until confirmed.
+"""The checkpoint: every file of the collection and the state of every unit, until confirmation.
 
-It lies in one file, so that it is there whole or not at all.
+One file holds the checkpoint, so it is never incomplete.
 """
 
 from __future__ import annotations
@@ -21,46 +21,44 @@ from datetime import datetime, timezone
 
 from ..._errors import HostError, TunnelwrightError
 from ..._model.network import VpnNetwork
+from ..._model.platform import Platform
 from ..._plan import restore
 from ..._plan.plan import Difference
-from ..._render import artefacts
-from ..._render.artefacts import (
-    CHECKPOINT_DIR,
-    PRIVATE,
-    RECORD_DIR,
-    ROOT,
-    STATE_DIR,
-    SWANCTL_DIR,
-    UNIT_DIR,
-    File,
-    cleaned,
-    unit_name,
-)
+from ..._render.credentials import cleaned
+from ..._render.file import PRIVATE, ROOT, File
+from ..._render.network_files import unit_name
 from ..._render.records import read_network
-from ..daemon import DAEMON_UNIT
 from ..files.files import LARGEST, Files
 from ..host import Host
 
-STATE_FILE = artefacts.STATE_FILE
 
-_UNITS = f"{UNIT_DIR}/{unit_name('*')}"
-# Every path at which we leave files; what else lies in these directories is of others.
-_OURS = (
-    *(f"{RECORD_DIR}/*.{suffix}" for suffix in ("json", "nft", "sh")),
-    f"{artefacts.CONF_DIR}/tunnelwright.*.conf",
-    *(f"{SWANCTL_DIR}/{kind}/tunnelwright.*.pem" for kind in ("x509", "private", "x509ca")),
-    artefacts.DAEMON_FILE,
-    artefacts.advanced_daemon_path("*"),
-    _UNITS,
-)
+def _unit_pattern(platform: Platform) -> str:
+    return platform.unit_path(unit_name("*"))
+
+
+def own_patterns(platform: Platform) -> tuple[str, ...]:
+    """Return the shell patterns of every path at which the collection leaves files.
+
+    Other files in these directories are unmanaged.
+    """
+    return (
+        platform.record_path("*"),
+        platform.rules_path("*"),
+        platform.script_path("*"),
+        f"{platform.conf_dir}/tunnelwright.*.conf",
+        *(f"{folder}/tunnelwright.*.pem" for folder in platform.read_whole),
+        platform.daemon_file,
+        platform.advanced_daemon_path("*"),
+        _unit_pattern(platform),
+    )
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """``files`` by path, ``units`` by name: ``enabled, active``. ``since`` is in ISO 8601, UTC.
+    """The kept state: ``files`` by path, ``units`` by name as ``enabled, active``.
 
-    ``timeout`` is how many seconds without a sign of life of the controller lead to the rollback.
-    ``mtus`` are those of interfaces, by name, of which no file tells.
+    ``since`` is in ISO 8601 and UTC. ``timeout`` is the time without contact from the controller
+    until the rollback, in seconds. ``mtus`` are the MTUs of interfaces that no file holds, by name.
     """
 
     since: str
@@ -71,10 +69,10 @@ class Checkpoint:
 
 
 class KeptFiles(Files):
-    """A checkpoint behind the interface by which files of the host are read."""
+    """The files of a checkpoint, read like the files of the host."""
 
-    def __init__(self, kept: t.Mapping[str, File]) -> None:
-        super().__init__()
+    def __init__(self, kept: t.Mapping[str, File], platform: Platform) -> None:
+        super().__init__(platform)
         self._kept = kept
 
     def read(self, path: str, _largest: int = LARGEST) -> File | None:
@@ -85,23 +83,27 @@ class KeptFiles(Files):
 
 
 def matches(path: str, pattern: str) -> bool:
-    """As a shell does, for a pattern whose directory is plain."""
+    """Return whether a path matches a shell pattern, of which only the last part is a pattern."""
     directory, name = os.path.split(pattern)
     folder, found = os.path.split(path)
     return folder == directory and fnmatch.fnmatchcase(found, name)
 
 
 def ours(files: Files) -> dict[str, File]:
-    """Every file of the collection that is there now, without what its place is not for.
+    """Return every file of the collection on the host, without blocks that do not belong there.
 
-    What can't be read is an empty file of mode 0.
+    An unreadable file is returned as an empty file of mode 0.
     """
-    found = {path: files.look(path) for pattern in _OURS for path in files.find(pattern)}
-    return {path: cleaned(file) for path, file in found.items() if file is not None}
+    found = {
+        path: files.look(path)
+        for pattern in own_patterns(files.platform)
+        for path in files.find(pattern)
+    }
+    return {path: cleaned(file, files.platform) for path, file in found.items() if file is not None}
 
 
 def take(host: Host, timeout: int) -> Checkpoint:
-    """The state of now. Raises HostError for a file of ours that can't be read."""
+    """Return the current state. Raises HostError for an unreadable file of the collection."""
     files = ours(host.files)
     for path, file in files.items():
         if not file.mode:
@@ -110,22 +112,25 @@ def take(host: Host, timeout: int) -> Checkpoint:
 
 
 def unit_states(host: Host, files: t.Iterable[str]) -> dict[str, str]:
-    """The state of each unit of ours that is among ``files``, and of the IKE daemon's."""
-    units = [path[len(UNIT_DIR) + 1 :] for path in files if matches(path, _UNITS)]
-    return _states(host, [*units, DAEMON_UNIT])
+    """Return the state of each unit in ``files``, and of the unit of the IKE daemon."""
+    pattern = _unit_pattern(host.platform)
+    units = [path.rpartition("/")[2] for path in files if matches(path, pattern)]
+    return _states(host, [*units, host.platform.daemon_unit])
 
 
 def _mtus(host: Host, files: t.Mapping[str, File]) -> dict[str, int]:
-    devices = {item.device for item in networks_in(files).values() if item.mtu is None}
+    devices = {
+        item.device for item in networks_in(files, host.platform).values() if item.mtu is None
+    }
     links = {device: host.link.get(device) for device in sorted(devices)}
     return {device: link.mtu for device, link in links.items() if link is not None}
 
 
-def networks_in(files: t.Mapping[str, File]) -> dict[str, VpnNetwork]:
-    """The networks by name; one whose record can't be read is left out."""
+def networks_in(files: t.Mapping[str, File], platform: Platform) -> dict[str, VpnNetwork]:
+    """Return the networks by name, without networks that have an unreadable record."""
     found = {}
     for path, file in files.items():
-        if matches(path, f"{RECORD_DIR}/*.json"):
+        if matches(path, platform.record_path("*")):
             with contextlib.suppress(TunnelwrightError, UnicodeDecodeError):
                 network, *_rest = read_network(path, file.data.decode())
                 found[network.name] = network
@@ -149,8 +154,9 @@ def _state(host: Host, unit: str) -> str:
 
 
 def save(files: Files, checkpoint: Checkpoint) -> None:
-    files.make_private_directory(STATE_DIR)
-    files.make_private_directory(CHECKPOINT_DIR)
+    platform = files.platform
+    files.make_private_directory(platform.state_dir)
+    files.make_private_directory(platform.checkpoint_dir)
     state = {
         "since": checkpoint.since,
         "timeout": checkpoint.timeout,
@@ -162,30 +168,32 @@ def save(files: Files, checkpoint: Checkpoint) -> None:
                 "mode": file.mode,
                 "owner": file.owner,
                 "link": file.link,
-                # Any bytes come back from it, and most of them can be read by people.
+                # This keeps any bytes, and is readable for most files.
                 "text": file.data.decode("utf-8", _ANY),
             }
             for file in checkpoint.files.values()
         ],
     }
-    files.write(File(STATE_FILE, json.dumps(state, indent=1).encode(), PRIVATE))
+    data = json.dumps(state, indent=1).encode()
+    files.write(File(platform.checkpoint_file, data, PRIVATE))
 
 
 _ANY = "surrogateescape"
 
 
 def load(files: Files) -> Checkpoint | None:
-    """None where there is none. Raises HostError for one that can't be read."""
-    file = files.read(STATE_FILE)
+    """Return the checkpoint, or None without one. Raises HostError for an unreadable one."""
+    path = files.platform.checkpoint_file
+    file = files.read(path)
     if file is None:
         return None
     try:
         state = json.loads(file.data)
-        kept = [cleaned(_kept(item)) for item in state["files"]]
+        kept = [cleaned(_kept(item), files.platform) for item in state["files"]]
         by_path = {item.path: item for item in kept}
         return Checkpoint(state["since"], state["timeout"], by_path, state["units"], state["mtus"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise HostError(f"read the checkpoint {STATE_FILE}", repr(error)) from None
+        raise HostError(f"read the checkpoint {path}", repr(error)) from None
 
 
 def _kept(item: t.Mapping[str, t.Any]) -> File:
@@ -196,12 +204,13 @@ def _kept(item: t.Mapping[str, t.Any]) -> File:
 
 
 def exists(files: Files) -> bool:
-    return bool(files.find(STATE_FILE))
+    return bool(files.find(files.platform.checkpoint_file))
 
 
 def remove(files: Files) -> None:
-    """The state goes first: without it, there is no checkpoint."""
-    for pattern in (STATE_FILE, f"{CHECKPOINT_DIR}/*"):
+    """Remove the checkpoint, its state first: without the state there is no checkpoint."""
+    platform = files.platform
+    for pattern in (platform.checkpoint_file, f"{platform.checkpoint_dir}/*"):
         for path in files.find(pattern):
             files.remove(path)
     files.clean()
@@ -211,7 +220,7 @@ def remove(files: Files) -> None:
 
 
 def differs(host: Host, checkpoint: Checkpoint) -> list[str]:
-    """What is otherwise now than it was, one short text each."""
+    """Return the differences of the host from the checkpoint, one short text each."""
     now = _states(host, checkpoint.units)
     units = [
         f"{unit}: was {state}, is {now[unit]}"
@@ -226,11 +235,11 @@ def differs(host: Host, checkpoint: Checkpoint) -> list[str]:
 
 
 def other_mtus(host: Host, checkpoint: Checkpoint) -> dict[str, int]:
-    """Those of now that are not as they were."""
+    """Return the current MTUs that differ from the checkpoint, by interface."""
     links = {device: host.link.get(device) for device in checkpoint.mtus}
     now = {device: link.mtu for device, link in links.items() if link is not None}
     return {device: mtu for device, mtu in now.items() if mtu != checkpoint.mtus[device]}
 
 
 def differences(host: Host, checkpoint: Checkpoint) -> tuple[Difference, ...]:
-    return restore.differences(checkpoint.files, ours(host.files))
+    return restore.differences(checkpoint.files, ours(host.files), host.platform)

@@ -6,8 +6,8 @@
 
 """The SSH connection by which the controller runs a module on this host.
 
-sshd tells what it starts of the connection (``SSH_CONNECTION`` in sshd(8) and ssh(1)). sudo does
-not hand that on, so that the processes above this one are asked too.
+sshd passes the connection to its programs (``SSH_CONNECTION`` in sshd(8) and ssh(1)). sudo does not
+pass it on, so the parent processes are searched too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from ..._model.checks import IPAddress
 
 _NAME = b"SSH_CONNECTION="
-# Of processes above each other. There are about ten.
+# The largest number of parent processes. Usually there are about ten.
 _MOST = 64
 
 
@@ -35,7 +35,7 @@ class Controller:
 
 
 def controller(proc: str = "/proc", pid: int | None = None) -> Controller | None:
-    """Return the connection; None where the module was not started by way of SSH."""
+    """Return the connection, or None if the module was not started over SSH."""
     pid = os.getpid() if pid is None else pid
     for _each in range(_MOST):
         for entry in _read(f"{proc}/{pid}/environ").split(b"\0"):

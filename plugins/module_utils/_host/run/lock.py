@@ -4,10 +4,11 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""One run at a time on a host, check mode included: it must not look at a run half done.
+"""The lock that permits one run at a time on a host, also in check mode.
 
-flock(2) is the kernel's: the lock of a process that was killed is free at once. The file stays; it
-says who holds the lock, and until when the holder is to be taken for alive (``seize.py``).
+Without the lock, a run could observe an incomplete change. The kernel releases a flock(2) at once
+when its process is killed. The file stays. It names the holder of the lock, and the time until
+which the holder counts as alive (``seize.py``).
 """
 
 from __future__ import annotations
@@ -24,15 +25,14 @@ from pathlib import Path
 
 from ..._errors import HostError
 
-PATH = "/run/tunnelwright.lock"
-# Seconds that a run waits for another.
+# Seconds that a run waits for another run.
 PATIENCE = 120.0
-# Seconds without a sign of life after which a run is taken for one that hangs.
+# Seconds without an update after which a run counts as hanging.
 SILENCE = 15.0
-# What an operator would not notice is not worth a warning.
+# A shorter wait, in seconds, is not worth a warning.
 _NOTICEABLE = 1.0
 _PAUSE = 0.1
-# A sign of life that says no more than the last one, but for so many seconds, is not written.
+# An update that extends the time by less than this number of seconds is not written.
 _WORTH = 1.0
 
 PROC = Path("/proc")
@@ -40,10 +40,10 @@ PROC = Path("/proc")
 
 @dataclass(frozen=True)
 class Holder:
-    """Who signed the lock file.
+    """The process that signed the lock file.
 
-    ``began`` is when the process was started, in ticks since the boot, which tells it from another
-    one of the same number. ``until`` is a time of the monotonic clock, in seconds.
+    ``began`` is the start of the process, in ticks since the boot. It distinguishes the process
+    from another process with the same id. ``until`` is a time of the monotonic clock, in seconds.
     """
 
     module: str
@@ -56,12 +56,12 @@ class Holder:
         return f"{self.module} (process {self.pid}"
 
     def is_same(self, other: Holder) -> bool:
-        """Whether both are of one process."""
+        """Return whether both are the same process."""
         return (self.pid, self.began) == (other.pid, other.began)
 
 
 class Held:
-    """The lock, taken. ``waited`` is what the operator should know of a wait; mostly empty."""
+    """A held lock. ``waited`` is a warning about a wait, or an empty text."""
 
     def __init__(self, descriptor: int, what: str, waited: str) -> None:
         self.waited = waited
@@ -72,12 +72,12 @@ class Held:
         self.alive(SILENCE)
 
     def alive(self, seconds: float) -> None:
-        """Note that this run is at work, and may give no further sign for so long."""
+        """Note that this run is alive, and that its next update may take ``seconds``."""
         until = time.monotonic() + seconds
         if abs(until - self._holder.until) < _WORTH:
             return
         self._holder = replace(self._holder, until=until)
-        # For those who wait. What can't be written, on a full disk, is no reason to fail.
+        # Only waiting processes read it. A full disk is no reason to fail.
         with contextlib.suppress(OSError):
             written = json.dumps(asdict(self._holder)).encode()
             os.pwrite(self._descriptor, written, 0)
@@ -85,8 +85,8 @@ class Held:
 
 
 @contextlib.contextmanager
-def exclusive(what: str, *, path: str = PATH, patience: float = PATIENCE) -> t.Iterator[Held]:
-    """The lock, held: no other run is at work on this host. ``what`` is shown to those who wait.
+def exclusive(what: str, *, path: str, patience: float = PATIENCE) -> t.Iterator[Held]:
+    """Hold the lock, so that no other run works on this host. Waiting runs show ``what``.
 
     Raises HostError with the name of the holder after ``patience`` seconds.
     """
@@ -105,7 +105,7 @@ def exclusive(what: str, *, path: str = PATH, patience: float = PATIENCE) -> t.I
 
 @contextlib.contextmanager
 def locked(what: str, path: str, between: t.Callable[[Holder | None], None]) -> t.Iterator[Held]:
-    """The lock, waited for. ``between`` gets the holder, again and again, and may raise."""
+    """Wait for the lock and hold it. ``between`` receives the holder repeatedly, and may raise."""
     operation = f"get the lock {path}"
     try:
         descriptor, waited = _taken(operation, path, between)
@@ -121,7 +121,10 @@ def locked(what: str, path: str, between: t.Callable[[Holder | None], None]) -> 
 def _taken(
     operation: str, path: str, between: t.Callable[[Holder | None], None]
 ) -> tuple[int, str]:
-    """The file, locked, and the note of a wait. Opened anew each time: it may have been deleted."""
+    """Return the locked file and the warning about a wait.
+
+    Each try opens the file again, because it may have been deleted.
+    """
     start = time.monotonic()
     holder: Holder | None = None
     while True:
@@ -140,7 +143,7 @@ def _taken(
 
 
 def _opened(operation: str, path: str) -> int:
-    """Never what a symbolic link points at, and never anything but a plain file."""
+    """Return a descriptor of the file. It refuses a symbolic link and every special file."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o600)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -150,10 +153,10 @@ def _opened(operation: str, path: str) -> int:
 
 
 def _holder(descriptor: int) -> Holder | None:
-    """Who has signed; None where nothing can be read, as before the signature."""
+    """Return the process that signed the file, or None if there is no valid signature."""
     try:
         note = json.loads(os.pread(descriptor, 1000, 0))
-        # The last two are lacking where version 0.1.0 has signed.
+        # A signature of version 0.1.0 lacks the last two.
         began, until = note.get("began", 0), note.get("until", 0)
         return Holder(
             str(note["module"]), int(note["pid"]), str(note["since"]), int(began), float(until)
@@ -163,9 +166,9 @@ def _holder(descriptor: int) -> Holder | None:
 
 
 def started(pid: int, proc: Path = PROC) -> int | None:
-    """When a process was started, in ticks since the boot; None where there is none."""
+    """Return the start of a process, in ticks since the boot. None if it does not exist."""
     try:
-        # The name of the program, in parentheses, may hold anything.
+        # The name of the program, in parentheses, may hold any character.
         words = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
         return int(words[19])
     except (OSError, ValueError, IndexError):

@@ -4,10 +4,11 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The lock for a rollback that is due: no run that hangs can keep the rollback from its work.
+"""The lock for a due rollback, which a hanging run cannot prevent.
 
-A holder is waited for as long as it gives signs of life. A holder that gives none is ended. If it
-can't be ended, as in an uninterruptible sleep, the rollback does without the lock.
+The rollback waits as long as the holder of the lock counts as alive. Then it ends the holder. If
+the holder cannot be ended, for example in an uninterruptible sleep, the rollback proceeds without
+the lock.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ import time
 import typing as t
 
 from ..._errors import HostError
-from .lock import PATH, PROC, SILENCE, Held, Holder, locked, started
+from .lock import PROC, SILENCE, Held, Holder, locked, started
 
-# How many seconds a sign of life may hold at most.
+# The longest time in seconds that one update may cover.
 LONGEST = 150.0
-# How many seconds a holder has to end after each signal.
+# Seconds that a holder has to end after each signal.
 LAST_WORDS = 5.0
-# How often a holder that is not there, or not ours, may be found before the lock is gone past.
+# Number of tries with an absent or unknown holder before the rollback proceeds without the lock.
 _MISSES = 10
 
 
 @contextlib.contextmanager
 def seized(
-    what: str, *, path: str = PATH, silence: float = SILENCE
+    what: str, *, path: str, silence: float = SILENCE
 ) -> t.Iterator[tuple[Held | None, str]]:
-    """The lock, or None where it can't be had; and what was done to get it, mostly empty."""
+    """Yield the lock, or None without it, and a text about the ended holders, mostly empty."""
     waiting = _Waiting(path, silence)
     with contextlib.ExitStack() as stack:
         held, lacking = None, []
@@ -46,7 +47,7 @@ def seized(
 
 
 class _Waiting:
-    """What is done about the holder of the lock. ``ended`` are texts about those that are gone."""
+    """The wait for the holder of the lock. ``ended`` has a text for each ended holder."""
 
     def __init__(self, path: str, silence: float) -> None:
         self.ended: list[str] = []
@@ -59,8 +60,8 @@ class _Waiting:
         self._children: list[tuple[int, int]] = []
 
     def __call__(self, holder: Holder | None) -> None:
-        """Called while the lock is held by ``holder``. Raises HostError when it can't be had."""
-        # What another program finds in the file may be signed by a run that is gone.
+        """Handle a lock that ``holder`` holds. Raise HostError if the holder cannot be ended."""
+        # The file may have the signature of an ended run while another program holds the lock.
         if holder is not None and holder != self._holder and _holds(holder, self._path):
             self._watch(holder)
         if time.monotonic() < self._deadline:
@@ -71,12 +72,12 @@ class _Waiting:
         self._misses += 1
         if not self._signals and self._holder is not None:
             self._refuse(f"{self._holder}), which does not end")
-        # It may have ended in this very moment.
+        # The holder may have ended just now.
         if self._misses > _MISSES:
             self._refuse("a program that is no run of this collection")
 
     def _watch(self, holder: Holder) -> None:
-        """Another holder, or a sign of life of the same. Neither counts of one that is ended."""
+        """Note another holder, or an update of the same holder, except after a signal."""
         if self._holder is None or not holder.is_same(self._holder):
             self._signals = [signal.SIGTERM, signal.SIGKILL]
             self._misses = 0
@@ -86,7 +87,7 @@ class _Waiting:
             self._deadline = max(self._least, until)
 
     def _end(self) -> bool:
-        """Whether the holder was there to take a signal; no other process can get it."""
+        """Send a signal to the holder, and to no other process. Return whether it was sent."""
         if self._holder is None or not self._signals:
             return False
         try:
@@ -99,8 +100,8 @@ class _Waiting:
             if len(self._signals) == 2:
                 self._children += _descendants(self._holder.pid)
                 self.ended.append(
-                    f"{self._holder}, since {self._holder.since}) held {self._path} and gave no "
-                    f"sign of life for {self._silence:.0f} s or more: it was ended"
+                    f"{self._holder}, since {self._holder.since}) held {self._path} and showed "
+                    f"no progress for {self._silence:.0f} s or more: it was ended"
                 )
             signal.pidfd_send_signal(process, self._signals.pop(0))
         except ProcessLookupError:
@@ -110,7 +111,7 @@ class _Waiting:
         return True
 
     def end_children(self) -> None:
-        """What a holder has started would go on without it."""
+        """End the programs of the ended holders, which would continue otherwise."""
         for pid, began in self._children:
             if started(pid) == began:
                 with contextlib.suppress(ProcessLookupError):
@@ -121,14 +122,14 @@ class _Waiting:
 
 
 def _holds(holder: Holder, path: str) -> bool:
-    """Whether the process that has signed the file at ``path`` is there, and has it locked."""
+    """Return whether the process that signed the file at ``path`` exists and holds its lock."""
     if holder.began and started(holder.pid) != holder.began:
         return False
     process = PROC / str(holder.pid)
     with contextlib.suppress(OSError):
         for name in os.listdir(process / "fd"):
             with contextlib.suppress(OSError):
-                # Nothing that would ask a file system which may hang.
+                # No call here touches a file system, which may hang.
                 named = os.readlink(process / "fd" / name)
                 if named == path and "FLOCK" in (process / "fdinfo" / name).read_text():
                     return True
@@ -136,7 +137,7 @@ def _holds(holder: Holder, path: str) -> bool:
 
 
 def _descendants(pid: int) -> list[tuple[int, int]]:
-    """The processes that a process has started, and these again: number, and when it began."""
+    """Return the id and the start of every direct and indirect child process."""
     parents: dict[int, list[int]] = {}
     for path in PROC.glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError, IndexError):

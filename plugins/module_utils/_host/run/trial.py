@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What the IKE daemon says to the connections and keys of a plan, before anything is touched."""
+"""Trial of the connections and keys of a plan in the IKE daemon, before any change."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from ..._plan import steps
 from ..._plan.observed import DaemonState, Unfinished
 from ..._plan.plan import Plan
 from ..._render.pem import certificate
-from ..._render.settings_file import Section
+from ..._render.strongswan.section import Section
 from ..host import Host
 
-# A connection and an authority of this name exist for the moment of a trial only.
+# The name of a connection and an authority that exist during a trial only.
 TRIAL = f"{RESERVED_PREFIX}trial"
 
 
 def try_out(host: Host, plan: Plan) -> None:
-    """Let the daemon judge every connection and key of the plan, before anything is touched."""
+    """Make the daemon validate every connection and key of the plan. Raise HostError."""
     for step in plan.steps:
-        if isinstance(step, (steps.LoadConnection, steps.Supersede)):
+        if isinstance(step, (steps.LoadConnection, steps.SwapIn)):
             _try_connection(host, step)
         elif isinstance(step, steps.LoadKey):
             _try_key(host, step)
 
 
-def _try_connection(host: Host, step: steps.LoadConnection | steps.Supersede) -> None:
-    """Under a throw-away name, with nothing that would start, trap or close.
+def _try_connection(host: Host, step: steps.LoadConnection | steps.SwapIn) -> None:
+    """Load a connection under a temporary name, without start, trap and close actions.
 
-    strongSwan would keep the CAs of a connection, and trust them, so that they are judged apart.
+    strongSwan would keep and trust the CAs of a connection, so they are validated separately.
     """
     cas = tuple(_authorities(step.section))
     if any(isinstance(pem, str) for pem in cas):
@@ -59,9 +59,9 @@ def _try_connection(host: Host, step: steps.LoadConnection | steps.Supersede) ->
 def _try_key(host: Host, step: steps.LoadKey) -> None:
     operation = f"load private key {step.file.path}"
     known = host.vici.keys()
-    # The daemon may hold keys of others: only a note tells which one is on trial.
+    # The daemon may hold unmanaged keys. Only a note shows which key is on trial.
     new = step.id not in known
-    trial = host.journal.trying(host.vici.pid, step.id) if new else contextlib.nullcontext()
+    trial = host.unfinished_run.trying(host.vici.pid, step.id) if new else contextlib.nullcontext()
     try:
         with trial:
             key = host.vici.load_key(step.file.data)
@@ -77,18 +77,18 @@ _ANOTHER = "it does not belong to the first certificate in the file of the optio
 
 
 def end_trials(host: Host, daemon: DaemonState) -> None:
-    """Those that a run was killed over, so that the daemon still has what it was to judge."""
+    """End the trials of an interrupted run, which the daemon still has loaded."""
     if TRIAL in daemon.connections:
         host.vici.unload_conn(TRIAL)
     if TRIAL in daemon.authorities:
         host.vici.unload_authority(TRIAL)
     for key in daemon.unfinished.keys & daemon.keys:
         host.vici.unload_key(key)
-    host.journal.end(Unfinished(keys=daemon.unfinished.keys))
+    host.unfinished_run.end(Unfinished(keys=daemon.unfinished.keys))
 
 
 def trial_section(section: Section) -> Section:
-    """The connection without any action of its children, and without CAs."""
+    """Return the connection without actions of its children, and without CAs."""
     quiet = {"start_action": "none", "close_action": "none", "dpd_action": "clear"}
     children = t.cast(t.Mapping[str, Section], section.get("children", {}))
     tried = {**section, "children": {name: {**item, **quiet} for name, item in children.items()}}
@@ -101,11 +101,11 @@ def trial_section(section: Section) -> Section:
 
 
 def _authorities(section: Section) -> t.Iterator[bytes]:
-    """The certificates of CAs that a connection brings along, in PEM."""
+    """Return the certificates of the CAs of a connection, in PEM."""
     for end, key, kept in _AUTHORITIES:
         found = t.cast("t.Mapping[str, t.Sequence[bytes]]", section.get(end, {}))
         yield from found.get(key, ())[kept:]
 
 
-# Where a connection has them, and how many others are before them.
+# The places of CAs in a connection, and the number of other certificates before them.
 _AUTHORITIES = (("local", "certs", 1), ("remote", "cacerts", 0))

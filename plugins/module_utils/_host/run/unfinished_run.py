@@ -4,11 +4,12 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What a run has in hand, kept while it has it: a run that is killed leaves its note behind.
+"""The note of the changes that a run has in progress. An interrupted run leaves its note.
 
-The daemon does not show which secret or settings it holds, nor which of two SAs is the old one.
-That is about one daemon process: another one has loaded everything from files. Networks are noted
-because the next run may be about a tunnel that, by its file, was never in their rules.
+The daemon does not report which secret or settings it holds, nor which of two SAs is the old one.
+The note is valid for one process of the daemon, because another process has loaded everything from
+files. Networks are noted because the next run may edit a tunnel that, according to its file, was
+never in the rules of the network.
 """
 
 from __future__ import annotations
@@ -19,38 +20,39 @@ import typing as t
 from dataclasses import replace
 
 from ..._errors import HostError
+from ..._model.platform import Platform
 from ..._plan.observed import Unfinished
 from ..._plan.plan import Plan
 from ..._plan.steps import (
     HandOver,
     LoadConnection,
     LoadSecret,
+    ParkChildren,
     ReloadSettings,
     RemoveFile,
-    SetAside,
-    Supersede,
+    SwapIn,
     UnloadConnection,
     UnloadSecret,
     WriteFile,
 )
-from ..._render.artefacts import RECORD_DIR
 from ..files.note import read_note, write_note
 
-JOURNAL = "/run/tunnelwright.unfinished"
 
+class UnfinishedRun:
+    """The note at ``path``."""
 
-class Journal:
-    def __init__(self, path: str = JOURNAL) -> None:
+    def __init__(self, path: str, platform: Platform) -> None:
         self._path = path
+        self._platform = platform
 
     def read(self, pid: int) -> Unfinished:
-        """What runs left unfinished with the daemon ``pid``."""
+        """Return the unfinished changes of runs with the daemon process ``pid``."""
         noted, left = self._noted()
         return left if noted == pid else Unfinished(networks=left.networks)
 
     def begin(self, pid: int, plan: Plan) -> Unfinished:
-        """Note what the plan will do, besides what is noted already, which is returned."""
-        mine, left = unfinished(plan), self.read(pid)
+        """Add the changes of the plan to the note. Return the former content of the note."""
+        mine, left = unfinished(plan, self._platform), self.read(pid)
         if mine != Unfinished():
             self._note(
                 pid,
@@ -65,7 +67,7 @@ class Journal:
         return left
 
     def end(self, settled: Unfinished) -> None:
-        """Strike what is in order now, whoever left it."""
+        """Remove the settled changes from the note, also changes of other runs."""
         pid, left = self._noted()
         others = {
             name: ids for name, ids in left.connections.items() if name not in settled.connections
@@ -81,12 +83,12 @@ class Journal:
             self._note(pid, rest)
 
     def take_back(self, pid: int, left: Unfinished) -> None:
-        """Everything is as it was before ``begin``, with what others had left."""
+        """Restore the note to its content before ``begin``, after an undo."""
         self._note(pid, left)
 
     @contextlib.contextmanager
     def trying(self, pid: int, key: str) -> t.Iterator[None]:
-        """A private key is loaded on trial, and no longer when this ends."""
+        """Note a private key as loaded on trial, until the end of the block."""
         left = self.read(pid)
         self._note(pid, replace(left, keys=left.keys | {key}))
         try:
@@ -95,7 +97,7 @@ class Journal:
             self._note(pid, replace(left, keys=left.keys - {key}))
 
     def clean(self) -> None:
-        """Remove the note that a run was killed over while it wrote it."""
+        """Remove an incomplete note of a run that was interrupted while it wrote the note."""
         with contextlib.suppress(OSError):
             os.unlink(f"{self._path}.new")
 
@@ -124,15 +126,15 @@ class Journal:
             raise HostError(f"write {self._path}", error.strerror or str(error)) from None
 
 
-def unfinished(plan: Plan) -> Unfinished:
-    """What a run that dies with this plan in hand leaves uncertain."""
+def unfinished(plan: Plan, platform: Platform) -> Unfinished:
+    """Return the changes that are uncertain if a run with this plan is interrupted."""
     connections: dict[str, frozenset[str]] = {}
     secrets, networks = set(), set()
     settings = False
     for step in plan.steps:
         if isinstance(step, HandOver):
             connections[step.connection] = step.old
-        elif isinstance(step, (LoadConnection, SetAside, Supersede, UnloadConnection)):
+        elif isinstance(step, (LoadConnection, ParkChildren, SwapIn, UnloadConnection)):
             connections.setdefault(step.name, frozenset())
         elif isinstance(step, LoadSecret):
             secrets.add(step.shared.id)
@@ -142,7 +144,7 @@ def unfinished(plan: Plan) -> Unfinished:
             settings = True
         elif isinstance(step, (WriteFile, RemoveFile)):
             directory, name = os.path.split(step.file.path)
-            networks |= {name.rpartition(".")[0]} if directory == RECORD_DIR else set()
+            networks |= {name.rpartition(".")[0]} if directory == platform.record_dir else set()
     return Unfinished(connections, frozenset(secrets), settings, networks=frozenset(networks))
 
 

@@ -4,12 +4,12 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The control socket of the IKE daemon, vici: the only place that speaks it.
+"""Client of vici, the control socket of the IKE daemon. No other file sends commands to it.
 
-Whatever the daemon refuses, or does not answer in time, is a ``HostError`` that holds the daemon's
-words and never what was sent, since that may be a secret. A command that fails because its end is
-reached already (nothing left to unload or to terminate) is no error; this is looked up in the
-daemon's lists rather than read out of its texts.
+A command that the daemon refuses, or does not answer in time, raises ``HostError``. The error holds
+the answer of the daemon, and never the message, because the message may hold a secret. A command to
+unload or terminate something that no longer exists is no error. The client decides this by the
+lists of the daemon, not by its texts.
 
 Source: src/libcharon/plugins/vici/README.md of strongSwan 5.9.8 and 6.0.1.
 """
@@ -24,7 +24,7 @@ import typing as t
 
 from ..._errors import HostError
 from .message import ChildState, IkeState, Message, PolicyState, actions, decode, encoded
-from .transport import NO_ANSWER, BoundedSocket, Silent, charon_socket
+from .transport import NO_ANSWER, BoundedSocket, DaemonTimeout
 
 try:
     import vici
@@ -36,9 +36,10 @@ try:
     )
 except ImportError:  # Vici() reports it
     vici = None
+    FAULTS: tuple[type[Exception], ...] = ()
 else:
-    # What the library raises when the daemon does not keep to the protocol, or does not speak.
-    _FAULTS = (
+    # Errors of the library when the daemon breaks the protocol or does not answer.
+    FAULTS = (
         DeserializationException,
         EventUnknownException,
         SessionException,
@@ -48,30 +49,30 @@ else:
         struct.error,
     )
 
-# Longer than charon needs for anything that involves neither a peer nor a name server.
+# In seconds. charon needs less for every command without a peer and without a name server.
 ANSWER_TIMEOUT = 30.0
-# How long a name server that is out of reach keeps charon busy, with three in resolv.conf(5).
+# In seconds. charon waits this time for unreachable name servers, with three in resolv.conf(5).
 LOOKUP_TIMEOUT = 30.0
-# How long a peer may take to confirm a delete, about two retransmissions.
+# In seconds, for the confirmation of a delete by the peer: about two retransmissions.
 DELETE_TIMEOUT = 5.0
 
 
 def available() -> bool:
-    """Whether the library is there."""
+    """Return whether the library is installed."""
     return vici is not None
 
 
 class Vici:
     """A session with the IKE daemon, to be used in a ``with`` statement.
 
-    ``connect`` makes the socket; ``timeout`` bounds each command, in seconds, and ``alive`` gets
-    that bound before a command, and 0 after it. After a command that was not answered properly the
-    session is over, and every further command fails.
+    ``connect`` returns the socket. ``timeout`` limits each command, in seconds. ``alive`` receives
+    that limit before a command, and 0 after it. A command without a proper answer ends the
+    session, and every further command fails.
     """
 
     def __init__(
         self,
-        connect: t.Callable[[], socket.socket] = charon_socket,
+        connect: t.Callable[[], socket.socket],
         *,
         timeout: float = ANSWER_TIMEOUT,
         alive: t.Callable[[float], None] = lambda _seconds: None,
@@ -96,92 +97,92 @@ class Vici:
 
     @property
     def lost(self) -> bool:
-        """Whether the session is over, so that a new one is needed."""
+        """Return whether the session has ended, so that a new session is needed."""
         return bool(self._lost)
 
     @property
     def pid(self) -> int:
-        """The process that listens on the socket; 0 where it is in another PID namespace."""
+        """Return the process id of the daemon, or 0 if it is in another PID namespace."""
         return self._socket.listener()
 
-    # What the daemon is
+    # Properties of the daemon
 
     def version(self) -> dict[str, str]:
-        """``daemon``, ``version``, ``sysname``, ``release``, ``machine``."""
+        """Return ``daemon``, ``version``, ``sysname``, ``release`` and ``machine``."""
         return self._request("get the version of the IKE daemon", "version")
 
     def plugins(self) -> frozenset[str]:
-        """The plugins that are loaded."""
+        """Return the names of the loaded plugins."""
         stats = self._request("get the plugins of the IKE daemon", "stats")
         return frozenset(stats.get("plugins", ()))
 
     def algorithms(self) -> dict[str, frozenset[str]]:
-        """What the loaded plugins can do, by kind: ``{"encryption": {"AES_CBC", ...}, "ke": ...}``.
+        """Return the algorithms by kind: ``{"encryption": {"AES_CBC", ...}, "ke": ...}``.
 
-        Key exchange is ``ke`` as in strongSwan 6, whatever the version.
+        Key exchange is ``ke``, the name in strongSwan 6, for every version.
         """
         answer = self._request("get the algorithms of the IKE daemon", "get-algorithms")
         return {"ke" if kind == "dh" else kind: frozenset(names) for kind, names in answer.items()}
 
     def reload_settings(self) -> None:
-        """Have strongswan.conf read again."""
+        """Make the daemon read strongswan.conf again."""
         self._request("reload the settings of the IKE daemon", "reload-settings")
 
-    # What is loaded
+    # Loaded objects
 
     def connections(self, name: str | None = None) -> dict[str, dict[str, t.Any]]:
-        """The connections that are loaded, by name, from any source; or the one named.
+        """Return the loaded connections by name, or one connection, from any source.
 
-        charon shows only part of what was loaded: no proposals, start actions, lifetimes ...
+        charon reports a part of each connection: no proposals, start actions, lifetimes ...
         """
         message = {} if name is None else {"ike": name}
         events = self._stream("list the connections", "list-conns", "list-conn", message)
         return {key: section for event in events for key, section in event.items()}
 
     def connection_names(self) -> frozenset[str]:
-        """The names of the connections that were loaded over vici."""
+        """Return the names of the connections that were loaded over vici."""
         answer = self._request("list the names of the connections", "get-conns")
         return frozenset(answer.get("conns", ()))
 
     def secrets(self) -> frozenset[str]:
-        """The ids of the shared secrets; those without an id are not among them."""
+        """Return the ids of the shared secrets. A secret without an id is not included."""
         answer = self._request("list the secrets", "get-shared")
         return frozenset(answer.get("keys", ()))
 
     def keys(self) -> frozenset[str]:
-        """The ids of the private keys, as ``load_key`` returned them."""
+        """Return the ids of the private keys, in the form that ``load_key`` returns."""
         answer = self._request("list the private keys", "get-keys")
         return frozenset(answer.get("keys", ()))
 
     def authorities(self) -> dict[str, str]:
-        """The subject of the CA of each section ``authorities`` that is loaded, by its name."""
+        """Return the subject of the CA for the name of each loaded section ``authorities``."""
         events = self._stream("list the authorities", "list-authorities", "list-authority", {})
         return {key: item["cacert"] for event in events for key, item in event.items()}
 
     def ca_certificates(self) -> frozenset[bytes]:
-        """The certificates of CAs, in DER: loaded ones, and those that peers have sent."""
+        """Return the certificates of CAs in DER, loaded ones and certificates from peers."""
         message, operation = {"type": "X509", "flag": "CA"}, "list the CA certificates"
         events = self._events(operation, "list-certs", "list-cert", message)
         return frozenset(item["data"] for item in events if item["flag"] == b"CA")
 
     def flush_certificates(self) -> None:
-        """Have what peers have sent forgotten. They send it again when it is needed."""
+        """Make the daemon drop the certificates of peers. A peer sends its certificate again."""
         self._request("flush the certificates", "flush-certs", {"type": "X509"})
 
-    # What is in force
+    # Live state
 
     def sas(self, name: str | None = None) -> tuple[IkeState, ...]:
-        """The IKE SAs with their Child SAs in whatever state, all or those of one connection."""
+        """Return the IKE SAs with their Child SAs in any state, of all connections or of one."""
         return tuple(IkeState.of(key, sa) for key, sa in self.sa_sections(name))
 
     def sa_sections(self, name: str | None = None) -> tuple[tuple[str, dict[str, t.Any]], ...]:
-        """The same with all that charon tells of them, by name of the connection."""
+        """Return the name of the connection and the complete section of each IKE SA."""
         message = {} if name is None else {"ike": name}
         events = self._stream("list the SAs", "list-sas", "list-sa", message)
         return tuple(item for event in events for item in event.items())
 
     def policies(self, ike: str | None = None) -> tuple[PolicyState, ...]:
-        """The trap, pass and drop policies that charon believes to be installed."""
+        """Return the trap, pass and drop policies that charon reports as installed."""
         message = {"trap": "yes", "pass": "yes", "drop": "yes"}
         if ike is not None:
             message["ike"] = ike
@@ -191,18 +192,18 @@ class Vici:
     # Load and unload
 
     def load_conn(self, name: str, section: Message) -> None:
-        """Load or replace one connection; what its start_action asks for is begun, not awaited.
+        """Load or replace one connection, without waiting for the effects of its start actions.
 
-        Yet charon looks up the peer's name before it answers, once per action of each child.
+        charon looks up the name of the peer before it answers, once per action of each child.
         """
         waits = LOOKUP_TIMEOUT * actions(section)
         self._request(f"load connection {name}", "load-conn", {name: section}, waits=waits)
 
     def unload_conn(self, name: str) -> bool:
-        """Whether there was such a connection. Its established SAs stay."""
+        """Unload a connection and keep its SAs. Return whether the connection was loaded."""
         try:
             self._request(f"unload connection {name}", "unload-conn", {"name": name})
-        except _Refused:
+        except CommandRefused:
             if name in self.connection_names():
                 raise
             return False
@@ -211,72 +212,75 @@ class Vici:
     def load_shared(
         self, id: str, owners: t.Sequence[str], data: bytes, *, kind: str = "IKE"
     ) -> None:
-        """Load the secret ``data``, raw, or replace the one that has this id; no owners: any peer.
+        """Load the secret ``data``, or replace the secret with this id. Without owners: any peer.
 
-        ``kind`` is that of swanctl.conf: IKE for a PSK, EAP, XAUTH, NTLM or PPK.
+        ``kind`` is IKE for a PSK, EAP, XAUTH, NTLM or PPK, as in swanctl.conf.
         """
         message = {"id": id, "type": kind, "data": data, "owners": tuple(owners)}
         self._request(f"load secret {id}", "load-shared", message)
 
     def unload_shared(self, id: str) -> None:
-        """Unload a secret, if there is one of this id."""
+        """Unload the secret with this id, if it is loaded."""
         self._request(f"unload secret {id}", "unload-shared", {"id": id})
 
     def try_authority(self, name: str, data: bytes) -> None:
-        """Have the certificate of a CA judged, PEM. It is trusted for the moment of it."""
+        """Make the daemon validate the certificate of a CA, in PEM, and unload it again.
+
+        The daemon trusts the CA between the two commands.
+        """
         operation = "load a CA certificate"
         self._request(operation, "load-authority", {name: {"cacert": data}})
         self.unload_authority(name)
 
     def unload_authority(self, name: str) -> None:
-        """Forget a section ``authorities``, and its CA unless that is loaded otherwise, too."""
+        """Unload a section ``authorities``, and its CA unless that is also loaded otherwise."""
         self._request(f"unload authority {name}", "unload-authority", {"name": name})
 
     def load_key(self, data: bytes) -> str:
-        """Load an unencrypted private key, PEM or DER; its id, which depends on the key only."""
+        """Load an unencrypted private key, in PEM or DER. Return its id, a digest of the key."""
         answer = self._request("load a private key", "load-key", {"type": "any", "data": data})
         return str(answer.get("id", ""))
 
     def unload_key(self, id: str) -> bool:
-        """Whether there was such a key."""
+        """Unload a private key. Return whether the key was loaded."""
         try:
             self._request(f"unload private key {id}", "unload-key", {"id": id})
-        except _Refused:
+        except CommandRefused:
             if id in self.keys():
                 raise
             return False
         return True
 
-    # Put in force
+    # Negotiation
 
     def initiate(self, ike: str, child: str) -> None:
-        """Begin to establish a child; whether it succeeds shows in ``sas``."""
+        """Start to initiate a child. ``sas`` shows the result."""
         message = {"ike": ike, "child": child, "timeout": "-1"}
-        with contextlib.suppress(_Refused):
-            # Refused is what is up already, with these very values. The peer's name is looked up
-            # before the answer.
+        with contextlib.suppress(CommandRefused):
+            # charon refuses to initiate an SA that is already up with the same values. It looks up
+            # the name of the peer before it answers.
             operation = f"initiate {ike}/{child}"
             self._request(operation, "initiate", message, waits=LOOKUP_TIMEOUT)
 
     def rekey(self, ike: str, child: ChildState) -> None:
-        """Begin to replace the keys of a Child SA; whether it succeeds shows in ``sas``."""
+        """Start to rekey a Child SA. ``sas`` shows the result."""
         self._request(f"rekey {ike}/{child.name}", "rekey", {"child-id": child.uniqueid})
 
-    # Take out of force
+    # Termination and policies
 
     def terminate_ike(self, name: str, *, timeout: float = DELETE_TIMEOUT) -> None:
-        """Close each IKE SA of a connection, for certain.
+        """Close each IKE SA of a connection.
 
-        A peer that does not confirm the delete within ``timeout`` seconds is not waited for.
+        After ``timeout`` seconds it does not wait for the confirmation of the peer any longer.
         """
         for sa in self.sas(name):
             self._terminate_ike(sa, timeout)
 
     def terminate_child(self, ike: str, child: str, *, timeout: float = DELETE_TIMEOUT) -> bool:
-        """Close each Child SA of this name. Whether an IKE SA had to go with one.
+        """Close each Child SA of this name. Return whether an IKE SA was closed with one.
 
-        charon can't drop a Child SA whose peer does not confirm the delete; so after ``timeout``
-        seconds the whole IKE SA is closed, which is dead anyway.
+        charon cannot drop a Child SA if the peer does not confirm the delete. Then the whole IKE
+        SA is closed after ``timeout`` seconds, because such an IKE SA does not work any more.
         """
         gone_too = False
         for sa in self.sas(ike):
@@ -286,17 +290,17 @@ class Vici:
         return gone_too
 
     def install(self, ike: str, child: str) -> None:
-        """Install the trap or the shunt of a child, or install it once more in the kernel."""
+        """Install the trap or the shunt of a child in the kernel, even if charon has it already."""
         message = {"child": child, "ike": ike}
         self._request(f"install the policy of {ike}/{child}", "install", message)
 
     def uninstall(self, ike: str, child: str) -> bool:
-        """Remove the trap, pass or drop policy of a child. Whether there was one."""
+        """Remove the trap, pass or drop policy of a child. Return whether it was installed."""
         try:
             self._request(
                 f"uninstall the policy of {ike}/{child}", "uninstall", {"child": child, "ike": ike}
             )
-        except _Refused:
+        except CommandRefused:
             if any(policy.child == child for policy in self.policies(ike)):
                 raise
             return False
@@ -310,29 +314,29 @@ class Vici:
             self._terminate_child(sa, child, DELETE_TIMEOUT)
 
     def _terminate_ike(self, sa: IkeState, timeout: float) -> None:
-        """With ``force``, charon waits for the peer, then does without and says that it failed."""
+        """Close an IKE SA. With ``force``, charon reports a failure after the wait for the peer."""
         message = {"ike-id": sa.uniqueid, "force": "yes", "timeout": str(round(timeout * 1000))}
         try:
             self._request(f"close the IKE SA of {sa.name}", "terminate", message, waits=timeout)
-        except _Refused:
+        except CommandRefused:
             if any(left.uniqueid == sa.uniqueid for left in self.sas(sa.name)):
                 raise
 
     def _terminate_child(self, sa: IkeState, child: ChildState, timeout: float) -> bool:
-        """Whether it could be closed by itself."""
+        """Close a Child SA. Return whether its IKE SA stays."""
         message = {"child-id": child.uniqueid, "timeout": str(round(timeout * 1000))}
         operation = f"close the Child SA {sa.name}/{child.name}"
         try:
             self._request(operation, "terminate", message, waits=timeout)
-        except _Refused:
+        except CommandRefused:
             for left in self.sas(sa.name):
                 if any(item.uniqueid == child.uniqueid and not item.gone for item in left.children):
-                    # At once: its delete would have to queue behind the unanswered one.
+                    # Without a wait: its delete would queue behind the unanswered delete.
                     self._terminate_ike(left, 0)
                     return False
         return True
 
-    # Conversation
+    # Requests
 
     def _request(
         self,
@@ -342,7 +346,7 @@ class Vici:
         *,
         waits: float = 0.0,
     ) -> dict[str, t.Any]:
-        """The answer; ``waits`` is how many seconds the daemon was told that it may take."""
+        """Return the answer. ``waits`` is the additional time of this command in seconds."""
         checked = encoded(operation, message or {})
         with self._speaking(operation, waits):
             return decode(self._session.request(command, checked))
@@ -350,20 +354,20 @@ class Vici:
     def _stream(
         self, operation: str, command: str, event: str, message: Message
     ) -> list[dict[str, t.Any]]:
-        """The events that the daemon sends while it works on the command."""
+        """Return the decoded events that the daemon sends before it ends the command."""
         return [decode(item) for item in self._events(operation, command, event, message)]
 
     def _events(
         self, operation: str, command: str, event: str, message: Message
     ) -> list[dict[str, t.Any]]:
-        """The same with the bytes that came."""
+        """Return the events that the daemon sends before it ends the command, as bytes."""
         checked = encoded(operation, message)
         with self._speaking(operation):
             return list(self._session.streamed_request(command, event, checked))
 
     @contextlib.contextmanager
     def _speaking(self, operation: str, waits: float = 0.0) -> t.Iterator[None]:
-        """Bound in time what is done inside; its failure is that of ``operation``."""
+        """Limit the time of the block, and raise its failure as a failure of ``operation``."""
         if self._lost:
             why = f"the session with the IKE daemon has ended: {self._lost}"
             raise HostError(operation, why)
@@ -371,20 +375,20 @@ class Vici:
         self._socket.allow(self._timeout + waits)
         try:
             yield
-            # What comes next may hang elsewhere.
+            # The next wait of this run is not a wait for the daemon.
             self._alive(0)
         except CommandException as error:
-            raise _Refused(operation, str(error).removeprefix("Command failed: ")) from error
-        except _FAULTS as error:
-            # A late answer would be taken for that of the next command.
+            raise CommandRefused(operation, str(error).removeprefix("Command failed: ")) from error
+        except FAULTS as error:
+            # A late answer would count as the answer of the next command.
             self._socket.close()
             self._lost = _reason(error)
-            kind = Silent if isinstance(error, socket.timeout) else HostError
+            kind = DaemonTimeout if isinstance(error, socket.timeout) else HostError
             raise kind(operation, self._lost) from error
 
 
-class _Refused(HostError):
-    """The daemon understood the command and said no."""
+class CommandRefused(HostError):
+    """The daemon refused the command."""
 
 
 def _reason(error: Exception) -> str:

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""SAs as charon lists them, made into what people read. Pure.
+"""Conversion of the SAs that charon lists into results for users. Pure.
 
 Source: the event list-sa in src/libcharon/plugins/vici/README.md of strongSwan 5.9.8 and 6.0.1.
 """
@@ -19,12 +19,12 @@ Facts = dict[str, t.Any]
 
 
 def moment(seconds: float) -> str:
-    """A time since the epoch in ISO 8601, UTC."""
+    """Return a time, given in seconds since the epoch, in ISO 8601 and UTC."""
     return datetime.fromtimestamp(int(seconds), timezone.utc).isoformat()
 
 
 def ike_facts(section: Section, now: float) -> Facts:
-    """An IKE SA without its Child SAs; what charon does not tell is None."""
+    """Return an IKE SA without its Child SAs. A value that charon does not report is None."""
     return {
         "id": int(section["uniqueid"]),
         "state": section["state"],
@@ -45,7 +45,7 @@ def ike_facts(section: Section, now: float) -> Facts:
 
 
 def child_facts(section: Section, now: float) -> Facts:
-    """A Child SA; times in seconds from now, ``idle`` since the last packet either way."""
+    """Return a Child SA, with times in seconds. ``idle`` counts from the last packet."""
     used = [_number(section, key) for key in ("use-in", "use-out")]
     return {
         "id": int(section["uniqueid"]),
@@ -71,7 +71,7 @@ def child_facts(section: Section, now: float) -> Facts:
 
 
 def _algorithms(section: Section) -> str:
-    """As swanctl writes them: ``AES_CBC-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 MODP_2048``."""
+    """Return algorithms as swanctl prints them: ``AES_CBC-256 HMAC_SHA2_256_128 MODP_2048``."""
     words = []
     for kind in ("encr", "integ"):
         name, size = section.get(f"{kind}-alg"), section.get(f"{kind}-keysize")

@@ -4,98 +4,104 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What the IKE daemon logs while something is negotiated, as it says it over vici.
+"""The log of the IKE daemon, received as events of vici while a tunnel is negotiated.
 
-These are the events ``log``: the lines that ``initiate`` streams as ``control-log`` are among them,
-but here they come for all connections at once, without a thread of the daemon being held for each.
-The daemon sends what it logs at its level 1, whatever its own log files take; keys are not in that.
+The lines that ``initiate`` streams as ``control-log`` are among the events ``log``. The events come
+for all connections at once, and do not occupy a thread of the daemon for each connection. The
+daemon sends the lines of its log level 1, independent of its log files. These lines hold no keys.
 
 Source: src/libcharon/plugins/vici/vici_logger.c of strongSwan 5.9.8 and 6.0.1.
 """
 
 from __future__ import annotations
 
-import select
 import socket
 import time
 import typing as t
 
 from ..tunnels.charon_log import Log, LogLine
-from .client import ANSWER_TIMEOUT
+from .client import ANSWER_TIMEOUT, FAULTS
 from .facts import moment
 from .message import decode
-from .transport import BoundedSocket, charon_socket
+from .transport import BoundedSocket
 
 try:
-    from vici.protocol import Message, Packet, Transport
+    import vici
 except ImportError:  # Vici() reports it
-    Transport = None
+    vici = None
 
-# What an IKE SA is called that has not found its connection.
+# The name of an IKE SA that has no connection yet.
 _UNNAMED = "(unnamed)"
 
 
-class ViciLog:
-    """All that the daemon logs from now on, to be used in a ``with`` statement."""
+class DaemonLog:
+    """The lines that the daemon logs within a ``with`` statement."""
 
-    def __init__(self, connect: t.Callable[[], socket.socket] = charon_socket) -> None:
-        self._raw = connect()
-        self._socket = BoundedSocket(self._raw)
-        self._transport = Transport(self._socket)
+    def __init__(self, connect: t.Callable[[], socket.socket]) -> None:
+        self._socket = _EventSocket(connect())
+        # The socket has the limit, which each call of listen() sets.
+        self._events = vici.Session(self._socket).listen(["log"], 0)
         self._lines: list[LogLine] = []
-        self._over = False
+        self._ended = False
 
-    def __enter__(self) -> ViciLog:
-        self._tell(Packet.register_event("log"))
+    def __enter__(self) -> DaemonLog:
+        # The library registers for the events before it receives the first one.
+        self._socket.allow(ANSWER_TIMEOUT)
+        self._receive(0)
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        # What is left unread would be an error in the daemon's log.
-        self._tell(Packet.unregister_event("log"))
-        self._socket.close()
-
-    def _tell(self, packet: bytes) -> None:
-        if self._over:
-            return
+        # An unread event would be an error in the log of the daemon.
         self._socket.allow(ANSWER_TIMEOUT)
         try:
-            self._transport.send(packet)
-            while self._next() not in (Packet.EVENT_CONFIRM, Packet.EVENT_UNKNOWN):
-                pass
-        except (OSError, ValueError):
-            # A daemon that breaks off is the other session's to report.
-            self._over = True
+            self._events.close()
+        except FAULTS:
+            self._ended = True
+        self._socket.close()
 
     def listen(self, seconds: float) -> None:
-        """Take in what comes within that time."""
+        """Receive the lines that the daemon logs within ``seconds``."""
         until = time.monotonic() + seconds
         while True:
             left = until - time.monotonic()
             if left <= 0:
                 return
-            if self._over:
+            if self._ended:
                 time.sleep(left)
                 return
-            if select.select([self._raw], [], [], left)[0]:
-                self._take()
+            self._receive(left)
 
     def about(self, connection: str, peer: str) -> tuple[str, ...]:
-        """The lines about a connection and its peer, as of a ``Log``."""
+        """Return the lines about a connection and its peer, as ``Log`` selects them."""
         return tuple(line.text for line in Log(self._lines).about((connection, peer)))
 
-    def _take(self) -> None:
-        self._socket.allow(ANSWER_TIMEOUT)
+    def _receive(self, seconds: float) -> None:
+        """Receive one line, if it comes within ``seconds``."""
+        self._socket.limit = seconds
         try:
-            self._next()
-        except (OSError, ValueError):
-            self._over = True
+            _event, message = next(self._events)
+        except FAULTS:
+            # The other session reports a daemon that ends.
+            self._ended = True
+            return
+        if message is not None:
+            self._lines.append(_line(decode(message)))
 
-    def _next(self) -> int:
-        """The type of the next packet, whose line is taken in."""
-        packet = Packet.parse(self._transport.receive())
-        if packet.response_type == Packet.EVENT:
-            self._lines.append(_line(decode(Message.deserialize(packet.payload))))
-        return int(packet.response_type)
+
+class _EventSocket(BoundedSocket):
+    """A socket that waits ``limit`` seconds for an event to begin, and longer for its rest.
+
+    The library sets a timeout before the first byte of an event only. It sets None for the other
+    bytes, and restores the former timeout after them.
+    """
+
+    limit = 0.0
+
+    def gettimeout(self) -> float | None:
+        return None
+
+    def settimeout(self, seconds: float | None) -> None:
+        self.allow(ANSWER_TIMEOUT if seconds is None else self.limit)
 
 
 def _line(message: t.Mapping[str, t.Any]) -> LogLine:

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What is sent to the IKE daemon and what comes back, as plain values."""
+"""Messages to and from the IKE daemon as plain values."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _VALUE_LIMIT = 0xFFFF
 # An identity may hold any bytes.
 _ERRORS = "backslashreplace"
 
-# Of child_sa.c and ike_sa.c. UPDATING: moves to new addresses; REKEYING: a successor is on its way.
+# From child_sa.c and ike_sa.c. UPDATING: the addresses change. REKEYING: a new SA is negotiated.
 _CHILD_UP = ("INSTALLED", "UPDATING", "REKEYING")
 _IKE_UP = ("ESTABLISHED", "REKEYING")
 
 
 def encode(message: Message) -> dict[str, t.Any]:
-    """``message`` in the types that the vici library sends as they are: bytes, lists and dicts.
+    """Return ``message`` in the types that the vici library sends unchanged: bytes, lists, dicts.
 
-    It would send any other as its ``str``: ``True`` as "True", a tuple as "('a', 'b')". Raises
-    ``TypeError`` for these, and ``ValueError`` for what does not fit the protocol. Both name the
-    key, never the value.
+    The library would send any other type as its ``str``: ``True`` as "True", a tuple as
+    "('a', 'b')". Raises ``TypeError`` for these types, and ``ValueError`` for values that are too
+    long for the protocol. Both name the key, never the value.
     """
     return _section(message, "")
 
 
 def encoded(operation: str, message: Message) -> dict[str, t.Any]:
-    """The same for an operation that can't be done with what does not fit. Raises HostError."""
+    """Return the encoded message. Raise HostError with ``operation`` if a value is too long."""
     try:
         return encode(message)
     except ValueError as error:
@@ -48,26 +48,26 @@ def encoded(operation: str, message: Message) -> dict[str, t.Any]:
 
 
 def decode(message: Message) -> dict[str, t.Any]:
-    """What the library returned, with texts for bytes and tuples for lists.
+    """Return the answer of the library, with texts for bytes and tuples for lists.
 
     Traffic selectors have the form of the options of ``ipsec_phase2``.
     """
     return {
-        # Most are texts: a call for each is what a thousand tunnels would notice.
+        # Most values are texts. A function call for each would slow down a thousand tunnels.
         key: value.decode(errors=_ERRORS) if isinstance(value, bytes) else _member(key, value)
         for key, value in message.items()
     }
 
 
 def actions(section: Message) -> int:
-    """How many actions the children of a connection have at its start: ``trap|start`` are two."""
+    """Return the number of start actions of all children. ``trap|start`` counts as two."""
     children = section.get("children", {}).values()
     return sum(len(child.get("start_action", "").split("|")) for child in children)
 
 
 @dataclass(frozen=True)
 class ChildState:
-    """A Child SA; ``uniqueid`` tells it from its successor of the same name."""
+    """A Child SA. ``uniqueid`` distinguishes it from its replacement of the same name."""
 
     name: str
     uniqueid: str
@@ -75,9 +75,9 @@ class ChildState:
     mode: str
     local_ts: tuple[str, ...] = ()
     remote_ts: tuple[str, ...] = ()
-    # Whole seconds since it was installed.
+    # Whole seconds since the installation.
     age: int = 0
-    # Security parameter indexes in hexadecimal, as the kernel has them.
+    # Security parameter indexes in hexadecimal, in the form of the kernel.
     spi_in: str = ""
     spi_out: str = ""
     packets_in: int = 0
@@ -85,7 +85,7 @@ class ChildState:
 
     @classmethod
     def of(cls, sa: t.Mapping[str, t.Any]) -> ChildState:
-        """From an entry of ``child-sas`` of the event ``list-sa``."""
+        """Return the Child SA of an entry of ``child-sas`` in the event ``list-sa``."""
         return cls(
             name=sa["name"],
             uniqueid=sa["uniqueid"],
@@ -102,18 +102,18 @@ class ChildState:
 
     @property
     def up(self) -> bool:
-        """Whether it carries traffic."""
+        """Return whether it carries traffic."""
         return self.state in _CHILD_UP
 
     @property
     def gone(self) -> bool:
-        """Whether it is listed only for packets still under way, and goes by itself."""
+        """Return whether charon lists it only for late packets, and removes it soon."""
         return self.state == "DELETED"
 
 
 @dataclass(frozen=True)
 class IkeState:
-    """An IKE SA; ``version`` is 1 or 2, as text."""
+    """An IKE SA. ``version`` is "1" or "2"."""
 
     name: str
     uniqueid: str
@@ -124,7 +124,7 @@ class IkeState:
 
     @classmethod
     def of(cls, name: str, sa: t.Mapping[str, t.Any]) -> IkeState:
-        """From an entry of the event ``list-sa``."""
+        """Return the IKE SA of an entry of the event ``list-sa``."""
         children = sa.get("child-sas", {}).values()
         return cls(
             name=name,
@@ -137,18 +137,18 @@ class IkeState:
 
     @property
     def busy(self) -> bool:
-        """Whether something is being negotiated on it."""
+        """Return whether a negotiation runs on it."""
         return self.state == "CONNECTING" or bool(self.tasks)
 
     @property
     def up(self) -> bool:
-        """Whether the peers are authenticated; it says nothing of the Child SAs."""
+        """Return whether the peers are authenticated. This is independent of the Child SAs."""
         return self.state in _IKE_UP
 
 
 @dataclass(frozen=True)
 class PolicyState:
-    """A policy without an SA: a trap (``mode`` is that of the child), or a shunt (PASS, DROP)."""
+    """A policy without an SA: a trap (``mode`` of the child), or a shunt (PASS, DROP)."""
 
     ike: str
     child: str
@@ -156,12 +156,12 @@ class PolicyState:
 
     @classmethod
     def of(cls, policy: t.Mapping[str, t.Any]) -> PolicyState:
-        """From an entry of the event ``list-policy``."""
+        """Return the policy of an entry of the event ``list-policy``."""
         return cls(policy.get("ike", ""), policy["child"], policy["mode"])
 
     @property
     def shunt(self) -> bool:
-        """Whether it takes traffic out of IPsec's hands, with no SA to follow."""
+        """Return whether it excludes traffic from IPsec, so that no SA follows."""
         return self.mode in ("PASS", "DROP")
 
 
@@ -187,7 +187,7 @@ def _blob(value: object, where: str) -> bytes:
         try:
             value = value.encode()
         except UnicodeEncodeError:
-            # Its own text shows the value.
+            # The text of that exception shows the value.
             raise ValueError(f"{where}: not valid Unicode") from None
     if not isinstance(value, bytes):
         kind = type(value).__name__

@@ -4,9 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Traffic selectors as the IKE daemon shows them: it names protocols and ports where it can.
+"""Conversion of the traffic selectors that the IKE daemon reports.
 
-Its names are those of /etc/protocols and /etc/services of this host: ``10.2.0.0/24[tcp/http-alt]``.
+The daemon uses names from /etc/protocols and /etc/services of the host, for example
+``10.2.0.0/24[tcp/http-alt]``.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ _SHOWN = re.compile(r"([^\[\]|]+)\[([^\[\]/]+)(?:/([^\[\]]+))?\]")
 
 
 def as_option(shown: str) -> str:
-    """The form of the options of ``ipsec_phase2``: ``10.2.0.0/24[tcp/8080]``.
+    """Return a selector in the form of ``ipsec_phase2``: ``10.2.0.0/24[tcp/8080]``.
 
-    What has no such form, such as the type of an ICMP message, stays as it is shown.
+    A selector without such a form, for example with a type of ICMP, is returned unchanged.
     """
     match = _SHOWN.fullmatch(shown) if shown.endswith("]") else None
     if match is None:

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The socket between us and the IKE daemon, on which nothing waits forever."""
+"""Socket to the IKE daemon with a limit for every wait."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ import struct
 import time
 
 from ..._errors import HostError
+from ..._model.platform import Platform
 
-SOCKET = "/run/charon.vici"
 CONNECT_TIMEOUT = 10.0
 
 _TIMEVAL = struct.Struct("@ll")  # seconds, microseconds
 _UCRED = struct.Struct("@iII")  # pid, uid, gid
 
 
-def charon_socket(path: str = SOCKET, timeout: float = CONNECT_TIMEOUT) -> socket.socket:
-    """A connection to the daemon that listens at ``path``, made within ``timeout`` seconds."""
+def charon_socket(platform: Platform, timeout: float = CONNECT_TIMEOUT) -> socket.socket:
+    """Return a connection to the IKE daemon, made within ``timeout`` seconds. Raises HostError."""
+    path = platform.vici_socket
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # Not settimeout(): a non-blocking connect fails at once while the daemon's queue is full.
     seconds, fraction = divmod(timeout, 1)
@@ -32,29 +33,29 @@ def charon_socket(path: str = SOCKET, timeout: float = CONNECT_TIMEOUT) -> socke
         sock.connect(path)
     except BlockingIOError as error:
         sock.close()
-        raise Silent(f"reach the IKE daemon at {path}", NO_ANSWER) from error
+        raise DaemonTimeout(f"reach the IKE daemon at {path}", NO_ANSWER) from error
     except OSError as error:
         sock.close()
         raise HostError(
             f"reach the IKE daemon at {path}",
             error.strerror or str(error),
-            "Check that strongswan.service is running, and run the task as root, with become.",
+            f"Check that {platform.daemon_unit} is running, and run the task as root, with become.",
         ) from error
     return sock
 
 
-class Silent(HostError):
-    """The daemon is there, and has not answered in time."""
+class DaemonTimeout(HostError):
+    """The daemon is connected, but has not answered in time."""
 
 
 NO_ANSWER = "the IKE daemon did not answer in time"
 
 
 class BoundedSocket:
-    """What the library uses of a socket, with one deadline for all of a command.
+    """A socket for the vici library, with one deadline for a whole command.
 
-    A timeout on the socket itself would not do: it starts anew with every read, and the library
-    lifts it after the first byte of a packet.
+    A timeout of the socket itself starts again with every read, and the library removes it after
+    the first byte of a packet.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -76,7 +77,7 @@ class BoundedSocket:
         return self._sock.gettimeout()
 
     def settimeout(self, seconds: float | None) -> None:
-        """The library's wish to wait forever: not granted."""
+        """Ignore the library, which would remove the limit."""
 
     def close(self) -> None:
         self._sock.close()

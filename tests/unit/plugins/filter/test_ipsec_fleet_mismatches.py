@@ -22,7 +22,7 @@ fleet = plugin.ipsec_fleet_mismatches
 
 
 def mesh(size: int, **options: t.Any) -> dict[str, t.Any]:
-    """Return hosts with a tunnel between each two."""
+    """Return hosts with a tunnel between each two of them."""
     return {
         f"gw{one}": {
             "inventory_hostname": f"gw{one}",

@@ -52,7 +52,7 @@ def documented(value, document):
 
 
 def test_samples_are_of_one_story(returned):
-    """The samples describe two sides of which only one has PFS."""
+    """The samples show PFS on one side only."""
     result = Compared(local({}, name="site-b"), remote({**PFS, "name": "net"})).result
     shown = {key: item["sample"] for key, item in returned["findings"]["contains"].items()}
     found = next(item for item in result["findings"] if item["code"] == shown["code"])

@@ -52,7 +52,7 @@ class Compared:
 
     @property
     def codes(self) -> set[str]:
-        """Return the codes of the findings, without findings of severity info."""
+        """Return the codes of the findings, but not of findings of severity ``info``."""
         return {item["code"] for item in self.result["findings"] if item["severity"] != "info"}
 
     def finding(self, code: str) -> Options:
@@ -74,7 +74,7 @@ def compared(
     both: Options | None = None,
     children: tuple[Options, Options] = ({}, {}),
 ) -> Compared:
-    """Return the comparison of two matching ends with other options of phase 1 and phase 2."""
+    """Return two matching ends, with changed options of their phase 1 and one phase 2."""
     common = both or {}
     return Compared(
         local(children[0], **{**common, **(ours or {})}),

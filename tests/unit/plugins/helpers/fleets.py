@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fleets in the form of results of ipsec_info, in any state that a test needs."""
+"""Fleets as ipsec_info reports them, in any state that a test needs."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One phase 1, before and after an edit, on a host that was as it should be."""
+"""A phase 1 before and after an edit, on a host without drift."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ import typing as t
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import (
     IkeConnection,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
     Observed,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.swanctl import plan_swanctl
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.credentials import (
     Credentials,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.swanctl_files import (
     SwanctlFile,
-    artefacts,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     gateway,
@@ -34,13 +37,13 @@ PEM = Credentials((b"certificate",), b"key", (b"ca",))
 
 def parts(made: IkeConnection, pem: Credentials = PEM, *, power: str = "started") -> SwanctlFile:
     whole = artefacts(
-        gateway(network(state=power), made), userspace=False, credentials={"site-b": pem}
+        gateway(network(state=power), made), DEBIAN, userspace=False, credentials={"site-b": pem}
     )
     return whole.swanctl[PATH]
 
 
 def holding(*files: SwanctlFile | None, **daemon: t.Any) -> Observed:
-    """A host that is as it should be; ``daemon`` are further fields of its state."""
+    """Return an observed host without drift; ``daemon`` are further fields of its state."""
     state: dict[str, t.Any] = {"version": "6.0.1", "connections": {}, "secrets": frozenset()}
     found = {}
     for item in files:

@@ -25,6 +25,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.trial
     try_out,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import network_steps, steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
@@ -41,12 +42,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner i
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
     SharedSecret,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
-    PRIVATE,
-    File,
-    artefacts,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import PRIVATE, File
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
@@ -341,10 +339,10 @@ class TestTakenBack:
         with pytest.raises(HostError, match=r"restarted during this run.* Run the task again"):
             carry_out(host, secret, steps.WriteFile(FILE))
         assert host.files.read("/a") == FILE
-        assert host.journal.read(host.vici.pid).secrets == {"s"}
+        assert host.unfinished_run.read(host.vici.pid).secrets == {"s"}
         carry_out(host, steps.WriteFile(FILE), steps.TerminateConnection("x"))
         carry_out(host, secret, steps.WriteFile(FILE), steps.RestartDaemon("why"))
-        assert host.journal.read(host.vici.pid) == Unfinished()
+        assert host.unfinished_run.read(host.vici.pid) == Unfinished()
 
     def test_when_it_fails_as_before_that_is_not_said_twice(self, host: t.Any) -> None:
         host.files.write(FILE)
@@ -400,7 +398,7 @@ class TestTakenBack:
                 ):
                     apply(host, Plan(plan))
             assert _state(host) == state
-            assert host.journal.read(host.vici.pid) == Unfinished()
+            assert host.unfinished_run.read(host.vici.pid) == Unfinished()
 
 
 def _break(monkeypatch: pytest.MonkeyPatch, broken: steps.Step, when: str) -> None:
@@ -420,7 +418,8 @@ def _break(monkeypatch: pytest.MonkeyPatch, broken: steps.Step, when: str) -> No
 def _edit(host: t.Any, before: Gateway, after: Gateway) -> tuple[steps.Step, ...]:
     """Bring a host to ``before``; the steps of its tunnels from there to ``after``."""
     nothing, old, new = (
-        artefacts(item, userspace=False, credentials={}) for item in (Gateway(), before, after)
+        artefacts(item, DEBIAN, userspace=False, credentials={})
+        for item in (Gateway(), before, after)
     )
     whole = Scope(frozenset(old.networks), frozenset(old.swanctl), daemon=True)
     apply(host, make_plan(nothing, old, Observed(), whole))
@@ -485,9 +484,9 @@ class TestTrial:
             keys=host.vici.keys(),
             unfinished=Unfinished(keys=frozenset({"k1", "k3"})),
         )
-        host.journal.take_back(1, left.unfinished)
+        host.unfinished_run.take_back(1, left.unfinished)
         end_trials(host, left)
-        assert host.journal.read(1) == Unfinished()
+        assert host.unfinished_run.read(1) == Unfinished()
         assert set(host.vici.conns) == {"site-b"}
         assert set(host.vici.private) == {"k2"}
         host.log.clear()
@@ -500,7 +499,7 @@ class TestTrial:
         load = host.vici.load_key
 
         def loaded(data: bytes) -> str:
-            noted.append(host.journal.read(1).keys)
+            noted.append(host.unfinished_run.read(1).keys)
             return str(load(data))
 
         host.vici.load_key = loaded
@@ -508,7 +507,7 @@ class TestTrial:
         try_out(host, plan)
         assert noted == [{"k1"}]
         assert host.vici.private == {}
-        assert host.journal.read(1) == Unfinished()
+        assert host.unfinished_run.read(1) == Unfinished()
         host.vici.private = {"k1": b"key k1"}
         try_out(host, plan)
         assert noted == [{"k1"}, set()]

@@ -15,7 +15,6 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import command
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.command import (
-    PACKAGES,
     execute,
     last_words,
     not_started,
@@ -23,6 +22,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.command i
     with_packages,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.host import Host
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +51,7 @@ def test_a_program_that_reads_nothing() -> None:
         (["env", "sh", "-c", f"sleep {SECONDS} && true", "sh"], "sleep"),
         (["sh", "-c", f"trap '' TERM HUP; sleep {SECONDS}; true"], "trap"),
     ],
+    ids=["itself", "its child", "deaf to signals"],
 )
 def test_a_program_that_hangs_is_ended_and_named(
     argv: list[str], told: str, monkeypatch: pytest.MonkeyPatch
@@ -142,7 +143,7 @@ def test_a_program_that_is_missing_is_named_with_its_package(errors: str) -> Non
         run(["x"], "")
     assert str(raised.value) == (
         f"could not run {program}: it is not installed. Install the Debian package "
-        f"{PACKAGES[program]}."
+        f"{DEBIAN.packages[program]}."
     )
 
 
@@ -185,5 +186,5 @@ def test_as_the_real_programs_tell_it(
     """Also of the rollback, which has no AnsibleModule."""
     full = [(shutil.which(word) or word) if word in ("sh", "timeout") else word for word in argv]
     monkeypatch.setenv("PATH", "/nonexistent")
-    with Host(execute) as host, pytest.raises(HostError, match=PACKAGES[program]):
+    with Host(execute) as host, pytest.raises(HostError, match=DEBIAN.packages[program]):
         host.run([word.format(program) for word in full], "")

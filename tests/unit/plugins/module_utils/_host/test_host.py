@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import typing as t
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,16 +21,16 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.seize
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.client import Vici
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.transport import (
     NO_ANSWER,
-    Silent,
+    DaemonTimeout,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_vici import (
     OK,
     ScriptedVici,
 )
 
-BROKEN = HostError("speak", "the IKE daemon broke off")
+BROKEN = HostError("speak", "the IKE daemon closed the session")
 REFUSED = HostError("reach", "Connection refused")
-SILENT = Silent("speak", NO_ANSWER)
+SILENT = DaemonTimeout("speak", NO_ANSWER)
 
 
 class Daemon:
@@ -39,7 +38,7 @@ class Daemon:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *sessions: HostError | None) -> None:
         self.sessions = list(sessions)
-        monkeypatch.setattr(module, "Vici", lambda **_more: Session(self))
+        monkeypatch.setattr(module, "Vici", lambda *_how, **_more: Session(self))
         monkeypatch.setattr(module, "_PAUSE", 0)
 
 
@@ -104,8 +103,8 @@ class TestSignsOfLife:
         signs: list[float] = []
         monkeypatch.setattr(Held, "alive", lambda _self, seconds: signs.append(seconds))
         path = str(tmp_path / "lock")
-        monkeypatch.setattr(module, "exclusive", lambda what: exclusive(what, path=path))
-        monkeypatch.setattr(module, "seized", lambda what: seized(what, path=path))
+        monkeypatch.setattr(module, "exclusive", lambda what, **_: exclusive(what, path=path))
+        monkeypatch.setattr(module, "seized", lambda what, **_: seized(what, path=path))
         return signs
 
     @pytest.mark.parametrize("take", [Host.exclusive, Host.seized])
@@ -122,7 +121,7 @@ class TestSignsOfLife:
     def test_the_daemon(
         self, signs: list[float], charon: ScriptedVici, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(module, "Vici", partial(Vici, charon.connect))
+        monkeypatch.setattr(module, "Vici", lambda _connect, **how: Vici(charon.connect, **how))
         charon.expect("version", reply={"version": "6.0.1"})
         section = {"children": {"net": {"start_action": "trap|start"}}}
         charon.expect("load-conn", {"site-b": section}, reply=OK)

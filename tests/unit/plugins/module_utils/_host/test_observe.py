@@ -23,6 +23,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.mess
     PolicyState,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
@@ -34,9 +35,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan impo
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import Scope
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     Artefacts,
-    File,
     artefacts,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     connection,
     gateway,
@@ -50,7 +51,7 @@ LAN = Scope(frozenset({"lan"}))
 UNIT = "tunnelwright-lan.service"
 PHASE1 = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
 INPUT = BaseChain("inet", "filter", "input", "input", "drop", drops=True)
-NOTHING = artefacts(Gateway(), userspace=False, credentials={})
+NOTHING = artefacts(Gateway(), DEBIAN, userspace=False, credentials={})
 
 
 @pytest.fixture(name="host")
@@ -59,7 +60,7 @@ def _host(tmp_path: Path) -> t.Any:
 
 
 def made(*parts: t.Any) -> Artefacts:
-    return artefacts(gateway(*parts), userspace=False, credentials={})
+    return artefacts(gateway(*parts), DEBIAN, userspace=False, credentials={})
 
 
 def install(host: t.Any, whole: Artefacts) -> None:
@@ -158,7 +159,7 @@ class TestRules:
         host.nft.chains = (INPUT,)
         host.nft.expected = lambda text: wanted if "table inet filter" in text else ()
         host.nft.expected_table = lambda _text, _name: own
-        host.nft.hooked = lambda prefix: live if prefix == "tunnelwright-lan: " else {}
+        host.nft.own_rules_by_chain = lambda prefix: live if prefix == "tunnelwright-lan: " else {}
 
     RULE: t.ClassVar = {
         "rule": {"family": "inet", "table": "filter", "chain": "input", "comment": "x"}
@@ -240,8 +241,8 @@ class TestDaemon:
 
     def test_what_a_run_that_died_had_in_hand(self, host: t.Any) -> None:
         section = {"children": {}}
-        plan = Plan((steps.Supersede("x", section, section), steps.ReloadSettings()))
-        host.journal.begin(host.vici.pid, plan)
+        plan = Plan((steps.SwapIn("x", section, section), steps.ReloadSettings()))
+        host.unfinished_run.begin(host.vici.pid, plan)
         assert daemon_state(host).unfinished == Unfinished({"x": frozenset()}, settings=True)
         host.vici.start()
         assert daemon_state(host).unfinished == Unfinished()
@@ -283,4 +284,5 @@ def test_files_are_those_of_the_scope(host: t.Any) -> None:
     host.files.write(File("/etc/swanctl/conf.d/admin.conf", b"x"))
     host.files.write(whole.networks["lan"].unit)
     found = observe(host, whole, whole, Scope(swanctl=frozenset({PHASE1})))
-    assert found == Observed({PHASE1: whole.swanctl[PHASE1].file}, {}, daemon_state(host))
+    files = {PHASE1: whole.swanctl[PHASE1].file}
+    assert found == Observed(files, {}, daemon_state(host), platform=host.platform)

@@ -167,7 +167,7 @@ class TestGuests:
 
 class TestPower:
     @pytest.mark.parametrize(
-        ("power", "state", "powered"),
+        ("power", "state", "active"),
         [
             ("started", "present", True),
             ("started", "disabled", False),
@@ -175,13 +175,13 @@ class TestPower:
         ],
     )
     def test_loaded_when_enabled_in_a_network_that_is_on(
-        self, power: str, state: str, powered: bool
+        self, power: str, state: str, active: bool
     ) -> None:
         item = connection(state=state)
-        assert gateway(network(state=power), item).powered(item) is powered
+        assert gateway(network(state=power), item).is_active(item) is active
 
     def test_not_without_its_network(self) -> None:
-        assert not Gateway(connections={"site-b": connection()}).powered(connection())
+        assert not Gateway(connections={"site-b": connection()}).is_active(connection())
 
 
 class TestReferences:

@@ -8,8 +8,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel import dataplane
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback import rollback
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
+    LIBIPSEC,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
     MemoryHost,
@@ -20,9 +22,9 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_ho
 def _machine(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Machine:
-    (tmp_path / "plugin.so").touch()
-    monkeypatch.setattr(dataplane, "PLUGIN", str(tmp_path / "plugin.so"))
-    machine = Machine(MemoryHost(tmp_path / "root"), capsys, monkeypatch)
+    host = MemoryHost(tmp_path / "root")
+    host.install(LIBIPSEC)
+    machine = Machine(host, capsys, monkeypatch)
     # AnsibleModule uses the module of this name too.
     journal = SimpleNamespace(
         LOG_WARNING=4,

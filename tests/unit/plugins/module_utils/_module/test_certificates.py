@@ -90,7 +90,7 @@ class TestCopies:
         place(machine, "private_key", RENEWED.key)
         assert run(machine)["actions"] == [
             f"unload private key {KEY_COPY}",
-            "load connection site-b with its children set aside",
+            "load connection site-b with its children renamed to NAME.replaced",
             f"write {COPY}",
             f"write {KEY_COPY}",
             f"load private key {KEY_COPY}",
@@ -133,9 +133,9 @@ class TestCopies:
 
 
 REMEMBERED = (
-    "the IKE daemon still knows CAs that no file of this host has: CN=Test CA. It trusts them, and "
-    "builds chains with them, until it is restarted: a tunnel that needs one of them does not come "
-    "up after that. strongSwan can't unload a CA. swanctl --load-creds --clear forgets it, with "
+    "the IKE daemon still trusts CAs that no file of this host has: CN=Test CA. It builds chains "
+    "with them until it restarts. A tunnel that needs one of these CAs does not come up after a "
+    "restart. strongSwan can't unload a single CA. swanctl --load-creds --clear unloads it, with "
     "everything that was loaded from no file, and disturbs no tunnel"
 )
 BOTH = GATEWAY.certificate + GATEWAY.key
@@ -180,14 +180,14 @@ class TestConnectionsOfOthers:
     """What accepts certificates of our CA is named by each task that has to do with it."""
 
     TOLD = (
-        "connection {}, accepts every certificate of the CA of phase 1 site-b, too: strongSwan "
-        "trusts a CA for all connections, and this one does not say which CA it means; set ca_id, "
-        "cacerts or certs in its section remote"
+        "connection {}, also accepts every certificate of the CA of phase 1 site-b: strongSwan "
+        "trusts a CA for all connections, and this connection names no CA. Set ca_id, cacerts or "
+        "certs in its section remote."
     )
     ADMIN = TOLD.format("admin, which this collection did not make")
     ROAD = (
         TOLD.format("road of swanctl_conf")
-        .replace("conf, accepts", "conf accepts")
+        .replace("conf, also", "conf also")
         .replace("ca_id, cacerts or certs", "ca_id")
     )
     ADVANCED: t.ClassVar = {
@@ -241,8 +241,8 @@ class TestUpgrade:
 
     SHOWN = f"{GATEWAY.certificate.decode()}********\n"
     OPEN = (
-        f"{COPY} has a private key in it that every user of this host could read: replace the key "
-        "and its certificate"
+        f"{COPY} contains a private key that every user of this host could read. Replace the key "
+        "and its certificate."
     )
 
     @pytest.mark.parametrize(

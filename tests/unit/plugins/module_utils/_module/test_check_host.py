@@ -15,6 +15,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.link import LinkState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.nft import BaseChain
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import View
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
@@ -63,7 +64,7 @@ def asked(
     **options: t.Any,
 ) -> list[str]:
     params = validated(module, options)
-    made = RESOURCES[module].edit(current, params)
+    made = RESOURCES[module].edit(current, params, DEBIAN)
     daemon = DaemonState(version, connections=loaded or {}, secrets=frozenset(secrets))
     observed = Observed(daemon=daemon)
     view = View(current, made, params, observed, userspace)

@@ -20,19 +20,11 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback 
     rollback,
     rollback_main,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback.checkpoint import (
-    CHECKPOINT_DIR,
-    STATE_DIR,
-    STATE_FILE,
-)
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback.rollback import (
-    RECORD_FILE,
-)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback.timer import (
-    PROGRAM,
     SERVICE,
     TIMER,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
     PHASE1,
@@ -133,7 +125,7 @@ def checkpoint(machine: Machine, state: str = "started", **options: t.Any) -> di
 def held(machine: Machine) -> tuple[t.Any, ...]:
     """Everything that ours and the host's state is, but for what belongs to checkpoints."""
     host = machine.host
-    files = {path: file for path, file in host.everything().items() if STATE_DIR not in path}
+    files = {path: file for path, file in host.everything().items() if DEBIAN.state_dir not in path}
     return copy.deepcopy(
         (
             {path: file for path, file in files.items() if path not in UNITS},
@@ -176,7 +168,7 @@ class TestStarted:
         assert result["ipsec_checkpoint"]["timeout"] == 30
         assert (result["differences"], result["diff"], result["impact"]) == ([], [], "none")
         added = machine.host.everything().keys() - before.keys()
-        assert added == {STATE_FILE, PROGRAM, *UNITS}
+        assert added == {DEBIAN.checkpoint_file, DEBIAN.rollback_program, *UNITS}
         assert {**machine.host.everything(), **before} == machine.host.everything()
         assert TIMER in machine.host.systemd.enabled
         assert machine.host.log[-2:] == [f"restart {TIMER}", f"restart {SERVICE}"]
@@ -186,11 +178,11 @@ class TestStarted:
         machine.prepare(*GATEWAY)
         checkpoint(machine)
         root = machine.host.root
-        for path in (STATE_FILE, PROGRAM):
+        for path in (DEBIAN.checkpoint_file, DEBIAN.rollback_program):
             assert (root / path[1:]).stat().st_mode & 0o7777 == 0o600
-        for path in (STATE_DIR, CHECKPOINT_DIR):
+        for path in (DEBIAN.state_dir, DEBIAN.checkpoint_dir):
             assert (root / path[1:]).stat().st_mode & 0o7777 == 0o700
-        assert PSK.encode() not in machine.host.everything()[PROGRAM].data
+        assert PSK.encode() not in machine.host.everything()[DEBIAN.rollback_program].data
 
     def test_the_program_is_tried_before_it_is_relied_on(
         self, machine: Machine, monkeypatch: pytest.MonkeyPatch
@@ -242,7 +234,7 @@ class TestStarted:
         checkpoint(machine)
         checkpoint(machine)
         assert machine.host.log == [
-            f"write {STATE_FILE}",
+            f"write {DEBIAN.checkpoint_file}",
             "daemon-reload",
             f"restart {TIMER}",
             f"restart {SERVICE}",
@@ -298,7 +290,7 @@ class TestConfirmed:
         assert done["changed"] is True
         assert f"{SITE_B}: changed" in done["differences"]
         assert held(machine) == before
-        assert not (machine.host.root / STATE_DIR[1:]).exists()
+        assert not (machine.host.root / DEBIAN.state_dir[1:]).exists()
         assert not [path for path in UNITS if path in machine.host.everything()]
         assert TIMER not in machine.host.systemd.enabled | machine.host.systemd.active
         assert checkpoint(machine, "confirmed")["changed"] is False
@@ -333,18 +325,18 @@ class TestConfirmed:
             assert result["failed"] is True
             start = "could not confirm the changes: the changes were rolled back at 20"
             assert result["msg"].startswith(start)
-            assert "because no sign of life of the controller for 30 s" in result["msg"]
+            assert "because the controller did not contact this host for 30 s" in result["msg"]
             assert f"{SITE_B}: changed" in result["msg"]
         checkpoint(machine)
         assert checkpoint(machine, "confirmed")["changed"] is True
-        assert not (machine.host.root / STATE_DIR[1:]).exists()
+        assert not (machine.host.root / DEBIAN.state_dir[1:]).exists()
 
     def test_what_a_run_that_died_has_left(self, machine: Machine) -> None:
         checkpoint(machine)
-        machine.host.files.remove(STATE_FILE)
+        machine.host.files.remove(DEBIAN.checkpoint_file)
         for check in (True, False):
             assert checkpoint(machine, "confirmed", check=check)["changed"] is True
-        assert not (machine.host.root / STATE_DIR[1:]).exists()
+        assert not (machine.host.root / DEBIAN.state_dir[1:]).exists()
         assert checkpoint(machine, "confirmed")["changed"] is False
 
 
@@ -364,7 +356,7 @@ class TestRolledBack:
         assert "warnings" not in done
         assert bool(done["differences"]) == bool(done["diff"]) == bool(changes)
         assert held(machine) == before
-        assert not (machine.host.root / CHECKPOINT_DIR[1:]).exists()
+        assert not (machine.host.root / DEBIAN.checkpoint_dir[1:]).exists()
         assert checkpoint(machine, "rolled_back")["changed"] is False
 
     @every_change
@@ -375,7 +367,7 @@ class TestRolledBack:
         changed(machine, changes)
         assert machine.time_passes() == 0
         assert held(machine) == before
-        record = json.loads(machine.host.everything()[RECORD_FILE].data)
+        record = json.loads(machine.host.everything()[DEBIAN.rollback_record].data)
         assert record["reason"] == "timeout"
         assert (record["errors"], record["left"]) == ([], [])
         assert bool(record["restored"]) == bool(changes)
@@ -492,14 +484,18 @@ class TestRolledBack:
         machine.time_passes()
         result = checkpoint(machine, "rolled_back")
         assert result["changed"] is False
-        assert "no sign of life" in str(result["warnings"])
+        assert "the controller did not contact this host" in str(result["warnings"])
 
     def test_no_secret_is_said(self, machine: Machine) -> None:
         machine.prepare(*GATEWAY)
         checkpoint(machine)
         changed(machine, CHANGES["values"])
         shown = json.dumps(checkpoint(machine, "rolled_back"))
-        said = [shown, *machine.journal, machine.host.everything()[RECORD_FILE].data.decode()]
+        said = [
+            shown,
+            *machine.journal,
+            machine.host.everything()[DEBIAN.rollback_record].data.decode(),
+        ]
         assert SITE_B in shown
         for text in said:
             assert PSK not in text
@@ -511,7 +507,7 @@ class TestAnotherRun:
 
     @pytest.mark.parametrize("verb", ["timeout", "now"])
     @pytest.mark.parametrize(
-        ("does", "told"), [(HANGS, "held {lock} and gave no sign of life"), (WORKS, "")]
+        ("does", "told"), [(HANGS, "held {lock} and showed no progress"), (WORKS, "")]
     )
     def test_the_rollback_is_done(self, machine: Machine, verb: str, does: str, told: str) -> None:
         machine.prepare(*GATEWAY)
@@ -524,7 +520,7 @@ class TestAnotherRun:
             assert rollback_main.main(["rollback.pyz", verb]) == 0
             assert run.process.wait(1) == (-signal.SIGTERM if told else 0)
         assert held(machine) == before
-        errors = json.loads(machine.host.everything()[RECORD_FILE].data)["errors"]
+        errors = json.loads(machine.host.everything()[DEBIAN.rollback_record].data)["errors"]
         assert len(errors) == bool(told)
         assert told.format(lock=lock) in "".join(errors)
         assert told.format(lock=lock) in machine.journal[-1]
@@ -540,7 +536,7 @@ class TestAnotherRun:
             fcntl.flock(stream, fcntl.LOCK_EX)
             assert machine.time_passes() == 0
         assert held(machine) == before
-        record = json.loads(machine.host.everything()[RECORD_FILE].data)
+        record = json.loads(machine.host.everything()[DEBIAN.rollback_record].data)
         assert record["errors"] == [
             f"could not get the lock {lock}: it is held by a program that is no run of this "
             "collection. It continued without the lock."
@@ -556,7 +552,7 @@ class TestAnotherRun:
         lock.mkdir()
         assert machine.time_passes() == 0
         assert held(machine) == before
-        (error,) = json.loads(machine.host.everything()[RECORD_FILE].data)["errors"]
+        (error,) = json.loads(machine.host.everything()[DEBIAN.rollback_record].data)["errors"]
         assert error.startswith(f"could not get the lock {lock}: Is a directory")
 
 
@@ -579,7 +575,7 @@ class TestWithoutAPlan:
         assert machine.time_passes() == 0
         assert ("restart" in machine.host.log) == (dead or userspace)
         assert held(machine) == before
-        record = json.loads(machine.host.everything()[RECORD_FILE].data)
+        record = json.loads(machine.host.everything()[DEBIAN.rollback_record].data)
         (error,) = record["errors"]
         assert error.startswith(
             "could not reach the IKE daemon" if dead else "ZeroDivisionError in "
@@ -631,7 +627,7 @@ class TestWithoutAPlan:
         machine.host.failing = set()
         assert machine.time_passes() == 0
         assert held(machine)[0] == before[0]
-        record = json.loads(machine.host.everything()[RECORD_FILE].data)
+        record = json.loads(machine.host.everything()[DEBIAN.rollback_record].data)
         assert "/etc/tunnelwright/lan.nft: changed" in record["restored"]
         assert f"{SITE_B}: changed" in record["restored"]
 

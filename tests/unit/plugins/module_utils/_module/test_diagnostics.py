@@ -77,7 +77,7 @@ def _tools(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     machine.prepare(("vpn_network", NETWORK), ("ipsec_phase1", PHASE1), ("ipsec_phase2", PHASE2))
     tools = Tools(machine.host.root)
     monkeypatch.setattr(machine.host, "run", with_packages(tools))
-    monkeypatch.setattr(trace, "LOCK", str(tmp_path / "trace.lock"))
+    tmp_path.joinpath("root.run").mkdir()
     return tools
 
 
@@ -124,7 +124,7 @@ class TestLogs:
 class TestTrace:
     def test_root_alone_can_read_it(self, machine: Machine, tools: Tools) -> None:
         """From the first packet on, and where a trace of others is there."""
-        place = machine.host.root / trace.TRACE_FILE[1:]
+        place = machine.host.root / machine.host.platform.trace_file[1:]
         for _again in range(2):
             machine.run("ipsec_diagnostics", query="tcpdump")
             assert tools.mode == 0o600
@@ -290,7 +290,7 @@ class TestRefusals:
         )
 
     def test_one_at_a_time(self, machine: Machine, tools: Tools) -> None:
-        with trace.exclusive("ipsec_diagnostics", path=trace.LOCK):
+        with trace.exclusive("ipsec_diagnostics", path=machine.host.platform.trace_lock):
             result = machine.run("ipsec_diagnostics", query="tcpdump")
         assert "held for 0 s and more by ipsec_diagnostics" in result["msg"]
 

@@ -15,6 +15,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connecti
     IkeConnection,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import MASK
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Edit
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import Scope
@@ -45,7 +46,7 @@ DMZ = {"name": "dmz", "ip_address": "10.9.0.1", "network_address": "10.9.0.0/24"
 
 
 def edit(module: str, current: Gateway, **options: t.Any) -> Edit:
-    return RESOURCES[module].edit(current, validated(module, options))
+    return RESOURCES[module].edit(current, validated(module, options), DEBIAN)
 
 
 class TestRule:

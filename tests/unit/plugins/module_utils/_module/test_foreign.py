@@ -9,9 +9,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.foreign import (
-    SWANCTL_CONF,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
     PHASE1,
@@ -78,9 +76,10 @@ class TestEveryModule:
     def test_warns_where_ours_are_not_included(
         self, gateway: Machine, module: str, options: dict[str, t.Any]
     ) -> None:
-        place(gateway, SWANCTL_CONF, "include conf.d/*.txt\n")
+        place(gateway, DEBIAN.swanctl_conf, "include conf.d/*.txt\n")
         (warning,) = warnings(gateway.run(module, **options))
-        assert warning.startswith(f"{SWANCTL_CONF} does not include /etc/swanctl/conf.d/*.conf: ")
+        root = DEBIAN.swanctl_conf
+        assert warning.startswith(f"{root} does not include /etc/swanctl/conf.d/*.conf: ")
 
     def test_warns_of_what_is_not_read(
         self, gateway: Machine, module: str, options: dict[str, t.Any]

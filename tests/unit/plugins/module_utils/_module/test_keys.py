@@ -12,6 +12,7 @@ import typing as t
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Edit
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import (
     RESOURCES,
@@ -40,7 +41,7 @@ OLD = "an earlier version took this"
 
 
 def edit(module: str, current: Gateway, **options: t.Any) -> Edit:
-    return RESOURCES[module].edit(current, validated(module, options))
+    return RESOURCES[module].edit(current, validated(module, options), DEBIAN)
 
 
 def secret(*owners: str, key: str = "the key of a conf text", name: str = "ike-road") -> str:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import files
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
-    CHECKPOINT_FILES,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.ownership import (
+    checkpoint_files,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
@@ -142,7 +143,7 @@ def test_these_are_all_files(gateway: Machine) -> None:
     given = {str(PUBKEY[option]) for option in ("certificate", "private_key", "ca")}
     assert {path: mode for path, mode in made.items() if path not in given} == MODES
     later = {f"{STATE}/rolled-back.json": 0o600}
-    assert {**MODES, **later}.items() >= CHECKPOINT_FILES.items()
+    assert {**MODES, **later}.items() >= checkpoint_files(DEBIAN).items()
     assert drifts(gateway) == []
 
 

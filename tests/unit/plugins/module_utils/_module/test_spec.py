@@ -192,7 +192,7 @@ def test_weak_algorithms_are_named_in_the_documentation(module: str) -> None:
         "dh_group": {str(number) for number, row in DH.items() if row.weak},
     }
     for name, names in weak.items():
-        (line,) = [text for text in suboptions[name]["description"] if "weak, see" in text]
+        (line,) = [text for text in suboptions[name]["description"] if "are weak. See" in text]
         assert set(_values(line)) == names
     summary = options["weak_crypto"]["description"][1]
     assert set(_values(summary)) == set().union(*weak.values())

@@ -32,7 +32,7 @@ def test_what_the_kernel_lost_is_closed_first() -> None:
     plan = plan_connected(TUNNELS[:1], Live(lost=UP))
     assert plan.actions == ["close the Child SA site-b/net", "initiate site-b/net"]
     assert [str(item) for item in plan.impacts] == [
-        "site-b/net: child: the kernel does not have it any more: it is closed and brought up anew"
+        "site-b/net: child: missing in the kernel: the Child SA is closed, then re-established"
     ]
 
 

@@ -15,7 +15,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan impo
     Difference,
     Plan,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import File
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.pki import GATEWAY
 
 FILE, OTHER = File("/a", b"new\n"), File("/b", b"new\n")

@@ -9,16 +9,17 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.loaded import (
     expected_view,
     is_loaded,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
-    advanced_parts,
-)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connection import (
     bypass_section,
     connection_section,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.swanctl_files import (
+    advanced_parts,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
@@ -54,7 +55,7 @@ def section(**options: t.Any) -> t.Any:
 
 
 def advanced(text: str) -> t.Any:
-    parts = advanced_parts("lan", f"connections {{ x {{ {text} }} }}")
+    parts = advanced_parts("lan", f"connections {{ x {{ {text} }} }}", DEBIAN)
     return parts.connections["x"]
 
 

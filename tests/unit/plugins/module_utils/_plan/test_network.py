@@ -11,26 +11,39 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network import (
-    plan_blocks,
     plan_network,
     plan_power_off,
     plan_record,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_guard import (
+    plan_blocks,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_interface import (
+    plan_note,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_steps import (
     DeleteBlocks,
+    NoteInterface,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     NetworkState,
     Observed,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
-    File,
-    NetworkParts,
-    artefacts,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.steps import WriteFile
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.network_interface import (
+    interface_of,
+    record_text,
+    with_interfaces,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.network_parts import (
+    NetworkParts,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
     connection,
@@ -38,6 +51,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     network,
 )
 
+RECORD = "/etc/tunnelwright/lan.json"
 NFT, SCRIPT = "/etc/tunnelwright/lan.nft", "/etc/tunnelwright/lan.sh"
 UNIT = "/etc/systemd/system/tunnelwright-lan.service"
 GUARD_UNIT = "/etc/systemd/system/tunnelwright-lan.guard.service"
@@ -52,7 +66,7 @@ ETH = {"interface_network": "eth1"}
 
 def parts(*more: t.Any, **options: t.Any) -> NetworkParts:
     made: VpnNetwork = network(**options)
-    return artefacts(gateway(made, *more), userspace=False, credentials={}).networks["lan"]
+    return artefacts(gateway(made, *more), DEBIAN, userspace=False, credentials={}).networks["lan"]
 
 
 ON, OFF = parts(), parts(state="stopped")
@@ -260,8 +274,8 @@ class TestOn:
         host = holding(made)
         gone = sorted(host.blocks)[0]
         plan = planned(made, made, replace(host, blocks=host.blocks - {gone}))
-        (away,) = (item for step in plan.steps for item in step.brought)
-        assert away == DeleteBlocks((gone,))
+        (undo,) = (item for step in plan.steps for item in step.also_undo)
+        assert undo == DeleteBlocks((gone,))
 
     @pytest.mark.parametrize("path", FILES)
     def test_drift_of_files(self, path: str) -> None:
@@ -342,38 +356,113 @@ class TestMoved:
         ]
 
 
-class TestDied:
+def interrupted(made: NetworkParts, *interfaces: NetworkParts, **changes: t.Any) -> Observed:
+    """The host after a run that died with the script of ``made``, whose record has them all."""
+    host = holding(made, changes.pop("state", LIVE), **changes)
+    record = File(RECORD, record_text({}).encode())
+    noted = with_interfaces(record, (interface_of(item.network) for item in (*interfaces, made)))
+    return replace(host, files={**host.files, RECORD: noted})
+
+
+class TestInterrupted:
     """A run was killed after its script had run; the record, and so before, is the old one."""
 
     def test_another_address(self) -> None:
         was = parts(**ETH)
-        died = holding(parts(**ETH, ip_address="10.1.0.9"), addresses=("10.1.0.9/24",))
-        assert "delete address 10.1.0.9/24 from eth1" in planned(was, was, died).actions
+        there = parts(**ETH, ip_address="10.1.0.9")
+        host = interrupted(there, was, addresses=("10.1.0.9/24",))
+        assert "delete address 10.1.0.9/24 from eth1" in planned(was, was, host).actions
 
     def test_another_interface(self) -> None:
-        plan = planned(ON, ON, holding(parts(interface="lan0")))
+        plan = planned(ON, ON, interrupted(parts(interface="lan0"), ON))
         assert plan.actions[-1] == "delete interface lan0"
         assert ("network lan: interface lan0", "in use", "given up") in differences(plan)
-        plan = planned(ON, ON, holding(parts(**ETH)))
+        plan = planned(ON, ON, interrupted(parts(**ETH), ON))
         assert plan.actions[-1] == "delete address 10.1.0.1/24 from eth1"
 
+    def test_two_of_them(self) -> None:
+        plan = planned(ON, ON, interrupted(parts(interface="lan1"), ON, parts(interface="lan0")))
+        assert plan.actions[-2:] == ["delete interface lan0", "delete interface lan1"]
+
     def test_switched_off_or_removed_then(self) -> None:
-        died = holding(parts(interface="lan0"), DEAD)
+        host = interrupted(parts(interface="lan0"), ON, state=DEAD)
         off = parts(state="stopped")
-        assert planned(ON, off, died).actions[-1] == "delete interface lan0"
-        gone = planned(ON, None, died).actions
+        assert planned(ON, off, host).actions[-1] == "delete interface lan0"
+        gone = planned(ON, None, host).actions
         assert gone.index("delete interface lan0") < gone.index(f"remove {SCRIPT}")
 
-    def test_a_script_that_makes_no_sense(self) -> None:
-        garbage = replace(holding(ON), files={SCRIPT: File(SCRIPT, b"\xff")})
-        assert not any("delete" in item for item in planned(ON, ON, garbage).actions)
+    def test_switched_on_then_moved(self) -> None:
+        """Its record has it switched off, so that the interface would be unknown."""
+        plan = planned(OFF, parts(interface="lan0"), interrupted(ON))
+        assert plan.actions[-1] == "delete interface vpn-lan"
+
+    @pytest.mark.parametrize(
+        "data", [b"\xff", b"[]", b"{}", b'{"interfaces": [7]}', b'{"interfaces": 7}']
+    )
+    def test_a_record_that_names_none(self, data: bytes) -> None:
+        host = replace(holding(ON), files={RECORD: File(RECORD, data)})
+        assert not any("delete" in item for item in planned(ON, ON, host).actions)
+        plan = planned(ON, parts(interface="lan0"), host)
+        assert plan.actions[-1] == "delete interface vpn-lan"
+
+
+class TestNoted:
+    """A new interface is in the record before anything brings it up."""
+
+    def record(self, *of: NetworkParts) -> File:
+        interfaces = (interface_of(item.network) for item in of)
+        return with_interfaces(File(RECORD, b'{"vpn_network": {}}'), interfaces)
+
+    def noted(self, before: NetworkParts | None, after: NetworkParts, *of: NetworkParts) -> Plan:
+        record = self.record(*of)
+        return plan_note(before, after, Observed({RECORD: record}))
+
+    @pytest.mark.parametrize(
+        ("before", "after", "of"),
+        [
+            (ON, ON, (ON,)),
+            (ON, OFF, (ON,)),
+            (OFF, OFF, ()),
+            (ON, parts(interface="lan0"), (ON, parts(interface="lan0"))),
+        ],
+    )
+    def test_nothing_to_note(
+        self, before: NetworkParts, after: NetworkParts, of: tuple[NetworkParts, ...]
+    ) -> None:
+        assert self.noted(before, after, *of) == Plan()
+
+    @pytest.mark.parametrize("record", [None, File("/etc/tunnelwright/lan.json", b"\xff")])
+    def test_no_record_to_note_it_in(self, record: File | None) -> None:
+        files = {record.path: record} if record else {}
+        assert plan_note(OFF, ON, Observed(files)) == Plan()
+
+    def test_moved(self) -> None:
+        moved = parts(interface="lan0")
+        (step,) = self.noted(ON, moved, ON).steps
+        assert isinstance(step, NoteInterface)
+        assert str(step) == f"note interface lan0 in {RECORD}"
+        assert step.file == self.record(ON, moved)
+        assert step.undo() == WriteFile(self.record(ON))
+
+    def test_switched_on(self) -> None:
+        (step,) = self.noted(OFF, ON).steps
+        assert isinstance(step, NoteInterface)
+        assert step.file == self.record(ON)
+
+    def test_of_an_earlier_version(self) -> None:
+        """Its record has no interface, and its network has one."""
+        found = Observed({RECORD: File(RECORD, b'{"vpn_network": {}}')})
+        assert plan_note(ON, ON, found) == Plan()
+        (step,) = plan_note(ON, parts(interface="lan0"), found).steps
+        assert isinstance(step, NoteInterface)
+        assert step.file == self.record(ON, parts(interface="lan0"))
 
 
 class TestTakenBack:
     """What the script makes goes when starting it is taken back, since its ``stop`` leaves it."""
 
     @pytest.mark.parametrize(
-        ("options", "state", "away"),
+        ("options", "state", "undone"),
         [
             ({}, DEAD, ["delete interface vpn-lan"]),
             ({}, replace(LIVE, device_exists=False), ["delete interface vpn-lan"]),
@@ -384,10 +473,12 @@ class TestTakenBack:
             (ETH, replace(LIVE, device_up=False), []),
         ],
     )
-    def test_brought(self, options: dict[str, str], state: NetworkState, away: list[str]) -> None:
+    def test_also_undone(
+        self, options: dict[str, str], state: NetworkState, undone: list[str]
+    ) -> None:
         plan = planned(None, parts(**options), holding(None, state))
-        brought = [item for step in plan.steps for item in step.brought]
-        assert [str(item) for item in brought if not isinstance(item, DeleteBlocks)] == away
+        steps = [item for step in plan.steps for item in step.also_undo]
+        assert [str(item) for item in steps if not isinstance(item, DeleteBlocks)] == undone
 
 
 class TestOff:
@@ -554,3 +645,10 @@ class TestRecord:
         assert [item.header for item in plan.differences] == [
             action.split()[1] for action in actions
         ]
+
+    def test_noted_before(self) -> None:
+        """The difference is that of the whole plan; undone is the last step."""
+        old, noted = replace(self.RECORD, data=b"old\n"), replace(self.RECORD, data=b"noted\n")
+        plan = plan_record(old, self.RECORD, Observed({old.path: old}), noted)
+        assert plan.steps == (WriteFile(self.RECORD, noted),)
+        assert differences(plan) == [(self.RECORD.path, "old", "{}")]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import DaemonState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.overlaps import overlaps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
@@ -20,7 +21,9 @@ PATH = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
 
 
 def told(conn: dict[str, t.Any], *, name: str = "by-hand", **options: t.Any) -> list[str]:
-    wanted = artefacts(gateway(connection(child(**options))), userspace=False, credentials={})
+    wanted = artefacts(
+        gateway(connection(child(**options))), DEBIAN, userspace=False, credentials={}
+    )
     daemon = DaemonState("5.9.8", connections={name: {"children": {"x": conn}}})
     assert overlaps(wanted, daemon, frozenset()) == []
     return overlaps(wanted, daemon, {PATH})

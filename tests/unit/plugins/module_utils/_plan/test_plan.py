@@ -9,11 +9,11 @@ import typing as t
 from dataclasses import replace
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import MASK, Secret
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import network_steps, steps
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.differences import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.files import (
     file_difference,
-    state_difference,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import DaemonState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.ownership import (
@@ -25,17 +25,18 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan impo
     Impact,
     Plan,
     joined,
+    state_difference,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
     SharedSecret,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import (
     PRIVATE,
     PUBLIC,
     Directory,
     File,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,7 +84,7 @@ class TestDifferences:
             (
                 conf("hush"),
                 conf("hush2"),
-                (f"{MASKED}(mode 0600)\n", f"{MASKED}(mode 0600, another hidden content)\n"),
+                (f"{MASKED}(mode 0600)\n", f"{MASKED}(mode 0600, different hidden content)\n"),
             ),
             (
                 conf("hush", PUBLIC),
@@ -95,7 +96,7 @@ class TestDifferences:
                 conf("hush2"),
                 (
                     f"{MASKED}(mode 0644 instead of 0600)\n",
-                    f"{MASKED}(mode 0600, another hidden content)\n",
+                    f"{MASKED}(mode 0600, different hidden content)\n",
                 ),
             ),
             (conf("hush", PUBLIC), None, (MASKED, "")),
@@ -105,14 +106,14 @@ class TestDifferences:
             (
                 File(KEY, b"hush", PRIVATE),
                 File(KEY, b"hush2", PRIVATE),
-                (f"{MASK}\n(mode 0600)\n", f"{MASK}\n(mode 0600, another hidden content)\n"),
+                (f"{MASK}\n(mode 0600)\n", f"{MASK}\n(mode 0600, different hidden content)\n"),
             ),
         ],
     )
     def test_files(
         self, before: File | None, after: File | None, expected: tuple[str, str]
     ) -> None:
-        made = file_difference(before, after)
+        made = file_difference(before, after, DEBIAN)
         assert (made.before, made.after) == expected
         assert made.header in ("/a", CONF, KEY)
         assert "hush" not in f"{made}"
@@ -123,7 +124,7 @@ class TestDifferences:
 
 class TestPlan:
     CHILD: t.ClassVar = Impact("b/lan", "child", "it is closed")
-    PENDING: t.ClassVar = Impact("c", "pending", "it goes on")
+    PENDING: t.ClassVar = Impact("c", "pending", "the SA keeps the old values")
     ONE: t.ClassVar = Plan((network_steps.ReloadUnits(),), (Difference("a", "b", "c"),), (CHILD,))
     TWO: t.ClassVar = Plan((steps.ReloadSettings(),), (Difference("d", "e", "f"),), (PENDING,))
 
@@ -212,22 +213,22 @@ NEW_SECTION, OLD_SECTION = {"version": "2"}, {"version": "1"}
         (steps.Initiate("x", "net"), "initiate x/net", None),
         (
             steps.HandOver("x", ("dmz", "net"), frozenset({"1"})),
-            "hand over to the new SAs of x/dmz, x/net, then close the old ones",
+            "wait for the new Child SAs of x/dmz, x/net, then close the old Child SAs",
             None,
         ),
         (
-            steps.SetAside("x", OLD_SECTION),
-            "load connection x with its children set aside",
+            steps.ParkChildren("x", OLD_SECTION),
+            "load connection x with its children renamed to NAME.replaced",
             steps.LoadConnection("x", OLD_SECTION),
         ),
         (
-            steps.Supersede("x", NEW_SECTION, OLD_SECTION),
+            steps.SwapIn("x", NEW_SECTION, OLD_SECTION),
             "load connection x",
-            steps.Revert("x", OLD_SECTION, NEW_SECTION),
+            steps.SwapBack("x", OLD_SECTION, NEW_SECTION),
         ),
         (
-            steps.Revert("x", OLD_SECTION, NEW_SECTION),
-            "load connection x as it was",
+            steps.SwapBack("x", OLD_SECTION, NEW_SECTION),
+            "load the previous connection x",
             None,
         ),
         (

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
@@ -24,9 +25,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner i
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     Artefacts,
-    File,
     artefacts,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated_host import (
     carried_out,
 )
@@ -47,7 +48,7 @@ FOREIGN = Observed(
 
 
 def rendered(gateway: Gateway, userspace: bool = False) -> Artefacts:
-    return artefacts(gateway, userspace=userspace, credentials={})
+    return artefacts(gateway, DEBIAN, userspace=userspace, credentials={})
 
 
 def everything(before: Artefacts, after: Artefacts) -> Scope:

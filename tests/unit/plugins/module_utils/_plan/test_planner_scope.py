@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
     Observed,
@@ -26,9 +27,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner i
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     Artefacts,
-    File,
     artefacts,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
     connection,
@@ -55,10 +56,10 @@ TWO = (
 
 
 def made(*parts: t.Any, userspace: bool = False) -> Artefacts:
-    return artefacts(gateway(*parts), userspace=userspace, credentials={})
+    return artefacts(gateway(*parts), DEBIAN, userspace=userspace, credentials={})
 
 
-NOTHING = artefacts(Gateway(), userspace=False, credentials={})
+NOTHING = artefacts(Gateway(), DEBIAN, userspace=False, credentials={})
 
 
 def everything(*sides: Artefacts) -> Scope:
@@ -185,7 +186,7 @@ class TestScope:
         (shown,) = plan.differences
         assert (shown.header, shown.before) == (
             "secret ike-gone in the IKE daemon",
-            "left over\n",
+            "left by an interrupted run\n",
         )
 
 
@@ -242,8 +243,8 @@ class TestOrder:
         daemon = replace(host.daemon, established=up, ike_ids=ids, child_ids=ids)
         scope = touched(before, after, Scope())
         actions = make_plan(before, after, replace(host, daemon=daemon), scope).actions
-        words = [action.split()[0] for action in actions if action.split()[0] in ("hand", "load")]
-        assert words == ["load"] * 4 + ["hand"] * 2
+        words = [action.split()[0] for action in actions if action.split()[0] in ("load", "wait")]
+        assert words == ["load"] * 4 + ["wait"] * 2
 
 
 class TestDaemon:

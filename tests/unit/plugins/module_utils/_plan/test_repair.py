@@ -10,7 +10,9 @@ import typing as t
 from dataclasses import replace
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.children import aside
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.children import (
+    with_parked_children,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
     Unfinished,
@@ -23,7 +25,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connect
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated_host import listed
 
-HAND = "hand over to the new SAs of b/lan, then close the old ones"
+HAND = "wait for the new Child SAs of b/lan, then close the old Child SAs"
 BYPASS = bypass_section(("10.1.0.0/24",))
 LOAD = "load connection b"
 
@@ -79,7 +81,7 @@ class TestPolicies:
     def test_one_that_was_flushed_from_the_kernel(self, gone: tuple[str, str]) -> None:
         plan = repaired(section(), replace(RIGHT, policies=POLICIES - {gone}))
         assert plan.actions == ["install the policy of b/lan"]
-        assert headers(plan) == [("policy of b/lan in the kernel", "gone")]
+        assert headers(plan) == [("policy of b/lan in the kernel", "missing")]
         assert plan.impact == "none"
 
     @pytest.mark.parametrize(
@@ -192,7 +194,7 @@ class TestLoaded:
         # charon would bring the child up anew on the IKE SA that it is closing.
         first = ["close the IKE SA of b"] if impact == ("b", "ike") else []
         assert plan.actions == [*first, LOAD, *more]
-        assert headers(plan) == [("connection b in the IKE daemon", "not as it should be")]
+        assert headers(plan) == [("connection b in the IKE daemon", "loaded with other settings")]
         assert told(plan) == [impact]
 
     def test_with_another_child_beside_one_that_is_right(self) -> None:
@@ -235,10 +237,10 @@ class TestDied:
         [("trap|start", []), ("trap", ["initiate b/lan"]), ("none", [])],
     )
     def test_before_the_new_one_was_loaded(self, start: str, more: list[str]) -> None:
-        put = listed(aside(section(start)))
+        put = listed(with_parked_children(section(start)))
         plan = repaired(section(start), replace(RIGHT, connections={"b": put}, **UP))
         assert plan.actions == [LOAD, *more, HAND]
-        assert headers(plan) == [("connection b in the IKE daemon", "left by a run that died")]
+        assert headers(plan) == [("connection b in the IKE daemon", "left by an interrupted run")]
         assert told(plan) == [("b/lan", "child")]
 
     def test_after_it_was_loaded(self) -> None:

@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import replace
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     Observed,
@@ -17,9 +18,8 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed 
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.swanctl import plan_swanctl
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
-    PRIVATE,
-    File,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import PRIVATE, File
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.swanctl_files import (
     advanced_parts,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
@@ -41,7 +41,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.simulated
 KEY = "/etc/swanctl/private/tunnelwright.site-b.pem"
 WRITE, REMOVE = f"write {PATH}", f"remove {PATH}"
 LOAD, UNLOAD = "load connection site-b", "unload connection site-b"
-ASIDE = f"{LOAD} with its children set aside"
+PARK = f"{LOAD} with its children renamed to NAME.replaced"
 LOAD_SECRET, UNLOAD_SECRET = "load secret ike-site-b", "unload secret ike-site-b"
 CLOSE = "close the IKE SA of site-b"
 
@@ -153,7 +153,7 @@ class TestChange:
 
     def test_of_the_identity_the_psk_is_for(self) -> None:
         changed = parts(connection(child(), peer_identifier="b@example.org"))
-        assert edited(ENABLED, changed).actions == [LOAD_SECRET, ASIDE, WRITE, LOAD]
+        assert edited(ENABLED, changed).actions == [LOAD_SECRET, PARK, WRITE, LOAD]
 
     def test_of_the_owners_that_an_earlier_version_gave_the_psk(self) -> None:
         """charon does not tell with which owners it has the key; the file does."""
@@ -197,7 +197,7 @@ class TestChange:
     def test_to_certificates(self) -> None:
         changed = parts(connection(child(), **PUBKEY))
         assert edited(ENABLED, changed).actions == [
-            ASIDE,
+            PARK,
             "write /etc/swanctl/x509/tunnelwright.site-b.pem",
             f"write {KEY}",
             "write /etc/swanctl/x509ca/tunnelwright.site-b.pem",
@@ -208,7 +208,7 @@ class TestChange:
         ]
         assert edited(changed, ENABLED).actions == [
             LOAD_SECRET,
-            ASIDE,
+            PARK,
             WRITE,
             LOAD,
             f"unload private key {KEY}",
@@ -221,7 +221,7 @@ class TestChange:
         before = parts(connection(child(), **PUBKEY))
         after = parts(connection(child(), **PUBKEY), replace(PEM, certificate=(b"renewed",)))
         assert edited(before, after).actions == [
-            ASIDE,
+            PARK,
             "write /etc/swanctl/x509/tunnelwright.site-b.pem",
             LOAD,
         ]
@@ -255,16 +255,16 @@ class TestChange:
         plan = edited(ENABLED, changed, **up("net"))
         # The file in between: with it the names of the children tell how far a run came.
         assert plan.actions == [
-            ASIDE,
+            PARK,
             WRITE,
             LOAD,
             "initiate site-b/net",
-            "hand over to the new SAs of site-b/net, then close the old ones",
+            "wait for the new Child SAs of site-b/net, then close the old Child SAs",
         ]
 
     def test_of_a_child_that_is_down(self) -> None:
         changed = parts(connection(child(lifetime=2)))
-        assert edited(ENABLED, changed).actions == [ASIDE, WRITE, LOAD]
+        assert edited(ENABLED, changed).actions == [PARK, WRITE, LOAD]
 
     def test_that_a_run_which_died_has_begun(self) -> None:
         psk = parts(connection(child(), psk="another"))
@@ -281,18 +281,18 @@ class TestChildren:
 
     def test_removed_is_closed(self) -> None:
         plan = edited(self.BOTH, ENABLED, **up("net", "dmz"))
-        assert plan.actions == [ASIDE, WRITE, LOAD, "close the Child SA site-b/dmz"]
+        assert plan.actions == [PARK, WRITE, LOAD, "close the Child SA site-b/dmz"]
         assert plan.impact == "child"
 
     def test_removed_while_down(self) -> None:
         plan = edited(self.BOTH, ENABLED, **up("net"))
-        assert plan.actions == [ASIDE, WRITE, LOAD]
+        assert plan.actions == [PARK, WRITE, LOAD]
         assert plan.impact == "none"
 
     def test_disabled_is_removed(self) -> None:
         disabled = parts(connection(child(), replace(self.DMZ, state="disabled")))
         assert edited(self.BOTH, disabled, **up("net", "dmz")).actions == [
-            ASIDE,
+            PARK,
             WRITE,
             LOAD,
             "close the Child SA site-b/dmz",
@@ -304,7 +304,7 @@ class TestChildren:
         traps = frozenset({("site-b", "dmz"), ("site-b", "net")})
         plan = edited(self.BOTH, renamed, **up("net", "dmz"), traps=traps)
         assert plan.actions == [
-            ASIDE,
+            PARK,
             WRITE,
             LOAD,
             "close the Child SA site-b/dmz",
@@ -317,7 +317,7 @@ class TestChildren:
         after = parts(connection(child(), dpd_action=dpd))
         traps = frozenset({("site-b", "dmz"), ("site-b", "net"), ("other", "dmz")})
         plan = edited(before, after, traps=traps)
-        assert plan.actions == [ASIDE, WRITE, LOAD, "uninstall the trap of site-b/dmz"]
+        assert plan.actions == [PARK, WRITE, LOAD, "uninstall the trap of site-b/dmz"]
 
     @pytest.mark.parametrize(("dpd", "left"), [("hold", True), ("restart", False)])
     def test_a_trap_that_dpd_left_goes_with_its_connection(self, dpd: str, left: bool) -> None:
@@ -341,17 +341,17 @@ class TestDpdTimeout:
     def test_alone_is_loaded_anew(self) -> None:
         before = parts(connection(child(1), **self.V1))
         after = parts(connection(child(1), **self.V1, dpd_failures=9))
-        assert edited(before, after).actions == [ASIDE, UNLOAD, WRITE, LOAD]
+        assert edited(before, after).actions == [PARK, UNLOAD, WRITE, LOAD]
 
     def test_together_with_a_child_is_loaded_anew(self) -> None:
         before = parts(connection(child(1), **self.V1))
         after = parts(connection(child(1), **self.V1, dpd_failures=9, dpd_action="hold"))
-        assert edited(before, after).actions == [ASIDE, UNLOAD, WRITE, LOAD]
+        assert edited(before, after).actions == [PARK, UNLOAD, WRITE, LOAD]
 
     def test_together_with_what_charon_compares_is_loaded_at_once(self) -> None:
         before = parts(connection(child(1), **self.V1))
         after = parts(connection(child(1), **self.V1, dpd_delay=9))
-        assert edited(before, after).actions == [ASIDE, WRITE, LOAD]
+        assert edited(before, after).actions == [PARK, WRITE, LOAD]
 
     def test_drift_is_repaired(self) -> None:
         before = parts(connection(child(1), **self.V1))
@@ -395,7 +395,7 @@ class TestDrift:
                 {"connections": {"site-b": {"children": {}}}},
                 [LOAD],
                 "connection site-b in the IKE daemon",
-                "not as it should be",
+                "loaded with other settings",
             ),
             (
                 {"secrets": frozenset()},
@@ -461,7 +461,7 @@ class TestOfOthers:
 
     def test_secrets_of_conf_texts_have_names_of_their_own(self) -> None:
         before = advanced_parts(
-            "lan", "connections { road { remote_addrs = 192.0.2.7\n children { } } }"
+            "lan", "connections { road { remote_addrs = 192.0.2.7\n children { } } }", DEBIAN
         )
         theirs = {"secrets": frozenset({"ike-road"})}
         plan = edited(before, None, **{**theirs, "connections": {"road": {}}})
@@ -480,4 +480,4 @@ class TestSecrecy:
             shown = f"{plan} {plan.actions} {plan.diff}"
             assert PSK not in shown
             assert "Y29ycmVjdC" not in shown
-            assert "another" not in shown.replace("another hidden content", "")
+            assert "another" not in shown.replace("different hidden content", "")

@@ -147,15 +147,15 @@ def test_an_identity_in_upper_and_lower_case(option: str, before: str, after: st
     (impact,) = plan.impacts
     assert (impact.kind, impact.reason) == (
         "ike",
-        f"{end}.id changed: the IKE SA is closed, then brought up again",
+        f"{end}.id changed: the IKE SA is closed, then re-established",
     )
     assert [action for action in plan.actions if "secret" not in action] == [
-        "load connection site-b with its children set aside",
+        "load connection site-b with its children renamed to NAME.replaced",
         "unload connection site-b",
         f"write {SITE_B}",
         "close the IKE SA of site-b",
         "load connection site-b",
-        "hand over to the new SAs of site-b/net, then close the old ones",
+        "wait for the new Child SAs of site-b/net, then close the old Child SAs",
     ]
     assert edited(old, new, apply="defer", **up("net")).impact == "pending"
 
@@ -176,4 +176,4 @@ def test_the_key_is_not_said_to_have_changed_with_the_address(apply: str) -> Non
 def test_the_key_is_said_to_have_changed_where_it_has() -> None:
     old, new = (parts(connection(child(), **ON, psk=psk * 20)) for psk in ("x", "y"))
     (impact,) = edited(old, new, **up("net")).impacts
-    assert impact.reason.startswith("its secret changed: ")
+    assert impact.reason.startswith("secret changed: ")

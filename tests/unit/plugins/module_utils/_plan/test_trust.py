@@ -9,20 +9,23 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import DaemonState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.trust import (
     disclosed,
     open_connections,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+    Artefacts,
+    artefacts,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.credentials import (
+    Credentials,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import (
     PRIVATE,
     PUBLIC,
-    Artefacts,
-    Credentials,
     File,
-    advanced_path,
-    artefacts,
-    connection_path,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     PUBKEY,
@@ -33,15 +36,15 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.pki import CA, GATEWAY
 
 PEM = Credentials((GATEWAY.certificate,), GATEWAY.key, (CA.certificate,))
-SITE_B = connection_path("site-b")
-ADVANCED = advanced_path("lan")
+SITE_B = DEBIAN.connection_path("site-b")
+ADVANCED = DEBIAN.advanced_path("lan")
 TUNNEL = {"net": {"mode": "TUNNEL"}}
 
 
 def wanted(swanctl_conf: str = "", **options: t.Any) -> Artefacts:
     mode = {"configuration_mode": "advanced", "swanctl_conf": swanctl_conf} if swanctl_conf else {}
     made = gateway(settings(**mode), connection(**{**PUBKEY, **options}))
-    return artefacts(made, userspace=False, credentials={"site-b": PEM})
+    return artefacts(made, DEBIAN, userspace=False, credentials={"site-b": PEM})
 
 
 def listed(children: t.Any = None, **end: t.Any) -> dict[str, t.Any]:
@@ -57,9 +60,9 @@ def told(conn: t.Mapping[str, t.Any], name: str = "admin", **options: t.Any) -> 
 
 
 WARNING = (
-    "connection admin, which this collection did not make, accepts every certificate of the CA of "
-    "phase 1 site-b, too: strongSwan trusts a CA for all connections, and this one does not say "
-    "which CA it means; set ca_id, cacerts or certs in its section remote"
+    "connection admin, which this collection did not make, also accepts every certificate of the "
+    "CA of phase 1 site-b: strongSwan trusts a CA for all connections, and this connection names "
+    "no CA. Set ca_id, cacerts or certs in its section remote."
 )
 PUBLIC_KEY = {"class": "public key"}
 OPEN = [
@@ -129,7 +132,7 @@ class TestOfOthers:
 
     def test_not_for_another_task(self) -> None:
         daemon = DaemonState(connections={"admin": listed()})
-        assert open_connections(wanted(), daemon, {connection_path("other")}) == []
+        assert open_connections(wanted(), daemon, {DEBIAN.connection_path("other")}) == []
 
 
 REMOTES = [
@@ -183,7 +186,7 @@ class TestOfSwanctlConf:
 )
 def test_a_key_that_lay_open(path: str, mode: int, data: bytes, open_: bool) -> None:
     text = (
-        f"{path} has a private key in it that every user of this host could read: replace the key "
-        "and its certificate"
+        f"{path} contains a private key that every user of this host could read. Replace the key "
+        "and its certificate."
     )
-    assert disclosed([File(path, data, mode)]) == ([text] if open_ else [])
+    assert disclosed([File(path, data, mode)], DEBIAN) == ([text] if open_ else [])

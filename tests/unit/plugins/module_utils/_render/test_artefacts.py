@@ -11,21 +11,22 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import (
-    artefacts as rendered,
-)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
     SharedSecret,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+    Artefacts,
+    artefacts,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.credentials import (
+    Credentials,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import (
     PRIVATE,
     PUBLIC,
-    Artefacts,
-    Credentials,
     File,
-    advanced_parts,
-    artefacts,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records import (
     MANAGED,
@@ -33,9 +34,14 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records
     read_connection,
     read_network,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import (
-    parse,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.section import (
     secret_text,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.strict import (
+    parse,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.swanctl_files import (
+    advanced_parts,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     PSK,
@@ -85,7 +91,7 @@ def made(
     *parts: t.Any, userspace: bool = False, credentials: Credentials | None = PEM
 ) -> Artefacts:
     known = {"site-b": credentials} if credentials else {}
-    return artefacts(gateway(*parts), userspace=userspace, credentials=known)
+    return artefacts(gateway(*parts), DEBIAN, userspace=userspace, credentials=known)
 
 
 def files(whole: Artefacts) -> dict[str, File]:
@@ -99,7 +105,7 @@ def files(whole: Artefacts) -> dict[str, File]:
 
 class TestFiles:
     def test_nothing_for_nothing(self) -> None:
-        nothing = artefacts(Gateway(), userspace=True, credentials={})
+        nothing = artefacts(Gateway(), DEBIAN, userspace=True, credentials={})
         assert files(nothing) == {}
         assert not nothing.userspace
 
@@ -118,7 +124,7 @@ class TestFiles:
     @profile(max_examples=40, deadline=None)
     @given(gateways(), st.booleans())
     def test_whatever_holds_a_psk_is_for_root_alone(self, gateway: t.Any, userspace: bool) -> None:
-        whole = artefacts(gateway, userspace=userspace, credentials={})
+        whole = artefacts(gateway, DEBIAN, userspace=userspace, credentials={})
         psks = [item.psk.reveal() for item in gateway.connections.values() if item.psk]
         coded = [secret_text(psk).encode() for psk in psks]
         holders = {
@@ -132,13 +138,13 @@ class TestFiles:
     @profile(max_examples=30, deadline=None)
     @given(gateways())
     def test_they_are_the_whole_state(self, gateway: t.Any) -> None:
-        whole = artefacts(gateway, userspace=False, credentials={})
+        whole = artefacts(gateway, DEBIAN, userspace=False, credentials={})
         for name, record in whole.records.items():
             again, _settings, rules = read_network(record.path, record.data.decode())
             assert again == gateway.networks[name]
             assert rules == gateway.rules.get(name, ())
         for name, item in gateway.connections.items():
-            parts = whole.swanctl[rendered.connection_path(name)]
+            parts = whole.swanctl[DEBIAN.connection_path(name)]
             assert read_connection(parts.file.path, parts.file.data.decode()) == item
 
     @pytest.mark.parametrize("path", ["/etc/tunnelwright/lan.sh", "/etc/tunnelwright/lan.nft"])
@@ -166,7 +172,7 @@ class TestConnections:
             ("stopped", "present", False),
         ],
     )
-    def test_loaded_while_powered(self, power: str, state: str, loaded: bool) -> None:
+    def test_loaded_while_active(self, power: str, state: str, loaded: bool) -> None:
         parts = made(network(state=power), connection(state=state)).swanctl[PHASE1]
         assert parts.owned == ("site-b",)
         assert bool(parts.connections) is loaded
@@ -247,7 +253,7 @@ class TestBypass:
 
 class TestAdvanced:
     def test_parts(self) -> None:
-        parts = advanced_parts("lan", TEXT)
+        parts = advanced_parts("lan", TEXT, DEBIAN)
         assert parts.file == File(ADVANCED, f"{MANAGED}\n{TEXT}".encode(), PRIVATE)
         assert parts.owned == ("road",)
         assert parts.connections["road"] == {
@@ -270,7 +276,7 @@ class TestAdvanced:
 
     def test_switched_on(self) -> None:
         whole = made(self.options(swanctl_conf=TEXT, strongswan_conf="charon {\n}\n"))
-        assert whole.swanctl[ADVANCED] == advanced_parts("lan", TEXT)
+        assert whole.swanctl[ADVANCED] == advanced_parts("lan", TEXT, DEBIAN)
         assert whole.daemon[ADVANCED_DAEMON] == File(
             ADVANCED_DAEMON, f"{MANAGED}\ncharon {{\n}}\n".encode(), PRIVATE
         )

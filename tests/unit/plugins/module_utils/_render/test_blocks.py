@@ -13,21 +13,21 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks 
     cleartext_blocks,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_match import (
-    NetworkRules,
-    Tunnel,
+    RulesetInput,
+    TunnelMatch,
 )
 
 LAN = ip_network("10.1.0.0/24")
 
 
 def routes(local: str, remote: str, own: IPNetwork | None = LAN, peer: str = "") -> set[str]:
-    tunnel = Tunnel(
+    tunnel = TunnelMatch(
         "site-b/net",
         ip_network(local),
         ip_network(remote),
         peer=ip_address(peer) if peer else None,
     )
-    rules = NetworkRules("lan", own=own, tunnels=(tunnel,), userspace=True)
+    rules = RulesetInput("lan", own=own, tunnels=(tunnel,), userspace=True)
     return {str(block) for block in cleartext_blocks(rules) if block.kind in ROUTES}
 
 

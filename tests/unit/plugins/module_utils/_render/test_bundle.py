@@ -161,7 +161,9 @@ class TestIdentifier:
     )
 
     @pytest.mark.parametrize(
-        "identifier", ["gw-a.example", "/C=CH/O=Example, Inc./CN=gw-a", f"@#{LEAF.id}"]
+        "identifier",
+        ["gw-a.example", "/C=CH/O=Example, Inc./CN=gw-a", f"@#{LEAF.id}"],
+        ids=["name", "subject", "key id"],
     )
     def test_held(self, identifier: str) -> None:
         own(LEAF, LOWER, UPPER, identifier=identifier)

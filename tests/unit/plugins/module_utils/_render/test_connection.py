@@ -15,12 +15,18 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connecti
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connection import (
     bypass_section,
     connection_section,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.options.phase1 import (
     credential_file,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import (
-    parse,
-    render,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.section import (
     split_list,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.strict import (
+    parse,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.writer import (
+    render,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     PUBKEY,

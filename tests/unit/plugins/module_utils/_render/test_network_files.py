@@ -17,9 +17,26 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network 
     ForeignChain,
     VpnNetwork,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import (
+    DEBIAN,
+    Platform,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.settings import (
+    IpsecSettings,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import network_files, nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
     cleartext_blocks,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.network_interface import (
+    NetworkInterface,
+    interface_of,
+    recorded_interfaces,
+    with_interfaces,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records import (
+    network_record,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,11 +51,11 @@ def network(**options: t.Any) -> VpnNetwork:
 
 
 def script(of: VpnNetwork, *chains: ForeignChain, **options: t.Any) -> str:
-    return script_of(of, nft.NetworkRules(of.name, chains=chains, **options))
+    return script_of(of, nft.RulesetInput(of.name, chains=chains, **options))
 
 
-def script_of(of: VpnNetwork, rules: nft.NetworkRules, *directory: str) -> str:
-    return network_files.script(of, rules, cleartext_blocks(rules, of.on_link), *directory)
+def script_of(of: VpnNetwork, rules: nft.RulesetInput, platform: Platform = DEBIAN) -> str:
+    return network_files.script(of, rules, cleartext_blocks(rules, of.on_link), platform)
 
 
 def commands(text: str) -> list[list[str]]:
@@ -74,14 +91,24 @@ def test_whatever_the_names_sh_can_read_it(
         ({"ip_address": "fd00::1", "network_address": "fd00::/64"}, True),
     ],
 )
-def test_what_a_script_brings_can_be_read_from_it(options: t.Any, makes: bool) -> None:
+def test_the_record_names_the_interface_that_the_script_brings_up(
+    options: t.Any, makes: bool
+) -> None:
     if options.get("interface") == "it's":
         made = replace(network(), interface="it's")
     else:
         made = network(**options)
-    brought = network_files.brought_by(script(made))
-    assert brought == network_files.Brought(made.device, makes, made.router)
-    assert network_files.brought_by("#!/bin/sh\n") is None
+    text = script(made)
+    interface = interface_of(made)
+    assert interface == NetworkInterface(made.device, makes, made.router)
+    assert f"device={shlex.quote(interface.device)}\n" in text
+    verbs = [words[:3] for words in commands(text)]
+    assert (["ip", "link", "add"] in verbs) is interface.made
+    routers = [words[3] for words in commands(text) if words[:3] == ["ip", "address", "replace"]]
+    assert routers == ([interface.router] if interface.router else [])
+    record = File("/etc/tunnelwright/lan.json", network_record(made, IpsecSettings("lan")).encode())
+    assert recorded_interfaces(record) == (interface,)
+    assert recorded_interfaces(with_interfaces(record, [interface, interface])) == (interface,) * 2
 
 
 def test_bridge() -> None:
@@ -138,17 +165,17 @@ def test_only_listed_chains_are_hooked() -> None:
 def test_rules_of_a_hook_stand_last_one_first() -> None:
     text = script(network(), ForeignChain("inet", "fw", "input"))
     body = text.split("'input inet')\n        cat <<'RULES'\n")[1].split("RULES\n")[0]
-    rules = nft.hook_rules(nft.NetworkRules("lan"), "input")
+    rules = nft.hook_rules(nft.RulesetInput("lan"), "input")
     assert body.splitlines() == [str(rule) for rule in reversed(rules)]
 
 
 def test_description_reaches_neither_script_nor_unit() -> None:
     of = network(description="$(reboot) %n `id`")
-    assert "reboot" not in script(of) + network_files.unit(of)
+    assert "reboot" not in script(of) + network_files.unit(of, DEBIAN)
 
 
 def test_directory_is_quoted() -> None:
-    text = script_of(network(), nft.NetworkRules("lan"), "/tmp/a b")
+    text = script_of(network(), nft.RulesetInput("lan"), replace(DEBIAN, record_dir="/tmp/a b"))
     assert "rules_file='/tmp/a b/lan.nft'\n" in text
 
 
@@ -176,7 +203,7 @@ def parsed(text: str) -> configparser.ConfigParser:
 @pytest.mark.parametrize("name", ["lan", "a-1"])
 def test_unit_of_the_interface(name: str) -> None:
     """It has no ExecStop, so that a shutdown withdraws nothing."""
-    unit = parsed(network_files.unit(network(name=name)))
+    unit = parsed(network_files.unit(network(name=name), DEBIAN))
     guard = f"tunnelwright-{name}.guard.service"
     assert dict(unit["Unit"]) == {
         "Description": f"VPN network {name}: interface, address, forwarding and routes",
@@ -196,7 +223,7 @@ def test_unit_of_the_interface(name: str) -> None:
 @pytest.mark.parametrize("name", ["lan", "a-1"])
 def test_unit_of_the_rules(name: str) -> None:
     """It is there before the network of the host, follows nftables, and no shutdown stops it."""
-    unit = parsed(network_files.guard_unit(network(name=name)))
+    unit = parsed(network_files.guard_unit(network(name=name), DEBIAN))
     assert dict(unit["Unit"]) == {
         "Description": f"VPN network {name}: nftables rules and guard against cleartext",
         "DefaultDependencies": "no",
@@ -218,7 +245,7 @@ def test_unit_of_the_rules(name: str) -> None:
 
 
 def test_rules_come_before_the_interface() -> None:
-    start = script_of(network(), nft.NetworkRules("lan")).split("start)\n")[1]
+    start = script_of(network(), nft.RulesetInput("lan")).split("start)\n")[1]
     verbs = [line.strip() for line in start.split(";;")[0].splitlines()]
     assert [verb for verb in verbs if not verb.startswith("#")] == [
         "protect",
@@ -230,6 +257,6 @@ def test_rules_come_before_the_interface() -> None:
 
 
 def test_one_that_fails_does_not_keep_the_other() -> None:
-    text = script_of(network(), nft.NetworkRules("lan"))
+    text = script_of(network(), nft.RulesetInput("lan"))
     body = text.split("protect() {\n")[1].split("}\n")[0]
     assert body.index("block ||") < body.index('nft -f "$rules_file" ||') < body.index("] || fail")

@@ -16,6 +16,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import ForeignChain
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_text import is_listed
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.nft_parser import parse
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.strategies import (
     rules as vpn_rules,
 )
@@ -42,7 +43,7 @@ def networks(version: int) -> st.SearchStrategy[nft.IPNetwork]:
 
 LABELS = st.builds("{}/{}".format, PHASE_NAMES, PHASE_NAMES)
 TUNNELS = st.sampled_from((4, 6)).flatmap(
-    lambda version: st.builds(nft.Tunnel, LABELS, networks(version), networks(version))
+    lambda version: st.builds(nft.TunnelMatch, LABELS, networks(version), networks(version))
 )
 HOST_PAIRS = st.sampled_from((4, 6)).flatmap(
     lambda version: st.builds(
@@ -51,7 +52,7 @@ HOST_PAIRS = st.sampled_from((4, 6)).flatmap(
 )
 CHAINS = st.builds(ForeignChain, st.sampled_from(("inet", "ip", "ip6")), PHASE_NAMES, PHASE_NAMES)
 RULES = st.builds(
-    nft.NetworkRules,
+    nft.RulesetInput,
     NETWORK_NAMES,
     st.lists(INTERFACES, max_size=2).map(tuple),
     st.none() | st.lists(st.ip_addresses(), max_size=3).map(tuple),
@@ -67,19 +68,19 @@ RULES = st.builds(
 )
 
 
-def expressions(rules: nft.NetworkRules, chain: str) -> list[str]:
+def expressions(rules: nft.RulesetInput, chain: str) -> list[str]:
     found = [item.rules for item in nft.table(rules).chains if item.name == chain]
     return [str(rule) for rule in found[0]] if found else []
 
 
 @given(RULES)
-def test_what_is_rendered_is_parsed(rules: nft.NetworkRules) -> None:
+def test_what_is_rendered_is_parsed(rules: nft.RulesetInput) -> None:
     table = nft.table(rules)
-    assert nft.parse(nft.render(table)) == table
+    assert parse(nft.render(table)) == table
 
 
 @given(RULES)
-def test_comments_fit_and_hold_nothing_that_nft_would_read(rules: nft.NetworkRules) -> None:
+def test_comments_fit_and_hold_nothing_that_nft_would_read(rules: nft.RulesetInput) -> None:
     made = [rule for chain in nft.table(rules).chains for rule in chain.rules]
     made += [rule for hook in nft.HOOKS for rule in nft.hook_rules(rules, hook)]
     for rule in made:
@@ -88,7 +89,7 @@ def test_comments_fit_and_hold_nothing_that_nft_would_read(rules: nft.NetworkRul
 
 
 @given(RULES)
-def test_one_transaction_touches_the_own_table_only(rules: nft.NetworkRules) -> None:
+def test_one_transaction_touches_the_own_table_only(rules: nft.RulesetInput) -> None:
     name = f"tunnelwright-{rules.network}"
     lines = [line for line in nft.render(nft.table(rules)).splitlines() if not line.startswith("#")]
     assert lines[:3] == [f"table inet {name}", f"delete table inet {name}", f"table inet {name} {{"]
@@ -98,7 +99,7 @@ def test_one_transaction_touches_the_own_table_only(rules: nft.NetworkRules) -> 
 
 @given(RULES, st.sampled_from(("ip", "ip6")), st.sampled_from(nft.HOOKS))
 def test_a_chain_of_one_ip_version_gets_its_rules_only(
-    rules: nft.NetworkRules, family: str, hook: str
+    rules: nft.RulesetInput, family: str, hook: str
 ) -> None:
     other = r"\bip6 |icmpv6" if family == "ip" else r"\bip |icmp "
     for rule in nft.hook_rules(rules, hook, family):
@@ -107,7 +108,9 @@ def test_a_chain_of_one_ip_version_gets_its_rules_only(
 
 def test_long_labels_stay_distinct() -> None:
     labels = [f"{'a' * 64}/{'b' * 63}{last}" for last in "cd"]
-    rules = nft.NetworkRules("n", tunnels=tuple(nft.Tunnel(label, LAN, FAR) for label in labels))
+    rules = nft.RulesetInput(
+        "n", tunnels=tuple(nft.TunnelMatch(label, LAN, FAR) for label in labels)
+    )
     comments = {chain.rules[0].comment for chain in (nft.table(rules),) for chain in chain.chains}
     assert len(comments) > 1
     leaks = next(chain for chain in nft.table(rules).chains if chain.name == "no_leak_forward")
@@ -116,12 +119,12 @@ def test_long_labels_stay_distinct() -> None:
 
 
 def test_auto_rules_are_named() -> None:
-    comments = [rule.comment for rule in nft.table(nft.NetworkRules("n")).chains[0].rules]
+    comments = [rule.comment for rule in nft.table(nft.RulesetInput("n")).chains[0].rules]
     assert comments == ["IKE", "NAT traversal", "ESP", "AH", "path MTU", "path MTU"]
 
 
 def test_auto_rules_are_narrowed_to_interfaces_and_peers() -> None:
-    rules = nft.NetworkRules("n", ike_interfaces=("eth0", "eth1"), peers=PEERS)
+    rules = nft.RulesetInput("n", ike_interfaces=("eth0", "eth1"), peers=PEERS)
     assert expressions(rules, "allow_input")[:2] == [
         'iifname { "eth0", "eth1" } ip saddr { 192.0.2.1, 192.0.2.2 } fib daddr type local'
         ' udp dport 500 counter accept comment "IKE"',
@@ -131,12 +134,12 @@ def test_auto_rules_are_narrowed_to_interfaces_and_peers() -> None:
 
 
 def test_no_peers_let_nobody_in() -> None:
-    assert nft.table(nft.NetworkRules("n", peers=())).chains == ()
-    assert nft.hook_rules(nft.NetworkRules("n", peers=()), "input") == ()
+    assert nft.table(nft.RulesetInput("n", peers=())).chains == ()
+    assert nft.hook_rules(nft.RulesetInput("n", peers=()), "input") == ()
 
 
 def test_peers_of_one_ip_version_open_nothing_for_the_other() -> None:
-    text = "\n".join(expressions(nft.NetworkRules("n", peers=PEERS[:1]), "allow_input"))
+    text = "\n".join(expressions(nft.RulesetInput("n", peers=PEERS[:1]), "allow_input"))
     assert "ip saddr { 192.0.2.1 }" in text
     assert "ip6" not in text
     assert "icmpv6" not in text
@@ -148,14 +151,14 @@ def test_peers_of_one_ip_version_open_nothing_for_the_other() -> None:
 def test_ipcomp_has_its_rule_where_the_kernel_does_it(
     ipcomp: bool, userspace: bool, wanted: t.Any
 ) -> None:
-    rules = nft.NetworkRules("n", ipcomp=ipcomp, userspace=userspace)
+    rules = nft.RulesetInput("n", ipcomp=ipcomp, userspace=userspace)
     found = [line for line in expressions(rules, "allow_input") if '"IPComp"' in line]
     assert len(found) == wanted
     assert all("meta ipsec exists meta l4proto { 4, 41 }" in line for line in found)
 
 
 def test_nat_exemption_goes_both_ways() -> None:
-    rules = nft.NetworkRules("n", tunnels=(nft.Tunnel("a/b", LAN6, FAR6),))
+    rules = nft.RulesetInput("n", tunnels=(nft.TunnelMatch("a/b", LAN6, FAR6),))
     assert expressions(rules, "nat_exemption") == [
         'ip6 saddr fd00:1::/64 ip6 daddr fd00:2::/64 snat ip6 to ip6 saddr comment "a/b"',
         'ip6 saddr fd00:2::/64 ip6 daddr fd00:1::/64 snat ip6 to ip6 saddr comment "a/b"',
@@ -166,8 +169,8 @@ def test_nat_exemption_goes_both_ways() -> None:
     ("userspace", "clear"), [(False, "rt ipsec missing"), (True, 'oifname != "ipsec0"')]
 )
 def test_leaks_are_dropped_and_counted(userspace: bool, clear: str) -> None:
-    tunnel = nft.Tunnel("a/b", LAN, FAR)
-    rules = nft.NetworkRules("n", tunnels=(tunnel,), userspace=userspace)
+    tunnel = nft.TunnelMatch("a/b", LAN, FAR)
+    rules = nft.RulesetInput("n", tunnels=(tunnel,), userspace=userspace)
     drop = f'ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24 {clear} counter drop comment "a/b"'
     assert expressions(rules, "no_leak_forward") == [drop]
     leaving = expressions(rules, "no_leak_postrouting")
@@ -188,8 +191,8 @@ def test_leaks_are_dropped_and_counted(userspace: bool, clear: str) -> None:
     ("userspace", "clear"), [(False, "meta ipsec missing"), (True, 'iifname != "ipsec0"')]
 )
 def test_what_arrives_in_cleartext_is_dropped_and_counted(userspace: bool, clear: str) -> None:
-    tunnel = nft.Tunnel("a/b", LAN, FAR)
-    rules = nft.NetworkRules("n", tunnels=(tunnel,), userspace=userspace)
+    tunnel = nft.TunnelMatch("a/b", LAN, FAR)
+    rules = nft.RulesetInput("n", tunnels=(tunnel,), userspace=userspace)
     drop = f'ip saddr 10.2.0.0/24 ip daddr 10.1.0.0/24 {clear} counter drop comment "a/b"'
     arriving = expressions(rules, "no_cleartext_in")
     assert arriving[-1] == drop
@@ -229,7 +232,7 @@ def test_what_is_local_is_left_out_of_the_remote_network(
     own: t.Any, local: t.Any, remote: t.Any, aside: str
 ) -> None:
     own, local, remote = (item and ipaddress.ip_network(item) for item in (own, local, remote))
-    rules = nft.NetworkRules("n", own=own, tunnels=(nft.Tunnel("a/b", local, remote),))
+    rules = nft.RulesetInput("n", own=own, tunnels=(nft.TunnelMatch("a/b", local, remote),))
     ip = "ip" if local.version == 4 else "ip6"
     selector = f"{ip} saddr {local} {ip} daddr {remote}"
     match = f" {ip} daddr != {aside}" if aside else ""
@@ -240,24 +243,24 @@ def test_what_is_local_is_left_out_of_the_remote_network(
 
 
 def test_mss_is_clamped_for_both_directions_in_tunnels() -> None:
-    tunnels = (nft.Tunnel("a/b", LAN, FAR),)
+    tunnels = (nft.TunnelMatch("a/b", LAN, FAR),)
     syn = 'tcp flags & (syn | rst) == syn tcp option maxseg size set 1300 comment "a/b"'
     out, back = (
         "ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24",
         "ip saddr 10.2.0.0/24 ip daddr 10.1.0.0/24",
     )
-    rules = nft.NetworkRules("n", tunnels=tunnels, mss=1300)
+    rules = nft.RulesetInput("n", tunnels=tunnels, mss_clamp=1300)
     assert expressions(rules, "clamp_mss_out") == [f"{out} rt ipsec exists {syn}"]
     assert expressions(rules, "clamp_mss_in") == [f"{back} meta ipsec exists {syn}"]
     rules = replace(rules, userspace=True)
     assert expressions(rules, "clamp_mss_out") == [f'{out} oifname "ipsec0" {syn}']
     assert expressions(rules, "clamp_mss_in") == [f'{back} iifname "ipsec0" {syn}']
     for chain in ("clamp_mss_out", "clamp_mss_in"):
-        assert expressions(replace(rules, mss=0), chain) == []
+        assert expressions(replace(rules, mss_clamp=0), chain) == []
 
 
 def test_forward_hook_accepts_protected_traffic_only() -> None:
-    rules = nft.NetworkRules("n", tunnels=(nft.Tunnel("a/b", LAN, FAR),))
+    rules = nft.RulesetInput("n", tunnels=(nft.TunnelMatch("a/b", LAN, FAR),))
     assert [str(rule) for rule in nft.hook_rules(rules, "forward")] == [
         "ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24 rt ipsec exists counter accept"
         ' comment "tunnelwright-n: a/b"',
@@ -267,7 +270,7 @@ def test_forward_hook_accepts_protected_traffic_only() -> None:
 
 
 def test_output_hook_names_the_peer_as_destination() -> None:
-    rules = nft.NetworkRules("n", ike_interfaces=("eth0",), peers=PEERS[:1])
+    rules = nft.RulesetInput("n", ike_interfaces=("eth0",), peers=PEERS[:1])
     found = [str(rule) for rule in nft.hook_rules(rules, "output", "ip")]
     assert found[0] == (
         'oifname { "eth0" }'
@@ -278,14 +281,14 @@ def test_output_hook_names_the_peer_as_destination() -> None:
 
 @pytest.mark.parametrize("hook", ["prerouting", "postrouting", "ingress"])
 def test_other_hooks_get_nothing(hook: str) -> None:
-    rules = nft.NetworkRules("n", tunnels=(nft.Tunnel("a/b", LAN, FAR),))
+    rules = nft.RulesetInput("n", tunnels=(nft.TunnelMatch("a/b", LAN, FAR),))
     assert nft.hook_rules(rules, hook) == ()
 
 
 def test_stand_in_holds_the_rules_of_the_hook() -> None:
     chain = ForeignChain("ip", "fw", "in_all")
-    rules = nft.NetworkRules("n", peers=PEERS[:1])
-    lines = nft.stand_in(rules, chain, "input").splitlines()
+    rules = nft.RulesetInput("n", peers=PEERS[:1])
+    lines = nft.mirror_chain(rules, chain, "input").splitlines()
     assert lines[:3] == [
         "table ip fw {",
         "\tchain in_all {",
@@ -294,7 +297,7 @@ def test_stand_in_holds_the_rules_of_the_hook() -> None:
     assert lines[3:-2] == [f"\t\t{rule}" for rule in nft.hook_rules(rules, "input", "ip")]
 
 
-GOOD = nft.render(nft.table(nft.NetworkRules("n"))).splitlines()
+GOOD = nft.render(nft.table(nft.RulesetInput("n"))).splitlines()
 
 
 @pytest.mark.parametrize(
@@ -314,17 +317,17 @@ GOOD = nft.render(nft.table(nft.NetworkRules("n"))).splitlines()
 def test_a_text_that_is_not_of_ours_is_refused(number: int, replacement: str) -> None:
     lines = [*GOOD[: number - 1], replacement, *GOOD[number:]]
     with pytest.raises(SyntaxFault):
-        nft.parse("\n".join(lines))
+        parse("\n".join(lines))
 
 
 @pytest.mark.parametrize("text", ["", "\n" * 9, "table inet x {\n}\n"])
 def test_a_text_without_the_frame_is_refused(text: str) -> None:
     with pytest.raises(SyntaxFault):
-        nft.parse(text)
+        parse(text)
 
 
 class TestListed:
-    TEXT = nft.render(nft.table(nft.NetworkRules("n", peers=PEERS)))
+    TEXT = nft.render(nft.table(nft.RulesetInput("n", peers=PEERS)))
     LISTED = TEXT[TEXT.index("table inet tunnelwright-n {") :]
 
     def test_with_long_sets_in_several_lines(self) -> None:

@@ -16,7 +16,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
 
 LAN, FAR = ipaddress.ip_network("10.1.0.0/24"), ipaddress.ip_network("10.2.0.0/24")
 LAN6, FAR6 = ipaddress.ip_network("fd00:1::/64"), ipaddress.ip_network("fd00:2::/64")
-TUNNEL, TUNNEL6 = nft.Tunnel("b/four", LAN, FAR), nft.Tunnel("b/six", LAN6, FAR6)
+TUNNEL, TUNNEL6 = nft.TunnelMatch("b/four", LAN, FAR), nft.TunnelMatch("b/six", LAN6, FAR6)
 
 IN = "ip saddr 10.2.0.0/24 ip daddr 10.1.0.0/24"
 OUT = "ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24"
@@ -24,8 +24,8 @@ HIDDEN = "ip saddr 192.168.7.0/24 ip daddr 10.2.0.0/24"
 SHOWN = "ip saddr 10.2.0.0/24 ip daddr 192.168.7.0/24"
 
 
-def rules(*wanted: VpnRule, **options: t.Any) -> nft.NetworkRules:
-    return nft.NetworkRules("n", **{"tunnels": (TUNNEL,), **options}, vpn_rules=wanted)
+def rules(*wanted: VpnRule, **options: t.Any) -> nft.RulesetInput:
+    return nft.RulesetInput("n", **{"tunnels": (TUNNEL,), **options}, vpn_rules=wanted)
 
 
 def chains(*wanted: VpnRule, **options: t.Any) -> dict[str, list[str]]:
@@ -210,7 +210,7 @@ class TestTranslations:
 
     def test_everything_but_what_is_near(self) -> None:
         """The remote network is everything, and so are our own networks by their number."""
-        whole = nft.Tunnel("b/all", LAN, ipaddress.ip_network("0.0.0.0/0"))
+        whole = nft.TunnelMatch("b/all", LAN, ipaddress.ip_network("0.0.0.0/0"))
         own = ipaddress.ip_network("10.9.0.0/24")
         (line,) = chains(hide(), tunnels=(whole,), own=own)["translate_source"]
         (aside,) = [part.split("}")[0] for part in line.split("!= {")[1:]]

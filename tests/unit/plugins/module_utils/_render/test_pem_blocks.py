@@ -103,7 +103,7 @@ DISGUISED = [
 ]
 
 
-@pytest.mark.parametrize("data", DISGUISED)
+@pytest.mark.parametrize("data", DISGUISED, ids=range(len(DISGUISED)))
 def test_a_key_that_is_called_a_certificate(data: bytes) -> None:
     assert certificate_in(data) is None
     disguised = block("CERTIFICATE", data)

@@ -38,10 +38,14 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records
     read_network,
     secrets_section,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import (
-    parse,
-    render,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.section import (
     secret_bytes,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.strict import (
+    parse,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.writer import (
+    render,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     PSK,
@@ -148,6 +152,14 @@ class TestNetworks:
         assert rules == ()
         assert again == made
         assert IpsecSettings.from_options(settings_options) == options
+
+    @pytest.mark.parametrize(("state", "forwarding"), [("started", [4, 6]), ("stopped", [])])
+    def test_it_names_what_is_live(self, state: str, forwarding: list[int]) -> None:
+        """A network that is switched off has no interface, and needs no forwarding."""
+        record = json.loads(network_record(network(state=state), settings(), (), (4, 6)))
+        interface = {"device": "vpn-lan", "made": True, "router": "10.1.0.1/24"}
+        assert record["interfaces"] == ([interface] if state == "started" else [])
+        assert record["forwarding"] == forwarding
 
     def test_conf_texts_are_not_in_the_record(self) -> None:
         secret = settings(configuration_mode="advanced", swanctl_conf="hush")

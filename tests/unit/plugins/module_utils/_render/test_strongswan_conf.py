@@ -7,18 +7,20 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.options.daemon import (
+    DAEMON_WIDE,
+    aggressive_responder,
+    asking,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records import MANAGED
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.strict import (
     parse,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
-    DAEMON_WIDE,
     LIBIPSEC,
-    aggressive_responder,
-    asking,
     daemon_section,
     daemon_text,
-    reads_userspace,
+    loads_userspace,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     connection,
@@ -50,7 +52,7 @@ def charon(*parts: t.Any, userspace: bool = False) -> t.Any:
 def test_everything_is_written_out() -> None:
     """make_before_break became the default with strongSwan 6.0."""
     assert charon() == dict.fromkeys(SETTINGS.values(), "no")
-    assert DAEMON_WIDE == SETTINGS
+    assert set(DAEMON_WIDE) == SETTINGS.keys()
 
 
 @pytest.mark.parametrize(("option", "setting"), SETTINGS.items())
@@ -118,7 +120,7 @@ def test_text(made: t.Any, userspace: bool) -> None:
     text = daemon_text(made, userspace=userspace)
     assert text.startswith(f"{MANAGED}\ncharon {{\n")
     assert parse(text) == daemon_section(made, userspace=userspace)
-    assert reads_userspace(text) is userspace
+    assert loads_userspace(text) is userspace
 
 
 @pytest.mark.parametrize(
@@ -134,4 +136,4 @@ def test_text(made: t.Any, userspace: bool) -> None:
     ],
 )
 def test_no_userspace_in_another_text(text: str) -> None:
-    assert reads_userspace(text) is False
+    assert loads_userspace(text) is False

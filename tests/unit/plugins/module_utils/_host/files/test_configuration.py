@@ -14,6 +14,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.con
     read_configuration,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.files import Files
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 
 ROOT = "/etc/swanctl/swanctl.conf"
 A = "/etc/swanctl/conf.d/a.conf"
@@ -29,7 +30,7 @@ def _etc(tmp_path: Path) -> Path:
 
 
 def found(etc: Path) -> Configuration:
-    return read_configuration(Files(str(etc.parents[1])), ROOT)
+    return read_configuration(Files(DEBIAN, str(etc.parents[1])), ROOT)
 
 
 def test_files_are_read_where_they_lie(etc: Path) -> None:

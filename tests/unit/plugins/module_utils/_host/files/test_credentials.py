@@ -21,12 +21,13 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.cre
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.files import Files
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.credentials import (
     Credentials,
-    File,
-    artefacts,
     credential_paths,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     PUBKEY,
     connection,
@@ -51,7 +52,7 @@ LEAF = Pair("leaf.example", issuer=MIDDLE)
 @pytest.fixture(name="files")
 def _files(tmp_path: Path) -> Files:
     """With what the options name."""
-    files = Files(str(tmp_path))
+    files = Files(DEBIAN, str(tmp_path))
     for option in OPTIONS:
         content = getattr(PEM, option)
         files.write(File(named(option), content if option == "private_key" else content[0]))
@@ -75,7 +76,7 @@ def refused(files: Files, option: str) -> str:
 class TestInstalled:
     def install(self, files: Files, pem: Credentials) -> Gateway:
         made = gateway(connection(**PUBKEY))
-        whole = artefacts(made, userspace=False, credentials={"site-b": pem})
+        whole = artefacts(made, DEBIAN, userspace=False, credentials={"site-b": pem})
         for parts in whole.swanctl.values():
             for file in parts.extra_files:
                 files.write(file)
@@ -104,7 +105,7 @@ class TestInstalled:
     @every_option
     def test_incomplete(self, files: Files, option: str) -> None:
         made = self.install(files, PEM)
-        files.remove(credential_paths(made.connections["site-b"])[option])
+        files.remove(credential_paths(made.connections["site-b"], DEBIAN)[option])
         assert installed_credentials(files, made) == {}
 
     def test_of_another_connection(self, files: Files) -> None:

@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.files import Files
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
-    PRIVATE,
-    File,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import PRIVATE, File
 
 RECORD = "/etc/tunnelwright/lan.json"
 SECRET = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
@@ -21,7 +19,7 @@ SECRET = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
 
 @pytest.fixture(name="files")
 def _files(tmp_path: Path) -> Files:
-    return Files(str(tmp_path))
+    return Files(DEBIAN, str(tmp_path))
 
 
 @pytest.mark.parametrize("mode", [0o400, 0o600, 0o644, 0o755])

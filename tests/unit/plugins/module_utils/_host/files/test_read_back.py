@@ -17,11 +17,12 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.rea
     read_gateway,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.credentials import (
     Credentials,
-    File,
-    artefacts,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records import RecordFault
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
@@ -52,12 +53,12 @@ TEXTS = settings(
 
 @pytest.fixture(name="files")
 def _files(tmp_path: Path) -> Files:
-    return Files(str(tmp_path))
+    return Files(DEBIAN, str(tmp_path))
 
 
 def install(files: Files, made: Gateway, pem: Credentials | None = None) -> None:
     credentials = dict.fromkeys(made.connections, pem) if pem else {}
-    whole = artefacts(made, userspace=False, credentials=t.cast(t.Any, credentials))
+    whole = artefacts(made, DEBIAN, userspace=False, credentials=t.cast(t.Any, credentials))
     for parts in whole.swanctl.values():
         for file in (parts.file, *parts.extra_files):
             files.write(file)
@@ -74,7 +75,7 @@ class TestGateway:
     @given(gateways())
     def test_round_trip(self, made: Gateway) -> None:
         with tempfile.TemporaryDirectory() as root:
-            files = Files(root)
+            files = Files(DEBIAN, root)
             install(files, made)
             again = read_gateway(files)
         assert again.networks == made.networks

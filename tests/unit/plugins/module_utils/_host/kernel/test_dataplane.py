@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,17 +13,15 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
     HostError,
     ModelError,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel import dataplane
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.dataplane import (
     uses_userspace,
     was_userspace,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
-    DAEMON_FILE,
-    File,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
+    LIBIPSEC,
     daemon_text,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
@@ -37,12 +36,11 @@ OTHER = {"name": "dmz", "ip_address": "10.9.0.1", "network_address": "10.9.0.0/2
 
 
 @pytest.fixture(name="host")
-def _host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Any:
+def _host(tmp_path: Path) -> t.Any:
     """A host with the plugin installed."""
-    plugin = tmp_path / "plugin.so"
-    plugin.touch()
-    monkeypatch.setattr(dataplane, "PLUGIN", str(plugin))
-    return MemoryHost(tmp_path / "root")
+    host = MemoryHost(tmp_path / "root")
+    host.install(LIBIPSEC)
+    return host
 
 
 @pytest.mark.parametrize(
@@ -85,10 +83,8 @@ def test_a_kernel_that_can_not(host: t.Any) -> None:
 
 
 @pytest.mark.parametrize("asked", ["auto", "userspace"])
-def test_the_package_that_is_missing_is_named(
-    host: t.Any, monkeypatch: pytest.MonkeyPatch, asked: str
-) -> None:
-    monkeypatch.setattr(dataplane, "PLUGIN", "/nonexistent")
+def test_the_package_that_is_missing_is_named(host: t.Any, asked: str) -> None:
+    host.platform = replace(DEBIAN, plugin_dir="/nonexistent")
     host.link.esp = False
     with pytest.raises(HostError, match="Install the Debian package libcharon-extra-plugins"):
         uses_userspace(host, gateway(network(dataplane=asked)), before=False)
@@ -96,12 +92,12 @@ def test_the_package_that_is_missing_is_named(
 
 @pytest.mark.parametrize("userspace", [True, False])
 def test_what_the_last_run_chose(host: t.Any, userspace: bool) -> None:
-    host.files.write(File(DAEMON_FILE, daemon_text(gateway(), userspace=userspace).encode()))
+    host.files.write(File(DEBIAN.daemon_file, daemon_text(gateway(), userspace=userspace).encode()))
     assert was_userspace(host) is userspace
 
 
 @pytest.mark.parametrize("data", [None, b"", b"\xff", b"charon {"])
 def test_no_last_run(host: t.Any, data: bytes | None) -> None:
     if data is not None:
-        host.files.write(File(DAEMON_FILE, data))
+        host.files.write(File(DEBIAN.daemon_file, data))
     assert was_userspace(host) is False

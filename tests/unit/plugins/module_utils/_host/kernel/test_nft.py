@@ -122,12 +122,12 @@ def test_rules_of_others_are_listed_once_until_they_may_have_changed(run: Script
     run.expect(f"{BOTH} sh other", "table inet fw\ntable inet tunnelwright-lan\n")
     run.expect(f"{LIST} fw", listing(table("fw")))
     assert nft.table("other") == ""
-    assert nft.hooked("x") == {}
+    assert nft.own_rules_by_chain("x") == {}
     assert nft.foreign_chains() == ()
     nft.forget()
     run.expect(TABLES, "table ip fw\n")
     run.expect("nft -s -t -j list table ip fw", listing(table("fw", "ip"), chain("input")))
-    assert nft.hooked("x") == {}
+    assert nft.own_rules_by_chain("x") == {}
     assert [item.chain for item in nft.foreign_chains()] == ["input"]
 
 
@@ -181,7 +181,7 @@ def test_hooked_rules_are_those_with_the_prefix(run: ScriptedRun) -> None:
     ]
     run.expect(TABLES, "table inet fw\n")
     run.expect(f"{LIST} fw", listing(table("fw"), *others, *ours))
-    assert Nft(run).hooked("tunnelwright-lan: ") == {
+    assert Nft(run).own_rules_by_chain("tunnelwright-lan: ") == {
         "inet fw input": (without_handle(ours[0]), without_handle(ours[2])),
         "inet fw forward": (without_handle(ours[1]),),
     }

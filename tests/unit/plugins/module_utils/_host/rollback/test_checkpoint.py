@@ -12,13 +12,11 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.files import Files
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback import checkpoint
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback.checkpoint import (
-    CHECKPOINT_DIR,
-    STATE_DIR,
-    STATE_FILE,
     Checkpoint,
     KeptFiles,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import File
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
     MemoryHost,
 )
@@ -50,7 +48,7 @@ OTHERS = [
 
 @pytest.fixture(name="files")
 def _files(tmp_path: Path) -> Files:
-    files = Files(str(tmp_path))
+    files = Files(DEBIAN, str(tmp_path))
     for path in (*OURS, *OTHERS):
         files.write(File(path, path.encode()))
     return files
@@ -92,24 +90,28 @@ def test_there_and_gone(files: Files, tmp_path: Path) -> None:
     assert (checkpoint.exists(files), checkpoint.load(files)) == (False, None)
     checkpoint.save(files, Checkpoint("", 60, {}, {}, {}))
     assert checkpoint.exists(files)
-    for path, mode in ((STATE_DIR, 0o700), (CHECKPOINT_DIR, 0o700), (STATE_FILE, 0o600)):
+    for path, mode in (
+        (DEBIAN.state_dir, 0o700),
+        (DEBIAN.checkpoint_dir, 0o700),
+        (DEBIAN.checkpoint_file, 0o600),
+    ):
         assert (tmp_path / path[1:]).stat().st_mode & 0o7777 == mode
     checkpoint.remove(files)
-    assert not (tmp_path / STATE_DIR[1:]).exists()
+    assert not (tmp_path / DEBIAN.state_dir[1:]).exists()
     checkpoint.remove(files)
 
 
 def test_what_others_put_there_stays(files: Files, tmp_path: Path) -> None:
     checkpoint.save(files, Checkpoint("", 60, {}, {}, {}))
-    files.write(File(f"{STATE_DIR}/notes", b""))
+    files.write(File(f"{DEBIAN.state_dir}/notes", b""))
     checkpoint.remove(files)
-    assert [path.name for path in (tmp_path / STATE_DIR[1:]).iterdir()] == ["notes"]
+    assert [path.name for path in (tmp_path / DEBIAN.state_dir[1:]).iterdir()] == ["notes"]
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b'{"files": [1]}', b"\xff"])
 def test_spoilt(files: Files, data: bytes) -> None:
-    files.write(File(STATE_FILE, data))
-    with pytest.raises(HostError, match=f"read the checkpoint {STATE_FILE}"):
+    files.write(File(DEBIAN.checkpoint_file, data))
+    with pytest.raises(HostError, match=f"read the checkpoint {DEBIAN.checkpoint_file}"):
         checkpoint.load(files)
 
 
@@ -123,7 +125,7 @@ def test_spoilt(files: Files, data: bytes) -> None:
     ],
 )
 def test_kept_files_are_found_as_on_a_disk(pattern: str, found: list[str]) -> None:
-    kept = KeptFiles({path: File(path, b"") for path in OURS})
+    kept = KeptFiles({path: File(path, b"") for path in OURS}, DEBIAN)
     assert list(kept.find(pattern)) == found
     assert kept.read(OURS[0]) == File(OURS[0], b"")
     assert kept.read("/etc/passwd") is None
@@ -131,7 +133,7 @@ def test_kept_files_are_found_as_on_a_disk(pattern: str, found: list[str]) -> No
 
 def test_a_failing_file_system_is_told(files: Files, tmp_path: Path) -> None:
     (tmp_path / "var").write_text("")
-    with pytest.raises(HostError, match=f"make directory {STATE_DIR}: Not a directory"):
+    with pytest.raises(HostError, match=f"make directory {DEBIAN.state_dir}: Not a directory"):
         checkpoint.save(files, Checkpoint("", 60, {}, {}, {}))
 
 

@@ -18,6 +18,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels.c
     last_attempt,
     read_log,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_run import (
     ScriptedRun,
 )
@@ -40,7 +41,7 @@ COMMAND = (
 
 def read(run: ScriptedRun, *printed: str) -> tuple[LogLine, ...]:
     run.expect(COMMAND, "\n".join(reversed(printed)))
-    return read_log(run)
+    return read_log(run, DEBIAN.daemon_unit)
 
 
 def texts(lines: t.Iterable[LogLine]) -> list[str]:
@@ -79,7 +80,7 @@ class TestReading:
 
     def test_bounds(self, run: ScriptedRun) -> None:
         run.expect(COMMAND.replace("=10000", "=50") + " --since=-300s")
-        assert read_log(run, since=300, lines=50) == ()
+        assert read_log(run, DEBIAN.daemon_unit, since=300, lines=50) == ()
 
     def test_oldest_first(self, run: ScriptedRun) -> None:
         assert texts(read(run, entry("first"), entry("then"))) == ["first", "then"]
@@ -87,7 +88,7 @@ class TestReading:
     def test_no_journal(self, run: ScriptedRun) -> None:
         run.expect(COMMAND, status=1, errors="No such file")
         with pytest.raises(HostError, match="read the journal of the IKE daemon: No such file"):
-            read_log(run)
+            read_log(run, DEBIAN.daemon_unit)
 
 
 class TestAbout:

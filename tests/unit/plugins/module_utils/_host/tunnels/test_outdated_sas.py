@@ -15,6 +15,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels.o
     follow,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.message import IkeState
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.in_force import (
     InForce,
@@ -153,9 +154,9 @@ class TestFollowing:
             asked.append(argv)
             return 0, journal(lines) + journal(lines, pid="7"), ""
 
-        found = follow(pending, run, 1, sas(ike, child))
+        found = follow(pending, run, DEBIAN.daemon_unit, 1, sas(ike, child))
         # What was found is noted, so that it need not be found again.
-        assert follow(pending, refuse, 1, sas(ike, child)) == found
+        assert follow(pending, refuse, DEBIAN.daemon_unit, 1, sas(ike, child)) == found
         assert all("IKE_SA_NAME=b" in argv for argv in asked)
         return found.get("b", InForce())
 
@@ -212,12 +213,15 @@ class TestFollowing:
     def test_no_journal(self, path: Path) -> None:
         pending = Pending(str(path))
         pending.put(1, "b", OLD)
-        assert follow(pending, lambda *_: (1, "", "no journal"), 1, sas("4", "8")) == {}
+        assert (
+            follow(pending, lambda *_: (1, "", "no journal"), DEBIAN.daemon_unit, 1, sas("4", "8"))
+            == {}
+        )
 
     def test_of_what_is_gone_nothing_is_left(self, path: Path) -> None:
         pending = Pending(str(path))
         pending.put(1, "b", OLD)
-        assert follow(pending, refuse, 1, []) == {}
+        assert follow(pending, refuse, DEBIAN.daemon_unit, 1, []) == {}
         assert pending.read(1) == {}
 
 

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.log_events import (
-    ViciLog,
+    DaemonLog,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_vici import (
     CONFIRM,
@@ -20,7 +20,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_
     packet,
 )
 
-Ends = tuple[ViciLog, socket.socket]
+Ends = tuple[DaemonLog, socket.socket]
 
 
 @pytest.fixture(name="ends")
@@ -29,7 +29,7 @@ def _ends() -> t.Iterator[Ends]:
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.sendall(packet(CONFIRM))
-        with ViciLog(lambda: ours) as log:
+        with DaemonLog(lambda: ours) as log:
             yield log, theirs
             with contextlib.suppress(OSError):
                 # The one who leaves says so.
@@ -99,7 +99,7 @@ def test_a_daemon_without_that_event_says_nothing() -> None:
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.sendall(packet(EVENT_UNKNOWN) * 2)
-        with ViciLog(lambda: ours) as log:
+        with DaemonLog(lambda: ours) as log:
             assert log.about("site-b", "192.0.2.2") == ()
 
 
@@ -108,7 +108,7 @@ def test_nothing_is_left_unread() -> None:
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.sendall(packet(CONFIRM))
-        with ViciLog(lambda: ours):
+        with DaemonLog(lambda: ours):
             theirs.sendall(said("late", "site-b", "1") + packet(CONFIRM))
         assert theirs.recv(100) == packet(3, b"\x03log") + packet(4, b"\x03log")
         assert theirs.recv(100) == b""

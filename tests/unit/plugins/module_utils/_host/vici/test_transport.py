@@ -6,14 +6,19 @@ from __future__ import annotations
 
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.client import Vici
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.transport import (
-    Silent,
+    DaemonTimeout,
     charon_socket,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import (
+    DEBIAN,
+    Platform,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_vici import (
     RESPONSE,
@@ -22,10 +27,14 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.scripted_
 )
 
 
+def listening_at(path: str) -> Platform:
+    return replace(DEBIAN, vici_socket=path)
+
+
 def test_nobody_listens(tmp_path: Path) -> None:
     path = str(tmp_path / "charon.vici")
     with pytest.raises(HostError) as raised:
-        Vici(lambda: charon_socket(path))
+        Vici(lambda: charon_socket(listening_at(path)))
     assert raised.value.operation == f"reach the IKE daemon at {path}"
     assert "No such file or directory" in raised.value.detail
     assert "Check that strongswan.service is running" in raised.value.advice
@@ -36,7 +45,7 @@ def test_refused(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(path)
     with pytest.raises(HostError, match="Connection refused"):
-        charon_socket(path)
+        charon_socket(listening_at(path))
 
 
 def test_daemon_accepts_no_one(tmp_path: Path) -> None:
@@ -44,10 +53,10 @@ def test_daemon_accepts_no_one(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as hung:
         hung.bind(path)
         hung.listen(0)
-        with charon_socket(path, 0.3):  # fills the queue
+        with charon_socket(listening_at(path), 0.3):  # fills the queue
             started = time.monotonic()
-            with pytest.raises(Silent, match="did not answer in time"):
-                charon_socket(path, 0.3)
+            with pytest.raises(DaemonTimeout, match="did not answer in time"):
+                charon_socket(listening_at(path), 0.3)
     assert 0.2 < time.monotonic() - started < 5
 
 
@@ -56,7 +65,7 @@ def test_the_library_can_speak_over_it(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen()
-        with Vici(lambda: charon_socket(path)) as vici:
+        with Vici(lambda: charon_socket(listening_at(path))) as vici:
             peer, _address = listener.accept()
             with peer:
                 peer.sendall(packet(RESPONSE, encoded({"version": "6.0.1"})))

@@ -15,51 +15,51 @@ from ipaddress import ip_network
 from .._model.checks import IPAddress
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
-from .._model.gateway import Gateway
 from .._model.rule import VpnRule
 from .._model.selector import ANY_SERVICE, TrafficSelector
-from .nft_match import HostPair, NetworkRules, Services, Tunnel
+from .network_view import NetworkView
+from .nft_match import HostPair, RulesetInput, Services, TunnelMatch
 
 _Child = tuple[IkeConnection, ChildSa]
 
 
-def network_rules(gateway: Gateway, name: str, *, userspace: bool) -> NetworkRules:
-    """The tunnels, peers, settings and rules of a network.
+def ruleset_input(view: NetworkView, *, userspace: bool) -> RulesetInput:
+    """Return the tunnels, peers, settings and rules of a network.
 
     A network that is switched off accepts no peer, and keeps the guard against cleartext.
     """
-    network = gateway.networks[name]
-    settings = gateway.settings_of(name)
-    connections = gateway.connections_of(name)
-    own_rules = tuple(rule for rule in gateway.rules.get(name, ()) if rule.enabled)
-    children = [(connection, child) for connection in connections for child in connection.children]
+    network, settings = view.network, view.settings
+    enabled_rules = tuple(rule for rule in view.rules if rule.enabled)
+    children = [
+        (connection, child) for connection in view.connections for child in connection.children
+    ]
     on: list[_Child] = []
     off: list[_Child] = []
     for connection, child in children:
-        powered = gateway.powered(connection) and child.enabled
-        (on if powered else off).append((connection, child))
-    guard = NetworkRules(
-        network=name,
+        active = view.is_active(connection) and child.enabled
+        (on if active else off).append((connection, child))
+    guard = RulesetInput(
+        network=view.name,
         peers=(),
         own=network.network_address,
         excludes_own=settings.exclude_my_network,
         dormant=_selectors(off),
         hosts=_host_pairs(children),
         userspace=userspace,
-        vpn_rules=tuple(rule for rule in own_rules if _is_of_guard(rule)),
+        vpn_rules=tuple(rule for rule in enabled_rules if _is_of_guard(rule)),
     )
     if not network.started:
         return guard
     return replace(
         guard,
         ike_interfaces=network.ike_interfaces,
-        # Those of a conf text are not known.
-        peers=None if settings.swanctl_conf else _peers(connections),
+        # The peers of a conf text are not known.
+        peers=None if settings.swanctl_conf else _peers(view.connections),
         tunnels=_selectors(on),
-        mss=settings.mss_clamp,
+        mss_clamp=settings.mss_clamp,
         ipcomp=settings.ipcomp,
         chains=network.firewall_chains,
-        vpn_rules=own_rules,
+        vpn_rules=enabled_rules,
     )
 
 
@@ -68,10 +68,10 @@ def _is_of_guard(rule: VpnRule) -> bool:
     return rule.cleartext or rule.action == "translate"
 
 
-def _selectors(children: t.Iterable[_Child]) -> tuple[Tunnel, ...]:
+def _selectors(children: t.Iterable[_Child]) -> tuple[TunnelMatch, ...]:
     """The selectors of phase 2 objects in tunnel mode."""
     return tuple(
-        Tunnel(
+        TunnelMatch(
             f"{connection.name}/{child.name}",
             local.network,
             remote.network,

@@ -10,20 +10,22 @@ import typing as t
 from ipaddress import ip_address, ip_network
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.rule import VpnRule
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import (
-    artefacts as rendered,
-)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
     cleartext_blocks,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.network_rules import (
-    network_rules,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.network_view import (
+    network_views,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_guard import guarded
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_match import (
     on_this_side,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.ruleset_input import (
+    ruleset_input,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
@@ -37,7 +39,7 @@ HOSTS = {"mode": "transport", "local_network": ["192.0.2.1/32"], "remote_network
 
 
 def peers_of(*connections: t.Any) -> list[str] | None:
-    rules = network_rules(gateway(*connections), "lan", userspace=False)
+    rules = ruleset_input(network_views(gateway(*connections))["lan"], userspace=False)
     return None if rules.peers is None else [str(peer) for peer in rules.peers]
 
 
@@ -76,7 +78,7 @@ def test_narrowed_where_every_peer_is_known(
 )
 def test_without_a_peer_nothing_is_accepted(objects: t.Any) -> None:
     assert peers_of(*objects) == []
-    rules = network_rules(gateway(*objects), "lan", userspace=False)
+    rules = ruleset_input(network_views(gateway(*objects))["lan"], userspace=False)
     assert "allow_input" not in nft.render(nft.table(rules))
     for hook in nft.HOOKS:
         assert nft.hook_rules(rules, hook) == ()
@@ -105,9 +107,9 @@ def test_peers_of_other_networks_do_not_count() -> None:
 def test_tunnels(power: t.Any, phase1: t.Any, phase2: t.Any, there: bool) -> None:
     """One that is switched off carries nothing, and is guarded all the same."""
     made = gateway(network(**power), connection(child(**phase2), **phase1))
-    rules = network_rules(made, "lan", userspace=False)
+    rules = ruleset_input(network_views(made)["lan"], userspace=False)
     near, far = ip_network("10.1.0.0/24"), ip_network("10.2.0.0/24")
-    pair = nft.Tunnel("site-b/net", near, far, peer=ip_address("192.0.2.2"))
+    pair = nft.TunnelMatch("site-b/net", near, far, peer=ip_address("192.0.2.2"))
     assert rules.tunnels == ((pair,) if there else ())
     assert guarded(rules) == (pair,)
     assert not rules.hosts
@@ -131,7 +133,7 @@ def test_transport_mode(phase1: t.Any, phase2: t.Any, pairs: t.Any) -> None:
             **phase1,
         )
     )
-    rules = network_rules(made, "lan", userspace=False)
+    rules = ruleset_input(network_views(made)["lan"], userspace=False)
     assert not guarded(rules)
     found = [(item.local and str(item.local), str(item.remote)) for item in rules.hosts]
     assert found == pairs
@@ -150,9 +152,9 @@ def test_a_network_that_is_off_keeps_what_the_guard_depends_on() -> None:
     }.items():
         rule = {"name": name, "network": "lan", "direction": "outgoing", **options}
         made = made.with_rule(VpnRule.from_options(rule))
-    rules = network_rules(made, "lan", userspace=False)
+    rules = ruleset_input(network_views(made)["lan"], userspace=False)
     assert [rule.name for rule in rules.vpn_rules] == ["admit", "hide"]
-    assert (rules.chains, rules.ike_interfaces, rules.mss, rules.ipcomp) == ((), (), 0, False)
+    assert (rules.chains, rules.ike_interfaces, rules.mss_clamp, rules.ipcomp) == ((), (), 0, False)
     names = [chain.name for chain in nft.table(rules).chains]
     assert names == ["no_cleartext_in", "no_leak_forward", "no_leak_postrouting"]
     # The addresses that it would translate are guarded as they are.
@@ -164,8 +166,8 @@ def test_settings() -> None:
         network(ike_interfaces=["eth0"], firewall_chains=["inet filter input"]),
         settings(mss_clamp=1300, ipcomp=True),
     )
-    rules = network_rules(made, "lan", userspace=True)
-    assert (rules.mss, rules.ipcomp, rules.userspace) == (1300, True, True)
+    rules = ruleset_input(network_views(made)["lan"], userspace=True)
+    assert (rules.mss_clamp, rules.ipcomp, rules.userspace) == (1300, True, True)
     assert rules.ike_interfaces == ("eth0",)
     assert [str(chain) for chain in rules.chains] == ["inet filter input"]
     assert str(rules.own) == "10.1.0.0/24"
@@ -185,7 +187,7 @@ def test_settings() -> None:
 )
 def test_forwarding(options: t.Any, networks: t.Any, versions: tuple[int, ...]) -> None:
     made = gateway(network(**options), connection(child(**networks)))
-    whole = rendered.artefacts(made, userspace=False, credentials={})
+    whole = artefacts(made, DEBIAN, userspace=False, credentials={})
     assert whole.networks["lan"].forwarding == versions
 
 
@@ -199,7 +201,7 @@ def test_a_remote_network_within_the_own_one(userspace: bool, state: str, exclud
         settings(exclude_my_network=exclude),
         connection(child(local_network=["10.5.0.0/24"], remote_network=["10.1.0.128/25"])),
     )
-    rules = network_rules(made, "lan", userspace=userspace)
+    rules = ruleset_input(network_views(made)["lan"], userspace=userspace)
     (tunnel,) = guarded(rules)
     own = (ip_network("10.1.0.0/24"),)
     assert on_this_side(rules, tunnel) == (own if exclude else ())

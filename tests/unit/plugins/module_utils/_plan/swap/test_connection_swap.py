@@ -10,16 +10,10 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.children import (
-    aside,
-    is_set_aside,
-    quiet,
-    quieted,
-)
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.connection_swap import (
-    DEFER,
-    GRACEFUL,
-    REESTABLISH,
-    Exchange,
+    children_without_autostart,
+    is_parked,
+    with_parked_children,
+    without_autostart,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.in_force import (
     InForce,
@@ -32,8 +26,19 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.steps import (
     HandOver,
     LoadConnection,
-    Revert,
-    Supersede,
+    SwapBack,
+    SwapIn,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.swap.change import (
+    ChangedConnection,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.swap.connection_swap import (
+    ConnectionSwap,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.swap.decision import (
+    DEFER,
+    GRACEFUL,
+    REESTABLISH,
 )
 
 LOADED = {"dpd_timeout": "180", "children": {"lan": {}, "dmz": {}}}
@@ -61,12 +66,12 @@ def section(start="trap|start", dpd="30", local="10.1.0.0/24", **children):
     return {"dpd_delay": dpd, "dpd_timeout": "180", "local": {"auth": "psk"}, "children": made}
 
 
-def exchange(before, after, apply=GRACEFUL, daemon=UP):
-    return Exchange("b", before, after, daemon, apply)
+def swap(before, after, apply=GRACEFUL, daemon=UP):
+    return ConnectionSwap(ChangedConnection("b", before, after, daemon), apply)
 
 
 def done(change):
-    return [*change.set_aside.steps, *change.taken_up.steps]
+    return [*change.park.steps, *change.swap_in.steps]
 
 
 def words(change):
@@ -77,10 +82,10 @@ def told(change):
     return [(impact.sa, impact.kind) for impact in change.impacts]
 
 
-ASIDE = "load connection b with its children set aside"
+PARK = "load connection b with its children renamed to NAME.replaced"
 LOAD = "load connection b"
-HAND_LAN = "hand over to the new SAs of b/lan, then close the old ones"
-HAND_BOTH = "hand over to the new SAs of b/dmz, b/lan, then close the old ones"
+HAND_LAN = "wait for the new Child SAs of b/lan, then close the old Child SAs"
+HAND_BOTH = "wait for the new Child SAs of b/dmz, b/lan, then close the old Child SAs"
 ONE_CHILD = section(lan="10.9.0.0/24")
 WHOLE = section(dpd="20")
 KEPT = ("b/dmz", "none")
@@ -89,98 +94,98 @@ KEPT = ("b/dmz", "none")
 @pytest.mark.parametrize(
     ("after", "apply", "impacts", "expected"),
     [
-        (ONE_CHILD, GRACEFUL, [KEPT, ("b/lan", "child")], [ASIDE, LOAD, HAND_LAN]),
-        (WHOLE, GRACEFUL, [("b", "ike")], [ASIDE, LOAD, HAND_BOTH]),
-        (ONE_CHILD, DEFER, [KEPT, ("b/lan", "pending")], [ASIDE, LOAD]),
-        (WHOLE, DEFER, [("b", "pending")], [ASIDE, LOAD]),
+        (ONE_CHILD, GRACEFUL, [KEPT, ("b/lan", "child")], [PARK, LOAD, HAND_LAN]),
+        (WHOLE, GRACEFUL, [("b", "ike")], [PARK, LOAD, HAND_BOTH]),
+        (ONE_CHILD, DEFER, [KEPT, ("b/lan", "pending")], [PARK, LOAD]),
+        (WHOLE, DEFER, [("b", "pending")], [PARK, LOAD]),
         (
             ONE_CHILD,
             REESTABLISH,
             [KEPT, ("b/lan", "child")],
-            [ASIDE, "close the Child SA b/lan", LOAD, HAND_LAN],
+            [PARK, "close the Child SA b/lan", LOAD, HAND_LAN],
         ),
         (
             WHOLE,
             REESTABLISH,
             [("b", "ike")],
-            [ASIDE, "close the IKE SA of b", LOAD, HAND_BOTH],
+            [PARK, "close the IKE SA of b", LOAD, HAND_BOTH],
         ),
-        (section(new="10.4.0.0/24"), GRACEFUL, [KEPT, ("b/lan", "none")], [ASIDE, LOAD]),
+        (section(new="10.4.0.0/24"), GRACEFUL, [KEPT, ("b/lan", "none")], [PARK, LOAD]),
         (
             section(lan=""),
             GRACEFUL,
             [KEPT, ("b/lan", "child")],
-            [ASIDE, LOAD, "close the Child SA b/lan", "uninstall the trap of b/lan"],
+            [PARK, LOAD, "close the Child SA b/lan", "uninstall the trap of b/lan"],
         ),
         (
             section(dpd="20", lan=""),
             DEFER,
             [("b", "pending"), ("b/lan", "child")],
-            [ASIDE, LOAD, "close the Child SA b/lan", "uninstall the trap of b/lan"],
+            [PARK, LOAD, "close the Child SA b/lan", "uninstall the trap of b/lan"],
         ),
     ],
 )
 def test_what_starts_is_replaced_without_a_gap(after, apply, impacts, expected):
-    change = exchange(section(), after, apply)
+    change = swap(section(), after, apply)
     assert words(change) == expected
     assert told(change) == impacts
 
 
 def test_the_reason_names_what_changed_and_what_follows():
-    change = exchange(section(), ONE_CHILD)
+    change = swap(section(), ONE_CHILD)
     assert [impact.reason for impact in change.impacts] == [
         "not changed",
-        "remote_ts changed: a new Child SA is brought up beside it, then it is closed",
+        "remote_ts changed: a new Child SA is brought up, then the old Child SA is closed",
     ]
     other = {**WHOLE, "local": {"auth": "psk", "id": "x"}}
-    (impact,) = exchange(section(), other, REESTABLISH).impacts
+    (impact,) = swap(section(), other, REESTABLISH).impacts
     assert impact.reason == (
-        "dpd_delay, local.id changed: the IKE SA is closed, then brought up again"
+        "dpd_delay, local.id changed: the IKE SA is closed, then re-established"
     )
-    (impact,) = exchange(section(), WHOLE, DEFER).impacts
+    (impact,) = swap(section(), WHOLE, DEFER).impacts
     assert impact.reason == (
-        "dpd_delay changed: it goes on with the old values until it is established anew, "
-        "which a rekeying is not"
+        "dpd_delay changed: the IKE SA keeps the old values until it is re-established; "
+        "a rekey does not apply the new values"
     )
 
 
 def test_the_old_children_are_put_aside_unchanged_but_for_their_names():
-    (first,) = exchange(section(), ONE_CHILD).set_aside.steps
+    (first,) = swap(section(), ONE_CHILD).park.steps
     assert first.section == section()
-    put = aside(section())
+    put = with_parked_children(section())
     assert put["children"] == {
         f"{name}.replaced": child for name, child in section()["children"].items()
     }
     assert {**put, "children": {}} == {**section(), "children": {}}
-    assert is_set_aside(put)
-    assert not is_set_aside(section())
-    assert not is_set_aside({"children": {}})
+    assert is_parked(put)
+    assert not is_parked(section())
+    assert not is_parked({"children": {}})
     # Where nothing was put aside there is nothing to go back to.
     assert first.undo() == LoadConnection("b", section())
 
 
 def test_what_a_run_that_died_has_put_aside_is_not_put_aside_again():
     left = replace(UP, connections={"b": {**LOADED, "children": {"lan.replaced": {}}}})
-    assert words(exchange(section(), ONE_CHILD, daemon=left)) == [LOAD, HAND_LAN]
+    assert words(swap(section(), ONE_CHILD, daemon=left)) == [LOAD, HAND_LAN]
 
 
 def test_what_waits_for_traffic_is_initiated_by_us():
-    change = exchange(section("trap"), section("trap", lan="10.9.0.0/24"))
-    assert words(change) == [ASIDE, LOAD, "initiate b/lan", HAND_LAN]
+    change = swap(section("trap"), section("trap", lan="10.9.0.0/24"))
+    assert words(change) == [PARK, LOAD, "initiate b/lan", HAND_LAN]
 
 
 def test_a_responder_never_initiates():
-    change = exchange(section("none"), section("none", lan="10.9.0.0/24"))
-    assert words(change)[:2] == [ASIDE, LOAD]
-    assert not any("initiate" in step or "hand over" in step for step in words(change))
+    change = swap(section("none"), section("none", lan="10.9.0.0/24"))
+    assert words(change)[:2] == [PARK, LOAD]
+    assert not any("initiate" in step or "wait for the new" in step for step in words(change))
     assert told(change) == [KEPT, ("b/lan", "pending")]
 
 
 def test_a_responder_reestablishes_by_being_called_again():
-    change = exchange(section("none"), section("none", lan="10.9.0.0/24"), REESTABLISH)
-    assert words(change)[:3] == [ASIDE, "close the Child SA b/lan", LOAD]
-    assert not any("initiate" in step or "hand over" in step for step in words(change))
-    assert change.impacts[1].reason.endswith("closed, for the peer to bring up again")
+    change = swap(section("none"), section("none", lan="10.9.0.0/24"), REESTABLISH)
+    assert words(change)[:3] == [PARK, "close the Child SA b/lan", LOAD]
+    assert not any("initiate" in step or "wait for the new" in step for step in words(change))
+    assert change.impacts[1].reason.endswith("closed until the peer re-establishes it")
 
 
 @pytest.mark.parametrize(
@@ -194,15 +199,15 @@ def test_a_responder_reestablishes_by_being_called_again():
     ],
 )
 def test_how_an_sa_was_begun_makes_no_other_of_it(old, new, impact):
-    change = exchange(section(old), section(new))
+    change = swap(section(old), section(new))
     assert {item.kind for item in change.impacts} == {impact}
-    assert any("hand over" in step for step in words(change)) == (impact == "child")
+    assert any("wait for the new" in step for step in words(change)) == (impact == "child")
 
 
 def test_a_child_that_is_not_up_is_not_waited_for():
     daemon = replace(UP, established={"b": frozenset({"dmz"})})
-    change = exchange(section(), ONE_CHILD, daemon=daemon)
-    assert words(change) == [ASIDE, LOAD]
+    change = swap(section(), ONE_CHILD, daemon=daemon)
+    assert words(change) == [PARK, LOAD]
     assert told(change) == [KEPT]
 
 
@@ -211,31 +216,31 @@ def test_a_child_that_is_not_up_is_not_waited_for():
 def test_an_ike_sa_without_children_is_closed(after, again, apply):
     """charon does so by itself or not, by release and start action; so do we, always."""
     daemon = replace(UP, established={"b": frozenset()})
-    change = exchange(section(), after, apply, daemon)
+    change = swap(section(), after, apply, daemon)
     # What was being attempted with what has changed is not begun again by charon.
-    assert words(change) == [ASIDE, "close the IKE SA of b", LOAD, *again]
+    assert words(change) == [PARK, "close the IKE SA of b", LOAD, *again]
     assert told(change) == [("b", "ike")]
 
 
 @pytest.mark.parametrize("state", [{"established": {"b": frozenset()}}, {"established": {}}])
 def test_a_child_that_is_added_disturbs_no_attempt(state):
     """As a role does, one task after the other, while the first is being negotiated."""
-    change = exchange(section(dmz=""), section(), daemon=replace(UP, **state))
-    assert words(change) == [ASIDE, LOAD]
+    change = swap(section(dmz=""), section(), daemon=replace(UP, **state))
+    assert words(change) == [PARK, LOAD]
     assert told(change) == [("b", "none")]
 
 
 def test_the_old_ike_sa_goes_too_if_all_that_is_on_it_is_configured_no_longer():
     daemon = replace(UP, established={"b": frozenset({"lan"})})
-    change = exchange(section(), section(dpd="20", lan=""), daemon=daemon)
+    change = swap(section(), section(dpd="20", lan=""), daemon=daemon)
     assert words(change)[2] == "close the old IKE SA of b"
     assert told(change) == [("b", "ike")]
 
 
 def test_reestablished_with_its_last_child_goes_the_ike_sa():
     daemon = replace(UP, established={"b": frozenset({"lan"})})
-    change = exchange(section(), ONE_CHILD, REESTABLISH, daemon)
-    assert words(change) == [ASIDE, "close the IKE SA of b", LOAD, HAND_LAN]
+    change = swap(section(), ONE_CHILD, REESTABLISH, daemon)
+    assert words(change) == [PARK, "close the IKE SA of b", LOAD, HAND_LAN]
     (impact,) = change.impacts
     assert (impact.sa, impact.kind) == ("b", "ike")
     assert impact.reason.startswith("children.lan.remote_ts changed: the IKE SA is closed")
@@ -243,21 +248,21 @@ def test_reestablished_with_its_last_child_goes_the_ike_sa():
 
 @pytest.mark.parametrize(("after", "ikes"), [(ONE_CHILD, set()), (WHOLE, {"3"})])
 def test_the_old_ike_sa_goes_with_a_new_one_only(after, ikes):
-    hand_over = done(exchange(section(), after))[-1]
+    hand_over = done(swap(section(), after))[-1]
     assert isinstance(hand_over, HandOver)
     assert (hand_over.old, hand_over.ikes) == ({"7", "8"}, ikes)
 
 
 def test_what_is_down_is_put_aside_too_as_it_may_come_up_meanwhile():
-    change = exchange(section(), ONE_CHILD, daemon=DOWN)
-    assert words(change) == [ASIDE, LOAD]
+    change = swap(section(), ONE_CHILD, daemon=DOWN)
+    assert words(change) == [PARK, LOAD]
     assert told(change) == [("b", "none")]
 
 
 def test_an_attempt_with_the_old_values_is_given_up():
     daemon = replace(DOWN, ike_ids={"b": frozenset({"3"})})
-    change = exchange(section(), WHOLE, daemon=daemon)
-    assert words(change) == [ASIDE, "close the IKE SA of b", LOAD]
+    change = swap(section(), WHOLE, daemon=daemon)
+    assert words(change) == [PARK, "close the IKE SA of b", LOAD]
 
 
 ALL = frozenset({"lan", "dmz"})
@@ -274,43 +279,41 @@ ALL = frozenset({"lan", "dmz"})
     ],
 )
 def test_deferred_what_is_up_is_not_started_anew_and_it_shows(after, daemon, put_off):
-    (load,) = [
-        s for s in done(exchange(section(), after, DEFER, daemon)) if isinstance(s, Supersede)
-    ]
-    assert load.section == quiet(after, put_off)
+    (load,) = [s for s in done(swap(section(), after, DEFER, daemon)) if isinstance(s, SwapIn)]
+    assert load.section == without_autostart(after, put_off)
     made = load.section["children"]
     assert {name for name in made if made[name]["start_action"] == "trap"} == put_off
-    assert quieted({"children": made}) == put_off
-    assert quieted(aside(load.section)) == put_off
+    assert children_without_autostart({"children": made}) == put_off
+    assert children_without_autostart(with_parked_children(load.section)) == put_off
     # What traps is quiet already.
-    assert quieted(quiet(section("trap"), ALL)) == set()
+    assert children_without_autostart(without_autostart(section("trap"), ALL)) == set()
 
 
 @pytest.mark.parametrize("put_off", [set(), {"lan"}, ALL])
 def test_what_is_put_aside_is_what_the_daemon_holds(put_off):
     """Were it otherwise, charon would see a change, and act on it."""
-    held = quiet(section(), put_off)
+    held = without_autostart(section(), put_off)
     daemon = replace(UP, connections={"b": {**LOADED, "children": held["children"]}})
-    first, load, *_rest = done(exchange(section(), ONE_CHILD, daemon=daemon))
+    first, load, *_rest = done(swap(section(), ONE_CHILD, daemon=daemon))
     assert first.section == held
-    assert load.undo() == Revert("b", held, ONE_CHILD, load.made_of)
+    assert load.undo() == SwapBack("b", held, ONE_CHILD, load.in_force)
 
 
 def test_what_charon_would_not_notice_is_unloaded_first():
     after = {**section(), "dpd_timeout": "60"}
-    assert words(exchange(section(), after))[:3] == [ASIDE, "unload connection b", LOAD]
+    assert words(swap(section(), after))[:3] == [PARK, "unload connection b", LOAD]
 
 
 def test_a_child_that_waits_for_traffic_no_longer_loses_its_trap():
-    assert words(exchange(section("trap"), section("none")))[-2:] == [
+    assert words(swap(section("trap"), section("none")))[-2:] == [
         "uninstall the trap of b/dmz",
         "uninstall the trap of b/lan",
     ]
 
 
 def test_a_change_is_taken_back_as_gracefully():
-    (load,) = [step for step in done(exchange(section(), WHOLE)) if isinstance(step, Supersede)]
-    assert load.undo() == Revert("b", section(), WHOLE, load.made_of)
+    (load,) = [step for step in done(swap(section(), WHOLE)) if isinstance(step, SwapIn)]
+    assert load.undo() == SwapBack("b", section(), WHOLE, load.in_force)
 
 
 HALF = section(local="10.1.0.0/25")
@@ -346,29 +349,29 @@ LAN_AGAIN, DMZ_AGAIN = "install the policy of b/lan", "install the policy of b/d
     ],
 )
 def test_a_route_that_two_policies_need_is_put_back(before, after, apply, expected):
-    there = [step for step in words(exchange(before, after, apply)) if "install the" in step]
+    there = [step for step in words(swap(before, after, apply)) if "install the" in step]
     assert [step for step in there if not step.startswith("uninstall")] == expected
 
 
 def test_a_route_is_put_back_when_the_old_sa_is_gone():
-    assert words(exchange(section(), HALF))[-3:] == [HAND_BOTH, DMZ_AGAIN, LAN_AGAIN]
+    assert words(swap(section(), HALF))[-3:] == [HAND_BOTH, DMZ_AGAIN, LAN_AGAIN]
 
 
 @pytest.mark.parametrize(
     ("after", "expected"),
     [
-        (section(new="10.4.0.0/24"), [ASIDE, LOAD, "initiate b/lan", HAND_LAN]),
-        (ONE_CHILD, [ASIDE, LOAD, "initiate b/lan", HAND_LAN]),
+        (section(new="10.4.0.0/24"), [PARK, LOAD, "initiate b/lan", HAND_LAN]),
+        (ONE_CHILD, [PARK, LOAD, "initiate b/lan", HAND_LAN]),
         (
             section(lan=""),
-            [ASIDE, LOAD, "close the Child SA b/lan.replaced", "uninstall the trap of b/lan"],
+            [PARK, LOAD, "close the Child SA b/lan.replaced", "uninstall the trap of b/lan"],
         ),
     ],
 )
 def test_an_sa_that_the_peer_made_while_its_child_was_set_aside(after, expected):
     """It has a name that no child has, so that charon would never touch it again."""
     daemon = replace(UP, established={"b": frozenset({"lan.replaced", "dmz"})})
-    change = exchange(section(), after, daemon=daemon)
+    change = swap(section(), after, daemon=daemon)
     assert words(change) == expected
     assert told(change) == [KEPT, ("b/lan", "child")]
 
@@ -383,69 +386,71 @@ class TestPending:
     @pytest.mark.parametrize(
         ("change", "made"),
         [
-            (exchange(section(), WHOLE, DEFER), section()),
+            (swap(section(), WHOLE, DEFER), section()),
             # Those that are replaced too, since the peer may refuse the new values.
-            (exchange(section(), WHOLE), section()),
-            (exchange(section("none"), section("none", dpd="20")), section("none")),
-            (exchange(section(), WHOLE, DEFER, LEFT), OLDER),
+            (swap(section(), WHOLE), section()),
+            (swap(section("none"), section("none", dpd="20")), section("none")),
+            (swap(section(), WHOLE, DEFER, LEFT), OLDER),
         ],
     )
     def test_what_the_ike_sas_were_made_of_is_noted(self, change, made):
         first, *_more = done(change)
-        (load,) = [step for step in done(change) if isinstance(step, Supersede)]
-        assert load.made_of.ikes == {"3": ike_part(made)}
+        (load,) = [step for step in done(change) if isinstance(step, SwapIn)]
+        assert load.in_force.ikes == {"3": ike_part(made)}
         # Before the file is written, should the run die.
-        assert first.made_of == load.made_of
-        assert load.made_of.unlike(load.section).ikes == {"3": ike_part(made)}
-        assert load.made_of.unlike(made).ikes == {}
+        assert first.in_force == load.in_force
+        assert load.in_force.unlike(load.section).ikes == {"3": ike_part(made)}
+        assert load.in_force.unlike(made).ikes == {}
 
     def test_what_child_sas_were_made_of_is_noted(self):
         (load,) = [
             step
-            for step in done(exchange(section(), ONE_CHILD, DEFER, self.NAMED))
-            if isinstance(step, Supersede)
+            for step in done(swap(section(), ONE_CHILD, DEFER, self.NAMED))
+            if isinstance(step, SwapIn)
         ]
         lan = section()["children"]["lan"]
-        assert load.made_of.children["7"] == ("lan", child_part(lan))
-        left = load.made_of.unlike(quiet(ONE_CHILD, ()))
+        assert load.in_force.children["7"] == ("lan", child_part(lan))
+        left = load.in_force.unlike(without_autostart(ONE_CHILD, ()))
         assert {*left.children} == {"7"}
         assert left.ikes == {}
 
     def test_the_next_change_replaces_it_whole(self):
-        change = exchange(section(), ONE_CHILD, daemon=self.LEFT)
-        assert words(change) == [ASIDE, LOAD, HAND_BOTH]
+        change = swap(section(), ONE_CHILD, daemon=self.LEFT)
+        assert words(change) == [PARK, LOAD, HAND_BOTH]
         assert done(change)[-1].ikes == {"3"}
         (impact,) = change.impacts
         assert (impact.sa, impact.kind) == ("b", "ike")
-        assert "remote_ts changed, and a change before it is pending: " in impact.reason
+        assert "remote_ts changed, and an earlier change is pending: " in impact.reason
 
     def test_put_off_once_more_it_is_still_left(self):
-        change = exchange(section(), ONE_CHILD, DEFER, self.LEFT)
+        change = swap(section(), ONE_CHILD, DEFER, self.LEFT)
         assert told(change) == [("b", "pending")]
 
     def test_one_that_is_gone_does_not_count(self):
         older = ike_part(self.OLDER)
         daemon = replace(UP, pending={"b": InForce({"2": older}), "c": InForce({"3": older})})
-        assert told(exchange(section(), ONE_CHILD, daemon=daemon)) == [KEPT, ("b/lan", "child")]
+        assert told(swap(section(), ONE_CHILD, daemon=daemon)) == [KEPT, ("b/lan", "child")]
 
     @pytest.mark.parametrize("apply", [GRACEFUL, REESTABLISH, DEFER])
     @pytest.mark.parametrize("start", ["trap|start", "trap", "none"])
     def test_back_to_what_is_in_force_nothing_happens(self, start, apply):
         """charon is given it, and finds that it has it."""
         daemon = self.LEFT if start != "none" else replace(self.LEFT, traps=frozenset())
-        change = exchange(section(start), section(start, dpd="10"), apply, daemon)
+        change = swap(section(start), section(start, dpd="10"), apply, daemon)
         assert told(change) == [("b/dmz", "none"), ("b/lan", "none")]
-        assert {impact.reason for impact in change.impacts} == {"it was made with these values"}
-        assert [step for step in words(change) if step not in (ASIDE, LOAD)] == []
-        assert done(change)[-1].made_of.unlike(section(start, dpd="10")).ikes == {}
+        assert {impact.reason for impact in change.impacts} == {
+            "the Child SA already has the configured values"
+        }
+        assert [step for step in words(change) if step not in (PARK, LOAD)] == []
+        assert done(change)[-1].in_force.unlike(section(start, dpd="10")).ikes == {}
 
     @pytest.mark.parametrize("apply", [GRACEFUL, REESTABLISH, DEFER])
     def test_back_to_what_a_child_sa_has(self, apply):
         lan = child_part(section()["children"]["lan"])
         daemon = replace(self.NAMED, pending={"b": InForce(children={"7": ("lan", lan)})})
-        change = exchange(ONE_CHILD, section(), apply, daemon)
+        change = swap(ONE_CHILD, section(), apply, daemon)
         assert told(change) == [KEPT, ("b/lan", "none")]
-        assert words(change) == [ASIDE, LOAD]
+        assert words(change) == [PARK, LOAD]
 
     def test_a_third_value_is_told_as_it_differs_from_what_is_in_force(self):
         daemon = replace(
@@ -454,7 +459,7 @@ class TestPending:
         )
         after = {**section(), "children": {**section()["children"]}}
         after["children"]["lan"] = {**after["children"]["lan"], "ipcomp": "yes"}
-        dmz, lan = exchange(section(), after, DEFER, daemon).impacts
+        dmz, lan = swap(section(), after, DEFER, daemon).impacts
         assert (dmz.kind, lan.kind) == ("pending", "pending")
         assert dmz.reason.startswith("dpd_action, local_ts, remote_ts, start_action changed: ")
         assert lan.reason.startswith("ipcomp changed: ")
@@ -462,14 +467,14 @@ class TestPending:
     def test_of_an_ike_sa_whose_values_are_not_known(self):
         """As an earlier version has noted it."""
         daemon = replace(UP, pending={"b": InForce({"3": {}})})
-        (impact,) = exchange(section(), WHOLE, daemon=daemon).impacts
+        (impact,) = swap(section(), WHOLE, daemon=daemon).impacts
         assert (impact.kind, impact.reason.partition(":")[0]) == ("ike", "dpd_delay changed")
 
 
 @pytest.mark.parametrize("after", [section(), WHOLE, ONE_CHILD])
 def test_with_a_new_key_the_ike_sa_is_closed(after):
-    change = Exchange("b", section(), after, UP, REESTABLISH, new_key=True)
-    assert words(change) == [ASIDE, "close the IKE SA of b", LOAD, HAND_BOTH]
+    change = ConnectionSwap(ChangedConnection("b", section(), after, UP, new_key=True), REESTABLISH)
+    assert words(change) == [PARK, "close the IKE SA of b", LOAD, HAND_BOTH]
     (impact,) = change.impacts
     assert impact.kind == "ike"
     assert "psk" in impact.reason.partition(" changed: ")[0]

@@ -15,18 +15,23 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.configuration import (
-    Named,
-    Place,
-    Reading,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.lexer import (
+    FileLine,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.reader import (
+    PlacedValue,
+    ReadResult,
+    SectionPlace,
     read,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.settings_file import render
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.writer import (
+    render,
+)
 
-TABLE = json.loads((Path(__file__).parent / "fixtures/configurations.json").read_text("utf-8"))
+TABLE = json.loads((Path(__file__).parents[1] / "fixtures/configurations.json").read_text("utf-8"))
 
 
-def reading(files: t.Mapping[str, str]) -> Reading:
+def reading(files: t.Mapping[str, str]) -> ReadResult:
     """``main.conf`` and what it includes."""
     texts = {f"/etc/{path}": text.encode().decode("latin-1") for path, text in files.items()}
 
@@ -57,10 +62,10 @@ def test_sections_are_known_by_file_and_line() -> None:
     assert (
         reading(files).sections
         == (
-            Named("secrets", "ike-a", Place("/etc/conf.d/a.conf", 2)),
-            Named("connections", "b", Place("/etc/conf.d/a.conf", 7)),
-            Named("connections", "c", Place("/etc/main.conf", 2)),
-            Named("c", "children", Place("/etc/main.conf", 3)),
+            SectionPlace("secrets", "ike-a", FileLine("/etc/conf.d/a.conf", 2)),
+            SectionPlace("connections", "b", FileLine("/etc/conf.d/a.conf", 7)),
+            SectionPlace("connections", "c", FileLine("/etc/main.conf", 2)),
+            SectionPlace("c", "children", FileLine("/etc/main.conf", 3)),
         )[:3]
     )
 
@@ -94,3 +99,42 @@ def test_what_we_write_is_accepted() -> None:
 def test_large_files_take_no_time(text: str) -> None:
     """A regular expression that backtracks would not come to an end."""
     assert reading({"main.conf": f"{text}\n"}).sections == ()
+
+
+def test_values_are_known_by_file_and_line() -> None:
+    files = {
+        "main.conf": "include conf.d/*.conf\na {\n k = 1\n x =\n}\n",
+        "conf.d/a.conf": 'a {\n k = "2\n3" 4 # c\n\n x = 5\n b {\n  k = {6 }\n}\n',
+        "conf.d/b.conf": "a : c, d.e {\n}\nlost }",
+    }
+    tree = reading(files).tree
+    assert not tree.values
+    section = tree.sections["a"]
+    assert section.place == FileLine("/etc/conf.d/a.conf", 1)
+    assert section.values == {
+        "k": PlacedValue("1", FileLine("/etc/main.conf", 3)),
+        "x": PlacedValue(None, FileLine("/etc/main.conf", 4)),
+    }
+    inner = section.sections["b"].values["k"]
+    assert inner == PlacedValue("{6", FileLine("/etc/conf.d/a.conf", 7))
+
+
+def test_values_of_earlier_files_come_first() -> None:
+    files = {"main.conf": "include a.conf\nk = 2\n", "a.conf": 'k = "2\n3" 4 # c\nm = x\ty\n'}
+    assert list(reading(files).tree.values.items()) == [
+        ("k", PlacedValue("2", FileLine("/etc/main.conf", 2))),
+        ("m", PlacedValue("x y", FileLine("/etc/a.conf", 3))),
+    ]
+
+
+def test_a_section_knows_what_it_inherits_from() -> None:
+    tree = reading({"main.conf": "a : b, c.d {\n}\ne {\n}\na : f {\n}\n"}).tree
+    assert tree.sections["a"].references == ["b", "c.d", "f"]
+    assert tree.sections["e"].references == []
+
+
+def test_a_statement_may_reach_into_the_next_file() -> None:
+    files = {"main.conf": "a\ninclude x.conf\nb = 1\n}\n", "x.conf": "{\n c = 2\n"}
+    section = reading(files).tree.sections["a"]
+    assert section.place == FileLine("/etc/main.conf", 1)
+    assert {key: item.value for key, item in section.values.items()} == {"c": "2", "b": "1"}

@@ -1,0 +1,58 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Parse the nftables table that the renderer has written: a proof that nothing breaks out of it."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_text import (
+    Chain,
+    Rule,
+    Table,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records import MANAGED
+
+_TABLE = re.compile(r"table inet (\S+) \{")
+_CHAIN = re.compile(r"\tchain (\S+) \{")
+_BASE = re.compile(r"\t\t(type .+;)")
+_RULE = re.compile(r'\t\t(.+) comment "([^"]*)"')
+
+
+def parse(text: str) -> Table:
+    """Return the table of a text that ``render`` made. Raises SyntaxFault for any other text."""
+    lines = text.splitlines()
+    opening = _TABLE.fullmatch(lines[3]) if len(lines) > 4 else None
+    if opening is None:
+        raise SyntaxFault(4, "the table is missing")
+    name = opening.group(1)
+    frame = [MANAGED, f"table inet {name}", f"delete table inet {name}"]
+    if lines[:3] != frame or lines[-1] != "}":
+        raise SyntaxFault(1, f"this does not replace the table {name} and nothing else")
+    return Table(name, tuple(_parse_chains(lines[4:-1], first=5)))
+
+
+def _parse_chains(lines: t.Sequence[str], *, first: int) -> t.Iterator[Chain]:
+    """Yield the chains; ``first`` is the number of the first line, for the message."""
+    position = 0
+    while position < len(lines):
+        chain = _CHAIN.fullmatch(lines[position])
+        base = _BASE.fullmatch(lines[position + 1]) if position + 1 < len(lines) else None
+        if chain is None:
+            raise SyntaxFault(first + position, "a chain is expected")
+        position += 2 if base else 1
+        rules = []
+        while position < len(lines) and lines[position] != "\t}":
+            rule = _RULE.fullmatch(lines[position])
+            if rule is None:
+                raise SyntaxFault(first + position, "a rule with its comment is expected")
+            rules.append(Rule(rule.group(1), rule.group(2)))
+            position += 1
+        if position == len(lines):
+            raise SyntaxFault(first + position, f"chain {chain.group(1)} does not end")
+        position += 1
+        yield Chain(chain.group(1), base.group(1) if base else "", tuple(rules))
