@@ -24,7 +24,8 @@ A row has ``options`` for the module. The rows of ``steps`` follow each other, a
 - ``warnings``: words of the warnings of the run. The data plane depends on the machine, so that
   warnings about it are left out.
 
-A row of ``refused`` has ``words`` for the message: object, option, value and remedy.
+A row of ``refused`` has ``words`` for the message: object, option, value and remedy. It needs a
+``name`` where another row has the same words.
 A row of ``drifts`` has ``by_hand``, a command that changes the host, and the module repairs it.
 """
 
