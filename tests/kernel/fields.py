@@ -20,7 +20,7 @@ from pathlib import Path
 ALL = os.environ.get("FIELDS") == "all" or bool(os.environ.get("PART"))
 # The strongSwan of each end.
 RELEASES = {"a": "5.9.8", "b": "6.0.1"}
-# What came of each test, by its name with its parameters: of the latest runs, and what is kept.
+# The outcome of each test, by its name with its parameters: of the latest runs, and as recorded.
 LATEST = Path(__file__).resolve().parents[2] / ".cache/fields.json"
 SEEN = Path(__file__).with_name("seen.json")
 
@@ -29,7 +29,7 @@ _Test = t.TypeVar("_Test", bound=t.Callable[..., None])
 
 @dataclass(frozen=True, order=True)
 class Row:
-    """One value of ``module.option``, what it becomes in strongSwan or nftables, where it shows."""
+    """A value of ``module.option``, its setting in strongSwan or nftables, and its effect."""
 
     field: str
     value: str
@@ -42,10 +42,10 @@ ROWS: dict[Row, str] = {}
 
 
 def proves(field: str, value: object, becomes: str, shown_by: str) -> t.Callable[[_Test], _Test]:
-    """Marks a test as the proof of a row of the matrix."""
+    """Mark a test as the proof of a row of the matrix."""
 
     def mark(test: _Test) -> _Test:
-        row = Row(field, _written(value), becomes, shown_by)
+        row = Row(field, written(value), becomes, shown_by)
         # pytest may import a module of tests once more, by another name.
         others = {item for item, name in ROWS.items() if name != test.__name__}
         assert (row.field, row.value) not in {(item.field, item.value) for item in others}, row
@@ -57,7 +57,7 @@ def proves(field: str, value: object, becomes: str, shown_by: str) -> t.Callable
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one test; ``end`` is the one that it was about, empty for both."""
+    """The outcome of a test; ``end`` is the end that it was about, empty for both."""
 
     end: str
     passed: bool
@@ -81,7 +81,7 @@ def write(path: Path, outcomes: t.Mapping[str, Outcome]) -> None:
 
 
 def releases(outcomes: t.Mapping[str, Outcome], test: str) -> list[str]:
-    """Where all that is to be seen with ``test``, a function, was seen."""
+    """Return the releases on which every case of ``test``, a function, has passed."""
     found = [item for name, item in outcomes.items() if name.partition("[")[0] == test]
     about = {end: [item for item in found if item.end in (end, "")] for end in RELEASES}
     return [
@@ -91,12 +91,13 @@ def releases(outcomes: t.Mapping[str, Outcome], test: str) -> list[str]:
     ]
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
+    """Return a value as the matrix has it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def summary(passed: t.Collection[str]) -> str:
-    """How much of the matrix these tests have shown, by their names."""
+    """Return the share of the matrix that these tests, by name, have shown, as a text."""
     names = {name.partition("[")[0] for name in passed}
     seen = [row for row, test in ROWS.items() if test in names]
     fields = {row.field for row in seen}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The matrix can fail: what a module renders is broken on the host, and its test must notice.
+"""The matrix can fail: a mutation breaks the code of a module, and its test must notice.
 
 Run with ``FIELDS=all`` or ``PART`` only.
 """
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(not fields.ALL, reason="with FIELDS=all only")
 
 @dataclass(frozen=True)
 class Mutation:
-    """In a file of ``module_utils``, ``old`` becomes ``new``, which ``test`` must notice."""
+    """A mutation: in a file of ``module_utils``, ``old`` becomes ``new``. ``test`` must notice."""
 
     label: str
     file: str
@@ -42,7 +42,7 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         "DPD action",
-        *("_render/connection.py", '"hold": "trap"', '"hold": "clear"'),
+        *("_render/options/phase2.py", '"hold": "trap"', '"hold": "clear"'),
         lambda pair: test_behavior.test_a_dead_peer(pair, "a", "hold"),
     ),
     Mutation(
@@ -57,12 +57,12 @@ MUTATIONS = (
     ),
     Mutation(
         "identity",
-        *("_render/connection.py", '["id"] = connection.identifier', '["aka"] = "other"'),
+        *("_render/options/phase1.py", 'x.connection.identifier or ""', '"other"'),
         test_identities.test_identities,
     ),
     Mutation(
         "lifetime",
-        *("_render/connection.py", '"life_time": str(life)', '"life_time": str(life + 3600)'),
+        *("_render/options/phase2.py", "model.child.lifetime_seconds)", "9 * 3600)"),
         test_lifetimes.test_lifetimes_in_all_units_of_several_tunnels,
     ),
 )

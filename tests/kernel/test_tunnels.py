@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is negotiated, and what is on the wire: versions, modes, protocols, selectors, proposals."""
+"""Negotiation and packets on the wire: versions, modes, protocols, selectors, proposals."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIRE = "esp or ah or udp port 500 or udp port 4500 or proto 4 or icmp"
 @proves("ipsec_phase1.psk", "a text", "secrets.ike-<name>", "a second key is refused")
 @proves("ipsec_phase2.mode", "tunnel", "mode = tunnel", "ip xfrm state, list-sas")
 @proves("ipsec_phase2.protocol", "esp", "esp_proposals", "ESP (50) on the wire")
-@proves("ipsec_settings.ipcomp", False, "ipcomp = no", "no CPI, nothing but ESP on the wire")
+@proves("ipsec_settings.ipcomp", False, "ipcomp = no", "no CPI, only ESP on the wire")
 def test_a_tunnel_as_by_default(pair: Pair) -> None:
     marks = pair.both(End.mark)
     with pair.wire(WIRE) as wire:
@@ -187,7 +187,7 @@ def test_ipv6_outside_and_both_inside(pair: Pair) -> None:
 
 
 def replaced(end: End, old: dict[str, t.Any]) -> bool:
-    """Whether there is another Child SA, and ``old`` is no more."""
+    """Return whether another Child SA has replaced ``old``."""
     found = {item["spi-in"] for item in end.children()}
     return bool(found) and not found & {old["spi-in"], old["spi-out"]}
 

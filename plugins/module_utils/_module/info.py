@@ -237,7 +237,7 @@ def _daemon(seen: Seen) -> Facts:
 
 
 def _unmanaged(seen: Seen) -> list[str]:
-    ours = {name for part in seen.wanted.swanctl.values() for name in part.owned}
+    ours = {name for part in seen.wanted.swanctl.values() for name in part.connection_names}
     return sorted(seen.daemon.connections.keys() - ours)
 
 

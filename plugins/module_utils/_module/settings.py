@@ -22,7 +22,7 @@ from .._model.subject import settings_subject
 from .._plan.planner import Scope
 from .._render.advanced import loadable
 from .._render.options.daemon import DAEMON_WIDE, asking
-from .._render.records import secret_id
+from .._render.shared_secrets import secret_id
 from .._render.strongswan.strict import parse
 from .capabilities import check_names
 from .edit import Edit, Params, View

@@ -63,7 +63,7 @@ def _rules_differ(
     """
     file = observed.files.get(after.rules.path)
     if not state.rules_match and file is not None and file.data == after.rules.data:
-        shown = "not as they should be" if state.rules_present else "not loaded"
+        shown = "changed" if state.rules_present else "not loaded"
         header = f"network {after.network.name}: nftables rules"
         yield state_difference(header, shown, "loaded")
 

@@ -184,7 +184,10 @@ def plan_other_interfaces(earlier: _Interfaces, after: NetworkParts) -> Plan:
     header = f"network {after.network.name}: interface {{}}"
     return Plan(
         tuple(step for item in other for step in _withdraw(item)),
-        tuple(state_difference(header.format(item.device), "in use", "given up") for item in other),
+        tuple(
+            state_difference(header.format(item.device), "in use", "no longer used")
+            for item in other
+        ),
     )
 
 

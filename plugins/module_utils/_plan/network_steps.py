@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The steps that are about interfaces, rules, routes and units of networks."""
+"""The steps for interfaces, rules, routes and units of networks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .steps import Refresh, Step
 
 @dataclass(frozen=True)
 class RunScript(Refresh):
-    """Run a network's script (``start``, ``rules``, ``stop``) like its unit at boot."""
+    """Run the script of a network (``start``, ``rules``, ``stop``), like its unit at boot."""
 
     network: str
     path: str
@@ -31,7 +31,7 @@ class RunScript(Refresh):
 
 @dataclass(frozen=True)
 class LoadRules(Step):
-    """Run a network's script so that its rules and blocks are loaded when there were none."""
+    """Run the script of a network to load its rules and blocks, when none are loaded."""
 
     network: str
     path: str
@@ -46,13 +46,13 @@ class LoadRules(Step):
 
 @dataclass(frozen=True)
 class WithdrawRules(Step):
-    """Run a network's script so that its nftables rules are gone, also from other tables."""
+    """Run the script of a network to delete its nftables rules, also from other tables."""
 
     network: str
     path: str
 
     def __str__(self) -> str:
-        return f"withdraw the nftables rules of network {self.network}"
+        return f"delete the nftables rules of network {self.network}"
 
     def undo(self) -> Step:
         return LoadRules(self.network, self.path)
@@ -100,7 +100,7 @@ class DeleteLink(Step):
 
 @dataclass(frozen=True)
 class ResetMtu(Step):
-    """Give an interface that the collection made the MTU of a new interface."""
+    """Set the MTU of an interface of the collection to the MTU of a new interface."""
 
     device: str
 
@@ -121,7 +121,7 @@ class DeleteAddress(Step):
 
 @dataclass(frozen=True)
 class AddRoute(Step):
-    """Put back a route of the collection, with the interface that the kernel showed."""
+    """Add a route of the collection again, with the interface that the kernel showed."""
 
     route: Route
 
@@ -131,7 +131,7 @@ class AddRoute(Step):
 
 @dataclass(frozen=True)
 class DeleteRoute(Step):
-    """Delete a route by its destination, because the collection has no other route there."""
+    """Delete the only route of the collection to a destination."""
 
     route: Route
 
@@ -152,7 +152,7 @@ class ReloadUnits(Refresh):
 
 @dataclass(frozen=True)
 class SwitchUnit(Step):
-    """``systemctl enable|disable|start|stop`` of a network's unit."""
+    """``systemctl enable|disable|start|stop`` of the unit of a network."""
 
     unit: str
     verb: str

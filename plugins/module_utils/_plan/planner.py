@@ -81,8 +81,8 @@ def settled(
         for path, part in side.swanctl.items()
         if path not in scope.swanctl
     ]
-    connections = {name for part in others for name in part.owned}
-    secrets = {name for part in others for name in part.owned_secrets}
+    connections = {name for part in others for name in part.connection_names}
+    secrets = {name for part in others for name in part.secret_ids}
     return Unfinished(
         {name: ids for name, ids in left.connections.items() if name not in connections},
         left.secrets - secrets,
@@ -189,16 +189,16 @@ def _plan_orphans(before: Artefacts, after: Artefacts, daemon: DaemonState) -> P
         name
         for side in (before, after)
         for part in side.swanctl.values()
-        for name in part.owned_secrets
+        for name in part.secret_ids
     }
-    left = sorted((daemon.unfinished.secrets & daemon.secrets) - owned)
+    orphans = sorted((daemon.unfinished.secrets & daemon.secrets) - owned)
     return Plan(
-        tuple(UnloadSecret(name) for name in left),
+        tuple(UnloadSecret(name) for name in orphans),
         tuple(
             state_difference(
                 f"secret {name} in the IKE daemon", "left by an interrupted run", "unloaded"
             )
-            for name in left
+            for name in orphans
         ),
     )
 
@@ -259,7 +259,7 @@ def _restart_reason(before: Artefacts, after: Artefacts, observed: Observed) -> 
 
 def _unmanaged_up(before: Artefacts, observed: Observed) -> bool:
     """Return whether an unmanaged connection is up."""
-    managed = {name for parts in before.swanctl.values() for name in parts.owned}
+    managed = {name for parts in before.swanctl.values() for name in parts.connection_names}
     return bool(observed.daemon.established.keys() - managed)
 
 

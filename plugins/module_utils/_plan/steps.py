@@ -8,6 +8,8 @@
 
 A step is data. ``str(step)`` is the line under ``actions``, in check mode and in the real run.
 ``_host.apply`` carries the step out.
+
+The file is longer than 300 lines, because it is a list: every step about files and charon.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._model.daemon import DAEMON, DaemonId
-from .._render.advanced import SharedSecret
 from .._render.file import File
+from .._render.shared_secrets import SharedSecret
 from .._render.strongswan.section import Section
 from .in_force import NOTHING, InForce
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The page of playbook status: what it shows, and that nobody can write into it."""
+"""The page of playbook status: its contents, and that hostile texts add no markup."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def shown(results: dict[str, t.Any], title: str = "VPN") -> str:
 
 
 def hostile(value: t.Any) -> t.Any:
-    """The same with every text in it made hostile but those that mean something to the filter."""
+    """Return ``value`` with hostile texts, except for the texts that the filter interprets."""
     if isinstance(value, dict):
         return {
             key: item if key in ("state", "since", "time", "not_after") else hostile(item)
@@ -118,10 +118,10 @@ def test_what_is_wrong_is_told_with_its_cause() -> None:
     assert "1 of 5 tunnels is down" in text
     assert "gw-a → 203.0.113.20" in text or "gw-a → gw-b" in text
     assert "the pre-shared keys are not the same" in text
-    assert "The peer's log then has no IKE" in text
-    assert "It could not be asked: No route to host" in text
+    assert "Line in the log of the peer: no IKE" in text
+    assert "The state could not be read: No route to host" in text
     assert "connection : not loaded , should be loaded" in text
-    assert "/etc/x differs from what is configured" in text
+    assert "/etc/x differs from the configuration" in text
     assert "1 d 2026-02-01" in text
     assert "84.0 MB" in text
 
@@ -147,7 +147,7 @@ def test_headline(states: str, headline: str) -> None:
 
 
 def test_the_playbook(tmp_path: Path) -> None:
-    """With Ansible's own templating, of hosts that can't be reached."""
+    """Ansible's own templating makes the page of hosts that can't be reached."""
     hosts = {f"gw-{name}": {"ansible_host": "127.0.0.1", "ansible_port": 1} for name in "ab"}
     inventory = tmp_path / "inventory.yml"
     inventory.write_text(yaml.safe_dump({"gateways": {"hosts": hosts}}))

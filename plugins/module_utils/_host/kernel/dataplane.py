@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The choice of the data plane for ESP: the kernel, if a trial shows that it can."""
+"""Choice of the data plane for ESP: the kernel if a trial succeeds, else the daemon."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..host import Host
 
 
 def was_userspace(host: Host) -> bool:
-    """Return whether the last run chose the userspace data plane."""
+    """Return whether the last run chose the userspace data plane, according to the drop-in."""
     return chose_userspace(host.files)
 
 
@@ -30,7 +30,7 @@ def chose_userspace(files: Files) -> bool:
 
 
 def uses_userspace(host: Host, gateway: Gateway, *, before: bool) -> bool:
-    """Return whether the networks together need the userspace data plane.
+    """Return whether the networks need the userspace data plane. `auto` tries the kernel.
 
     With ``auto``, a trial on the kernel decides. ``before`` is the choice of the last run. Raises
     ModelError, or HostError with the name of the package.
@@ -57,7 +57,7 @@ def _choose(host: Host, gateway: Gateway, *, before: bool) -> bool:
         _require_kernel(host, asked["kernel"])
         return False
     if LIBIPSEC in host.vici.plugins() and not before:
-        # Another administrator had the plugin loaded, and it takes over every SA.
+        # Another administrator has loaded the plugin, and it handles every SA.
         return True
     return not host.link.kernel_has_esp()
 

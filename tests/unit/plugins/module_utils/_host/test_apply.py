@@ -40,13 +40,13 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner i
     make_plan,
     touched,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
-    SharedSecret,
-)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import PRIVATE, File
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
+    SharedSecret,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
     connection,

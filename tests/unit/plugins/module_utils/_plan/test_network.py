@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan for a network that is on, off or gone."""
+"""The plan for one network that is started, stopped or removed."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ FILES = (NFT, SCRIPT, GUARD_UNIT, UNIT)
 WRITES = [*(f"write {path}" for path in FILES), "reload systemd's unit files"]
 REMOVES = [*(f"remove {path}" for path in FILES), "reload systemd's unit files"]
 LOAD = "load the nftables rules of network lan"
-WITHDRAW = [f"stop {GUARD}", f"disable {GUARD}", "withdraw the nftables rules of network lan"]
+WITHDRAW = [f"stop {GUARD}", f"disable {GUARD}", "delete the nftables rules of network lan"]
 ETH = {"interface_network": "eth1"}
 
 
@@ -99,7 +99,7 @@ def planned(
     host: Observed,
     guests: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Return the plan before the tunnels of the network, and after them."""
+    """Return the plan before the tunnels of the network, and the plan after them."""
     plan = plan_network(before, after, host, guests)
     return plan if after is None else plan + plan_power_off(before, after, host)
 
@@ -193,7 +193,7 @@ class TestOn:
             (
                 {"rules_match": False},
                 "replace the nftables rules of network lan",
-                ("network lan: nftables rules", "not as they should be", "loaded"),
+                ("network lan: nftables rules", "changed", "loaded"),
             ),
             (
                 {"rules_match": False, "rules_present": False},
@@ -246,7 +246,7 @@ class TestOn:
         assert not planned(ON, ON, holding(ON, mtu=9000))
 
     def test_an_edit_of_the_rules(self) -> None:
-        """The difference of the file shows the change, once."""
+        """The diff shows the changed file, and not the live rules a second time."""
         after = parts(connection(child()))
         plan = planned(ON, after, holding(ON, rules_match=False))
         assert plan.actions == [
@@ -268,7 +268,7 @@ class TestOn:
         assert differences(plan) == [("network lan: blocks against cleartext", "3 of 4", "4")]
 
     def test_rules_that_come_back_take_no_block_along(self) -> None:
-        """An undo deletes only the blocks that the run has made."""
+        """Undoing the rules deletes only the blocks that the run made."""
         made = parts(connection(child()))
         host = holding(made)
         gone = sorted(host.blocks)[0]
@@ -325,7 +325,7 @@ class TestMoved:
         assert differences(plan)[-1] == (
             "network lan: interface vpn-lan",
             "in use",
-            "given up",
+            "no longer used",
         )
 
     def test_from_an_interface_of_others(self) -> None:
@@ -375,7 +375,7 @@ class TestInterrupted:
     def test_another_interface(self) -> None:
         plan = planned(ON, ON, interrupted(parts(interface="lan0"), ON))
         assert plan.actions[-1] == "delete interface lan0"
-        assert ("network lan: interface lan0", "in use", "given up") in differences(plan)
+        assert ("network lan: interface lan0", "in use", "no longer used") in differences(plan)
         plan = planned(ON, ON, interrupted(parts(**ETH), ON))
         assert plan.actions[-1] == "delete address 10.1.0.1/24 from eth1"
 
@@ -458,7 +458,7 @@ class TestNoted:
 
 
 class TestTakenBack:
-    """Undoing a start takes away the interface, because ``stop`` of the script leaves it."""
+    """Undoing the start removes interface and address, because the verb ``stop`` keeps them."""
 
     @pytest.mark.parametrize(
         ("options", "state", "undone"),
@@ -493,7 +493,7 @@ class TestOff:
         ]
 
     def test_the_guard_stays(self) -> None:
-        """The guard is put back, like the rules of a network that is on."""
+        """The guard of a stopped network is repaired, like the rules of a started network."""
         tunnel = connection(child())
         off = parts(tunnel, state="stopped")
         assert planned(off, off, holding(off, QUIET)) == Plan()
@@ -594,7 +594,7 @@ class TestEarlierVersion:
         ]
 
     def test_removed(self) -> None:
-        """The script of an earlier version has the same verb."""
+        """The rules are deleted by a verb of the script."""
         host = holding(ON, guard_enabled=False, guard_active=False)
         del t.cast("dict[str, File]", host.files)[GUARD_UNIT]
         assert planned(ON, None, host).actions == [

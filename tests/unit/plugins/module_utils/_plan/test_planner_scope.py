@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What one edit answers for, and what it takes for the daemon to follow."""
+"""The scope of an edit, and the steps by which charon follows it."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class TestScope:
         assert touched(whole, whole, Scope(), left) == Scope(frozenset({"dmz"}))
 
     def test_settled(self) -> None:
-        """Whatever there was, and is, within the scope."""
+        """Every object of the scope is settled, before and after the edit."""
         whole = made(*TWO)
         names = ("site-b", "site-c", "gone")
         left = Unfinished(
@@ -173,7 +173,7 @@ class TestScope:
             )
 
     def test_a_secret_that_no_file_has(self) -> None:
-        """Loaded by a run that died before it wrote the file; others' secrets are never ours."""
+        """An interrupted run loaded the secret and wrote no file. Unmanaged secrets stay."""
         whole = made(*TWO)
         host = brought_to(whole)
         names = frozenset({"ike-site-b", "ike-gone", "ike-unloaded"})
@@ -233,7 +233,7 @@ class TestOrder:
             assert edited(made(), after).actions == ["write /etc/tunnelwright/lan.json"]
 
     def test_what_is_up_gives_way_when_everything_is_loaded(self) -> None:
-        """Of a setting that all tunnels share, say."""
+        """All connections are loaded first, for example after a change of a shared setting."""
         other = child(phase1="site-x", remote_network=["10.7.0.0/24"])
         elsewhere = {"name": "site-x", "remote_gateway": "192.0.2.7"}
         tunnels = (connection(child()), connection(other, **elsewhere))
@@ -301,7 +301,7 @@ class TestDaemon:
         [
             (True, True, LIBIPSEC),
             (False, False, frozenset()),
-            # Somebody else's.
+            # An unmanaged plugin.
             (False, False, LIBIPSEC),
             (True, False, frozenset()),
         ],

@@ -1,12 +1,12 @@
-#!/usr/bin/python3
 # Copyright (c) the tunnelwright.ipsec authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a gateway holds, in files and live, as JSON: asked of charon, nft, ip and systemd.
+"""Report the state of a gateway as JSON, from its files, charon, nft, ip and systemd.
 
-``held`` is equal before and after whatever changes nothing. ``sas`` comes and goes by itself.
-Reads with other means than the modules do, so that it does not share their mistakes.
+``held`` is equal before and after a run that changes nothing. ``sas`` changes without a run.
+The modules read the host in other ways, so that this program does not share their mistakes.
+The driver of the live tests imports it, and Molecule installs it as ``gateway-state``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from typing import Any
 import vici
 
 DIRECTORIES = ("/etc/swanctl", "/etc/strongswan.d", "/etc/tunnelwright", "/etc/systemd/system")
-OURS = re.compile(r"/(tunnelwright(\.[^/]*)?\.conf|tunnelwright/[^/]*|tunnelwright-[^/]*\.service)$")
+OURS = re.compile(
+    r"/(tunnelwright(\.[^/]*)?\.conf|tunnelwright/[^/]*|tunnelwright-[^/]*\.service)$"
+)
 
 
 def printed(*command: str) -> str:
@@ -31,7 +33,7 @@ def printed(*command: str) -> str:
 
 
 def text(value: Any) -> Any:
-    """A vici message with its bytes as text; keys and certificates by their digest."""
+    """Return a vici message with its bytes as text, and keys and certificates as digests."""
     if isinstance(value, dict):
         return {key: text(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -45,7 +47,7 @@ def text(value: Any) -> Any:
 
 
 def files() -> dict[str, str]:
-    """Mode and digest of every file, target of every link."""
+    """Return mode and digest of every file, and the target of every link."""
     found = {}
     for directory in (*DIRECTORIES, "/etc/strongswan.conf"):
         for path in sorted((Path(directory), *Path(directory).rglob("*"))):
@@ -58,7 +60,7 @@ def files() -> dict[str, str]:
 
 
 def texts(paths: dict[str, str]) -> dict[str, str]:
-    """Our files in full, keys and certificates left out."""
+    """Return the texts of the collection's files, without keys and certificates."""
     ours = [path for path in paths if OURS.search(path) and not os.path.islink(path)]
     return {path: Path(path).read_text() for path in ours}
 
@@ -81,21 +83,21 @@ def links() -> dict[str, Any]:
 
 
 def routes() -> list[str]:
-    """Those of ours; what the kernel and charon make comes and goes by itself."""
+    """Return the routes of the collection. Routes of the kernel and of charon are left out."""
     listed = printed("ip", "route") + printed("ip", "-6", "route")
     lines = (" ".join(line.replace("linkdown", "").split()) for line in listed.splitlines())
     return sorted(line for line in lines if " proto 116 " in line)
 
 
 def tables() -> dict[str, str]:
-    """The ruleset, each table under ``family name``."""
+    """Return the ruleset, each table under ``family name``."""
     listed = printed("nft", "-s", "list", "ruleset")
     found = re.findall(r"^table (\S+ \S+) \{\n(.*?)^\}$", listed, re.MULTILINE | re.DOTALL)
     return dict(found)
 
 
 def units(paths: dict[str, str]) -> dict[str, str]:
-    """What systemd says of the daemon, and of the services that have their file in /etc."""
+    """Return systemd's states of the daemon and of the services with a file in /etc."""
     names = [
         os.path.basename(path)
         for path, content in paths.items()
@@ -114,7 +116,7 @@ def forwarding() -> dict[str, str]:
 
 
 def daemon(session: vici.Session) -> dict[str, Any]:
-    """What charon has loaded; another process has been started anew."""
+    """Return the objects that charon has loaded, and its process id, which a restart changes."""
     stats = text(session.stats())
     policies = {
         f"{name} {item['mode']}"
@@ -140,7 +142,7 @@ def sas(session: vici.Session) -> list[str]:
 
 
 def numbers(session: vici.Session) -> dict[str, Any]:
-    """By which an SA is told from its successor, by name of the connection."""
+    """Return the numbers that distinguish an SA from its successor, by name of the connection."""
     return {
         name: {
             "unique": item["uniqueid"],
@@ -154,7 +156,8 @@ def numbers(session: vici.Session) -> dict[str, Any]:
     }
 
 
-def main() -> None:
+def gateway_state() -> dict[str, Any]:
+    """Return ``held``, the names and states of the IKE SAs, and the numbers of all SAs."""
     paths = files()
     session = vici.Session()
     held = {
@@ -167,9 +170,8 @@ def main() -> None:
         "units": units(paths),
         **daemon(session),
     }
-    found = {"held": held, "sas": sas(session), "numbers": numbers(session)}
-    json.dump(found, sys.stdout)
+    return {"held": held, "sas": sas(session), "numbers": numbers(session)}
 
 
 if __name__ == "__main__":
-    main()
+    json.dump(gateway_state(), sys.stdout)

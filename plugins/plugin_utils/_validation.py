@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The variables of role gateway, judged without a host: every error, each with its place.
+"""The validation of the variables of role gateway without a host: every error, with its place.
 
-Each entry is an edit of the Gateway, as it is on the host: the same code says the same of it. What
-is there besides is known by its names alone, so that what depends on more is left to the modules.
+Each entry is an edit of a Gateway, by the code of its module, so the errors are the same. Existing
+objects of the host are known only by name. Rules that need more are left to the modules.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from ..module_utils._module.settings import SettingsResource
 from ._definition import nearest, plain, typed
 
 Made = dict[str, t.Any]
-Given = Mapping[str, t.Any]
+Options = Mapping[str, t.Any]
 
 LISTS = ("gateway_networks", "gateway_settings", "gateway_phase1", "gateway_rules")
-# With those that are no lists, all variables of the role.
+# All variables of the role, lists and others.
 ROLE_VARIABLES = (
     *LISTS,
     "gateway_confirm_timeout",
@@ -49,7 +49,7 @@ ROLE_VARIABLES = (
     "gateway_verify",
     "gateway_verify_timeout",
 )
-# Those of the playbooks, and what the documentation of the collection suggests.
+# Variables of the playbooks, and names that the documentation of the collection suggests.
 PLAYBOOK_VARIABLES = (
     "gateway_archive",
     "gateway_hosts",
@@ -60,42 +60,45 @@ PLAYBOOK_VARIABLES = (
     "gateway_strict",
 )
 
-# How many errors are told at once.
+# The number of errors that are reported at once.
 _MOST = 20
 _ENTRIES = "Write a list of dictionaries, each with the options of its module."
-# In an entry of them alone an object is switched or removed, and the rest of it stays.
+# An entry with only these options switches or removes an object, and keeps its other options.
 _SWITCH = {"name", "network", "phase1", "state", "force", "apply", "weak_crypto", "phase2"}
 _SWITCHED = ("absent", "disabled", "stopped")
 _ANY_VERSION = frozenset({2})
 
 
-def judge(definition: Given, host: Given, names: t.Iterable[str]) -> Made:
-    """``errors`` and ``warnings``, one text each, and in ``summary`` how much there is.
+def validate(definition: Options, host: Options, names: t.Iterable[str]) -> Made:
+    """Return ``errors`` and ``warnings`` as texts, and in ``summary`` the number of objects.
 
-    ``host`` has the names of the ``networks`` and ``phase1`` objects that are there already;
-    ``names`` are those of variables that are set, to find the misspelt ones.
+    ``host`` has the names of the existing ``networks`` and ``phase1`` objects. ``names`` are the
+    names of all variables that are set, to find misspelt names.
     """
-    judgement = _Judgement(host)
+    validation = _Validation(host)
     errors, warnings = _misspelt(definition, names)
-    for variable, judged in (
-        ("gateway_networks", judgement.network),
-        ("gateway_settings", judgement.settings),
-        ("gateway_phase1", judgement.phase1),
-        ("gateway_rules", judgement.rule),
+    for variable, check in (
+        ("gateway_networks", validation.network),
+        ("gateway_settings", validation.settings),
+        ("gateway_phase1", validation.phase1),
+        ("gateway_rules", validation.rule),
     ):
-        for place, entry in judgement.entries(variable, definition.get(variable)):
-            judged(place, entry)
-    errors += judgement.errors
+        for place, entry in validation.entries(variable, definition.get(variable)):
+            check(place, entry)
+    errors += validation.errors
     more = [f"and {len(errors) - _MOST} more"] if len(errors) > _MOST else []
     return {
         "errors": [*errors[:_MOST], *more],
         "warnings": warnings,
-        "summary": _summary(judgement.counts),
+        "summary": _summary(validation.counts),
     }
 
 
-def _misspelt(definition: Given, names: t.Iterable[str]) -> tuple[list[str], list[str]]:
-    """A name that is nearly one of the role is an error, unless that one is in use as well."""
+def _misspelt(definition: Options, names: t.Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return errors and warnings for names that are not variables of the role.
+
+    A name that resembles a variable of the role is an error, unless this variable is set too.
+    """
     errors, warnings = [], []
     for name in sorted({*names} - {*ROLE_VARIABLES, *PLAYBOOK_VARIABLES}):
         stem = nearest(_stem(name), map(_stem, ROLE_VARIABLES))
@@ -119,30 +122,30 @@ def _summary(counts: Counter[str]) -> str:
     )
 
 
-class _Judgement:
-    """The Gateway as the entries make it, one after the other, in the order of the role."""
+class _Validation:
+    """The Gateway that results from the entries, one after the other, in the order of the role."""
 
-    def __init__(self, host: Given) -> None:
+    def __init__(self, host: Options) -> None:
         self.errors: list[str] = []
         self.counts: Counter[str] = Counter()
         self._known_phase1 = {*host.get("phase1", ())}
         self._known_networks = {*host.get("networks", ())}
         self._gateway = Gateway({name: _stub(name) for name in self._known_networks})
-        # A network whose name is wrong may be the one that an entry means.
+        # Entries may refer to a network whose name has an error.
         self._nameless = False
         self._places: dict[tuple[str, ...], str] = {}
 
-    # --- One list, and one entry of each
+    # --- Lists and entries
 
-    def entries(self, place: str, given: t.Any) -> t.Iterator[tuple[str, Given]]:
-        """Those that are entries, each with its place; null is an empty list."""
-        given = plain(given)
-        if given is None:
+    def entries(self, place: str, options: t.Any) -> t.Iterator[tuple[str, Options]]:
+        """Yield each entry that is a dictionary, with its place. Null is an empty list."""
+        options = plain(options)
+        if options is None:
             return
-        if not isinstance(given, Sequence) or isinstance(given, str):
+        if not isinstance(options, Sequence) or isinstance(options, str):
             self._refuse(place, ModelError("", None, "is not a list", _ENTRIES))
             return
-        for index, entry in enumerate(given):
+        for index, entry in enumerate(options):
             if isinstance(entry, Mapping):
                 yield f"{place}[{index}]", entry
             else:
@@ -150,93 +153,97 @@ class _Judgement:
                     f"{place}[{index}]", ModelError("", None, "is not a dictionary", _ENTRIES)
                 )
 
-    def network(self, place: str, given: Given) -> None:
-        name = given.get("name")
-        known = _named(name) and name in self._known_networks
-        if known and _switches(given):
-            self._count("network", given)
-            if given["state"] == "absent":
+    def network(self, place: str, options: Options) -> None:
+        """Check an entry of gateway_networks."""
+        name = options.get("name")
+        exists = _named(name) and name in self._known_networks
+        if exists and _switches(options):
+            self._count("network", options)
+            if options["state"] == "absent":
                 rest = {key: it for key, it in self._gateway.networks.items() if key != name}
                 self._gateway = replace(self._gateway, networks=rest)
-        elif not self._edited(place, NetworkResource(), "network", given):
+        elif not self._edited(place, NetworkResource(), "network", options):
             self._assume_network(name)
             self._nameless |= not _named(name) or name not in self._gateway.networks
 
-    def settings(self, place: str, given: Given) -> None:
-        self._edited(place, SettingsResource(), "IPsec settings", given)
+    def settings(self, place: str, options: Options) -> None:
+        """Check an entry of gateway_settings."""
+        self._edited(place, SettingsResource(), "IPsec settings", options)
 
-    def phase1(self, place: str, given: Given) -> None:
-        own = {key: given[key] for key in given if key != "phase2"}
+    def phase1(self, place: str, options: Options) -> None:
+        """Check an entry of gateway_phase1, with its phase 2 objects."""
+        own = {key: options[key] for key in options if key != "phase2"}
         name, absent = own.get("name"), own.get("state") == "absent"
-        known = _named(name) and name in self._known_phase1
+        exists = _named(name) and name in self._known_phase1
         keeps = own.get("psk") is None and own.get("authentication", PSK) == PSK
-        if known and (_switches(own) or keeps):
-            good = self._judged(place, "phase 1", own, lambda: self._edit_known(own))
+        if exists and (_switches(own) or keeps):
+            valid = self._checked(place, "phase 1", own, lambda: self._edit_known(own))
         else:
-            good = self._edited(place, Phase1Resource(), "phase 1", own)
+            valid = self._edited(place, Phase1Resource(), "phase 1", own)
         owner = {"phase1": name or _UNNAMED, "network": own.get("network") or _UNNAMED}
-        for where, entry in self.entries(f"{_title(place, name)}, phase2", given.get("phase2")):
+        for where, entry in self.entries(f"{_title(place, name)}, phase2", options.get("phase2")):
             if not absent:
-                self._phase2(where, {**entry, **owner}, judged=good, known=known)
+                self._phase2(where, {**entry, **owner}, valid=valid, exists=exists)
 
-    def _phase2(self, place: str, given: Given, *, judged: bool, known: bool) -> None:
-        if known and _switches(given):
-            self._count("phase 2", given)
-        elif judged:
-            self._edited(place, Phase2Resource(), "phase 2", given)
+    def _phase2(self, place: str, options: Options, *, valid: bool, exists: bool) -> None:
+        if exists and _switches(options):
+            self._count("phase 2", options)
+        elif valid:
+            self._edited(place, Phase2Resource(), "phase 2", options)
         else:
-            # The error of its phase 1 is told. What can be said of it alone is said.
-            self._judged(place, "phase 2", given, lambda: _alone(given))
+            # Its phase 1 has an error that is reported. Only its own options can be checked.
+            self._checked(place, "phase 2", options, lambda: _alone(options))
 
-    def rule(self, place: str, given: Given) -> None:
-        if _switches(given) and str(given.get("network")) in self._known_networks:
-            self._count("rule", given)
+    def rule(self, place: str, options: Options) -> None:
+        """Check an entry of gateway_rules."""
+        if _switches(options) and str(options.get("network")) in self._known_networks:
+            self._count("rule", options)
         else:
-            self._edited(place, RuleResource(), "rule", given)
+            self._edited(place, RuleResource(), "rule", options)
 
-    # --- What they share
+    # --- Checks of every entry
 
-    def _edited(self, place: str, resource: Resource, kind: str, given: Given) -> bool:
+    def _edited(self, place: str, resource: Resource, kind: str, options: Options) -> bool:
         def edit() -> None:
-            params = Params(typed(resource.spec, given, kind), given)
+            params = Params(typed(resource.spec, options, kind), options)
             # Only the scope of an edit depends on the platform, and the scope is not used here.
             self._gateway = resource.edit(self._gateway, params, DEBIAN).gateway
 
         if self._nameless:
-            self._assume_network(given.get("network"))
-        return self._judged(place, kind, given, edit)
+            self._assume_network(options.get("network"))
+        return self._checked(place, kind, options, edit)
 
-    def _judged(self, place: str, kind: str, given: Given, edit: t.Callable[[], None]) -> bool:
+    def _checked(self, place: str, kind: str, options: Options, edit: t.Callable[[], None]) -> bool:
         try:
-            self._check_once(place, kind, given)
+            self._check_once(place, kind, options)
             edit()
         except ModelError as error:
-            name = given.get("network" if kind == "IPsec settings" else "name")
+            name = options.get("network" if kind == "IPsec settings" else "name")
             self._refuse(_title(place, name), error)
             return False
-        self._count(kind, given)
+        self._count(kind, options)
         return True
 
-    def _check_once(self, place: str, kind: str, given: Given) -> None:
-        """One of two entries for the same object would undo the other in every run."""
+    def _check_once(self, place: str, kind: str, options: Options) -> None:
+        """Raise ModelError for a second entry of an object, which would undo the first."""
         parts = {"network": ("name",), "phase 1": ("name",), "IPsec settings": ("network",)}
         option, *more = parts.get(kind, ("name", "network", "phase1"))
-        key = (kind, *(str(given.get(part)) for part in (option, *more)))
-        if given.get(option) is not None and self._places.setdefault(key, place) != place:
+        key = (kind, *(str(options.get(part)) for part in (option, *more)))
+        if options.get(option) is not None and self._places.setdefault(key, place) != place:
             problem = f"is the {option} of {self._places[key]} too"
             fix = "Define each object in one entry only."
-            raise ModelError(option, given.get(option), problem, fix)
+            raise ModelError(option, options.get(option), problem, fix)
 
     def _refuse(self, title: str, error: ModelError) -> None:
-        # The place says what the subject of the error would say.
+        # The place replaces the subject of the error.
         placed = ModelError(error.option, error.value, error.problem, error.fix, title)
         self.errors.append(str(placed))
 
-    def _count(self, kind: str, given: Given) -> None:
-        self.counts[kind] += given.get("state") != "absent"
+    def _count(self, kind: str, options: Options) -> None:
+        self.counts[kind] += options.get("state") != "absent"
 
     def _assume_network(self, name: t.Any) -> None:
-        """So that what is in the network is not called wrong as well."""
+        """Add a network whose entry has an error, so that its tunnels get no error from that."""
         try:
             legal = checks.network_name("name", name)
         except ModelError:
@@ -245,13 +252,15 @@ class _Judgement:
             networks = {**self._gateway.networks, legal: _stub(legal)}
             self._gateway = replace(self._gateway, networks=networks)
 
-    def _edit_known(self, given: Given) -> None:
-        """A phase 1 that keeps something that the host alone knows, at least its key."""
-        params = typed(Phase1Resource.spec, given, "phase 1")
+    def _edit_known(self, options: Options) -> None:
+        """Edit a phase 1 that keeps values which only the host knows, at least its key."""
+        params = typed(Phase1Resource.spec, options, "phase 1")
         name, network = params["name"], params["network"]
         if params["state"] == "absent":
             return
-        stub = IkeConnection(name=name, network=network, remote_gateway="192.0.2.1", psk=_UNTOLD)
+        stub = IkeConnection(
+            name=name, network=network, remote_gateway="192.0.2.1", psk=_UNKNOWN_SECRET
+        )
         after = stub
         if params["remote_gateway"] is not None:
             after = IkeConnection.from_options(params, stub)
@@ -259,12 +268,12 @@ class _Judgement:
         self._gateway = replace(self._gateway, connections=connections)
 
 
-_UNTOLD = Secret(b"not told")
+_UNKNOWN_SECRET = Secret(b"unknown")
 _UNNAMED = "unnamed"
 
 
 def _title(place: str, name: t.Any) -> str:
-    """The place with the name in the entry, if that is fit to be shown."""
+    """Return the place, with the name in the entry if it is short and printable."""
     fit = _named(name) and name.isprintable() and 0 < len(name) <= 64
     return f"{place} {name}" if fit else place
 
@@ -274,16 +283,16 @@ def _named(name: t.Any) -> bool:
 
 
 def _stub(name: str) -> VpnNetwork:
-    """A network of which nothing is known but that it is there."""
+    """Return a network of which only the name is known."""
     return VpnNetwork(name, ip_address_type="none", interface_network="unknown")
 
 
-def _switches(given: Given) -> bool:
-    return given.keys() <= _SWITCH and given.get("state") in _SWITCHED
+def _switches(options: Options) -> bool:
+    return options.keys() <= _SWITCH and options.get("state") in _SWITCHED
 
 
-def _alone(given: Given) -> None:
+def _alone(options: Options) -> None:
     owner = {"phase1": _UNNAMED, "network": _UNNAMED}
-    params = typed(Phase2Resource.spec, {**given, **owner}, "phase 2")
+    params = typed(Phase2Resource.spec, {**options, **owner}, "phase 2")
     if params["state"] != "absent":
         ChildSa.from_options(params, _ANY_VERSION)

@@ -2,20 +2,19 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The verdicts that the unit tests expect of us on whole configurations are those of strongSwan."""
+"""The unit tests and strongSwan agree on which configurations are valid."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import shlex
 
-from testinfra.host import Host
+import pytest
+from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, Rig
 
-TABLE = (
-    Path(__file__).resolve().parents[3]
-    / "tests/unit/plugins/module_utils/_render/fixtures/configurations.json"
-)
-# swanctl reads a strongswan.conf with the same parser, and ends with 64 when that refuses it.
+TABLE = ROOT / "tests/unit/plugins/module_utils/_render/fixtures/configurations.json"
+# swanctl reads a strongswan.conf with the same parser. Its status is 64 when the parser refuses it.
 ASK = """
 import json, os, subprocess, sys, tempfile
 verdicts = {}
@@ -31,7 +30,8 @@ print(json.dumps(verdicts))
 """
 
 
-def test_verdicts(host: Host) -> None:
+@pytest.mark.parametrize("release", DEVICES.values())
+def test_verdicts(rigs: dict[str, Rig], release: str) -> None:
     table = json.loads(TABLE.read_text("utf-8"))
-    verdicts = json.loads(host.check_output("python3 -c %s %s", ASK, json.dumps(table)))
-    assert verdicts == {case["name"]: 64 if case["refused"] else 0 for case in table}
+    said = rigs[release].device.sh(f'python3 -c {shlex.quote(ASK)} "$(cat)"', json.dumps(table))
+    assert json.loads(said) == {case["name"]: 64 if case["refused"] else 0 for case in table}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is different between two states of a gateway, in a form that a person can read."""
+"""The differences between two states of a gateway, as lines that a person can read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Lines that went, with ``-``, and that came, with ``+``, under the part that they are of."""
+    """Return the removed lines with ``-`` and the added lines with ``+``, below their part."""
     lines = []
     for part in sorted({*before, *after}):
         if before.get(part) != after.get(part):
@@ -28,15 +28,15 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 # Shared by all networks: changes with any of them.
 DAEMON_FILE = "/etc/strongswan.d/tunnelwright.conf"
-# What belongs to the network that is there from the beginning.
+# Files and units of the network that exists from the beginning.
 ATTACHED = re.compile("tunnelwright.(bypass.)?attached")
 
 
 def lost(before: dict[str, Any], after: dict[str, Any], *, last: bool = False) -> list[str]:
-    """What was there before and is another, or gone; what came does not count.
+    """Return the objects that changed or went. New objects do not count.
 
-    The rules of ours in the chains of others come and go. ``last``: our last network is gone too,
-    and with it its address.
+    Rules of the collection in the chains of another administrator do not count either. With
+    ``last``, the last network of the collection is gone too, with its address.
     """
     parts = ["files", "tables", "units", "connections", "numbers", "secrets", "private_keys"]
     parts += ["policies", "pid", *([] if last else ["links"])]
@@ -57,12 +57,7 @@ def _entries(part: Any) -> dict[str, Any]:
 
 
 def _theirs(entry: Any) -> Any:
-    """The text of a table without rules of ours."""
+    """Return the text of a table without the rules of the collection."""
     if not isinstance(entry, str):
         return entry
     return [line for line in entry.splitlines() if 'comment "tunnelwright-' not in line]
-
-
-class FilterModule:
-    def filters(self) -> dict[str, Any]:
-        return {"differences": differences, "lost": lost}
