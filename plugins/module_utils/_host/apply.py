@@ -4,7 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Carry out a plan: each step in turn, and on a failure all of them back."""
+"""Application of a plan: step by step, and the undo of all steps after a failure.
+
+The file is longer than 300 lines, because it has one function for each kind of step.
+"""
 
 from __future__ import annotations
 

@@ -42,19 +42,19 @@ from .foreign import check_configuration
 from .own_connection import check_own_connection
 from .resource import Resource
 from .spec import IPSEC_CHECKPOINT, IPSEC_CONNECTION, IPSEC_DIAGNOSTICS, IPSEC_INFO
-from .task import Body, Outcome, drive
+from .task import Body, ModuleOutcome, drive
 
 
 def run(resource: Resource) -> None:
     """Run a module that edits the Gateway of the host."""
     key = resource.key
 
-    def body(host: Host, params: Params, *, check: bool) -> Outcome:
+    def body(host: Host, params: Params, *, check: bool) -> ModuleOutcome:
         with _at_work(host, key, check=check) as waited:
             edit, plan, in_order, warnings = _planned(resource, host, params, check=check)
             notes = [] if check else apply(host, plan, in_order)
         said = (waited, *edit.warnings, *warnings, *notes)
-        return Outcome({key: edit.result}, bool(plan), plan, said)
+        return ModuleOutcome({key: edit.result}, bool(plan), plan, said)
 
     drive(resource.spec, key, body)
 
@@ -65,7 +65,7 @@ def run_checkpoint() -> None:
 
     key = "ipsec_checkpoint"
 
-    def body(host: Host, params: Params, *, check: bool) -> Outcome:
+    def body(host: Host, params: Params, *, check: bool) -> ModuleOutcome:
         with host.exclusive(key) as waited:
             answer = checkpoint.carry_out(host, params, check=check)
         # A rollback does more than its plan where the plan can't reach.
@@ -74,7 +74,7 @@ def run_checkpoint() -> None:
             "differences": answer.differs,
             "actions": answer.actions,
         }
-        return Outcome(values, answer.changed, answer.plan, (waited, *answer.warnings))
+        return ModuleOutcome(values, answer.changed, answer.plan, (waited, *answer.warnings))
 
     drive(IPSEC_CHECKPOINT, key, body)
 
@@ -85,7 +85,7 @@ def run_connection() -> None:
 
     key = "ipsec_connection"
 
-    def body(host: Host, params: Params, *, check: bool) -> Outcome:
+    def body(host: Host, params: Params, *, check: bool) -> ModuleOutcome:
         with _at_work(host, key, check=check) as waited:
             answer = connect.carry_out(host, params, check=check)
         values = {
@@ -94,7 +94,7 @@ def run_connection() -> None:
             "remarks": [item.to_result() for item in answer.remarks],
         }
         warnings = (waited, *map(str, answer.remarks))
-        return Outcome(values, answer.changed, answer.plan, warnings, answer.message)
+        return ModuleOutcome(values, answer.changed, answer.plan, warnings, answer.message)
 
     # The log of a peer may hold anything. Ansible shows options with the result.
     drive(IPSEC_CONNECTION, key, body, summarised="peer_log")
@@ -123,9 +123,9 @@ def _looking(key: str, look: t.Callable[..., tuple[dict[str, t.Any], list[str]]]
     thousand tunnels the collector takes an eighth of the time.
     """
 
-    def body(host: Host, params: Params, *, check: bool) -> Outcome:
+    def body(host: Host, params: Params, *, check: bool) -> ModuleOutcome:
         facts, warnings = look(host, params, check=check)
-        return Outcome({key: facts}, warnings=tuple(warnings))
+        return ModuleOutcome({key: facts}, warnings=tuple(warnings))
 
     return body
 

@@ -18,7 +18,7 @@ from .._host.host import Host
 from .._model.connection import IkeConnection
 from .._model.identity import Identity
 from .._render.bundle import held
-from .._render.chain import Authorities, Chain, chain
+from .._render.chain import Authorities, CertificateChain, chain
 from .._render.pem import Certificate, certificate
 from .._render.validity import EARLY, EXPIRED, in_words, validity
 
@@ -54,7 +54,7 @@ class OwnCertificates:
 
 
 def _faults(
-    connection: IkeConnection, own: Certificate, found: Chain, now: float
+    connection: IkeConnection, own: Certificate, found: CertificateChain, now: float
 ) -> dict[str, str]:
     """What is wrong with it, by code of the cause."""
     faults = {}

@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What the options of each module are called and what type they have.
+"""The names and types of the options of each module.
 
-Choices and defaults come from the models. What is legal beyond a type and a choice is the models'
-to say: their errors name the object and what would be legal.
+Choices and defaults come from the models. The models also check values beyond type and choice, and
+their errors name the object and the fix.
 """
 
 from __future__ import annotations
