@@ -60,7 +60,7 @@ def run(resource: Resource) -> None:
 
 
 def run_checkpoint() -> None:
-    """Run ipsec_checkpoint. It edits nothing, and gives no sign of life to its own timer."""
+    """Run ipsec_checkpoint. It edits nothing, and does not restart its own timer."""
     from . import checkpoint
 
     key = "ipsec_checkpoint"
@@ -119,8 +119,8 @@ def run_diagnostics() -> None:
 def _looking(key: str, look: t.Callable[..., tuple[dict[str, t.Any], list[str]]]) -> Body:
     """Return the body of a module that looks only.
 
-    Its callers switch the garbage collector off: the process is about to end, and on a host with a
-    thousand tunnels the collector takes an eighth of the time.
+    The garbage collector is off: the process is about to end, and on a host with a thousand tunnels
+    the collector takes an eighth of the time.
     """
 
     def body(host: Host, params: Params, *, check: bool) -> ModuleOutcome:
@@ -149,7 +149,7 @@ def _planned(
     edit = resource.edit(current, params, platform)
     installed = installed_credentials(host.files, current)
     given, notes = _given(host, edit)
-    # Of copies that were lost, nobody else knows what was in them.
+    # Lost copies are in no other place.
     before = artefacts(
         current,
         platform,
@@ -182,7 +182,7 @@ def _planned(
 
 
 def _given(host: Host, edit: Edit) -> tuple[dict[str, Credentials], tuple[str, ...]]:
-    """The certificates of the files that the task names, and warnings."""
+    """Return the certificates in the files that the task names, and warnings."""
     if not edit.certified:
         return {}, ()
     connection = edit.gateway.connections[edit.certified]

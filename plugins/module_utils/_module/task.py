@@ -27,7 +27,7 @@ from .spec import Spec, known_options
 
 @dataclass(frozen=True)
 class ModuleOutcome:
-    """What a module returns: ``values`` beside ``changed``, and what its plan shows.
+    """The result of a module: ``values`` beside ``changed``, and the values of its plan.
 
     A value takes the place of what the plan shows under the same name. ``failure`` is the message
     of a module that fails with a result. It is empty otherwise.
