@@ -17,7 +17,7 @@ import datetime
 import re
 import typing as t
 
-from .._errors import LONGEST_VALUE, ModelError, shown
+from .._errors import LONGEST_VALUE, ModelError, one_line, shown
 from .._model.secret import MASK
 from .spec import Spec
 
@@ -129,7 +129,8 @@ def explained(message: str, spec: Spec, task: t.Mapping[str, t.Any]) -> str:
             if len(text) > LONGEST_VALUE or not text.isprintable():
                 short = shown(text)
                 message = message.replace(text, short).replace(repr(text), short)
-    return message
+    # Ansible may show a part of a text, such as the key of `key=value`.
+    return message if any(map(message.__contains__, secrets_in(spec, task))) else one_line(message)
 
 
 def _check_dictionaries(spec: Spec, task: t.Mapping[str, t.Any], message: str) -> None:
