@@ -22,6 +22,7 @@ from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
 from .._model.rule import VpnRule
 from .._plan.observed import DaemonState
+from .._render.network_interface import recorded_interfaces
 from .._render.routes import METRIC
 from .edit import View
 
@@ -35,9 +36,7 @@ def check_network(host: Host, network: VpnNetwork, view: View) -> None:
     state = view.observed.networks.get(network.name)
     if wanted is None or (state is not None and network.router in state.addresses):
         return
-    known = view.current.networks.get(network.name)
-    # A network that moves to another interface leaves its present interface.
-    own = {network.device, known.device if known else ""}
+    own = _own_devices(network, view)
     for device, other in host.ways.connected():
         if device not in own and other.version == wanted.version and wanted.overlaps(other):
             raise _refused(wanted, f"overlaps {other}, a network of interface {device}")
@@ -53,6 +52,17 @@ def check_network(host: Host, network: VpnNetwork, view: View) -> None:
             raise _refused(
                 wanted, f"contains {address}, {what}, which is reached by interface {way.device}"
             )
+
+
+def _own_devices(network: VpnNetwork, view: View) -> set[str]:
+    """Return the interface of a network, and the interfaces that a run takes away when it moves.
+
+    An interrupted run may have left one, which the record names.
+    """
+    before = view.current.networks.get(network.name)
+    record = view.observed.files.get(view.observed.platform.record_path(network.name))
+    recorded = {item.device for item in recorded_interfaces(record) or ()}
+    return {network.device, *({before.device} if before else ()), *recorded}
 
 
 def _refused(wanted: IPNetwork, problem: str) -> ModelError:
