@@ -32,12 +32,14 @@ WORDS = tomllib.loads((Path(__file__).parent / "prose.toml").read_text(encoding=
 CONJUNCTION = (
     r", as (?:it|its|they|their|there|this|these|that|those|no|each|all|every|both|neither"
     r"|nothing|we|you|one|only|otherwise|else|some|most|the)\b"
-    r"(?! (?:[\w'-]+ ){0,3}?(?:do|does|did|would|is told|says|reads?|sees|shows)\b)"
+    r"(?! (?:was|were|is|are) (?:found|given|written|before|shown|listed|loaded|read)\b)"
+    r"(?! (?:[\w'-]+ ){0,6}?(?:do|does|did|would|says|reads?|sees|shows)\b)"
     r"|, since (?!then|version|boot|\d|IKEv|strongSwan|Debian|X\b"
     r"|the (?:last|first|start|previous))"
 )
 SUBJECT = (
-    r"(?:\A|(?<=\|\n)|(?<=[.!?:] ))(?:What|Whose|Whom|Who|Why|That which|Those who|Those which)\b"
+    r"(?:\A|(?<=\|\n)|(?<=[.!?:] ))(?:What|Whose|Whom|Who|Why|That which|Those who|Those which"
+    r"|Ones? (?:that|which|who|whose))\b"
     r"(?![^.!?\n]*\?)"
 )
 FINITE = (
@@ -85,17 +87,17 @@ def docstring_starts(document: str, check: Check) -> Iterator[CheckResult]:
     """Yield each docstring that does not begin as the docstrings of its kind must."""
     kind = check.path.rpartition(".")[2]
     for paragraph in re.finditer(r"[^\n]{2,}", document):
-        word = (re.match(r"[\w'-]+", paragraph[0]) or re.match(r"\S+", paragraph[0]) or [""])[0]
-        if not _may_begin(kind, word):
+        word, following = (*paragraph[0].split(maxsplit=2), "")[:2]
+        if not _may_begin(kind, word.rstrip(".,:;"), following):
             yield _result(check, paragraph.start(), paragraph[0], check.message)
 
 
-def _may_begin(kind: str, word: str) -> bool:
+def _may_begin(kind: str, word: str, following: str) -> bool:
     if kind == "property":
         return word == "Return"
     if kind in {"class", "test"}:
         return word not in NO_SUBJECTS
-    if not re.fullmatch(r"[A-Z][a-z]+(?:-[a-z]+)?", word) or word in NO_VERBS:
+    if not re.fullmatch(r"[A-Z][a-z]+(?:-[a-z]+)?", word) or word in NO_VERBS or following == "of":
         return False
     return word in VERBS or not word.endswith(("s", "ing", "ed", "ly"))
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ipsec_info costs on a host with 1,000 tunnels, all up.
+"""The cost of ipsec_info on a host with 1,000 tunnels, all up.
 
 In CPU time, as a multiple of what it takes to read the configuration back from its 1,000 files,
 which every module does first. So it holds on a machine of any speed, busy or not. The reading took
@@ -36,7 +36,7 @@ MOST = 4.0
 
 
 def gateway() -> Gateway:
-    """With as many sites, each with its own network; no checks between them, to save time."""
+    """Return a Gateway with as many sites, each with its own network, without the slow checks."""
     network = examples.network()
     connections = {}
     for index in range(TUNNELS):
@@ -64,7 +64,7 @@ def _host(tmp_path: Path) -> MemoryHost:
 
 
 def cpu_seconds(work: t.Callable[[], object]) -> float:
-    """The least of five. What pytest holds in memory is none of the collector's business."""
+    """Return the least of five times, without garbage collection of the objects of pytest."""
     spent = []
     for _attempt in range(5):
         gc.collect()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Chromium without a screen: what a page does, and what it looks like."""
+"""Chromium without a screen, for the behaviour and the look of a page."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ QUIET = (
 
 
 class Browser:
-    """``page`` is HTML. It is shown in a frame, since a window can't be as narrow as a phone."""
+    """A browser for pages of HTML, in a frame: a window can't be as narrow as a phone."""
 
     def __init__(self, program: str, directory: Path) -> None:
         self._argv = [program, *QUIET, f"--user-data-dir={directory / 'profile'}"]
         self._directory = directory
 
     def run(self, page: str, script: str, width: int = 1320) -> t.Any:
-        """What a script returns that is run in the page, once it is there."""
+        """Run a script in the loaded page and return its result."""
         told = f"document.documentElement.dataset.told = JSON.stringify((() => {{{script}}})())"
         end = "</body>"
         assert page.count(end) == 1
@@ -50,7 +50,7 @@ class Browser:
         return json.loads(html.unescape(found[1]))
 
     def shoot(self, page: str, name: str, width: int, height: int, *, dark: bool) -> Path:
-        """A picture; the page is taken to be wanted light or dark."""
+        """Take a picture of the page with a light or a dark colour scheme."""
         SHOTS.mkdir(parents=True, exist_ok=True)
         picture = SHOTS / f"{name}.png"
         scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"

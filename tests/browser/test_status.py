@@ -37,7 +37,7 @@ CERTIFICATE = {
 
 
 def branches() -> str:
-    """A hub with branches, a partner that does not answer, and a branch that can't be reached."""
+    """Return the page of a hub with branches; a partner and a branch do not answer."""
     results = {}
     spokes = []
     for at, (name, state) in enumerate(STATES.items(), 2):
@@ -72,7 +72,7 @@ COLUMNS = [
     "Certificate",
     "Drift",
 ]
-# What a column shows of each row that is not hidden, from top to bottom.
+# The texts of a column in the rows that are not hidden, from top to bottom.
 SHOWN = (
     "const shown = at => [...document.querySelectorAll('tbody tr')].filter(row => !row.hidden)"
     ".map(row => row.cells[at].textContent.trim());"
@@ -169,6 +169,6 @@ def test_text_can_be_read(browser: Browser, dark: bool) -> None:
 
 
 def dimensions(picture: Path) -> tuple[int, int]:
-    """Of a PNG, from its first chunk."""
+    """Return width and height of a PNG in pixels, from its first chunk."""
     width, height = struct.unpack(">II", picture.read_bytes()[16:24])
     return width, height

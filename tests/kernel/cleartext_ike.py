@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An IKEv1 initiator that sends its identity and hash in clear, as a few old gateways do.
+"""An IKEv1 initiator that sends its identity and hash in cleartext, as a few old gateways do.
 
 ``cleartext_ike.py RESPONDER OWN_ADDRESS`` with the PSK on standard input: Main Mode (RFC 2409
 section 5.4) with AES 256, SHA-256 and group 14, up to message 5, which is not encrypted.

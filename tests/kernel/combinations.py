@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which combinations of algorithms the model allows, and which it refuses: asked of the model.
+"""Combinations of algorithms that the model allows, and combinations that it refuses.
 
 Of those allowed, as many as it takes for each pair of values of two suboptions to occur. Of those
 refused, the least ones: every other holds one of these.
@@ -32,7 +32,7 @@ Pair = tuple[tuple[str, t.Any], ...]
 
 VERSIONS = (1, 2)
 KEY_LENGTHS = (128, 168, 192, 256)
-# Each suboption of `encryption` with all that it takes.
+# Each suboption of `encryption` with its values.
 CHOICES: t.Mapping[str, tuple[t.Any, ...]] = {
     "algorithm": ENCRYPTION_NAMES,
     "key_length": KEY_LENGTHS,
@@ -57,7 +57,7 @@ WAYS = [
 
 @dataclass(frozen=True)
 class Case:
-    """A tunnel: what its IKE SA and its Child SA are to be protected with, and how it lies."""
+    """A tunnel: the algorithms of its IKE SA and its Child SA, and its mode."""
 
     version: int
     ike: Proposal
@@ -89,7 +89,7 @@ class Refusal:
         return f"IKEv{self.version} {self.use.name} {given}"
 
     def proposal(self) -> Proposal:
-        """What the rest of the code would make of it, without the refusal."""
+        """Return the proposal that the code would make without the refusal."""
         rest = {"algorithm": "aes", "hash": "sha256", "dh_group": 14, "prf": None}
         if self.use is not Use.IKE:
             rest["dh_group"] = None
@@ -107,7 +107,7 @@ class Refusal:
 
 
 def allowed(options: t.Mapping[str, t.Any], use: Use, version: int) -> Proposal | None:
-    """What the model makes of suboptions for this use; None if it refuses them."""
+    """Return the proposal of the model for suboptions and this use; None if it refuses them."""
     try:
         return Proposal.build(options, use, frozenset({version}))
     except ModelError:
@@ -116,16 +116,16 @@ def allowed(options: t.Mapping[str, t.Any], use: Use, version: int) -> Proposal 
 
 @functools.cache
 def all_proposals(use: Use, version: int) -> tuple[Proposal, ...]:
-    """Everything that the model allows, each once."""
+    """Return every proposal that the model allows, each once."""
     values = itertools.product(*((None, *taken) for taken in CHOICES.values()))
     built = (allowed(dict(zip(CHOICES, items, strict=True)), use, version) for items in values)
     return tuple(dict.fromkeys(proposal for proposal in built if proposal is not None))
 
 
 def covering(proposals: t.Iterable[Proposal]) -> list[Proposal]:
-    """As few as it takes for every pair of values in ``proposals`` to occur. The same each time.
+    """Return few proposals that contain every pair of values in ``proposals``; the same each time.
 
-    Greedy: for the first pair that is lacking, the proposal that brings the most other ones.
+    Greedy: for the first missing pair, the proposal with the most other missing pairs.
     """
     holders: dict[Pair, list[Proposal]] = {}
     for proposal in proposals:
@@ -143,7 +143,7 @@ def covering(proposals: t.Iterable[Proposal]) -> list[Proposal]:
 
 
 def pairs(proposal: Proposal) -> t.Iterator[Pair]:
-    """Encryption and key length count as one."""
+    """Return each pair of values. Encryption and key length count as one value."""
     values = (
         ("encryption", (proposal.algorithm, proposal.key_length)),
         ("hash", proposal.hash),
@@ -154,7 +154,7 @@ def pairs(proposal: Proposal) -> t.Iterator[Pair]:
 
 
 def all_cases() -> list[Case]:
-    """Each pair for an IKE SA, for ESP and for AH, in both versions of IKE."""
+    """Return cases with each pair for an IKE SA, for ESP and for AH, in both versions of IKE."""
     return [case for version in VERSIONS for case in _cases(version)]
 
 
@@ -167,7 +167,7 @@ def _cases(version: int) -> t.Iterator[Case]:
 
 
 def all_refusals() -> list[Refusal]:
-    """The least combinations that the model refuses, whatever else is given."""
+    """Return the least combinations that the model refuses even with any other options."""
     return [refusal for version in VERSIONS for use in Use for refusal in _refusals(use, version)]
 
 

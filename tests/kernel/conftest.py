@@ -51,7 +51,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def sampled(items: list[pytest.Item], proofs: set[str]) -> list[pytest.Item]:
-    """A part of ``proofs``, which are names of functions, the ends in turn; all of the others."""
+    """Return a part of ``proofs`` (names of functions), the ends in turn, and all other tests."""
     numbers: dict[str, int] = {}
     kept = []
     for item in items:
@@ -66,7 +66,7 @@ def sampled(items: list[pytest.Item], proofs: set[str]) -> list[pytest.Item]:
 
 
 def end_of(item: pytest.Item) -> str:
-    """Which of both a test is about; empty for both."""
+    """Return the end that a test is about; empty for both ends."""
     callspec = getattr(item, "callspec", None)
     name = callspec.params.get("name") if callspec else None
     return name if name in ENDS else ""
@@ -74,7 +74,7 @@ def end_of(item: pytest.Item) -> str:
 
 @pytest.fixture(name="machines", scope="session")
 def _machines(request: pytest.FixtureRequest) -> t.Iterator[dict[str, Machine]]:
-    """Every host of the topology, booted; those with strongSwan have their driver."""
+    """Yield every host of the topology, booted; hosts with strongSwan have their driver."""
     with holding(request, bed(TESTBED)) as was_killed:
         yield from _started(was_killed)
 
@@ -101,7 +101,7 @@ def _started(was_killed: bool) -> t.Iterator[dict[str, Machine]]:
 
 @pytest.fixture(name="pair", scope="session")
 def _pair(machines: dict[str, Machine]) -> Pair:
-    """Two gateways that the collection has not touched yet."""
+    """Return two gateways without any trace of the collection."""
     pair = Pair(machines["a"], machines["b"], machines["other"])
     pair.both(lambda end: end.machine.wipe())
     return pair
@@ -109,7 +109,7 @@ def _pair(machines: dict[str, Machine]) -> Pair:
 
 @pytest.fixture(autouse=True)
 def _no_orphans(request: pytest.FixtureRequest) -> t.Iterator[None]:
-    """After each test of a pair, no SA is left in a kernel that its daemon does not know."""
+    """Assert after each test of a pair that a kernel holds no SA that its daemon does not know."""
     yield
     if "pair" in request.fixturenames:
         for end in request.getfixturevalue("pair").ends:
@@ -118,7 +118,7 @@ def _no_orphans(request: pytest.FixtureRequest) -> t.Iterator[None]:
 
 @pytest.fixture(name="summarize")
 def _summarize(request: pytest.FixtureRequest) -> t.Callable[[str], None]:
-    """Say a line in the end, beside how much of the matrix was seen."""
+    """Return a function that adds a line to the end of the report."""
     return request.config.stash.setdefault(_LINES, []).append
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 ALL = os.environ.get("FIELDS") == "all" or bool(os.environ.get("PART"))
 # The strongSwan of each end.
 RELEASES = {"a": "5.9.8", "b": "6.0.1"}
-# The outcome of each test, by its name with its parameters: of the latest runs, and the kept ones.
+# The outcome of each test, by its name with its parameters: of the latest runs, and as recorded.
 LATEST = Path(__file__).resolve().parents[2] / ".cache/fields.json"
 SEEN = Path(__file__).with_name("seen.json")
 
@@ -29,7 +29,7 @@ _Test = t.TypeVar("_Test", bound=t.Callable[..., None])
 
 @dataclass(frozen=True, order=True)
 class Row:
-    """A value of ``module.option``, its form in strongSwan or nftables, and its visible effect."""
+    """A value of ``module.option``, its setting in strongSwan or nftables, and its effect."""
 
     field: str
     value: str
@@ -57,7 +57,7 @@ def proves(field: str, value: object, becomes: str, shown_by: str) -> t.Callable
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a test at one ``end``, or at both where ``end`` is empty."""
+    """The outcome of a test; ``end`` is the end that it was about, empty for both."""
 
     end: str
     passed: bool
@@ -81,7 +81,7 @@ def write(path: Path, outcomes: t.Mapping[str, Outcome]) -> None:
 
 
 def releases(outcomes: t.Mapping[str, Outcome], test: str) -> list[str]:
-    """Return the releases on which every parameter of ``test``, a function, has passed."""
+    """Return the releases on which every case of ``test``, a function, has passed."""
     found = [item for name, item in outcomes.items() if name.partition("[")[0] == test]
     about = {end: [item for item in found if item.end in (end, "")] for end in RELEASES}
     return [
@@ -97,7 +97,7 @@ def written(value: object) -> str:
 
 
 def summary(passed: t.Collection[str]) -> str:
-    """Return a line on how much of the matrix these tests, by their names, have shown."""
+    """Return the share of the matrix that these tests, by name, have shown, as a text."""
     names = {name.partition("[")[0] for name in passed}
     seen = [row for row, test in ROWS.items() if test in names]
     fields = {row.field for row in seen}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A virtual machine as a test sees it: what a host of the live tests can do, and its own kernel."""
+"""A virtual machine for a test: a host like in the live tests, with its own kernel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, Host
 
 HERE = ROOT / "tests/kernel"
 
-# What an emulated processor needs, where a real one needs one second.
+# Seconds that an emulated processor needs for one second of a real processor.
 PATIENCE = 60.0
 
 
@@ -27,7 +27,7 @@ def bed(testbed_name: str) -> str:
 
 
 class Machine(Host):
-    """One virtual machine of ``testbed``. Not to be shared between threads."""
+    """A virtual machine of ``testbed``. Threads must not share it."""
 
     def __init__(self, name: str, testbed_name: str, ipv4: str, ipv6: str, image: str) -> None:
         settings = ROOT / f".cache/kernel/{testbed_name}/ssh_config"

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tunnels between two gateways, one after the other: what both were told, and what became of it.
+"""Tunnels between two gateways, one after the other: configured algorithms and negotiated SAs.
 
-The IKE daemons are told what the renderer makes of the model. What an SA is protected with is read
-from the daemon and from the kernel, at both ends.
+The renderer makes the configuration of the IKE daemons from the model. The algorithms of an SA are
+read from the daemon and from the kernel, at both ends.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ PACKETS = 2
 AS_ASKED = "as asked"
 OTHER = {"a": "b", "b": "a"}
 
-# Names of the kernel, the bits of salt beside a key, and those of parity in one.
+# Names of the kernel, the bits of salt beside a key, and the bits of parity in a key.
 CIPHERS = {
     "aes": ("enc cbc(aes)", 0),
     "aes-gcm": ("aead rfc4106(gcm(aes))", 32),
@@ -76,7 +76,7 @@ DIGESTS = {
 
 
 class Failed(Exception):
-    """An IKE daemon did not do what it was told."""
+    """An error: an IKE daemon did not carry out a command."""
 
 
 class NotLoaded(Failed):
@@ -88,7 +88,7 @@ class NotNegotiated(Failed):
 
 
 def told_by_daemon(proposal: Proposal) -> dict[str, str]:
-    """``proposal`` in the words of ``list-sas``."""
+    """Return ``proposal`` in the words of ``list-sas``."""
     words = {}
     if proposal.algorithm is not None:
         words["encr-alg"] = ENCRYPTIONS[proposal.algorithm].charon
@@ -104,13 +104,13 @@ def told_by_daemon(proposal: Proposal) -> dict[str, str]:
 
 
 def _is_fixed(proposal: Proposal) -> bool:
-    """Whether the key length is one that is not negotiated, nor told."""
+    """Return whether the key length is fixed, so that it is neither negotiated nor shown."""
     fixed = {"3des": 168, "chacha20-poly1305": 256}
     return fixed.get(proposal.algorithm or "") == proposal.key_length
 
 
 def told_by_kernel(proposal: Proposal) -> set[str]:
-    """``proposal`` as the kernel has it, in the words of ``ip xfrm state``."""
+    """Return ``proposal`` in the words of ``ip xfrm state``."""
     words = set()
     if proposal.algorithm is not None:
         assert proposal.key_length is not None
@@ -124,7 +124,7 @@ def told_by_kernel(proposal: Proposal) -> set[str]:
 
 
 class Kernel:
-    """What the kernel of a gateway has in its SAs, as it tells whoever listens."""
+    """The algorithms of the SAs in the kernel of a gateway, from its messages about new SAs."""
 
     def __init__(self, machine: Machine) -> None:
         # Without a terminal it is the end of its input that ends it.
@@ -145,7 +145,7 @@ class Kernel:
         self._monitor.stdout.close()
 
     def state(self, spi: str) -> set[str]:
-        """Encryption and authentication of the SA, with the length of their keys in bits."""
+        """Return encryption and authentication of the SA, with the length of their keys in bits."""
         deadline = time.monotonic() + PATIENCE
         while spi not in self._states and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -188,7 +188,7 @@ class Lane:
             end.vici("load-shared", {"type": "IKE", "id": self.name, "data": PSK})
 
     def close(self) -> None:
-        """As if it had not been there."""
+        """Remove every trace of the tunnels from both ends."""
         for name, end in self._ends.items():
             end.ask("request", command="unload-conn", message={"name": self.name})
             end.vici("unload-shared", {"id": self.name})
@@ -208,7 +208,7 @@ class Lane:
             self._load({name: self._section(name, case) for name in self._ends})
             self._initiate(case.initiator)
             if case.version == 2 and case.child.dh_group is not None:
-                # The keys of the first Child SA are those of the IKE SA, without PFS.
+                # The keys of the first Child SA derive from the IKE SA, without PFS.
                 self._ends[case.initiator].vici("rekey", {"child": "net", "ike": self.name})
                 self._sa(case.initiator, case.child)
             self._ping(case)
@@ -221,7 +221,7 @@ class Lane:
         return ""
 
     def try_out(self, refusal: Refusal, initiator: str) -> str:
-        """What the daemons make of what the model refuses.
+        """Give the daemons an entry that the model refuses, and return the result.
 
         "unknown", "not negotiated", "lost: ..." where an SA comes up without some of it, AS_ASKED
         where nothing is amiss, or "undecided: ..." where something else failed.
@@ -245,7 +245,7 @@ class Lane:
             return AS_ASKED
         return f"lost: {proposal.keyword()} becomes {found}"
 
-    # What the daemons are told
+    # --- Configuration of the daemons
 
     def _outside(self, name: str, version: int) -> str:
         end = self._ends[name]
@@ -320,7 +320,7 @@ class Lane:
             raise Failed(f"{name}: {answer['refused']}")
 
     def _end(self, initiator: str) -> None:
-        """Neither end has an SA any more. Nobody acknowledges that in IKEv1."""
+        """Close the SAs of both ends. In IKEv1 the peer does not acknowledge that."""
         message = {"ike": self.name, "timeout": "5000"}
         with contextlib.suppress(Failed):
             self._ask(initiator, "terminate", message)
@@ -335,7 +335,7 @@ class Lane:
     def _listed(self, name: str) -> list[Sa]:
         return [sa for sa in self._ends[name].ask("sas")["sas"] if sa["name"] == self.name]
 
-    # What became of it
+    # --- Results
 
     def _ping(self, case: Case) -> None:
         source, target = case.initiator, OTHER[case.initiator]
@@ -348,13 +348,13 @@ class Lane:
         assert self._ends[source].ask("ping", **echo) == {"lost": 0}, "no traffic"
 
     def _sa(self, name: str, wanted: Proposal | None = None) -> Sa:
-        """The IKE SA, with its Child SA as ``child``, once that is alone and has its group."""
+        """Return the IKE SA, with its Child SA as ``child``, once it is alone and has its group."""
         group = told_by_daemon(wanted).get("dh-group") if wanted else None
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             for sa in self._listed(name):
                 children = sa.get("child-sas", {}).values()
-                # One that was replaced is listed for some seconds more.
+                # A replaced Child SA is listed for some seconds more.
                 live = [child for child in children if child["state"] != "DELETED"]
                 if [(child["state"], child.get("dh-group")) for child in live] == [
                     ("INSTALLED", group)

@@ -5,8 +5,8 @@
 """Two gateways and the tunnel between the LANs behind them, both ends made by the modules.
 
 Ends are ``a`` (strongSwan 5.9.8, LANs 10.1.0.0/24 and fd00:1::/64) and ``b`` (6.0.1, LANs
-10.2.0.0/24 and fd00:2::/64). What is the same on both is said once, what differs under the name of
-the end.
+10.2.0.0/24 and fd00:2::/64). Options of both ends are given once, and options of one end under the
+name of the end.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ SWIFT = {
 
 
 class End:
-    """One gateway of the pair, whose ``other`` end is known once both exist."""
+    """A gateway of the pair, whose ``other`` end is known once both exist."""
 
     other: End
 
     def __init__(self, name: str, machine: Machine) -> None:
         self.name, self.machine, self.number = name, machine, NUMBERS[name]
         self._phases: dict[str, set[str]] = {}
-        # What each object was last set to. A run that changes nothing takes seconds here.
+        # The last options of each object. A run without a change takes seconds here.
         self._applied: dict[tuple[str, ...], Options] = {}
 
     @property
@@ -63,7 +63,7 @@ class End:
         return f"10.{self.number}.0.1"
 
     def host(self, version: int = 4) -> str:
-        """The host on the LAN."""
+        """Return the address of the host on the LAN."""
         return f"10.{self.number}.0.10" if version == 4 else f"fd00:{self.number}::10"
 
     def network(self, **options: t.Any) -> Run | None:
@@ -94,12 +94,12 @@ class End:
         return {**base, **options}
 
     def has(self, phase2: Options) -> bool:
-        """Whether a phase 2 is like that already."""
+        """Return whether a phase 2 has these options already."""
         given = self._phase2(phase2)
         return self._applied.get(("ipsec_phase2", given["phase1"], given["name"])) == given
 
     def _apply(self, module: str, options: Options) -> Run | None:
-        """One run, if it is not the last one of that object again."""
+        """Run the module, unless the last run of the object had the same options."""
         key = (module, options.get("phase1", ""), options.get("name", ""))
         # How it is applied is no state, and what is said of it was said.
         same = {name: value for name, value in options.items() if name != "apply"}
@@ -127,7 +127,7 @@ class End:
                 self._applied.pop(("ipsec_phase2", name, child), None)
 
     def forget(self) -> None:
-        """What was applied, so that it is applied again."""
+        """Forget the applied options, so that they are applied again."""
         self._applied.clear()
 
     def _forget(self, phase1: str, *children: str) -> None:
@@ -136,7 +136,7 @@ class End:
             self._applied.pop(("ipsec_phase2", phase1, child), None)
 
     def initiate(self, phase1: str = PHASE1, child: str = PHASE2) -> None:
-        """Have charon bring a child up, if it is not on its way by itself, and wait until it is."""
+        """Have charon bring up a child, unless it comes up already, and wait until it is up."""
         said = self.machine.sh(
             f"swanctl --initiate --ike {phase1} --child {child} --timeout 30 2>&1 || true"
         )
@@ -148,7 +148,7 @@ class End:
         self.machine.sh(f"swanctl --terminate --ike {phase1} --timeout 20 2>&1 || true")
 
     def sas(self, phase1: str = PHASE1) -> list[dict[str, t.Any]]:
-        """The IKE SAs of a phase 1 that are up, as ``list-sas`` has them."""
+        """Return the IKE SAs of a phase 1 that are up, as ``list-sas`` has them."""
         return [
             sa
             for sa in self.machine.ask("sas")["sas"]
@@ -156,13 +156,13 @@ class End:
         ]
 
     def sa(self, phase1: str = PHASE1) -> dict[str, t.Any]:
-        """The one IKE SA of a phase 1."""
+        """Return the only IKE SA of a phase 1."""
         found = self.sas(phase1)
         assert len(found) == 1, f"{self.name}: {phase1} has {len(found)} IKE SAs: {found}"
         return found[0]
 
     def children(self, child: str = PHASE2, phase1: str = PHASE1) -> list[dict[str, t.Any]]:
-        """The Child SAs of a phase 2 that are up."""
+        """Return the Child SAs of a phase 2 that are up."""
         return [
             item
             for sa in self.sas(phase1)
@@ -171,13 +171,13 @@ class End:
         ]
 
     def child(self, child: str = PHASE2, phase1: str = PHASE1) -> dict[str, t.Any]:
-        """The one Child SA of a phase 2."""
+        """Return the only Child SA of a phase 2."""
         found = self.children(child, phase1)
         assert len(found) == 1, f"{self.name}: {phase1}/{child} has {len(found)} SAs: {found}"
         return found[0]
 
     def orphans(self) -> set[str]:
-        """SPIs of SAs in the kernel that the daemon knows nothing of."""
+        """Return the SPIs of SAs in the kernel that the daemon does not know."""
         pattern = r"^\s(proto|enc|auth|aead)"
         keyed = self.machine.sh(f"ip xfrm state | grep -E '{pattern}' || true")
         spis = set(re.findall(r" spi 0x(\w+).*\n\t(?!proto)", keyed))
@@ -189,15 +189,15 @@ class End:
         return spis - {child.get(f"spi-{way}") for child in children for way in ("in", "out")}
 
     def conn(self, phase1: str = PHASE1) -> dict[str, t.Any]:
-        """What ``list-conns`` says of a phase 1."""
+        """Return the connection of a phase 1 as ``list-conns`` shows it."""
         return t.cast("dict[str, t.Any]", self.machine.state()["connections"][phase1])
 
     def mark(self) -> str:
-        """A place in the journal, for ``log``."""
+        """Return a cursor of the journal, for ``log``."""
         return self.machine.sh("journalctl --show-cursor -n 0 | sed -n 's/^-- cursor: //p'").strip()
 
     def log(self, since: str) -> str:
-        """What charon has told since a mark."""
+        """Return the log of charon since a mark."""
         return self.machine.sh(f"journalctl -u strongswan -o cat --after-cursor '{since}'")
 
 
@@ -210,7 +210,7 @@ class Pair:
         self.ends = (self.a, self.b)
 
     def wire(self, expression: str) -> t.ContextManager[list[str]]:
-        """What a third host hears between the ends: no packet before it is protected, or after."""
+        """Capture on a third host between the ends, where every packet of a tunnel is protected."""
         return self._tap.capturing("eth1", expression)
 
     def both(self, work: t.Callable[[End], t.Any]) -> list[t.Any]:
@@ -226,7 +226,7 @@ class Pair:
         phase2: Options | None = None,
         **of_end: Mapping[str, Options],
     ) -> None:
-        """The one tunnel with these options; everything else as by default, nothing else there.
+        """Configure one tunnel with these options and defaults, and no other tunnel.
 
         ``a={"phase1": {...}}`` is for one end only. SAs that are up are closed first.
         """
@@ -247,13 +247,13 @@ class Pair:
         self.both(work)
 
     def tunnel(self, initiator: str = "a", **options: t.Any) -> None:
-        """Configured, up, and carrying traffic both ways."""
+        """Configure a tunnel, and assert that it is up and carries traffic both ways."""
         self.configure(**options)
         (self.a if initiator == "a" else self.b).initiate()
         self.ping()
 
     def ping(self, *, version: int = 4, size: int = 56, count: int = 3) -> None:
-        """From LAN to LAN, each way, as the counters of both ends confirm."""
+        """Ping from LAN to LAN, each way, and assert the counters of both ends."""
         before = self.both(carried)
         for end in self.ends:
             host = end.other.host(version)
@@ -266,12 +266,12 @@ class Pair:
 
 
 def carried(end: End) -> dict[str, int]:
-    """Packets in and out of all Child SAs that are up."""
+    """Return the packets in and out of all Child SAs that are up."""
     items = [
         item
         for sa in end.machine.ask("sas")["sas"]
         for item in sa.get("child-sas", {}).values()
-        # One that was replaced stays for a while, and what it has counted then goes with it.
+        # A replaced Child SA stays for a while. Then its counters go with it.
         if item["state"] not in ("REKEYED", "DELETED")
     ]
     return {way: sum(int(item.get(f"packets-{way}", 0)) for item in items) for way in ("in", "out")}
@@ -287,7 +287,7 @@ def until(holds: t.Callable[[], t.Any], what: str, seconds: float = PATIENCE) ->
 
 
 def lost_meanwhile(pair: Pair, holds: t.Callable[[], t.Any], what: str) -> int:
-    """How many of 20 packets a second are lost until something holds, and a moment longer."""
+    """Return how many of 20 packets a second are lost until something holds, and shortly after."""
     ping = "ip netns exec lan ping -n -i 0.05"
     a = pair.a.machine
     a.sh(f"{ping} {pair.b.host()} >/run/ping 2>&1 & echo $! >/run/ping.pid")

@@ -4,10 +4,10 @@
 
 """The table of algorithms is neither too lax nor too strict.
 
-What the model allows is negotiated between two releases, with traffic; what it refuses is handed to
-both IKE daemons, and must come to nothing, or to something else. ``ALGORITHMS`` is for how many
-seconds each of both is done; ``SEED`` draws the ones that are tried. ``ALGORITHMS=all`` is
-everything, and with ``PART`` this part of it.
+Allowed combinations are negotiated between two releases, with traffic. Refused combinations are
+given to both IKE daemons, which must not negotiate them, or negotiate other algorithms.
+``ALGORITHMS`` is the time in seconds for each of the two tests. ``SEED`` draws the combinations.
+``ALGORITHMS=all`` tests every combination, and with ``PART`` this part of them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _lanes(machines: dict[str, Machine]) -> t.Iterator[list[Lane]]:
 
 
 def _beside(machine: Machine, number: int) -> Machine:
-    """The same machine under other addresses: .111, .121 for .11."""
+    """Return the same machine under other addresses: .111, .121 for .11."""
     ipv4, ipv6 = (
         str(ipaddress.ip_address(address) + 90 + 10 * number)
         for address in (machine.ipv4, machine.ipv6)
@@ -78,7 +78,7 @@ def _beside(machine: Machine, number: int) -> Machine:
 def _sampled(
     items: list[Item], lanes: list[Lane], attempt: t.Callable[[Lane, Item], str]
 ) -> dict[Item, str]:
-    """What came of as many of ``items`` as there is time for, in random order."""
+    """Return the results of as many ``items`` as the time allows, in random order."""
     waiting: queue.SimpleQueue[Item] = queue.SimpleQueue()
     chosen = draw.sample(items, 1) if SECONDS == "all" else draw.shuffled(items, "algorithms")
     for item in chosen:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a tunnel does over time: who calls, who comes back, and what happens when a peer is gone."""
+"""The behaviour of a tunnel over time: which end initiates, and the reaction to a dead peer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ENDS = pytest.mark.parametrize("name", ["a", "b"])
 
 
 def call(end: End) -> None:
-    """Traffic for the tunnel, which may well be lost."""
+    """Send traffic for the tunnel, which may be lost."""
     end.machine.sh(f"ip netns exec lan ping -q -c 4 -i 0.3 -W 1 {end.other.host()} || true")
 
 
@@ -26,7 +26,7 @@ def is_up(pair: Pair) -> bool:
 
 
 def cut(end: End) -> None:
-    """As if the cable were pulled, with the addresses kept."""
+    """Cut the line like a pulled cable, and keep the addresses."""
     end.machine.sh("ip link set eth1 down")
 
 
@@ -123,8 +123,10 @@ def test_dead_peers_are_looked_for_in_time(pair: Pair) -> None:
 @ENDS
 @pytest.mark.parametrize("action", ["clear", "hold", "restart"])
 @proves("ipsec_phase1.dpd_action", "clear", "dpd_action = clear", "the dead SA is closed, no call")
-@proves("ipsec_phase1.dpd_action", "hold", "dpd_action = trap", "closed; traffic calls again")
-@proves("ipsec_phase1.dpd_action", "restart", "dpd_action = restart", "initiates again")
+@proves("ipsec_phase1.dpd_action", "hold", "dpd_action = trap", "closed; traffic initiates again")
+@proves(
+    "ipsec_phase1.dpd_action", "restart", "dpd_action = restart", "initiates again automatically"
+)
 def test_a_dead_peer(pair: Pair, name: str, action: str) -> None:
     end = getattr(pair, name)
     ours = {"dpd_action": action, "dpd_delay": 2}
@@ -217,11 +219,11 @@ def test_unique_ids(pair: Pair, name: str) -> None:
             end.other.name,
             **{
                 name: {"settings": {"unique_ids": ours}, "phase1": passive},
-                # Who is set to `never` sends no INITIAL_CONTACT.
+                # An end with `never` sends no INITIAL_CONTACT.
                 end.other.name: {"settings": {"unique_ids": theirs}, "phase1": passive},
             },
         )
-        # A crash tells the other end nothing.
+        # After a crash the other end gets no message.
         end.other.machine.sh(
             "systemctl kill -s KILL strongswan; ip xfrm state flush; sleep 1\n"
             "systemctl restart strongswan"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What becomes of a tunnel that is up when its objects change, are disabled, or go."""
+"""The effect on a tunnel that is up when its objects change, are disabled, or go."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _apply(end: End, phase: str, **options: t.Any) -> t.Any:
 
 
 def _once(end: End, phase: str, options: dict[str, t.Any]) -> t.Callable[[], bool]:
-    """The change, which returns when the new SA is there."""
+    """Return a function that makes the change, and returns when the new SA is there."""
 
     def change() -> bool:
         _apply(end, phase, apply="graceful", **options)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No packet of a LAN leaves in cleartext, whatever happens to its gateway: kernel's data plane.
+"""No packet of a LAN leaves in cleartext in any event of its gateway: the kernel's data plane.
 
 Hosts behind both gateways send with IPv4 and IPv6. Each event happens to either gateway with
 ``FIELDS=all``, and a part of that with ``PART``. Without either, the events of ``SAMPLE`` happen to
@@ -31,7 +31,7 @@ SAMPLE_OPEN = ("a phase 2 is removed",)
 
 
 def cases(events: t.Collection[str], sample: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Each event with the gateway that it happens to."""
+    """Return each event with the gateway that it happens to."""
     if fields.ALL:
         return [(event, gateway) for event in events for gateway in RELEASES]
     assert set(sample) <= set(events)
@@ -41,7 +41,7 @@ def cases(events: t.Collection[str], sample: tuple[str, ...]) -> list[tuple[str,
 
 @pytest.fixture(name="wire", scope="module")
 def _wire(machines: dict[str, Machine]) -> cleartext.Wire:
-    """A third host hears both ends."""
+    """Return the wire, on which a third host hears both ends."""
     return cleartext.Wire(cleartext.KERNEL, lambda _end: machines["other"], "eth1", pause="0.1")
 
 

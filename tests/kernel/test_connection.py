@@ -22,7 +22,7 @@ def connect(end: End, *, check: bool = False, **options: t.Any) -> Run:
 
 
 def spis(end: End) -> set[str]:
-    """Those of the kernel."""
+    """Return the SPIs of the SAs in the kernel."""
     listed = end.machine.sh("ip xfrm state | sed -n 's/.* spi 0x\\([0-9a-f]*\\) .*/\\1/p'")
     return set(listed.split())
 

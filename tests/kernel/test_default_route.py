@@ -33,7 +33,7 @@ def outside(end: End, verb: str) -> None:
 
 
 def routes(end: End, verb: str) -> None:
-    """By default, to the other end."""
+    """Add or remove default routes to the other end."""
     for via in (end.other.address, end.other.machine.ipv6):
         end.machine.sh(f"ip route {verb} default via {via}")
 
@@ -48,7 +48,7 @@ def _routed(pair: Pair) -> t.Iterator[Pair]:
 
 
 def branch_of(pair: Pair, branch: End) -> None:
-    """Everything is in the tunnel of one end."""
+    """Configure a tunnel that carries all traffic of one end."""
     own = [branch.lan4, branch.lan6]
     pair.configure(
         settings={"exclude_my_network": True},
@@ -81,7 +81,7 @@ def test_a_default_route_through_the_tunnel(routed: Pair) -> None:
 
 
 def keeps_what_is_its_own(end: End) -> None:
-    """The LAN, a new connection of the management, the peer, and the gateway's own internet."""
+    """Assert that LAN, management, peer and the gateway's own internet stay reachable."""
     for version, router in ((4, end.router), (6, f"fd00:{end.number}::1")):
         end.machine.lan(f"ip neighbour flush all; {PING} {router}")
         end.machine.sh(f"ip neighbour flush all; {PING} -I {router} {end.host(version)}")

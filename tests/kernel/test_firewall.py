@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A tunnel on hosts whose firewall is somebody else's: it works, and nothing else changes.
+"""A tunnel on hosts with an unmanaged firewall: the tunnel works, and nothing else changes.
 
-Both ends have a route to the other LAN by which everything could go in clear.
+Both ends have a route to the other LAN by which all traffic could go in cleartext.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ CLEAR = "net 10.0.0.0/8"
 
 
 def foreign(end: End) -> str:
-    """The tables of others, as they are written."""
+    """Return the unmanaged tables as nft lists them."""
     return end.machine.sh("; ".join(f"nft -s list table {table}" for table in TABLES))
 
 
@@ -76,7 +76,7 @@ def drop_them(end: End) -> None:
 
 @pytest.fixture(name="before", scope="module")
 def _before(pair: Pair) -> t.Iterator[list[str]]:
-    """What each end's firewall was before the collection knew of it."""
+    """Yield the firewall of each end before the collection changes it."""
     pair.both(End.clear)
     pair.both(drop_them)
 
@@ -94,7 +94,7 @@ def configure(pair: Pair, **options: t.Any) -> None:
 
 
 def stream(end: End) -> None:
-    """Ten packets a second for the tunnel, until ``hush``."""
+    """Send ten packets a second for the tunnel, until ``hush``."""
     end.machine.sh(
         f"ip netns exec lan ping -n -i 0.1 {end.other.host()} >/run/stream 2>&1 & "
         "echo $! >/run/stream.pid"
@@ -153,7 +153,7 @@ def test_nothing_leaves_in_clear(pair: Pair, before: list[str]) -> None:
 
 
 def test_the_firewall_is_as_it_was(pair: Pair, before: list[str]) -> None:
-    """Tables that are not listed never change; those that are hold nothing of ours in the end."""
+    """Tables that are not listed never change. Listed tables hold none of our rules in the end."""
     configure(pair)
     for end, was in zip(pair.ends, before, strict=True):
         now = foreign(end)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who is who: identities, certificates and their revocation, addresses not known before."""
+"""Identities, certificates and their revocation, and peers at unknown addresses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENDS = pytest.mark.parametrize("name", ["a", "b"])
 
 
 def refused(end: End) -> str:
-    """What charon says of an initiation that must fail."""
+    """Return the output of charon for an initiation that must fail."""
     return end.machine.sh(
         "swanctl --initiate --ike site --child net --timeout 30 2>&1 && exit 1 || true"
     )
@@ -76,7 +76,7 @@ def test_a_peer_by_its_name(pair: Pair, name: str) -> None:
 
 @pytest.fixture(name="pki", scope="module")
 def _pki(pair: Pair, machines: dict[str, Machine]) -> t.Iterator[Machine]:
-    """Both ends have certificates; the third host serves the CRL while it is told to."""
+    """Give both ends certificates, and yield the third host, which can serve the CRL."""
     server = machines["other"]
     script = f"mkdir -p {PKI} {PKI}/web; cd {PKI}; CRL=http://{server.ipv4}/ca.crl; exec 2>&1; "
     server.sh(f"{script}. /dev/stdin", (HERE / "pki.sh").read_text())
@@ -89,7 +89,7 @@ def _pki(pair: Pair, machines: dict[str, Machine]) -> t.Iterator[Machine]:
 
 
 def serve(server: Machine, *, on: bool) -> None:
-    """Have the CRL to be fetched, or nobody there."""
+    """Start or stop the server of the CRL."""
     server.sh(
         "systemctl stop crl-server 2>&1 || true; systemctl reset-failed crl-server 2>&1 || true"
     )
@@ -145,7 +145,7 @@ def test_certificates(pair: Pair, pki: Machine) -> None:
 @proves("ipsec_settings.strict_crl", "ifuri", "remote.revocation = ifuri", "needs the CRL it names")
 @proves("ipsec_settings.strict_crl", "yes", "remote.revocation = strict", "needs a CRL")
 def test_revocation(pair: Pair, pki: Machine, name: str) -> None:
-    """What a strict end does with its peer's certificate, with the CRL there and out of reach."""
+    """A strict end checks its peer's certificate, with the CRL there and out of reach."""
     end = getattr(pair, name)
     cases = {
         ("no", "plain", False): True,
@@ -167,7 +167,7 @@ def test_revocation(pair: Pair, pki: Machine, name: str) -> None:
                 end.other.name: {"phase1": theirs},
             }
         )
-        # What was fetched before is not forgotten otherwise.
+        # Without this, charon keeps the CRL that it fetched before.
         end.machine.sh("swanctl --flush-certs")
         if up:
             end.other.initiate()

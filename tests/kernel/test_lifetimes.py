@@ -98,7 +98,10 @@ SOON = {**SHORT, "margintime": 20, "margintime_unit": "seconds"}
 
 @proves("ipsec_phase1.rekey", True, "rekey_time", "new SPIs of both SAs in time, no packet lost")
 @proves(
-    "ipsec_phase1.reauth", False, "reauth_time = 0", "the SA is rekeyed, not authenticated again"
+    "ipsec_phase1.reauth",
+    False,
+    "reauth_time = 0",
+    "the SA is rekeyed, without a new authentication",
 )
 def test_sas_are_rekeyed_in_time(pair: Pair) -> None:
     pair.tunnel(phase1=SOON, phase2=SHORT)
@@ -128,7 +131,9 @@ def test_sas_that_are_never_rekeyed(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "b"])
-@proves("ipsec_phase1.reauth", True, "reauth_time", "a new IKE SA, authenticated again, in time")
+@proves(
+    "ipsec_phase1.reauth", True, "reauth_time", "a new IKE SA with a new authentication, in time"
+)
 @proves(
     "ipsec_settings.make_before_break", False, "charon.make_before_break", "the old SA goes first"
 )
@@ -137,7 +142,7 @@ def test_sas_that_are_never_rekeyed(pair: Pair) -> None:
 )
 def test_reauthentication(pair: Pair, name: str) -> None:
     end = getattr(pair, name)
-    # The other end would reauthenticate by itself, and calls the tunnel back by its trap.
+    # The other end would reauthenticate on its own, and its trap would initiate the tunnel again.
     lasting = {"phase1": {"connection_behavior": "responder_only"}}
     for kind in (True, False):
         pair.tunnel(
@@ -158,5 +163,5 @@ def test_reauthentication(pair: Pair, name: str) -> None:
         told = end.log(mark)
         assert "reauthenticating IKE_SA" in told
         assert (told.find("established between") < told.find("deleting IKE_SA")) is kind, told
-        # Of 20 a second: what is on its way while one end has switched and the other has not yet.
+        # Of 20 a second: packets on the way while only one end has switched.
         assert lost <= 3 or not kind, f"{lost} lost with make_before_break"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The matrix can fail: what a module renders is broken on the host, and its test must notice.
+"""The matrix can fail: a mutation breaks the code of a module, and its test must notice.
 
 Run with ``FIELDS=all`` or ``PART`` only.
 """
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(not fields.ALL, reason="with FIELDS=all only")
 
 @dataclass(frozen=True)
 class Mutation:
-    """In a file of ``module_utils``, ``old`` becomes ``new``, which ``test`` must notice."""
+    """A mutation: in a file of ``module_utils``, ``old`` becomes ``new``. ``test`` must notice."""
 
     label: str
     file: str

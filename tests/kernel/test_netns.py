@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ``tests/netns`` skips on a kernel without ESP or VLANs, on the kernels of the gateways."""
+"""The tests that ``tests/netns`` skips without ESP or VLANs, on the kernels of the gateways."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PYTEST = ("pytest", "_pytest", "py.py", "pluggy", "iniconfig", "packaging", "pyg
 
 
 def packed() -> bytes:
-    """pytest and the tests, for a host that has Python alone."""
+    """Return pytest and the tests as an archive, for a host that only has Python."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for package in PYTEST:
@@ -33,7 +33,7 @@ def _source(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
     return None if "__pycache__" in member.name else member
 
 
-# Eight minutes an end on an emulated processor, too long for each run. What a sample leaves of the
+# Eight minutes for each end on an emulated processor are too long for each run. A sample of the
 # field matrix, which has these rules on the same kernels, is enough there.
 @pytest.mark.skipif(not fields.ALL, reason="with FIELDS=all or PART only")
 @pytest.mark.parametrize("name", ["a", "b"])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A VPN network: its interface, its rules beside those of the host, its power state."""
+"""A VPN network: its interface, its rules beside the rules of the host, its power state."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def addresses(end: End, device: str) -> list[str]:
 
 @pytest.fixture(name="spare")
 def _spare(pair: Pair) -> t.Iterator[str]:
-    """The name of a second network, which is removed afterwards."""
+    """Yield the name of a second network, and remove it afterwards."""
     yield "spare"
     pair.both(lambda end: end.network(name="spare", state="absent", force=True))
 
@@ -156,7 +156,7 @@ def test_rules_beside_a_firewall(pair: Pair, name: str) -> None:
             ({"firewall_chains": CHAINS}, True),
         ):
             pair.configure(**{name: {**passive, "network": options}})
-            # What is connected already, passes.
+            # Existing connections pass.
             end.machine.sh("conntrack --flush")
             if passes:
                 end.other.initiate()
@@ -196,12 +196,12 @@ def test_power_states(pair: Pair, spare: str, name: str) -> None:
     own = {"name": spare, "ip_address": "10.77.0.1", "network_address": "10.77.0.0/24"}
 
     def exists() -> tuple[bool, bool]:
-        """The interface, and the table."""
+        """Return whether the interface and the table exist."""
         tables = end.machine.sh("nft list tables")
         return bool(link(end, "vpn-spare")), "tunnelwright-spare" in tables
 
     def is_off() -> bool:
-        """No interface, and of the rules and units those of the guard alone, which stay."""
+        """Return whether only the guard's rules and units are left, without an interface."""
         chains = end.machine.sh("nft list table inet tunnelwright-spare")
         found = set(re.findall(r"chain (\w+)", chains))
         units = end.machine.sh(

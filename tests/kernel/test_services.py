@@ -23,7 +23,7 @@ END
 @proves("ipsec_phase2.local_network", "a port", "local_ts = …[6/8080]", "ESP for it alone")
 @pytest.mark.parametrize("ports", ["8080", "8080-8087"])
 def test_a_port_of_one_side(pair: Pair, ports: str) -> None:
-    """What is meant is in ESP, both ways. The rest leaves as it did before there was a tunnel."""
+    """Selected traffic is in ESP, both ways. Other traffic leaves as it did without the tunnel."""
     service = f"{pair.b.lan4}[tcp/{ports}]"
     pair.configure(
         a={"phase2": {"remote_network": [service]}}, b={"phase2": {"local_network": [service]}}
@@ -50,7 +50,7 @@ def test_a_port_of_one_side(pair: Pair, ports: str) -> None:
 
 
 def connect(client: End, server: End, port: int) -> None:
-    """Nobody listens there: the answer is a refusal, which comes the same way."""
+    """Connect to a port without a listener. The refusal comes back the same way."""
     client.machine.sh(CONNECT.format(target=server.router, port=port, source=client.router))
 
 

@@ -18,19 +18,19 @@ LISTEN = "import socket; s = socket.create_server(('', 5001)); s.settimeout(60);
 CALL = "import socket, sys; socket.create_connection((sys.argv[1], 5001), 30).close()"
 
 
-def mss_seen(pair: Pair, caller: End) -> tuple[int, int]:
-    """Of the caller, as its peer sees it, and of the peer, as the caller sees it."""
-    peer = caller.other
+def mss_seen(pair: Pair, client: End) -> tuple[int, int]:
+    """Return the MSS of the client, as its peer sees it, and the MSS of the peer."""
+    peer = client.other
     syn = "tcp[tcpflags] & tcp-syn != 0"
     with (
         peer.machine.capturing("eth0", syn, "lan") as there,
-        caller.machine.capturing("eth0", syn, "lan") as here,
+        client.machine.capturing("eth0", syn, "lan") as here,
     ):
         peer.machine.sh(f'ip netns exec lan python3 -c "{LISTEN}" >/dev/null 2>&1 &')
         until(lambda: peer.machine.lan("ss -Htln sport = 5001"), "the server")
-        caller.machine.lan(f'python3 -c "{CALL}" {peer.host()}')
+        client.machine.lan(f'python3 -c "{CALL}" {peer.host()}')
     found = []
-    for lines, source in ((there, caller.host()), (here, peer.host())):
+    for lines, source in ((there, client.host()), (here, peer.host())):
         (line,) = (line for line in lines if f" {source}." in line.partition(" > ")[0])
         match = re.search(r"mss (\d+)", line)
         assert match, line
@@ -46,8 +46,8 @@ def test_mss_clamp(pair: Pair, name: str) -> None:
     pair.tunnel()
     assert mss_seen(pair, end) == (1460, 1460)
     end.settings(mss_clamp=1300)
-    for caller in pair.ends:
-        assert mss_seen(pair, caller) == (1300, 1300)
+    for client in pair.ends:
+        assert mss_seen(pair, client) == (1300, 1300)
 
 
 @ENDS
@@ -61,7 +61,7 @@ def test_mss_clamp(pair: Pair, name: str) -> None:
     "ESP for a remote network within the local one",
 )
 def test_exclude_my_network(pair: Pair, name: str) -> None:
-    """With a remote network that contains the local one, and with one that lies within it."""
+    """The remote network contains the local network, or lies within it."""
     end = getattr(pair, name)
     larger = {"remote_network": ["10.0.0.0/8"]}
     pair.configure(**{name: {"settings": {"exclude_my_network": True}, "phase2": larger}})
@@ -145,10 +145,10 @@ def test_advanced_configuration(pair: Pair, name: str) -> None:
     "an initiator that sends ID and HASH in cleartext is authenticated",
 )
 def test_identities_in_clear(pair: Pair, machines: dict[str, Machine], name: str) -> None:
-    end, caller = getattr(pair, name), machines["other"]
-    caller.sh("cat >/run/cleartext_ike.py", (HERE / "cleartext_ike.py").read_text())
+    end, client = getattr(pair, name), machines["other"]
+    client.sh("cat >/run/cleartext_ike.py", (HERE / "cleartext_ike.py").read_text())
     ours = {
-        **{"key_exchange": "ikev1", "remote_gateway": caller.ipv4},
+        **{"key_exchange": "ikev1", "remote_gateway": client.ipv4},
         "connection_behavior": "responder_only",
     }
     for accepted in (False, True):
@@ -156,7 +156,7 @@ def test_identities_in_clear(pair: Pair, machines: dict[str, Machine], name: str
             **{name: {"phase1": ours, "settings": {"unencrypted_main_mode": accepted}}},
         )
         mark = end.mark()
-        caller.sh(f"python3 /run/cleartext_ike.py {end.address} {caller.ipv4}", PSK)
+        client.sh(f"python3 /run/cleartext_ike.py {end.address} {client.ipv4}", PSK)
         verdict = "established between" if accepted else "ID_V1 was not encrypted"
         until(lambda mark=mark, told=verdict: told in end.log(mark), verdict)
         assert bool(end.sas()) is accepted, end.log(mark)

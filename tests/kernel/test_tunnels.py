@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is negotiated, and what is on the wire: versions, modes, protocols, selectors, proposals."""
+"""Negotiation and packets on the wire: versions, modes, protocols, selectors, proposals."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def test_ipv6_outside_and_both_inside(pair: Pair) -> None:
 
 
 def replaced(end: End, old: dict[str, t.Any]) -> bool:
-    """Whether there is another Child SA, and ``old`` is no more."""
+    """Return whether another Child SA has replaced ``old``."""
     found = {item["spi-in"] for item in end.children()}
     return bool(found) and not found & {old["spi-in"], old["spi-out"]}
 

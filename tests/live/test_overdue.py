@@ -115,7 +115,7 @@ def test_a_run_that_hangs_is_ended(tunnels: dict[str, Rig], hang: str) -> None:
         print(f"{rig.release}: {hang}: ended after {ended:.1f} s, done after {seen.seconds:.1f} s")
         assert seen.record["restored"]
         assert "vpn_network (process" in seen.record["errors"][0]
-        assert "gave no sign of life for 15 s or more: it was ended" in seen.record["errors"][0]
+        assert "showed no progress for 15 s or more: it was ended" in seen.record["errors"][0]
         assert seen.record["left"] == []
         after = device.state()
         for key in ("files", "links", "nft", "connections", "secrets", "units"):

@@ -43,7 +43,7 @@ _numbers = itertools.count()
 
 
 def table_in(ruleset: Ruleset, name: str) -> Ruleset:
-    """The entries of the table ``inet <name>``."""
+    """Return the entries of the table ``inet <name>``."""
     return tuple(
         entry
         for entry in ruleset
@@ -94,7 +94,7 @@ class Namespace:
         return done.returncode, done.stdout, done.stderr
 
     def sh(self, script: str) -> str:
-        """Lines of sh that must all succeed; what they printed."""
+        """Run lines of sh that must all succeed, and return their output."""
         status, output, errors = self.run(["sh", "-euc", script])
         assert status == 0, f"{script}\n{output}{errors}"
         return output
@@ -104,7 +104,7 @@ class Namespace:
         assert status == 0, errors
 
     def ruleset(self) -> t.Any:
-        """Everything that nft lists, without handles and counts."""
+        """Return the ruleset that nft lists, without handles and counts."""
         return normalised(json.loads(self.sh("nft -s -j list ruleset")))
 
     def links(self) -> t.Any:
@@ -123,7 +123,7 @@ class Namespace:
 
 @pytest.fixture
 def namespace() -> t.Iterator[t.Callable[[], Namespace]]:
-    """Makes namespaces, as many as the test asks for."""
+    """Yield a function that makes a namespace, and remove all of them after the test."""
     made: list[Namespace] = []
 
     def make() -> Namespace:
@@ -214,7 +214,7 @@ def blocked(
     port: int = 9,
     at: tuple[str, int] | None = None,
 ) -> bool:
-    """Whether a datagram is lost on its way, or its answer; or the sender hears that it can't."""
+    """Return whether a datagram or its answer is lost, or the sender gets an error."""
     answer = ask(client, source, server, target, port, patience=_SHORT, at=at)
     return answer in ("TimeoutError", "PermissionError", "OSError")
 
@@ -222,7 +222,7 @@ def blocked(
 def segment_sizes(
     client: Namespace, source: str, server: Namespace, target: str
 ) -> tuple[int, int]:
-    """The greatest TCP segment that client and server may send on a new connection."""
+    """Return the greatest TCP segments in bytes for client and server on a new connection."""
     listening = server.python(_LISTEN, target)
     try:
         assert listening.stdout is not None
@@ -338,7 +338,7 @@ class Site:
 
 @pytest.fixture
 def site(namespace: t.Callable[[], Namespace]) -> Site:
-    """The site before the collection came: the LAN's port hangs in the air as ``port0``."""
+    """Make a site without the collection; the port ``port0`` of the LAN has no bridge yet."""
     made = Site(namespace(), namespace(), namespace())
     host, far = made.host.name, made.far.name
     made.gateway.sh(
@@ -381,7 +381,7 @@ def site(namespace: t.Callable[[], Namespace]) -> Site:
 
 @pytest.fixture
 def gateway(site: Site, install: t.Callable[..., Installed]) -> t.Callable[..., Installed]:
-    """Starts the network on the site's gateway; arguments are those of ``rules``."""
+    """Return a function that starts the network on the gateway, with the arguments of ``rules``."""
 
     def start(**options: t.Any) -> Installed:
         made = install(site.gateway, network(), rules(**options))
@@ -402,7 +402,7 @@ WAN, WAN6, FAR_WAN, FAR_WAN6 = "192.0.2.1", "2001:db8::1", "192.0.2.2", "2001:db
 
 
 def forge(site: Site, source: str, target: str, seen_by: Namespace, behind: str = "") -> int:
-    """Packets that arrive of 3 which the far site sends in cleartext, over the internet.
+    """Count the packets that arrive of 3 which the far site sends in cleartext over the internet.
 
     ``behind`` is the address of the target itself, if it is translated.
     """

@@ -20,7 +20,7 @@ _CRYPTO = f"auth 'hmac(sha256)' 0x{'11' * 32} enc 'cbc(aes)' 0x{'22' * 16} flag 
 
 
 def connect(site: Site, near: Pairs = SELECTORS, *, ipcomp: bool = False) -> None:
-    """SAs on both gateways, and policies from the first to the second of each pair."""
+    """Install SAs on both gateways, and policies from the first to the second of each pair."""
     site.through("wan0")
     far = tuple((remote, local) for local, remote in near)
     for place, ends, selectors in ((site.gateway, OUTER, near), (site.far, OUTER[::-1], far)):
@@ -53,6 +53,6 @@ def _policy(
 
 
 def protected(site: Site) -> int:
-    """Packets that ESP SAs of the gateway carried, in both directions."""
+    """Return the number of packets that ESP SAs of the gateway carried, in both directions."""
     listed = site.gateway.sh("ip -s xfrm state list proto esp")
     return sum(map(int, re.findall(r"lifetime current:\s+\d+\(bytes\), (\d+)\(packets\)", listed)))

@@ -163,7 +163,7 @@ def test_forged_packets_are_dropped(
 def test_the_gateway_itself_sends_nothing_in_cleartext(
     site: Site, start: Start, source: str
 ) -> None:
-    """From an address that no selector names, neither with the tunnel up nor without it."""
+    """The address of the packets is in no selector, with the tunnel up and without it."""
     start()
     assert ask(site.gateway, ROUTER, site.far, FAR) == ROUTER
     assert blocked(site.gateway, "192.0.2.1", site.far, FAR)
@@ -176,7 +176,7 @@ def test_the_gateway_itself_sends_nothing_in_cleartext(
 def test_nothing_leaves_while_every_rule_is_gone(
     site: Site, start: Start, host: str, far: str
 ) -> None:
-    """The tunnel goes on; without it, the policies of the lowest precedence are left."""
+    """The tunnel stays up. Without it, the policies of the lowest precedence are left."""
     installed = start()
     installed.flush()
     assert ask(site.host, host, site.far, far) == host

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The guard against cleartext: what leaves, and what claims to come from the remote network.
+"""The guard against cleartext: outgoing packets, and packets with a remote source address.
 
 A device named ipsec0 stands for the tunnel of kernel-libipsec. Where the kernel has ESP, the same
 is tried with policies in the place of the tunnel.
@@ -60,7 +60,7 @@ def rule(action: str, direction: str, **options: t.Any) -> VpnRule:
 @pytest.mark.parametrize("rp_filter", ["0", "2"])
 @pytest.mark.parametrize("userspace", [True, False])
 class TestForged:
-    """The tunnel is up or down; rp_filter, where it is strict, would drop them by itself.
+    """Packets with a forged source. The tunnel is up or down; a strict rp_filter would drop them.
 
     ``test_esp.py`` has the tunnel of the kernel that is up.
     """
@@ -98,7 +98,7 @@ class TestForged:
     def test_to_a_translated_host(
         self, site: Site, gateway: Start, tunnel: str, userspace: bool
     ) -> None:
-        """By the address that it has in the tunnel, and by its own."""
+        """Neither its address in the tunnel nor its own address is admitted."""
         outside = ipaddress.ip_network("10.101.0.0/24")
         one_to_one = rule("translate", "outgoing", source=["10.1.0.0/24"], target=str(outside))
         installed = gateway(
@@ -131,7 +131,7 @@ def test_what_comes_out_of_the_tunnel_passes(
 
 
 def test_an_operator_admits_what_comes_in_cleartext(site: Site, gateway: Start) -> None:
-    """The answer passes too. What no rule names does not."""
+    """The answer passes too. Traffic that no rule names does not pass."""
     admit = rule(
         "accept",
         "incoming",
@@ -158,7 +158,7 @@ def test_an_operator_admits_what_leaves_in_cleartext(
     site.through("wan0")
     assert ask(client, source, site.far, FAR) == source
     assert blocked(site.far, FAR, site.host, HOST)
-    # Whatever another table makes of the source.
+    # Another table changes the source.
     site.gateway.nft(MASQUERADE)
     site.far.sh("ip address add 10.2.0.11/32 dev lo")
     assert blocked(client, source, site.far, "10.2.0.11")
@@ -199,7 +199,7 @@ def test_other_networks_of_the_gateway(site: Site, gateway: Start, namespace: t.
 
 
 def test_the_way_back_to_who_asks_stays_open(site: Site, gateway: Start) -> None:
-    """So a controller in the remote network is not cut off."""
+    """A controller in the remote network is not cut off."""
     installed = gateway()
     site.through("wan0")
     assert ask(site.far, FAR, site.gateway, WAN) == FAR
@@ -232,7 +232,7 @@ class TestEverything:
     def test_a_connection_older_than_the_tunnel(
         self, site: Site, gateway: Start, off: bool
     ) -> None:
-        """It was masqueraded, so that nothing but its first packet tells where it is from."""
+        """The connection was masqueraded, so only its first packet shows its source."""
         site.gateway.nft(MASQUERADE)
         tunnels = {"tunnels": (), "dormant": self.ALL} if off else {"tunnels": self.ALL}
         installed = gateway(tunnels=())
@@ -261,7 +261,7 @@ class TestHosts:
         installed.unblock()
         assert blocked(site.gateway, WAN, site.far, FAR_WAN)
         assert ask(site.gateway, WAN, site.far, FAR_WAN, 500, source_port=500) == WAN
-        # What is behind the gateways is none of theirs.
+        # Traffic of the networks behind the gateways is dropped.
         site.far.sh(f"ip route replace {LAN4} via {WAN} dev wan0")
         assert ask(site.far, FAR_WAN, site.host, HOST) == FAR_WAN
 
@@ -274,7 +274,7 @@ class TestHosts:
         for place in (site.gateway, site.far):
             place.sh("ip -6 neighbour flush dev wan0; ip link set wan0 addrgenmode none")
             place.sh("ip -6 address flush dev wan0 scope link")
-        # All that the gateway sends is its advertisement.
+        # The gateway sends only its advertisement.
         assert blocked(site.far, "2001:db8::2", site.gateway, WAN6)
         assert "lladdr" in site.far.sh("ip -6 neighbour show 2001:db8::1")
         installed.unblock()
@@ -284,13 +284,13 @@ class TestHosts:
 
 
 class TestWays:
-    """What lies on this side is reached, while the tunnel is up. charon's routes are in table 220.
+    """Hosts on this side are reached while the tunnel is up. charon's routes are in table 220.
 
     In both data planes charon has one to the remote network, and the way to the peer besides.
     """
 
     def around(self, site: Site, target: str) -> None:
-        """A tunnel to a network that contains others, and a third interface in that network."""
+        """Set up a tunnel to a network that contains others, and a third interface in it."""
         site.gateway.sh(
             f"""
             ip -4 route flush table 220
@@ -338,7 +338,7 @@ class TestWays:
         installed("stop")
 
     def test_who_manages_it_from_afar(self, site: Site, gateway: Start) -> None:
-        """From the internet, where everything is the remote network."""
+        """The administrator is in the internet, and the remote network is everything."""
         gateway(tunnels=TestEverything.ALL)
         self.around(site, "0.0.0.0/0")
         site.gateway.sh("ip route replace default via 192.0.2.2 dev wan0")
@@ -360,7 +360,7 @@ class TestWays:
 
 
 class TestBlocks:
-    """What holds when every nftables rule of the host is gone."""
+    """The state without any nftables rule on the host."""
 
     @BOTH_VERSIONS
     @pytest.mark.parametrize("userspace", [True, False])
@@ -371,7 +371,7 @@ class TestBlocks:
         site.through("wan0")
         installed.flush()
         assert blocked(site.host, host, site.far, far)
-        # Without a mark, as every packet is here.
+        # No packet has a mark here.
         installed.unblock()
         assert ask(site.host, host, site.far, far) == host
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Base chains of somebody else: our rules come in at the top, and go without a trace."""
+"""Unmanaged base chains: the collection adds rules at the top and removes them without a trace."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def expected(wanted: nft.RulesetInput, name: str, hook: str, where: Namespace) -
 
 @pytest.fixture
 def firewalled(site: Site, gateway: Start) -> t.Callable[..., Installed]:
-    """A gateway whose own firewall drops by default; arguments are those of ``rules``."""
+    """Return a function that starts a gateway with a firewall that drops by default."""
 
     def start(**options: t.Any) -> Installed:
         site.far.sh(f"ip address add {STRANGER}/24 dev wan0")
@@ -97,7 +97,7 @@ def test_ike_over_ipv6_passes_once_hooked(site: Site, firewalled: Start) -> None
 @pytest.mark.parametrize("port", [500, 4500])
 def test_ike_goes_out_once_hooked(site: Site, firewalled: Start, port: int) -> None:
     installed = firewalled()
-    # The answer comes from port 9 to ours, which is a service of ours as well.
+    # The answer comes from port 9 to the port of the gateway, which is a service of it as well.
     way = (site.gateway, ROUTER, site.far, PEER, 9, port)
     assert ask(*way) == ROUTER
     installed("stop")

@@ -42,7 +42,7 @@ HOST, FAR, ROUTER = "10.1.0.10", "10.2.0.10", "10.1.0.1"
 HOST6, FAR_HOST6, ROUTER6 = "fd00:1::10", "fd00:2::10", "fd00:1::1"
 BOTH_VERSIONS = pytest.mark.parametrize(("host", "far"), [(HOST, FAR), (HOST6, FAR_HOST6)])
 
-# What the tunnel carries where the LAN's own addresses are translated; not on any interface.
+# The networks in the tunnel after the translation of the LAN's addresses; on no interface.
 OUT4, OUT6 = ipaddress.ip_network("10.101.0.0/24"), ipaddress.ip_network("fd00:101::/64")
 TRANSLATED = (
     nft.TunnelMatch("site-b/out4", OUT4, FAR4),
@@ -57,7 +57,7 @@ def rule(action: str, direction: str = "", **options: t.Any) -> VpnRule:
 
 
 def hide_behind(version: int, **options: t.Any) -> VpnRule:
-    """A source NAT of the LAN, and what else ``options`` say."""
+    """Return a source NAT of the LAN with further ``options``."""
     source, target = {
         4: ("10.1.0.0/24", "10.101.0.99"),
         6: ("fd00:1::/64", "fd00:101::99"),
@@ -81,7 +81,7 @@ class Tunnelled:
     kernel: bool
 
     def cut(self) -> None:
-        """The tunnel goes down, and nothing but the internet is left."""
+        """Take the tunnel down, so that only the internet is left."""
         self.site.through("wan0")
         lead(self.site, "wan0")
         for place in (self.site.gateway, self.site.far) if self.kernel else ():
@@ -93,7 +93,7 @@ class Tunnelled:
 
 
 def lead(site: Site, device: str) -> None:
-    """The far site sends to the translated networks over this device too."""
+    """Route the translated networks over this device at the far site too."""
     hops = {"wan0": ("192.0.2.1", "2001:db8::1"), "ipsec0": ("198.51.100.1", "2001:db8:1::1")}
     for target, hop in zip((OUT4, OUT6), hops[device]):
         site.far.sh(f"ip -{target.version} route replace {target} via {hop} dev {device}")
@@ -106,7 +106,7 @@ Start = t.Callable[..., Tunnelled]
 def start(
     request: pytest.FixtureRequest, site: Site, gateway: t.Callable[..., Installed], has_esp: bool
 ) -> Start:
-    """Starts the network with rules; further options are those of ``rules``."""
+    """Return a function that starts the network with rules and the options of ``rules``."""
     kernel = request.param == "kernel"
     if kernel and not has_esp:
         pytest.skip("this kernel has no ESP")
@@ -122,7 +122,7 @@ def start(
     return begin
 
 
-# What nft makes of them
+# --- Rules as nft lists them
 
 SERVICES: tuple[dict[str, t.Any], ...] = (
     {},
@@ -164,7 +164,7 @@ def test_nft_takes_every_rule(
     userspace: bool,
     tunnels: tuple[nft.TunnelMatch, ...],
 ) -> None:
-    """And the kernel shows just what was expected, also in the chains of others."""
+    """The kernel shows exactly the expected rules, also in unmanaged chains."""
     place = namespace()
     names = [f"{family} {hook} own" for family in ("inet", "ip", "ip6") for hook in nft.HOOKS]
     place.nft(
@@ -256,7 +256,7 @@ except OSError as error:
 
 
 def connection(client: Namespace, source: str, target: str) -> str:
-    """Whether TCP gets through, or the kind of failure."""
+    """Return whether TCP gets through, or the kind of failure."""
     output, errors = client.python(_TRY, source, target).communicate(timeout=20)
     assert not errors, errors
     return output.strip()
@@ -433,7 +433,7 @@ def dropped(begun: Tunnelled) -> int:
 def test_nothing_translated_leaves_before_there_is_an_sa(
     site: Site, start: Start, host: str, far: str
 ) -> None:
-    """In the kernel the policy is there, as that of a trap is."""
+    """The policy exists in the kernel, like the policy of a trap."""
     begun = start(*ONE_TO_ONE, tunnels=TRANSLATED)
     assert ask(site.host, host, site.far, far) == OUTSIDE[host]
     site.far.nft(
@@ -453,7 +453,7 @@ def test_nothing_translated_leaves_before_there_is_an_sa(
 
 
 def test_what_was_not_translated_does_not_leave_in_clear(site: Site, start: Start) -> None:
-    """A rule of somebody else settled the translation of the connection already."""
+    """An unmanaged rule has translated the connection before."""
     begun = start(hide_behind(4), tunnels=TRANSLATED)
     begun.cut()
     begun.installed.unblock()
@@ -465,7 +465,7 @@ def test_what_was_not_translated_does_not_leave_in_clear(site: Site, start: Star
 
 
 def test_other_traffic_is_not_translated(site: Site, start: Start) -> None:
-    """Neither that to the internet, nor that of tunnels without the target, nor other services."""
+    """Traffic to the internet, of tunnels without the target, and of other services stays."""
     begun = start(hide_behind(4), tunnels=TUNNELS + TRANSLATED)
     assert ask(site.host, HOST, site.far, "192.0.2.2") == HOST
     begun.change(hide_behind(4, protocol="udp", source_ports=["7"]), tunnels=TUNNELS + TRANSLATED)

@@ -27,7 +27,7 @@ V6 = {"ip_address": "fd00:1::1", "network_address": str(LAN6)}
 
 @pytest.fixture
 def host(namespace: t.Callable[[], Namespace]) -> Namespace:
-    """A host with eth0, which carries an address of its own."""
+    """Make a host with eth0, which has an address."""
     made = namespace()
     made.sh(
         """
@@ -40,7 +40,7 @@ def host(namespace: t.Callable[[], Namespace]) -> Namespace:
 
 
 def state(host: Namespace) -> t.Any:
-    """Links, addresses, routes and rules; without what time alone changes."""
+    """Return links, addresses, routes and rules, without values that change with time."""
     links = [
         {key: value for key, value in link.items() if key != "linkinfo"} for link in host.links()
     ]
@@ -179,7 +179,7 @@ def test_interface_of_another_network_is_refused(
 
 
 def test_own_interface_of_another_kind_is_made_anew(host: Namespace, install: Install) -> None:
-    """So it goes when layer2_type was changed from vlan to none."""
+    """The change of layer2_type from vlan to none replaces the interface."""
     host.sh(
         """
         ip link add vpn-lan type veth
@@ -231,7 +231,7 @@ def test_forwarding_is_switched_on_for_the_versions_in_use(
 
 
 def test_forwarding_that_is_on_is_not_written_again(host: Namespace, install: Install) -> None:
-    """In a container it may be on already, and /proc/sys read-only."""
+    """Forwarding may be on in a container, with a read-only /proc/sys."""
     installed = install(host, network(), bare(network()))
     read_only = "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys"
     start = f"{read_only}; exec sh {installed.directory}/lan.sh start"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Selectors with a protocol and ports: what they mean is the tunnel's, and nothing else is."""
+"""Selectors with a protocol and ports: only the selected traffic is for the tunnel."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def tunnels(services: Services) -> tuple[nft.TunnelMatch, ...]:
     )
 
 
-# The service of the far site, and the one of the LAN; alone, and within a range.
+# The service of the far site, and the service of the LAN; alone, and within a range.
 THEIRS = Services(ANY_SERVICE, Service(17, (9, 9)))
 OURS = Services(Service(17, (9, 9)), ANY_SERVICE)
 RANGE = Services(ANY_SERVICE, Service(17, (7, 9)))

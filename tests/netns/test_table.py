@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The own table: nft takes it, the kernel holds what was asked for, and other tables stay."""
+"""The table of a network: nft accepts it, the kernel holds its rules, and other tables stay."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_nft_takes_every_variant(
 
 
 def test_the_rules_of_many_peers_are_listed_as_they_were_written(namespace: Make) -> None:
-    """So that a gateway with a thousand tunnels need not have them tried in each run."""
+    """A gateway with a thousand tunnels needs no trial of its rules in each run."""
     peers = tuple(map(ipaddress.ip_address, [f"192.0.2.{last}" for last in range(1, 250)]))
     tunnels = [
         nft.TunnelMatch(f"site-{index}/net", LAN4, ipaddress.ip_network(f"10.100.{index}.0/24"))

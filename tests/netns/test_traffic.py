@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What becomes of real packets. A device named ipsec0 stands for the tunnel of kernel-libipsec."""
+"""The way of real packets. A device named ipsec0 stands for the tunnel of kernel-libipsec."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MASQUERADE = """
 
 
 def drops(installed: Installed) -> int:
-    """Packets that the anti-leak rules dropped."""
+    """Return the number of packets that the anti-leak rules dropped."""
     listed = installed.where.sh("nft list table inet tunnelwright-lan")
     counts = [line.split() for line in listed.splitlines() if " drop " in line]
     return sum(int(words[words.index("packets") + 1]) for words in counts)

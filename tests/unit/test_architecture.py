@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The borders that docs/architecture.md draws: who may import whom, and what stands only where."""
+"""The borders of docs/architecture.md: allowed imports, and the only places of some code."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ROOMS: dict[str, set[str]] = {
 }
 PURE = ("_errors", "_model", "_render", "_plan", "_diagnose", "_compare")
 
-# What the pure core may use of the standard library: nothing that reaches out of the process.
+# Modules of the standard library for the pure core: none of them reaches out of the process.
 PURE_LIBRARY = {
     "base64",
     "bisect",
@@ -74,7 +74,7 @@ LONGEST_FILE = 400
 
 
 class Import(t.NamedTuple):
-    """``room`` is ours, and empty for a package of others, whose first name is ``package``."""
+    """An import. ``room`` is empty for a package outside of this collection."""
 
     room: str
     package: str
@@ -86,7 +86,7 @@ def room_of(path: Path) -> str:
 
 
 def place_of(path: Path) -> str:
-    """``_host/vici/client.py``."""
+    """Return the place of a file, such as ``_host/vici/client.py``."""
     return path.relative_to(PLUGINS).as_posix().removeprefix("module_utils/")
 
 
@@ -231,7 +231,7 @@ def test_a_switch_is_named_where_it_is_thrown(path: Path) -> None:
 # Where a kind of host has its files, and the names that it has for units and packages.
 PLACES = ("/etc/", "/run/", "/var/lib/", "/usr/lib/")
 UNITS = (DEBIAN.daemon_unit, DEBIAN.firewall_unit)
-# A package that is named like its program, or like systemd, can't be told from it.
+# A package with the name of its program, or of systemd, can't be distinguished from it.
 PACKAGES = {
     package
     for package in (*DEBIAN.packages.values(), *DEBIAN.plugin_packages.values())
@@ -278,7 +278,7 @@ def texts(tree: ast.Module) -> t.Iterator[str]:
 
 
 def test_modules_are_alike() -> None:
-    """Documentation, and a main that runs one resource: what a module does is found elsewhere."""
+    """A module holds documentation, and a main that runs one resource."""
     for path in (PLUGINS / "modules").glob("*.py"):
         (main,) = functions(tree_of(path))
         assert main.name == "main"

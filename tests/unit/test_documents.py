@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What users are shown is true: examples are carried out on the model, results compared."""
+"""The documentation is true: examples are carried out on the model, and results compared."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CONNECTION = "ipsec_connection"
 # They only look.
 QUERIES = ("ipsec_info", "ipsec_diagnostics")
 ALL = (*MODULES, CHECKPOINT, CONNECTION)
-# What a module returns besides what all return.
+# Results of one module in addition to the results of every module.
 MORE = {CHECKPOINT: {"differences"}, CONNECTION: {"failures", "remarks"}}
 PAGES = sorted(
     page
@@ -61,7 +61,7 @@ all_modules = pytest.mark.parametrize("module", ALL)
 
 
 def before(module: str) -> Gateway:
-    """The examples of one module stand on what those of the modules before it have made."""
+    """Return the Gateway after the examples of the earlier modules, which a module builds on."""
     gateway = Gateway()
     for name in MODULES[: ALL.index(module)]:
         gateway = told(examples(name), gateway, keep=True)
@@ -125,7 +125,7 @@ def test_examples_of_connections_are_legal() -> None:
 
 
 def test_a_failure_is_as_documented() -> None:
-    """Made of the lines that the sample shows as evidence."""
+    """The lines that the sample shows as evidence lead to the sample."""
     document = returned(CONNECTION)["failures"]["contains"]
     sample = {key: value["sample"] for key, value in document.items()}
     gateway = before(CONNECTION)
@@ -147,7 +147,7 @@ def test_a_failure_is_as_documented() -> None:
 
 
 def flattened(tasks: t.Iterable[dict[str, t.Any]]) -> t.Iterator[dict[str, t.Any]]:
-    """The tasks, and those in their blocks."""
+    """Yield the tasks, and the tasks in their blocks."""
     for task in tasks:
         yield task
         for part in ("block", "rescue"):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An input that is eight times as long takes about eight times as long, also a hostile one.
+"""An input of eight times the length takes about eight times as long, even a hostile one.
 
 The tests compare CPU times as a ratio, which holds on a machine of any speed. The ratio of a sort
 is 8 to 11, the ratio of a comparison of each with each is 64.
@@ -68,20 +68,20 @@ Work = t.Callable[[], object]
 FACTOR, MOST = 8, 24
 # Seconds. A shorter time is lost in the noise of the machine.
 LEAST = 0.004
-# The size of work that takes hardly any time. Larger work needs new memory, which takes time too.
+# The size at which a very short measurement ends. Larger sizes allocate memory, which takes time.
 _LARGEST = 16_384
 
 CASES: dict[str, t.Callable[[int], Work]] = {}
 
 
 def case(make: t.Callable[[int], Work]) -> t.Callable[[int], Work]:
-    """Register a function that makes work of a size."""
+    """Register a function that makes work of a given size."""
     CASES[make.__name__] = make
     return make
 
 
 def spent(work: Work, tries: int = 3) -> float:
-    """Return the CPU time of the work in seconds, the least of some tries."""
+    """Return CPU seconds, the least of some tries."""
     found = []
     gc.disable()
     try:
@@ -95,7 +95,7 @@ def spent(work: Work, tries: int = 3) -> float:
 
 
 def ratio(make: t.Callable[[int], Work], size: int = 16) -> float:
-    """Return how much longer work takes that is ``FACTOR`` times as large, the best of three."""
+    """Return the ratio of the times for work ``FACTOR`` times as large; the best of three."""
     while size < _LARGEST and spent(make(size), 1) < LEAST:
         size *= 2
     found = FACTOR * FACTOR * 1.0
@@ -400,7 +400,7 @@ def a_certificate_of_many_fields(size: int) -> Work:
 
 
 def tunnel(name: str, here: str, there: str, local: str, remote: str) -> dict[str, t.Any]:
-    """Return a tunnel as the variables of a host have it."""
+    """Return a tunnel in the variables of a host."""
     phase2 = [{"name": "net", "local_network": [local], "remote_network": [remote]}]
     peers = {"local_address": here, "remote_gateway": there}
     return {"name": name, "network": "lan", "psk": examples.PSK, "phase2": phase2, **peers}
@@ -498,7 +498,7 @@ def test_growth(name: str) -> None:
 
 
 def test_includes_that_double_end() -> None:
-    """Forty files, of which each includes the next one twice, would be read 10 ** 12 times."""
+    """Forty files of which each includes the next one twice are 10^12 files."""
     files = {f"/{at}": f"include /{at + 1}\n" * 2 for at in range(40)}
     found = conf({"/r": "include /0", **files, "/40": ""})()
     assert isinstance(found, reader.ReadResult)

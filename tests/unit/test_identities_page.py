@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What docs/identities.md says of each form, held against what the options take."""
+"""The forms of identities in docs/identities.md agree with the options."""
 
 from __future__ import annotations
 

@@ -24,16 +24,16 @@ from .host import Host
 from .run.unfinished_run import unfinished
 from .tunnels.hand_over import hand_over, swap_back
 
-# What Linux makes an interface with that depends on no other.
+# The MTU of an interface that depends on no other interface, in Linux.
 STANDARD_MTU = 1500
 
 
 def apply(host: Host, plan: Plan, settled: Unfinished = NOTHING) -> list[str]:
-    """What the operator should know of it. ``settled`` is what is in order when all is done.
+    """Apply the plan and return warnings. ``settled`` are the entries of the note to remove.
 
-    Raises HostError after the steps that were done have been taken back, and says so.
+    Raises HostError after the previous steps were undone. The error names this.
     """
-    # What a run that was killed has left.
+    # An interrupted run may have left these.
     host.files.clean()
     host.unfinished_run.clean()
     notes = _applied(host, plan) if plan else []
@@ -56,7 +56,7 @@ def _applied(host: Host, plan: Plan) -> list[str]:
 
 
 def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
-    """A daemon that was started anew meanwhile may have read files that were still the old ones."""
+    """Fail if the daemon restarted during the run, because it may have read the old files."""
     mine = unfinished(plan, host.platform)
     restarted = any(isinstance(step, steps.RestartDaemon) for step in plan.steps)
     if restarted or not (mine.connections or mine.secrets or mine.settings):
@@ -103,9 +103,9 @@ _TAKEN_BACK = "The changes of this run were undone."
 
 
 def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: HostError) -> str:
-    """In reverse; what reads files comes once more after all of them.
+    """Undo the steps in reverse order. Then make each program read its files again.
 
-    The step that failed may have come half way, or the daemon may have done it and not said so.
+    The failed step may be half complete, or the daemon may have completed it without an answer.
     """
     backs = [step.undo() for step in (failed, *reversed(done))]
     restores = [back for back in backs if back and not isinstance(back, steps.Refresh)]
@@ -260,7 +260,7 @@ def _delete_blocks(host: Host, step: network_steps.DeleteBlocks) -> None:
 
 
 def _delete_link(host: Host, step: network_steps.DeleteLink) -> None:
-    # It may have gone by itself: nobody looked at an interface that a network moves away from.
+    # The interface may be gone already, because the planner does not observe a former interface.
     if host.link.get(step.device) is not None:
         host.link.delete(step.device)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What befalls a tunnel that is up. Each leaves it up, or fails."""
+"""Events for a tunnel that is up. After each event the tunnel is up, or the test fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.rig import Rig,
 
 
 def rekey_child_by_us(rig: Rig) -> None:
-    """With a new Diffie-Hellman exchange, where the phase 2 has a group."""
+    """Rekey the Child SA, with a new Diffie-Hellman exchange when the phase 2 has a group."""
     before = rig.child_sas()
     rig.ours.vici("rekey", {"child": rig.site.children()[0].partition("/")[2]})
     rig.wait(lambda: _replaced(rig, before), wanted="not rekeyed")

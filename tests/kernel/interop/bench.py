@@ -24,7 +24,7 @@ LANS = {
 
 
 class Bench:
-    """One peer at a time, beside our gateway."""
+    """A bench with our gateway and one peer at a time."""
 
     def __init__(self, machines: dict[str, Machine], ours: Machine, pki: str) -> None:
         self._machines, self._ours, self._pki = machines, ours, pki
@@ -32,7 +32,7 @@ class Bench:
         self._rig: Rig | None = None
 
     def prepare(self) -> None:
-        """What every tunnel has in common, on our side."""
+        """Set up the objects that every tunnel needs on our side."""
         ours, lan = self._ours, LANS[OURS]
         networks = {"lan": (4, {}), "lan6": (6, {"interface_network": "vpn-lan"})}
         for name, (version, more) in networks.items():
@@ -42,7 +42,7 @@ class Bench:
         ours.apply("ipsec_settings", {"network": "lan", **advanced})
 
     def rig(self, column: Column) -> Rig:
-        """The one of ``column``, which others with the same daemon share."""
+        """Return the rig of ``column``. Columns with the same daemon share one rig."""
         if self._rig is None or self._daemon != column.daemon:
             self.clear()
             theirs = self._machines[column.host]

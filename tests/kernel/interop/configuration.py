@@ -32,7 +32,7 @@ FILES = {
 
 @dataclass(frozen=True)
 class Places:
-    """Who is where; ``nat`` is the address of whatever NAT there is."""
+    """The addresses of both sides; ``nat`` is the address of the NAT, if there is NAT."""
 
     ours: Addresses
     theirs: Addresses
@@ -101,7 +101,7 @@ class Site:
         return [f"peer/{options['name']}" for options in self.phase2()]
 
     def files(self) -> dict[str, str]:
-        """The files of the peer, by their paths."""
+        """Return the files of the peer, by their paths."""
         return {
             path: _ENVIRONMENT.get_template(name).render(self._words())
             for path, name in FILES[self.column.daemon].items()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The peers, set up once for all cells of their columns; what came of it in the end."""
+"""The peers, set up once for all cells of their columns, and the report of the results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PKI = Path(__file__).parent / "pki.sh"
 
 @pytest.fixture(name="pki", scope="session")
 def _pki(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Certificates of both gateways: a tar archive, in base64."""
+    """Return the certificates of both gateways: a tar archive, in base64."""
     folder = tmp_path_factory.mktemp("pki")
     subprocess.run(["sh", "-eu", PKI], cwd=folder, check=True, capture_output=True)
     packed = subprocess.run(["tar", "-c", "."], cwd=folder, check=True, capture_output=True)
@@ -34,7 +34,7 @@ def _pki(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(name="bench", scope="module")
 def _bench(machines: dict[str, Machine], pki: str) -> t.Iterator[Bench]:
-    """Gone before other tests want the hosts."""
+    """Yield a bench, and clear it before other tests use the hosts."""
     ours = machines[OURS]
     ours.wipe()
     bench = Bench(machines, ours, pki)

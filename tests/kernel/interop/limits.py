@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a peer can't do, and how that shows. Each is tried; one that works is an error."""
+"""Limits of peers, each with its evidence. A test tries each limit, and fails when it works."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.table import Co
 
 @dataclass(frozen=True)
 class Limit:
-    """``evidence`` is a regular expression for what our module or one of the daemons says."""
+    """A limit; ``evidence`` is a regular expression for the report of our module or a daemon."""
 
     reason: str
     evidence: str
@@ -22,7 +22,7 @@ class Limit:
 
 
 def _phase2_of(daemon: str, **options: t.Any) -> t.Callable[[Column, Row], bool]:
-    """Tunnels with a daemon whose phase 2 has one of these options."""
+    """Return a test for tunnels with a daemon whose phase 2 has one of these options."""
 
     def holds(column: Column, row: Row) -> bool:
         child = row.tunnel.child
@@ -46,7 +46,7 @@ def _in_other_version(column: Column, row: Row) -> bool:
 
 
 _AEAD = ("aes-gcm", "aes-ccm", "chacha20-poly1305")
-# What OpenIKED says of a configuration that it can't take.
+# The error of OpenIKED for a configuration that it can't use.
 _NO_SUCH = "no valid configuration rules found|not a valid transform"
 
 LIMITS = (
@@ -108,5 +108,5 @@ LIMITS = (
 
 
 def limit_of(column: Column, row: Row) -> Limit | None:
-    """The first reason for which a cell can't work."""
+    """Return the first reason for which a cell can't work."""
     return next((limit for limit in LIMITS if limit.holds(column, row)), None)

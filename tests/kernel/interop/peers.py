@@ -17,7 +17,7 @@ class Peer(ABC):
     """``unit`` is its service."""
 
     unit = ""
-    # Seconds until it has noticed that nobody answers.
+    # Seconds until the daemon has noticed that its peer does not answer.
     noticing = 180.0
     # sh, around what writes the files.
     loading = "systemctl stop {unit}; {write} systemctl start {unit}"
@@ -29,10 +29,10 @@ class Peer(ABC):
 
     @abstractmethod
     def prepare(self) -> None:
-        """Once: certificates where it looks for them, what is loaded by default out of the way."""
+        """Put certificates into the daemon's folders and remove its default configuration, once."""
 
     def load(self, files: dict[str, str], key: str) -> None:
-        """Have it begin anew, with these files and no SA. ``key`` is the kind of its key."""
+        """Restart the daemon with these files and without SAs. ``key`` is the kind of its key."""
         self._since = time.time()
         write = "".join(
             f"install -m 600 /dev/null {path}; cat >{path} <<'END'\n{text}END\n"
@@ -45,7 +45,7 @@ class Peer(ABC):
         self.machine.sh(f"systemctl restart {self.unit}")
 
     def crash(self) -> None:
-        """It dies without a word to anybody, and is started again."""
+        """Kill the daemon, so that its peer gets no message, and start it again."""
         self.machine.sh(f"systemctl kill --signal KILL {self.unit}; systemctl restart {self.unit}")
 
     def clear(self) -> None:
@@ -57,10 +57,10 @@ class Peer(ABC):
 
     @abstractmethod
     def version(self) -> str:
-        """As the program itself, or its package, says it."""
+        """Return the version that the program or its package reports."""
 
     def log(self) -> str:
-        """What it said when it was loaded, and since."""
+        """Return the output of the load command, and the log since then."""
         since = f"--since @{self._since:.0f} --output cat --no-pager"
         return self._answer + self.machine.sh(f"journalctl --unit {self.unit} {since}")
 
@@ -139,7 +139,7 @@ class OpenIked(Peer):
 class StrongSwan(Peer):
     unit = "strongswan"
 
-    # What is loaded already is not started again.
+    # A loaded connection is not started again.
     loading = """
         rm -f /etc/swanctl/conf.d/site-a.conf
         swanctl --load-conns >/dev/null

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What came of the cells: of those that did as the table says, ``works`` or ``limit``."""
+"""The results of the cells: ``works`` or ``limit`` when a cell did what the table expects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LATEST = Path(__file__).resolve().parents[3] / ".cache/interoperability.json"
 
 Results = dict[str, str]
 
-# What a cell comes to, as the table has it.
+# The results of the cells that the table expects.
 EXPECTED: Results = {
     f"{column.name}/{row.name}": "limit" if limit_of(column, row) else "works"
     for column in COLUMNS.values()
@@ -25,7 +25,7 @@ EXPECTED: Results = {
 
 
 def read(*paths: Path) -> Results:
-    """Those that are as they should be. Of a cell in several files, the last one counts."""
+    """Return the expected results. For a cell in several files, the last file counts."""
     found: Results = {}
     for path in paths:
         if path.exists():
@@ -41,7 +41,7 @@ def record(cell: str, result: str) -> None:
 
 
 def summary(results: Results) -> str:
-    """In numbers."""
+    """Return the numbers of results as a text."""
     counts = [list(results.values()).count(result) for result in ("works", "limit")]
     return (
         f"{len(COLUMNS)} peers, {len(EXPECTED)} cells: {counts[0]} work, {counts[1]} can't and say "

@@ -35,7 +35,7 @@ charon {
 }
 """
 
-# What arrives from the other gateway: packets between LANs in clear, and how the others come.
+# Packets from the other gateway: packets between LANs in cleartext, and packets by protocol.
 _PROBE = """
 table inet probe
 delete table inet probe
@@ -108,7 +108,7 @@ class Rig:
     # --- Set up
 
     def prepare(self, pki: str) -> None:
-        """Once for a peer: its LAN, probes, certificates (``pki`` is a tar archive in base64)."""
+        """Set up LAN, probes and certificates of a peer (``pki`` is a tar archive in base64)."""
         lan = self.places.their_lan
         self.theirs.sh(
             f"""
@@ -126,7 +126,7 @@ class Rig:
         self.peer.prepare()
 
     def clear(self) -> None:
-        """Nothing of the peer and of the tunnel is left."""
+        """Remove the configuration of the peer and of the tunnel."""
         self.ours.apply("ipsec_phase1", {"name": "peer", "network": "lan", "state": "absent"})
         self.peer.clear()
         for machine in self._ends:
@@ -134,11 +134,11 @@ class Rig:
         self.theirs.sh("ip link delete vpn-lan")
 
     def set_up(self, site: Site) -> None:
-        """Both ends for the tunnel of ``site``, without waiting for it. Raises AssertionError."""
+        """Set up both ends for the tunnel of ``site``, without a wait. Raise AssertionError."""
         self._site, self._since = site, time.time()
         self.ours.ask("request", command="terminate", message={"ike": "peer", "force": "yes"})
         self._translate()
-        # Whoever initiates comes last.
+        # The initiator is the last.
         ends = [self._load_peer, self._apply_ours]
         for end in ends if site.tunnel.start == "ours" else reversed(ends):
             end()
@@ -148,7 +148,7 @@ class Rig:
         self._route()
 
     def _apply_ours(self) -> None:
-        """What differs from the tunnel before this one: on these machines a run takes seconds."""
+        """Apply the objects that differ from the tunnel before: a run takes seconds here."""
         site = self.site
         wanted = {"ipsec_phase1 peer": site.phase1()}
         wanted |= {f"ipsec_phase2 {options['name']}": options for options in site.phase2()}
@@ -162,7 +162,7 @@ class Rig:
                 self._applied[key] = options
 
     def _translate(self) -> None:
-        """NAT where the tunnel wants it, and only there."""
+        """Set up NAT at the end that the tunnel needs it at, and only there."""
         site, places = self.site, self.places
         pairs = {"ours": (self.ours, places.theirs[4]), "theirs": (self.theirs, places.ours[4])}
         for side, (machine, other) in pairs.items():
@@ -176,7 +176,7 @@ class Rig:
                 machine.sh(_NAT.format(peer=other, **behind))
 
     def _route(self) -> None:
-        """In the place of a default route, which the test bed has not, to our LAN alone."""
+        """Set a route to our LAN at the peer, because the test bed has no default route."""
         device = "nat0" if self.site.tunnel.nat == "theirs" else "eth1"
         if self.site.column.daemon != "strongswan":
             self.theirs.sh(
@@ -190,7 +190,7 @@ class Rig:
     # --- Observed
 
     def child_sas(self) -> dict[str, tuple[str, str]]:
-        """The SPIs (in, out) of each Child SA of ours that is up, as ``connection/child``."""
+        """Return the SPIs (in, out) of our Child SAs that are up, by ``connection/child``."""
         return {
             f"{sa['name']}/{child['name']}": (child["spi-in"], child["spi-out"])
             for sa in self.ours.ask("sas")["sas"]
@@ -200,14 +200,14 @@ class Rig:
         }
 
     def ike_sa(self) -> str:
-        """The cookies of our IKE SA that is up, or ``""``."""
+        """Return the cookies of our IKE SA that is up, or ``""``."""
         for sa in self.ours.ask("sas")["sas"]:
             if sa["state"] == "ESTABLISHED":
                 return f"{sa['initiator-spi']}-{sa['responder-spi']}"
         return ""
 
     def is_up(self) -> bool:
-        """Whether each phase 2 has an SA that is in the kernels of both ends."""
+        """Return whether each phase 2 has an SA that is in the kernels of both ends."""
         sas = self.child_sas()
         if set(sas) < set(self.site.children()):
             return False
@@ -215,25 +215,25 @@ class Rig:
         return spis <= set(packets(self.ours)) and spis <= set(packets(self.theirs))
 
     def said(self) -> str:
-        """What both daemons said since the tunnel was set up."""
+        """Return the logs of both daemons since the tunnel was set up."""
         ours = self.ours.sh(
             f"journalctl --unit strongswan --since @{self._since:.0f} --output cat --no-pager"
         )
         return f"--- ours\n{ours}\n--- the peer's\n{self.peer.log()}"
 
     def told(self) -> str:
-        """For whoever looks for the reason of a failure."""
+        """Return the logs and kernel states that help to find the reason of a failure."""
         kernels = "\n".join(f"--- {machine.name}\n{machine.sh(_KERNEL)}" for machine in self._ends)
         return f"{self.said()}\n{kernels}"
 
     # --- Traffic
 
     def lost(self) -> str:
-        """What ``ping`` says where it lost a packet, from LAN to LAN, both ways, in each version"""
+        """Return the output of each ``ping`` that lost a packet, from LAN to LAN, both ways."""
         return "".join(said for said in self._ping(PINGS) if " 0% packet loss" not in said)
 
     def knock(self) -> None:
-        """One packet from our LAN, which may be lost."""
+        """Send a packet from our LAN, which may be lost."""
         list(self._ping(1, back=False))
 
     def _ping(self, count: int, back: bool = True) -> t.Iterator[str]:
@@ -257,7 +257,7 @@ class Rig:
             time.sleep(1)
 
     def wait_up(self, seconds: float = PATIENCE) -> None:
-        """Until it is; if we are the one to initiate, there is traffic meanwhile that wants it."""
+        """Wait until the tunnel is up. If we initiate, traffic for the tunnel is sent meanwhile."""
 
         def up() -> bool:
             if self.is_up():
@@ -269,13 +269,13 @@ class Rig:
         self.wait(up, seconds)
 
     def carries(self) -> None:
-        """Traffic passes, within the SAs of both ends, in the protocol of the tunnel, alone."""
+        """Assert that traffic passes only in the SAs of both ends, in the tunnel's protocol."""
         for _attempt in range(3):
             before = [_seen(machine) for machine in self._ends]
             lost = self.lost()
             assert not lost, f"lost packets: {lost}\n{self.told()}"
             after = [_seen(machine) for machine in self._ends]
-            # What an SA has counted goes with it, when a peer rekeys meanwhile.
+            # A rekeyed SA takes its counters with it. Then the test counts again.
             if all(set(old[0]) == set(new[0]) for old, new in zip(before, after, strict=True)):
                 break
         for machine, old, new in zip(self._ends, before, after, strict=True):
@@ -287,7 +287,7 @@ class Rig:
             assert f" {self.places.nat} " in seen.sh("ip xfrm state"), self.told()
 
     def _assert_protected(self, name: str, in_sas: dict[str, int], came: dict[str, int]) -> None:
-        """``in_sas`` and ``came`` are packets of one end, of the pings of ``carries``."""
+        """Assert protection; ``in_sas`` and ``came`` are packets of one end, from ``carries``."""
         tunnel = self.site.tunnel
         # Each ping and its answer, both ways.
         expected = 2 * PINGS * len(tunnel.inside)
@@ -295,13 +295,13 @@ class Rig:
         counts = f"{name}: {in_sas} {came}"
         assert sum(in_sas.values()) >= 2 * expected, f"{counts}\n{self.told()}"
         assert came.pop(f"as_{protocol}") >= expected, f"{counts}\n{self.told()}"
-        assert not any(came.values()), f"in clear, or otherwise: {counts}\n{self.told()}"
+        assert not any(came.values()), f"in cleartext, or otherwise: {counts}\n{self.told()}"
 
-    # --- What befalls a line
+    # --- Events of a line
 
     @contextlib.contextmanager
     def cut(self) -> t.Iterator[None]:
-        """Nothing comes or goes at the peer, but what the test itself sends."""
+        """Drop every packet at the peer, except for the packets of the test itself."""
         self.theirs.sh(
             """nft 'table inet cut {
                 chain in { type filter hook prerouting priority -400; iifname "eth1" drop; }
@@ -315,7 +315,7 @@ class Rig:
 
 
 def packets(machine: Machine) -> dict[str, int]:
-    """The ESP and AH SAs in the kernel by their SPIs, and how many packets each has seen."""
+    """Return the number of packets of each ESP and AH SA in the kernel, by its SPI."""
     return _packets(machine.sh("ip -s xfrm state"))
 
 
@@ -329,7 +329,7 @@ def _packets(listed: str) -> dict[str, int]:
 
 
 def _seen(machine: Machine) -> tuple[dict[str, int], dict[str, int]]:
-    """Packets by SPI, and those that the probe counted."""
+    """Return the packets by SPI, and the packets that the probe counted."""
     told = machine.sh("ip -s xfrm state; nft list counters table inet probe")
     counted = re.findall(r"counter (\w+) \{\s*packets (\d+)", told)
     return _packets(told), {name: int(count) for name, count in counted}
@@ -344,6 +344,6 @@ def router(network: str) -> str:
 
 
 def _host(network: str) -> str:
-    """The one host in a LAN of the test bed: .10 or ::10."""
+    """Return the address of the host in a LAN of the test bed: .10 or ::10."""
     found = ipaddress.ip_network(network)
     return str(found[10 if found.version == 4 else 0x10])

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which tunnels are tried with which peers: a row is a tunnel or what befalls it, a column a peer.
+"""The table of tunnels and peers: a row is a tunnel or an event, a column is a peer.
 
-What a peer can't do is in ``limits.py``.
+The limits of the peers are in ``limits.py``.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Tunnel:
-    """What both sides are set up for, in the options of the modules."""
+    """A tunnel: the settings of both sides, in the options of the modules."""
 
-    # Those that serve most peers best: what OpenIKED can't do in phase 2 is left out.
+    # Values that most peers support, without options that OpenIKED can't use in phase 2.
     ike: Proposal = field(
         default_factory=lambda: {"key_length": 256, "hash": "sha256", "dh_group": 14}
     )
@@ -56,13 +56,13 @@ class Tunnel:
     outside: int = 4  # IP version of the packets between the gateways
     inside: tuple[int, ...] = (4,)  # of those in the tunnel, a phase 2 for each
     mode: str = "tunnel"
-    nat: str = ""  # who is behind NAT: "", "ours" or "theirs"
+    nat: str = ""  # the side behind NAT: "", "ours" or "theirs"
     udp: bool = False  # whether we force UDP encapsulation
-    start: str = "ours"  # who initiates
-    behavior: str = "start"  # of ours, when it initiates
-    dpd: str = ""  # who looks for dead peers: "", "ours" or "theirs"
-    lifetime: str = ""  # of which SA the peer's is short, so that it rekeys: "", "child", "ike"
-    defaults: bool = False  # the peer proposes what it proposes by itself
+    start: str = "ours"  # the side that initiates
+    behavior: str = "start"  # our connection_behavior, when we initiate
+    dpd: str = ""  # the side that looks for dead peers: "", "ours" or "theirs"
+    lifetime: str = ""  # the SA with a short lifetime at the peer, which rekeys: "", "child", "ike"
+    defaults: bool = False  # the peer proposes its default suites
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Row:
 
 
 def _proposal(text: str) -> Proposal:
-    """``aes-256 sha256 14``: the options of an entry of `encryption`."""
+    """Return the options of an entry of `encryption`, from a text like ``aes-256 sha256 14``."""
     found: Proposal = {}
     for word in text.split():
         algorithm, _dash, length = word.rpartition("-")
@@ -137,7 +137,7 @@ def _row(name: str, title: str, act: str = "", **tunnel: t.Any) -> Row:
 
 SUITES = tuple(_suites())
 BEHAVIOURS = (
-    _row("defaults", "We offer one suite, the peer what it proposes by itself", defaults=True),
+    _row("defaults", "We offer one suite, the peer its default suites", defaults=True),
     _row("certificates", "Certificates with RSA keys", authentication="pubkey"),
     _row("certificates-ecdsa", "Certificates with ECDSA keys", authentication="pubkey",
          key="ecdsa"),
@@ -168,7 +168,7 @@ BEHAVIOURS = (
          "cut_seen_by_peer", dpd="theirs", start="theirs"),
     _row("restart-ours", "Our IKE daemon is restarted", "restart_of_us"),
     _row("restart-theirs", "The peer's IKE daemon is restarted", "restart_of_peer"),
-    _row("crash-theirs", "The peer's IKE daemon dies without a word, and is started again",
+    _row("crash-theirs", "The peer's IKE daemon is killed, and started again",
          "crash_of_peer", dpd="ours"),
     _row("peer-closes", "The peer closes the tunnel: the next packet brings it back",
          "closed_by_peer"),

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tunnels with IKE daemons of others, each cell of the table in docs/interoperability.md.
+"""Tunnels with other IKE daemons: each cell of the table in docs/interoperability.md.
 
 ``INTEROP`` chooses the cells: a sample by default, which ``SEED`` draws, ``all`` of them (with
-``PART`` those of the part), or those whose name holds it.
-``tools/interop_docs.py`` makes the page of what came of them.
+``PART`` the cells of the part), or the cells whose names contain its text.
+``tools/interop_docs.py`` makes the page from the results.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def works(rig: Rig, site: Site, act: str, seconds: float = PATIENCE) -> None:
 
 
 def falls_short(rig: Rig, site: Site, act: str, limit: Limit) -> None:
-    """It does not work, and the reason shows: what is thought of a peer may be wrong, or change."""
+    """Assert that the cell fails with the evidence of its limit, which may be wrong or change."""
     with pytest.raises(AssertionError) as failure:
         works(rig, site, act, HOPELESS)
     assert re.search(limit.evidence, f"{failure.value}\n{rig.said()}"), str(failure.value)

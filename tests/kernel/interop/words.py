@@ -36,7 +36,7 @@ _OPENIKED = {
 
 
 def libreswan(proposal: Proposal, ike: bool) -> str:
-    """The value of ``ike`` or ``esp``."""
+    """Return the value of ``ike`` or ``esp``."""
     algorithm = proposal.get("algorithm", "aes")
     parts = [f"{_LIBRESWAN[algorithm]}{proposal.get('key_length', '')}"]
     if algorithm not in _AEAD:
@@ -55,7 +55,7 @@ def _group(proposal: Proposal) -> str:
 
 
 def openiked(proposal: Proposal, ike: bool, protocol: str = "esp") -> str:
-    """What follows ``ikesa`` or ``childsa``."""
+    """Return the text after ``ikesa`` or ``childsa``."""
     algorithm, length = proposal.get("algorithm", "aes"), proposal.get("key_length")
     words = []
     if protocol == "esp":
@@ -71,7 +71,7 @@ def openiked(proposal: Proposal, ike: bool, protocol: str = "esp") -> str:
 
 
 def strongswan(proposal: Proposal, ike: bool, protocol: str = "esp") -> str:
-    """The value of ``proposals``, ``esp_proposals`` or ``ah_proposals``."""
+    """Return the value of ``proposals``, ``esp_proposals`` or ``ah_proposals``."""
     algorithm = proposal.get("algorithm", "aes")
     words = []
     if protocol == "esp":

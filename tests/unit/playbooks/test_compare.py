@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Playbook compare, as it is run: on an inventory, with no host to be reached."""
+"""Playbook compare, run on an inventory without reachable hosts."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def run(
 
 
 def collections() -> Path:
-    """Where Ansible finds this checkout as a collection."""
+    """Return the folder in which Ansible finds this checkout as a collection."""
     (found,) = (ROOT / ".venv/lib").glob("python3*/site-packages")
     return found
 
@@ -142,7 +142,7 @@ def test_readme_shows_what_it_prints():
 
 
 def numbered(rows: list[str]) -> list[str]:
-    """Rows with the first fingerprint as 0, and so on: the fingerprints are others in each run."""
+    """Number the fingerprints in rows, because each run has other fingerprints."""
     seen = list(dict.fromkeys(re.findall(FINGERPRINT, "\n".join(rows))))
     return [re.sub(FINGERPRINT, lambda found: str(seen.index(found[0])), row) for row in rows]
 

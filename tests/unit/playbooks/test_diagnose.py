@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What playbook diagnose leaves on the controller is for its user alone.
+"""Only its user can read the files that playbook diagnose leaves on the controller.
 
-The whole of it is run by ``molecule/default``. Here it is those of its tasks that make files.
+``molecule/default`` runs the whole playbook. These tests run the tasks that make files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ANSIBLE = Path(sys.executable).parent / "ansible-playbook"
 
 
 def tasks() -> dict[str, dict[str, t.Any]]:
-    """The tasks of the playbook, those of its block too, by name."""
+    """Return the tasks of the playbook and of its block, by name."""
     (play,) = yaml.safe_load((ROOT / "playbooks/diagnose.yml").read_text(encoding="utf-8"))
     block = next(task for task in play["tasks"] if "block" in task)
     return {task["name"]: task for task in (*play["tasks"], *block["block"])}
@@ -34,7 +34,7 @@ def run(tmp_path: Path, archive: Path, umask: int) -> subprocess.CompletedProces
     """Carry out the tasks that make the archive, with one file that has been collected."""
     known = tasks()
     fetched = {
-        "name": "What was fetched",
+        "name": "Make the fetched file",
         "ansible.builtin.shell": 'umask 0 && echo packets >"{{ gateway__folder }}/trace.pcap"',
         "changed_when": False,
     }
@@ -71,7 +71,7 @@ def run(tmp_path: Path, archive: Path, umask: int) -> subprocess.CompletedProces
 
 
 def test_the_archive_and_all_that_is_in_it(tmp_path: Path) -> None:
-    """Even where everybody may read new files, and an older archive."""
+    """The umask lets every user read new files, and an older archive exists."""
     archive = tmp_path / "out/vpn-diagnosis.tar.gz"
     archive.parent.mkdir()
     archive.write_text("older")

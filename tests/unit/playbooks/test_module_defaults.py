@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What modules get from a real play: defaults of a group, and values that are no texts.
+"""Options of modules in a real play: defaults of a group, and values that are no texts.
 
-Each task has a mistake, over which its module ends before it looks at the host.
+Each task has a mistake, so that its module ends before it reads the host.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def test_each_module_takes_the_defaults_of_its_groups(results: Results, module: 
         assert given["network"] == "lan"
     if module in ("ipsec_phase1", "ipsec_phase2"):
         assert given["apply"] == "defer"
-        # What the task itself says comes first.
+        # An option of the task overrides the default.
         assert given["weak_crypto"] == ("allow" if module == "ipsec_phase2" else "refuse")
 
 

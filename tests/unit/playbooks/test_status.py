@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The page of playbook status: what it shows, and that nobody can write into it."""
+"""The page of playbook status: its contents, and that hostile texts add no markup."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def shown(results: dict[str, t.Any], title: str = "VPN") -> str:
 
 
 def hostile(value: t.Any) -> t.Any:
-    """The same with every text in it made hostile but those that mean something to the filter."""
+    """Return ``value`` with hostile texts, except for the texts that the filter interprets."""
     if isinstance(value, dict):
         return {
             key: item if key in ("state", "since", "time", "not_after") else hostile(item)
@@ -147,7 +147,7 @@ def test_headline(states: str, headline: str) -> None:
 
 
 def test_the_playbook(tmp_path: Path) -> None:
-    """With Ansible's own templating, of hosts that can't be reached."""
+    """Ansible's own templating makes the page of hosts that can't be reached."""
     hosts = {f"gw-{name}": {"ansible_host": "127.0.0.1", "ansible_port": 1} for name in "ab"}
     inventory = tmp_path / "inventory.yml"
     inventory.write_text(yaml.safe_dump({"gateways": {"hosts": hosts}}))

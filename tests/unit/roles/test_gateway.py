@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Role gateway: its variables, how vici gets to the target, and what of others is left alone."""
+"""Role gateway: its variables, the installation of vici, and unmanaged packages."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_extra_plugins_are_installed_for_the_algorithms_that_need_them():
 
 @pytest.fixture
 def target(tmp_path: Path) -> Path:
-    """A Python that has a site directory of its own, and no vici."""
+    """Return a Python with its own site directory and without vici."""
     venv.create(tmp_path, with_pip=False)
     return tmp_path / "bin/python"
 
@@ -58,7 +58,7 @@ def report(python: str | Path) -> dict:
 
 
 def digest_of(files: dict[str, str]) -> str:
-    """As ``sha256sum *.py | sha256sum`` has it."""
+    """Return the digest that ``sha256sum *.py | sha256sum`` prints."""
     lines = [
         f"{hashlib.sha256(files[name].encode()).hexdigest()}  {name.removeprefix('vici/')}\n"
         for name in sorted(files)
@@ -68,7 +68,7 @@ def digest_of(files: dict[str, str]) -> str:
 
 
 def install(python: Path, files: dict[str, str], digest: str = "") -> int:
-    """The exit status."""
+    """Install the files and return the exit status."""
     argv = [python, "-c", INSTALL.read_text(), digest or digest_of(files)]
     return subprocess.run(argv, input=json.dumps(files).encode(), check=False).returncode
 
@@ -148,7 +148,7 @@ PLAY = """
 
 
 def play(tmp_path: Path, target: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The task file of the role, for a Python of this machine."""
+    """Run the task file of the role, for a Python of this machine."""
     playbook = tmp_path / "play.yml"
     playbook.write_text(PLAY)
     digest = environment.pop("digest", "")
@@ -238,7 +238,7 @@ ROOT = ROLE.parents[1]
 
 
 def test_every_variable_of_the_role_is_known() -> None:
-    """To the judgement, which calls others misspelt; and those of the playbooks as well."""
+    """The check of the variables reports every other name as misspelt, also in the playbooks."""
     documented = {name for spec in SPECS.values() for name in spec["options"]}
     assert {*ROLE_VARIABLES} == {*documented, "gateway_psk_directory"}
     assert {*yaml.safe_load((ROLE / "defaults/main.yml").read_text())} == documented
@@ -268,7 +268,7 @@ def test_defaults_are_those_of_the_specification() -> None:
 def played(
     tmp_path: Path, tasks: list[dict], *options: str, **variables: object
 ) -> tuple[int, str]:
-    """The exit status of a play with the role's own variables, and what it said."""
+    """Run a play with the role's own variables. Return its exit status and its output."""
     play = {
         "hosts": "localhost",
         "connection": "local",
@@ -358,7 +358,7 @@ HERE = {"version": "6.0.3", "digest": "x", "files": {}}
 
 
 def expressions(tmp_path: Path, *names: str, **variables: object) -> dict:
-    """What variables of the role come to."""
+    """Return the values of variables of the role."""
     files = {"ansible.builtin.include_vars": str(ROLE / "vars/main.yml")}
     shown = {name: f"{{{{ {name} }}}}" for name in names}
     copy = {"content": "{{ shown | to_json }}", "dest": str(tmp_path / "shown"), "mode": "0600"}
@@ -418,7 +418,7 @@ def test_check_mode_says_what_a_host_lacks(
     said = [line for line in shown["gateway__first"] if line]
     assert "The variables are legal: 0 networks." in said
     assert [line[: len(start)] for line, start in zip(said, first, strict=False)] == first
-    # The kernel can't do ESP, as the try has shown.
+    # The trial showed that the kernel can't do ESP.
     assert "libcharon-extra-plugins" in said[0]
 
 
@@ -427,7 +427,7 @@ def test_check_mode_says_what_a_host_lacks(
 
 @pytest.fixture
 def unmanaged(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
-    """The script, on a host whose dpkg and apt-get say what ``outputs`` holds."""
+    """Load the script for a host whose dpkg and apt-get print ``outputs``."""
     spec = importlib.util.spec_from_file_location("unmanaged", ROLE / "files/unmanaged.py")
     assert spec
     assert spec.loader

@@ -23,13 +23,13 @@ def test_the_page_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("event", [*EVENTS])
 def test_no_packet_was_seen(event: str) -> None:
-    """On each data plane and release."""
+    """The counts are zero on each data plane and release."""
     nothing = {plane: {release: [0, 0] for release in RELEASES} for plane in PLANES}
     assert read(SEEN)[event] == nothing
 
 
 def test_what_would_be_seen_was_seen() -> None:
-    """A packet that is for no tunnel any more, by each IP version."""
+    """The test sees packets of each IP version that are for no tunnel any more."""
     for releases in read(SEEN)["a phase 2 is removed"].values():
         assert all(count > 0 for counts in releases.values() for count in counts)
 

@@ -15,7 +15,7 @@ SPECS = {
     "ipsec_phase1": spec.IPSEC_PHASE1,
     "ipsec_phase2": spec.IPSEC_PHASE2,
 }
-# Options that only name the owner of the settings.
+# The option that only names the network of the settings.
 WHOSE = {"ipsec_settings.network"}
 
 

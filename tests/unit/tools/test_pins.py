@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever pip installs for this checkout has a version and hashes in a file of it."""
+"""Every package that pip installs for this checkout has a version and hashes in a lock file."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 LOCKS = ("constraints.txt", "tools/sanity.lock")
-# What ansible-test would install, by itself, without a hash.
+# Packages that ansible-test would install without a hash.
 DATA = Path(sysconfig.get_path("purelib")) / "ansible_test/_data/requirements"
 
 
 def pins(*paths: Path) -> dict[str, str]:
-    """The versions by name, both as pip compares them."""
+    """Return the versions by name, both as pip compares them."""
     text = "".join(path.read_text(encoding="utf-8") for path in paths)
     found = re.findall(r"^([A-Za-z0-9_.-]+) *== *([^\s;\\]+)", text, re.MULTILINE)
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
 
 
 def hashes(lock: str) -> dict[str, set[str]]:
-    """The hashes by name; every line that is no comment belongs to a pin."""
+    """Return the hashes by name. Every line that is no comment belongs to a pin."""
     found: dict[str, set[str]] = {}
     name = ""
     for line in (ROOT / lock).read_text(encoding="utf-8").splitlines():
@@ -43,7 +43,7 @@ def hashes(lock: str) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_every_pin_has_the_hashes_of_a_whole_release(lock):
-    """The source and a wheel at least, and of what is compiled a wheel for each platform."""
+    """Each pin has two files at least, and a compiled package has a wheel for each platform."""
     known = hashes(lock)
     assert known.keys() == pins(ROOT / lock).keys()
     assert not [name for name, found in known.items() if not found]
@@ -66,7 +66,7 @@ def test_what_is_required_is_pinned_alike():
 
 
 def test_what_ansible_test_installs_is_pinned_alike():
-    """A newer ansible-core may ask for others: ``make lock`` knows."""
+    """A newer ansible-core may need other pins: ``make lock`` writes them."""
     files = [DATA / "ansible-test.txt", *DATA.glob("sanity.*.txt")]
     assert len(files) > 5
     assert pins(*files).items() <= pins(ROOT / "tools/sanity.lock").items()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The topologies that are there, and what is refused as one. No container is started."""
+"""The topologies of this repository are valid, and mistakes are refused. No container runs."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Which data plane carries ESP: the kernel where it can, found out by trying."""
+"""Choice of the data plane for ESP: the kernel if a trial succeeds, else the daemon."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..host import Host
 
 
 def was_userspace(host: Host) -> bool:
-    """Whether the last run chose the userspace data plane, as our drop-in says."""
+    """Return whether the last run chose the userspace data plane, according to the drop-in."""
     return chose_userspace(host.files)
 
 
@@ -29,7 +29,7 @@ def chose_userspace(files: Files) -> bool:
 
 
 def uses_userspace(host: Host, gateway: Gateway, *, before: bool) -> bool:
-    """What the networks ask for together; `auto` leaves it to the kernel's answer.
+    """Return whether the networks need the userspace data plane. `auto` tries the kernel.
 
     ``before`` is what the last run chose. Raises ModelError, or HostError naming the package.
     """
@@ -55,7 +55,7 @@ def _choose(host: Host, gateway: Gateway, *, before: bool) -> bool:
         _require_kernel(host, asked["kernel"])
         return False
     if LIBIPSEC in host.vici.plugins() and not before:
-        # Somebody else had it loaded, and it takes every SA.
+        # Another administrator has loaded the plugin, and it handles every SA.
         return True
     return not host.link.kernel_has_esp()
 

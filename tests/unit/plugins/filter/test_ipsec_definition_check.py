@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The variables of the role are judged: each error once, with its place, and no secret."""
+"""The check of the role's variables reports each error once, with its place, and no secret."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Definition = dict[str, t.Any]
 
 
 def whole() -> Definition:
-    """A network, a tunnel and a rule, as the examples of the modules have them."""
+    """Return the network, tunnel and rule of the modules' examples."""
     child = {key: PHASE2[key] for key in PHASE2 if key not in ("phase1", "network")}
     rule = {"name": "no-telnet", "network": NETWORK["name"], "action": "reject"}
     return copy.deepcopy(
@@ -176,7 +176,7 @@ def test_two_entries_for_one_object_are_an_error(variable: str) -> None:
 
 
 def test_objects_that_bear_on_each_other_are_judged_together() -> None:
-    """As the modules would, one after the other."""
+    """The check finds the errors that the modules would find one after the other."""
     definition = whole()
     same = {**definition["gateway_phase1"][0], "name": "twin"}
     definition["gateway_phase1"].append(same)
@@ -189,7 +189,7 @@ def test_objects_that_bear_on_each_other_are_judged_together() -> None:
 
 
 def test_no_secret_is_shown() -> None:
-    secret = "a secret that nobody is to see"
+    secret = "a secret that must stay hidden"
     for change in (
         {"pks": secret},
         {"psk": {"key": secret}},

@@ -22,7 +22,7 @@ fleet = plugin.ipsec_fleet_mismatches
 
 
 def mesh(size: int, **options: t.Any) -> dict[str, t.Any]:
-    """Hosts of which each has a tunnel to each."""
+    """Return hosts with a tunnel between each two of them."""
     return {
         f"gw{one}": {
             "inventory_hostname": f"gw{one}",
@@ -69,7 +69,7 @@ def test_without_addresses_the_networks_tell():
 
 def test_each_result_is_that_of_the_two():
     hosts = mesh(3)
-    hosts["gw0"]["gateway_phase1"][0]["psk"] = "another key than that of the peer"
+    hosts["gw0"]["gateway_phase1"][0]["psk"] = "another key than the peer has"
     for item in fleet(hosts)["compared"]:
         one, other = (hosts[name] for name in item["peers"])
         assert item == {"peers": item["peers"], **Compared(one, other).result}

@@ -52,7 +52,7 @@ def documented(value, document):
 
 
 def test_samples_are_of_one_story(returned):
-    """That of the PFS which one side has, and the other one has not."""
+    """The samples show PFS on one side only."""
     result = Compared(local({}, name="site-b"), remote({**PFS, "name": "net"})).result
     shown = {key: item["sample"] for key, item in returned["findings"]["contains"].items()}
     found = next(item for item in result["findings"] if item["code"] == shown["code"])
@@ -67,7 +67,7 @@ def test_samples_are_of_one_story(returned):
 
 
 def example(number: int) -> dict[str, t.Any]:
-    """The variables of an example, and what it makes of them."""
+    """Return the variables of an example."""
     task = yaml.safe_load(plugin.EXAMPLES)[number]
     return {"vault_psk": PSK, **task["vars"]}
 

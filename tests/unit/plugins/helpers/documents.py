@@ -78,7 +78,7 @@ ACTION_GROUPS: dict[str, list[str]] = yaml.safe_load(
 
 
 def documentation(module: str) -> Document:
-    """DOCUMENTATION of a module with its fragments, as ansible-doc puts them together."""
+    """Return DOCUMENTATION of a module with its fragments, merged as ansible-doc does it."""
     document = yaml.safe_load(_module(module).DOCUMENTATION)
     for name in document["extends_documentation_fragment"]:
         for key, entries in _fragment(name).items():
@@ -102,14 +102,14 @@ def _module(name: str) -> t.Any:
 
 
 def _fragment(name: str) -> Document:
-    """``namespace.collection.file`` or ``namespace.collection.file.attribute``."""
+    """Return a fragment by ``namespace.collection.file``, or this with ``.attribute``."""
     file, _dot, attribute = name[len(COLLECTION) + 1 :].partition(".")
     fragment = importlib.import_module(f"{PLUGINS}.doc_fragments.{file}").ModuleDocFragment
     return yaml.safe_load(getattr(fragment, attribute.upper() or "DOCUMENTATION"))
 
 
 def validated(module: str, options: Document) -> Params:
-    """The parameters that a module makes of the options; fails as it would."""
+    """Return the parameters that a module makes from options, or fail like the module."""
     spec = SPECS[module]
     validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
     given = {name: value for name, value in options.items() if value is not None}
@@ -119,14 +119,14 @@ def validated(module: str, options: Document) -> Params:
 
 
 def carry_out(task: Document, gateway: Gateway) -> Edit:
-    """What the one module of ours in a task makes of the Gateway. Raises ModelError."""
+    """Return the edit of the Gateway by the one module of a task. Raise ModelError."""
     ((name, options),) = ((key, task[key]) for key in task if key.startswith(f"{COLLECTION}."))
     module = name[len(COLLECTION) + 1 :]
     return RESOURCES[module].edit(gateway, validated(module, options), DEBIAN)
 
 
 def told(tasks: t.Iterable[Document], gateway: Gateway, *, keep: bool = False) -> Gateway:
-    """The Gateway after the tasks, one after the other; ``keep`` skips those that take away."""
+    """Return the Gateway after tasks in their order; ``keep`` skips tasks that remove objects."""
     for task in tasks:
         if not (keep and _takes_away(task)):
             gateway = carry_out(task, gateway).gateway
@@ -142,7 +142,7 @@ _BLOCK = re.compile(r"^```ya?ml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def task_lists(text: str) -> list[list[Document]]:
-    """The YAML blocks of a Markdown text that hold plays or tasks of ours, each as its tasks."""
+    """Return the tasks of each YAML block of a Markdown text with plays or tasks."""
     found = []
     for block in _BLOCK.findall(text):
         content = yaml.safe_load(block)
@@ -154,7 +154,7 @@ def task_lists(text: str) -> list[list[Document]]:
 
 
 def _tasks(entry: Document) -> list[Document]:
-    """The tasks of a play, of its roles too; or the entry, if it is a task itself."""
+    """Return the tasks of a play and of its roles; or the entry, if it is a task."""
     if "hosts" not in entry:
         return [entry]
     roles = [role for role in entry.get("roles", ()) if role["role"] == f"{COLLECTION}.gateway"]
@@ -163,7 +163,7 @@ def _tasks(entry: Document) -> list[Document]:
 
 
 def _with_defaults(task: Document, play: Document) -> Document:
-    """The task with what the play says in ``module_defaults`` of a group."""
+    """Return the task with the ``module_defaults`` of a group in the play."""
     made = {}
     for key, options in task.items():
         module = key[len(COLLECTION) + 1 :]
@@ -177,7 +177,7 @@ def _with_defaults(task: Document, play: Document) -> Document:
 
 
 def _role_tasks(variables: Document) -> list[Document]:
-    """What roles/gateway/tasks/configure.yml makes of its variables."""
+    """Return the tasks that roles/gateway/tasks/configure.yml runs for its variables."""
     tasks = [{"vpn_network": entry} for entry in variables.get("gateway_networks", ())]
     tasks += [{"ipsec_settings": entry} for entry in variables.get("gateway_settings", ())]
     peers = variables.get("gateway_phase1", ())

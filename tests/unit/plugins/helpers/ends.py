@@ -52,7 +52,7 @@ class Compared:
 
     @property
     def codes(self) -> set[str]:
-        """But for what is merely good to know."""
+        """Return the codes of the findings, but not of findings of severity ``info``."""
         return {item["code"] for item in self.result["findings"] if item["severity"] != "info"}
 
     def finding(self, code: str) -> Options:
@@ -74,7 +74,7 @@ def compared(
     both: Options | None = None,
     children: tuple[Options, Options] = ({}, {}),
 ) -> Compared:
-    """Two fitting ends, each with what is given for its phase 1 and its one phase 2."""
+    """Return two matching ends, with changed options of their phase 1 and one phase 2."""
     common = both or {}
     return Compared(
         local(children[0], **{**common, **(ours or {})}),

@@ -63,7 +63,7 @@ def connection(*children: ChildSa, **options: t.Any) -> IkeConnection:
 
 
 def child(*versions: int, **options: t.Any) -> ChildSa:
-    """``versions`` are the IKE versions of its phase 1, IKEv2 if none are given."""
+    """Return a child; ``versions`` are the IKE versions of its phase 1, by default IKEv2."""
     return ChildSa.from_options({**PHASE2, **options}, frozenset(versions or (2,)))
 
 
@@ -72,7 +72,7 @@ def rule(**options: t.Any) -> VpnRule:
 
 
 def gateway(*parts: VpnNetwork | IpsecSettings | IkeConnection | VpnRule) -> Gateway:
-    """A gateway of these; with the network ``lan`` if none is given."""
+    """Return a gateway with these parts, and by default with the network ``lan``."""
     made = Gateway()
     if not any(isinstance(part, VpnNetwork) for part in parts):
         made = made.with_network(network())

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fleets as ipsec_info tells of them, in whatever state a test wants them to be."""
+"""Fleets as ipsec_info reports them, in any state that a test needs."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def phase1(name: str, remote: str, *children: Facts, **more: t.Any) -> Facts:
 
 
 def host(address: str, *connections: Facts, **more: t.Any) -> Facts:
-    """The result of a task with ipsec_info."""
+    """Return the result of a task with ipsec_info."""
     found = {
         "time": NOW,
         "addresses": [address],

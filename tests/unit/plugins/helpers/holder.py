@@ -48,7 +48,7 @@ class Run:
         return self
 
     def child_is_gone(self) -> bool:
-        """Within a second; its parent is gone, and nobody may fetch what is left of it."""
+        """Return whether the child ends within a second. Its parent may leave it as a zombie."""
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
             try:

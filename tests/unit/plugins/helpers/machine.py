@@ -36,7 +36,7 @@ MAINS: dict[str, t.Callable[[], None]] = {
 
 
 class Machine:
-    """``run`` is a task on it; ``host`` what became of it; ``journal`` what was said there."""
+    """A managed machine. ``run`` runs a task, ``host`` is its state, ``journal`` holds its log."""
 
     def __init__(
         self, host: MemoryHost, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -50,7 +50,7 @@ class Machine:
     def run(
         self, module: str, *, check: bool = False, diff: bool = True, **options: t.Any
     ) -> Result:
-        """What the module prints, in which no secret may be."""
+        """Run a module and return its result, which must not hold a secret."""
         self.host.log.clear()
         # A process is meant to run one module; here they would pile up.
         warnings._global_warnings.clear()
@@ -69,12 +69,12 @@ class Machine:
             assert not done.get("failed"), done
 
     def time_passes(self) -> int:
-        """The timer elapses; the exit status of what it starts."""
+        """Let the timer elapse, and return the exit status of the rollback."""
         self.host.log.clear()
         self.host.systemd.active.discard(timer.TIMER)
         return rollback_main.main(["rollback.pyz", "timeout"])
 
     @property
     def changes(self) -> list[str]:
-        """What was done, without the trials that leave nothing behind."""
+        """Return the effects on the host, without the trials, which leave no trace."""
         return [line for line in self.host.log if "tunnelwright-trial" not in line]

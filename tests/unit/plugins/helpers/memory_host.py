@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A whole machine in memory, behind the interface of ``Host``: it does what our files say.
+"""A whole machine in memory, behind the interface of ``Host``, which applies our files.
 
 Files are real, below a directory. The script of a network is not executed but read: interface,
 address, forwarding and rules come out of its lines. charon keeps what it is given, shows of it what
@@ -64,7 +64,7 @@ ALGORITHMS = {
     "ke": {"MODP_1024", "MODP_2048"},
 }
 
-# What strongSwan reads first.
+# The files that strongSwan reads first.
 PACKAGED = {
     "/etc/strongswan.conf": "charon {\n}\ninclude strongswan.d/*.conf\n",
     "/etc/swanctl/swanctl.conf": "include conf.d/*.conf\n",
@@ -73,14 +73,14 @@ PACKAGED = {
 # Of every Child SA.
 SPI = "c0ffee01"
 
-# What lies in /run on a real one.
+# Files that are in /run on a real host.
 NOTES = ("unfinished", "pending")
 
 
 def sa_section(
     children: t.Iterable[dict[str, t.Any]], made: t.Any = None, uniqueid: str = "1"
 ) -> dict[str, t.Any]:
-    """An IKE SA with these Child SAs, in the keys of the event list-sa; ``made`` is of what."""
+    """Return an IKE SA with Child SAs as the event list-sa has it; ``made`` is its section."""
     made = made or {}
     peer = next(iter(made.get("remote_addrs", ())), "203.0.113.20")
     return {
@@ -106,11 +106,11 @@ def sa_section(
 
 
 def _key_length(proposals: t.Sequence[str]) -> str:
-    """The first of them is taken; AES with 256 bits, if there is none."""
+    """Return the key length of the first proposal, in bits; 256 without proposals."""
     return "128" if proposals and proposals[0].startswith("aes128") else "256"
 
 
-# What a Child SA has, unless it has something else.
+# The default fields of a Child SA.
 CHILD = {
     "state": "INSTALLED",
     "protocol": "ESP",
@@ -129,7 +129,7 @@ CHILD = {
 
 
 def one_by_one(child: dict[str, t.Any]) -> list[dict[str, t.Any]]:
-    """A Child SA for each of the networks of one."""
+    """Return a Child SA for each remote network of one Child SA."""
     return [
         {**child, "uniqueid": f"{child['uniqueid']}{number}", "remote-ts": (network,)}
         for number, network in enumerate(child["remote-ts"], 1)
@@ -139,7 +139,7 @@ def one_by_one(child: dict[str, t.Any]) -> list[dict[str, t.Any]]:
 class MemoryHost:
     """``log`` is what was done to it, in order; what is in ``failing`` fails, once.
 
-    While it is ``dead``, charon does not answer, until somebody restarts it.
+    While it is ``dead``, charon does not answer until a restart.
     """
 
     def __init__(self, root: Path) -> None:
@@ -147,7 +147,7 @@ class MemoryHost:
         self.platform = replace(DEBIAN, plugin_dir=f"{root}.plugins", run_dir=f"{root}.run")
         self.log: list[str] = []
         self.failing: set[str] = set()
-        # What charon has written to the journal, in the fields of journald.
+        # Lines of charon in the journal, in the fields of journald.
         self.journalctl: list[dict[str, str]] = []
         self.files = LoggedFiles(self, root)
         self.dead = False
@@ -161,7 +161,7 @@ class MemoryHost:
         self.systemd = MemorySystemd(self)
         self.unfinished_run = UnfinishedRun(str(root / "unfinished"), self.platform)
         self.pending = Pending(str(root / "pending"))
-        # Of ping, and what charon says of a connection when it is initiated, or rekeyed.
+        # Output of ping, and log lines of charon when a connection is initiated or rekeyed.
         self.answers = (0, "", "")
         self.says: dict[str, tuple[str, ...]] = {}
         for path, text in PACKAGED.items():
@@ -189,7 +189,7 @@ class MemoryHost:
         pass
 
     def everything(self) -> dict[str, File]:
-        """Every file that is there, without those of the packages."""
+        """Return every file on the host, without the files of the packages."""
         found = sorted(path for path in self.root.rglob("*") if path.name not in NOTES)
         paths = (f"/{path.relative_to(self.root)}" for path in found)
         files = (self.files.read(path) for path in paths if (self.root / path[1:]).is_file())
@@ -269,7 +269,7 @@ class MemoryHost:
 
 
 class MemoryLog:
-    """What charon is told to say, without its delays."""
+    """A log of charon with lines from the test, without charon's delays."""
 
     def __init__(self, host: MemoryHost) -> None:
         self._host = host
@@ -302,7 +302,7 @@ class LoggedFiles(Files):
 
 
 def _key_id(data: bytes) -> str:
-    """What is no key, but stands for one, has its last word for an id."""
+    """Return the id of a private key; a placeholder for a key has its last word as the id."""
     return pki.key_id(data) if data.startswith(b"-----") else data.split()[-1].decode()
 
 
@@ -314,24 +314,24 @@ class MemoryVici:
         self.conns: dict[str, t.Any] = {}
         self.shared: dict[str, tuple[str, tuple[str, ...], bytes]] = {}
         self.private: dict[str, bytes] = {}
-        # CAs in DER: those that were loaded, those that peers have sent, and those of others.
+        # CAs in DER: loaded CAs, CAs that peers have sent, and unmanaged CAs.
         self.cas: set[bytes] = set()
         self.sent: set[bytes] = set()
         self.sections: dict[str, str] = {}
         self.up: dict[str, set[str]] = {}
         self.traps: set[tuple[str, str]] = set()
         self.shunts: set[tuple[str, str]] = set()
-        # Connections whose peer refuses, and those of them of which it takes phase 1.
+        # Connections whose peer refuses, and connections of which it only accepts phase 1.
         self.refused: set[str] = set()
         self.half: set[str] = set()
         # How often the keys of a child were renewed.
         self.renewed: dict[tuple[str, str], int] = {}
-        # What each SA was made of, and how often it was made: of connections and of children.
+        # The section that each SA was negotiated with, and how often: of connections and children.
         self.made: dict[t.Any, t.Any] = {}
         self.times: dict[t.Any, int] = {}
         self.mode = "TUNNEL"
-        # What the peer takes of the networks of every child, where that is less, and whether it
-        # makes an SA of its own for each.
+        # The networks that the peer accepts of every child, where they are fewer, and whether the
+        # peer makes a separate SA for each network.
         self.taken: tuple[str, ...] = ()
         self.one_by_one = False
         # By how many packets the counters move from one question to the next.
@@ -340,7 +340,7 @@ class MemoryVici:
         self.loaded_plugins = {"aes", "kernel-netlink"}
 
     def start(self) -> None:
-        """As strongswan.service does, with swanctl --load-all."""
+        """Start charon as strongswan.service does it, with swanctl --load-all."""
         self.pid += 1
         self.up = {}
         self.made = {}
@@ -352,7 +352,7 @@ class MemoryVici:
         self.loaded_plugins |= {"kernel-libipsec"} if userspace else set()
 
     def load_all(self) -> None:
-        """As swanctl --load-all does: what is in no file goes."""
+        """Load the files as swanctl --load-all does it, which unloads objects without a file."""
         self.conns, self.shared, self.private = {}, {}, {}
         self.traps, self.shunts = set(), set()
         for folder in ("x509", "x509ca"):
@@ -369,7 +369,7 @@ class MemoryVici:
                 self.shared[item.id] = item.kind, item.owners, item.secret.reveal()
 
     def _with_contents(self, section: t.Any) -> t.Any:
-        """As swanctl sends it: files for their names."""
+        """Return the section as swanctl sends it, with contents in the place of file names."""
         filled = dict(section)
         for end, key, folder in (("local", "certs", "x509"), ("remote", "cacerts", "x509ca")):
             names = section.get(end, {}).get(key, ())
@@ -382,7 +382,7 @@ class MemoryVici:
         return filled
 
     def _know(self, pem: bytes) -> None:
-        """strongSwan keeps each CA that it is given."""
+        """Keep each CA of a file, as strongSwan does it."""
         found = certificate(pem)
         if found is not None and found.is_ca:
             self.cas.add(found.data)
@@ -487,7 +487,7 @@ class MemoryVici:
         return there
 
     def _exchange(self, name: str, section: t.Any) -> None:
-        """As charon does: children are compared without their names, and acted on by name."""
+        """Replace a connection as charon does it: compare children without names, act on names."""
         old, new = self.conns.get(name, {}), section
         self.conns[name] = section
         gone, come = dict(old.get("children", {})), dict(new.get("children", {}))
@@ -540,7 +540,7 @@ class MemoryVici:
             self.up.setdefault(ike, set())
 
     def _make_anew(self, ike: str, child: str) -> None:
-        """What stands there with other values gives way, as when an old SA is handed over."""
+        """Replace SAs that have other values, as when an old SA is handed over."""
         conn = self.conns.get(ike, {})
         if {**self.made.get(ike, conn), "children": {}} != {**conn, "children": {}}:
             self._gone(ike)
@@ -622,7 +622,7 @@ class MemoryLink:
         return self.reaches
 
     def outbound_policies(self) -> frozenset[tuple[str, str]]:
-        """Of what is loaded, whatever name it was installed by."""
+        """Return the outbound policies of loaded children, even under an earlier name."""
         children = [
             child
             for conn in self._host.vici.conns.values()
@@ -757,7 +757,7 @@ class MemoryBlocks:
 
 
 def blocks_in(script: str) -> set[Block]:
-    """What the function ``block`` of a script makes."""
+    """Return the policies that the function ``block`` of a script makes."""
     selector = r"src (\S+) dst (\S+)(.*?) dir (\w+)"
     policy = rf"^xfrm policy update {selector} .* action (\w+)$"
     made = {
@@ -822,13 +822,13 @@ class MemorySystemd:
         )
 
     def is_waiting(self, timer: str) -> bool:
-        """A test takes it out when it elapses."""
+        """Return whether the timer is active. A test removes it when it elapses."""
         return timer in self.active
 
     def restart(self, unit: str) -> None:
         self._host.did(f"restart {unit}")
         self._exec(unit, "Start")
-        # The service of the rollback ends by itself.
+        # The service of the rollback ends when its program ends.
         if unit != SERVICE:
             self.active.add(unit)
 
@@ -866,7 +866,7 @@ class MemorySystemd:
         self.active.discard(unit)
 
     def _exec(self, unit: str, what: str) -> tuple[str, str] | None:
-        """The script and the verb that a network's unit calls; a timer calls none."""
+        """Run a network's unit, and return its script and verb; None for a timer."""
         text = self._host.text(f"/etc/systemd/system/{unit}")
         if unit.startswith("tunnelwright.rollback."):
             if "PrivateTmp=" in text and self.confined:

@@ -28,7 +28,7 @@ FORMATS = {
 
 
 class Pair:
-    """A key with a certificate, signed by the ``issuer``, or by itself.
+    """A key with a certificate that is signed by the ``issuer``, or self-signed.
 
     ``subject`` is a common name, or a whole name; ``names`` are the subjectAltNames. It is good
     from ``begin`` to ``end``.
@@ -87,7 +87,7 @@ class Pair:
 
     @property
     def crl(self) -> bytes:
-        """A revocation list of the pair, as a CA has one."""
+        """Return a revocation list that the pair signs as a CA."""
         made = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(self.name)
@@ -98,7 +98,7 @@ class Pair:
 
 
 def key_id(key: bytes) -> str:
-    """By which charon knows a private key."""
+    """Return the id by which charon identifies a private key."""
     return _key_of(serialization.load_pem_private_key(key, None)).digest.hex()
 
 
@@ -107,7 +107,7 @@ def _key_of(key: t.Any) -> x509.SubjectKeyIdentifier:
 
 
 def block(label: str, content: bytes) -> bytes:
-    """Any bytes as a block of PEM."""
+    """Return bytes as a block of PEM."""
     return b"-----BEGIN %b-----\n%b-----END %b-----\n" % (
         label.encode(),
         base64.encodebytes(content),
@@ -116,7 +116,7 @@ def block(label: str, content: bytes) -> bytes:
 
 
 def content(pem: bytes) -> bytes:
-    """The bytes of the one block of a PEM text."""
+    """Return the bytes of the one block of a PEM text."""
     return base64.b64decode(b"".join(pem.splitlines()[1:-1]))
 
 

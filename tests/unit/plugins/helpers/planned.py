@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One phase 1, before and after an edit, on a host that was as it should be."""
+"""A phase 1 before and after an edit, on a host without drift."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def parts(made: IkeConnection, pem: Credentials = PEM, *, power: str = "started"
 
 
 def holding(*files: SwanctlFile | None, **daemon: t.Any) -> Observed:
-    """A host that is as it should be; ``daemon`` are further fields of its state."""
+    """Return an observed host without drift; ``daemon`` are further fields of its state."""
     state: dict[str, t.Any] = {"version": "6.0.1", "connections": {}, "secrets": frozenset()}
     found = {}
     for item in files:

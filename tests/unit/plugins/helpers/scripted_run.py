@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host whose programs answer by a script: what is asked must be the next that is expected."""
+"""A host whose programs answer by a script: each command must be the next expected command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class ScriptedRun:
         self.stdin: list[str] = []
 
     def expect(self, command: str, output: t.Any = "", status: int = 0, errors: str = "") -> None:
-        """``output`` is printed as it is, or as JSON if it is not a text."""
+        """Add a command to the script. ``output`` is a text, or is printed as JSON."""
         printed = output if isinstance(output, str) else json.dumps(output)
         self._script.append((command, (status, printed, errors)))
 

@@ -42,18 +42,18 @@ OK = {"success": "yes"}
 
 
 def failed(text: str) -> dict[str, str]:
-    """The reply of a command that the daemon refuses."""
+    """Return the reply of the daemon to a command that it refuses."""
     return {"success": "no", "errmsg": text}
 
 
 def packet(kind: int, payload: bytes = b"") -> bytes:
-    """A packet as it is sent, with its length in front."""
+    """Return a packet with its length in front."""
     return struct.pack("!IB", len(payload) + 1, kind) + payload
 
 
 @dataclasses.dataclass(frozen=True)
 class Exchange:
-    """One request and what is sent in return.
+    """A request and its answer.
 
     ``answer`` is sent as it is, in place of events and reply; then the socket is closed if
     ``close``. An empty answer without close is a daemon that hangs.
@@ -90,7 +90,7 @@ class ScriptedVici:
         self._script.append(Exchange(command, message or {}, **answer))
 
     def connect(self) -> socket.socket:
-        """The client's end of a new connection: to be given to ``Vici``."""
+        """Return the client's end of a new connection, for ``Vici``."""
         client, server = socket.socketpair()
         thread = threading.Thread(target=self._serve, args=(server,), daemon=True)
         self._sockets.append(server)
@@ -139,7 +139,7 @@ class ScriptedVici:
                     return
 
     def _next(self, command: str, message: bytes, registered: set[str]) -> Exchange | None:
-        """The exchange that the script has for this request; None, and a fault, if another."""
+        """Return the next exchange if it is for this request, or else None, and note a fault."""
         asked = f"{command} {dict(Deserializer.deserialize(FiniteStream(message)))}"
         if not self._script:
             self._faults.append(f"requested though nothing was expected: {asked}")
@@ -156,7 +156,7 @@ class ScriptedVici:
 
 
 def encoded(message: Message) -> bytes:
-    """A message as it travels: names with one byte of length, values with two."""
+    """Return a message as bytes: names with one byte of length, values with two."""
     return b"".join(_element(key, value) for key, value in message.items())
 
 
@@ -182,7 +182,7 @@ def _value(value: object) -> bytes:
 
 
 def _received(server: socket.socket) -> bytes:
-    """The next packet; empty at the end."""
+    """Return the next packet, or no bytes at the end."""
     header = server.recv(4, socket.MSG_WAITALL)
     if len(header) < 4:
         return b""

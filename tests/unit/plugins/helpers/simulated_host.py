@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What becomes of an observed host when the steps of a plan are carried out on it."""
+"""An observed host after the steps of a plan were carried out on it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ACTIONS = {"clear": "none", "trap": "trap", "restart": "start"}
 
 
 def listed(section: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """A connection as charon's list-conns shows it after it was loaded."""
+    """Return a loaded connection as charon's list-conns shows it."""
     conn: dict[str, t.Any] = {
         "version": VERSIONS[section.get("version", "0")],
         "local_addrs": section.get("local_addrs", ("%any",)),
@@ -67,7 +67,7 @@ def listed(section: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def carried_out(plan: Plan, host: Observed, wanted: Artefacts) -> Observed:
-    """``wanted`` is what the networks' scripts bring up."""
+    """Return the host after the plan; the scripts of the networks bring up ``wanted``."""
     for step in plan.steps:
         host = _carry_out(step, host, wanted)
     return host
@@ -105,7 +105,7 @@ def _carry_out(step: steps.Step, host: Observed, wanted: Artefacts) -> Observed:
         up = {**daemon.established, step.connection: left}
         return replace(host, daemon=replace(daemon, established=up))
     if isinstance(step, steps.Initiate):
-        # Whether anything comes of it is up to the peer.
+        # The result depends on the peer.
         assert step.child in daemon.connections[step.connection]["children"]
         return host
     if isinstance(step, steps.UninstallTrap):
@@ -195,7 +195,7 @@ def _guard_switched(verb: str, host: Observed, name: str, wanted: Artefacts) -> 
 
 
 def _protected(host: Observed, name: str, wanted: Artefacts) -> Observed:
-    """The rules and blocks of a network are loaded."""
+    """Return the host with the rules and blocks of a network loaded."""
     state = host.networks.get(name, NetworkState())
     host = replace(host, blocks=host.blocks | {*wanted.networks[name].blocks})
     return _with(host, name, replace(state, rules_present=True, rules_match=True))

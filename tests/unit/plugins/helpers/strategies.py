@@ -82,7 +82,7 @@ TRANSLATIONS = (
 
 @st.composite
 def rules(draw: st.DrawFn, name: str, network: str, index: int) -> VpnRule:
-    """``index`` is one of those that children are made with."""
+    """Draw a rule; ``index`` is an index of the children."""
     kind = draw(st.sampled_from(("filter", "translate", "route")))
     options: dict[str, t.Any] = {"action": kind}
     if kind == "route":
@@ -147,7 +147,7 @@ def connections(draw: st.DrawFn, name: str, network: str, index: int) -> IkeConn
 
 @st.composite
 def gateways(draw: st.DrawFn) -> Gateway:
-    """Two networks at most, with their settings, connections and children."""
+    """Draw a Gateway of two networks at most, with settings, connections and children."""
     gateway = Gateway()
     for index in range(1, 1 + draw(st.integers(0, 2))):
         gateway = gateway.with_network(draw(networks(index)))

@@ -18,7 +18,7 @@ from vici import Session
 
 
 def talk(script: ScriptedVici, *requests: tuple[str, dict[str, t.Any]]) -> None:
-    """Request with the library alone; a script that is not kept to hangs up on it."""
+    """Send requests with the library. The script closes the socket at an unexpected request."""
     with script, contextlib.closing(script.connect()) as sock, contextlib.suppress(OSError):
         for command, message in requests:
             Session(sock).request(command, message)

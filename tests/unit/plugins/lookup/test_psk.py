@@ -73,7 +73,7 @@ def test_file_and_directory_are_for_the_owner_alone(tmp_path: Path, mask: int) -
 
 
 def test_twenty_processes_at_once_get_one_key(tmp_path: Path) -> None:
-    """Each begins when the file ``go`` is there; nothing but the key is left."""
+    """Each process begins when the file ``go`` exists. Only the key is left."""
     root = Path(_psk.__file__).parents[1]
     script = (
         "import os, sys, time\n"
@@ -449,7 +449,7 @@ def test_an_error_names_the_file(site: Site) -> None:
 
 
 def test_examples_are_carried_out(tmp_path: Path) -> None:
-    """Their lookups, with Ansible; the options are those of the module."""
+    """Ansible runs the lookups of the examples, whose options are valid for the module."""
     # To import it would bring the controller's side of Ansible into the process of other tests.
     source = Path(_psk.__file__).parents[1] / "lookup/psk.py"
     tasks = yaml.safe_load(source.read_text().split('EXAMPLES = r"""')[1].split('"""')[0])

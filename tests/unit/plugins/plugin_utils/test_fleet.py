@@ -82,7 +82,7 @@ def test_a_key_that_is_pending_is_told_of_each_tunnel() -> None:
     key = {"key": "psk", "in_force": "the one before", "configured": "the new one"}
     found = made(phase1("site-b", B, phase2("v4"), phase2("v6", "outdated"), pending=[key]))
     assert [item["pending"] for item in found["tunnels"]] == [[*PENDING, key], [key]]
-    # It harms nobody.
+    # A key that is listed twice has no effect.
     assert found["counts"] == {"outdated": 1, "up": 1}
 
 

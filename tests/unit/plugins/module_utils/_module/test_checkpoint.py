@@ -507,7 +507,7 @@ class TestAnotherRun:
 
     @pytest.mark.parametrize("verb", ["timeout", "now"])
     @pytest.mark.parametrize(
-        ("does", "told"), [(HANGS, "held {lock} and gave no sign of life"), (WORKS, "")]
+        ("does", "told"), [(HANGS, "held {lock} and showed no progress"), (WORKS, "")]
     )
     def test_the_rollback_is_done(self, machine: Machine, verb: str, does: str, told: str) -> None:
         machine.prepare(*GATEWAY)

@@ -36,7 +36,7 @@ def _gateway(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """A tunnel for three networks; nobody waits long."""
     for patience in ("IDLE_MEANS_REFUSED_S", "RUNNING_ATTEMPT_S", "SETTLE_S"):
         monkeypatch.setattr(initiate, patience, 0.0)
-    for patience in ("_QUIET", "_DRAIN"):
+    for patience in ("IDLE_MEANS_REFUSED_S", "DRAIN_S"):
         monkeypatch.setattr(hand_over, patience, 0.0)
     machine.prepare(("vpn_network", NETWORK), ("ipsec_phase1", PHASE1), ("ipsec_phase2", SEVERAL))
     return machine
