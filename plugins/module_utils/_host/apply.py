@@ -4,10 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Application of a plan: step by step, and the undo of all steps after a failure.
-
-The file is longer than 300 lines, because it has one function for each kind of step.
-"""
+"""Application of a plan: step by step, and the undo of all steps after a failure."""
 
 from __future__ import annotations
 

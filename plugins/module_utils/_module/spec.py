@@ -38,7 +38,7 @@ RequiredIf = tuple[str, str, tuple[str, ...]]
 class Spec:
     """The options of one module as AnsibleModule takes them.
 
-    ``subject`` is the name of the object in errors. The options ``numbers`` accept numbers as texts.
+    ``subject`` names the object in errors. The text options ``numbers`` also accept numbers.
     """
 
     argument_spec: ArgumentSpec
