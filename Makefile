@@ -66,7 +66,7 @@ thousand: venv image ## what ipsec_info takes where a thousand tunnels are up: t
 
 browser: venv ## the status page in headless Chromium; pictures in .cache/status (root, to install it)
 	@command -v chromium >/dev/null || { apt-get update -qq || true; \
-	    apt-get install -y -qq --no-install-recommends chromium; }
+	    apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends chromium; }
 	@pytest -q tests/browser
 
 bench: venv ## what is promised of speed, in ratios that hold on any machine

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Carry out a plan: each step in turn, and on a failure all of them back."""
+"""Application of a plan: step by step, and the undo of all steps after a failure."""
 
 from __future__ import annotations
 

@@ -4,10 +4,9 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What a network or a route would take from the host: its other networks, and ways that it needs.
+"""Networks and routes of the host that a managed network or route would capture.
 
-A network whose address is on its interface already takes nothing more, nor does a route that is
-there already.
+A network or route that is already in place captures nothing more.
 """
 
 from __future__ import annotations
@@ -107,7 +106,7 @@ def _check_default(wanted: Way, ways: t.Iterable[Way]) -> None:
 
 
 def _check_needed(wanted: Way, ways: t.Sequence[Way], needed: t.Iterable[_Needed]) -> None:
-    """A route for the peer alone is meant to be the way to it."""
+    """Refuse a route that captures a needed address. A route to one peer only is accepted."""
     for address, what in needed:
         way = to(ways, address) if address in wanted.destination else None
         alone = wanted.destination == ipaddress.ip_network(address) and what != _CONTROLLER
@@ -126,7 +125,7 @@ _CONTROLLER = "the controller that runs this task"
 
 
 def _needed(host: Host, gateway: Gateway, daemon: DaemonState) -> t.Iterator[_Needed]:
-    """What this host has to reach by the ways that it has."""
+    """Return the addresses that this host must reach by their present routes."""
     known = host.controller()
     if known is not None:
         yield known.client, _CONTROLLER
@@ -150,7 +149,7 @@ def _sas(host: Host, daemon: DaemonState) -> t.Sequence[tuple[str, t.Mapping[str
 
 
 def _addresses(texts: t.Iterable[str]) -> t.Iterator[IPAddress]:
-    """Return those of the texts that are an address, and not a name, a network or any address."""
+    """Yield the addresses among the texts, without names, networks and ``%any``."""
     for text in texts:
         try:
             yield ipaddress.ip_address(text)
