@@ -18,7 +18,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine i
 RECORD = "/etc/tunnelwright/lan.json"
 # More than any of these runs has effects.
 EFFECTS = 20
-# The options before the killed run, those of the killed run, and those of the next run.
+# The options before, the options of the interrupted run, and the options of the next run.
 CHANGES = {
     "moved": ({}, {"interface": "lan0"}, {"interface": "lan1"}),
     "moved back": ({}, {"interface": "lan0"}, {}),
