@@ -33,8 +33,8 @@ test: venv ## a commit, in nine minutes on two cores: each suite, of the deep on
 	@tools/stages molecule-default galaxy types lint / unit netns live-smoke sanity-one browser bench
 
 rotating: venv image ## the sixth of the deep suites that SEED is for, in half an hour; .ci/run adds it (root)
-	@echo "tests are drawn by SEED=$(SEED): PART=$$(expr $(SEED) % 6)/6 of $$(tools/rotation)"
-	@SEQUENCES=$(or $(SEQUENCES),20) PAIRS=$(or $(PAIRS),10) ALGORITHMS=all PART=$$(expr $(SEED) % 6)/6 \
+	@echo "tests are drawn by SEED=$(SEED): PART=$$(tools/rotation part) of $$(tools/rotation)"
+	@SEQUENCES=$(or $(SEQUENCES),20) PAIRS=$(or $(PAIRS),10) ALGORITHMS=all PART=$$(tools/rotation part) \
 	    tools/stages $$(tools/rotation)
 
 test-deep: venv image ## everything that exists, for hours; goes on where it was interrupted (root)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Secrets where they must not be: what is searched, and in which forms."""
+"""A search for secrets in places without permission, in several encodings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def forms(secret: str) -> list[bytes]:
-    """As it is, in hexadecimal, and in base64 with whatever before and after it."""
+    """Return the secret as it is, in hexadecimal, and in base64 at each of three offsets."""
     data = secret.encode()
     found = [data, data.hex().encode(), data.hex().upper().encode()]
     for before in range(3):
@@ -29,15 +29,15 @@ def shows(text: bytes, *secrets_: str) -> bool:
 
 
 def telling(text: str, *secrets_: str) -> list[str]:
-    """The lines that show a secret, fit to be read in the message of a failure."""
+    """Return the lines that show a secret, shortened for the message of a failure."""
     return [line[:200] for line in text.splitlines() if shows(line.encode(), *secrets_)]
 
 
 @contextmanager
 def watched_processes(*secrets_: str) -> Iterator[set[str]]:
-    """The names of processes of this machine, its containers included, that show a secret.
+    """Collect the names of processes of this machine and its containers that show a secret.
 
-    Looks at arguments and environments many times a second.
+    The watch reads arguments and environments many times a second.
     """
     seen: set[str] = set()
     done = threading.Event()

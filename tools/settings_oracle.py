@@ -10,7 +10,7 @@ The script needs swanctl (Debian package strongswan-swanctl) but no daemon. It i
 for swanctl, on a socket in a temporary directory, and records each request to load something. When
 AppArmor keeps swanctl from reading temporary files, use a copy of swanctl (dpkg-deb -x).
 
-- What ``render`` writes, for hostile values and random sections, must arrive unchanged.
+- Hostile values and random sections, written by ``render``, must arrive unchanged.
 - ``parse`` must read the same values as swanctl in random texts, many of them broken. Texts that
   only ``parse`` refuses are counted by reason: these must be the refusals that ``strict.py`` lists.
 - ``reader.read`` must read the same values as swanctl in these texts, where strongSwan finds
@@ -292,7 +292,7 @@ def values_of(section: PlacedSection) -> Section:
 
 
 def check_values(loaded: list[Loaded], text: str) -> None:
-    """Raises ``SystemExit`` when ``reader.read`` and swanctl read different values."""
+    """Raise ``SystemExit`` when ``reader.read`` and swanctl read different values."""
     if "\0" in text:
         # swanctl is written in C, where NUL ends a text.
         return

@@ -4,7 +4,8 @@
 
 """Tasks in the namespaces of a container, where containers.podman.podman takes four `podman exec`.
 
-In a scenario of hundreds of tasks that is most of the time. What reaches a module is the same.
+In a scenario of hundreds of tasks, these calls take most of the time. A module gets the same input
+with both plugins.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class Connection(ConnectionBase):
         self, cmd: str, in_data: bytes | None = None, sudoable: bool = True
     ) -> tuple[int, bytes, bytes]:
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
-        # Without a terminal nobody would answer a prompt.
+        # A command without a terminal can't wait for an answer to a prompt.
         done = subprocess.run(
             ("nsenter", "--target", self._process(), "--all", "/bin/sh", "-c", cmd),
             input=in_data or b"",
@@ -66,7 +67,7 @@ class Connection(ConnectionBase):
         return done.returncode, done.stdout, done.stderr
 
     def _process(self) -> str:
-        """The first one of the container, which is another after a restart."""
+        """Return the id of the first process of the container, which changes with a restart."""
         container = self.get_option("remote_addr")
         asked = ("podman", "inspect", "--format", "{{.State.Pid}}", container)
         done = subprocess.run(asked, capture_output=True, text=True)
@@ -90,7 +91,7 @@ class Connection(ConnectionBase):
         return output
 
     def reset(self) -> None:
-        """Every command has a connection of its own."""
+        """Do nothing, because every command has its own connection."""
 
     def close(self) -> None:
         self._connected = False

@@ -32,7 +32,7 @@ def run(*command: str) -> list[str]:
 
 
 def packaged() -> set[str]:
-    """The paths that packages own, where they are since /bin and the like are links into /usr."""
+    """Return the paths that packages own, with /bin and the like resolved to /usr."""
     paths = set()
     for listing in Path("/var/lib/dpkg/info").glob("*.list"):
         for path in listing.read_text().splitlines():

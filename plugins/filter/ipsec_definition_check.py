@@ -84,7 +84,7 @@ _value:
 
 import typing as t
 
-from ..plugin_utils._judgement import judge
+from ..plugin_utils._validation import validate
 
 
 def ipsec_definition_check(
@@ -92,7 +92,7 @@ def ipsec_definition_check(
     host: t.Mapping[str, t.Any] | None = None,
     names: t.Iterable[str] = (),
 ) -> dict[str, t.Any]:
-    return judge(definition, host or {}, names)
+    return validate(definition, host or {}, names)
 
 
 class FilterModule:

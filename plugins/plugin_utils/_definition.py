@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Definitions of peers as users write them, made what the comparison takes."""
+"""Definitions of peers, from the form of users to the options that the comparison accepts."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ _FORMS = "Give the variables of a host with gateway_phase1, or the options of on
 
 _HOST = "inventory_hostname"
 
-# What a sheet need not tell, since it does not matter to the peer.
-_UNTOLD = {"name": "tunnel", "network": "lan"}
+# Defaults for options that the definition of a third party may lack, because no peer needs them.
+_DEFAULTS = {"name": "tunnel", "network": "lan"}
 
 
 def name_of(definition: t.Any, default: str) -> str:
-    """What a peer is called: the host, or else the side."""
+    """Return the name of a peer: the name of its host, or else its side."""
     name = definition.get(_HOST) if isinstance(definition, Mapping) else None
     return str(name or default)
 
 
 def read(name: str, definition: t.Any, *, single: bool = True) -> Peer:
-    """The peer. Raises ModelError naming the object and the option.
+    """Return the peer of a definition, or raise ModelError with the object and the option.
 
-    Where there are two alone, what is no host with but one phase 1 is ``single``: one end.
+    With ``single`` a definition of one phase 1 that is not a host is one end of a tunnel.
     """
     if not isinstance(definition, Mapping):
         problem = f"is of type {type(definition).__name__}, not a definition of a peer"
@@ -63,15 +63,15 @@ def read(name: str, definition: t.Any, *, single: bool = True) -> Peer:
     sheet = "remote_gateway" in definition
     if not sheet and "gateway_phase1" not in definition:
         raise ModelError("gateway_phase1", None, "is missing", _FORMS)
-    given = {"gateway_phase1": [plain(definition)]} if sheet else definition
-    lists = {key: _entries(given, variable) for key, variable in _LISTS.items()}
-    # Where the host is reached may be where its peers call it too.
-    known = () if sheet else ("ansible_host", _HOST)
+    values = {"gateway_phase1": [plain(definition)]} if sheet else definition
+    lists = {key: _entries(values, variable) for key, variable in _LISTS.items()}
+    # Peers may use the address that Ansible uses.
+    address_variables = () if sheet else ("ansible_host", _HOST)
     options = {
         "networks": [typed(VPN_NETWORK, item, "network") for item in lists["networks"]],
         "settings": [typed(IPSEC_SETTINGS, item, "IPsec settings") for item in lists["settings"]],
         "phase1": [_phase1(item) for item in lists["phase1"]],
-        "addresses": [str(definition[key]) for key in known if key in definition],
+        "addresses": [str(definition[key]) for key in address_variables if key in definition],
         "single": single and _HOST not in definition and len(lists["phase1"]) == 1,
         "salt": _salt_of_run(),
     }
@@ -89,69 +89,71 @@ def _salt_of_run() -> bytes:
 
 
 def _entries(definition: Mapping[str, t.Any], variable: str) -> list[Mapping[str, t.Any]]:
-    # Of the variables of a host, these alone are looked at.
+    # A copy of all variables of a host would take long.
     entries = plain(definition.get(variable)) or []
     if not _is_list_of_mappings(entries):
         raise ModelError(variable, None, "is not a list of dictionaries", _ENTRIES)
     return list(entries)
 
 
-def _phase1(given: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The options of a phase 1 with its phase 2 objects, and the fingerprint of a key."""
-    own = {key: given[key] for key in given if key not in ("phase2", "psk_fingerprint")}
-    options = typed(IPSEC_PHASE1, {**_UNTOLD, **own}, "phase 1")
+def _phase1(values: Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the options of a phase 1 with its phase 2 objects and the fingerprint of a key."""
+    own = {key: values[key] for key in values if key not in ("phase2", "psk_fingerprint")}
+    options = typed(IPSEC_PHASE1, {**_DEFAULTS, **own}, "phase 1")
     owner = {"phase1": options["name"], "network": options["network"]}
-    children = _entries(given, "phase2")
-    if given.get("psk_fingerprint") is not None:
+    children = _entries(values, "phase2")
+    if values.get("psk_fingerprint") is not None:
         subject = subject_of(IPSEC_PHASE1, options)
-        check_text("psk_fingerprint", given["psk_fingerprint"], subject)
+        check_text("psk_fingerprint", values["psk_fingerprint"], subject)
     return {
         **options,
-        "psk_fingerprint": given.get("psk_fingerprint"),
+        "psk_fingerprint": values.get("psk_fingerprint"),
         "phase2": [
-            typed(IPSEC_PHASE2, {**_UNTOLD, **item, **owner}, "phase 2") for item in children
+            typed(IPSEC_PHASE2, {**_DEFAULTS, **item, **owner}, "phase 2") for item in children
         ],
     }
 
 
 def typed(spec: Spec, definition: Mapping[str, t.Any], kind: str) -> dict[str, t.Any]:
-    """The options as their module sees them, with its defaults.
+    """Return the options in the form of their module, with its defaults.
 
-    Raises ModelError for what is not known, or missing, or of another type.
+    Raises ModelError for an option that is unknown, missing or of another type.
     """
-    given = {option: value for option, value in definition.items() if value is not None}
-    subject = f"{kind} {given.get('name') or given.get('network')}"
-    for option, value in given.items():
-        known = spec.argument_spec.get(option)
-        if known is None:
-            # Its value may be a secret whose name was mistyped, so it is not shown.
+    values = {option: value for option, value in definition.items() if value is not None}
+    subject = f"{kind} {values.get('name') or values.get('network')}"
+    for option, value in values.items():
+        argument = spec.argument_spec.get(option)
+        if argument is None:
+            # The value is not shown, because it may be a secret with a mistyped name.
             likely = nearest(str(option), spec.argument_spec, 0.6)
             fix = f"Use one of: {', '.join(spec.argument_spec)}."
             if likely:
                 fix = f"Write {likely}, if that is meant, or remove it."
             raise ModelError(str(option), None, "is not an option", fix, subject)
-        if "options" in known and not _is_list_of_mappings(value):
+        if "options" in argument and not _is_list_of_mappings(value):
             problem = "is not a list of combinations of algorithms"
             raise ModelError(option, value, problem, _ALGORITHMS, subject)
-    for option in _required(spec, given):
-        if option not in given:
+    for option in _required(spec, values):
+        if option not in values:
             fix = f"Give the {option} of the {kind}."
             raise ModelError(option, None, "is missing", fix, subject)
-    check_texts(spec, given)
-    check_numbers(spec, given)
+    check_texts(spec, values)
+    check_numbers(spec, values)
     validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
-    result = validator.validate(given)
+    result = validator.validate(values)
     if result.error_messages:
-        problem = explained("; ".join(result.error_messages), spec, given)
+        problem = explained("; ".join(result.error_messages), spec, values)
         fix = f"See `ansible-doc tunnelwright.ipsec.{_MODULES[kind]}`."
         raise ModelError("", None, f"invalid options: {problem}", fix, subject)
     return dict(result.validated_parameters)
 
 
-def _required(spec: Spec, given: Mapping[str, t.Any]) -> t.Iterator[str]:
-    yield from (option for option, known in spec.argument_spec.items() if known.get("required"))
+def _required(spec: Spec, values: Mapping[str, t.Any]) -> t.Iterator[str]:
+    yield from (
+        option for option, argument in spec.argument_spec.items() if argument.get("required")
+    )
     for option, value, needed in spec.required_if:
-        if given.get(option) in (value, None):
+        if values.get(option) in (value, None):
             yield from needed
 
 
@@ -168,10 +170,10 @@ _ALGORITHMS = (
 )
 
 
-def nearest(name: str, known: t.Iterable[str], likeness: float = 0.8) -> str:
-    """The known name that was probably meant, empty if there is none."""
-    found = difflib.get_close_matches(name, list(known), 1, likeness)
-    return found[0] if found else ""
+def nearest(name: str, names: t.Iterable[str], likeness: float = 0.8) -> str:
+    """Return the known name that the user probably meant, empty if there is none."""
+    matches = difflib.get_close_matches(name, list(names), 1, likeness)
+    return matches[0] if matches else ""
 
 
 def _is_list_of_mappings(value: t.Any) -> bool:
@@ -180,7 +182,7 @@ def _is_list_of_mappings(value: t.Any) -> bool:
 
 
 def plain(value: t.Any) -> t.Any:
-    """Without what Ansible has around the values of variables, which it takes long to copy."""
+    """Return the value as plain lists and dictionaries, which Ansible copies faster."""
     if isinstance(value, Mapping):
         return {key: plain(value[key]) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What many gateways say of themselves, put together: tunnels, sites, and what is wrong. Pure."""
+"""The combined state of many gateways: tunnels, sites and problems. Pure."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from ._topology import placed, size_of
 Facts = t.Mapping[str, t.Any]
 Made = dict[str, t.Any]
 
-# From what needs somebody now to what nobody need look at. `unknown` is a host that told nothing.
+# From the most to the least urgent state. `unknown` is a host without a result.
 ORDER = ("down", "partial", "outdated", "unknown", "connecting", "idle", "up", "disabled")
-_WRONG = ("down", "partial", "outdated", "connecting")
+_PROBLEM_STATES = ("down", "partial", "outdated", "connecting")
 
 
 def fleet(results: t.Mapping[str, Facts], addresses: t.Mapping[str, str] | None = None) -> Made:
-    """``results`` are what ipsec_info returned, or how it failed, by name of the host.
+    """Return counts, gateways, problems, tunnels and topology of a fleet.
 
-    By ``addresses`` the peers of a host may know it, besides those of its interfaces.
+    ``results`` are the results of ipsec_info, or its failures, by name of the host. ``addresses``
+    are addresses that peers use for a host, in addition to the addresses of its interfaces.
     """
     hosts = {name: _Host(result) for name, result in sorted(results.items())}
     sites = _Sites(hosts, addresses or {})
@@ -54,25 +55,25 @@ def fleet(results: t.Mapping[str, Facts], addresses: t.Mapping[str, str] | None 
 
 
 class _Host:
-    """``error`` is why there is no ``info``."""
+    """A host with its ``info``, or with the ``error`` if there is none."""
 
     def __init__(self, result: Facts) -> None:
         self.info: Facts = result.get("ipsec_info") or {}
-        self.error = None if self.info else str(result.get("msg") or "it has not been asked")
+        self.error = None if self.info else str(result.get("msg") or "no result of ipsec_info")
 
 
 class _Sites:
-    """Who a peer is: another host of the fleet, or somebody else, known by the address."""
+    """The names of peers: a host of the fleet, or the address of an unmanaged peer."""
 
     def __init__(self, hosts: t.Mapping[str, _Host], addresses: t.Mapping[str, str]) -> None:
         self._hosts: dict[str, str] = {}
         for name, host in hosts.items():
-            for known in (name, addresses.get(name), *host.info.get("addresses", ())):
-                if known:
-                    self._hosts.setdefault(str(known), name)
+            for address in (name, addresses.get(name), *host.info.get("addresses", ())):
+                if address:
+                    self._hosts.setdefault(str(address), name)
 
     def of(self, gateway: str, phase1: Facts) -> str:
-        """By the address that is configured, or the one that an SA has found."""
+        """Return the name of a peer by the configured address, or the address in an SA."""
         configured = str(phase1["options"]["remote_gateway"])
         seen = [str(sa["remote_host"]) for sa in phase1["sas"] if sa["remote_host"]]
         for address in (configured, *seen):
@@ -100,7 +101,7 @@ def _gateway(name: str, host: _Host) -> Made:
 
 
 def _tunnels(gateway: str, phase1: Facts, sites: _Sites, now: str) -> t.Iterator[Made]:
-    """One for each phase 2, since that is what carries traffic; a phase 1 without any is one."""
+    """Yield a tunnel for each phase 2, and for each phase 1 without a phase 2."""
     shared = {
         "gateway": gateway,
         "phase1": phase1["name"],
@@ -146,33 +147,33 @@ def _own(phase1: Facts, phase2: Facts | None, now: str) -> Made:
 
 
 def _certificate(certificates: t.Iterable[Facts], now: str) -> Made | None:
-    """The one that expires first; ``days`` is negative when it has."""
+    """Return the certificate that expires first. ``days`` is negative if it has expired."""
     dated = [item for item in certificates if item["not_after"]]
     if not dated:
         return None
     first = min(dated, key=lambda item: str(item["not_after"]))
-    left = _seconds(now, str(first["not_after"])) or 0
+    remaining = _seconds(now, str(first["not_after"])) or 0
     return {
         "subject": first["subject"],
         "not_after": first["not_after"],
-        "days": left // 86400,
+        "days": remaining // 86400,
     }
 
 
 def _problems(tunnels: t.Sequence[Facts]) -> list[Made]:
-    """What is wrong, once for each phase 1, and the two ends of a tunnel one after the other."""
-    found: dict[tuple[str, str], list[Facts]] = {}
+    """Return the problems, once for each phase 1, with the two ends of a tunnel side by side."""
+    groups: dict[tuple[str, str], list[Facts]] = {}
     for tunnel in tunnels:
-        if tunnel["state"] in _WRONG:
-            found.setdefault((tunnel["gateway"], tunnel["phase1"]), []).append(tunnel)
-    told = ("gateway", "phase1", "peer", "state", "since", "age", "drift", "log")
+        if tunnel["state"] in _PROBLEM_STATES:
+            groups.setdefault((tunnel["gateway"], tunnel["phase1"]), []).append(tunnel)
+    shared = ("gateway", "phase1", "peer", "state", "since", "age", "drift", "log")
     problems = [
         {
-            **{key: group[0][key] for key in told},
+            **{key: group[0][key] for key in shared},
             "phase2": [item["phase2"] for item in group if item["phase2"]],
             "explanation": next((it["explanation"] for it in group if it["explanation"]), None),
         }
-        for group in found.values()
+        for group in groups.values()
     ]
     return sorted(problems, key=lambda it: (sorted((it["gateway"], it["peer"])), it["gateway"]))
 
@@ -209,19 +210,19 @@ def _topology(gateways: t.Sequence[Facts], tunnels: t.Sequence[Facts]) -> Made:
         "lines": [
             {
                 "between": list(pair),
-                "state": _together(found),
-                "tunnels": len(found),
+                "state": _together(tunnel_states),
+                "tunnels": len(tunnel_states),
                 "from": list(places[pair[0]]),
                 "to": list(places[pair[1]]),
             }
-            for pair, found in sorted(states.items())
+            for pair, tunnel_states in sorted(states.items())
         ],
     }
 
 
 def _together(states: t.Sequence[str]) -> str:
-    """Some up and some down is neither; what is switched off counts only where all is."""
-    found = {*states} - {"disabled"} or {"disabled"}
-    if "up" in found and found & {"down", "connecting"}:
+    """Return the state of a line. Disabled tunnels count only if all tunnels are disabled."""
+    counted = {*states} - {"disabled"} or {"disabled"}
+    if "up" in counted and counted & {"down", "connecting"}:
         return "partial"
-    return min(found, key=ORDER.index)
+    return min(counted, key=ORDER.index)

@@ -6,8 +6,8 @@
 
 """The page that shows a fleet.
 
-Ansible's own templating escapes nothing, not even where a template asks for it. What hosts and
-their peers say must not become markup, so this one escapes whatever is not said to be markup.
+Ansible's templating escapes nothing, even if a template asks for it. Texts from hosts and peers
+must not become markup, so this module renders the template with automatic escaping.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TEMPLATE = Path(__file__).resolve().parents[2] / "playbooks" / "templates" / "s
 
 
 def page(fleet: t.Mapping[str, t.Any], time: str, title: str = "VPN") -> str:
-    """HTML that needs nothing else. ``time`` is in ISO 8601, UTC."""
+    """Return the page as one HTML text without other files. ``time`` is in ISO 8601, UTC."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(fleet=fleet, time=time, title=title)

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Pre-shared keys that are made once for each two gateways, and kept in files of the controller."""
+"""Pre-shared keys that are made once for each pair of gateways, and stored on the controller."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from ..module_utils._errors import HostError, ModelError
 
 LENGTH = 43
 _ALPHABET = string.ascii_letters + string.digits
-# strongSwan takes 0x and 0s at the beginning of a secret for a number.
+# strongSwan reads 0x and 0s at the beginning of a secret as the prefix of an encoding.
 _FIRST = _ALPHABET.replace("0", "")
 _KEY = re.compile(rf"[{_FIRST}][{_ALPHABET}]{{{LENGTH - 1}}}")
 
-# Two of them, and what is between and behind them, fit into the name of a file.
+# Two names with "+" and ".psk" fit into the name of a file.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,99}")
 _NAME_FORM = (
     "Use 1 to 100 characters of A-Z, a-z, 0-9, '_', '.', ':', '@' and '-', of which the first is a "
@@ -35,7 +35,7 @@ _FORM = "Write the names of two gateways in one text, such as 'gw-a gw-b'."
 _SHOWN = 100
 
 _ENCRYPTED = b"$ANSIBLE_VAULT;"
-# Far more than a key has, encrypted or not.
+# In bytes. Far more than a key has, encrypted or not.
 _MOST = 65536
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
@@ -45,7 +45,7 @@ Pair = tuple[str, str]
 
 
 def pair_of(term: object) -> Pair:
-    """The two names in the order of the alphabet. Raises ModelError."""
+    """Return the two names in alphabetical order, or raise ModelError."""
     names = term.split() if isinstance(term, str) else []
     if len(names) != 2:
         raise ModelError("term", _shown(term), "does not name two gateways", _FORM)
@@ -63,10 +63,10 @@ def _shown(value: object) -> object:
 
 
 def directory_of(directory: object, sources: t.Iterable[object]) -> str:
-    """The absolute path of ``directory``, which counts from the one of the inventory.
+    """Return the absolute path of ``directory``, which is relative to the inventory.
 
-    ``sources`` are those of the inventory. Raises ModelError where they do not lie in one
-    directory, or where Ansible would read the keys as a part of the inventory.
+    ``sources`` are the sources of the inventory. Raises ModelError if they are not in one
+    directory, or if Ansible would read the keys as a part of the inventory.
     """
     if not isinstance(directory, str) or not directory.strip():
         fix = "Give the path of a directory on the controller."
@@ -87,7 +87,7 @@ def directory_of(directory: object, sources: t.Iterable[object]) -> str:
     path = os.path.normpath(path)
     for item in filter(os.path.isdir, paths):
         inside = os.path.relpath(path, item).split(os.sep)
-        # Names that begin with a point are passed over, ".." is outside.
+        # Ansible ignores names that begin with a point. ".." is outside of the inventory.
         if not any(part.startswith(".") and part != "." for part in inside):
             problem = f"is inside the inventory {item}: Ansible would read the keys as host names"
             fix = "Use a directory whose name begins with '.', or a directory elsewhere."
@@ -98,9 +98,9 @@ def directory_of(directory: object, sources: t.Iterable[object]) -> str:
 def kept_key(
     directory: str, pair: Pair, decrypt: t.Callable[[str], str], scratch: str | None = None
 ) -> str:
-    """The key of two gateways; it is made where there is none. Raises HostError.
+    """Return the key of two gateways, and make it if it does not exist. Raises HostError.
 
-    With ``scratch`` nothing is made in ``directory``: a key that is not there yet lives in scratch.
+    With ``scratch`` a missing key is made in this directory instead of ``directory``.
     ``decrypt`` returns the text of a file that ansible-vault has encrypted.
     """
     path = os.path.join(directory, file_name(pair))
@@ -122,16 +122,18 @@ _RESTORE = (
 
 
 def file_name(pair: Pair) -> str:
+    """Return ``<name>+<name>.psk``."""
     return f"{'+'.join(pair)}.psk"
 
 
 def new_key() -> str:
+    """Return a random key of 43 letters and digits."""
     first = secrets.choice(_FIRST)
     return first + "".join(secrets.choice(_ALPHABET) for _index in range(LENGTH - 1))
 
 
 def _check_directory(directory: str, path: str) -> None:
-    """Where others may write, they choose the key."""
+    """Raise HostError if other users may write to the directory, because they could set the key."""
     try:
         mode = os.stat(directory).st_mode
     except FileNotFoundError:
@@ -144,7 +146,7 @@ def _check_directory(directory: str, path: str) -> None:
 
 
 def _make(path: str) -> None:
-    """Make the file with a new key, whole from the first moment; one that is there stays."""
+    """Create the file with a new key in one step. An existing file is kept."""
     directory = os.path.dirname(path)
     new = ""
     try:

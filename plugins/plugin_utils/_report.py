@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What one gateway says of itself, in lines: tunnels, and what the variables do not have. Pure."""
+"""The report of one gateway in lines: tunnels, and objects that are not in the variables. Pure."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ Made = dict[str, t.Any]
 _WELL = ("up", "idle", "disabled")
 _WAITS = {"responder_only": "waiting for the peer", "on_demand": "waiting for traffic"}
 _WORDS = {"connecting": "being negotiated", "disabled": "switched off", "idle": "waiting"}
-# How many are named, in each list.
+# The number of names in each list.
 _MOST = 20
 
 
 def report(info: Facts, definition: Facts) -> Made:
-    """``info`` is what ipsec_info returns, ``definition`` the variables of the role."""
+    """Return the report of a gateway.
+
+    ``info`` is the result of ipsec_info, ``definition`` the variables of the role.
+    """
     tunnels = sorted(_tunnels(info), key=lambda item: ORDER.index(item["rank"]))
     bad = [item for item in tunnels if item["state"] not in _WELL]
     return {
@@ -37,7 +40,7 @@ def report(info: Facts, definition: Facts) -> Made:
 
 
 def _tunnels(info: Facts) -> t.Iterator[Made]:
-    """One for each phase 2, and for a phase 1 without any."""
+    """Yield a tunnel for each phase 2, and for each phase 1 without a phase 2."""
     running = info["daemon"]["running"]
     for phase1 in info["phase1"]:
         if not phase1["phase2"]:
@@ -56,7 +59,7 @@ def _tunnel(phase1: Facts, it: Facts, name: str, *, running: bool) -> Made:
         "name": name,
         "phase1": phase1["name"],
         "state": state,
-        # A state that is new here is none to be content with.
+        # A state that this file does not know counts as a problem.
         "rank": state if state in ORDER else "down",
         "words": words,
         "why": _why(phase1, it, state, running=running),
@@ -66,16 +69,16 @@ def _tunnel(phase1: Facts, it: Facts, name: str, *, running: bool) -> Made:
 def _why(phase1: Facts, it: Facts, state: str, *, running: bool) -> str:
     why = it.get("explanation") or phase1.get("explanation")
     if why:
-        behind = ", ".join(item["cause"] for item in why["candidates"])
-        told = f" {why['explanation']} [{why['cause']}] {why['next_step']}"
-        return f"{told} Candidates: {behind}." if behind else told
+        candidates = ", ".join(item["cause"] for item in why["candidates"])
+        text = f" {why['explanation']} [{why['cause']}] {why['next_step']}"
+        return f"{text} Candidates: {candidates}." if candidates else text
     if state != "down":
         return ""
-    return " The log does not tell why." if running else " The IKE daemon does not answer."
+    return " The log shows no reason." if running else " The IKE daemon does not answer."
 
 
 def _lines(bad: t.Sequence[Facts], well: t.Sequence[Facts]) -> list[str]:
-    """A line for each phase 1 that is not well, with each cause, and one for each good state."""
+    """Return a line for each phase 1 with a problem and each cause, and for each good state."""
     lines = [
         f"{words}: {', '.join(_bounded(names))}.{why}"
         for (_phase1, words, why), names in _grouped(bad, "phase1", "words", "why").items()
@@ -87,10 +90,10 @@ def _lines(bad: t.Sequence[Facts], well: t.Sequence[Facts]) -> list[str]:
 
 
 def _grouped(tunnels: t.Iterable[Facts], *keys: str) -> dict[tuple[str, ...], list[str]]:
-    found: dict[tuple[str, ...], list[str]] = {}
+    groups: dict[tuple[str, ...], list[str]] = {}
     for item in tunnels:
-        found.setdefault(tuple(item[key] for key in keys), []).append(item["name"])
-    return found
+        groups.setdefault(tuple(item[key] for key in keys), []).append(item["name"])
+    return groups
 
 
 def _bounded(items: list[str]) -> list[str]:
@@ -98,11 +101,14 @@ def _bounded(items: list[str]) -> list[str]:
     return [*items[:_MOST], f"and {more} more"] if more > 0 else items
 
 
-# --- What the variables do not have
+# --- Objects that are not in the variables
 
 
 def _unlisted(info: Facts, definition: Facts) -> list[str]:
-    """What the collection has on the host and no entry names; what is in a phase 1 goes with it."""
+    """Return the objects of the collection on the host without an entry.
+
+    The phase 2 objects of such a phase 1 are not listed.
+    """
     networks = _named(definition, "gateway_networks", "name")
     settings = _named(definition, "gateway_settings", "network")
     phase1 = {str(item.get("name")): item for item in _entries(definition, "gateway_phase1")}
@@ -110,65 +116,66 @@ def _unlisted(info: Facts, definition: Facts) -> list[str]:
         (str(item.get("network")), str(item.get("name")))
         for item in _entries(definition, "gateway_rules")
     }
-    found = []
+    objects = []
     for network in info["networks"]:
         name = network["name"]
         if name not in networks:
-            found.append(f"network {name}")
+            objects.append(f"network {name}")
         elif name not in settings and _changed(network["settings"]):
-            found.append(f"IPsec settings of network {name}: {_changed(network['settings'])}")
-        found += [
+            objects.append(f"IPsec settings of network {name}: {_changed(network['settings'])}")
+        objects += [
             f"rule {rule['name']} of network {name}"
             for rule in network["rules"]
             if (name, rule["name"]) not in rules
         ]
     for item in info["phase1"]:
         if item["name"] not in phase1:
-            found.append(f"phase 1 {item['name']} of network {item['network']}")
+            objects.append(f"phase 1 {item['name']} of network {item['network']}")
             continue
         listed = _named(phase1[item["name"]], "phase2", "name")
-        found += [
+        objects += [
             f"phase 2 {child['name']} of phase 1 {item['name']}"
             for child in item["phase2"]
             if child["name"] not in listed
         ]
-    return found
+    return objects
 
 
-def _named(given: Facts, variable: str, option: str) -> set[str]:
-    return {str(item.get(option)) for item in _entries(given, variable)}
+def _named(definition: Facts, variable: str, option: str) -> set[str]:
+    return {str(item.get(option)) for item in _entries(definition, variable)}
 
 
-def _entries(given: Facts, variable: str) -> list[Facts]:
-    return [item for item in given.get(variable) or () if isinstance(item, Mapping)]
+def _entries(definition: Facts, variable: str) -> list[Facts]:
+    return [item for item in definition.get(variable) or () if isinstance(item, Mapping)]
 
 
 def _changed(settings: Facts) -> str:
-    """The options that are not at their defaults."""
+    """Return the names of the options that are not at their defaults."""
     standard = IpsecSettings(settings["network"]).to_options()
     return ", ".join(key for key in sorted(settings) if settings[key] != standard.get(key))
 
 
-# --- What is removed, and in which order
+# --- The order of a removal
 
 
 def _removal_order(networks: t.Iterable[Facts]) -> list[Made]:
     """Return the networks in the order of removal, each after its ``attached_networks``."""
-    left = {item["name"]: _guests(item, networks) for item in networks}
+    remaining = {item["name"]: _attached(item, networks) for item in networks}
     ordered: list[Made] = []
-    while left:
+    while remaining:
         done = {item["name"] for item in ordered}
-        free = [name for name, guests in left.items() if guests <= done]
-        # There is no circle, unless files were changed by hand.
-        for name in free or [*left]:
-            ordered.append({"name": name, "attached_networks": sorted(left.pop(name))})
+        free = [name for name, attached in remaining.items() if attached <= done]
+        # A circle exists only if files were changed by hand.
+        for name in free or [*remaining]:
+            ordered.append({"name": name, "attached_networks": sorted(remaining.pop(name))})
     return ordered
 
 
-def _guests(network: Facts, networks: t.Iterable[Facts]) -> set[str]:
+def _attached(network: Facts, networks: t.Iterable[Facts]) -> set[str]:
+    """Return the names of the networks that are attached to the interface of a network."""
     options = network["options"]
     if options.get("layer2_type", "none") == "none" and options.get("interface_network"):
-        # Attached itself: the interface is not its own.
+        # The network itself is attached to the interface of another network.
         return set()
     return {
         item["name"]

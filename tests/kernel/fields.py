@@ -45,7 +45,7 @@ def proves(field: str, value: object, becomes: str, shown_by: str) -> t.Callable
     """Mark a test as the proof of a row of the matrix."""
 
     def mark(test: _Test) -> _Test:
-        row = Row(field, _written(value), becomes, shown_by)
+        row = Row(field, written(value), becomes, shown_by)
         # pytest may import a module of tests once more, by another name.
         others = {item for item, name in ROWS.items() if name != test.__name__}
         assert (row.field, row.value) not in {(item.field, item.value) for item in others}, row
@@ -91,7 +91,8 @@ def releases(outcomes: t.Mapping[str, Outcome], test: str) -> list[str]:
     ]
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
+    """Return a value as the matrix has it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -42,7 +42,7 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         "DPD action",
-        *("_render/connection.py", '"hold": "trap"', '"hold": "clear"'),
+        *("_render/options/phase2.py", '"hold": "trap"', '"hold": "clear"'),
         lambda pair: test_behavior.test_a_dead_peer(pair, "a", "hold"),
     ),
     Mutation(
@@ -57,12 +57,12 @@ MUTATIONS = (
     ),
     Mutation(
         "identity",
-        *("_render/connection.py", '["id"] = connection.identifier', '["aka"] = "other"'),
+        *("_render/options/phase1.py", 'x.connection.identifier or ""', '"other"'),
         test_identities.test_identities,
     ),
     Mutation(
         "lifetime",
-        *("_render/connection.py", '"life_time": str(life)', '"life_time": str(life + 3600)'),
+        *("_render/options/phase2.py", "model.child.lifetime_seconds)", "9 * 3600)"),
         test_lifetimes.test_lifetimes_in_all_units_of_several_tunnels,
     ),
 )

@@ -1,5 +1,5 @@
-# More certificates, beside those of pki.sh and in the same directory: a CA between the root and the
-# gateways, another root, and what is out of date. `make` and `ca.pem` are those of pki.sh.
+# More certificates, in the directory of pki.sh: a CA between the root and the gateways, another root,
+# and expired certificates. `make` and `ca.pem` come from pki.sh.
 
 cat >dated.conf <<END
 [ca]

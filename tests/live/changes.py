@@ -143,7 +143,8 @@ CHANGES = (
     _p2("apply", "defer", harmless=True),
 )
 
-# What tells most, for the behaviours and the ways to apply that the whole list is not tried with.
+# The changes with the most information, for the behaviors and ways to apply that the whole list is
+# not tried with.
 TELLING = tuple(
     change
     for change in CHANGES

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What passes in cleartext between two gateways while something happens to one of them.
+"""Packets in cleartext between two gateways while an event happens to one of them.
 
 A host behind each gateway sends to the other one all the time, also while its gateway shuts down
 and boots. Each gateway has a default route to the other, and forwards from the first moment on.
@@ -20,7 +20,7 @@ from pathlib import Path
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import PSK, SWIFT, End, until
 from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, Host, Run
 
-# What was seen, for docs/cleartext.md, and what came of the latest run on a data plane.
+# The results for docs/cleartext.md, and the results of the latest run on a data plane.
 SEEN = Path(__file__).with_name("cleartext.json")
 LATEST = ROOT / ".cache"
 USERSPACE, KERNEL = PLANES = ("userspace", "kernel")
@@ -90,9 +90,9 @@ class Count:
 
 @dataclass(frozen=True)
 class Wire:
-    """How the packets between two ends are heard: by which host, and on which interface of it.
+    """A capture of the packets between two ends: its host and its interface.
 
-    ``pause`` is what lies between two packets of a host, in seconds.
+    ``pause`` is the time between two packets of a host, in seconds.
     """
 
     plane: str
@@ -102,7 +102,7 @@ class Wire:
 
     @contextlib.contextmanager
     def heard(self, end: End) -> Iterator[Count]:
-        """The packets in cleartext meanwhile, from and to the networks of ``end``."""
+        """Count the packets in cleartext meanwhile, from and to the networks of ``end``."""
         count = Count()
         with self.listener(end).capturing(self.device, FILTER) as lines:
             yield count
@@ -110,7 +110,7 @@ class Wire:
         count.ipv4 = len(lines) - count.ipv6
 
     def prepare(self, end: End) -> None:
-        """The host behind the gateway sends, and the gateway would forward."""
+        """Make the host behind the gateway send, and the gateway forward."""
         other = end.other
         stream = [_STREAM.format(pause=self.pause, target=other.host(item)) for item in (4, 6)]
         files = {
@@ -130,7 +130,7 @@ class Wire:
 
 
 def hush(end: End) -> None:
-    """Nothing is sent any more, and the gateway is as it was."""
+    """Stop the sender, and restore the gateway."""
     end.machine.sh(
         """
         cd /etc/systemd/system
@@ -146,7 +146,7 @@ def hush(end: End) -> None:
 
 
 def configure(end: End) -> None:
-    """A tunnel for IPv4 and IPv6, which comes up by itself and heals itself."""
+    """Configure a tunnel for IPv4 and IPv6 that starts and recovers without a command."""
     end.network()
     end.network(
         name="lan6",
@@ -185,7 +185,7 @@ def by_hand(script: str) -> Callable[[End], None]:
 
 
 def strongswan_killed(end: End) -> None:
-    """A kernel keeps the SAs of a daemon that was killed, until somebody deletes them."""
+    """Kill the daemon. A kernel keeps the SAs of a killed daemon until they are deleted."""
     end.machine.sh("systemctl kill -s KILL strongswan; ip xfrm state flush; sleep 3")
 
 
@@ -194,7 +194,7 @@ def reboot(end: End) -> None:
 
 
 def task(end: End, module: str, **options: t.Any) -> Run:
-    """A run that the next ``configure`` takes back."""
+    """Run a module. The next ``configure`` reverts the change."""
     end.forget()
     return end.machine.apply(module, options)
 
@@ -218,7 +218,7 @@ def phase2_disabled(end: End) -> None:
 
 
 def phase2_changed(end: End) -> None:
-    """By each way of applying it, and with other networks for a while."""
+    """Change the phase 2 with each value of ``apply``, then its networks, and restore them."""
     for apply in ("graceful", "reestablish", "defer"):
         for lifetime in (2, 1):
             end.phase2(**networks(end), lifetime=lifetime, apply=apply)
@@ -228,7 +228,7 @@ def phase2_changed(end: End) -> None:
 
 
 def everything_applied(end: End) -> None:
-    """Every module has something to change."""
+    """Apply a change with every module."""
     end.network(mtu=1400)
     end.settings(**SWIFT, mss_clamp=1300, exclude_my_network=False)
     end.phase1(connection_behavior="on_demand", lifetime=4, apply="reestablish")
@@ -244,7 +244,7 @@ def rolled_back(end: End) -> None:
 
 
 def networks_removed(end: End) -> None:
-    """As the role does it."""
+    """Remove the networks as the role does."""
     gone: list[Run] = []
     for state in ("stopped", "absent"):
         for name in ("lan6", "lan"):
@@ -288,7 +288,7 @@ EVENTS: dict[str, Callable[[End], None]] = {
     "every module changes something": everything_applied,
     "a checkpoint is rolled back": rolled_back,
 }
-# What is open on purpose: the traffic is for no tunnel any more, and the result says so.
+# Intended: the traffic belongs to no tunnel any more, and the result reports it.
 OPEN = {"a phase 2 is removed": phase2_removed, "the networks are removed": networks_removed}
 
 
@@ -337,7 +337,7 @@ def check(wire: Wire, end: End, release: str, event: str) -> Count:
 
 
 def restore(end: End) -> None:
-    """Everything is applied again, as it may have been changed by hand."""
+    """Apply everything again, because the test may have changed objects by hand."""
     end.forget()
     configure(end)
     carrying(end)

@@ -27,7 +27,8 @@ import draw
 import machine
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, ROOT, Host, in_container
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.step_gateway import Gateway
 
 TESTBED = os.environ.get("LIVE_TESTBED", "live")
 TOPOLOGY = Path(os.environ.get("LIVE_TOPOLOGY", HERE / "testbed.toml"))
@@ -38,7 +39,6 @@ ALL = os.environ.get("LIVE") == "all" or draw.part() is not None
 KEEP = os.environ.get("LIVE_KEEP", "1") not in ("", "0")
 # What a kept host was set up by; what it is made of, tools/testbed knows.
 RIG = ("conftest.py", "host.py", "rig.py", "peer.conf", "pki.sh")
-DEVICES = {"a": "5.9.8", "b": "6.0.1"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -107,7 +107,7 @@ def _started(was_killed: bool) -> t.Iterator[dict[str, Host]]:
 
 @pytest.fixture(name="rigs", scope="session")
 def _rigs(hosts: dict[str, Host]) -> dict[str, Rig]:
-    """Each device under test with its peer, by the release of strongSwan."""
+    """Return each device under test with its peer, by the release of strongSwan."""
     rigs = {
         release: Rig(release, hosts[name], hosts[f"peer-{name}"])
         for name, release in DEVICES.items()
@@ -117,8 +117,19 @@ def _rigs(hosts: dict[str, Host]) -> dict[str, Rig]:
     return rigs
 
 
+@pytest.fixture(name="gateways", scope="module")
+def _gateways(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Gateway]]:
+    """Return each device with the objects of an administrator, by release, for the step tables."""
+    gateways = {release: Gateway(rig) for release, rig in rigs.items()}
+    for gateway in gateways.values():
+        gateway.prepare()
+    yield gateways
+    for gateway in gateways.values():
+        gateway.clear()
+
+
 def use_podman_settings() -> None:
-    """What ``tools/testbed env`` says of the way podman works on this machine."""
+    """Use the settings of podman that ``tools/testbed env`` prints for this machine."""
     for line in testbed("env").splitlines():
         name, _equals, value = line.removeprefix("export ").partition("=")
         if name == "CONTAINERS_CONF":

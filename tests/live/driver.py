@@ -24,6 +24,7 @@ import traceback
 from typing import Any, ClassVar
 
 import faults
+import gateway_state
 import observed
 import vici
 from ansible.module_utils.common import warnings
@@ -82,7 +83,7 @@ class Spy(vici.Session):
 
 
 def _told(command: str, message: Any) -> str:
-    """``load-conn site-b``; never a value that may be a secret."""
+    """Return a command with its subject, such as ``load-conn site-b``, and without secrets."""
     message = message or {}
     about = [message[key] for key in ("ike", "child", "name", "id") if key in message]
     if command == "load-conn":
@@ -92,7 +93,7 @@ def _told(command: str, message: Any) -> str:
 
 
 def run(module: str, options: Answer, check: bool = False, diff: bool = True) -> Answer:
-    """What the module prints, the commands that it sent to the IKE daemon, and how long it took."""
+    """Return the output of a module, its commands to the IKE daemon, and its time in seconds."""
     # A process is meant to run one module; here these would pile up.
     gc.enable()
     warnings._global_warnings.clear()
@@ -113,15 +114,15 @@ def run(module: str, options: Answer, check: bool = False, diff: bool = True) ->
 
 
 def befall(module: str, options: Answer, mishap: Answer) -> Answer:
-    """The same in a process of its own, with its effects, and what happens at one of them."""
+    """Run a module in its own process, count its effects, and cause a mishap at one of them."""
     return faults.carried_out(lambda: run(module, options), mishap)
 
 
 def bounds(answer: float, lookup: float, patience: float) -> Answer:
-    """How long the next runs wait for the IKE daemon, and for another run, in seconds."""
+    """Set how long the next runs wait for the IKE daemon and for another run, in seconds."""
     Vici.__init__.__kwdefaults__["timeout"] = answer
     vici_adapter.LOOKUP_TIMEOUT = lookup
-    # The type of a context manager does not tell of the function that it wraps.
+    # The type of a context manager hides the function that it wraps.
     exclusive.__wrapped__.__kwdefaults__["patience"] = patience  # type: ignore[attr-defined]
     return {}
 
@@ -134,7 +135,7 @@ def shell(script: str, stdin: str = "") -> Answer:
 
 
 def ping(source: str, target: str, count: int, seconds: float) -> Answer:
-    """Whether ``count`` echoes came back in time; what is lost is sent again."""
+    """Return how many of ``count`` echoes did not come back in time. A lost echo is sent again."""
     family, kind = (socket.AF_INET6, 128) if ":" in target else (socket.AF_INET, 8)
     protocol = socket.IPPROTO_ICMPV6 if family == socket.AF_INET6 else socket.IPPROTO_ICMP
     deadline = time.monotonic() + seconds
@@ -151,7 +152,7 @@ def ping(source: str, target: str, count: int, seconds: float) -> Answer:
 
 
 def request(command: str, message: Answer | None = None) -> Answer:
-    """A vici command of the test itself; its refusal is an answer too."""
+    """Send a vici command of the test itself, and return the answer or the refusal."""
     try:
         return {"answer": observed.text(observed.session().request(command, message or {}))}
     except vici.exception.CommandException as error:
@@ -159,7 +160,7 @@ def request(command: str, message: Answer | None = None) -> Answer:
 
 
 def initiate(child: str, ike: str, seconds: float) -> Answer:
-    """Bring a Child SA up, with what the IKE daemon says meanwhile, and why it failed, if it did"""
+    """Initiate a Child SA, and return the daemon's log lines and the reason of a failure."""
     message = {"child": child, "ike": ike, "timeout": str(int(seconds * 1000))}
     answer: Answer = {"log": []}
     try:
@@ -203,6 +204,7 @@ SERVICES = {
     "events": events,
     "kernel": kernel,
     "state": observed.state,
+    "gateway_state": gateway_state.gateway_state,
     "sas": observed.sas,
 }
 

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can go wrong between two gateways, and how to make it go wrong.
+"""Failures between two gateways, and how to provoke each.
 
-In texts, ``{caller}`` and ``{peer}`` are the addresses of the two. `provoke.py` sets them up.
+In texts, ``{caller}`` and ``{peer}`` are the addresses of initiator and peer. `provoke.py` sets
+them up.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ swanctl --reload-settings
 
 
 def drop(hook: str, rule: str) -> str:
-    """Packets are lost in this host."""
+    """Return commands that make this host drop packets."""
     return f"""
     nft add table inet lossy
     nft add chain inet lossy {hook} '{{{{ type filter hook {hook} priority -400; }}}}'
@@ -47,12 +48,12 @@ def drop(hook: str, rule: str) -> str:
 
 
 def python(statement: str) -> str:
-    """Something said to the IKE daemon, in which braces are doubled."""
+    """Return a vici request of the test as a command, with doubled braces."""
     return f'python3 -c "import vici; s = vici.Session(); {statement}"'
 
 
 def transport(version: str) -> str:
-    """The caller's tunnel in transport mode, which the module refuses in this data plane."""
+    """Return a tunnel in transport mode, which the module refuses in this data plane."""
     return python(
         "s.request('load-conn', {{'site-b': {{'version': '"
         + version
@@ -72,8 +73,7 @@ swanctl --initiate --child net --timeout 5
 rm /etc/swanctl/old.conf
 swanctl --load-all --noprompt
 """
-# The caller's connection with an identity that its certificate does not hold, which the module
-# refuses.
+# The initiator's connection with an identity that its certificate lacks. The module refuses it.
 UNHELD = python(
     "c = next(iter(s.list_conns()))['site-b']; "
     "pem = lambda kind: [open('/etc/swanctl/' + kind + '/tunnelwright.site-b.pem', 'rb').read()]; "
@@ -92,7 +92,7 @@ NOTHING_LOST = "nft delete table inet lossy"
 
 @dataclass(frozen=True)
 class Failure:
-    """``cause`` is the code; empty for what does not fail.
+    """A failure. ``cause`` is its code, empty for a tunnel that comes up.
 
     ``phase1`` and ``phase2`` are laid over the options of the caller, ``conn`` and ``child`` over
     the connection of the peer, ``psk`` is the peer's. Scripts ``at_caller`` and ``at_peer`` come
@@ -117,7 +117,7 @@ class Failure:
     # The certificates of each side, its own first.
     ours: tuple[str, ...] = ("first",)
     theirs: tuple[str, ...] = ("peer",)
-    # What the files of the caller tell without any log, see `own_certificate.py`.
+    # The causes that the initiator's files show without a log, see `own_certificate.py`.
     faults: tuple[str, ...] = ()
     # Does not happen where the peer has another release.
     peer: str = ""
@@ -131,7 +131,7 @@ class Failure:
 def _versions(
     label: str, cause: str, *, v1: str = "", options: Options | None = None, **more: t.Any
 ) -> tuple[Failure, Failure]:
-    """The same with IKEv2 and with IKEv1, where the cause is ``v1`` if that is another."""
+    """Return the failure with IKEv2 and with IKEv1, whose cause is ``v1`` where it differs."""
     first = {**more, "phase1": {**V1, **more.get("phase1", {})}}
     first["conn"] = {"version": "1", **more.get("conn", {})}
     given = options or {}

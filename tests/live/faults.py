@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run does to the host, effect by effect, and its death, or another mishap, at any of them.
+"""Count the effects of a run on the host, and kill it or cause another mishap at any effect.
 
-Runs beside the driver, which stays: the run that may die is a process of its own. The
-interpreter's audit events tell of files and programs before anything is done, wherever in the code
-that is; requests to the IKE daemon are told by the driver.
+The run that may be killed is a process of its own beside the driver. Audit events of the
+interpreter report files and programs before each effect, anywhere in the code. The driver reports
+requests to the IKE daemon.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-# Requests that do nothing but look.
+# Requests that only read.
 READING = (
     *("version", "stats", "get-algorithms", "get-conns", "get-shared", "get-keys"),
     *("list-conns", "list-sas", "list-policies", "list-certs", "list-authorities"),
 )
-# So do these programs. What unshare runs is done in a network namespace that ends with it.
+# These programs only read too. unshare runs its command in a network namespace of its own.
 _LOOKING = re.compile(
     r"unshare |sh -c listed=|cat |journalctl |systemctl (--quiet )?show |nft .*\blist "
     r"|ip .*\b(show|list)\b"
 )
 
-# Where files of ours are; the lock stays for ever and holds nothing.
+# The directories of the collection. The lock file stays and is empty.
 _OURS = re.compile(r"/etc/|/run/tunnelwright(?!\.lock)")
 
 # Right before an effect, or right after: when a request is answered, or a program has just begun.
@@ -45,7 +45,7 @@ Answer = dict[str, Any]
 
 
 class _Run:
-    """The run that is going on in this process, and what is to happen to it."""
+    """The run in this process, and the mishap that will happen to it."""
 
     def __init__(self, report: int, mishap: Answer) -> None:
         self.report = report
@@ -86,7 +86,7 @@ def _unnoticed() -> Iterator[None]:
 
 
 def requested(told: str) -> Callable[[], None]:
-    """A request is about to be sent; what is returned is to be called when it is answered."""
+    """Note a request before it is sent, and return a function to call after its answer."""
     if _run is None or told.split()[0] in READING:
         return lambda: None
     _run.begin(f"vici {told}")
@@ -94,7 +94,7 @@ def requested(told: str) -> Callable[[], None]:
 
 
 def carried_out(work: Callable[[], Answer], mishap: Answer) -> Answer:
-    """``work`` in a process of its own, and its effects.
+    """Run ``work`` in its own process, and return its result and its effects.
 
     ``mishap`` may hold the ``number`` of the effect at which the process is to be killed, counted
     from 0, and ``when``; or a ``script`` that is to be run instead.
@@ -127,7 +127,7 @@ def _answer(work: Callable[[], Answer]) -> Answer:
 
 
 def settled() -> Answer:
-    """Wait until no program goes on that a killed run has begun."""
+    """Wait until every program of an interrupted run has ended."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline and any(
         _goes_on(path) for path in Path("/proc").glob("[0-9]*")
@@ -158,7 +158,7 @@ def _begin(run: _Run) -> None:
         if _run is not None:
             _run.befall()
 
-    # To be counted in every caller, whatever name it has imported, so in the class itself.
+    # Patch the class itself, so that the count includes every importer.
     subprocess.Popen.__init__ = start  # type: ignore[method-assign]
 
 
@@ -187,7 +187,7 @@ _FILE_EVENTS = {
 
 
 def _on_file(event: str, arguments: tuple[Any, ...]) -> str:
-    """What is done to a file of ours; empty where it is another, or nothing comes of it."""
+    """Return the effect on a file of the collection; empty without one and for other files."""
     if event == "open" and not (arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)):
         return ""
     if event == "open" and isinstance(arguments[0], int):

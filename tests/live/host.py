@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A test host as a test sees it: modules run on it, what is there, what happens meanwhile."""
+"""A test host: runs of modules on it, its state, and the events of its IKE daemon."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ Event = dict[str, t.Any]
 
 
 def in_container(name: str) -> tuple[str, ...]:
-    """The reach of a host that is a container."""
+    """Return the ``reach`` of a host that is a container."""
     return ("podman", "exec", "--interactive", name, "sh", "-c")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a module: what it printed, and the commands that it sent to the IKE daemon."""
+    """A run of a module: its output, and its commands to the IKE daemon."""
 
     result: dict[str, t.Any]
     commands: tuple[str, ...]
     seconds: float
-    # What it did to the host, where that was counted.
+    # The effects on the host, where they were counted.
     effects: tuple[str, ...] = ()
 
     @property
@@ -56,8 +56,13 @@ class Run:
         return bool(self.result["changed"])
 
     @property
+    def warnings(self) -> list[str]:
+        """Return the texts of the warnings, which Ansible then shows."""
+        return [item["event"]["msg"] for item in self.result.get("warnings", ())]
+
+    @property
     def writing(self) -> tuple[str, ...]:
-        """The commands that do more than look."""
+        """Return the commands that do more than read."""
         return tuple(item for item in self.commands if item.split()[0] not in READING)
 
 
@@ -70,9 +75,9 @@ class Sas:
 
 
 class Host:
-    """One host with its driver. Not to be shared between threads.
+    """A host with its driver, for one thread.
 
-    ``reach`` is the command that has a script, its last word, carried out by a shell in there.
+    ``reach`` is the command that runs a script, its last word, in a shell on the host.
     """
 
     def __init__(self, name: str, reach: tuple[str, ...], ipv4: str, ipv6: str) -> None:
@@ -82,12 +87,12 @@ class Host:
         self._driver: subprocess.Popen[str] | None = None
 
     def deliver(self) -> None:
-        """What the modules need besides Debian: themselves, Ansible's part of them, vici."""
+        """Copy the modules, Ansible's library for modules, and vici to the host."""
         unpack = f"set -eu; rm -rf {LIBRARY}; mkdir {LIBRARY}; tar -x -C {LIBRARY}"
         subprocess.run([*self.reach, unpack], input=_library(), check=True)
 
     def ask(self, service: str, **arguments: t.Any) -> dict[str, t.Any]:
-        """One request to the driver; its answer. A crash in there is one here."""
+        """Send a request to the driver and return its answer. A crash there raises here."""
         driver = self._driver or self.start()
         assert driver.stdin is not None
         assert driver.stdout is not None
@@ -103,7 +108,7 @@ class Host:
         return answer
 
     def start(self) -> subprocess.Popen[str]:
-        """A new driver, which the next request goes to."""
+        """Start a new driver, which receives the next request."""
         self.close()
         self._driver = subprocess.Popen(
             [
@@ -124,26 +129,26 @@ class Host:
             self._driver = None
 
     def run(self, module: str, options: Options, *, check: bool = False, diff: bool = True) -> Run:
-        """One run, which may fail."""
+        """Run a module, which may fail."""
         answer = self.ask("run", module=module, options=options, check=check, diff=diff)
         return Run(answer["result"], tuple(answer["commands"]), answer["seconds"])
 
     def apply(self, module: str, options: Options) -> Run:
-        """One run, which must not fail."""
+        """Run a module, which must not fail."""
         run = self.run(module, options)
         assert not run.failed, f"{self.name}: {module} {options}: {run.result['msg']}"
         return run
 
     def counted(self, module: str, options: Options) -> Run:
-        """One run with its effects counted, which must not fail."""
+        """Run a module and count its effects. The run must not fail."""
         run = self.befall(module, options)
         assert not run.failed, f"{self.name}: {module} {options}: {run.result['msg']}"
         return run
 
     def befall(self, module: str, options: Options, **mishap: t.Any) -> Run:
-        """One run, its effects counted, and something that happens at one of them.
+        """Run a module, count its effects, and cause a mishap at one of them.
 
-        ``number`` is of the effect, ``when`` before or after it, ``script`` what happens.
+        ``number`` is the number of the effect, ``when`` before or after it, ``script`` the mishap.
         """
         answer = self.ask("befall", module=module, options=options, mishap=mishap)
         assert "result" in answer, f"{self.name}: {mishap}: {answer}"
@@ -151,24 +156,24 @@ class Host:
         return Run(answer["result"], tuple(answer["commands"]), answer["seconds"], effects)
 
     def killed(self, module: str, options: Options, **mishap: t.Any) -> bool:
-        """One run that is killed, at the effect ``number`` or by a ``script``, if it comes to it"""
+        """Run a module, and return whether effect ``number`` or a ``script`` killed it."""
         answer = self.ask("befall", module=module, options=options, mishap=mishap)
         return "killed" in answer
 
     def sh(self, script: str, stdin: str = "") -> str:
-        """Lines of sh that must all succeed; what they printed."""
+        """Return the output of lines of sh, which must all succeed."""
         done = self.ask("shell", script=script, stdin=stdin)
         assert done["status"] == 0, f"{self.name}: {script}\n{done['output']}{done['errors']}"
         return str(done["output"])
 
     def vici(self, command: str, message: Options | None = None) -> dict[str, t.Any]:
-        """A command of the test itself."""
+        """Send a vici command of the test itself, and return the answer."""
         answer = self.ask("request", command=command, message=message or {})
         assert "refused" not in answer, f"{self.name}: {command} {message}: {answer['refused']}"
         return dict(answer["answer"])
 
     def state(self) -> dict[str, t.Any]:
-        """Everything that can be observed but SAs: equal before and after what changes nothing."""
+        """Return the state without SAs: equal before and after a run that changes nothing."""
         return self.ask("state")
 
     def sas(self) -> Sas:
@@ -185,7 +190,7 @@ class Host:
         return found
 
     def busy(self) -> bool:
-        """Whether something is being negotiated."""
+        """Return whether an SA is being negotiated."""
         return any(
             sa["state"] in ("CONNECTING", "DELETING")
             or sa.get("tasks-queued")
@@ -195,7 +200,7 @@ class Host:
 
     @contextlib.contextmanager
     def listening(self, after: float = 0.0) -> t.Iterator[list[Event]]:
-        """The events of the IKE daemon meanwhile, and ``after`` seconds more; filled at the end."""
+        """Record the events of the IKE daemon meanwhile, and ``after`` seconds more."""
         recorded: list[Event] = []
         self.ask("events", listen=True)
         try:
@@ -205,7 +210,7 @@ class Host:
             recorded += self.ask("events", listen=False)["events"]
 
     def wait_for(self, *children: str, seconds: float = 15.0) -> Sas:
-        """Until each ``connection/child`` is up, alone."""
+        """Wait until each ``connection/child`` has exactly one SA, and return all SAs."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             found = self.sas()
@@ -215,12 +220,12 @@ class Host:
         raise AssertionError(f"{self.name}: {children} are not up:\n{self.log()}")
 
     def lan(self, script: str) -> str:
-        """Lines of sh on the host behind this gateway."""
+        """Return the output of lines of sh on the host behind this gateway."""
         return self.sh(f"ip netns exec lan sh -euc {shlex.quote(script)}")
 
     @contextlib.contextmanager
     def capturing(self, device: str, expression: str, where: str = "") -> t.Iterator[list[str]]:
-        """What passes meanwhile, a line a packet as tcpdump tells it; filled at the end.
+        """Record the packets meanwhile, a line of tcpdump each. The list is filled at the end.
 
         ``where`` is a network namespace of the host.
         """
@@ -237,7 +242,7 @@ class Host:
             yield lines
         finally:
             # An emulated processor may be behind with what it has heard.
-            # It may also go on hearing something.
+            # It may also continue to receive packets.
             self.sh(
                 f'old=; for _ in $(seq 10); do [ "$(stat -c %s {file})" != "$old" ] || break; '
                 f"old=$(stat -c %s {file}); sleep 1; done; kill -INT $(cat {file}.pid); "
@@ -248,16 +253,16 @@ class Host:
             lines += told.replace("\n    ", " ").splitlines()
 
     def log(self, lines: int = 40) -> str:
-        """The last words of the IKE daemon."""
+        """Return the last lines of the IKE daemon's log."""
         return self.sh(f"journalctl --unit strongswan --lines {lines} --output cat --no-pager")
 
     def wipe(self) -> None:
-        """As if the collection had never been here; the IKE daemon begins anew."""
+        """Remove every trace of the collection, and restart the IKE daemon."""
         self.sh(_WIPE)
 
 
 class DriverGone(Exception):
-    """The driver died, with the module that it ran."""
+    """The driver ended together with the module that it ran."""
 
 
 _WIPE = """
@@ -286,16 +291,16 @@ systemctl restart strongswan
 
 
 def _library() -> bytes:
-    """A tar archive: what AnsiballZ would ship, the vici library, and the driver."""
+    """Return a tar archive with the files of AnsiballZ, the vici library and the driver."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        # Empty, since that of Ansible itself is for controllers.
+        # Empty, because Ansible's own file is for controllers.
         archive.addfile(tarfile.TarInfo("ansible/__init__.py"))
         for path in ("ansible/release.py", "ansible/module_utils", "vici"):
             archive.add(SITE / path, path, filter=_source)
         place = f"{COLLECTION}/plugins/module_utils"
         archive.add(ROOT / "plugins/module_utils", place, filter=_source)
-        for name in ("driver.py", "observed.py", "faults.py"):
+        for name in ("driver.py", "observed.py", "gateway_state.py", "faults.py"):
             archive.add(HERE / name, name)
     return packed.getvalue()
 

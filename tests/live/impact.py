@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a change does to SAs that are up: what the module says of it, and what was seen."""
+"""The impact of a change on SAs that are up: the module's report, and the observation."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Impact:
 
 
 def seen(before: Sas, after: Sas, events: t.Sequence[Event]) -> Impact:
-    """From the SAs before and after, and every event between the two.
+    """Return the impact by the SAs before and after, and every event between the two.
 
-    An IKE SA that went took its Child SAs along. An SA that was replaced by a new one went.
+    A closed IKE SA closes its Child SAs. An SA that a new one replaced counts as closed.
     """
     gone = closed(events)
     per_sa = {}
@@ -49,7 +49,7 @@ def seen(before: Sas, after: Sas, events: t.Sequence[Event]) -> Impact:
 
 
 def closed(events: t.Sequence[Event]) -> frozenset[str]:
-    """The connections and Child SAs of which an event says that an SA went down."""
+    """Return the connections and Child SAs of which an event reports a closed SA."""
     return frozenset(
         name
         for event in events
@@ -59,7 +59,7 @@ def closed(events: t.Sequence[Event]) -> frozenset[str]:
 
 
 def named(event: Event) -> list[str]:
-    """The SAs that an event is about."""
+    """Return the SAs that an event is about."""
     found = []
     for connection, sa in event["message"].items():
         if isinstance(sa, dict) and event["kind"].startswith("ike"):
@@ -72,7 +72,7 @@ def named(event: Event) -> list[str]:
 
 
 def told(run: Run, before: Sas) -> Impact:
-    """What a result says, in full where it has ``impacts``."""
+    """Return the impact that a result reports, in full where it has ``impacts``."""
     effect = {"none": UNTOUCHED, "pending": UNTOUCHED, "child": CHILD, "ike": IKE}
     said = {item["sa"]: effect[item["impact"]] for item in run.result["impacts"]}
     per_sa = {}

@@ -20,13 +20,13 @@ State = dict[str, t.Any]
 Task = tuple[str, Options]
 Tasks = t.Callable[[Rig], list[Task]]
 
-# What comes after the death of a run: the same once more, or the one that leads back; or the same,
-# but the operator has everything loaded from files before.
+# The next run after an interrupted run: the same run, or the run that leads back. Or the same after
+# the operator has loaded everything from files.
 AGAIN, REGRETTED, LOADED = FOLLOWS = ("again", "regretted", "loaded")
 
 TRIAL = "tunnelwright-trial"
 ASIDE = ".replaced"
-# What stays in /run: the locks, and which IKE SAs go on with replaced values.
+# Files that stay in /run: the locks, and the list of IKE SAs with replaced values.
 KEPT = {"tunnelwright.lock", "tunnelwright.trace.lock", "tunnelwright.pending"}
 
 
@@ -65,7 +65,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Point:
-    """Where the run dies, and what follows."""
+    """A point at which a run is killed, and the run that follows."""
 
     number: int
     when: str
@@ -83,7 +83,7 @@ class Walk:
     rig: Rig
     scenario: Scenario
     sides: tuple[Side, Side] = field(init=False)
-    # Where the task leads that is killed, if the play goes on.
+    # The side to which the killed task leads if the play continues.
     through: list[State] = field(default_factory=list)
     todo: tuple[list[Point], list[Point]] = field(init=False)
     done: int = 0
@@ -94,7 +94,7 @@ class Walk:
         return self.rig.device
 
     def record(self, share: float, seed: str) -> None:
-        """Once forth and back without dying; ``share`` of what can be done then is to be done."""
+        """Run forth and back without a kill, and draw ``share`` of the kill points."""
         old, new = self.scenario.old(self.rig), self.scenario.new(self.rig)
         self._clean()
         for task in old:
@@ -131,13 +131,13 @@ class Walk:
         return side
 
     def _clean(self) -> None:
-        """So that one failure does not become many."""
+        """Clean the device, so that a failure does not cause more."""
         self.device.ask("request", command="unload-conn", message={"name": TRIAL})
         self.device.sh("rm -f /run/tunnelwright.unfinished*")
         self.device.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
 
     def die(self, at: int, point: Point) -> int:
-        """From one side, be killed on the way to the other; which one is reached then."""
+        """Kill a run on its way from one side to the other; return the side that is reached."""
         here, there = self.sides[at], self.sides[1 - at]
         device = self.device
         before = device.sas()
@@ -183,7 +183,7 @@ class Walk:
             assert not odd, f"SAs that are up, and those of an undisturbed run: {odd}"
 
     def _authenticates(self) -> bool:
-        """Tried with a new IKE SA, since the daemon shows no secret."""
+        """Return whether a new IKE SA comes up, because the daemon shows no secret."""
         message = {"ike": "site-b", "force": "yes", "timeout": "2000"}
         self.device.ask("request", command="terminate", message=message)
         message = {"ike": "site-b", "child": "net", "timeout": "5000"}
@@ -243,7 +243,7 @@ class Walk:
             self.device.wait_for(*side.children, seconds=5)
 
     def _values(self) -> dict[str, t.Any]:
-        """What has been negotiated."""
+        """Return the negotiated values."""
         found: dict[str, t.Any] = {}
         for sa in self.device.ask("sas")["sas"]:
             found[sa["name"]] = {
@@ -256,7 +256,7 @@ class Walk:
 
 
 def _chosen(effects: tuple[str, ...], share: float, chance: random.Random) -> list[Point]:
-    """Before each effect, and right after those that go on by themselves."""
+    """Return points before each effect, and right after effects that continue alone."""
     points = []
     for number, effect in enumerate(effects):
         for when in (BEFORE, AFTER) if effect.startswith(("vici ", "run ")) else (BEFORE,):
@@ -269,7 +269,7 @@ def _chosen(effects: tuple[str, ...], share: float, chance: random.Random) -> li
 
 
 def check_between(between: State, old: State, new: State) -> None:
-    """Each thing is as it was or as it is to be."""
+    """Check that each object is in its old or its new state."""
     for path in {*between["files"], *old["files"], *new["files"]}:
         if not path.rpartition("/")[2].startswith(".tunnelwright") and "/." not in path:
             allowed = (old["files"].get(path), new["files"].get(path))
@@ -278,7 +278,7 @@ def check_between(between: State, old: State, new: State) -> None:
     for name in {*between["connections"], *old["connections"], *new["connections"]} - {TRIAL}:
         sides = [side["connections"].get(name) for side in (old, new)]
         sides += [aside(side) for side in sides if side]
-        assert between["connections"].get(name) in sides, f"{name} is loaded as nobody wants it"
+        assert between["connections"].get(name) in sides, f"{name} is loaded in an unwanted form"
     for kind in ("secrets", "private_keys"):
         assert set(between[kind]) <= {*old[kind], *new[kind]}, f"{kind}: {between[kind]}"
 
@@ -289,7 +289,7 @@ def aside(view: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def gaps(before: Sas, events: t.Sequence[Event]) -> set[str]:
-    """The children that had no SA at some moment, of those that had one before."""
+    """Return the children that had an SA before and none at some moment."""
     up = {name: set(ids) for name, ids in before.child.items()}
     found = set()
     for event in events:
@@ -308,7 +308,7 @@ def gaps(before: Sas, events: t.Sequence[Event]) -> set[str]:
 
 
 def differing(one: State, other: State) -> dict[str, t.Any]:
-    """Only where two states differ, for the message."""
+    """Return the differences of two states, for the message."""
     found = {}
     for key in one:
         if one[key] == other[key]:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A gateway with a thousand tunnels that are up, each to a peer of its own: what ipsec_info takes.
+"""The time of ipsec_info on a gateway with a thousand tunnels that are up, each to its own peer.
 
-A measurement, which ``make thousand`` runs: ``tests/bench`` holds the same in CPU time.
+``make thousand`` runs this measurement. ``tests/bench`` bounds the same in CPU time.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ PEERS = "198.51.0.0/16"
 
 
 def places(number: int) -> tuple[str, str, str]:
-    """The name of a tunnel, its remote gateway, and the network behind that."""
+    """Return the name of a tunnel, its remote gateway, and the network behind it."""
     high, low = divmod(number, 250)
     return f"site-{number:04}", f"198.51.{high}.{low + 1}", f"10.{100 + high}.{low}.0/24"
 
 
 def packed() -> str:
-    """The files of every phase 1, as a tar archive in base64."""
+    """Return the files of every phase 1 as a tar archive in base64."""
     connections = {}
     for name, address, network in map(places, range(TUNNELS)):
         child = examples.child(phase1=name, remote_network=[network])

@@ -29,7 +29,7 @@ PATIENCE = "6000"
 # Seconds until nothing is being negotiated any more.
 SETTLED = 5.0
 
-# Who configures Aggressive Mode with a PSK answers to it, whoever makes the gateway.
+# Every product with Aggressive Mode and a PSK configured answers to it.
 _FOREIGN = "/etc/strongswan.d/compared.conf"
 _ANSWERS_AGGRESSIVE = """
 charon {
@@ -69,7 +69,7 @@ class Side:
         return self.phase1["connection_behavior"] != "responder_only"
 
     def configure(self, variables: Options) -> None:
-        """As the role does it, but for whoever calls, which is for the test to say."""
+        """Configure a gateway as the role does. The test chooses the initiator."""
         own = {key: item for key, item in self.phase1.items() if key != "phase2"}
         quiet = {**own, "connection_behavior": "responder_only", "weak_crypto": "allow"}
         if self._refused(quiet):
@@ -88,7 +88,7 @@ class Side:
         return self.host.run("ipsec_phase1", options).failed
 
     def _load(self, variables: Options) -> None:
-        """What our modules refuse, as it would be configured elsewhere."""
+        """Load a definition that the modules refuse, as another product would."""
         self.host.apply("ipsec_phase1", {"name": self.name, "network": "lan", "state": "absent"})
         self.host.sh(f"cat >{_FOREIGN}", _ANSWERS_AGGRESSIVE)
         self.host.vici("reload-settings")
@@ -102,7 +102,7 @@ class Side:
         self.host.vici("load-shared", secret)
 
     def forget(self) -> None:
-        """What was loaded past the modules."""
+        """Unload the definitions that were loaded without the modules."""
         self.host.ask("request", command="unload-conn", message={"name": self.name})
         self.host.ask("request", command="unload-shared", message={"id": "compared"})
         self.host.sh(f"rm -f {_FOREIGN}")
@@ -114,14 +114,14 @@ class Side:
             self.host.ask("request", command="terminate", message=message)
 
     def sa(self) -> Options:
-        """The one IKE SA that is established, empty if there is none."""
+        """Return the only established IKE SA, or an empty mapping."""
         for item in self.host.ask("sas")["sas"]:
             if item["state"] in ("ESTABLISHED", "REKEYING") and item["name"] == self.name:
                 return dict(item)
         return {}
 
     def installed(self, name: str | None = None) -> list[Options]:
-        """The Child SAs that are up, of this name or any."""
+        """Return the Child SAs that are up, of this name or any."""
         return [
             item
             for item in self.sa().get("child-sas", {}).values()
@@ -138,7 +138,7 @@ class Meeting:
         self.remote = Side(hosts[1], "remote", ends.phase1("remote"))
 
     def held(self) -> list[Options]:
-        """What is negotiated by whoever can call, in the form of the filter."""
+        """Return the negotiation of each side that can initiate, in the form of the filter."""
         sides = (self.local, self.remote)
         with ThreadPoolExecutor() as pool:
             list(pool.map(Side.configure, sides, self.variables))
@@ -166,7 +166,7 @@ class Meeting:
         return seen
 
     def _brought_up(self, caller: Side, called: Side, name: str) -> tuple[Options, Options]:
-        """A phase 2 that comes with its IKE SA, and what becomes of it when it is rekeyed."""
+        """Return a phase 2 that comes up with its IKE SA, and the same after a rekeying."""
         self._initiate(caller, called, name)
         ike = caller.sa() if called.sa() else {}
         mine, theirs = caller.installed(name), called.installed()
@@ -198,7 +198,7 @@ class Meeting:
         return newer[0] if newer else None
 
     def _added(self, caller: Side, called: Side, name: str) -> str | None:
-        """Whether a phase 2 comes up beside the first one, and with which proposal."""
+        """Return the proposal of a phase 2 beside the first one, or None if it does not come up."""
         self._hung_up()
         self._initiate(caller, called, caller.children[0])
         if not caller.sa() or not called.sa():
@@ -213,7 +213,7 @@ class Meeting:
         self._settle(caller, called)
 
     def _settle(self, *sides: Side) -> None:
-        """Until both have been idle twice: an answer may be on its way."""
+        """Wait until both have been idle twice, because an answer may be on its way."""
         deadline, idle = time.monotonic() + SETTLED, 0
         while idle < 2 and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a test host holds, in files and live, and what its IKE daemon reports meanwhile.
+"""Report the state of a test host and the events of its IKE daemon, beside the driver.
 
-Runs beside the driver. Looks with other means than the modules do, so that it does not share their
-mistakes.
+The modules read the host in other ways, so that this program does not share their mistakes.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ DIRECTORIES = ("/etc/swanctl", "/etc/strongswan.d", "/etc/tunnelwright", "/etc/s
 
 
 def text(value: Any) -> Any:
-    """A vici message with its bytes as text; keys and certificates by their digest."""
+    """Return a vici message with its bytes as text, and keys and certificates as digests."""
     if isinstance(value, dict):
         return {key: text(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -44,7 +43,7 @@ _session: Session | None = None
 
 
 def session() -> Session:
-    """One for all questions, made anew when the daemon was restarted."""
+    """Return the session of all requests, a new one after a restart of the daemon."""
     global _session
     if _session is not None:
         try:
@@ -90,7 +89,7 @@ class Listener:
 
 
 def sas() -> dict[str, Any]:
-    """The IKE SAs with their Child SAs, as ``list-sas`` has them."""
+    """Return the IKE SAs with their Child SAs, in the form of ``list-sas``."""
     listed = [
         {"name": name, **text(item)}
         for sa in session().streamed_request("list-sas", "list-sa")
@@ -100,7 +99,7 @@ def sas() -> dict[str, Any]:
 
 
 def state() -> dict[str, Any]:
-    """Equal before and after whatever changes nothing. SAs are not part of it."""
+    """Return the state without SAs, which is equal before and after a run that changes nothing."""
     paths = _files()
     return {
         "files": paths,
@@ -119,14 +118,14 @@ def _printed(*command: str) -> str:
 
 
 def _routes() -> list[str]:
-    """Those of ours; what the kernel and charon make comes and goes by itself."""
+    """Return the routes of the collection. Routes of the kernel and of charon are left out."""
     listed = _printed("ip", "route") + _printed("ip", "-6", "route")
     lines = (" ".join(line.replace("linkdown", "").split()) for line in listed.splitlines())
     return sorted(line for line in lines if " proto 116 " in line)
 
 
 def _blocks() -> list[str]:
-    """What keeps traffic from leaving in cleartext where the nftables rules are gone."""
+    """Return the policies, rules and routes that block cleartext without nftables rules."""
     policies = re.split(r"\n(?=src )", _printed("ip", "xfrm", "policy", "list", "nosock"))
     found = [" ".join(item.split()) for item in policies if "mark 0/0x80000000" in item]
     for version in ("-4", "-6"):
@@ -138,7 +137,7 @@ def _blocks() -> list[str]:
 
 
 def _files() -> dict[str, str]:
-    """Mode and digest of every file, target of every link."""
+    """Return mode and digest of every file, and the target of every link."""
     found = {}
     for directory in (*DIRECTORIES, "/etc/strongswan.conf"):
         for path in sorted((Path(directory), *Path(directory).rglob("*"))):
@@ -168,10 +167,10 @@ def _links() -> dict[str, Any]:
 
 
 def _ruleset() -> list[Any]:
-    """Every table as nft lists it, without handles and counts, in the order of their names.
+    """Return every table as nft lists it, sorted by name, without handles and counts.
 
-    Tables, chains and sets come in the order in which they were made, which means nothing; rules
-    come in the order in which they work.
+    nft lists tables, chains and sets in the order of their creation, which has no meaning. The
+    order of rules has one, and stays.
     """
     listed = json.loads(_printed("nft", "-s", "-j", "list", "ruleset"))["nftables"]
     entries = [_plain(entry) for entry in listed if "metainfo" not in entry]
@@ -201,7 +200,7 @@ def _forwarding() -> dict[str, str]:
 
 
 def _units(paths: dict[str, str]) -> dict[str, str]:
-    """What systemd says of the daemon and of the services of the collection."""
+    """Return systemd's states of the daemon and of the services of the collection."""
     ours = [path for path in paths if re.search(r"system/tunnelwright-[^/]*\.service$", path)]
     names = ["strongswan.service", *(os.path.basename(path) for path in ours)]
     shown = _printed("systemctl", "show", "--property=UnitFileState,ActiveState,SubState", *names)
@@ -209,7 +208,7 @@ def _units(paths: dict[str, str]) -> dict[str, str]:
 
 
 def _daemon() -> dict[str, Any]:
-    """What charon has loaded."""
+    """Return the objects that charon has loaded."""
     asked = {"trap": "yes", "pass": "yes", "drop": "yes"}
     policies = {
         f"{name} {item['mode']}"

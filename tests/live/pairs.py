@@ -41,7 +41,7 @@ IKEV2_ESP: tuple[Options, ...] = (
     {"algorithm": "chacha20-poly1305"},
     {"algorithm": "aes-gcm", "key_length": 128},
 )
-# The networks of either side, by its number and that of the phase 2; those that a twist puts there.
+# The networks of each side, by its number and the number of the phase 2, and networks of a twist.
 _LAN4, _LAN6 = "10.{}{}.{}.0/20", "fd00:{}{}::/64"
 _ELSEWHERE, _MORE = "10.77.0.0/24", "10.55.0.0/24"
 _BOTH = [(side, number) for side in (1, 2) for number in (0, 1)]
@@ -68,7 +68,7 @@ class Ends:
 
 
 class Pairs:
-    """``addresses`` are those of local and remote, of IPv4 and of IPv6."""
+    """A maker of pairs. ``addresses`` are local and remote, of IPv4 and of IPv6."""
 
     def __init__(self, addresses: t.Sequence[t.Mapping[int, str]]) -> None:
         self.addresses = addresses
@@ -90,7 +90,7 @@ class _Maker:
         self.addresses = addresses
 
     def ends(self, seed: int) -> Ends:
-        """Both as they should be."""
+        """Return both ends without a mistake."""
         key_exchange = self.random.choices(("ikev2", "ikev1", "auto"), (6, 3, 1))[0]
         old = key_exchange != "ikev2"
         version = self.random.choices((4, 6), (4, 1))[0]
@@ -119,7 +119,7 @@ class _Maker:
             for item, child in zip(phase1, self._children(number, old), strict=True):
                 item.setdefault("phase2", []).append(child)
         for item in phase1:
-            # Mostly it need not be told, as it is the only one.
+            # The option is mostly not needed, because there is only one.
             if "negotiation_mode" not in item and self.random.random() < 0.5:
                 del item["local_address"]
         return Ends(seed, *(_variables(item) for item in phase1))
@@ -186,7 +186,7 @@ def _key(maker: _Maker, ends: Ends, side: str) -> bool:
 
 
 def _version(maker: _Maker, ends: Ends, side: str) -> bool:
-    """Only where the algorithms do for either."""
+    """Change the version, only where the algorithms suit both."""
     phase1 = ends.phase1(side)
     if phase1["key_exchange"] == "ikev2" or "negotiation_mode" in phase1:
         return False
@@ -205,7 +205,7 @@ def _ike_order(maker: _Maker, ends: Ends, side: str) -> bool:
 
 
 def _ike_list(maker: _Maker, ends: Ends, side: str) -> bool:
-    """Others, some of which may be on both."""
+    """Change the proposals. Both sides may share some of them."""
     ends.phase1(side)["encryption"] = maker._ike(ends.phase1(side)["key_exchange"] != "ikev2")
     return True
 
@@ -217,7 +217,7 @@ def _ike_group(maker: _Maker, ends: Ends, side: str) -> bool:
 
 
 def _identifier(maker: _Maker, ends: Ends, side: str) -> bool:
-    """Another one, or none where there was one."""
+    """Change the identity, or remove it."""
     phase1 = ends.phase1(side)
     if "identifier" in phase1 and "negotiation_mode" not in phase1 and maker.random.random() < 0.5:
         del phase1["identifier"]
@@ -243,7 +243,7 @@ def _anybody(maker: _Maker, ends: Ends, side: str) -> bool:
 
 
 def _address(maker: _Maker, ends: Ends, side: str) -> bool:
-    """Where nobody is, and where it is known that nobody is."""
+    """Set the address of no host, while the other end names its own address."""
     phase1, other = ends.phase1(side), ends.phase1("remote" if side == "local" else "local")
     version = 6 if ":" in other["remote_gateway"] else 4
     if other["remote_gateway"] == "%any" or phase1["remote_gateway"] == "%any":
@@ -281,7 +281,7 @@ def _pfs(maker: _Maker, ends: Ends, side: str) -> bool:
 
 
 def _wider(maker: _Maker, ends: Ends, side: str) -> bool:
-    """One network is larger than the other side has it, or smaller."""
+    """Make one network larger or smaller than on the other side."""
     networks = _networks(maker, ends, side)
     if ":" in networks[0]:
         return False
@@ -311,7 +311,7 @@ def _fewer(maker: _Maker, ends: Ends, side: str) -> bool:
 
 
 def _several(maker: _Maker, ends: Ends, side: str) -> bool:
-    """What our modules refuse, and others configure: IKEv1 with more than one pair."""
+    """Set IKEv1 with several pairs, which the modules refuse and other products accept."""
     if ends.phase1(side)["key_exchange"] != "ikev1":
         return False
     networks = _networks(maker, ends, side)
@@ -334,14 +334,14 @@ def _one_less(maker: _Maker, ends: Ends, side: str) -> bool:
 
 
 def _authenticated(maker: _Maker, ends: Ends, side: str) -> bool:
-    """AH, which the data plane of the test can't carry."""
+    """Set AH, which the data plane of the test can't carry."""
     child = _child(maker, ends, side)
     child.update(protocol="ah", encryption=[{"hash": "sha256", "dh_group": 14}])
     return True
 
 
 def _transport(maker: _Maker, ends: Ends, side: str) -> bool:
-    """Both in transport mode, or both between the gateways themselves and one in tunnel mode."""
+    """Set transport mode on both, or gateway-to-gateway traffic with tunnel mode on one."""
     both = maker.random.random() < 0.3
     for each in ("local", "remote"):
         phase1 = ends.phase1(each)

@@ -4,7 +4,7 @@
 
 """Two gateways between which something goes wrong.
 
-The caller is set up by the modules, the one that is called by hand.
+The modules configure the initiator, and the test configures the responder by hand.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ with_ca -revoke first.pem
 with_ca -gencrl -out revoked.crl
 """
 CA = {"type": "X509", "flag": "CA"}
-# Apart from that of the rig, which other tests of the same run go on with.
+# Apart from the key of the rig, which other tests of the same run use.
 PKI = "/root/pki-explained"
 CERTIFIED = {
     "authentication": "pubkey",
@@ -49,7 +49,7 @@ CERTIFIED = {
 
 
 def connection(failure: Failure) -> Options:
-    """The peer's connection as vici takes it."""
+    """Return the peer's connection in the form of vici."""
     child = {
         "local_ts": ["10.2.0.0/24"],
         "remote_ts": ["10.1.0.0/24"],
@@ -69,7 +69,7 @@ def connection(failure: Failure) -> Options:
 
 
 def filled(value: t.Any, names: t.Mapping[str, str]) -> t.Any:
-    """With addresses in the place of their names."""
+    """Return a value with addresses in the place of their names."""
     if isinstance(value, str):
         return value.format(**names)
     if isinstance(value, dict):
@@ -85,7 +85,7 @@ class Pair:
         self.names = {
             "caller": caller.ipv4,
             "peer": peer.ipv4,
-            # An address in their network that nobody has.
+            # An address in their network that no host has.
             "nobody": f"{caller.ipv4.rpartition('.')[0]}.250",
         }
 
@@ -103,7 +103,7 @@ class Pair:
         host.apply("vpn_network", {"name": "lan", **own, **options})
 
     def arrange(self, failure: Failure) -> None:
-        """Both sides are set up, and what is to go wrong with them is."""
+        """Configure both sides with the failure."""
         if failure.kernel:
             host = getattr(self, failure.kernel)
             host.ask("kernel", esp=True)
@@ -129,7 +129,7 @@ class Pair:
                 host.sh(filled(script, self.names))
 
     def _certify(self, failure: Failure) -> None:
-        """The peer has a certificate of its own, and those others that it is to have."""
+        """Give the peer its certificate, and the other certificates of the failure."""
         own = [self.caller.sh(f"cat {PKI}/{name}.pem") for name in failure.theirs]
         key = self.caller.sh(f"cat {PKI}/{failure.theirs[0]}.key")
         self.peer.vici("load-key", {"type": "any", "data": key})
@@ -187,7 +187,7 @@ PHASE2_OPTIONS = {
 
 
 class Journal:
-    """What the IKE daemon of a host writes from now on."""
+    """The log lines of a host's IKE daemon from now on."""
 
     def __init__(self, host: Host) -> None:
         self._host = host

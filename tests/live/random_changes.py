@@ -4,7 +4,7 @@
 
 """Changes at random: to one tunnel, to settings, and to the rules of the network of all others.
 
-The two sides of the tunnel always have enough in common to negotiate, as those of an operator do
+The two sides of the tunnel always have enough in common to negotiate, like the sides of an operator
 who changes one side after the other.
 """
 
@@ -42,7 +42,7 @@ MODULES = {
 
 @dataclass(frozen=True)
 class Change:
-    """Runs that belong together; ``disruptive`` where somebody asked for an interruption."""
+    """Runs that belong together. ``disruptive`` marks a requested interruption."""
 
     kind: str
     calls: tuple[Call, ...]
@@ -72,7 +72,7 @@ def _gcm(group: int) -> Options:
     return {"algorithm": "aes-gcm", "key_length": 256, "dh_group": group}
 
 
-# The one that the other side has for certain stands anywhere.
+# The position of the proposal that the other side has is random.
 _LISTS = (
     [COMMON],
     [_aes(128, 19), COMMON],
@@ -85,7 +85,7 @@ _ESP_LISTS = (*_LISTS, [COMMON, _aes(256, None)], [_aes(192, 31), COMMON, _gcm(2
 
 
 def _networks(side: str) -> tuple[list[str], ...]:
-    """What the tunnel may carry on a side; always the address that the packets come from."""
+    """Return the networks that the tunnel may carry on a side, with the source of the packets."""
     whole, half = local_network(side, NUMBERS[ONE]), local_network(side, NUMBERS[ONE], 25)
     return [whole], [half], [whole, local_network(side, SPARE[1])]
 
@@ -126,7 +126,7 @@ KINDS = (
         _each("firewall_chains", [], ["inet office input"], ["inet office forward"]),
     ),
     Kind("lan mtu", "lan", _each("mtu", 1400, 1500)),
-    # What does not concern the flows, which are UDP.
+    # Rules that do not match the flows, which are UDP.
     Kind(
         "lab rule",
         "lab rule",
@@ -188,7 +188,7 @@ class Operator:
         return Change("psk", tuple(self._set(side, "phase1", psk=psk) for side in sides))
 
     def _second_phase2(self) -> Change:
-        """The side that calls has it last, and gives it up first."""
+        """Add or remove a second phase 2. The initiator adds it last, and removes it first."""
         self._second = not self._second
         calls = []
         for side in ("b", "a") if self._second else ("a", "b"):
@@ -224,7 +224,7 @@ _SPECIAL_CHANGES: dict[str, t.Callable[[Operator], Change]] = {
 
 
 def _default(of: str, option: str) -> t.Any:
-    """What is said by saying nothing."""
+    """Return the default of an option."""
     default = _SPECS[MODULES[of]][option].get("default")
     return _EMPTY.get(option) if default is None else default
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A device under test and its peer, which is set up by hand and takes whatever is proposed."""
+"""A device under test and its peer, which is configured by hand and accepts every proposal."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ import typing as t
 
 from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, Host
 
-# The one that peer.conf holds.
+# The key in peer.conf.
 PSK = "the key of every tunnel of this test"
 
 PKI = "/root/pki"
+
+# The release of strongSwan on each device of the topology.
+DEVICES = {"a": "5.9.8", "b": "6.0.1"}
 
 PEER_SETTINGS = """
 charon {
@@ -50,7 +53,7 @@ class Rig:
         self.release, self.device, self.peer = release, device, peer
 
     def address(self, number: int = 0) -> str:
-        """One of the addresses 0 to 9 of the peer: a remote gateway of its own for each."""
+        """Return one of the addresses 0 to 9 of the peer, each for a remote gateway of its own."""
         return str(ipaddress.ip_address(self.peer.ipv4) + 10 * number)
 
     def prepare(self) -> None:
@@ -75,7 +78,7 @@ class Rig:
         self.device.sh(f"mkdir -p {PKI}; base64 -d | tar -x -C {PKI}", packed)
 
     def network(self, **options: t.Any) -> dict[str, t.Any]:
-        """Options of the VPN network that tunnels start from."""
+        """Return the options of the VPN network that tunnels start from."""
         return {
             "name": "lan",
             "ip_address": "10.1.0.1",
@@ -84,7 +87,7 @@ class Rig:
         }
 
     def phase1(self, **options: t.Any) -> dict[str, t.Any]:
-        """Options of a phase 1 to the peer that comes up at once."""
+        """Return the options of a phase 1 to the peer, which initiates at once."""
         return {
             "name": "site-b",
             "network": "lan",

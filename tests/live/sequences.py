@@ -52,7 +52,7 @@ class World:
     rules: dict[tuple[str, str], Options] = field(default_factory=dict)
 
     def calls(self) -> list[Call]:
-        """What makes the same of an empty host."""
+        """Return the runs that lead from an empty host to this state."""
         return [
             *(Call("vpn_network", item) for item in self.networks.values()),
             *(Call("ipsec_settings", item) for item in self.settings.values()),
@@ -62,7 +62,7 @@ class World:
         ]
 
     def note(self, call: Call) -> None:
-        """A call that did not fail."""
+        """Note a run that did not fail."""
         getattr(self, f"_{call.module}")(call.options)
 
     def _vpn_network(self, options: Options) -> None:
@@ -128,7 +128,7 @@ class Generator:
         self.live = self._chance(0.4)
 
     def given(self) -> list[Call]:
-        """What most sequences find: a network and a tunnel or two, which are up if peers live."""
+        """Return the runs before most sequences: a network and one or two tunnels."""
         world = World()
         if self._chance(0.3):
             return []
@@ -143,7 +143,7 @@ class Generator:
         return calls
 
     def call(self, world: World) -> Call:
-        """Objects are there sooner or later: what is missing is more likely to be made."""
+        """Return a random run. A missing object has a higher chance to be made."""
         if not world.networks:
             return Call("vpn_network", self._network(world))
         kinds = {
@@ -268,7 +268,7 @@ class Generator:
     # Values
 
     def _networks(self, phase1: str, name: str, network: str) -> Options:
-        """What a phase 2 may carry, each something else."""
+        """Return the networks of a phase 2, which differ for each phase 2."""
         prefix = NETWORKS.get(network, "10.1.0")
         number = 20 + 10 * PHASE1.index(phase1) + PHASE2.index(name)
         return {
@@ -280,7 +280,7 @@ class Generator:
         return "%any" if self._chance(0.05) else self._answering(name)
 
     def _answering(self, name: str) -> str:
-        """An address of the peer, or one at which nobody answers (RFC 5737)."""
+        """Return an address of the peer, or an address of RFC 5737, which never answers."""
         number = 1 + PHASE1.index(name)
         if self.live:
             return self._rig.address(number)
@@ -302,7 +302,7 @@ class Generator:
     def _with(
         self, options: Options, values: t.Mapping[str, t.Sequence[t.Any]], share: float
     ) -> Options:
-        """Some more options, each as likely as ``share``."""
+        """Return more options, each with the probability ``share``."""
         more = {key: self._one(*choices) for key, choices in values.items() if self._chance(share)}
         return {**options, **more}
 

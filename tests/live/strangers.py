@@ -38,8 +38,8 @@ HUB = {"identifier": "hub.example"}
 class Call:
     """A peer that holds the key of one phase 1 and claims an identity.
 
-    ``name`` is what it calls the gateway by, ``site`` the number of its address. With ``ipv6`` it
-    has one address alone.
+    ``name`` is the identity that it expects of the gateway, ``site`` the number of its address.
+    With ``ipv6`` it has one address alone.
     """
 
     key: str
@@ -86,7 +86,7 @@ class Gateway:
         return self.rig.device
 
     def filled(self, value: t.Any) -> t.Any:
-        """With addresses in the place of their numbers."""
+        """Return a value with addresses in the place of their numbers."""
         if not isinstance(value, str):
             return value
         for name, address in self.names.items():
@@ -102,7 +102,7 @@ class Gateway:
         self.device.apply("ipsec_phase1", self.options(name, given))
 
     def load(self, name: str, given: Options) -> None:
-        """What the modules refuse, as an earlier version has loaded it."""
+        """Load a connection that the modules refuse, as an earlier version did."""
         options = self.options(name, given)
         made = IkeConnection.from_record(options)
         section = connection_section(made, IpsecSettings("lan"))
@@ -111,10 +111,10 @@ class Gateway:
         self.device.vici("load-shared", {**secret, "owners": made.psk_owners})
 
     def let_in(self, call: Call) -> set[str]:
-        """The phase 1 objects of which an IKE SA came up.
+        """Return the phase 1 objects of which an IKE SA came up.
 
-        That a stranger then gives up, because the gateway has proved itself with another key, is
-        the doing of strongSwan. Another program would not.
+        strongSwan as the stranger then gives up, because the gateway has authenticated with
+        another key. Another program would not give up.
         """
         claims, name = self.filled(call.claims), self.filled(call.name)
         section = {
@@ -166,7 +166,7 @@ def _any(name: str) -> Options:
 
 X2, Y2 = (Call(name, f"{name}.example", "hub.example") for name in ("x", "y"))
 
-# What stays legal: no stranger gets in under the identity of another peer.
+# Accepted configurations: no stranger gets in under the identity of another peer.
 LEGAL = (
     Case(
         "any address with names",
@@ -287,7 +287,7 @@ LEGAL = (
     ),
 )
 
-# What is refused, and would let a stranger in.
+# Refused configurations, which would let a stranger in.
 REFUSED = (
     Case(
         "any peer",

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 import draw
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.changes import AES128
-from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL, DEVICES
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL
 from ansible_collections.tunnelwright.ipsec.tests.live.faults import AFTER, BEFORE
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.kill import KEPT, Task, differing
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, PSK, Rig
 
 NO_ROOM = "No space left on device. Nothing was changed."
 NO_MEMORY = "Error: Could not process rule: Cannot allocate memory"
@@ -72,7 +72,7 @@ def _network(rig: Rig) -> Task:
 
 
 def wrapper(program: str, pattern: str, words: str, *, once: bool = False) -> str:
-    """A program that fails when it is called so, and is the real one otherwise."""
+    """Return a program that fails for matching arguments, and else runs the real one."""
     last = "rm $0; " if once else ""
     return f"""
 cat >/usr/local/sbin/{program} <<'END'
@@ -255,12 +255,12 @@ def converged(rig: Rig, task: Task) -> None:
 
 
 def running(device: Host) -> None:
-    """Until the IKE daemon, which systemd starts anew when it has crashed, has loaded its files."""
+    """Wait until the IKE daemon has loaded its files. systemd restarts it after a crash."""
     device.sh("sleep 0.3; systemctl reset-failed strongswan; systemctl start strongswan")
 
 
 def bring_up(rig: Rig) -> None:
-    """Tunnels to two peers that are up, and nothing else of ours."""
+    """Bring up tunnels to two peers, without other objects of the collection."""
     device = rig.device
     running(device)
     device.apply("vpn_network", {"name": "dmz", "state": "absent"})
@@ -276,7 +276,7 @@ CRASH = "systemctl kill --signal=KILL strongswan"
 HANG = "systemctl kill --signal=STOP strongswan"
 GO_ON = "systemctl kill --signal=CONT strongswan"
 
-# What a run says that could not come to its end.
+# The messages of a run that could not end.
 ENDS = ("Nothing was changed", TAKEN_BACK, "with the same error")
 
 
@@ -307,9 +307,9 @@ def befallen(rig: Rig, task: Task, mishap: str) -> list[str]:
         for number, effect in enumerate(effects)
         for when in ((BEFORE, AFTER) if effect.startswith("vici") else ())
     ]
-    # A daemon that hangs takes its time at each, so that a third is drawn. One that crashes does so
-    # before one request and after the next, and the other way round on the other release and in the
-    # next turn, unless all is asked for.
+    # A daemon that hangs takes its time at each request, so a third of the requests is drawn. A
+    # daemon that crashes does so before one request and after the next one, and in the reverse
+    # order on the other release and in the next turn, unless LIVE=all.
     first = [*DEVICES.values()].index(rig.release)
     turn = first + draw.turn()
     crashes = [item for at, item in enumerate(points) if ALL or (at + at // 2 + turn) % 2 == 0]
@@ -401,13 +401,13 @@ def test_a_run_that_does_not_end_is_named(rigs: dict[str, Rig], seconds: dict[st
 
 
 def wait_until_held(host: Host) -> None:
-    """Until somebody has taken the lock."""
+    """Wait until another program has the lock."""
     host.sh("until ! flock --nonblock /run/tunnelwright.lock true; do sleep 0.05; done")
 
 
 @pytest.fixture(name="seconds", scope="module")
 def _seconds(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Host]]:
-    """A second driver on each device; no daemon hangs from now on."""
+    """Return a second driver on each device. No daemon hangs from here on."""
     found = {}
     for release, rig in rigs.items():
         device = rig.device

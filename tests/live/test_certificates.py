@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Certificates with a real IKE daemon: what is copied of files, and who is let in by a CA."""
+"""Certificates with a real IKE daemon: the copied parts of files, and the peers of a CA."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COPY, KEY_COPY, CA_COPY = (
 )
 
 # Of an administrator, with a CA of the administrator's own; `friend.example` is certified by that
-# one and, as nobody meant it, by the CA of the phase 1.
+# one and, by accident, by the CA of the phase 1.
 MORE_PKI = f"""
 cd {PKI}
 exec 2>&1
@@ -80,7 +80,7 @@ def on_all(rigs: dict[str, Rig], test: t.Callable[[Rig], None]) -> None:
 
 @pytest.fixture(name="certified", scope="module")
 def _certified(rigs: dict[str, Rig]) -> dict[str, Rig]:
-    """With the certificates of an administrator, on both sides."""
+    """Install the certificates of an administrator on both sides."""
 
     def prepare(rig: Rig) -> None:
         rig.peer.sh(MORE_PKI)
@@ -95,7 +95,7 @@ def _certified(rigs: dict[str, Rig]) -> dict[str, Rig]:
 
 @pytest.fixture(name="admin")
 def _admin(certified: dict[str, Rig]) -> t.Iterator[dict[str, Rig]]:
-    """Each device with a network, and with what its administrator loads by hand."""
+    """Return each device with a network and the objects that its administrator loads."""
 
     def begin(rig: Rig) -> None:
         rig.device.wipe()
@@ -107,7 +107,7 @@ def _admin(certified: dict[str, Rig]) -> t.Iterator[dict[str, Rig]]:
             """
         )
         rig.device.apply("vpn_network", rig.network())
-        # It trusts whoever certified the gateway.
+        # It trusts the CA that certified the gateway.
         rig.peer.sh(f"install -m 644 {PKI}/admin-ca.pem /etc/swanctl/x509ca/admin.pem")
 
     def end(rig: Rig) -> None:
@@ -122,13 +122,13 @@ def _admin(certified: dict[str, Rig]) -> t.Iterator[dict[str, Rig]]:
 
 
 def by_hand(rig: Rig, auth: str = "pubkey", more: str = "") -> None:
-    """The administrator's connection, to the peer that calls."""
+    """Load the administrator's connection to the peer, which initiates."""
     text = ADMIN % (rig.address(), auth, more)
     rig.device.sh("cat >/etc/swanctl/conf.d/admin.conf; swanctl --load-all >/dev/null", text)
 
 
 def lets_in(rig: Rig, issuer: str, connection: str, auth: str = "pubkey") -> bool:
-    """Whether the device takes a peer that calls with a certificate of that CA for its friend."""
+    """Return whether the device accepts an initiator with a certificate of that CA."""
     told = f"journalctl --unit strongswan --output cat | grep -c 'IKE_SA {connection}.*established'"
     before = rig.device.sh(f"{told} || true")
     pem = rig.peer.sh(f"cat {PKI}/by-{issuer}.pem")
@@ -161,7 +161,7 @@ WARNING = (
 
 
 def of_us(rig: Rig, **options: t.Any) -> dict[str, t.Any]:
-    """A phase 1 with another peer, which is never called."""
+    """Return the options of a phase 1 with another peer, which no test initiates."""
     others = {"remote_gateway": rig.address(1), "connection_behavior": "responder_only"}
     return rig.phase1(**{**CERTIFIED, "peer_identifier": "peer.example", **others, **options})
 
@@ -210,7 +210,7 @@ def test_a_ca_can_not_be_kept_for_one_connection(admin: dict[str, Rig]) -> None:
 
 @pytest.mark.parametrize("auth", ["pubkey", "eap-tls"])
 def test_a_stranger_whose_certificate_is_of_our_ca(admin: dict[str, Rig], auth: str) -> None:
-    """strongSwan lets it into a connection that names no CA; the warning tells of it."""
+    """strongSwan lets it into a connection without a CA, and the module warns of this."""
 
     def check(rig: Rig) -> None:
         device = rig.device
@@ -236,7 +236,7 @@ def test_a_stranger_whose_certificate_is_of_our_ca(admin: dict[str, Rig], auth: 
 
 
 def test_a_stranger_whose_certificate_is_of_another_ca(admin: dict[str, Rig]) -> None:
-    """A phase 1 accepts certificates of its own CA alone, whatever else the host trusts."""
+    """A phase 1 accepts certificates of its own CA alone, even if the host trusts more."""
 
     def check(rig: Rig) -> None:
         by_hand(rig, more="cacerts = admin.pem")
@@ -261,7 +261,7 @@ def no_key_in(run: Run, key: str) -> None:
 
 @pytest.mark.parametrize("order", ["first.pem first.key", "first.key first.pem"])
 def test_certificate_and_key_in_one_file(certified: dict[str, Rig], order: str) -> None:
-    """The daemon is given each from the same file, in whatever order, and the tunnel comes up."""
+    """The daemon gets both from the same file, in any order, and the tunnel comes up."""
 
     def check(rig: Rig) -> None:
         device = rig.device
@@ -317,7 +317,7 @@ PLAY = """
 
 
 def playbook(rig: Rig, folder: Path, variables: dict[str, t.Any], *options: str) -> str:
-    """All that Ansible says at -vvv, its log included."""
+    """Return the output of Ansible at -vvv, with its log."""
     (folder / "play.yml").write_text(PLAY)
     (folder / "vars.json").write_text(json.dumps(variables))
     log = folder / "log"
@@ -380,7 +380,7 @@ def test_nothing_that_ansible_says_shows_a_key(
 
 
 def test_a_host_where_whole_files_were_copied(certified: dict[str, Rig]) -> None:
-    """As version 0.1.0 did: the next run cleans it, and the tunnel stays up on the same SA."""
+    """The next run cleans a host of version 0.1.0, and the tunnel stays up on the same SA."""
 
     def check(rig: Rig) -> None:
         device = rig.device

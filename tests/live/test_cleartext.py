@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No packet of a LAN leaves in cleartext, whatever happens to its gateway: userspace data plane.
+"""No event on a gateway lets a packet of its LAN out in cleartext: userspace data plane.
 
-``tests/kernel/test_cleartext.py`` is the same for the kernel's data plane. Both write what they saw
-to ``cleartext.json``, of which docs/cleartext.md is made.
+``tests/kernel/test_cleartext.py`` is the same for the kernel's data plane. Both write their results
+to ``cleartext.json``, and docs/cleartext.md is made from it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import typing as t
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair
 from ansible_collections.tunnelwright.ipsec.tests.live import cleartext, conftest
-from ansible_collections.tunnelwright.ipsec.tests.live.conftest import DEVICES
 from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, Host, in_container
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES
 
 BED = f"{conftest.TESTBED}-cleartext"
 WIRE = cleartext.Wire(

@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the filter ipsec_mismatches says of two ends, and what two gateways then do.
+"""The filter ipsec_mismatches predicts the negotiation of two gateways.
 
-``PAIRS`` pairs at random, beginning with that of ``FIRST``; one that fails is repeated by ``make
-live TEST=compare FIRST=... PAIRS=1``. Of even ones the local end is on strongSwan 5.9.8 and the
-remote one on 6.0.1, of odd ones it is the other way. The agreement is in ``.cache/compare.md``.
+``PAIRS`` random pairs begin with the pair of ``FIRST``. ``make live TEST=compare FIRST=...``, with
+``PAIRS=1``,
+repeats a failed pair. Even pairs have the local end on strongSwan 5.9.8 and the remote end on
+6.0.1, odd pairs the reverse. The agreement is in ``.cache/compare.md``.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ PAIRS = int(os.environ.get("PAIRS", "40"))
 REPORT = ROOT / ".cache/compare.md"
 NETWORK = {"name": "lan", "ip_address_type": "none", "dataplane": "userspace"}
 
-# What is not of the outcome of a call.
+# Keys that are no result of an initiation.
 NOT_SEEN = ("initiates", "udp_encapsulation", "local_phase1", "remote_phase1")
 
 
@@ -57,7 +58,7 @@ def test_the_verdict_is_what_two_gateways_do(gateways: list[Host], capsys: t.Any
     for seed in range(FIRST, FIRST + PAIRS):
         hosts = gateways if seed % 2 == 0 else gateways[::-1]
         told.add(*compared((hosts[0], hosts[1]), seed))
-        # Whoever can't wait sees how far it is.
+        # The number of the pair shows the progress.
         told.write(time.monotonic() - started)
     with capsys.disabled():
         print(f"\n{told.figure}: {REPORT}")
@@ -65,7 +66,7 @@ def test_the_verdict_is_what_two_gateways_do(gateways: list[Host], capsys: t.Any
 
 
 def compared(hosts: tuple[Host, Host], seed: int) -> tuple[Ends, str, str, list[str]]:
-    """The ends, both verdicts, and in what they do not agree."""
+    """Return the ends, both verdicts, and the differences between the verdicts."""
     ends = drawn(hosts, seed)
     said = ipsec_mismatches(ends.local, ends.remote)
     seen = Meeting(hosts, ends).held()
@@ -81,13 +82,13 @@ def compared(hosts: tuple[Host, Host], seed: int) -> tuple[Ends, str, str, list[
 
 
 def expected(said: Options, hosts: tuple[Host, Host]) -> list[Options]:
-    """What is negotiated, as it is to be seen on these releases.
+    """Return the expected negotiation in the form of these releases.
 
-    strongSwan 6 that is called gives up the IKE SA with a Child SA which it can't install.
+    strongSwan 6 as the responder closes the IKE SA with a Child SA which it can't install.
     """
     sides = {"local": hosts[0], "remote": hosts[1]}
     codes = {item["code"] for item in said["findings"]}
-    # What is refused before is not tried.
+    # A refused definition is not tried.
     tried = not codes & {"protocol_mismatch", "esp_proposal_mismatch"}
     refused = {i["initiator"] for i in said["findings"] if i["code"] == "dataplane_incapable"}
     nothing = {"up": False, "proposal": None}
@@ -133,7 +134,7 @@ def _child_differences(where: str, said: Options, seen: Options) -> t.Iterator[s
 
 
 def verdict_of(ends: Ends, seen: list[Options]) -> str:
-    """From what was seen alone: whether nothing, or all as both sides want it, or something."""
+    """Return a verdict by observation: nothing works, or all as both sides want, or a part."""
     calls = [
         item
         for item in seen
@@ -165,7 +166,7 @@ def _as_wanted(ends: Ends, child: Options) -> bool:
 
 
 def _all(ends: Ends, calls: list[Options]) -> bool:
-    """Whether every phase 2 of both sides came up."""
+    """Return whether every phase 2 of both sides came up."""
     up = {
         (side, child[f"{side}_phase2"])
         for item in calls
@@ -179,7 +180,7 @@ def _all(ends: Ends, calls: list[Options]) -> bool:
 
 
 class Told:
-    """What was said and seen of all pairs."""
+    """The predictions and observations of all pairs."""
 
     def __init__(self) -> None:
         self.pairs = 0
@@ -212,7 +213,7 @@ class Told:
             "and proposal, each Child SA with its mode, proposal and networks, whether and with",
             "which proposal it is rekeyed, and whether it comes up beside another one.",
             "",
-            f"What was twisted: {twists}.",
+            f"Twists: {twists}.",
             *("", "## Disagreements", "") * bool(self.disagreements),
             *(f"```\n{item}\n```" for item in self.disagreements),
             "",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What somebody changed behind the back of the collection is told by name, and put right."""
+"""The modules name changes of another administrator, and repair them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 RECORD = "/etc/tunnelwright/lan.json"
 FILE = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
 UP = ("site-b/net", "site-b/more")
-# Loads our file otherwise than it is, as somebody at a shell would.
+# Loads an edited copy of the collection's file, as an administrator at a shell would.
 BY_HAND = f"sed -i.bak '{{}}' {FILE}; swanctl --load-conns >/dev/null; mv {FILE}.bak {FILE}"
 
 
 @dataclass(frozen=True)
 class Drift:
-    """``module`` (phase 1, unless it is said) tells of ``header`` and does ``actions``."""
+    """A drift: ``module`` (phase 1 by default) reports ``header`` and does ``actions``."""
 
     name: str
     by_hand: str
@@ -43,7 +43,7 @@ def on_all(rigs: dict[str, Rig], test: t.Callable[[Rig], None]) -> None:
 
 
 def both(device: Host, module: str, options: dict[str, t.Any]) -> Run:
-    """In check mode, for real, and again; what both of the first two said."""
+    """Run a module in check mode, for real, and again; return the second run."""
     predicted = device.run(module, options, check=True)
     done = device.run(module, options)
     assert not done.failed, done.result["msg"]
@@ -117,7 +117,7 @@ POLICIES = (
         "vpn_network",
     ),
     Drift(
-        "what blocks cleartext without the rules",
+        "blocks against cleartext without the rules",
         "ip xfrm policy deleteall priority 4294967295 dir out",
         "network lan: blocks against cleartext",
         ("replace the nftables rules of network lan",),
@@ -145,10 +145,10 @@ POLICIES = (
         "vpn_network",
     ),
     Drift(
-        "directory of ours that all may write",
+        "directory of the collection that all may write",
         "chmod 777 /etc/tunnelwright",
         "/etc/tunnelwright",
-        ("give /etc/tunnelwright to root, with mode 0755",),
+        ("set owner root and mode 0755 of /etc/tunnelwright",),
     ),
 )
 
@@ -166,7 +166,7 @@ def kernel(device: Host) -> list[str]:
 
 
 class TestKernelPolicies:
-    """On the kernel's data plane, which here takes policies, though no SAs."""
+    """Drift on the kernel's data plane, which accepts policies here, but no SAs."""
 
     @pytest.fixture(name="rigs", scope="class")
     @classmethod
@@ -193,7 +193,7 @@ class TestKernelPolicies:
             assert drift.header in headers, headers
             assert set(drift.actions) <= set(done.result["actions"]), done.result["actions"]
             assert done.result["impact"] == "none"
-            # What another module answers for.
+            # Another module repairs the rest.
             for module, options in objects.items():
                 device.apply(module, options)
             assert (device.state(), kernel(device)) == right
@@ -215,7 +215,7 @@ USURPERS = {
 
 
 def brought_up(device: Host, *children: str) -> None:
-    """What strongSwan 5.9.8 begins anew on an IKE SA that it is closing comes to nothing."""
+    """Bring children up. strongSwan 5.9.8 loses those that it initiates on a closing IKE SA."""
     time.sleep(1)
     for child in children or UP:
         connection, name = child.split("/")
@@ -225,7 +225,7 @@ def brought_up(device: Host, *children: str) -> None:
 
 
 class TestUsurper:
-    """Somebody loaded another connection under the name of ours, whose SAs are up."""
+    """Another administrator loaded a connection under the name of a phase 1 whose SAs are up."""
 
     @pytest.fixture(name="rigs", scope="class")
     @classmethod

@@ -62,7 +62,7 @@ Card = dict[str, t.Any]
 
 @pytest.fixture(name="cards", scope="module")
 def _cards() -> t.Iterator[list[Card]]:
-    """What was found; written down where that is asked for, beside what was found before."""
+    """Collect the results, and write them beside earlier results if ``SCORECARD`` is set."""
     cards: list[Card] = []
     yield cards
     if os.environ.get("SCORECARD"):
@@ -82,7 +82,7 @@ def write(path: Path, found: list[Card]) -> None:
 
 @pytest.fixture(name="pair", scope="module", params=DEVICES)
 def _pair(request: pytest.FixtureRequest, hosts: dict[str, Host]) -> Pair:
-    """``a`` calls ``b``, then ``b`` calls ``a``."""
+    """Return a pair in which ``a`` initiates, then a pair in which ``b`` does."""
     name = request.param
     (other,) = DEVICES.keys() - {name}
     pair = Pair(DEVICES[name], hosts[name], hosts[other])
@@ -133,7 +133,7 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
 
 
 def judged(run: Run, failure: Failure) -> dict[str, str]:
-    """What was said, against what was provoked."""
+    """Return the reported causes beside the provoked cause."""
     findings = run.result["failures"]
     if not findings:
         return {"cause": "none", "verdict": "missed" if failure.cause else "named"}
@@ -178,7 +178,7 @@ PATIENT = "rm -f /etc/strongswan.d/impatient.conf; swanctl --reload-settings"
 def test_what_befalls_a_tunnel_later_is_explained(
     pair: Pair, failure: Failure, cards: list[Card]
 ) -> None:
-    """By the journals: nobody is connecting then."""
+    """Explain by the journals, while no peer is connecting."""
     pair.caller.sh(IMPATIENT)
     try:
         pair.arrange(failure)
@@ -229,7 +229,7 @@ def _initiate_again(pair: Pair) -> None:
 
 
 def _come_anew(pair: Pair) -> None:
-    """As after a crash, or as another gateway would."""
+    """Initiate as after a crash, or as another gateway would."""
     pair.caller.sh("systemctl kill --signal KILL strongswan; sleep 1; systemctl start strongswan")
     run = pair.connect(LATER[-1])
     assert not run.failed, run.result["msg"]

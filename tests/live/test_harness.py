@@ -45,7 +45,7 @@ def test_a_tunnel_comes_up_and_goes_down(rig: Rig) -> None:
     assert "child-updown" in {event["kind"] for event in events}
     assert not device.sas().ike
     left = device.state()
-    # What the host had to learn for it stays.
+    # Settings that the host needed for it stay.
     for key in SEEN:
         assert left[key] == empty[key], key
 

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a change does to SAs that are up is what check mode said, for every option.
+"""Check mode predicts the impact of each option's change on SAs that are up.
 
-Each change is made to a tunnel with two Child SAs, beside another tunnel, with the events of the
-IKE daemon recorded. The table of all of them is written to .cache/impact.md. Each option is changed
-where the tunnel starts by itself; those that tell most in every other way too, a third of the ways
-each unless ``LIVE`` is ``all``.
+Each test changes a tunnel with two Child SAs beside another tunnel, and records the events of the
+IKE daemon. The table of the results is written to .cache/impact.md. Each option changes where the
+tunnel initiates. The most informative changes run with every other behavior too: a third of the
+ways each, or all with ``LIVE=all``.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Measured:
 
 
 def tried(row: int, column: int) -> tuple[Change, ...]:
-    """What is changed with the behaviour ``row``, in the way ``column`` of applying it."""
+    """Return the changes for the behavior ``row`` and the value ``column`` of ``apply``."""
     if row == column == 0:
         return CHANGES
     return TELLING if ALL else TELLING[(row + column + SEED) % len(APPLY) :: len(APPLY)]
@@ -138,7 +138,7 @@ def check(change: Change, measured: Measured, release: str, apply: str) -> None:
 
 
 def bring_up(rig: Rig, change: Change, behavior: str) -> None:
-    """A tunnel with two Child SAs as the change finds it, and another one that it must not mind."""
+    """Bring up a tunnel with two Child SAs for the change, and another one beside it."""
     device = rig.device
     device.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
     phase1, phase2 = {}, {}
@@ -156,7 +156,7 @@ def bring_up(rig: Rig, change: Change, behavior: str) -> None:
 
 @pytest.fixture(name="rigs", scope="module")
 def _rigs(rigs: dict[str, Rig]) -> dict[str, Rig]:
-    """With the network, and the tunnel that nobody changes, on each device."""
+    """Return the rigs with the network and an unchanged tunnel on each device."""
     for rig in rigs.values():
         device = rig.device
         device.wipe()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ipsec_info and ipsec_diagnostics say, of real daemons, and what is the case."""
+"""ipsec_info and ipsec_diagnostics report the state of real daemons."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ADDED = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
 
 @pytest.fixture(name="rig", params=RELEASES)
 def _rig(request: pytest.FixtureRequest, rigs: dict[str, Rig]) -> Rig:
-    """A device with a network, and nothing else."""
+    """Return the rig of a device with only a network."""
     rig = rigs[request.param]
     rig.device.wipe()
     rig.device.apply("vpn_network", rig.network())
@@ -34,7 +34,7 @@ def tunnel(rig: Rig, **options: t.Any) -> None:
 
 
 def look(host: Host, **options: str) -> dict[str, t.Any]:
-    """It sends nothing but questions, leaves everything as it is, and tells no secret."""
+    """Return the result of ipsec_info, which only reads, changes nothing and shows no secret."""
     before = host.state()
     run = host.run("ipsec_info", options)
     assert not run.failed, run.result
@@ -51,7 +51,7 @@ def phase1(host: Host) -> dict[str, t.Any]:
 
 
 def state_of(host: Host, wanted: str, seconds: float = 20) -> dict[str, t.Any]:
-    """Of the one phase 1, once it is in this state."""
+    """Return the report on the only phase 1, once it is in this state."""
     deadline = time.monotonic() + seconds
     while (found := phase1(host))["state"] != wanted:
         assert time.monotonic() < deadline, f"{found['state']}: {host.log()}"
@@ -86,7 +86,7 @@ class TestUp:
 
     def test_since_when(self, rig: Rig) -> None:
         host = rig.device
-        # charon tells how long ago, in whole seconds.
+        # charon reports the age in whole seconds.
         before = host.sh("date -u -d '1 second ago' +%FT%T").strip()
         tunnel(rig)
         host.wait_for("site-b/net")
@@ -325,7 +325,7 @@ class TestTraces:
         )
 
     def test_it_ends(self, rig: Rig) -> None:
-        """With the packets it waited for, or with the time."""
+        """The trace ends with its last packet, or with its time."""
         host = rig.device
         tunnel(rig)
         host.wait_for("site-b/net")

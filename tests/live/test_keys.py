@@ -4,7 +4,7 @@
 
 """A peer that holds one key and claims the identity of another peer, against real daemons.
 
-What stays legal keeps it out, and lets in who is honest. What the modules refuse would let it in:
+Accepted configurations keep it out, and let an honest peer in. Refused ones would let it in:
 so the rules are neither too weak nor too strict.
 """
 
@@ -87,7 +87,7 @@ def test_what_is_refused_would_let_a_stranger_in(
 def test_a_stranger_at_the_address_of_another_peer(
     gateway: Gateway, identifier: str | None
 ) -> None:
-    """Where addresses are all that tells two peers apart, an identity of ours closes the gap."""
+    """A local identity closes the gap where only addresses distinguish two peers."""
     try:
         gateway.configure("x", {"identifier": identifier, "remote_gateway": "<1>"})
         gateway.configure("y", {"identifier": identifier, "remote_gateway": "<2>"})
@@ -179,7 +179,7 @@ def test_the_owners_that_an_earlier_version_gave(gateway: Gateway) -> None:
         assert loaded[-1].endswith(f"for: '{rig.address()}'")
         assert "hub.example'" in loaded[-2]
         assert not device.apply("ipsec_phase1", options).changed
-        # What comes next takes the key as it is now.
+        # The next test uses the key as it is now.
         device.vici("rekey", {"ike": "site-b", "reauth": "yes"})
         device.wait_for("site-b/net")
     finally:

@@ -155,7 +155,7 @@ def test_killed(scenario: Scenario, rigs: dict[str, Rig]) -> None:
 
 @pytest.fixture(name="rigs", scope="module")
 def _rigs(rigs: dict[str, Rig]) -> dict[str, Rig]:
-    """With the network, and the tunnel that nobody changes, on each device."""
+    """Return the rigs with the network and an unchanged tunnel on each device."""
     for rig in rigs.values():
         device = rig.device
         device.wipe()

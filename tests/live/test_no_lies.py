@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever is done in whatever order, a module does what check mode says, and nothing else.
+"""A module does exactly what check mode reports, for random runs in a random order.
 
-``SEQUENCES`` sequences of calls at random, beginning with that of ``FIRST``; one that fails is
-repeated by ``make live TEST=no_lies FIRST=... SEQUENCES=1``. Even ones run on one release, odd
-ones on the other.
+``SEQUENCES`` random sequences of runs begin with the sequence of ``FIRST``. ``make live
+TEST=no_lies FIRST=... SEQUENCES=1`` repeats a failed one. Even ones run on one release, odd ones on
+the other.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.sequences import (
 )
 
 CALLS = 6
-# What a run in check mode says as the real one does.
+# The keys that check mode and the real run report alike.
 ALIKE = ("failed", "msg", "changed", "impact", "impacts", "actions", "diff")
 # How long SAs may take to be negotiated; a peer that has another key never gets there.
 PATIENCE = 2.0
@@ -57,7 +57,7 @@ def test_no_lies(rigs: dict[str, Rig], sequences: range, capsys: t.Any) -> None:
 
 
 def tell(rig: Rig, seeds: t.Iterable[int], outcomes: collections.Counter[str]) -> list[str]:
-    """Run the sequences; what went wrong in them. Counts what became of the calls."""
+    """Run the sequences, count the outcomes of the runs, and return the failures."""
     lies = []
     rig.device.sh("nft -f -", FOREIGN_TABLE)
     for seed in seeds:
@@ -111,7 +111,7 @@ class Story:
         same(made, self.device.state(), "end otherwise")
 
     def call(self, call: Call) -> None:
-        """In check mode, for real, and once more."""
+        """Run a module in check mode, for real, and once more."""
         self.calls.append(call)
         self.told = "in check mode"
         check = self.run(call, check=True)
@@ -122,7 +122,7 @@ class Story:
         assert check.failed or not real.failed, real.result["msg"]
         for key in (*ALIKE, call.module):
             same(check.result.get(key), real.result.get(key), f"{key} is not as in check mode")
-        # What a peer does not take up shows in the real run alone.
+        # Only the real run can report a value that a peer does not accept.
         for warning in check.result.get("warnings", ()):
             assert warning in real.result.get("warnings", ()), f"does not warn: {warning}"
         self.settle()
@@ -139,7 +139,7 @@ class Story:
         self.idle(call)
 
     def idle(self, call: Call) -> None:
-        """A run that finds everything as it should be."""
+        """Check a run that finds everything as configured."""
         again = self.run(call)
         assert not again.failed, again.result["msg"]
         assert not again.changed, f"changes {again.result['actions']} {again.result.get('diff')}"
@@ -170,12 +170,12 @@ class Story:
     def run(self, call: Call, *, check: bool = False) -> Run:
         run = self.device.run(call.module, call.options, check=check)
         told = str(run.result)
-        assert PSK not in told, "the PSK is told"
-        assert OTHER_PSK not in told, "the PSK is told"
+        assert PSK not in told, "the PSK is shown"
+        assert OTHER_PSK not in told, "the PSK is shown"
         return run
 
     def settle(self) -> None:
-        """Until nothing is being negotiated with a peer that answers."""
+        """Wait until no SA is being negotiated with a peer that answers."""
         deadline = time.monotonic() + PATIENCE
         while self.generator.live and self.device.busy() and time.monotonic() < deadline:
             time.sleep(0.03)
@@ -187,12 +187,12 @@ def _outcome(run: Run) -> str:
     return f"of impact {run.result['impact']}" if run.changed else "idle"
 
 
-# What a host has learned for its first network, and does not forget.
+# Settings that a host keeps after its first network.
 LASTING = ("forwarding",)
 
 
 def same(before: t.Any, after: t.Any, what: str, but: t.Sequence[str] = ()) -> None:
-    """Shows what differs alone."""
+    """Compare two states, and show only the differences."""
     if before == after:
         return
     if isinstance(before, dict) and isinstance(after, dict):

@@ -38,7 +38,7 @@ chmod +x /usr/local/sbin/nft
 
 @dataclass
 class Seen:
-    """What came of a rollback: how long after the change it was done, and what it says."""
+    """A rollback: its time after the change, and its record."""
 
     seconds: float
     record: dict[str, t.Any] = field(repr=False)
@@ -46,7 +46,7 @@ class Seen:
 
 @pytest.fixture(name="tunnels")
 def _tunnels(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Rig]]:
-    """A tunnel on each device, that is up."""
+    """Return the rigs with a tunnel that is up on each device."""
 
     def begin(rig: Rig) -> None:
         end(rig)
@@ -72,14 +72,14 @@ def on_all(rigs: dict[str, Rig], test: t.Callable[[Rig], None]) -> None:
 
 
 def begun(rig: Rig) -> dict[str, t.Any]:
-    """A checkpoint; the state that is to come back."""
+    """Begin a checkpoint, and return the state to restore."""
     state = rig.device.state()
     rig.device.apply("ipsec_checkpoint", {"state": "started", "timeout": int(DUE)})
     return state
 
 
 def rolled_back(device: Host, since: float, most: float) -> Seen:
-    """The record of the rollback, which is over in time."""
+    """Return the record of the rollback, which has to end in time."""
     while time.monotonic() < since + most:
         text = device.sh(f"cat {RECORD} 2>/dev/null || true")
         if text and device.sh(f"ls {TIMER} 2>/dev/null || true") == "":
@@ -90,7 +90,7 @@ def rolled_back(device: Host, since: float, most: float) -> Seen:
 
 
 CHANGE: Options = {"mtu": 1400, "description": "a change that nobody confirms"}
-# Half way, and in a program that a script of ours has called.
+# Half way, in a program that a script of the collection runs.
 HANGS = {
     "stopped": ("true", {"number": 10, "script": STOP}),
     "program": (HANGING_NFT, {}),
@@ -115,7 +115,7 @@ def test_a_run_that_hangs_is_ended(tunnels: dict[str, Rig], hang: str) -> None:
         print(f"{rig.release}: {hang}: ended after {ended:.1f} s, done after {seen.seconds:.1f} s")
         assert seen.record["restored"]
         assert "vpn_network (process" in seen.record["errors"][0]
-        assert "gave no sign of life for 15 s or more: it was ended" in seen.record["errors"][0]
+        assert "showed no progress for 15 s or more: it was ended" in seen.record["errors"][0]
         assert seen.record["left"] == []
         after = device.state()
         for key in ("files", "links", "nft", "connections", "secrets", "units"):
@@ -145,7 +145,7 @@ def test_a_run_that_waits_for_a_peer_is_not_ended(tunnels: dict[str, Rig]) -> No
         assert called.failed
         assert called.result["failures"][0]["cause"] == "no_answer"
         assert seconds >= DUE + 2 * SILENCE - 1, seconds
-        # Its end was a sign of life, too: the rollback that was due has nothing to do.
+        # The end of the run renewed its time, so that the rollback that was due does nothing.
         confirmed = device.apply("ipsec_checkpoint", {"state": "confirmed"})
         assert confirmed.changed
         assert device.sh(f"cat {RECORD} 2>/dev/null || true") == ""
@@ -154,7 +154,7 @@ def test_a_run_that_waits_for_a_peer_is_not_ended(tunnels: dict[str, Rig]) -> No
 
 
 def test_what_is_not_ours_is_left_alone(tunnels: dict[str, Rig]) -> None:
-    """Somebody has taken the lock by hand, and keeps it."""
+    """Another program has taken the lock and keeps it."""
 
     def check(rig: Rig) -> None:
         device = rig.device

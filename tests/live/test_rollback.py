@@ -75,7 +75,7 @@ def _change(rig: Rig) -> Changed:
 
 
 def _rolled_back(device: Host) -> dict[str, t.Any]:
-    """The record of it, once it is done."""
+    """Return the record of the rollback, once it is done."""
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         there = device.sh(f"test -e {RECORD} && test ! -e {UNIT} && cat {RECORD} || true")

@@ -36,7 +36,7 @@ def _rig(request: pytest.FixtureRequest, rigs: dict[str, Rig]) -> Rig:
 
 
 def phase2(host: Host) -> dict[str, t.Any]:
-    """What ``ipsec_info`` says of the one phase 2; nothing is drift."""
+    """Return the report of ``ipsec_info`` on the only phase 2, without drift."""
     run = host.run("ipsec_info", {})
     assert not run.failed, run.result
     (connection,) = run.result["ipsec_info"]["phase1"]
@@ -62,7 +62,7 @@ def test_negotiated(rig: Rig, local: str, remote: str) -> None:
 
 
 def test_on_the_wire(rig: Rig) -> None:
-    """What is meant goes in the tunnel. What is not meant goes nowhere, with this data plane."""
+    """Matching packets go through the tunnel. Other packets are dropped in this data plane."""
     host = rig.device
     options = rig.phase2(local_network=["10.1.0.0/24"], remote_network=["10.2.0.0/24[tcp/8080]"])
     host.apply("ipsec_phase2", options)

@@ -40,7 +40,7 @@ OTHER = [
 
 
 def cases(identities: list[tuple[str, str]], behaviors: tuple[str, ...]) -> list[t.Any]:
-    """Each with another behaviour than the one before it, and than on the other release."""
+    """Return the cases, whose behaviors alternate between neighbors and between releases."""
     return [
         pytest.param(release, behavior, *pair, id=f"{release}-{behavior}-{pair[0]}-{pair[1]}")
         for first, release in enumerate(RELEASES)
@@ -71,7 +71,7 @@ def start(rig: Rig, behavior: str, identifier: str) -> t.Any:
 
 
 def seen(rig: Rig) -> str:
-    """The identity of ours that the peer has seen."""
+    """Return the local identity that the peer has received."""
     (sa,) = (item for item in rig.peer.ask("sas")["sas"] if item.get("child-sas"))
     return str(sa["remote-id"])
 

@@ -48,13 +48,13 @@ def begin(rig: Rig) -> None:
 
 
 def on_all(rigs: dict[str, Rig], test: t.Callable[[Rig], None]) -> None:
-    """For a test that waits most of the time."""
+    """Run a test on all rigs at once, because it waits most of the time."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(test, rigs.values()))
 
 
 def narrow(rig: Rig, *networks: str, local: str = "10.1.0.0/24", **options: t.Any) -> str:
-    """A connection of the peer with one child for each pair of networks; its address."""
+    """Load a connection of the peer with a child for each pair of networks; return its address."""
     address = rig.address(4)
     children = {
         f"n{number}": {
@@ -90,7 +90,7 @@ def connect(host: Host, **options: t.Any) -> Run:
 
 
 def seen(host: Host) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
-    """The phase 1 and its one phase 2, as ipsec_info tells; it sends nothing but questions."""
+    """Return the phase 1 and its only phase 2 as ipsec_info reports them; it only reads."""
     run = host.run("ipsec_info", {})
     assert not run.failed, run.result
     assert run.writing == ()
@@ -145,7 +145,7 @@ class TestNarrowed:
         assert any("probe of 10.3.0.1" in line for line in failure["evidence"])
 
     def test_one_phase_2_for_each_pair(self, rig: Rig) -> None:
-        """What the next step says."""
+        """Follow the next step that the result recommends."""
         host = rig.device
         tunnel(rig, {"remote_network": V4}, remote_gateway=narrow(rig, *V4))
         host.wait_for("site-b/net")
@@ -185,7 +185,7 @@ class TestNarrowed:
         fails(connect(host), "selectors_narrowed", "Not carried: fd00:1::/64 to fd00:3::/64.")
 
     def test_several_sas_carry_together(self, rig: Rig) -> None:
-        """The peer calls for one network after the other; whoever connects waits for all."""
+        """The peer initiates one network after the other; ipsec_connection waits for all."""
         host = rig.device
         address = narrow(rig, *V4)
         tunnel(
@@ -241,7 +241,7 @@ def bring_up(host: Host, behavior: str) -> None:
 
 
 def rekey(host: Host, message: Options) -> None:
-    """charon keeps what it has replaced for some seconds."""
+    """Rekey an SA. charon keeps the replaced SA for some seconds."""
     host.vici("rekey", message)
     time.sleep(8)
 
@@ -358,7 +358,7 @@ class TestOutdated:
         )
         assert states(host) == ("outdated", "outdated")
         fails(connect(host), "outdated", rig.address(), rig.address(2))
-        # Nobody has noted it.
+        # No run has noted it.
         host.sh("rm /run/tunnelwright.pending")
         assert states(host) == ("outdated", "outdated")
         fails(connect(host), "outdated", rig.address(), rig.address(2))
@@ -502,7 +502,7 @@ class TestAdvanced:
         other = advanced(rig)["swanctl_conf"].replace("10.6.0.0/24", "10.8.0.0/24")
         host.apply("ipsec_settings", advanced(rig, swanctl_conf=other))
         state, _own = states(host)
-        # Nothing of it is brought up by itself.
+        # No part of it comes up without a command.
         assert state == "outdated"
         assert seen(host)[1]["pending"][0]["in_force"] == "10.6.0.0/24"
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a gateway needs stays reachable: its networks, its peer, the controller of a run."""
+"""The networks of a gateway, its peer and the controller of a run stay reachable."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def neighbour(host: Host, name: str, address: str, router: str, master: str = ""
 
 
 def came_from(host: Host, client: str) -> None:
-    """What sshd would tell."""
+    """Set the variable that sshd would set."""
     host.environment = f"SSH_CONNECTION='{client} 50022 {host.ipv4} 22'"
     host.start()
 
@@ -93,7 +93,7 @@ def test_a_network_or_a_route_over_the_controller(rig: Rig, check: bool) -> None
         refused(host, "vpn_rule", options, words, "which the host reaches via", check=check)
     options = {**route, "destination": ["0.0.0.0/0"]}
     run = host.run("vpn_rule", options, check=check)
-    # The default route has no metric here, so that a route of ours gives way to it.
+    # The default route has no metric here, so that it has precedence over the collection's routes.
     assert not run.failed
     assert "via " in host.sh("ip route get 203.0.113.66")
 
@@ -137,11 +137,11 @@ def test_everything_through_a_tunnel(rig: Rig) -> None:
     assert reached("10.1.0.7")
     assert reached("10.1.0.1", source=lan)
     assert reached("172.31.9.7")
-    # All that a host of the local network sends is meant, wherever it would go otherwise.
+    # Every packet of a host in the local network matches, to any destination.
     assert not reached("172.31.9.7", source=lan)
     assert reached(rig.address())
     for address in (rig.address(3), "203.0.113.66"):
-        # The gateway itself goes on by the routes that it has.
+        # The gateway itself keeps using its own routes.
         assert "ipsec0" not in host.sh(f"ip route get {address}")
     with host.capturing("eth0", "net 203.0.113.0/24") as heard:
         before = _packets_out(host)

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Nobody notices a change but the tunnel that is changed, and that one loses no packet either.
+"""A change affects only its own tunnel, and that tunnel loses no packet either.
 
-Twenty tunnels carry 100 packets a second each way while one of them is changed at random, with the
-settings and the rules of the network of the others. ``CHANGES`` is how many times a module changes
-something, ``SEED`` repeats a run, ``BASELINE`` is for how many seconds nothing is changed first.
+Twenty tunnels carry 100 packets a second each way. Random changes go to one of them, and to the
+settings and rules of the network of the others. ``CHANGES`` is the number of changes, ``SEED``
+repeats a run, ``BASELINE`` is the number of seconds without a change at the beginning.
 The table is written to .cache/zero-loss.md.
 """
 
@@ -67,14 +67,14 @@ class Done:
 
 @dataclass
 class Campaign:
-    """All that was done, and what was seen of it; ``sent`` is what each side sent in the end."""
+    """All changes and their observed effects. ``sent`` counts the packets of each side."""
 
     done: list[Done] = field(default_factory=list)
     events: dict[str, list[Event]] = field(default_factory=dict)
     flows: Flows = field(default_factory=dict)
 
     def lost_by(self, number: int) -> tuple[int, float]:
-        """Packets that the changed tunnel lost from one call to the next, and the longest gap."""
+        """Return the changed tunnel's lost packets until the next run, and the longest gap."""
         lost, gap = 0, 0.0
         for side in SIDES:
             flow, begin = self.flows[side][ONE], self.done[number].sent[side]
@@ -136,11 +136,11 @@ def test_a_loss_is_seen(pair: Pair) -> None:
 
 
 def about(event: Event) -> set[str]:
-    """The connections that an event of the IKE daemon is about; its end is about all of them."""
+    """Return the connections of an event of the IKE daemon. Its end concerns all of them."""
     if event["kind"] == "lost":
         return {event["message"]["why"]}
     named = {name for name, sa in event["message"].items() if isinstance(sa, dict)}
-    # A peer that calls while nobody here answers to its name.
+    # A peer that initiates while no connection here has its name.
     return named - {"(unnamed)"}
 
 
@@ -192,7 +192,7 @@ def _without_one(sas: Sas) -> Sas:
 
 
 def _losses(flows: Flows) -> dict[tuple[str, str], int]:
-    """By sender and tunnel."""
+    """Return the lost packets by sender and tunnel."""
     return {
         (side, name): flow.lost
         for side, sent in flows.items()
@@ -224,7 +224,7 @@ def _table(campaign: Campaign) -> str:
 
 
 def _remarkable(campaign: Campaign) -> t.Iterator[str]:
-    """What became of the changed tunnel otherwise than it was told, and what it felt longest."""
+    """Yield the impacts that differ from their prediction, and the longest gaps."""
     yield "| change of the tunnel | on | told | seen | lost | longest gap |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for number, done in enumerate(campaign.done):
@@ -239,7 +239,7 @@ def _remarkable(campaign: Campaign) -> t.Iterator[str]:
 
 
 def _by_kind(campaign: Campaign, numbers: list[int], title: str) -> t.Iterator[str]:
-    """What the changed tunnel lost, for each kind of change."""
+    """Yield the packets that the changed tunnel lost, for each kind of change."""
     found: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
     for number in numbers:
         done = campaign.done[number]

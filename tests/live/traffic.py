@@ -81,7 +81,7 @@ class Flow:
         }
 
     def _holes(self) -> list[tuple[int, int]]:
-        """The first number and the last of each run of packets that did not come."""
+        """Return the first and the last number of each run of lost packets."""
         holes, begin = [], self._arrived.find(0)
         while begin >= 0:
             end = self._arrived.find(1, begin)
@@ -92,9 +92,9 @@ class Flow:
 
 
 def give_room() -> None:
-    """Queues that last while another process has the processor: on the way in, and out to charon.
+    """Enlarge the queues, so that they last while another process has the processor.
 
-    A packet that is lost because this machine was busy would tell nothing.
+    The loss of a packet because of a busy machine would prove nothing.
     """
     call = ctypes.CDLL(None, use_errno=True).syscall
     (pid,) = subprocess.check_output(["pidof", "charon-systemd"]).split()
@@ -139,7 +139,7 @@ def main() -> None:
             for flow in flows[turn::TURNS]:
                 flow.send(now)
             turn = (turn + 1) % TURNS
-            # What was missed long ago is not made up for: that would be a load nobody asked for.
+            # The sender does not catch up after a long delay, because the load would be too high.
             due = max(due + INTERVAL / TURNS, now - CATCH_UP)
 
 

@@ -4,7 +4,7 @@
 
 """Two gateways, one of each release, with twenty tunnels between them that carry packets.
 
-Nineteen are in network ``lan``. The one that is changed is in network ``lab``, for settings of a
+Nineteen are in network ``lan``. The changed one is in network ``lab``, for settings of a
 network may renew all of its tunnels.
 """
 
@@ -31,7 +31,7 @@ FACING = {"a": "b", "b": "a"}
 # More networks behind the gateways, for what the changed tunnel carries at times.
 SPARE = (120, 121)
 
-# No rekeying that nobody asked for falls into a run.
+# No rekeying by lifetime falls into a run.
 LASTING = {"lifetime": 12, "lifetime_unit": "hours"}
 
 # A group that costs little.
@@ -49,7 +49,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Flow:
-    """What went one way through one tunnel. ``holes`` are runs of numbers that did not arrive."""
+    """The packets in one direction of one tunnel. ``holes`` are runs of lost numbers."""
 
     sent: int
     holes: tuple[tuple[int, int], ...]
@@ -61,11 +61,11 @@ class Flow:
         return self.lost_within(0, self.sent)
 
     def lost_within(self, begin: int, end: int) -> int:
-        """How many of the packets with numbers from ``begin`` to before ``end``."""
+        """Return how many packets were lost with numbers from ``begin`` to before ``end``."""
         return sum(stop - start for start, stop in self._clipped(begin, end))
 
     def gap_within(self, begin: int, end: int) -> float:
-        """The longest time in ms that nothing came through, at one packet every 10 ms."""
+        """Return the longest gap in ms, at one packet every 10 ms."""
         runs = [stop - start for start, stop in self._clipped(begin, end)]
         return 10.0 * (max(runs) + 1) if runs else 0.0
 
@@ -96,7 +96,7 @@ def phase1(side: str, peer: Host, name: str) -> Options:
         "identifier": f"{name}-{side}.example",
         "peer_identifier": f"{name}-{FACING[side]}.example",
         "psk": f"the first key of tunnel {name}",
-        # The other side calls only where traffic finds no SA, lest two attempts meet.
+        # The other side initiates only for traffic without an SA. Two attempts must not collide.
         "connection_behavior": "start" if side == "a" else "on_demand",
         "encryption": [COMMON],
         **LASTING,
@@ -145,7 +145,7 @@ class Pair:
             host.apply("ipsec_phase2", phase2(side, name))
 
     def connect(self, name: str) -> None:
-        """Have a tunnel up, whoever is to call; both may have."""
+        """Bring a tunnel up by the side that initiates. Both sides may have done so."""
         host = self.hosts["a"]
         deadline = time.monotonic() + 20
         while f"{name}/net" not in host.sas().child:
@@ -162,13 +162,13 @@ class Pair:
 
 
 def _addresses(side: str, verb: str) -> str:
-    """The gateway needs an address in each network that a tunnel carries."""
+    """Return commands for an address in each network that a tunnel carries."""
     numbers = (*(NUMBERS[name] for name in OTHERS), *SPARE)
     return "".join(f"ip address {verb} {router(side, n)}/32 dev lo\n" for n in numbers)
 
 
 def _foreign_rules() -> str:
-    """Chains of somebody else, for ``firewall_chains``."""
+    """Return chains of another administrator, for ``firewall_chains``."""
     return "".join(
         f"nft 'add table inet office; add chain inet office {hook} "
         f"{{ type filter hook {hook} priority 0; policy accept; }}'\n"
@@ -208,7 +208,7 @@ class Traffic:
             end.communicate(timeout=20)
 
     def sent(self) -> dict[str, dict[str, int]]:
-        """How many packets each side has sent through each tunnel so far."""
+        """Return how many packets each side has sent through each tunnel."""
         return {side: self._ask(side, "sent") for side in SIDES}
 
     def drained(self, seconds: float) -> dict[str, dict[str, Flow]]:

@@ -34,8 +34,8 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network 
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import network_files, nft
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
-    PRIORITIES,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import PRIORITIES
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.cleartext_blocks import (
     cleartext_blocks,
 )
 

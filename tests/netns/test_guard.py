@@ -18,8 +18,8 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.bl
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.rule import VpnRule
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.selector import Service
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
-    Block,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.cleartext_blocks import (
     cleartext_blocks,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_match import Services

@@ -69,6 +69,9 @@ THIRD_PARTY = {
     "jinja2": {"plugin_utils/_page.py"},
 }
 
+# Public class names that several files still share. Remove a name with its last homonym.
+HOMONYMS: set[str] = {"Block", "Chain", "Outcome"}
+
 LONGEST_FUNCTION = 60
 LONGEST_FILE = 400
 
@@ -306,3 +309,15 @@ def test_every_file_names_its_licence(path: Path) -> None:
 
 def test_plugins_are_namespace_packages() -> None:
     assert not list(PLUGINS.rglob("__init__.py"))
+
+
+def test_a_class_name_exists_once() -> None:
+    """A reader who searches for a public class finds one definition."""
+    places: dict[str, list[str]] = {}
+    for path in SOURCES:
+        if path.is_relative_to(PLUGINS / "module_utils") or room_of(path) == "plugin_utils":
+            for node in ast.walk(tree_of(path)):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places.setdefault(node.name, []).append(place_of(path))
+    shared = {name: files for name, files in places.items() if len(files) > 1}
+    assert shared.keys() - HOMONYMS == set(), shared

@@ -20,7 +20,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.checkpoint import (
     result_of,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.connect import selected
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.selection import selected
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec import (
     CHECKPOINT_STATES,
     CONNECTION_STATES,

@@ -4,8 +4,8 @@
 
 """An input of eight times the length takes about eight times as long, even a hostile one.
 
-In CPU time, as a ratio, so that it holds on a machine of any speed. A sort makes 8 to 11 of it, and
-what compares each with each 64.
+The tests compare CPU times as a ratio, which holds on a machine of any speed. The ratio of a sort
+is 8 to 11, the ratio of a comparison of each with each is 64.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels.c
     Log,
     LogLine,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.daemon import ALL_DAEMONS
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_steps import (
@@ -50,6 +51,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner i
     make_plan,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import (
+    masking,
     nft_text,
     pem,
     records,
@@ -65,7 +67,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import en
 
 Work = t.Callable[[], object]
 FACTOR, MOST = 8, 24
-# In seconds; less is lost in what else the machine does.
+# Seconds. A shorter time is lost in the noise of the machine.
 LEAST = 0.004
 # The size at which a very short measurement ends. Larger sizes allocate memory, which takes time.
 _LARGEST = 16_384
@@ -221,7 +223,7 @@ def test_a_configuration(text: str) -> None:
             reader.read("/r", whole, lambda _pattern: [])
             with contextlib.suppress(SyntaxFault):
                 strict.parse(whole)
-            records.masked(whole)
+            masking.masked(whole)
 
         return work
 
@@ -384,7 +386,7 @@ def a_plan_for_many_connections(size: int) -> Work:
         artefacts(gateway, DEBIAN, userspace=False, credentials={})
         for gateway in (connections(size), Gateway())
     )
-    scope = Scope(frozenset(made.networks), frozenset(made.swanctl), daemon=True)
+    scope = Scope(frozenset(made.networks), frozenset(made.swanctl), daemons=ALL_DAEMONS)
     return lambda: make_plan(nothing, made, Observed(), scope)
 
 

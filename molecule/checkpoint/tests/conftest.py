@@ -23,6 +23,6 @@ def gateways() -> list[Gateway]:
 
 @pytest.fixture
 def tunnels(gateways: list[Gateway]) -> None:
-    """The tunnel to the peer is up, whatever the test before has left."""
+    """Wait until the tunnel to the peer is up, even if the test before has cut it."""
     for gateway in gateways:
         wait_for(f"the tunnel of {gateway} is up", gateway.up)

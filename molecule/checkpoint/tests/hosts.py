@@ -27,7 +27,7 @@ KEPT = "/var/lib/tunnelwright/checkpoint/state.json"
 # More than a task takes on a busy machine, or the rollback begins between two tasks. The tests wait
 # for it often.
 TIMEOUT = 30
-# What starting the program, and the rollback itself, may take on a busy machine.
+# Seconds in which the program starts and the rollback ends, even on a busy machine.
 PATIENCE = 120
 
 
@@ -42,22 +42,22 @@ class Gateway:
         return self.name
 
     def sh(self, command: str) -> str:
-        """Output of a command line that must succeed."""
+        """Return the output of a command line, which must succeed."""
         return str(self.host.check_output(command))
 
     def held(self) -> dict[str, Any]:
-        """Files, connections, secrets, policies, tables, interfaces, units, but for SAs."""
+        """Return files, connections, secrets, policies, tables, interfaces and units; no SAs."""
         return json.loads(self.sh("gateway-state"))["held"]
 
     def sas(self) -> list[str]:
-        """The SPIs, which tell an SA that stayed from one that was made anew."""
+        """Return the SPIs, which distinguish an SA that stayed from a re-established SA."""
         listed = self.sh("swanctl --list-sas")
         ike = re.findall(r"^\S+: #\d+, ESTABLISHED, .*$", listed, re.MULTILINE)
         children = re.findall(r"^ +(?:in|out) +\w+", listed, re.MULTILINE)
         return [*ike, *children]
 
     def up(self) -> bool:
-        """Whether the tunnel to the peer is: an IKE SA, and a phase 2 in two directions."""
+        """Return whether the tunnel to the peer is up: an IKE SA, and a phase 2 both ways."""
         return len(self.sas()) == 3
 
     def rolled_back(self) -> bool:
@@ -71,14 +71,14 @@ class Gateway:
         subprocess.run(command, check=True, capture_output=True)
 
     def ssh(self) -> bool:
-        """Whether the controller can make a new connection."""
+        """Return whether the controller can make a new connection."""
         options = [*ssh_options(), "-o", "ControlPath=none"]
         argv = [*as_controller(), "ssh", *options, f"root@{self.wan6}", "true"]
         return subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL).returncode == 0
 
 
 def as_controller() -> list[str]:
-    """What runs a command of this machine with the network of the host ``controller``."""
+    """Return the prefix that runs a command in the network of the host ``controller``."""
     show = ["podman", "inspect", "--format={{.State.Pid}}", f"tw-{SCENARIO.name}-controller"]
     pid = subprocess.check_output(show, text=True).strip()
     return ["nsenter", f"--net=/proc/{pid}/ns/net"]
@@ -111,7 +111,7 @@ def playbook(
     variables: Mapping[str, Any] | None = None,
     prefix: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """A playbook of the scenario, by its file name; ``variables`` go on top."""
+    """Run a playbook of the scenario, by its file name, with extra ``variables``."""
     given = KEY.parent / "variables.json"
     given.touch(mode=0o600)
     given.write_text(json.dumps(variables or {}))
@@ -130,7 +130,7 @@ def playbook(
 
 
 def played(name: str, *options: str, **variables: Any) -> str:
-    """What it says; it must succeed."""
+    """Return the output of a playbook, which must succeed."""
     done = playbook(name, *options, variables=variables)
     assert done.returncode == 0, done.stdout
     return done.stdout

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Nobody confirms: the timer restores everything, and leaves alone what was not changed."""
+"""The timer restores each unconfirmed change and touches no other object."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ def test_everything_is_as_it_was(gateways: list[Gateway]) -> None:
 
 
 def test_after_a_reboot_and_with_a_daemon_that_is_off(gateways: list[Gateway]) -> None:
-    """Each on one of them. The countdown begins anew; an unconfirmed change does not survive."""
+    """Reboot one gateway, stop the daemon of the other. The countdown begins again.
+
+    An unconfirmed change does not survive a reboot.
+    """
     before = [gateway.held() for gateway in gateways]
     change()
     rebooted, off = gateways

@@ -23,7 +23,7 @@ Play = Callable[[str], subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def by_ssh(gateways: list[Gateway]) -> Play:
-    """Runs a playbook over ssh, as Ansible does out of the box: with multiplexing."""
+    """Return a function that runs a playbook over ssh with Ansible's default multiplexing."""
     for gateway in gateways:
         wait_for(f"{gateway} can be reached", gateway.ssh)
     variables = {
@@ -41,7 +41,7 @@ def test_it_comes_back_by_itself(gateways: list[Gateway], by_ssh: Play) -> None:
     assert done.stdout.count("UNREACHABLE!") == 2, done.stdout
     for gateway in gateways:
         assert not gateway.rolled_back(), f"{gateway} was too quick for this test"
-        # What cuts it off is there, and no new connection can be made either.
+        # The rule that disconnects the controller is loaded. No new connection is possible either.
         assert "cut: #" in gateway.sh("swanctl --list-sas")
         assert not gateway.ssh()
     for gateway in gateways:
@@ -51,7 +51,7 @@ def test_it_comes_back_by_itself(gateways: list[Gateway], by_ssh: Play) -> None:
         now = gateway.held()
         # Others may rely on forwarding by now.
         assert now == {**held, "forwarding": now["forwarding"]}
-        # The tunnel that was changed begins anew.
+        # The changed tunnel is established again.
         wait_for(f"the tunnel of {gateway} is up", gateway.up)
         assert "cut: #" not in gateway.sh("swanctl --list-sas")
         assert gateway.record()["errors"] == []

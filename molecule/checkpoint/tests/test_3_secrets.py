@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A checkpoint holds every secret, for root alone; nobody says one, and nothing of it is left."""
+"""A checkpoint holds every secret, readable by root alone. No output shows a secret."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from hosts import KEPT, RECORD, Gateway, playbook
 from leaks import forms, shows, telling, watched_processes
 
-# Of this run alone, so that nothing but this run can have left them anywhere.
+# Random for each run, so that only this run can have left them anywhere.
 OLD, NEW = (secrets.token_hex(13) for _ in range(2))
 
 OTHER = "/etc/swanctl/conf.d/tunnelwright.phase1.other.conf"
@@ -33,7 +33,7 @@ RUNS = {
 
 @dataclass
 class Story:
-    """What ansible-playbook said in each run, and where the secrets were after it."""
+    """The output of ansible-playbook in each run, and the places of the secrets after it."""
 
     said: dict[str, str]
     found: dict[str, list[dict[str, str]]]
@@ -54,7 +54,7 @@ def story(gateways: list[Gateway]) -> Story:
 
 
 def files_with(gateway: Gateway, *secrets_: str) -> dict[str, str]:
-    """Every file of the host that shows a secret, with mode and owner."""
+    """Return every file of the host that shows a secret, with mode and owner."""
     roots = ["/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/usr", "/var"]
     # The patterns come from standard input, so that they are no process's arguments.
     grep = ["grep", "-rlaF", "--exclude-dir=netns", "--file=-", *roots]
@@ -102,7 +102,7 @@ def test_the_old_key_is_back(story: Story, gateways: list[Gateway]) -> None:
     for gateway in gateways:
         assert files_with(gateway, NEW) == {}
         assert not gateway.host.file(KEPT).exists
-        assert gateway.record()["reason"] == "asked for"
+        assert gateway.record()["reason"] == "requested"
         assert gateway.sh(f"stat -c '%a %U %G' {RECORD}") == "600 root root"
         journal = gateway.host.run("journalctl --all --output=export").stdout_bytes
         assert b"rolled back to the state of" in journal

@@ -26,25 +26,25 @@ def gateways() -> dict[str, Gateway]:
 
 @pytest.fixture(params=NAMES)
 def near(request: pytest.FixtureRequest, gateways: dict[str, Gateway]) -> Gateway:
-    """Each gateway in turn."""
+    """Return each gateway in turn."""
     return gateways[request.param]
 
 
 @pytest.fixture
 def far(near: Gateway, gateways: dict[str, Gateway]) -> Gateway:
-    """The peer of ``near``."""
+    """Return the peer of ``near``."""
     return next(gateway for gateway in gateways.values() if gateway is not near)
 
 
 @pytest.fixture
 def tunnel(gateways: dict[str, Gateway]) -> None:
-    """Both phase 2 are up on both ends, whatever the test before has left."""
+    """Wait until both phase 2 are up on both ends, even if the test before has cut them."""
     wait_for("the tunnel is up", lambda: up(gateways))
 
 
 @pytest.fixture
 def play(tmp_path: Path) -> Callable[..., Run]:
-    """``gateway.playbook``; the run must succeed."""
+    """Return ``gateway.playbook`` for runs that must succeed."""
 
     def run(name: str, *options: str, **variables: object) -> Run:
         done = playbook(name, *options, variables=variables, scratch=tmp_path)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The gateways of the scenario: what their daemons report, their LAN hosts, the wire, playbooks."""
+"""The gateways of the scenario: the reports of their daemons, LAN hosts, the wire, playbooks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _T = TypeVar("_T")
 
 
 def wait_for(what: str, look: Callable[[], _T], seconds: float = TUNNEL_SECONDS) -> _T:
-    """The first result of ``look`` that is true."""
+    """Return the first result of ``look`` that is true."""
     deadline = time.monotonic() + seconds
     while not (result := look()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
@@ -63,25 +63,25 @@ class Gateway:
         return self.name
 
     def sh(self, command: str) -> str:
-        """Output of a command line that must succeed."""
+        """Return the output of a command line, which must succeed."""
         return str(self.host.check_output(command))
 
     def on_lan(self, command: str) -> str:
-        """The command line that runs ``command`` on the host on the LAN."""
+        """Return the command line that runs ``command`` on the host on the LAN."""
         return f"ip netns exec lan {command}"
 
     def ping(self, address: object, *options: str) -> int:
-        """From the host on the LAN: how many of PINGS were answered."""
+        """Return how many of PINGS from the host on the LAN were answered."""
         line = " ".join(("ping -n -q -i 0.2 -W 1 -c", str(PINGS), *options, str(address)))
         output = self.host.run(self.on_lan(line)).stdout
         return int(output.split(" received")[0].split()[-1])
 
     def table(self, name: str = "tunnelwright-lan") -> str:
-        """The nftables table of a network, without counters."""
+        """Return the nftables table of a network, without counters."""
         return self.sh(f"nft --stateless list table inet {name}")
 
     def firewall(self) -> str:
-        """The table of the administrator's firewall, into which rules are hooked."""
+        """Return the table of the administrator's firewall, into which rules are hooked."""
         return self.table("filter")
 
     def restart(self) -> None:
@@ -91,7 +91,7 @@ class Gateway:
 
     @contextmanager
     def charon(self) -> Iterator[vici.Session]:
-        """A session with the IKE daemon, through the file system that its process sees."""
+        """Open a session with the IKE daemon, through the file system of its process."""
         pid = subprocess.check_output(
             ["podman", "inspect", "--format={{.State.Pid}}", self.container], text=True
         ).strip()
@@ -100,14 +100,14 @@ class Gateway:
             yield vici.Session(control)
 
     def ike_sas(self) -> list[dict[str, Any]]:
-        """Those that are up, each with its ``name``."""
+        """Return the IKE SAs that are up, each with its ``name``."""
         with self.charon() as charon:
             listed = _plain(list(charon.list_sas()))
         found = [{"name": name, **sa} for item in listed for name, sa in item.items()]
         return [sa for sa in found if sa["state"] == "ESTABLISHED"]
 
     def child_sas(self) -> dict[str, dict[str, Any]]:
-        """Those that are up, by name of the phase 2; the one that was made last."""
+        """Return the newest Child SA of each phase 2 that is up, by name of the phase 2."""
         found = [child for sa in self.ike_sas() for child in sa["child-sas"].values()]
         found.sort(key=lambda child: int(child["uniqueid"]))
         return {child["name"]: child for child in found if child["state"] == "INSTALLED"}
@@ -122,7 +122,7 @@ class Gateway:
             return sorted(_plain(charon.get_shared())["keys"])
 
     def traffic(self) -> dict[str, tuple[int, int]]:
-        """Bytes in and bytes out of each phase 2."""
+        """Return the bytes in and the bytes out of each phase 2."""
         return {
             name: (int(child["bytes-in"]), int(child["bytes-out"]))
             for name, child in self.child_sas().items()
@@ -132,7 +132,7 @@ class Gateway:
 
     @contextmanager
     def capture(self, interface: str, arguments: str = "", *, lan: bool = False) -> Iterator[Tap]:
-        """What tcpdump sees on an interface, in ``text`` once the context is left.
+        """Capture with tcpdump on an interface. ``text`` has the result once the context is left.
 
         ``lan`` captures on the host on the LAN.
         """
@@ -163,7 +163,7 @@ class Tap:
 
 
 def _plain(value: Any) -> Any:
-    """What vici gave, with text in the place of bytes."""
+    """Return a vici message with text in the place of bytes."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -172,7 +172,7 @@ def _plain(value: Any) -> Any:
 
 
 def up(gateways: Mapping[str, Gateway]) -> bool:
-    """Whether both phase 2 are up on both ends."""
+    """Return whether both phase 2 are up on both ends."""
     try:
         return all(gateway.child_sas().keys() == {"ipv4", "ipv6"} for gateway in gateways.values())
     except OSError:
@@ -199,9 +199,9 @@ class Run:
 def playbook(
     name: str, *options: str, variables: Mapping[str, Any] | None = None, scratch: Path
 ) -> Run:
-    """A playbook of the collection, as a user would run it, with ``variables`` on top.
+    """Run a playbook of the collection as a user would, with extra ``variables``.
 
-    A path is that of another playbook.
+    A path names another playbook.
     """
     file = write_variables(variables or {}, scratch)
     done = subprocess.run(
@@ -227,7 +227,7 @@ def ansible_playbook(name: str, *options: str) -> list[str]:
 
 
 def write_variables(variables: Mapping[str, Any], scratch: Path) -> Path:
-    """A file for ``--extra-vars``, for the eyes of its owner only."""
+    """Write a file for ``--extra-vars`` that only its owner can read, and return its path."""
     file = scratch / "variables.json"
     file.touch(mode=0o600)
     file.write_text(json.dumps(variables))
@@ -262,5 +262,5 @@ def _tasks(report: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]
 
 
 def example_variables() -> dict[str, Any]:
-    """The description of both ends in examples/, to be changed and given as ``variables``."""
+    """Return the variables of both ends in examples/."""
     return dict(yaml.safe_load((EXAMPLES / "group_vars/gateways/vpn.yml").read_text()))

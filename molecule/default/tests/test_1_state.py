@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What charon, nft, ip and systemd report after the playbook."""
+"""The reports of charon, nft, ip and systemd after the playbook."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The status page and the diagnosis tell what is the case, and no secret."""
+"""The status page and the diagnosis are correct, and show no secret."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WRONG = "not the key of the other side at all"
 
 @pytest.fixture
 def page(play: Play, tmp_path: Path) -> Callable[[], tuple[str, dict[str, Any]]]:
-    """The page of now, and the same for machines."""
+    """Return a function that makes the page and the same data as JSON."""
 
     def written() -> tuple[str, dict[str, Any]]:
         path = tmp_path / "status.html"
@@ -46,7 +46,7 @@ def page(play: Play, tmp_path: Path) -> Callable[[], tuple[str, dict[str, Any]]]
 
 
 def secrets_of(gateways: dict[str, Gateway]) -> list[str]:
-    """Every pre-shared key on the gateways, as it is in its file: the base64 of it."""
+    """Return every pre-shared key on the gateways in the form of its file: base64."""
     found = []
     for gateway in gateways.values():
         line = "sed -n 's/^ *secret = 0s//p' /etc/swanctl/conf.d/*.conf"
@@ -103,7 +103,7 @@ def test_what_was_changed_by_hand_is_named(
 
 
 def drifts(told: dict[str, Any]) -> dict[tuple[str, str | None], list[str]]:
-    """What is named of each gateway, and of each of its phase 2."""
+    """Return the drifts of each gateway and of each of its phase 2."""
     found = {(item["name"], None): item["drift"] for item in told["gateways"]}
     found |= {(item["gateway"], item["phase2"]): item["drift"] for item in told["tunnels"]}
     return {place: [it["object"] for it in drift] for place, drift in found.items() if drift}
@@ -111,7 +111,7 @@ def drifts(told: dict[str, Any]) -> dict[tuple[str, str | None], list[str]]:
 
 @pytest.fixture
 def broken(play: Play, gateways: dict[str, Gateway]) -> Iterator[None]:
-    """gw-b has another key; both daemons have forgotten their SAs."""
+    """Give gw-b another key, and make both daemons forget their SAs."""
     try:
         play("site", "--limit=gw-b", site_psk=WRONG)
         for gateway in gateways.values():
@@ -177,6 +177,6 @@ def _diagnosis_holds_no_secret(gateways: dict[str, Gateway], scratch: Path) -> N
 
 
 def example_key() -> str:
-    """The pre-shared key that the first run has made."""
+    """Return the pre-shared key that the first run has made."""
     keys = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "psk"
     return (keys / "gw-a+gw-b.psk").read_text().strip()

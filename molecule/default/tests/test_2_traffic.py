@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From LAN to LAN: what goes through, what can be read on the way, and what must not leave."""
+"""Traffic from LAN to LAN: it arrives, the wire shows no plaintext, and no packet leaks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gateway import PINGS, Gateway, up, wait_for
 
 pytestmark = pytest.mark.usefixtures("tunnel")
 
-# What ping fills its packets with; 16 bytes is the most it takes.
+# ping fills its packets with this pattern, of 16 bytes at most.
 PATTERN = "tunnelwright-cry"
 FILLED = ("-s", "64", "-p", PATTERN.encode().hex())
 
@@ -35,7 +35,8 @@ def test_ping_goes_through_the_tunnel(gateways: dict[str, Gateway]) -> None:
 
 def test_payload_is_not_readable_between_the_gateways(gateways: dict[str, Gateway]) -> None:
     near, far = gateways.values()
-    # What comes in shows up a second time, decrypted, where the kernel does ESP: so what goes out.
+    # Where the kernel does ESP, a capture shows incoming packets again, decrypted. So the outgoing
+    # packets are captured.
     with (
         near.capture("eth0", "-Q out") as there,
         far.capture("eth0", "-Q out") as back,
@@ -65,7 +66,7 @@ def test_without_the_exemption_they_would_be(near: Gateway, far: Gateway) -> Non
 
 
 def sources_seen(near: Gateway, far: Gateway, address: object) -> set[str]:
-    """Whom the host on the far LAN takes for the sender of our pings."""
+    """Return the source addresses of our pings as the host on the far LAN receives them."""
     with far.capture("eth0", "icmp or icmp6", lan=True) as tap:
         near.ping(address)
     return set(re.findall(rf"IP6? (\S+) > {address}: ICMP6?,? echo request", tap.text))
@@ -74,7 +75,7 @@ def sources_seen(near: Gateway, far: Gateway, address: object) -> set[str]:
 def test_tcp_segments_fit_into_the_tunnel(near: Gateway, far: Gateway) -> None:
     for address in (far.lan4.ip, far.lan6.ip):
         with far.capture("eth0", "tcp", lan=True) as tap:
-            # Nobody listens there: all that matters is the SYN.
+            # No program listens there: the test needs the SYN alone.
             near.host.run(near.on_lan(f"timeout 2 bash -c '</dev/tcp/{address}/9'"))
         assert set(re.findall(r"Flags \[S\].*\bmss (\d+)", tap.text)) == {"1300"}
 
@@ -84,7 +85,7 @@ def test_tcp_segments_fit_into_the_tunnel(near: Gateway, far: Gateway) -> None:
 
 @pytest.fixture
 def down(near: Gateway, far: Gateway, gateways: dict[str, Gateway], tunnel: None) -> Iterator[None]:
-    """No charon on one side, and a route by which everything would still arrive."""
+    """Stop charon on one side, and add a route by which every packet would still arrive."""
     routes = ((far.lan4, far.wan), (far.lan6, far.wan6))
     near.sh("systemctl stop strongswan")
     for lan, gateway in routes:
@@ -120,7 +121,7 @@ def test_nothing_leaves_in_clear(near: Gateway, far: Gateway) -> None:
 
 
 LEAK_CHAINS = ("no_leak_forward", "no_leak_postrouting")
-# The policies of the kernel's data plane, the routing rules and routes of the one in user space.
+# The policies of the kernel's data plane, or the routing rules and routes of the userspace one.
 UNBLOCK = """
 for version in -4 -6; do
     ip $version rule flush protocol 116

@@ -39,7 +39,7 @@ def test_check_mode_equals_the_run(play: Play, gateways: dict[str, Gateway]) -> 
 
 
 def changes() -> dict[str, Any]:
-    """The MSS on one gateway, a network of phase 2 on the other: two changes, each on its own.
+    """Return two independent changes: the MSS on one gateway, a remote network on the other.
 
     In check mode the second of two changes to one object can't see the first.
     """
@@ -61,6 +61,6 @@ def essence(run: Run) -> dict[tuple[str, str, str], dict[str, Any]]:
 
 
 def state(gateway: Gateway) -> tuple[Any, ...]:
-    """What is in force: files, rules, connections."""
+    """Return files, rules and connections of a gateway."""
     files = gateway.sh("find /etc/tunnelwright /etc/swanctl/conf.d -type f -exec sha256sum {} +")
     return sorted(files.splitlines()), gateway.table(), gateway.firewall(), gateway.connections()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the role says of mistakes, of what the variables do not have, and of the tunnels."""
+"""The role reports mistakes, objects that the variables lack, and the tunnels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOTHING = dict.fromkeys(NAMES, 0)
 
 
 def lan(**more: Any) -> dict[str, Any]:
-    """The network as it is, with ``more``."""
+    """Return the variables of the network, with ``more``."""
     known = {"ip_address": "{{ site_lan4.router }}", "network_address": "{{ site_lan4.network }}"}
     chains = ["inet filter input", "inet filter forward"]
     return {"name": "lan", **known, "firewall_chains": chains, **more}
@@ -45,8 +45,8 @@ def test_mistakes_are_told_before_anything_is_touched(tmp_path: Path) -> None:
     assert len(run.failures) == 2
     for name, far in FAR.items():
         first, second = run.messages[name, "All entries are legal"].splitlines()
-        assert first.startswith("gateway_networks[1] lan6: ip_adress: is no option")
-        assert second.startswith(f"gateway_phase1[0] {far}: remote_gateway: '999.1.1.1'")
+        assert first.startswith("gateway_networks[1] lan6: ip_adress: is not an option")
+        assert second.startswith(f"gateway_phase1[0] {far}: remote_gateway '999.1.1.1':")
 
 
 def test_a_failure_that_changed_nothing_is_followed_by_no_change(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files alone give the same result, whoever restarts what."""
+"""The files alone restore everything after the restart of any service."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_load_all_by_an_administrator(near: Gateway) -> None:
 
 
 def identities(gateway: Gateway) -> list[tuple[str, ...]]:
-    """What tells an SA that stayed from one that was made anew."""
+    """Return the numbers that distinguish an SA that stayed from a re-established SA."""
     ike = [(sa["name"], sa["uniqueid"], sa["initiator-spi"]) for sa in gateway.ike_sas()]
     children = gateway.child_sas().items()
     return sorted([*ike, *((name, child["uniqueid"], child["spi-in"]) for name, child in children)])
@@ -67,7 +67,7 @@ def test_nftables_service(near: Gateway, far: Gateway, verbs: tuple[str, ...]) -
 
 
 def rules(gateway: Gateway) -> list[str]:
-    """All rules of the host; either of two networks may come first in a chain."""
+    """Return all rules of the host, sorted, because the order of two networks is not fixed."""
     return sorted(gateway.sh("nft --stateless list ruleset").splitlines())
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from gateway import SCENARIO, Gateway, Run, playbook
 
-# What stays, by design. Directories that a package owns by now are not listed any more.
+# These paths stay, by design. Directories that a package owns by now are not listed.
 STAYS = re.compile(
     "|".join(
         (
-            # The packages of strongSwan, its service, and what their scripts made of it.
+            # The packages of strongSwan, its service, and the results of their scripts.
             "unit strongswan.service",
             "file /etc/(strongswan.d|swanctl|swanctl/conf.d|ld.so.cache)",
             "changed file .* /etc/strongswan.d/charon/.*",
@@ -34,7 +34,7 @@ STAYS = re.compile(
 
 
 def test_teardown(play: Callable[..., Run], gateways: dict[str, Gateway]) -> None:
-    """Whatever the variables say is there."""
+    """Remove the gateway although the variables describe it as present."""
     renamed = [{"name": "renamed"}]
     checked = play("teardown", "--check", gateway_networks=renamed)
     done = play("teardown", gateway_networks=renamed)
@@ -72,7 +72,7 @@ def test_packages_stay_while_others_need_them(gateways: dict[str, Gateway], tmp_
 
 
 def differences(gateway: Gateway) -> list[str]:
-    """What is otherwise than it was before the playbook ran for the first time."""
+    """Return the differences from the host before the first run of the playbook."""
     before = json.loads(gateway.host.file("/var/tmp/fingerprint.json").content_string)
     script = (SCENARIO / "fingerprint.py").read_text()
     after = json.loads(gateway.sh(f"python3 - <<'EOF'\n{script}EOF"))

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A pre-shared key is in its file and nowhere else, whatever was run, said and logged meanwhile.
+"""A pre-shared key is in its file and nowhere else: not in outputs, logs or processes.
 
-The hosts are bare when this begins: the key is installed, replaced, and there when a run fails.
+The hosts are bare when the test begins. The key is installed and replaced, and a run with it fails.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from gateway import (
 )
 from leaks import forms, shows, telling, watched_processes
 
-# Of this run alone, so that nothing but this run can have left them anywhere. The last one is put
-# where the others must not be, to see that it would be found.
+# Random for each run, so that only this run can have left them anywhere. The last one is planted
+# where the others must not be, to see that the search finds it.
 OLD, NEW, PLANTED = (secrets.token_hex(16) for _ in range(3))
 
 RUNS = ("first", "check", "change", "failure", "mistake")
@@ -55,7 +55,7 @@ def journal_with(gateway: Gateway, *secrets_: str) -> list[str]:
 
 
 def files_with(gateway: Gateway, secret: str) -> dict[str, int]:
-    """Every file of the host that shows the secret, with its mode."""
+    """Return every file of the host that shows the secret, with its mode."""
     roots = ["/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/usr", "/var"]
     # The patterns come from standard input, so that they are no process's arguments.
     grep = ["grep", "-rlaF", "--exclude-dir=netns", "--file=-", *roots]
@@ -91,7 +91,7 @@ def journals(gateway: Gateway) -> set[str]:
 
 @dataclass
 class Story:
-    """All that ansible-playbook said in each run, its log included."""
+    """The output of ansible-playbook in each run, with its log."""
 
     said: dict[str, str]
     statuses: dict[str, int]
@@ -133,7 +133,7 @@ def variables(run: str) -> dict[str, Any]:
         wanted["scenario_connection"] = "containers.podman.podman"
     (phase1,) = example_variables()["gateway_phase1"]
     if run == "failure":
-        # The module refuses it, which has got the key by then: it is that of an administrator.
+        # The module has the key and refuses the name, because an administrator uses it.
         other = {"name": "handmade", "remote_gateway": "192.0.2.99"}
         wanted["gateway_phase1"] = [{**phase1, **other, "phase2": None}]
     if run == "mistake":
@@ -147,7 +147,7 @@ def test_the_runs_did_what_they_should(story: Story, gateways: dict[str, Gateway
         assert "load secret ike-gw-a" in story.said[name], name
     assert "phase 1 handmade: name 'handmade': makes the connection" in story.said["failure"]
     assert "'999.1.1.1'" in story.said["mistake"]
-    # The keys of both ends are one: charon starts anew and has nothing but the files.
+    # Both ends have the same key: charon restarts and has only the files.
     for gateway in gateways.values():
         gateway.sh("systemctl restart strongswan")
     wait_for("the tunnel is up", lambda: up(gateways))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the role has made carries IPv4 and IPv6 from LAN to LAN, as ESP of the kernel."""
+"""The tunnel of the role carries IPv4 and IPv6 from LAN to LAN, as ESP of the kernel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sh(host: str, script: str) -> str:
 
 @pytest.mark.parametrize("name", FAR)
 def test_lans_reach_each_other_by_esp_alone(name: str) -> None:
-    """As a third host hears it, which hears whatever is on the wire."""
+    """Capture on a third host, which receives every packet on the wire."""
     pings = "icmp or (icmp6 and (ip6[40] == 128 or ip6[40] == 129))"
     listen = f"timeout 60 tcpdump -Z root -n -c 12 -i eth1 'esp or {pings}'"
     wire = subprocess.Popen(

@@ -26,6 +26,7 @@ from .._model.network import VpnNetwork
 from .._model.options import Options
 from .._model.secret import Secret
 from .._model.settings import IpsecSettings
+from .._model.subject import phase1_subject
 from .key import ComparableKey, key_from_fingerprint
 from .selectors import Index, Selectors
 
@@ -81,7 +82,7 @@ class TunnelEnd:
     @property
     def subject(self) -> str:
         """Return ``phase 1 <name>``."""
-        return f"phase 1 {self.connection.name}"
+        return self.connection.subject
 
     @property
     def userspace(self) -> bool:
@@ -168,5 +169,5 @@ def _comparable_key(options: Options, salt: bytes) -> ComparableKey | None:
     if psk:
         return ComparableKey(salt, Secret(str(psk).encode()))
     if value:
-        return key_from_fingerprint("psk_fingerprint", value, f"phase 1 {options['name']}")
+        return key_from_fingerprint("psk_fingerprint", value, phase1_subject(options["name"]))
     return None

@@ -101,7 +101,7 @@ class Direction:
         **words: object,
     ) -> Mismatch:
         """Return a mismatch of a phase 2 of the initiator and its counterpart."""
-        subjects = phase2_subject(children[0]), phase2_subject(children[1])
+        subjects = children[0].subject, children[1].subject
         stated = (option, values[0]), (option, values[1])
         return self._mismatch(code, subjects, stated, words)
 
@@ -111,7 +111,7 @@ class Direction:
         ``others`` are the selectors of the phase 2 objects that it has.
         """
         stated = ("local_network", [selectors_text(child)]), ("remote_network", list(others))
-        subjects = phase2_subject(child), self.responder.subject
+        subjects = child.subject, self.responder.subject
         return self._mismatch(code, subjects, stated, {"other": self.responder.peer})
 
     def _mismatch(
@@ -146,11 +146,6 @@ def behind_nat(end: TunnelEnd, other: TunnelEnd) -> bool:
         and _private(ipaddress.ip_address(own))
         and not _private(gateway)
     )
-
-
-def phase2_subject(child: ChildSa) -> str:
-    """Return ``phase 2 <name> of phase 1 <name>``."""
-    return f"phase 2 {child.name} of phase 1 {child.phase1}"
 
 
 def _private(address: IPAddress) -> bool:

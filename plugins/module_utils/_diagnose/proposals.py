@@ -58,10 +58,10 @@ def _parsed(text: str) -> list[tuple[str, Transforms]]:
     proposals = []
     for item in text.split(",")[:_MOST]:
         protocol, _colon, names = item.strip().partition(":")
-        found: dict[str, set[str]] = {}
+        by_kind: dict[str, set[str]] = {}
         for name in names.split("/"):
-            found.setdefault(_kind(name), set()).add(name)
-        transforms = {kind: frozenset(found.get(kind, {_NONE})) for kind, _pattern in _KINDS}
+            by_kind.setdefault(_kind(name), set()).add(name)
+        transforms = {kind: frozenset(by_kind.get(kind, {_NONE})) for kind, _pattern in _KINDS}
         proposals.append((protocol, transforms))
     return proposals
 

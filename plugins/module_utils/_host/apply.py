@@ -14,26 +14,24 @@ import typing as t
 from .._errors import HostError
 from .._plan import network_steps, steps
 from .._plan.children import with_parked_children
-from .._plan.in_force import InForce
 from .._plan.observed import NOTHING, Unfinished
 from .._plan.ownership import SecureDirectory
 from .._plan.plan import Plan
-from .._render.strongswan.section import Section
 from .command import last_words
-from .host import Host
+from .host import Daemon, Host
 from .run.unfinished_run import unfinished
 from .tunnels.hand_over import hand_over, swap_back
 
-# What Linux makes an interface with that depends on no other.
+# The MTU of an interface that depends on no other interface, in Linux.
 STANDARD_MTU = 1500
 
 
 def apply(host: Host, plan: Plan, settled: Unfinished = NOTHING) -> list[str]:
-    """What the operator should know of it. ``settled`` is what is in order when all is done.
+    """Apply the plan and return warnings. ``settled`` are the entries of the note to remove.
 
-    Raises HostError after the steps that were done have been taken back, and says so.
+    Raises HostError after the previous steps were undone. The error names this.
     """
-    # What a run that was killed has left.
+    # An interrupted run may have left these.
     host.files.clean()
     host.unfinished_run.clean()
     notes = _applied(host, plan) if plan else []
@@ -56,7 +54,7 @@ def _applied(host: Host, plan: Plan) -> list[str]:
 
 
 def _check_daemon(host: Host, pid: int, plan: Plan) -> None:
-    """A daemon that was started anew meanwhile may have read files that were still the old ones."""
+    """Fail if the daemon restarted during the run, because it may have read the old files."""
     mine = unfinished(plan, host.platform)
     restarted = any(isinstance(step, steps.RestartDaemon) for step in plan.steps)
     if restarted or not (mine.connections or mine.secrets or mine.settings):
@@ -103,9 +101,9 @@ _TAKEN_BACK = "The changes of this run were undone."
 
 
 def _take_back(host: Host, done: list[steps.Step], failed: steps.Step, error: HostError) -> str:
-    """In reverse; what reads files comes once more after all of them.
+    """Undo the steps in reverse order. Then make each program read its files again.
 
-    The step that failed may have come half way, or the daemon may have done it and not said so.
+    The failed step may be half complete, or the daemon may have completed it without an answer.
     """
     backs = [step.undo() for step in (failed, *reversed(done))]
     restores = [back for back in backs if back and not isinstance(back, steps.Refresh)]
@@ -137,81 +135,87 @@ def _secure(host: Host, step: SecureDirectory) -> None:
     host.files.secure(step.directory)
 
 
+def _daemon(host: Host, step: steps.DaemonStep) -> Daemon:
+    return host.daemon(step.daemon)
+
+
 def _load_connection(host: Host, step: steps.LoadConnection) -> None:
-    host.vici.load_conn(step.name, step.section)
+    _daemon(host, step).vici.load_conn(step.name, step.section)
 
 
 def _swap_in(host: Host, step: steps.SwapIn) -> None:
-    host.vici.load_conn(step.name, step.section)
-    _note(host, step.name, step.section, step.in_force)
+    _daemon(host, step).vici.load_conn(step.name, step.section)
+    _note(host, step)
 
 
-def _note(host: Host, name: str, section: Section, in_force: InForce | None) -> None:
-    if in_force is not None:
-        host.pending.put(host.vici.pid, name, in_force.unlike(section))
+def _note(host: Host, step: steps.SwapIn | steps.SwapBack) -> None:
+    if step.in_force is not None:
+        pid = _daemon(host, step).vici.pid
+        host.pending.put(pid, step.name, step.in_force.unlike(step.section))
 
 
 def _park_children(host: Host, step: steps.ParkChildren) -> None:
-    host.pending.put(host.vici.pid, step.name, step.in_force)
-    host.vici.load_conn(step.name, with_parked_children(step.section))
+    host.pending.put(_daemon(host, step).vici.pid, step.name, step.in_force)
+    _daemon(host, step).vici.load_conn(step.name, with_parked_children(step.section))
 
 
 def _swap_back(host: Host, step: steps.SwapBack) -> None:
-    swap_back(host.vici, step)
-    _note(host, step.name, step.section, step.in_force)
+    swap_back(_daemon(host, step).vici, step)
+    _note(host, step)
 
 
 def _unload_connection(host: Host, step: steps.UnloadConnection) -> None:
-    host.vici.unload_conn(step.name)
+    _daemon(host, step).vici.unload_conn(step.name)
 
 
 def _load_secret(host: Host, step: steps.LoadSecret) -> None:
     shared = step.shared
     if step.before is not None:
         for name, ikes in step.ikes.items():
-            host.pending.put_key(host.vici.pid, name, ikes, step.before.secret)
-    host.vici.load_shared(shared.id, shared.owners, shared.secret.reveal(), kind=shared.kind)
+            host.pending.put_key(_daemon(host, step).vici.pid, name, ikes, step.before.secret)
+    vici = _daemon(host, step).vici
+    vici.load_shared(shared.id, shared.owners, shared.secret.reveal(), kind=shared.kind)
 
 
 def _unload_secret(host: Host, step: steps.UnloadSecret) -> None:
-    host.vici.unload_shared(step.id)
+    _daemon(host, step).vici.unload_shared(step.id)
 
 
 def _load_key(host: Host, step: steps.LoadKey) -> None:
-    host.vici.load_key(step.file.data)
+    _daemon(host, step).vici.load_key(step.file.data)
 
 
 def _unload_key(host: Host, step: steps.UnloadKey) -> None:
     # Loading is the way to learn the id of a key; it changes nothing where the key is known.
-    key = host.vici.load_key(step.file.data)
+    key = _daemon(host, step).vici.load_key(step.file.data)
     others = (
         host.files.look(path)
         for path in host.files.find(f"{host.platform.key_dir}/*")
         if path != step.file.path
     )
     if not any(other is not None and other.data == step.file.data for other in others):
-        host.vici.unload_key(key)
+        _daemon(host, step).vici.unload_key(key)
 
 
 def _terminate(host: Host, step: steps.TerminateConnection) -> None:
-    host.vici.terminate_ike(step.name)
+    _daemon(host, step).vici.terminate_ike(step.name)
 
 
 def _terminate_child(host: Host, step: steps.TerminateChild) -> None:
-    host.vici.terminate_child(step.connection, step.child)
+    _daemon(host, step).vici.terminate_child(step.connection, step.child)
 
 
 def _initiate(host: Host, step: steps.Initiate) -> None:
-    host.vici.initiate(step.connection, step.child)
+    _daemon(host, step).vici.initiate(step.connection, step.child)
 
 
 def _hand_over(host: Host, step: steps.HandOver) -> str | None:
-    return hand_over(host.vici, step)
+    return hand_over(_daemon(host, step).vici, step)
 
 
 def _install(host: Host, step: steps.InstallTrap) -> str | None:
     try:
-        host.vici.install(step.connection, step.child)
+        _daemon(host, step).vici.install(step.connection, step.child)
     except HostError as error:
         # There may be no route to the peer. Nothing is worse than it was.
         return str(error)
@@ -219,15 +223,15 @@ def _install(host: Host, step: steps.InstallTrap) -> str | None:
 
 
 def _uninstall(host: Host, step: steps.UninstallTrap) -> None:
-    host.vici.uninstall(step.connection, step.child)
+    _daemon(host, step).vici.uninstall(step.connection, step.child)
 
 
-def _reload_settings(host: Host, _step: steps.ReloadSettings) -> None:
-    host.vici.reload_settings()
+def _reload_settings(host: Host, step: steps.ReloadSettings) -> None:
+    _daemon(host, step).vici.reload_settings()
 
 
-def _restart(host: Host, _step: steps.RestartDaemon) -> None:
-    host.restart_daemon()
+def _restart(host: Host, step: steps.RestartDaemon) -> None:
+    _daemon(host, step).restart()
 
 
 def _run_script(host: Host, step: network_steps.RunScript) -> None:
@@ -260,7 +264,7 @@ def _delete_blocks(host: Host, step: network_steps.DeleteBlocks) -> None:
 
 
 def _delete_link(host: Host, step: network_steps.DeleteLink) -> None:
-    # It may have gone by itself: nobody looked at an interface that a network moves away from.
+    # The interface may be gone already, because the planner does not observe a former interface.
     if host.link.get(step.device) is not None:
         host.link.delete(step.device)
 
@@ -299,7 +303,6 @@ def _switch_unit(host: Host, step: network_steps.SwitchUnit) -> None:
 
 _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.WriteFile: _write,
-    network_steps.NoteInterface: _write,
     steps.RemoveFile: _remove,
     SecureDirectory: _secure,
     steps.LoadConnection: _load_connection,

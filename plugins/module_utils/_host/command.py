@@ -4,11 +4,11 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""How the adapters run programs of the host.
+"""Execution of programs on the host.
 
 A ``Run`` takes the arguments and the standard input, and returns exit status, output and errors. It
-starts the program directly, never through a shell, and in the C locale. No program is waited for
-without end.
+starts the program directly, never through a shell, and in the C locale. Every wait for a program is
+limited.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ _LAST = 2.0
 
 
 def patience(argv: t.Sequence[str]) -> float | None:
-    """How many seconds a program is waited for; None for one that ends by itself."""
+    """Return the time limit of a program in seconds, or None for a program that ends alone."""
     return None if argv[0] == _BOUNDED else _PATIENCE_OF.get(argv[0], PATIENCE)
 
 
 def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
-    """The ``Run`` of a managed host. Raises HostError for a program that is not there or hangs."""
+    """Run a program on the managed host. Raises HostError for a missing or hanging program."""
     try:
         # In a group of its own, so that what it has started can be ended with it.
         process = subprocess.Popen(
@@ -74,7 +74,7 @@ def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """With all that it has started. What the kernel does not let go is left behind."""
+    """End a program and everything that it started, except processes that the kernel keeps."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -82,7 +82,7 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 def _told(argv: t.Sequence[str]) -> str:
-    """The program with what it was to do; of a script among the arguments, its first program."""
+    """Return the program and its task. For a script among the arguments, its first program."""
     for shell, option, script in zip(argv, argv[1:], argv[2:]):
         if (shell, option) == ("sh", "-c"):
             return script.split()[0]
@@ -90,7 +90,7 @@ def _told(argv: t.Sequence[str]) -> str:
 
 
 def output(run: Run, operation: str, argv: list[str], stdin: str = "") -> str:
-    """What the program printed. Raises HostError with its last words where it failed."""
+    """Return the output of the program. Raises HostError with its last lines after a failure."""
     status, printed, errors = run(argv, stdin)
     if status != 0:
         raise HostError(operation, last_words(errors or printed, status))
@@ -98,7 +98,7 @@ def output(run: Run, operation: str, argv: list[str], stdin: str = "") -> str:
 
 
 def json_output(run: Run, operation: str, argv: list[str], stdin: str = "") -> t.Any:
-    """The same for a program that prints JSON; iproute2 prints nothing where there is nothing."""
+    """Return the JSON output of a program. iproute2 prints nothing for an empty result."""
     printed = output(run, operation, argv, stdin)
     try:
         return json.loads(printed or "[]")

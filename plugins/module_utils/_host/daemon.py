@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What the IKE daemon does not tell over its control socket."""
+"""Properties of the IKE daemon that its control socket does not report."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ PROC = Path("/proc")
 
 # A line of /proc/<pid>/maps; " (deleted)" follows when the package was upgraded meanwhile.
 _LIBCHARON = re.compile(r" (/\S*/libcharon\.so\S*)(?: \(deleted\))?$", re.MULTILINE)
-# Functions that libcharon exports, as its table of dynamic names has them: Main Mode's task, and
-# one of IKEv2 from which it can be seen that the table is there.
+# Exported functions of libcharon, in the form of its table of dynamic names: the task of Main Mode,
+# and a task of IKEv2 that proves that the table exists.
 _MAIN_MODE = b"\0main_mode_create\0"
 _IKEV2 = b"\0ike_init_create\0"
 
 
 def speaks_ikev1(pid: int, proc: Path = PROC) -> bool:
-    """Whether the daemon ``pid`` was built with IKEv1; True where this cannot be told.
+    """Return whether the daemon ``pid`` was built with IKEv1. True if this is unknown.
 
-    A choice of ``configure``, and no longer its default from strongSwan 6.1 on. vici doesn't tell
-    which was taken, so the library that the process has mapped is looked at.
+    IKEv1 is an option of ``configure``, and off by default from strongSwan 6.1 on. vici does not
+    report it, so the library that the process has mapped is searched.
     """
     try:
-        found = _LIBCHARON.search((proc / str(pid) / "maps").read_text())
-        if found is None:
+        mapped = _LIBCHARON.search((proc / str(pid) / "maps").read_text())
+        if mapped is None:
             return True
-        library = (proc / str(pid) / "root" / found[1].lstrip("/")).read_bytes()
+        library = (proc / str(pid) / "root" / mapped[1].lstrip("/")).read_bytes()
     except OSError:
         return True
     return _MAIN_MODE in library or _IKEV2 not in library

@@ -12,8 +12,10 @@ import contextlib
 import socket
 import time
 import typing as t
+from dataclasses import dataclass
 
 from .._errors import HostError
+from .._model.daemon import DaemonId
 from .._model.platform import Platform
 from .command import Run, patience, with_packages
 from .daemon import speaks_ikev1
@@ -36,6 +38,26 @@ from .vici.transport import DaemonTimeout, charon_socket
 # How long a daemon that broke off is waited for, in seconds.
 RECOVERY_TIME = 15.0
 _PAUSE = 0.5
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """An IKE daemon of a host. The host has one, so that its session and unit are the host's."""
+
+    id: DaemonId
+    host: Host
+
+    @property
+    def vici(self) -> Vici:
+        return self.host.vici
+
+    @property
+    def unit(self) -> str:
+        return self.host.platform.daemon_unit
+
+    def restart(self) -> None:
+        """Restart the daemon, and return when it answers again."""
+        self.host.restart_daemon()
 
 
 class Host:
@@ -67,7 +89,7 @@ class Host:
         self._exit.close()
 
     def run(self, argv: list[str], stdin: str) -> tuple[int, str, str]:
-        """The ``Run`` of this host. A unit may take long to start, all else answers soon."""
+        """Run a program. A unit may start slowly, other programs answer soon."""
         self.alive((patience(argv) or 0) if argv[0] == "systemctl" else 0)
         done = self._run(argv, stdin)
         self.alive()
@@ -80,7 +102,7 @@ class Host:
 
     @property
     def vici(self) -> Vici:
-        """The session, or a new one where the daemon broke off and is there again."""
+        """Return the session, or a new session after the daemon has restarted."""
         if self._vici is not None and self._vici.lost:
             self._exit.close()
             self._vici = self._once_more()
@@ -92,7 +114,7 @@ class Host:
         return charon_socket(self.platform)
 
     def _once_more(self) -> Vici:
-        """A daemon that has crashed is started anew by systemd; once in a run is enough."""
+        """Return a new session after a crash, because systemd restarts the daemon. Once per run."""
         if self._recovered:
             why = "the connection was lost again after one reconnect in this run"
             advice = "Check `journalctl -u strongswan`, and run the task again."
@@ -103,7 +125,7 @@ class Host:
             late = time.monotonic() > deadline
             try:
                 session = self._exit.enter_context(Vici(self._connect, alive=self.alive))
-                # One that is about to end still has its socket.
+                # A daemon that is about to end still has its socket.
                 session.version()
                 # Else it is about to have its files loaded into it.
                 if late or self.systemd.is_active(self.platform.daemon_unit):
@@ -114,19 +136,22 @@ class Host:
             self._exit.close()
             time.sleep(_PAUSE)
 
+    def daemon(self, id: DaemonId) -> Daemon:
+        return Daemon(id, self)
+
     def daemon_log(self) -> DaemonLog:
-        """What the IKE daemon logs from now on."""
+        """Return the log of the IKE daemon from now on."""
         return DaemonLog(self._connect)
 
     @contextlib.contextmanager
     def exclusive(self, what: str) -> t.Iterator[str]:
-        """One run at a time; gives the note of a wait."""
+        """Hold the lock of the host, and yield the warning about a wait."""
         with exclusive(what, path=self.platform.lock) as held, self._holding(held):
             yield held.waited
 
     @contextlib.contextmanager
     def seized(self, what: str) -> t.Iterator[str]:
-        """The same for a rollback that is due; gives what was done about another run."""
+        """Hold the lock for a due rollback, and yield the text about an ended run."""
         with seized(what, path=self.platform.lock) as found, self._holding(found[0]):
             yield found[1]
 
@@ -143,7 +168,7 @@ class Host:
         return controller()
 
     def speaks_ikev1(self) -> bool:
-        """Whether IKEv1 is built into the daemon that runs; True where that can't be told."""
+        """Return whether the running daemon was built with IKEv1. True if this is unknown."""
         return speaks_ikev1(self.vici.pid)
 
     def restart_daemon(self) -> None:

@@ -18,8 +18,8 @@ from .._plan.planner import Scope, files_in
 from .._render import nft
 from .._render.artefacts import Artefacts
 from .._render.file import File
-from .._render.network_files import guard_unit_name, unit_name
 from .._render.network_parts import NetworkParts
+from .._render.network_units import guard_unit_name, unit_name
 from .._render.nft_text import is_listed
 from .._render.strongswan_conf import LIBIPSEC
 from .files.certificates import remembered, strays
@@ -37,9 +37,9 @@ def observe(
     scope: Scope,
     daemon: DaemonState | None = None,
 ) -> Observed:
-    """Reads only; rules are tried in a throw-away network namespace.
+    """Return the observed host, without any change. Rules are tried in a temporary namespace.
 
-    ``daemon`` is what was seen of it already.
+    ``daemon`` is a state of the daemon that is already known.
     """
     stray = strays(host.files, before, after, scope.swanctl)
     files = _files(host, {*files_in(before, after, scope), *checkpoint_files(host.platform)})
@@ -64,7 +64,7 @@ def observe(
 
 
 def _certified(before: Artefacts, after: Artefacts, scope: Scope) -> bool:
-    """Whether the scope has a phase 1 with certificates."""
+    """Return whether the scope has a phase 1 with certificates."""
     found = (side.swanctl.get(path) for side in (before, after) for path in scope.swanctl)
     return any(parts is not None and parts.credentials is not None for parts in found)
 
@@ -72,7 +72,7 @@ def _certified(before: Artefacts, after: Artefacts, scope: Scope) -> bool:
 def _with_authorities(
     host: Host, before: Artefacts, after: Artefacts, daemon: DaemonState
 ) -> DaemonState:
-    """The state of the daemon with the CAs that it knows."""
+    """Return the state of the daemon with the CAs that it has."""
     if not daemon.version:
         return daemon
     vici = host.vici
@@ -86,7 +86,7 @@ def _files(host: Host, paths: t.Iterable[str]) -> dict[str, File]:
 
 
 def daemon_state(host: Host, sas: t.Sequence[IkeState] | None = None) -> DaemonState:
-    """``sas`` are those that were listed already."""
+    """Return the state of the daemon. ``sas`` are the SAs that are already listed."""
     vici = host.vici
     sas = vici.sas() if sas is None else sas
     policies = vici.policies()
@@ -150,7 +150,7 @@ def _network(host: Host, parts: NetworkParts) -> NetworkState:
 
 
 def _fits(link: LinkState, network: VpnNetwork) -> bool:
-    """Whether an interface is of the kind that the network makes."""
+    """Return whether an interface has the kind that the network makes."""
     if network.layer2_type == "vlan":
         vlan = (link.kind, link.parent, link.vlan_id)
         return vlan == ("vlan", network.interface_network, network.layer2_id)
@@ -158,10 +158,10 @@ def _fits(link: LinkState, network: VpnNetwork) -> bool:
 
 
 def _rules(adapter: Nft, parts: NetworkParts) -> tuple[bool, bool]:
-    """Whether rules of the network are live, and whether they are those that are wanted.
+    """Return whether rules of the network are live, and whether they are the wanted rules.
 
-    What is not listed as it was written is loaded in an empty network namespace and listed there:
-    each release of nft writes some rules in its own way, and what it refuses is found out by it.
+    A table that is not listed as it was written is loaded in an empty network namespace and listed
+    there. Each release of nft prints some rules in its own way. The load also shows refused rules.
     """
     name = parts.network.name
     table = nft.table_name(name)

@@ -32,12 +32,12 @@ class Systemd:
         self._run = run
 
     def state(self, unit: str) -> UnitState:
-        """All False where there is no such unit."""
+        """Return the state of a unit. All values are False if the unit does not exist."""
         (found,) = self.states(unit)
         return found
 
     def states(self, *units: str) -> tuple[UnitState, ...]:
-        """The state of each unit, in one call."""
+        """Return the state of each unit, with one program."""
         argv = ["systemctl", "show", "--property", "UnitFileState,ActiveState,NeedDaemonReload"]
         shown = output(self._run, f"get the state of {', '.join(units)}", [*argv, *units])
         # An empty line stands between two units.
@@ -54,7 +54,7 @@ class Systemd:
         return self.state(unit).active
 
     def is_waiting(self, timer: str) -> bool:
-        """Whether a timer counts: not after it has elapsed, unless it was started anew since."""
+        """Return whether a timer runs. An elapsed timer does not, unless it was restarted."""
         return self._show(timer, "SubState") == "waiting"
 
     def daemon_reload(self) -> None:
@@ -88,7 +88,7 @@ class Systemd:
         return output(self._run, f"get the state of {unit}", argv).strip()
 
     def _journal(self, unit: str) -> str:
-        """What the unit itself said last, without what systemd says of it."""
+        """Return the last lines of the unit itself, without lines of systemd."""
         argv = ["journalctl", "--unit", unit, "--lines", "10", "--output", "cat", "--no-pager"]
         _status, printed, _errors = self._run(argv, "")
         lines = printed.splitlines()

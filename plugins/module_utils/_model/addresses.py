@@ -7,7 +7,7 @@
 """Checks of addresses that a gateway, a router or a host can have, and of networks between them.
 
 Source: the registries of special-purpose addresses (RFC 6890). The kernel, nft or strongSwan would
-refuse the others, or would take them and never carry a packet.
+refuse such an address, or accept it and never carry a packet.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .checks import IPAddress, IPNetwork
 
 _MAPPED = ipaddress.ip_network("::ffff:0.0.0.0/96")
 _LINK_LOCAL = ipaddress.ip_network("fe80::/10")
-# The first network that holds an address says of which kind it is.
+# The first network that contains an address defines its kind.
 _SPECIAL: tuple[tuple[IPNetwork, str], ...] = (
     (ipaddress.ip_network("0.0.0.0/8"), "a reserved"),
     (ipaddress.ip_network("127.0.0.0/8"), "a loopback"),
@@ -46,7 +46,7 @@ def host(option: str, value: object, fix: str = _HOST) -> IPAddress:
 
 
 def any_host(option: str, value: object) -> IPAddress:
-    """Return the address of one host, be it one that others can reach or not. Raises ModelError."""
+    """Return the address of one host, even if no other host can reach it. Raises ModelError."""
     _check_zone(option, value, _HOST)
     return checks.host_address(option, value)
 
@@ -71,13 +71,13 @@ def network(option: str, value: object) -> IPNetwork:
 
 
 def any_network(option: str, value: object) -> IPNetwork:
-    """Return a network, be it one of hosts or not. Raises ModelError for what is none."""
+    """Return a network, even if it is not for hosts. Raises ModelError for any other value."""
     _check_zone(option, value, _NETWORK)
     return checks.ip_network(option, value)
 
 
 def check_network(option: str, found: IPNetwork) -> None:
-    """Raises ModelError unless it is a network of hosts that others can reach."""
+    """Raise ModelError unless the network is for hosts that other hosts can reach."""
     kind = _special(found)
     if kind:
         mapped = found.version == 6 and found.network_address in _MAPPED
@@ -86,7 +86,7 @@ def check_network(option: str, found: IPNetwork) -> None:
 
 
 def link_local(address: object) -> bool:
-    """Whether it is an IPv6 address that is known on one link alone."""
+    """Return whether the address is an IPv6 address that is valid on one link only."""
     return isinstance(address, ipaddress.IPv6Address) and address in _LINK_LOCAL
 
 
@@ -97,7 +97,7 @@ def _check_zone(option: str, value: object, fix: str) -> None:
 
 
 def _special(found: IPNetwork) -> str:
-    """The kind of a network that is for no ordinary hosts; empty for any other."""
+    """Return the kind of a network that is not for ordinary hosts; empty for other networks."""
     for outer, kind in _SPECIAL:
         inside = found.version == outer.version and found.prefixlen >= outer.prefixlen
         if inside and found.network_address in outer:
@@ -106,6 +106,6 @@ def _special(found: IPNetwork) -> str:
 
 
 def _plain(mapped: IPNetwork) -> IPNetwork:
-    """The IPv4 network that an IPv4-mapped one stands for."""
+    """Return the IPv4 network of an IPv4-mapped network."""
     address = int(mapped.network_address) & 0xFFFFFFFF
     return ipaddress.ip_network((address, mapped.prefixlen - _MAPPED.prefixlen))

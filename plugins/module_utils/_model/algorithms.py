@@ -6,8 +6,8 @@
 
 """The one table of algorithms: validation, proposals, choices and documentation derive from it.
 
-Names are those of the options; keywords those of ``connections.<conn>.proposals`` and
-``children.<child>.esp_proposals``; the ``charon`` names those of the vici command
+A name is the value of an option. A keyword is the text in ``connections.<conn>.proposals`` and
+``children.<child>.esp_proposals``. A ``charon`` name is the name in the vici command
 ``get-algorithms``. Versions, keywords and packages were measured with strongSwan 5.9.8 and 6.0.1
 as Debian 12 and 13 ship them.
 """
@@ -58,7 +58,7 @@ class Encryption:
 
     @property
     def kind(self) -> str:
-        """The section of ``get-algorithms`` that lists it."""
+        """Return the section of ``get-algorithms`` that lists the algorithm."""
         return "aead" if self.aead else "encryption"
 
 

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""How the two sides of a phase 1 authenticate each other."""
+"""The values of the option ``authentication``, and the options for certificates."""
 
 from __future__ import annotations
 

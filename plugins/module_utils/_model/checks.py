@@ -23,12 +23,12 @@ _NETWORK_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _PHASE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
-# What inet_aton takes for a number, and so the resolver a name of these for an address.
+# A text that inet_aton reads as a number. The resolver reads a name of such labels as an address.
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 _NFT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
-# strongSwan cuts an identity that is longer, and says nothing.
+# strongSwan silently cuts a longer identity.
 _PRINTABLE_ASCII = re.compile(r"[ -~]{1,511}")
-# PEM files are copied, never parsed by a shell; this keeps them printable in messages.
+# No shell parses the path of a PEM file. The form keeps paths printable in messages.
 _PATH = re.compile(r"/[!-~ ]{1,1023}")
 
 
@@ -56,7 +56,7 @@ def interface_name(option: str, value: object) -> str:
 
 
 def network_interface(option: str, value: object) -> str:
-    """The name of an interface to other hosts."""
+    """Return the name of an interface to other hosts."""
     name = interface_name(option, value)
     if name in ("all", "default"):
         problem = "is a name that the kernel uses for the settings of all interfaces"
@@ -73,7 +73,7 @@ def file_path(option: str, value: object) -> str:
 
 
 def description(option: str, value: object) -> str:
-    """Free text for people: one line of printable characters, any language."""
+    """Return free text: one line of printable characters, in any language."""
     if not isinstance(value, str) or len(value) > 255 or not value.isprintable():
         problem = "is not one line of printable text"
         raise ModelError(option, value, problem, "Use one line of up to 255 characters.")
@@ -117,7 +117,7 @@ def ip_address(option: str, value: object) -> IPAddress:
 
 
 def host_address(option: str, value: object) -> IPAddress:
-    """An address that a host can have: 0.0.0.0 and :: stand for any address."""
+    """Return an address that a host can have. 0.0.0.0 and :: stand for any address."""
     address = ip_address(option, value)
     if unspecified(address):
         raise ModelError(
@@ -130,13 +130,13 @@ def host_address(option: str, value: object) -> IPAddress:
 
 
 def unspecified(address: IPAddress) -> bool:
-    """Whether it is 0.0.0.0 or ::, also where IPv6 has the one mapped."""
+    """Return whether the address is 0.0.0.0, ::, or the IPv4-mapped form of 0.0.0.0."""
     mapped = getattr(address, "ipv4_mapped", None)
     return int(address if mapped is None else mapped) == 0
 
 
 def ip_network(option: str, value: object) -> IPNetwork:
-    """A network in CIDR form. Host bits are refused: charon would drop them without a word."""
+    """Return a network in CIDR form. Host bits are refused: charon would silently drop them."""
     text = str(value)
     try:
         if "/" not in text or not text.rsplit("/", 1)[1].isdigit():
@@ -152,7 +152,7 @@ def ip_network(option: str, value: object) -> IPNetwork:
 
 
 def host(option: str, value: object) -> str:
-    """An address in canonical form, or a fully qualified domain name (RFC 1123)."""
+    """Return an address in canonical form, or a fully qualified domain name (RFC 1123)."""
     text = str(value)
     try:
         return str(ipaddress.ip_address(text))
@@ -171,12 +171,12 @@ def host(option: str, value: object) -> str:
 
 
 def numeric(name: str) -> bool:
-    """Whether the resolver takes a name for an address in numbers, such as 0x0 for 0.0.0.0."""
+    """Return whether the resolver reads a name as an address, such as 0x0 as 0.0.0.0."""
     return all(_NUMBER.fullmatch(label) for label in name.rstrip(".").split("."))
 
 
 def identity(option: str, value: object) -> str:
-    """An identification payload's value as strongSwan writes it (RFC 7296 section 3.5)."""
+    """Return the value of an identification payload as strongSwan writes it (RFC 7296, 3.5)."""
     text = _match(
         _PRINTABLE_ASCII,
         option,
@@ -192,7 +192,7 @@ def identity(option: str, value: object) -> str:
 
 
 def foreign_chain(option: str, value: object) -> tuple[str, str, str]:
-    """``family table chain`` of an nftables base chain, split in three."""
+    """Return family, table and chain of an nftables base chain, from one text."""
     parts = str(value).split()
     family = len(parts) == 3 and parts[0] in ("inet", "ip", "ip6")
     if not family or not all(_NFT_NAME.fullmatch(part) for part in parts[1:]):

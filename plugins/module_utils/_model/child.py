@@ -26,7 +26,7 @@ STATES = ("present", "disabled")
 
 @dataclass(frozen=True)
 class ChildSa:
-    """What the options of ``ipsec_phase2`` say, checked as far as it can be without its phase 1."""
+    """The options of one ``ipsec_phase2``, checked as far as possible without its phase 1."""
 
     name: str
     phase1: str
@@ -43,12 +43,12 @@ class ChildSa:
 
     @classmethod
     def from_options(cls, options: Options, versions: frozenset[int]) -> ChildSa:
-        """``versions`` are the IKE versions of the phase 1. Raises ModelError naming the object."""
+        """Return a phase 2. ``versions`` are the IKE versions of its phase 1. Raises ModelError."""
         return cls._made(options, _CONVERT, versions)
 
     @classmethod
     def from_record(cls, options: Options, versions: frozenset[int]) -> ChildSa:
-        """The same of what a run has written; an earlier version took more than is legal now."""
+        """Return the object of a record. A record may hold values that are refused now."""
         return cls._made(options, _RECORDED, versions)
 
     @classmethod
@@ -83,7 +83,7 @@ class ChildSa:
         return option_values(self)
 
     def check_versions(self, versions: frozenset[int]) -> None:
-        """Raises ModelError where these IKE versions can't negotiate it."""
+        """Raise ModelError if these IKE versions cannot negotiate it."""
         _check_selectors(self, versions)
         for index, proposal in enumerate(self.encryption):
             try:
@@ -106,19 +106,19 @@ class ChildSa:
 
     @property
     def lifetime_seconds(self) -> int:
-        """0 stands for forever."""
+        """Return the lifetime in seconds; 0 for an unlimited lifetime."""
         if self.lifetime_unit == lifetime.FOREVER:
             return 0
         return lifetime.in_seconds("lifetime", self.lifetime, self.lifetime_unit)
 
     @property
     def whole(self) -> bool:
-        """Whether all traffic of its networks is meant."""
+        """Return whether the selectors match all traffic of their networks."""
         return _have_no_service((*self.local_network, *self.remote_network))
 
     @property
     def selector_pairs(self) -> tuple[tuple[TrafficSelector, TrafficSelector], ...]:
-        """Each (local, remote) pair of one IP version and protocol that this child carries."""
+        """Return each (local, remote) pair of one IP version and protocol that it carries."""
         return tuple(
             (local, remote)
             for local in self.local_network
@@ -132,7 +132,7 @@ def _have_no_service(selectors: tuple[TrafficSelector, ...]) -> bool:
 
 
 def proposals(use: Use, versions: frozenset[int]) -> t.Callable[[str, t.Any], tuple[Proposal, ...]]:
-    """A converter of the ``encryption`` option, a list of suboptions."""
+    """Return a converter of the ``encryption`` option, a list of suboptions."""
 
     def convert(option: str, value: t.Any) -> tuple[Proposal, ...]:
         if not value:
@@ -197,7 +197,7 @@ def _check_transport(option: str, selectors: tuple[TrafficSelector, ...]) -> Non
 
 
 def _check_disjoint(option: str, selectors: tuple[TrafficSelector, ...]) -> None:
-    """Raises ModelError naming two that overlap."""
+    """Raise ModelError naming two selectors that overlap."""
     if _have_no_service(selectors):
         check_disjoint(option, tuple(selector.network for selector in selectors))
         return
@@ -213,7 +213,7 @@ def _check_disjoint(option: str, selectors: tuple[TrafficSelector, ...]) -> None
 
 
 def _of_hosts(option: str, value: object) -> TrafficSelector:
-    """A selector of hosts that others can reach."""
+    """Return a selector for hosts that other hosts can reach."""
     selector = TrafficSelector.parse(option, value)
     addresses.check_network(option, selector.network)
     return selector
@@ -230,7 +230,7 @@ _CONVERT: dict[str, Convert] = {
     "lifetime_unit": checks.choice((*lifetime.UNITS, lifetime.FOREVER)),
     "state": checks.choice(STATES),
 }
-# What an earlier version has taken stays readable.
+# Values that an earlier version accepted stay readable.
 _RECORDED: dict[str, Convert] = {
     **_CONVERT,
     "local_network": list_of(TrafficSelector.parse),

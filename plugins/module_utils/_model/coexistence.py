@@ -8,13 +8,16 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from .._errors import ModelError
 from .connection import IkeConnection
 from .keys import intrusion
 from .network import VpnNetwork
 from .rule import VpnRule
 from .secret import MASK
-from .selector import overlap
+from .selector import overlap, overlapping_numbers
+from .traffic import check_no_overlap
 
 
 def check_networks(network: VpnNetwork, other: VpnNetwork) -> None:
@@ -72,6 +75,32 @@ def _check_tags(network: VpnNetwork, other: VpnNetwork) -> None:
             "and layer2_type to none.",
             network.subject,
         )
+
+
+def check_carried_once(
+    connections: t.Iterable[IkeConnection], checked: t.Container[tuple[str, str]]
+) -> None:
+    """Refuse that a checked child carries traffic of another child of these connections.
+
+    ``checked`` are names of connections and children. A disabled phase 1 carries nothing.
+    """
+    places = [(connection, child) for connection in connections for child in connection.children]
+    networks = (
+        (selector.network, number)
+        for number, (_connection, child) in enumerate(places)
+        for selector in child.remote_network
+    )
+    pairs = {pair for one, other in overlapping_numbers(networks) for pair in _turned(one, other)}
+    for number, other_number in sorted(pairs):
+        (connection, child), (other, item) = places[number], places[other_number]
+        if (connection.name, child.name) not in checked:
+            continue
+        if connection is other or (connection.enabled and other.enabled):
+            check_no_overlap(child, item)
+
+
+def _turned(one: int, other: int) -> tuple[tuple[int, int], ...]:
+    return ((one, other), (other, one)) if one != other else ()
 
 
 def check_routes(rule: VpnRule, other: VpnRule) -> None:

@@ -37,7 +37,7 @@ RESERVED_PREFIX = "tunnelwright-"
 
 @dataclass(frozen=True)
 class IkeConnection:
-    """What the options of ``ipsec_phase1`` say, checked, with its Child SAs (Phase 2)."""
+    """The checked options of one ``ipsec_phase1``, with its Child SAs (Phase 2)."""
 
     name: str
     network: str
@@ -72,20 +72,20 @@ class IkeConnection:
 
     @classmethod
     def from_options(cls, options: Options, kept: IkeConnection | None = None) -> IkeConnection:
-        """``kept`` is the phase 1 as it stands: its children stay, and its PSK where none is given.
+        """Return a phase 1. Raise ModelError naming the phase 1 and the option.
 
-        Raises ModelError naming the phase 1 and the option.
+        ``kept`` is the present phase 1. Its children stay. Its PSK stays unless a PSK is given.
         """
         return cls._made(options, _CONVERT, kept)
 
     @classmethod
     def from_record(cls, options: Options) -> IkeConnection:
-        """The same of what a run has written; an earlier version took more than is legal now."""
+        """Return the object of a record. A record may hold values that are refused now."""
         return cls._made(options, _RECORDED, None)
 
     def changed(self, options: Options) -> IkeConnection:
         """Return the phase 1 with these options, and every other as it is. Raises ModelError."""
-        # The files of certificates go with the authentication that they were for.
+        # Certificate files are dropped when the authentication no longer uses them.
         gone = CREDENTIALS if options.get("authentication") == PSK else ()
         kept = option_values(self, without=("psk", "children", *gone))
         return self._made({**kept, **options}, for_change(_CONVERT, _RECORDED, options), self)
@@ -109,7 +109,7 @@ class IkeConnection:
             raise error.within(phase1_subject(name)) from None
 
     def to_options(self) -> dict[str, t.Any]:
-        """Every option but the PSK, and without the children."""
+        """Return every option except the PSK and the children."""
         return {**self._plain}
 
     @cached_property
@@ -123,7 +123,7 @@ class IkeConnection:
 
     @property
     def versions(self) -> frozenset[int]:
-        """The IKE versions that may be negotiated; ``auto`` initiates 2 and answers both."""
+        """Return the IKE versions to negotiate. ``auto`` initiates version 2 and accepts both."""
         return KEY_EXCHANGES[self.key_exchange]
 
     @property
@@ -142,27 +142,27 @@ class IkeConnection:
 
     @property
     def peer_address(self) -> checks.IPAddress | None:
-        """The peer's address, None where it is a name or may be any."""
+        """Return the address of the peer; None for a name and for ``%any``."""
         return ends.address_of(self.remote_gateway)
 
     @property
     def peer_identity(self) -> str:
-        """The identity that the peer must prove; the gateway itself where none was given."""
+        """Return the identity that the peer must prove, by default its ``remote_gateway``."""
         return self.peer_identifier or self.remote_gateway
 
     @property
     def psk_owners(self) -> tuple[str, ...]:
-        """The identities that charon looks the PSK up by; none make it good for every peer."""
+        """Return the identities by which charon finds the PSK. An empty tuple is for every peer."""
         owners = []
         if Identity.parse(self.peer_identity).kind != "any":
             owners.append(self.peer_identity)
         elif self.identifier:
             owners.append(self.identifier)
         elif 2 in self.versions:
-            # IKEv2 would look for the key of `%any`, and not find one that is for an address.
+            # IKEv2 would search for the key of `%any`, and not find a key for an address.
             return ()
-        # Where we have no identity, IKEv1 Main Mode looks by addresses: no identity was sent yet
-        # (RFC 2409 section 5.4).
+        # IKEv1 Main Mode searches by address if this gateway has no identity, because no peer has
+        # sent an identity yet (RFC 2409 section 5.4).
         by_address = 1 in self.versions and not self.identifier
         if by_address and (self.negotiation_mode == "main" or not owners):
             gateway = Identity.parse(self.remote_gateway)
@@ -172,7 +172,7 @@ class IkeConnection:
 
     @cached_property
     def key(self) -> Key | None:
-        """The PSK, and the peer that it is for; None with certificates."""
+        """Return the PSK with the peer that it is for; None with certificates."""
         if not self.uses_psk or self.psk is None:
             return None
         place = f"peer_identifier of {self.subject}"
@@ -202,11 +202,11 @@ class IkeConnection:
         return next((child for child in self.children if child.name == name), None)
 
     def with_child(self, child: ChildSa) -> IkeConnection:
-        """The connection with a child added, or put in the place of the one with its name."""
+        """Return the connection with the child. It replaces a child of the same name."""
         return self.with_children((child,))
 
     def with_children(self, children: t.Iterable[ChildSa]) -> IkeConnection:
-        """The same for many."""
+        """Return the connection with these children. They replace children of the same names."""
         added = {child.name: child for child in children}
         kept = {child.name: child for child in self.children}
         connection = replace(self, children=tuple({**kept, **added}.values()))
@@ -264,7 +264,7 @@ _CONVERT: dict[str, Convert] = {
     "dpd_failures": checks.whole(1, 100),
     "state": checks.choice(STATES),
 }
-# What an earlier version has taken stays readable.
+# Values that an earlier version accepted stay readable.
 _RECORDED: dict[str, Convert] = {
     **_CONVERT,
     "remote_gateway": ends.recorded_gateway,

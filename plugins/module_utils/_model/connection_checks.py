@@ -88,8 +88,8 @@ def _check_aggressive(connection: IkeConnection) -> None:
         )
     calls = connection.connection_behavior != "responder_only"
     nameless = connection.identifier is None and connection.local_address is None
-    # charon takes the address that it sends from, and aborts while it has none. A certificate
-    # has a subject to be known by.
+    # Without an identity charon uses its source address, and aborts when it has no source address.
+    # A certificate has a subject as its identity.
     if calls and nameless and connection.uses_psk:
         raise ModelError(
             "identifier",
@@ -112,7 +112,7 @@ def check_child(connection: IkeConnection, child: ChildSa) -> None:
                 f"cannot be encapsulated in UDP, which {connection.subject} forces",
                 "Set protocol to esp, or force_udp_encapsulation of the phase 1 to false.",
             )
-        # A change of the phase 1's key_exchange may make legal children illegal.
+        # A new key_exchange of the phase 1 may not fit its children.
         child.check_versions(connection.versions)
     except ModelError as error:
         raise error.within(child.subject) from None

@@ -14,3 +14,4 @@ DaemonId = t.NewType("DaemonId", str)
 
 # The one daemon that there is.
 DAEMON = DaemonId("charon")
+ALL_DAEMONS = frozenset({DAEMON})

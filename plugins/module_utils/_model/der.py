@@ -6,7 +6,7 @@
 
 """DER, the encoding of certificates and distinguished names (X.690), as far as they need it.
 
-What is no DER raises ValueError or IndexError. The time that it takes is linear in the length.
+Data that is not DER raises ValueError or IndexError. The time is linear in the length of the data.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SEQUENCE, SET = 0x30, 0x31
 
 
 class Element(t.NamedTuple):
-    """An element. ``data`` is the whole of it, ``content`` what is in it."""
+    """An element. ``data`` is the whole element; ``content`` is the data inside it."""
 
     tag: int
     content: bytes
@@ -27,12 +27,12 @@ class Element(t.NamedTuple):
 
 
 def element(data: bytes) -> Element:
-    """The element with which ``data`` begins."""
+    """Return the first element of ``data``."""
     return _element(data, 0)
 
 
 def elements(data: bytes) -> list[Element]:
-    """The elements that follow each other in ``data``, which holds nothing else."""
+    """Return the elements of ``data``, which must hold elements only."""
     at, found = 0, []
     while at < len(data):
         found.append(_element(data, at))
@@ -41,19 +41,19 @@ def elements(data: bytes) -> list[Element]:
 
 
 def inner(item: Element, tag: int) -> list[Element]:
-    """The elements in an element, which has this tag."""
+    """Return the elements inside an element, which must have this tag."""
     return elements(expected(item, tag))
 
 
 def expected(item: Element, tag: int) -> bytes:
-    """The content of an element, which has this tag."""
+    """Return the content of an element, which must have this tag."""
     if item.tag != tag:
         raise ValueError(f"tag {item.tag:#x} in the place of {tag:#x}")
     return item.content
 
 
 def dotted(content: bytes) -> str:
-    """An object identifier in numbers: ``2.5.4.3``."""
+    """Return an object identifier in numbers: ``2.5.4.3``."""
     numbers, value = [], 0
     for byte in content:
         value = value << 7 | byte & 0x7F

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from . import der
 
-# The attributes that strongSwan knows by name: what it shows, the object identifier, other names.
+# The attributes that strongSwan knows by name: shown name, object identifier, other names.
 _KNOWN = (
     ("ND", "0.2.262.1.10.7.20", ()),
     ("UID", "0.9.2342.19200300.100.1.1", ()),
@@ -53,25 +53,25 @@ _SHOWN = {number: name for name, number, _others in _KNOWN}
 _NUMBERS = {
     name.casefold(): number for first, number, others in _KNOWN for name in (first, *others)
 }
-# What a text of IA5 is made of, and of them the one of which the case does not count.
+# The attributes with IA5 text. strongSwan ignores the case of the first only.
 _EMAIL = "1.2.840.113549.1.9.1"
 _IA5 = (_EMAIL, "1.2.840.113549.1.9.2")
 _PRINTABLE = re.compile(rb"[A-Za-z0-9 '()+,./:=?-]*")
 _ASCII = re.compile(rb"[ -~]*")
 _MOST_PARTS = 20
-# Of a text that strongSwan shows.
+# The longest name that strongSwan shows, in characters.
 _LONGEST = 500
-# A part of a text, by what ends it. What separates attribute and value may be a blank, too.
+# A part of a text, by its separator. A blank may separate attribute and value, too.
 _WRITTEN = {
     end: re.compile(rf" *([^ =]+)[ =]+([^{end}]*)(?:{end} *|\Z)", re.DOTALL) for end in ",/"
 }
-# A value that a text can carry: printable ASCII, with nothing at its ends that would be trimmed.
+# A value that a text can express: printable ASCII, without characters that would be trimmed.
 _CARRIED = re.compile(r"(?:[!-<>-~](?:[ -~]*[!-~])?)?")
 
 
 @dataclass(frozen=True)
 class Part:
-    """An attribute by its object identifier, the tag of its type of text, and its value as bytes"""
+    """An attribute by its object identifier, the tag of its text type, and its value in bytes."""
 
     attribute: str
     tag: int
@@ -79,7 +79,7 @@ class Part:
 
     @property
     def name(self) -> str:
-        """As strongSwan shows the attribute; one that it does not know by its number."""
+        """Return the name that strongSwan shows; the number of an unknown attribute."""
         return _SHOWN.get(self.attribute, self.attribute)
 
     @property
@@ -92,16 +92,16 @@ class Part:
 
     @property
     def carried(self) -> bool:
-        """Whether a text can say it."""
+        """Return whether a text can express the part."""
         return self.attribute in _SHOWN and bool(_CARRIED.fullmatch(self.text))
 
     @property
     def folded(self) -> tuple[str, str]:
-        """Attribute and value, whatever the case of it."""
+        """Return attribute and value, the value in lower case."""
         return self.attribute, self.text.casefold()
 
     def equals(self, other: Part) -> bool:
-        """Whether strongSwan takes the one for the other."""
+        """Return whether strongSwan treats the two as equal."""
         if self.attribute != other.attribute:
             return False
         caseless = self.tag == der.PRINTABLE or (self.tag == der.IA5 and self.attribute == _EMAIL)
@@ -112,15 +112,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Name:
-    """A distinguished name, its parts in order. Several in one set follow each other."""
+    """A distinguished name, its parts in order. The parts of one set follow each other."""
 
     parts: tuple[Part, ...]
-    # In DER, where it was read of that.
+    # The DER encoding, if the name was read from DER.
     encoded: bytes = field(default=b"", compare=False, repr=False)
 
     @classmethod
     def read(cls, text: str) -> Name | None:
-        """The name that strongSwan makes of an identity; None where it makes none."""
+        """Return the name that strongSwan reads in an identity; None if it reads no name."""
         body = text.lstrip(" ")
         end = "/" if body.startswith("/") else ","
         body = body.removeprefix("/").lstrip(" ")
@@ -136,7 +136,7 @@ class Name:
 
     @classmethod
     def decode(cls, data: bytes) -> Name:
-        """The name in DER. Raises ValueError or IndexError for what is none."""
+        """Return the name of a DER encoding. Raise ValueError or IndexError for other data."""
         whole = der.element(data)
         parts = (
             Part(der.dotted(der.expected(kind, der.OBJECT_ID)), value.tag, value.content)
@@ -147,12 +147,12 @@ class Name:
         return cls(tuple(parts), whole.data)
 
     def __str__(self) -> str:
-        """As strongSwan shows it, which is not always a text that it reads."""
+        """Return the text that strongSwan shows. strongSwan cannot always read this text."""
         return ", ".join(f"{part.name}={part.text}" for part in self.parts)
 
     @property
     def shown_as_it_is(self) -> bool:
-        """Whether strongSwan shows it as here: it knows the attributes, and shortens nothing."""
+        """Return whether strongSwan shows the same text: known attributes, nothing shortened."""
         known = all(
             part.attribute in _SHOWN and _ASCII.fullmatch(part.value) for part in self.parts
         )
@@ -160,9 +160,9 @@ class Name:
 
     @property
     def identity(self) -> str:
-        """The text that strongSwan reads as this name; empty where there is none.
+        """Return the text that strongSwan reads as this name; empty if no text exists.
 
-        DER, in hexadecimal digits, can say every name.
+        DER in hexadecimal digits can express every name.
         """
         if not all(
             part.attribute in _SHOWN and _CARRIED.fullmatch(part.text) for part in self.parts
@@ -177,17 +177,17 @@ class Name:
 
     @property
     def folded(self) -> str:
-        """The same for two names that differ in case, and in nothing else."""
+        """Return a key that is equal for two names that differ in case only."""
         return ",".join("=".join(part.folded) for part in self.parts)
 
     def equals(self, other: Name) -> bool:
-        """Whether strongSwan takes the one for the other."""
+        """Return whether strongSwan treats the two as equal."""
         return len(self.parts) == len(other.parts) and all(
             mine.equals(theirs) for mine, theirs in zip(self.parts, other.parts)
         )
 
     def reordered(self, other: Name) -> bool:
-        """Whether it has the parts of the other in another order, in whatever case."""
+        """Return whether the names have the same parts in another order, ignoring case."""
         mine, theirs = ([part.folded for part in name.parts] for name in (self, other))
         return mine != theirs and sorted(mine) == sorted(theirs)
 

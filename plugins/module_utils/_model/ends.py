@@ -4,9 +4,9 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Checks of the options that say where the two ends of a tunnel are, and who they are.
+"""Checks of the options for the addresses and the identities of the two ends of a tunnel.
 
-strongSwan reads several values as any address, or as any identity. Only ``%any`` may say that.
+strongSwan reads several values as any address, or as any identity. Only ``%any`` is accepted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LOCAL = "Write an address of this gateway, such as 192.0.2.1 or 2001:db8::1."
 
 
 def address_of(host: str) -> IPAddress | None:
-    """The address, None of a name or of ``%any``."""
+    """Return the address; None for a name or ``%any``."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -31,7 +31,7 @@ def address_of(host: str) -> IPAddress | None:
 
 
 def gateway(option: str, value: object) -> str:
-    """The peer's address or name, or ``%any``."""
+    """Return the address or name of the peer, or ``%any``."""
     host = recorded_gateway(option, value)
     address = address_of(host)
     if address is not None and not checks.unspecified(address):
@@ -55,12 +55,12 @@ def gateway(option: str, value: object) -> str:
 
 
 def recorded_gateway(option: str, value: object) -> str:
-    """The same as an earlier version has taken it."""
+    """Return a recorded value. An earlier version accepted more values."""
     return ANY if value == ANY else checks.host(option, value)
 
 
 def local_address(option: str, value: object) -> str:
-    """An address of this gateway."""
+    """Return an address of this gateway."""
     address = checks.ip_address(option, value)
     if checks.unspecified(address):
         raise ModelError(
@@ -74,12 +74,12 @@ def local_address(option: str, value: object) -> str:
 
 
 def recorded_address(option: str, value: object) -> str:
-    """The same as an earlier version has taken it."""
+    """Return a recorded value. An earlier version accepted more values."""
     return str(checks.ip_address(option, value))
 
 
 def own_identity(option: str, value: object) -> str:
-    """The one identity that this gateway has."""
+    """Return the one identity of this gateway."""
     text = _identity(option, value)
     if Identity.parse(text).is_wildcard:
         raise ModelError(
@@ -92,7 +92,7 @@ def own_identity(option: str, value: object) -> str:
 
 
 def peer_identity(option: str, value: object) -> str:
-    """The identity of the peer, a pattern of several, or ``%any``."""
+    """Return the identity of the peer, a pattern for several peers, or ``%any``."""
     text = _identity(option, value)
     if text != ANY and Identity.parse(text).kind == "any":
         raise ModelError(
@@ -105,7 +105,7 @@ def peer_identity(option: str, value: object) -> str:
 
 
 def _identity(option: str, value: object) -> str:
-    """An identity that strongSwan does not take for something else than it looks like."""
+    """Return an identity that strongSwan reads as it is written."""
     text = checks.identity(option, value)
     problem, fix = _misread(Identity.parse(text))
     if problem:
@@ -131,7 +131,7 @@ def _misread(identity: Identity) -> tuple[str, str]:
 
 
 _HEXADECIMAL = re.compile("#(?:[0-9a-fA-F]{2}:?)+")
-# What other programs write around a value with a comma in it, or before that comma.
+# The quotes and backslashes that other programs write for a comma in a value.
 _QUOTED = re.compile(r'^"|"$|\\')
 _NAMES = (
     "Write a distinguished name as C=CH, O=Example, CN=gw-a, or as /C=CH/O=Example, Inc./CN=gw-a "

@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""All that the collection owns on one host, and the rules that hold between its objects.
+"""Every object of the collection on one host, and the rules between these objects.
 
-Every module is an edit of this model: the state before and the state after it are both rendered,
-and what differs is what the module has to do.
+Every module edits this model. The states before and after the edit are both rendered, and the
+module applies the difference.
 """
 
 from __future__ import annotations
@@ -18,31 +18,35 @@ from dataclasses import dataclass, field, replace
 
 from .._errors import ModelError
 from .child import ChildSa
-from .coexistence import check_connections, check_networks, check_routes
+from .coexistence import (
+    check_carried_once,
+    check_connections,
+    check_networks,
+    check_routes,
+)
 from .connection import IkeConnection
 from .keys import intrusion
 from .network import VpnNetwork
 from .rule import VpnRule
 from .settings import IpsecSettings
 from .subject import network_subject
-from .traffic import check_meaning, check_no_overlap, check_own_network
+from .traffic import check_meaning, check_own_network
 
 
 @dataclass(frozen=True)
 class Gateway:
-    """Networks, settings and connections by name; that of a connection is unique on the host.
+    """Networks, settings and connections by name. Rules by network, in their order.
 
-    The name of a rule is unique in its network.
+    The name of a connection is unique on the host. The name of a rule is unique in its network.
     """
 
     networks: t.Mapping[str, VpnNetwork] = field(default_factory=dict)
     settings: t.Mapping[str, IpsecSettings] = field(default_factory=dict)
     connections: t.Mapping[str, IkeConnection] = field(default_factory=dict)
-    # By network, in their order.
     rules: t.Mapping[str, tuple[VpnRule, ...]] = field(default_factory=dict)
 
     def settings_of(self, network: str) -> IpsecSettings:
-        """The settings of a network, the defaults where none were made."""
+        """Return the settings of a network, by default the default settings."""
         return self.settings.get(network) or IpsecSettings(network)
 
     def connections_of(self, network: str) -> tuple[IkeConnection, ...]:
@@ -70,7 +74,7 @@ class Gateway:
         return replace(self, networks={**self.networks, network.name: network})
 
     def without_network(self, name: str, *, force: bool) -> Gateway:
-        """Refuses a network that still has phase 1 objects, unless they are to go with it."""
+        """Return the gateway without a network. ``force`` removes its phase 1 objects too."""
         carried = sorted(item.name for item in self.connections_of(name))
         if carried and not force:
             raise ModelError(
@@ -137,22 +141,32 @@ class Gateway:
         return replace(self, rules=rules)
 
     def with_connection(self, connection: IkeConnection) -> Gateway:
-        self._require_network(connection.network, connection.subject)
-        known = self.connections.get(connection.name)
-        if known is not None and known.network != connection.network:
-            raise ModelError(
-                "name",
-                connection.name,
-                f"is the name of a phase 1 of network {known.network}",
-                "Use a name that no other phase 1 of this host has.",
-                connection.subject,
-            )
-        for other in self.connections.values():
-            if other.name != connection.name:
-                check_connections(connection, other)
-        for child in connection.children:
-            self._check_carried_once(child, connection)
-        return self._with(connection)
+        return self.with_connections((connection,))
+
+    def with_connections(self, connections: t.Iterable[IkeConnection]) -> Gateway:
+        """Return the gateway with these connections. Each two objects are checked once."""
+        added = {item.name: item for item in connections}
+        merged = {**self.connections, **added}
+        for connection in added.values():
+            self._require_network(connection.network, connection.subject)
+            known = self.connections.get(connection.name)
+            if known is not None and known.network != connection.network:
+                raise ModelError(
+                    "name",
+                    connection.name,
+                    f"is the name of a phase 1 of network {known.network}",
+                    "Use a name that no other phase 1 of this host has.",
+                    connection.subject,
+                )
+        done: set[str] = set()
+        for connection in added.values():
+            done.add(connection.name)
+            for other in merged.values():
+                if other.name not in done:
+                    check_connections(connection, other)
+        children = {(name, child.name) for name, item in added.items() for child in item.children}
+        check_carried_once(merged.values(), children)
+        return replace(self, connections=merged)
 
     def _with(self, connection: IkeConnection) -> Gateway:
         return replace(self, connections={**self.connections, connection.name: connection})
@@ -164,15 +178,15 @@ class Gateway:
         connection = self.connection_of_child(child.phase1, child.network, child.subject)
         check_meaning(child)
         check_own_network(self.networks[child.network], self.settings_of(child.network), [child])
-        connection = connection.with_child(child)
-        self._check_carried_once(child, connection)
-        return self._with(connection)
+        gateway = self._with(connection.with_child(child))
+        check_carried_once(gateway.connections.values(), {(connection.name, child.name)})
+        return gateway
 
     def without_child(self, phase1: str, name: str) -> Gateway:
         return self._with(self.connections[phase1].without_child(name))
 
     def connection_of_child(self, phase1: str, network: str, subject: str) -> IkeConnection:
-        """The phase 1 named by a phase 2; the error lists those that exist."""
+        """Return the phase 1 of a phase 2. The error lists the existing ones."""
         connection = self.connections.get(phase1)
         if connection is None or connection.network != network:
             known = sorted(item.name for item in self.connections_of(network))
@@ -185,16 +199,8 @@ class Gateway:
             )
         return connection
 
-    def _check_carried_once(self, child: ChildSa, connection: IkeConnection) -> None:
-        """No two tunnels carry the same; a phase 1 that is disabled carries nothing."""
-        for other in {**self.connections, connection.name: connection}.values():
-            if other.name == connection.name or (other.enabled and connection.enabled):
-                for item in other.children:
-                    if (other.name, item.name) != (connection.name, child.name):
-                        check_no_overlap(child, item)
-
     def _check_start(self, network: VpnNetwork) -> None:
-        """Refuse to load phase 1 objects that an earlier version has let stand side by side."""
+        """Refuse to load phase 1 objects that an earlier version accepted beside each other."""
         known = self.networks.get(network.name)
         if known is None or known.started or not network.started:
             return

@@ -4,9 +4,9 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Identities (RFC 7296 section 3.5) as strongSwan reads them, and when one proves another.
+"""Identities (RFC 7296 section 3.5) as strongSwan reads and compares them.
 
-Source: identification.c of strongSwan. An identity may be a pattern, which stands for many.
+Source: identification.c of strongSwan. An identity may be a pattern for several identities.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .checks import IPAddress
 from .distinguished import Name
 
 _ANY = ("", "%any", "%any6", "0.0.0.0", "*", "::", "0::0")
-# The kinds of a prefix, and of the numbers of RFC 7296 that may stand in braces for one.
+# The kind of each prefix, and of each number of RFC 7296 in braces.
 _PREFIXES = {
     **dict.fromkeys(("ipv4", "ipv6", "1", "5"), "address"),
     **dict.fromkeys(("ipv4net", "ipv6net", "4", "6"), "net"),
@@ -41,16 +41,17 @@ Bounds = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Identity:
-    """``text`` is what was written, ``exact`` what is sent, ``value`` that without regard to case.
+    """An identity of one ``kind``: any, address, net, fqdn, email, dn, key, gn or uri.
 
-    ``kind`` is any, address, net, fqdn, email, dn, key, gn or uri; a net may be a range.
+    A net may be a range. ``text`` is the text as written, ``exact`` the value as sent, and
+    ``value`` the same in lower case.
     """
 
     kind: str
     value: str = ""
     text: str = field(default="", compare=False)
     exact: str = field(default="", compare=False)
-    # Of a certificate, which says of which type its texts are.
+    # The name in a certificate, which knows the type of each text.
     decoded: Name | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -62,24 +63,24 @@ class Identity:
 
     @classmethod
     def of(cls, name: Name) -> Identity:
-        """The identity that has a name of a certificate."""
+        """Return the identity of a name in a certificate."""
         text = name.identity or f"asn1dn:#{name.encoded.hex()}"
         return cls("dn", name.folded, text, text, name)
 
     def __str__(self) -> str:
-        """What a message shows of it."""
+        """Return the text for messages."""
         return cut(self.text or self.value)
 
     @property
     def is_wildcard(self) -> bool:
-        """Whether it stands for more than one identity, so that no peer can bear it."""
+        """Return whether the identity is a pattern for several, which no peer can have."""
         if self.name:
             return any(part.is_wildcard for part in self.name.parts)
         return self.kind in ("any", "net") or "*" in self.value or self._unread
 
     @property
     def prefix(self) -> tuple[str | None, str]:
-        """The kind that its text names, None where it names none, and what follows."""
+        """Return the kind of the prefix (None without prefix), and the text after it."""
         if self.text.startswith("@#"):
             return "key", self.text[1:]
         marked = _PREFIXED.fullmatch(self.text)
@@ -87,7 +88,7 @@ class Identity:
         return kind, marked[3] if marked and kind else self.text
 
     def satisfies(self, required: Identity) -> bool:
-        """Whether a peer with this identity is the one that is ``required``."""
+        """Return whether a peer with this identity satisfies the ``required`` identity."""
         if required.kind == "any":
             return True
         mine, theirs = self._bounds, required._bounds
@@ -102,7 +103,7 @@ class Identity:
         return self.value == required.value
 
     def overlaps(self, other: Identity) -> bool:
-        """Whether a peer could bear an identity that proves both."""
+        """Return whether one identity could satisfy both."""
         if "any" in (self.kind, other.kind):
             return True
         mine, theirs = self._bounds, other._bounds
@@ -121,14 +122,14 @@ class Identity:
         return self.satisfies(other) or other.satisfies(self)
 
     def equals(self, other: Identity) -> bool:
-        """Whether strongSwan takes it for the other, of which none is a pattern."""
+        """Return whether strongSwan treats two identities as equal. Neither is a pattern."""
         if self.kind == other.kind == "dn" and self.name and other.name:
             return self.name.equals(other.name)
         return self == other
 
     @functools.cached_property
     def name(self) -> Name | None:
-        """The distinguished name; None where it is none, or DER that can't be read."""
+        """Return the distinguished name; None for other kinds and for unreadable DER."""
         if self.kind != "dn" or self.decoded:
             return self.decoded
         if not self.value.startswith("#"):
@@ -140,16 +141,16 @@ class Identity:
 
     @property
     def _unread(self) -> bool:
-        """Whether it is not known here what it stands for.
+        """Return whether the meaning of the identity is unknown here.
 
-        That is a regular expression, as strongSwan takes them from 6.0.2 on, or a name in DER.
+        Unknown are regular expressions, which strongSwan accepts from 6.0.2 on, and names in DER.
         """
         expression = self.value.startswith("^") and self.value.endswith("$") and ":" in self.text
         return expression or (self.kind == "dn" and self.name is None)
 
     @functools.cached_property
     def _bounds(self) -> Bounds | None:
-        """Of an address or a network."""
+        """Return the bounds of an address or a network; None for other kinds."""
         if self.kind == "address":
             address = ipaddress.ip_address(self.value)
             return address.version, int(address), int(address)
@@ -163,7 +164,7 @@ class Identity:
 
 
 def _parsed(text: str) -> tuple[str, str]:
-    """Kind, and value as it is sent."""
+    """Return the kind, and the value as sent."""
     prefixed = _PREFIXED.fullmatch(text)
     kind = _prefix(prefixed[1], prefixed[2]) if prefixed else None
     if prefixed and kind:
@@ -180,7 +181,7 @@ def _parsed(text: str) -> tuple[str, str]:
         return "any", ""
     shape = "net" if "/" in text else "range" if "-" in text else "address"
     found = _of(shape, text)
-    # What looks like neither kind of address is a name, with a colon in it a key.
+    # Any other text is a name, or a key if it contains a colon.
     fallback = "key" if ":" in text else "fqdn"
     return found if found[0] != "key" else _of(fallback, text)
 
@@ -197,9 +198,9 @@ def _prefix(word: str | None, number: str | None) -> str | None:
 
 
 def _typed(kind: str, rest: str) -> tuple[str, str]:
-    """What follows a prefix: the text itself, or after # its bytes in hexadecimal digits."""
+    """Return kind and value of the text after a prefix. # begins hexadecimal digits."""
     if not rest.startswith("#"):
-        # strongSwan makes neither an address nor a name of the text, which then is none.
+        # strongSwan reads neither an address nor a name in the text after such a prefix.
         return _of("key" if kind in ("address", "net", "range", "dn") else kind, rest)
     try:
         data = bytes.fromhex(rest[1:].replace(":", ""))
@@ -237,14 +238,14 @@ def _of(kind: str, text: str) -> tuple[str, str]:
         return kind, text.encode().hex()
     if kind == "dn":
         name = Name.read(text)
-        # What can't be read as a name is no error to strongSwan.
+        # strongSwan accepts a text that is not a name, as a key.
         return _of("key", text) if name is None else (kind, name.identity or text)
     return kind, text
 
 
 def _address(text: str) -> IPAddress:
     if "%" in text:
-        # Of a zone strongSwan makes no address.
+        # strongSwan does not read a text with a zone as an address.
         raise ValueError(text)
     return ipaddress.ip_address(text)
 
@@ -265,10 +266,10 @@ def _range(text: str) -> str:
 
 
 def _fits(name: Name, other: Name, *, both: bool) -> bool:
-    """Distinguished names part by part, in this order; ``*`` stands for any value of a part.
+    """Return whether two names match part by part. ``*`` matches any value of a part.
 
-    It does so in ``other`` alone, or in both. The case of no letter counts, which does to
-    strongSwan in some types of text.
+    ``*`` is a pattern in ``other`` only, or in ``both``. Case is ignored here, although strongSwan
+    respects it in some types of text.
     """
     return len(name.parts) == len(other.parts) and all(
         mine.attribute == theirs.attribute

@@ -4,17 +4,19 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Whom a pre-shared key lets in, and whether that is more than the peer that it is for.
+"""The peers that a pre-shared key admits, and the check that these are not too many.
 
-How charon looks for a key, as strongSwan 5.9.8 and 6.0.1 do (``tests/live/test_keys.py``):
+charon of strongSwan 5.9.8 and 6.0.1 finds a key as follows (``tests/live/test_keys.py``):
 
-- The owners of a key are identities, or patterns of them. A key without owners is for every peer.
-- A responder of IKEv2 tries each key of which an owner matches the identity that the peer claims,
-  or the name by which the peer calls us. Where we have no identity, a peer may use any name.
-- IKEv1 Main Mode needs the key before the peer says who it is. The connections between the two
-  addresses are looked through, and the first with an identity of ours says which key. If none has
-  one, an owner must be one of the two addresses. The peer may claim any of these connections later.
-- IKEv1 Aggressive Mode looks by the identity that the peer claims, and by ours.
+- The owners of a key are identities or patterns. A key without owners is for every peer.
+- An IKEv2 responder tries each key with an owner that matches the identity which the peer claims,
+  or the identity by which the peer addresses the responder. A peer may use any identity for a
+  responder that has no own identity.
+- IKEv1 Main Mode needs the key before the peer sends its identity. The responder searches the
+  connections between the two addresses. The first one with an own identity selects the key. If no
+  connection has an own identity, an owner must be one of the two addresses. The peer may claim any
+  of these connections later.
+- IKEv1 Aggressive Mode searches by the identity that the peer claims, and by the own identity.
 """
 
 from __future__ import annotations
@@ -32,8 +34,8 @@ from .secret import Secret
 class PskPeer:
     """The peer of one connection with a pre-shared key, as a responder sees it.
 
-    ``own`` is our identity there; of kind any where we have none. ``local`` and ``remote`` are
-    addresses. The places name the options that the two identities are set with.
+    ``own`` is the identity of this gateway for the peer; its kind is any if it is not set.
+    ``local`` and ``remote`` are addresses. The places name the options of the two identities.
     """
 
     subject: str
@@ -48,7 +50,7 @@ class PskPeer:
 
     @property
     def named(self) -> bool:
-        """Whether a peer must call us by the name that is configured."""
+        """Return whether the peer must address this gateway by one configured identity."""
         return self.own.kind != "any"
 
     @property
@@ -58,9 +60,9 @@ class PskPeer:
 
 @dataclass(frozen=True)
 class Key:
-    """A pre-shared key. ``peer`` is the peer that it is for, None where that is not known.
+    """A pre-shared key for ``peer``, which is None if it is unknown.
 
-    ``place`` names the option that its owners are set with.
+    ``place`` names the option that sets the owners of the key.
     """
 
     subject: str
@@ -74,12 +76,12 @@ class Key:
         return not self.owners or any(owner.kind == "any" for owner in self.owners)
 
     def is_for(self, peer: PskPeer) -> bool:
-        """Whether it is the key of this peer, by its owners."""
+        """Return whether the key is for this peer, by its owners."""
         own = (peer.identity, peer.own) if peer.named else (peer.identity,)
         return self.for_every_peer or _match(self.owners, own) is not None
 
     def may_concern(self, other: Key) -> bool:
-        """Whether the two have anything in common: quick to tell, and seldom so."""
+        """Return whether two keys may affect each other. The check is quick and mostly False."""
         return (
             self._open
             or other._open
@@ -103,16 +105,16 @@ class Key:
 
     @cached_property
     def _open(self) -> bool:
-        """Whether a pattern in it may stand for anything."""
+        """Return whether a pattern in the key may match any identity."""
         named = self.peer is not None and self.peer.named and self.peer.own.is_wildcard
         return not self.owners or named or any(item.is_wildcard for item in self._identities)
 
 
 @dataclass(frozen=True)
 class Intrusion:
-    """How the holder of ``key`` can pass for ``peer``.
+    """A way for the holder of ``key`` to pass for ``peer``.
 
-    ``options`` could prevent it, each with the subject of its object.
+    ``options`` can prevent it. Each has the subject of its object.
     """
 
     key: Key
@@ -128,14 +130,14 @@ class Intrusion:
         )
 
     def option_of(self, subject: str) -> str:
-        """The option of this object that could prevent it; its psk where none could."""
+        """Return the option of this object that can prevent it, by default its psk."""
         return next((option for option, owner in self.options if owner == subject), "psk")
 
 
 def intrusion(one: Key | None, other: Key | None) -> Intrusion | None:
-    """How one of two keys lets its holder pass for the peer of the other.
+    """Return how the holder of one key can pass for the peer of the other key, or None.
 
-    The holders of one key can pass for each other anyway.
+    Two connections with the same key are accepted: their peers can pass for each other anyway.
     """
     if one is None or other is None or not one.may_concern(other) or one.secret == other.secret:
         return None
@@ -143,7 +145,7 @@ def intrusion(one: Key | None, other: Key | None) -> Intrusion | None:
 
 
 def way_in(one: Key, other: Key) -> Intrusion | None:
-    """The same of keys that are known to differ."""
+    """Return the same for two keys that differ."""
     for rule in _RULES:
         for key, peer in ((one, other.peer), (other, one.peer)):
             found = rule(key, peer) if peer else None
@@ -193,7 +195,7 @@ def _by_our_identity(key: Key, peer: PskPeer) -> Intrusion | None:
 
 
 def _by_addresses(key: Key, peer: PskPeer) -> Intrusion | None:
-    """In IKEv1 Main Mode."""
+    """Return the way by addresses, in IKEv1 Main Mode."""
     if not peer.main_mode or not key.peer or 1 not in key.peer.versions:
         return None
     if not _match(key.peer.remote, peer.remote) or not _match(key.peer.local, peer.local):
@@ -208,7 +210,7 @@ def _by_addresses(key: Key, peer: PskPeer) -> Intrusion | None:
 
 
 def _by_address(key: Key, peer: PskPeer) -> Intrusion | None:
-    """In IKEv1 Main Mode, where no identity of ours tells which key."""
+    """Return the way by the address of the peer, in IKEv1 Main Mode without an own identity."""
     owners = [owner for owner in key.owners if owner.kind in ("address", "net")]
     owner = _match(owners, peer.remote) if peer.main_mode and not peer.named else None
     if owner is None:
@@ -222,7 +224,7 @@ def _by_address(key: Key, peer: PskPeer) -> Intrusion | None:
 
 
 def _by_any_name(key: Key, peer: PskPeer) -> Intrusion | None:
-    """In IKEv2, from an address at which this peer may be."""
+    """Return the way by any identity of this gateway, in IKEv2 from an address of the peer."""
     if peer.named or 2 not in peer.versions:
         return None
     known = [item for item in key.peer.remote if not item.is_wildcard] if key.peer else []
@@ -236,7 +238,7 @@ def _by_any_name(key: Key, peer: PskPeer) -> Intrusion | None:
     return Intrusion(key, peer, reason, fix, (("identifier", peer.subject),))
 
 
-# A rule that comes earlier has the better reason.
+# An earlier rule gives the better reason.
 _RULES = (
     _as_every_peer,
     _as_any_identity,
@@ -249,11 +251,11 @@ _RULES = (
 
 
 def _mark(identity: Identity) -> str:
-    """The same for two identities that are no patterns if, and only if, they overlap."""
+    """Return a key that is equal for two identities without patterns exactly if they overlap."""
     return f"{identity.kind} {identity.value}"
 
 
 def _match(some: t.Iterable[Identity], others: t.Sequence[Identity]) -> Identity | None:
-    """The first of some that overlaps one of the others."""
+    """Return the first of some identities that overlaps one of the others; None if none does."""
     pairs = itertools.product(some, others)
     return next((one for one, other in pairs if one.overlaps(other)), None)

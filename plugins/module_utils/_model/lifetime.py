@@ -4,11 +4,11 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Lifetimes: the operator's number and unit, and what charon gets, in plain seconds.
+"""Lifetimes: number and unit in the options, seconds for charon.
 
-charon's own units stop at days and misread octal or wide numbers without a word, so everything is
-sent as decimal seconds. With L the lifetime, M the margin and a fuzz of 100 %, ipsec.conf(5) gives
-``rekey = L - M`` with a random ``0..M`` taken off, which is what these functions write.
+The units of charon end at days, and charon silently misreads octal or wide numbers. Every lifetime
+is therefore sent in decimal seconds. With a lifetime L, a margin M and a fuzz of 100 %,
+ipsec.conf(5) defines ``rekey = L - M``, less a random ``0..M``. These functions write the same.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ LONGEST = 2**31 - 1
 
 
 def in_seconds(option: str, value: object, unit: object) -> int:
-    """Seconds of ``value`` ``unit``; errors name ``option``, or ``<option>_unit``."""
+    """Return ``value`` ``unit`` in seconds. Errors name ``option`` or ``<option>_unit``."""
     factor = UNITS[one_of(f"{option}_unit", unit, tuple(UNITS))]
     return number(option, value, 0, LONGEST // factor) * factor
 
 
 def lifetime_seconds(option: str, value: object, unit: object) -> int:
-    """Like ``in_seconds`` with the limits of a lifetime: 60 seconds to 68 years."""
+    """Return a lifetime in seconds: 60 seconds to 68 years."""
     seconds = in_seconds(option, value, unit)
     if seconds < SHORTEST:
         problem = f"is {seconds} seconds, and the shortest {option} is {SHORTEST} seconds"
@@ -47,7 +47,7 @@ def lifetime_seconds(option: str, value: object, unit: object) -> int:
 
 
 def check_margin(option: str, lifetime: int, margin: int) -> None:
-    """Refuse a margin that leaves no time: with the fuzz, up to twice the margin goes off."""
+    """Refuse a margin that leaves no time. The fuzz subtracts up to twice the margin."""
     if margin * 2 >= lifetime:
         raise ModelError(
             option,

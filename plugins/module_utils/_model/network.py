@@ -23,13 +23,13 @@ ADDRESS_TYPES = ("static", "none")
 DATAPLANES = ("auto", "kernel", "userspace")
 POWER_STATES = ("started", "stopped")
 
-# Linux takes 68 bytes as the least MTU of IPv4 (RFC 791) and 1280 of IPv6 (RFC 8200 section 5).
+# The least MTU in bytes that Linux accepts: 68 for IPv4 (RFC 791), 1280 for IPv6 (RFC 8200, 5).
 LEAST_MTU = {4: 68, 6: 1280}
 
 
 @dataclass(frozen=True)
 class ForeignChain:
-    """An nftables base chain of somebody else, into which the rules of a network are hooked too."""
+    """An unmanaged nftables base chain, into which the rules of a network are hooked too."""
 
     family: str
     table: str
@@ -48,7 +48,7 @@ class ForeignChain:
 
 @dataclass(frozen=True)
 class VpnNetwork:
-    """What the options of ``vpn_network`` say, checked. ``state`` is the power state to hold."""
+    """The checked options of one ``vpn_network``. ``state`` is the wanted power state."""
 
     name: str
     description: str = ""
@@ -67,12 +67,12 @@ class VpnNetwork:
 
     @classmethod
     def from_options(cls, options: Options) -> VpnNetwork:
-        """Raises ModelError naming the network and the option."""
+        """Return the object of checked options. Raise ModelError naming object and option."""
         return cls._made(options, _CONVERT)
 
     @classmethod
     def from_record(cls, options: Options) -> VpnNetwork:
-        """The same of what a run has written; an earlier version took more than is legal now."""
+        """Return the object of a record. A record may hold values that are refused now."""
         return cls._made(options, _RECORDED)
 
     def changed(self, options: Options) -> VpnNetwork:
@@ -102,12 +102,12 @@ class VpnNetwork:
 
     @property
     def attached(self) -> bool:
-        """The address goes to an interface that exists already; nothing is made."""
+        """Return whether the network uses an existing interface, and creates none."""
         return self.layer2_type == "none" and self.interface_network is not None
 
     @property
     def device(self) -> str:
-        """The interface that carries the router address (15 characters at most)."""
+        """Return the interface with the router address, of 15 characters at most."""
         if self.attached and self.interface_network:
             return self.interface_network
         return self.interface or derived_interface(self.name)
@@ -118,19 +118,19 @@ class VpnNetwork:
 
     @property
     def on_link(self) -> IPNetwork | None:
-        """The network that is reached by the interface alone, by an address on it."""
+        """Return the network that the address on the interface makes directly reachable."""
         return self.network_address if self.router else None
 
     @property
     def router(self) -> str:
-        """The router address with its prefix length (``10.1.0.1/24``), empty when there is none."""
+        """Return the router address with prefix length (``10.1.0.1/24``); empty without address."""
         if self.ip_address is None or self.network_address is None:
             return ""
         return f"{self.ip_address}/{self.network_address.prefixlen}"
 
 
 def derived_interface(name: str) -> str:
-    """``vpn-<name>``, shortened with a digest where it is too long for an interface."""
+    """Return ``vpn-<name>``, shortened with a digest if it is too long for an interface."""
     plain_name = f"vpn-{name}"
     if len(plain_name) <= 15:
         return plain_name
@@ -226,7 +226,7 @@ _CONVERT: dict[str, Convert] = {
     "dataplane": checks.choice(DATAPLANES),
     "state": checks.choice(POWER_STATES),
 }
-# What an earlier version has taken stays readable.
+# Values that an earlier version accepted stay readable.
 _RECORDED: dict[str, Convert] = {
     **_CONVERT,
     "ip_address": checks.ip_address,

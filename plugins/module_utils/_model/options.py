@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Between the options of a task and the fields of a model, which bear the same names."""
+"""Conversion between the options of a task and the fields of a model of the same names."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Convert = t.Callable[[str, t.Any], t.Any]
 def field_values(
     model: type, options: Options, convert: t.Mapping[str, Convert]
 ) -> dict[str, t.Any]:
-    """Arguments for the dataclass ``model``: each option given, converted by its function.
+    """Return arguments for the dataclass ``model``: each given option, converted.
 
-    An option that is None or absent is left out, so that the default of the dataclass holds.
+    An option that is None or absent is left out, so that the default of the dataclass applies.
     """
     values = {}
     for name in field_names(model):
@@ -36,12 +36,12 @@ def field_values(
 
 @functools.cache
 def field_names(model: type) -> tuple[str, ...]:
-    """The fields of a dataclass, in their order."""
+    """Return the names of the fields of a dataclass, in their order."""
     return tuple(item.name for item in fields(model))
 
 
 def option_values(model: t.Any, *, without: t.Collection[str] = ()) -> dict[str, t.Any]:
-    """The inverse of ``field_values``: what ``plain`` makes of each field."""
+    """Return the options of a model, the inverse of ``field_values``, each as ``plain``."""
     kind: type = type(model)
     return {name: plain(getattr(model, name)) for name in field_names(kind) if name not in without}
 
@@ -49,15 +49,15 @@ def option_values(model: t.Any, *, without: t.Collection[str] = ()) -> dict[str,
 def for_change(
     convert: t.Mapping[str, Convert], recorded: t.Mapping[str, Convert], options: Options
 ) -> dict[str, Convert]:
-    """Return the functions for ``options`` and, beside them, what a run has written.
+    """Return the strict converters for ``options``, and the recorded ones for other options.
 
-    What an earlier version has taken stays, unless it is among the ``options``.
+    A recorded value that is refused now stays, unless the task gives this option.
     """
     return {**recorded, **{name: convert[name] for name in options if name in convert}}
 
 
 def list_of(check: Convert) -> Convert:
-    """A checker of lists, element by element; the option is named with its index."""
+    """Return a converter of lists. Errors name the option with the index of the element."""
 
     def convert(option: str, value: t.Any) -> tuple[t.Any, ...]:
         return tuple(check(f"{option}[{index}]", item) for index, item in enumerate(value))
@@ -66,12 +66,12 @@ def list_of(check: Convert) -> Convert:
 
 
 def defaults(model: type) -> dict[str, t.Any]:
-    """The default of each field of a dataclass that has one."""
+    """Return the default of each field of a dataclass that has a default."""
     return {item.name: item.default for item in fields(model) if item.default is not MISSING}
 
 
 def plain(value: t.Any) -> t.Any:
-    """A field's value as JSON can hold it, in the form that the option takes."""
+    """Return the value of a field as JSON, in the form of the option."""
     if value is None or isinstance(value, (str, int, bool)):
         return value
     if isinstance(value, tuple):

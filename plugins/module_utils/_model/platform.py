@@ -74,9 +74,9 @@ class Platform:
 
     @property
     def read_whole(self) -> tuple[str, ...]:
-        """Return the folders of which swanctl loads every file, whatever its name.
+        """Return the folders from which swanctl loads every file, of any name.
 
-        Of each file, swanctl loads the first certificate or key.
+        From each file, swanctl loads the first certificate or key.
         """
         return self.certificate_dir, self.key_dir, self.ca_dir
 
@@ -87,7 +87,7 @@ class Platform:
 
     @property
     def advanced_prefix(self) -> str:
-        """Return the beginning of the path of each file made of a ``swanctl_conf``."""
+        """Return the beginning of the path of each file that holds a ``swanctl_conf``."""
         return f"{self.conf_dir}/tunnelwright.advanced."
 
     def connection_path(self, name: str) -> str:

@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""One entry of the option ``encryption``: a proposal with one algorithm of each kind.
+"""A proposal: one entry of the option ``encryption``, with one algorithm of each kind.
 
 RFC 7296 section 3.3; ``proposals``, ``esp_proposals`` and ``ah_proposals`` in swanctl.conf. charon
-takes a keyword that it knows without a look at the rest: what it would drop, reinterpret or never
+accepts every known keyword alone. A combination that charon would drop, reinterpret or never
 negotiate is refused here.
 """
 
@@ -43,7 +43,7 @@ _Negotiable = t.TypeVar("_Negotiable", Encryption, Hash)
 
 
 class Use(enum.Enum):
-    """What a proposal protects: the IKE SA (phase 1), or a Child SA by ESP or AH (phase 2)."""
+    """The use of a proposal: for the IKE SA (phase 1), or a Child SA with ESP or AH (phase 2)."""
 
     IKE = "an IKE SA"
     ESP = "ESP"
@@ -67,7 +67,7 @@ class Proposal:
 
     @classmethod
     def build(cls, options: _Given, use: Use, versions: IkeVersions) -> Proposal:
-        """The proposal that suboptions describe; ``versions`` are the IKE versions it must suit.
+        """Return the proposal of suboptions that all IKE ``versions`` can negotiate.
 
         Raises ModelError naming the suboption.
         """
@@ -85,7 +85,7 @@ class Proposal:
 
     @classmethod
     def parse(cls, keyword: str, use: Use) -> Proposal:
-        """The inverse of ``keyword``. Raises ModelError for any other text."""
+        """Return the proposal of a ``keyword()``. Raises ModelError for any other text."""
         options: dict[str, object] = {}
         for word in keyword.split("-"):
             meaning = _MEANING.get(word, {})
@@ -94,7 +94,7 @@ class Proposal:
                 fix = "Use one keyword of each kind."
                 raise ModelError("proposal", keyword, f"contains {kind}: {word!r}", fix)
             options.update(meaning)
-        # Whatever IKEv1 can negotiate, IKEv2 can too.
+        # IKEv2 can negotiate every algorithm of IKEv1.
         proposal = cls.build(options, use, frozenset({2}))
         if proposal.keyword() != keyword:
             problem = f"is not the canonical form of a proposal for {use.value}"
@@ -102,9 +102,9 @@ class Proposal:
         return proposal
 
     def keyword(self) -> str:
-        """As strongSwan writes it: ``aes256-sha256-modp2048``, ``aes256gcm16-prfsha256-ecp256``.
+        """Return the proposal as strongSwan writes it: ``aes256gcm16-prfsha256-ecp256``.
 
-        Without a PRF of its own charon takes the hash as PRF too.
+        A PRF that is equal to the hash is left out, because charon uses the hash as PRF by default.
         """
         words = []
         if self.algorithm is not None:
@@ -118,12 +118,12 @@ class Proposal:
         return "-".join(words)
 
     def to_options(self) -> dict[str, str | int]:
-        """The suboptions that build this proposal."""
+        """Return the suboptions that build this proposal."""
         values = {name: getattr(self, name) for name in field_names(Proposal)}
         return {name: value for name, value in values.items() if value is not None}
 
     def weaknesses(self) -> tuple[str, ...]:
-        """The algorithms that do not protect any more: ``("3des", "sha1", "DH group 2")``."""
+        """Return the algorithms that no longer protect: ``("3des", "sha1", "DH group 2")``."""
         rows: list[Encryption | Hash | DhGroup] = []
         if self.algorithm is not None:
             rows.append(ENCRYPTIONS[self.algorithm])
@@ -135,9 +135,9 @@ class Proposal:
 
 @functools.cache
 def check_proposal(proposal: Proposal, use: Use, versions: IkeVersions) -> None:
-    """Raises ModelError where these IKE versions can't negotiate it.
+    """Raise ModelError if these IKE versions cannot negotiate the proposal.
 
-    A gateway has many tunnels with the same few proposals.
+    The result is cached, because many tunnels share a few proposals.
     """
     Proposal.build(proposal.to_options(), use, versions)
 
@@ -184,7 +184,7 @@ def _hash(
 ) -> str | None:
     if encryption is not None and encryption.aead:
         if "hash" in given:
-            # charon would drop it without a word in ESP, and make it the PRF in IKE.
+            # charon would silently drop the hash in ESP, and use it as PRF in IKE.
             raise ModelError(
                 "hash",
                 given["hash"],
@@ -200,7 +200,7 @@ def _hash(
 
 
 def _dh_group(given: _Given, use: Use) -> int | None:
-    """An IKE SA needs a group; in a Child SA it is PFS, which is optional."""
+    """Return the DH group. An IKE SA needs one; in a Child SA it enables PFS."""
     value = given.get("dh_group", DEFAULT_DH_GROUP if use is Use.IKE else None)
     if value is None:
         return None
@@ -215,7 +215,7 @@ def _dh_group(given: _Given, use: Use) -> int | None:
 
 
 def _is_number(value: object) -> bool:
-    """Neither 128.0 nor True may pass for a number of bits, or of a group."""
+    """Return whether a value is an integer: neither 128.0 nor True."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -249,7 +249,7 @@ def _versions(row: Encryption | Hash, use: Use) -> IkeVersions:
 def _usable(
     option: str, row: _Negotiable, rows: t.Iterable[_Negotiable], use: Use, versions: IkeVersions
 ) -> _Negotiable:
-    """The row, if each of the versions can negotiate it for this use."""
+    """Return the row if every version can negotiate it for this use; else raise ModelError."""
     negotiable = _versions(row, use)
     if versions <= negotiable:
         return row
@@ -265,13 +265,13 @@ def _usable(
 
 
 def _limit(versions: IkeVersions, limit: str) -> str:
-    """A limit of IKEv1, with the reason why it holds here."""
+    """Return a limit of IKEv1 as text, with the reason why it applies."""
     if 2 in versions:
         return f"key_exchange auto also accepts IKEv1, which {limit}"
     return f"IKEv1 {limit}"
 
 
-# What each keyword says, as suboptions.
+# The suboptions of each keyword.
 _MEANING: t.Mapping[str, _Given] = {
     **{
         row.keyword.format(length): {"algorithm": row.name, "key_length": length}
@@ -283,7 +283,7 @@ _MEANING: t.Mapping[str, _Given] = {
     **{row.keyword: {"dh_group": row.number} for row in DH.values()},
 }
 
-# What the option ``encryption`` means where it is not given.
+# The defaults of the option ``encryption``.
 DEFAULT_IKE = (Proposal("aes", 256, DEFAULT_HASH, DEFAULT_DH_GROUP, DEFAULT_HASH),)
 DEFAULT_ESP = (Proposal("aes", 256, DEFAULT_HASH, DEFAULT_DH_GROUP, None),)
 DEFAULT_AH = (Proposal(None, None, DEFAULT_HASH, DEFAULT_DH_GROUP, None),)

@@ -19,8 +19,8 @@ from .proposal import Proposal, Use
 class Requirement:
     """An algorithm that the running daemon must have.
 
-    ``kind`` and ``name`` are the section of ``get-algorithms`` and the name in it, ``option`` and
-    ``value`` what the user wrote, ``package`` the Debian package that brings it.
+    ``kind`` and ``name`` are the section of ``get-algorithms`` and the name in it. ``option`` and
+    ``value`` are the suboption of the user. ``package`` is the Debian package with the algorithm.
     """
 
     kind: str
@@ -36,9 +36,9 @@ class Requirement:
 def requirements(
     proposal: Proposal, use: Use, *, userspace: bool = False
 ) -> tuple[Requirement, ...]:
-    """What the daemon needs for it.
+    """Return the algorithms that the daemon needs for the proposal.
 
-    ESP and AH are the kernel's work, whatever the plugins of charon can do; only PFS is not.
+    The kernel does ESP and AH, so that charon needs no algorithm for them except for PFS.
     ``userspace`` is for kernel-libipsec, where charon itself encrypts.
     """
     needs = []
@@ -67,9 +67,10 @@ def missing(
     *,
     userspace: bool = False,
 ) -> tuple[Requirement, ...]:
-    """What proposals need that ``supported``, the daemon's ``get-algorithms``, does not list.
+    """Return the algorithms of proposals that are not in ``supported``.
 
-    Key exchange may be called ``ke`` as by strongSwan 6, or ``dh`` as before.
+    ``supported`` is the answer to ``get-algorithms``. strongSwan 6 names the key exchange ``ke``,
+    strongSwan 5 ``dh``.
     """
     known = {"ke": supported.get("dh", ()), **supported}
     lacking = (

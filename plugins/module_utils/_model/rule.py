@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""A rule of a network, of the operator's own: a filter, a translation or a route."""
+"""A rule of the user for a network: a filter, a translation or a route."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GREATEST_ORDER = 65535
 
 @dataclass(frozen=True)
 class Ports:
-    """One port, or a range of them."""
+    """A port, or a range of ports."""
 
     first: int
     last: int
@@ -53,7 +53,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class VpnRule:
-    """What the options of ``vpn_rule`` say, checked. ``order`` and name tell which comes first."""
+    """The checked options of one ``vpn_rule``. ``order``, then name, define the sequence."""
 
     name: str
     network: str
@@ -75,12 +75,12 @@ class VpnRule:
 
     @classmethod
     def from_options(cls, options: Options) -> VpnRule:
-        """Raises ModelError naming the rule, its network and the option."""
+        """Return the object of checked options. Raise ModelError naming object and option."""
         return _checked(cls._made(options, _CONVERT), options)
 
     @classmethod
     def from_record(cls, options: Options) -> VpnRule:
-        """The same of what a run has written; an earlier version took more than is legal now."""
+        """Return the object of a record. A record may hold values that are refused now."""
         return cls._made(options, _RECORDED)
 
     def changed(self, options: Options) -> VpnRule:
@@ -117,7 +117,7 @@ class VpnRule:
 
     @property
     def one_to_one(self) -> bool:
-        """Whether it maps a whole network to another one, in both directions."""
+        """Return whether the rule maps a whole network to another, in both directions."""
         return isinstance(self.target, (ipaddress.IPv4Network, ipaddress.IPv6Network))
 
 
@@ -130,7 +130,7 @@ def _checked(rule: VpnRule, options: Options) -> VpnRule:
 
 
 def _network(option: str, value: object) -> IPNetwork:
-    """A network in CIDR form, or the address of one host."""
+    """Return a network in CIDR form; the address of one host becomes a network."""
     if "/" in str(value):
         return addresses.any_network(option, value)
     return ipaddress.ip_network(addresses.any_host(option, value))
@@ -163,7 +163,7 @@ _CONVERT: dict[str, Convert] = {
     "order": checks.whole(1, GREATEST_ORDER),
     "state": checks.choice(STATES),
 }
-# What an earlier version has taken stays readable.
+# Values that an earlier version accepted stay readable.
 _RECORDED: dict[str, Convert] = {
     **_CONVERT,
     "source": list_of(checks.ip_network),

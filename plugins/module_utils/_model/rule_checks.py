@@ -26,7 +26,7 @@ DIRECTIONS = ("incoming", "outgoing")
 _MATCHES = frozenset(
     {"direction", "protocol", "source", "destination", "source_ports", "destination_ports", "log"}
 )
-# The options that an action knows what to do with, besides those that every rule has.
+# The options that each action uses, besides the options of every rule.
 _USES = {
     **dict.fromkeys(FILTERS, _MATCHES),
     "accept": _MATCHES | {"cleartext"},
@@ -171,7 +171,7 @@ def _check_translation(rule: VpnRule) -> None:
 
 def _check_one_to_one(rule: VpnRule) -> None:
     if rule.direction == "incoming":
-        # An outgoing one works in both directions.
+        # An outgoing translation works in both directions.
         _require_address(rule)
     target = t.cast(IPNetwork, rule.target)
     if len(rule.source) != 1 or rule.source[0].prefixlen != target.prefixlen:

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""A secret that shows itself only when asked to by name."""
+"""A secret, which prints as a mask unless ``reveal`` is called."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Secret:
     _data: bytes = field(repr=False)
 
     def reveal(self) -> bytes:
-        """The bytes themselves: for the renderers of files and of vici messages only."""
+        """Return the bytes, for the renderers of files and vici messages only."""
         return self._data
 
     @property

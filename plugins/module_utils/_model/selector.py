@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Traffic selectors (RFC 7296 section 3.13.1): a network, and the traffic of it that is meant."""
+"""Traffic selectors (RFC 7296 section 3.13.1): a network, and a part of its traffic."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from . import addresses
 from .checks import IPAddress, IPNetwork
 from .options import plain
 
-# Names of IP protocols that have ports, and of others that tunnels are made for (IANA).
+# Names of IP protocols with ports, and of other protocols that tunnels carry (IANA).
 WITH_PORTS = {"tcp": 6, "udp": 17, "dccp": 33, "sctp": 132, "udplite": 136}
 PROTOCOLS = {
     **WITH_PORTS,
@@ -46,13 +46,13 @@ class Service:
     ports: tuple[int, int] = ALL_PORTS
 
     def __str__(self) -> str:
-        """``[tcp/443]``; empty for all traffic."""
+        """Return ``[tcp/443]``; empty for all traffic."""
         name = _NAMES.get(self.protocol, str(self.protocol))
         return f"[{name}{self._ports}]" if self.protocol else ""
 
     @property
     def by_number(self) -> str:
-        """The form of charon that needs no /etc/protocols: ``[6/443]``."""
+        """Return the form of charon that needs no /etc/protocols: ``[6/443]``."""
         return f"[{self.protocol}{self._ports}]" if self.protocol else ""
 
     @property
@@ -63,7 +63,7 @@ class Service:
         return f"/{first}" if first == last else f"/{first}-{last}"
 
     def common(self, other: Service) -> Service | None:
-        """The traffic that both mean; None where there is none."""
+        """Return the traffic that both match; None if there is none."""
         if self.protocol and other.protocol and self.protocol != other.protocol:
             return None
         first = max(self.ports[0], other.ports[0])
@@ -81,7 +81,7 @@ class TrafficSelector:
 
     @classmethod
     def parse(cls, option: str, value: object) -> TrafficSelector:
-        """``10.1.0.0/24``, ``10.1.0.0/24[tcp/443]``, ``10.1.0.1/32[gre]``. Raises ModelError."""
+        """Return the selector of ``10.1.0.0/24[tcp/443]`` or ``10.1.0.1/32``. Raises ModelError."""
         found = _FORM.fullmatch(str(value))
         if found is None:
             return cls(addresses.any_network(option, value))
@@ -99,7 +99,7 @@ class TrafficSelector:
 
     @property
     def by_number(self) -> str:
-        """The form of charon that needs no /etc/protocols."""
+        """Return the form of charon that needs no /etc/protocols."""
         return f"{self.network}{self.service.by_number}"
 
     @property
@@ -107,7 +107,7 @@ class TrafficSelector:
         return self.network.version
 
     def common(self, other: TrafficSelector) -> TrafficSelector | None:
-        """The traffic that both mean; None where there is none."""
+        """Return the traffic that both match; None if there is none."""
         service = self.service.common(other.service)
         one, two = sorted((self.network, other.network), key=lambda item: item.prefixlen)
         if service is None or not contains(one, two):
@@ -115,7 +115,7 @@ class TrafficSelector:
         return TrafficSelector(two, service)
 
     def fits(self, other: TrafficSelector) -> bool:
-        """Whether a packet can have the one at its source and the other at its destination."""
+        """Return whether one packet can match both, one by source and one by destination."""
         protocols = {self.service.protocol, other.service.protocol} - {0}
         return self.version == other.version and len(protocols) < 2
 
@@ -123,17 +123,17 @@ class TrafficSelector:
         return self.common(other) is not None
 
     def allows_echo(self, address: IPAddress) -> bool:
-        """Whether an echo request of ICMP from or to the address is meant."""
+        """Return whether it matches an ICMP echo request from or to the address."""
         echo = PROTOCOLS["icmp" if address.version == 4 else "ipv6-icmp"]
         return address in self.network and self.service.protocol in (0, echo)
 
     def covers(self, other: TrafficSelector) -> bool:
-        """Whether all the traffic of the other one is meant too."""
+        """Return whether it matches all traffic of the other selector."""
         return self.common(other) == other
 
 
 def contains(outer: IPNetwork, inner: IPNetwork) -> bool:
-    """Whether a network, of any IP version, has all addresses of another."""
+    """Return whether a network contains another network, of any IP version."""
     return (
         outer.version == inner.version
         and outer.prefixlen <= inner.prefixlen
@@ -144,7 +144,7 @@ def contains(outer: IPNetwork, inner: IPNetwork) -> bool:
 def check_disjoint(option: str, networks: tuple[IPNetwork, ...]) -> None:
     """Raise ModelError naming two networks that overlap."""
     ordered = in_order(networks)
-    # A network that begins in another one lies in it, and so do all between the two.
+    # A network that begins inside another one is inside it, like every network between the two.
     for one, other in zip(ordered, ordered[1:]):
         if overlap(one, other):
             first, second = sorted((one, other), key=networks.index)
@@ -158,7 +158,7 @@ def check_disjoint(option: str, networks: tuple[IPNetwork, ...]) -> None:
 
 def in_order(networks: t.Iterable[IPNetwork]) -> list[IPNetwork]:
     """Return networks by IP version and address, each one before the networks inside it."""
-    return sorted(networks, key=lambda item: (item.version, int(item[0]), item.prefixlen))
+    return sorted(networks, key=_order)
 
 
 def overlapping(
@@ -171,11 +171,31 @@ def overlapping(
         one, other = first[at], second[to]
         if overlap(one, other):
             return one, other
-        if (one.version, int(one[0])) < (other.version, int(other[0])):
+        if _order(one)[:2] < _order(other)[:2]:
             at += 1
         else:
             to += 1
     return None
+
+
+def overlapping_numbers(
+    networks: t.Iterable[tuple[IPNetwork, int]],
+) -> t.Iterator[tuple[int, int]]:
+    """Yield the numbers of every two networks that overlap, in O(n log n) plus the result.
+
+    Two networks overlap only if one is inside the other. The sorted order puts a network after all
+    networks around it.
+    """
+    around: list[tuple[IPNetwork, int]] = []
+    for network, number in sorted(networks, key=lambda item: _order(item[0])):
+        while around and not contains(around[-1][0], network):
+            around.pop()
+        yield from ((other, number) for _outer, other in around)
+        around.append((network, number))
+
+
+def _order(network: IPNetwork) -> tuple[int, int, int]:
+    return network.version, int(network.network_address), network.prefixlen
 
 
 def overlap(first: IPNetwork, second: IPNetwork) -> bool:
@@ -188,7 +208,7 @@ def overlap(first: IPNetwork, second: IPNetwork) -> bool:
 
 
 def all_of(network: IPNetwork) -> TrafficSelector:
-    """All traffic of a network."""
+    """Return a selector for all traffic of a network."""
     return TrafficSelector(network)
 
 

@@ -23,16 +23,16 @@ STRICT_CRL = ("yes", "ifuri", "no")
 
 CONF_TEXTS = ("swanctl_conf", "strongswan_conf")
 
-# The greatest TCP MSS that fits a packet of 65535 bytes with IPv4 and TCP headers, and the least
-# that IPv4 hosts must take (RFC 9293 section 3.7.1).
+# The TCP MSS in bytes: the least that IPv4 hosts must accept (RFC 9293 section 3.7.1), and the
+# greatest that fits a packet of 65535 bytes with IPv4 and TCP headers.
 LEAST_MSS, GREATEST_MSS = 536, 65495
 
 
 @dataclass(frozen=True)
 class IpsecSettings:
-    """What the options of ``ipsec_settings`` say, checked; the defaults where it never ran.
+    """The checked options of one ``ipsec_settings``; the defaults if the module never ran.
 
-    ``swanctl_conf`` and ``strongswan_conf`` may hold secrets, so ``repr`` leaves them out.
+    ``repr`` leaves out ``swanctl_conf`` and ``strongswan_conf``, because they may hold secrets.
     """
 
     network: str
@@ -50,7 +50,7 @@ class IpsecSettings:
 
     @classmethod
     def from_options(cls, options: Options) -> IpsecSettings:
-        """Raises ModelError naming the network and the option."""
+        """Return the object of checked options. Raise ModelError naming object and option."""
         name = checks.network_name("network", options.get("network"))
         try:
             settings = cls(**field_values(cls, options, _CONVERT))
@@ -65,7 +65,7 @@ class IpsecSettings:
         return settings_subject(self.network)
 
     def to_options(self) -> dict[str, t.Any]:
-        """Everything but the conf texts, which live in files of their own and may hold secrets."""
+        """Return every option except the conf texts, which have own files and may hold secrets."""
         return option_values(self, without=CONF_TEXTS)
 
 

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Which traffic a phase 2 of a host may be for: what can't be meant is refused."""
+"""Checks of the traffic that a phase 2 of a host may carry."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .network import VpnNetwork
 from .selector import TrafficSelector, contains, overlapping
 from .settings import IpsecSettings
 
-# A network with a shorter prefix is so large that it stands for the internet.
+# A network with a shorter prefix counts as the internet.
 _INTERNET = {4: 8, 6: 7}
 
 
 def is_internet(network: IPNetwork) -> bool:
-    """Whether a network is so large that it stands for the internet."""
+    """Return whether a network is so large that it counts as the internet."""
     return network.prefixlen < _INTERNET[network.version]
 
 
 def check_meaning(child: ChildSa) -> None:
-    """Refuse selectors that no gateway of a site can be meant to have. Raises ModelError."""
+    """Refuse selectors that cannot work on the gateway of a site. Raises ModelError."""
     here: dict[IPNetwork, list[TrafficSelector]] = {}
     for local in child.local_network:
         here.setdefault(local.network, []).append(local)
@@ -61,7 +61,7 @@ def _takes_all(selector: TrafficSelector) -> bool:
 def check_own_network(
     network: VpnNetwork, settings: IpsecSettings, children: t.Iterable[ChildSa]
 ) -> None:
-    """Refuse a remote network that takes the hosts of the network, or that no packet is sent to."""
+    """Refuse a remote network that captures the hosts of the network, or gets no packet."""
     own = network.network_address
     if own is None:
         return
@@ -111,10 +111,10 @@ def check_no_overlap(child: ChildSa, other: ChildSa) -> None:
 
 
 def _shared(child: ChildSa, other: ChildSa) -> tuple[object, ...]:
-    """Local and remote selectors of both that mean the same traffic; empty where there are none."""
+    """Return local and remote selectors of both for the same traffic; empty if none."""
     if not (child.whole and other.whole):
         return next(_shared_services(child, other), ())
-    # Each local network goes with each remote one of its version.
+    # Each local network is paired with each remote network of its IP version.
     for version in (4, 6):
         found = [
             overlapping(

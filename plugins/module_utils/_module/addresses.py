@@ -34,7 +34,7 @@ def warnings_of_addresses(host: Host, child: ChildSa, view: View) -> list[str]:
     if not view.userspace or view.observed.daemon.release >= _NEEDS_NONE:
         return []
     networks = lacking(host, child)
-    subject = f"phase 2 {child.name} of phase 1 {child.phase1}"
+    subject = child.subject
     why = "the userspace data plane of strongSwan 5 needs one in each local network"
     return [f"{subject}:{no_address(networks)[:-1]}, and {why}"] if networks else []
 

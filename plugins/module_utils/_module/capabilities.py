@@ -21,7 +21,7 @@ from .._model.requirements import missing
 from .._plan.loaded import expected_view, is_loaded
 from .._plan.observed import DaemonState, Observed
 from .._render.connection import connection_section
-from .._render.records import secret_id
+from .._render.shared_secrets import secret_id
 from .._render.strongswan.section import Section
 
 

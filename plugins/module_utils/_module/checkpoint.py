@@ -17,7 +17,7 @@ from .._host.host import Host
 from .._host.rollback import checkpoint, rollback_main, timer
 from .._host.rollback.checkpoint import Checkpoint
 from .._host.rollback.rollback import (
-    ASKED,
+    REQUESTED,
     forget_rollback,
     last_rollback,
     plan_rollback,
@@ -128,7 +128,7 @@ def _roll_back(host: Host, *, check: bool) -> Answer:
     if check:
         plan, notes = _predicted(host, kept)
     else:
-        plan, outcome = roll_back(host, kept, ASKED)
+        plan, outcome = roll_back(host, kept, REQUESTED)
         if checkpoint.exists(host.files):
             raise HostError("roll back", str(outcome))
         notes = tuple(outcome.errors)

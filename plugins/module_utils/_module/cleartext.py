@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from .._host.kernel.link import Link
 from .._model.selector import contains
+from .._model.subject import phase2_subject
 from .._render.artefacts import Artefacts
 from .._render.nft_guard import guarded
 from .._render.nft_match import TunnelMatch
@@ -23,7 +24,7 @@ def leaving(link: Link, before: Artefacts, after: Artefacts) -> list[str]:
         if device:
             phase1, _slash, phase2 = tunnel.label.partition("/")
             warnings.append(
-                f"phase 2 {phase2} of phase 1 {phase1}: packets from {tunnel.local} to "
+                f"{phase2_subject(phase2, phase1)}: packets from {tunnel.local} to "
                 f"{tunnel.remote} leave in cleartext by {device} from now on, because no tunnel "
                 "has these networks any more. To hold such packets back, keep the phase 2 with "
                 "state: disabled."

@@ -23,8 +23,8 @@ from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.platform import Platform
 from .._render.advanced_tunnels import advanced_tunnels
+from .._render.masking import masked
 from .._render.pem_blocks import shown
-from .._render.records import masked
 from .edit import Params
 from .selection import not_on_this_host
 from .spec import DIAGNOSTIC_QUERIES

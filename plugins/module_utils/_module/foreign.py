@@ -71,7 +71,7 @@ def check_configuration(
     swanctl = read_configuration(files, platform.swanctl_conf)
     _check_names(resource, params, swanctl.reading.sections, wanted, scope)
     daemon = read_configuration(files, platform.strongswan_conf)
-    repaired = {*scope.swanctl, *(wanted.daemon if scope.daemon else ())}
+    repaired = {*scope.swanctl, *(wanted.daemon if scope.daemons else ())}
     oddities = {**swanctl.oddities, **daemon.oddities}
     return Foreign(
         _faults(swanctl.reading, repaired, _UNLOADED),

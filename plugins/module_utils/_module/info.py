@@ -27,6 +27,7 @@ from .._host.vici.message import IkeState
 from .._model import checks
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
+from .._model.daemon import ALL_DAEMONS
 from .._model.gateway import Gateway
 from .._model.platform import Platform
 from .._plan.authorities import told
@@ -195,7 +196,7 @@ def _see(
     )
     scope = _host_scope(networks, platform)
     paths = scope.swanctl | {platform.connection_path(item.name) for item in connections}
-    scope = Scope(scope.networks, paths, daemon=True)
+    scope = Scope(scope.networks, paths, daemons=ALL_DAEMONS)
     daemon, pid, silent = DaemonState(), 0, ""
     sections: tuple[tuple[str, Sa], ...] = ()
     try:
@@ -216,7 +217,7 @@ def _host_scope(networks: set[str], platform: Platform) -> Scope:
     paths = {
         path(name) for name in networks for path in (platform.bypass_path, platform.advanced_path)
     }
-    return Scope(frozenset(networks), frozenset(paths), daemon=True)
+    return Scope(frozenset(networks), frozenset(paths), daemons=ALL_DAEMONS)
 
 
 def _local(address: str) -> bool:
@@ -236,7 +237,7 @@ def _daemon(seen: Seen) -> Facts:
 
 
 def _unmanaged(seen: Seen) -> list[str]:
-    ours = {name for part in seen.wanted.swanctl.values() for name in part.owned}
+    ours = {name for part in seen.wanted.swanctl.values() for name in part.connection_names}
     return sorted(seen.daemon.connections.keys() - ours)
 
 

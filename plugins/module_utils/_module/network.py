@@ -13,6 +13,7 @@ import typing as t
 from .._errors import ModelError
 from .._host.host import Host
 from .._model import checks
+from .._model.daemon import ALL_DAEMONS
 from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
 from .._model.platform import Platform
@@ -38,7 +39,7 @@ class NetworkResource:
         scope = Scope(
             frozenset({name}),
             frozenset({platform.bypass_path(name), platform.advanced_path(name)}),
-            daemon=True,
+            daemons=ALL_DAEMONS,
         )
         if params["state"] == "absent":
             gateway = current

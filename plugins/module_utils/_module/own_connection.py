@@ -27,7 +27,7 @@ from .._model.subject import phase2_subject
 from .._model.traffic import is_internet
 from .._plan.connect import Tunnel
 from .._render.artefacts import Artefacts
-from .._render.blocks import LARGE
+from .._render.cleartext_blocks import LARGE
 from .._render.network_parts import NetworkParts
 from .._render.nft_guard import guarded
 from .._render.nft_match import RulesetInput, TunnelMatch, on_this_side

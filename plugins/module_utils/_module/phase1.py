@@ -53,7 +53,7 @@ class Phase1Resource:
         connection = view.edit.gateway.connections.get(view.params["name"])
         if connection is None or not view.edit.gateway.is_active(connection):
             return []
-        subject = f"phase 1 {connection.name}"
+        subject = connection.subject
         supported = host.vici.algorithms()
         check_capabilities(
             supported, subject, connection.encryption, Use.IKE, userspace=view.userspace
@@ -110,7 +110,7 @@ def _wanted(known: IkeConnection | None, params: Params) -> IkeConnection:
 
 
 def _warnings(connection: IkeConnection, params: Params, gateway: Gateway) -> tuple[str, ...]:
-    subject = f"phase 1 {connection.name}"
+    subject = connection.subject
     policy = params["weak_crypto"]
     weak = [reason for item in connection.encryption for reason in item.weaknesses()]
     warnings = weak_crypto(subject, "encryption", weak, policy)

@@ -16,6 +16,7 @@ from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.platform import Platform
+from .._model.subject import phase2_subject
 from .._plan.planner import Scope
 from .addresses import warnings_of_addresses
 from .capabilities import check_children, weak_crypto
@@ -32,7 +33,7 @@ class Phase2Resource:
         phase1, network = params["phase1"], params["network"]
         if params["state"] == "absent":
             return _absent(current, name, phase1, network, platform)
-        subject = f"phase 2 {name} of phase 1 {phase1}"
+        subject = phase2_subject(name, phase1)
         connection = current.connection_of_child(phase1, network, subject)
         child = _wanted(connection, params)
         scope = Scope(swanctl=frozenset({platform.connection_path(phase1)}))

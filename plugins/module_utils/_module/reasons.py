@@ -19,7 +19,7 @@ from .._host.vici.facts import Facts
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .addresses import with_addresses
-from .connect import unreachable
+from .attempts import unreachable
 from .own_certificate import OwnCertificates
 from .status import CONNECTING, DISABLED, DOWN, IDLE, UP, phase1_state
 

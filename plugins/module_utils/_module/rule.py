@@ -18,8 +18,8 @@ from .._model.platform import Platform
 from .._model.rule import VpnRule
 from .._plan.planner import Scope
 from .._render.network_view import network_views
-from .._render.nft_rules import translations
 from .._render.ruleset_input import ruleset_input
+from .._render.translations import translations
 from .edit import Edit, Params, View
 from .spec import VPN_RULE, Spec
 from .surroundings import check_route

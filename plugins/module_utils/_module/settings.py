@@ -13,6 +13,7 @@ import typing as t
 from .._errors import ModelError, SyntaxFault
 from .._host.host import Host
 from .._model.connection import RESERVED_PREFIX
+from .._model.daemon import ALL_DAEMONS
 from .._model.gateway import Gateway
 from .._model.platform import Platform
 from .._model.secret import MASK
@@ -21,7 +22,7 @@ from .._model.subject import settings_subject
 from .._plan.planner import Scope
 from .._render.advanced import loadable
 from .._render.options.daemon import DAEMON_WIDE, asking
-from .._render.records import secret_id
+from .._render.shared_secrets import secret_id
 from .._render.strongswan.strict import parse
 from .capabilities import check_names
 from .edit import Edit, Params, View
@@ -48,7 +49,7 @@ class SettingsResource:
         scope = Scope(
             frozenset({name}),
             frozenset({platform.bypass_path(name), platform.advanced_path(name)}),
-            daemon=True,
+            daemons=ALL_DAEMONS,
         )
         warnings = (*_shared(gateway, settings), *warnings_of_text(settings))
         return Edit(gateway, scope, _result(settings), warnings)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._render.options.phase2 import SHUNTS
 from .._render.strongswan.section import Section, Value
 
 # No phase 2 can have such a name.
@@ -69,7 +70,7 @@ def mode(child: t.Mapping[str, t.Any]) -> str:
 
 def is_shunt(child: t.Mapping[str, t.Any]) -> bool:
     """Return whether a child passes or drops packets without an SA."""
-    return mode(child) in ("pass", "drop")
+    return mode(child) in SHUNTS
 
 
 def selector_texts(child: Section, side: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class Tunnel:
         return self.connection.name, self.child.name
 
     @property
-    def calls(self) -> bool:
+    def initiates(self) -> bool:
         """Return whether this gateway initiates the tunnel."""
         passive = self.connection.connection_behavior == "responder_only" and not self.advanced
         return not passive and self.connection.remote_gateway != ANY
@@ -73,7 +73,7 @@ class Live:
 def plan_connected(tunnels: t.Sequence[Tunnel], live: Live) -> Plan:
     """Return the plan that initiates each tunnel that is down, unless the peer must initiate."""
     down = [item for item in tunnels if item.key not in live.up]
-    initiated = [item for item in down if item.calls]
+    initiated = [item for item in down if item.initiates]
     lost = [item for item in initiated if item.key in live.lost]
     return Plan(
         (
@@ -120,7 +120,7 @@ def plan_reconnected(tunnels: t.Sequence[Tunnel], live: Live, *, one: bool) -> P
         tuple(
             state_difference(str(item), _UP if item.key in live.up else _DOWN, "up, with new keys")
             for item in tunnels
-            if item.calls
+            if item.initiates
         ),
         closed.impacts,
     )

@@ -38,7 +38,7 @@ def drift_of_files(
 
 def _missing_copies(parts: SwanctlFile) -> tuple[Difference, ...]:
     """Return a difference when PEM files are missing. Only the task of the phase 1 has them."""
-    header = f"certificates and private key of phase 1 {parts.owned[0]}"
+    header = f"certificates and private key of phase 1 {parts.connection_names[0]}"
     drift = state_difference(header, "incomplete", "copies of the files that the task names")
     return (drift,) if parts.uncertified else ()
 

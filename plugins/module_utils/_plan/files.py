@@ -13,8 +13,8 @@ import typing as t
 from .._model.platform import Platform
 from .._model.secret import MASK
 from .._render.file import PRIVATE, Directory, File
+from .._render.masking import masked
 from .._render.pem_blocks import shown
-from .._render.records import masked
 from .observed import Observed
 from .plan import Difference, Plan
 from .steps import RemoveFile, Step, WriteFile
@@ -34,7 +34,7 @@ def written(files: t.Iterable[File], observed: Observed) -> Plan:
 
 
 def removed(files: t.Iterable[File], observed: Observed) -> Plan:
-    """Return the plan that removes the files that exist, whatever their content."""
+    """Return the plan that removes the files that exist, with any content."""
     present = [observed.files[file.path] for file in files if file.path in observed.files]
     return Plan(
         tuple(RemoveFile(file) for file in present),
@@ -45,7 +45,7 @@ def removed(files: t.Iterable[File], observed: Observed) -> Plan:
 def file_difference(before: File | None, after: File | None, platform: Platform) -> Difference:
     """Return the difference of a file that is added, changed or removed, with secrets masked.
 
-    Nothing but owner and mode is shown when only these differ.
+    Only owner and mode are shown when only these differ.
     """
     path = (after or before or File("", b"")).path
     old, new = _shown(before, platform), _shown(after, platform)

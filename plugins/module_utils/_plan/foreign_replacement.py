@@ -51,7 +51,7 @@ class ForeignConnection:
 
     @property
     def steps_after_load(self) -> tuple[Step, ...]:
-        """Return the steps that bring up the managed SAs, and then close the foreign SAs."""
+        """Return the steps that bring up the managed SAs, and then close the unmanaged SAs."""
         if not self._changed_children or not any_initiates(self.section):
             return ()
         configured = children(self.section)

@@ -69,11 +69,11 @@ class InForce:
     def beside(
         self, section: Section, ikes: t.Iterable[str], names: t.Mapping[str, str]
     ) -> InForce:
-        """Return the values of all SAs that are up. SAs without a note have those of ``section``.
+        """Return the values of all SAs. An SA without a note has the values of ``section``.
 
         ``names`` are the names of the Child SAs by unique id.
         """
-        left = self.among(frozenset(ikes), names)
+        noted = self.among(frozenset(ikes), names)
         children = t.cast(t.Mapping[str, Section], section.get("children", {}))
         made = {
             key: (name, child_part(children[name]))
@@ -81,9 +81,9 @@ class InForce:
             if name in children
         }
         return InForce(
-            {**dict.fromkeys(ikes, ike_part(section)), **left.ikes},
-            {**made, **left.children},
-            left.keys,
+            {**dict.fromkeys(ikes, ike_part(section)), **noted.ikes},
+            {**made, **noted.children},
+            noted.keys,
         )
 
     def followed(self, connection: str, log: t.Iterable[tuple[str, str]]) -> InForce:
@@ -93,25 +93,24 @@ class InForce:
         the text.
         """
         lines = tuple(log)
+        matches = ((ike, _SUCCESSOR.match(text)) for ike, text in lines)
         successors = [
-            (ike, match)
-            for ike, text in lines
-            for match in [_SUCCESSOR.match(text)]
-            if match and match["name"] == connection
+            (ike, match) for ike, match in matches if match and match["name"] == connection
         ]
         # A successor without a rekey has authenticated again, so that its key is not inherited.
         rekeyed = [(ike, match) for ike, match in successors if not match["initiating"]]
         return InForce(
-            _handed_down(self.ikes, successors),
+            _with_successors(self.ikes, successors),
             {**self.children, **dict(self._child_successors(lines))},
-            _handed_down(self.keys, rekeyed),
+            _with_successors(self.keys, rekeyed),
         )
 
     def _child_successors(
         self, lines: t.Iterable[tuple[str, str]]
     ) -> t.Iterator[tuple[str, tuple[str, Plain]]]:
-        told = {match["id"] for _ike, text in lines for match in [_CHILD.match(text)] if match}
-        alive = {name: made for key, (name, made) in self.children.items() if key not in told}
+        matches = (_CHILD.match(text) for _ike, text in lines)
+        logged = {match["id"] for match in matches if match}
+        alive = {name: made for key, (name, made) in self.children.items() if key not in logged}
         restarted: set[str] = set()
         for _ike, text in lines:
             restart = _RESTART.fullmatch(text)
@@ -134,14 +133,14 @@ class InForce:
 NOTHING = InForce()
 
 
-def _handed_down(
+def _with_successors(
     made: t.Mapping[str, _Made], successors: t.Iterable[tuple[str, t.Match[str]]]
 ) -> dict[str, _Made]:
-    found = dict(made)
+    inherited = dict(made)
     for old, match in successors:
-        if old in found:
-            found.setdefault(match["id"], found[old])
-    return found
+        if old in inherited:
+            inherited.setdefault(match["id"], inherited[old])
+    return inherited
 
 
 # A line about a replaced IKE SA, with the id of its successor.

@@ -90,7 +90,10 @@ def _plan_files(after: NetworkParts, observed: Observed, state: NetworkState) ->
         plan += Plan((ReloadUnits(),))
     elif state.unit_stale:
         header = f"units of network {after.network.name} in systemd"
-        plan += Plan((ReloadUnits(),), (state_difference(header, "an older one", "as its file"),))
+        plan += Plan(
+            (ReloadUnits(),),
+            (state_difference(header, "an older version", "the version of the file"),),
+        )
     return plan
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import typing as t
 
 from .._render.blocks import Block
-from .._render.network_files import guard_unit_name
 from .._render.network_parts import NetworkParts
+from .._render.network_units import guard_unit_name
 from .network_steps import DeleteBlocks, LoadRules, RunScript, SwitchUnit, WithdrawRules
 from .observed import NetworkState, Observed
 from .plan import Difference, Plan, state_difference
@@ -63,7 +63,7 @@ def _rules_differ(
     """
     file = observed.files.get(after.rules.path)
     if not state.rules_match and file is not None and file.data == after.rules.data:
-        shown = "not as they should be" if state.rules_present else "not loaded"
+        shown = "changed" if state.rules_present else "not loaded"
         header = f"network {after.network.name}: nftables rules"
         yield state_difference(header, shown, "loaded")
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._render.network_files import unit_name
 from .._render.network_interface import (
     NetworkInterface,
     interface_of,
@@ -24,20 +23,20 @@ from .._render.network_interface import (
     with_interfaces,
 )
 from .._render.network_parts import NetworkParts
+from .._render.network_units import unit_name
 from .._render.routes import Route
 from .network_guard import unit_words
 from .network_steps import (
     DeleteAddress,
     DeleteLink,
     DeleteRoute,
-    NoteInterface,
     ResetMtu,
     RunScript,
     SwitchUnit,
 )
 from .observed import NetworkState, Observed
 from .plan import Difference, Plan, state_difference
-from .steps import Step
+from .steps import Step, WriteFile
 
 _Interfaces = tuple[NetworkInterface, ...]
 
@@ -45,7 +44,7 @@ _Interfaces = tuple[NetworkInterface, ...]
 def earlier_interfaces(
     before: NetworkParts | None, after: NetworkParts, observed: Observed
 ) -> _Interfaces:
-    """Return the interfaces that may be up for a network: those of ``before`` and of its record.
+    """Return the interfaces that may be up for a network, by ``before`` and by its record.
 
     A record of an earlier version names no interface. The interface of ``before`` is all then.
     """
@@ -70,7 +69,7 @@ def plan_note(before: NetworkParts | None, after: NetworkParts, observed: Observ
     except ValueError:
         # A rollback replaces a record that can't be read.
         return Plan()
-    return Plan((NoteInterface(noted, record, interface.device),))
+    return Plan((WriteFile(noted, record, f"note interface {interface.device} in"),))
 
 
 def plan_up(after: NetworkParts, state: NetworkState, present: tuple[Route, ...]) -> Plan:
@@ -175,7 +174,7 @@ def plan_mtu(before: NetworkParts | None, after: NetworkParts, state: NetworkSta
     if old.device != new.device or old.mtu != state.mtu:
         return Plan()
     header = f"network {new.name}: mtu of {new.device}"
-    difference = state_difference(header, str(old.mtu), "that of a new interface")
+    difference = state_difference(header, str(old.mtu), "the MTU of a new interface")
     return Plan((ResetMtu(new.device),), (difference,))
 
 
@@ -185,7 +184,10 @@ def plan_other_interfaces(earlier: _Interfaces, after: NetworkParts) -> Plan:
     header = f"network {after.network.name}: interface {{}}"
     return Plan(
         tuple(step for item in other for step in _withdraw(item)),
-        tuple(state_difference(header.format(item.device), "in use", "given up") for item in other),
+        tuple(
+            state_difference(header.format(item.device), "in use", "no longer used")
+            for item in other
+        ),
     )
 
 
@@ -205,7 +207,7 @@ def plan_other_addresses(
 ) -> Plan:
     """Return the plan that takes away other addresses from the interface.
 
-    An interface that the collection makes keeps no other address but those of ``guests``. An
+    An interface that the collection makes keeps no address but its own and ``guests``. An
     unmanaged interface loses the address alone that it had from this network.
     """
     network = after.network

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The steps that are about interfaces, rules, routes and units of networks."""
+"""The steps for interfaces, rules, routes and units of networks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 from .._render.blocks import Block
 from .._render.routes import Route
-from .steps import Refresh, Step, WriteFile
+from .steps import Refresh, Step
 
 
 @dataclass(frozen=True)
 class RunScript(Refresh):
-    """Run a network's script (``start``, ``rules``, ``stop``), as its unit does at boot."""
+    """Run the script of a network (``start``, ``rules``, ``stop``), like its unit at boot."""
 
     network: str
     path: str
@@ -31,7 +31,7 @@ class RunScript(Refresh):
 
 @dataclass(frozen=True)
 class LoadRules(Step):
-    """Run a network's script so that its rules and blocks are loaded, where there were none."""
+    """Run the script of a network to load its rules and blocks, when none are loaded."""
 
     network: str
     path: str
@@ -46,13 +46,13 @@ class LoadRules(Step):
 
 @dataclass(frozen=True)
 class WithdrawRules(Step):
-    """Run a network's script so that its nftables rules are gone, also from other tables."""
+    """Run the script of a network to delete its nftables rules, also from other tables."""
 
     network: str
     path: str
 
     def __str__(self) -> str:
-        return f"withdraw the nftables rules of network {self.network}"
+        return f"delete the nftables rules of network {self.network}"
 
     def undo(self) -> Step:
         return LoadRules(self.network, self.path)
@@ -60,7 +60,7 @@ class WithdrawRules(Step):
 
 @dataclass(frozen=True)
 class AddBlocks(Step):
-    """Make policies or routes that block cleartext, as the script of a network does."""
+    """Make policies or routes that block cleartext, like the script of a network."""
 
     blocks: tuple[Block, ...]
 
@@ -70,7 +70,7 @@ class AddBlocks(Step):
 
 @dataclass(frozen=True)
 class DeleteBlocks(Step):
-    """Delete policies or routes that block cleartext. ``kept`` are the others of the host."""
+    """Delete policies or routes that block cleartext. ``kept`` are the other blocks of the host."""
 
     blocks: tuple[Block, ...]
     kept: tuple[Block, ...] = field(default=(), repr=False)
@@ -83,19 +83,9 @@ class DeleteBlocks(Step):
 
 
 def _counted(blocks: tuple[Block, ...]) -> str:
-    """``the block policy out 10.1.0.0/24 to 10.2.0.0/24 and 5 more``."""
+    """Return ``the block policy out 10.1.0.0/24 to 10.2.0.0/24 and 5 more``."""
     rest = f" and {len(blocks) - 1} more" if len(blocks) > 1 else ""
     return f"the {blocks[0]}{rest}"
-
-
-@dataclass(frozen=True)
-class NoteInterface(WriteFile):
-    """Name a new interface in the record of its network, before another step brings it up."""
-
-    device: str = ""
-
-    def __str__(self) -> str:
-        return f"note interface {self.device} in {self.file.path}"
 
 
 @dataclass(frozen=True)
@@ -110,7 +100,7 @@ class DeleteLink(Step):
 
 @dataclass(frozen=True)
 class ResetMtu(Step):
-    """An interface that the collection made gets back the MTU that it would have been made with."""
+    """Set the MTU of an interface of the collection to the MTU of a new interface."""
 
     device: str
 
@@ -120,6 +110,8 @@ class ResetMtu(Step):
 
 @dataclass(frozen=True)
 class DeleteAddress(Step):
+    """Remove a router address from an interface."""
+
     address: str
     device: str
 
@@ -129,7 +121,7 @@ class DeleteAddress(Step):
 
 @dataclass(frozen=True)
 class AddRoute(Step):
-    """Put back a route of ours, with the interface that the kernel showed it with."""
+    """Add a route of the collection again, with the interface that the kernel showed."""
 
     route: Route
 
@@ -139,7 +131,7 @@ class AddRoute(Step):
 
 @dataclass(frozen=True)
 class DeleteRoute(Step):
-    """By its destination, as there is no other route of ours to it."""
+    """Delete the only route of the collection to a destination."""
 
     route: Route
 
@@ -152,7 +144,7 @@ class DeleteRoute(Step):
 
 @dataclass(frozen=True)
 class ReloadUnits(Refresh):
-    """systemd ``daemon-reload``, after a unit file came, changed or went."""
+    """systemd ``daemon-reload``, after a unit file was added, changed or removed."""
 
     def __str__(self) -> str:
         return "reload systemd's unit files"
@@ -160,7 +152,7 @@ class ReloadUnits(Refresh):
 
 @dataclass(frozen=True)
 class SwitchUnit(Step):
-    """``systemctl enable|disable|start|stop`` of a network's unit."""
+    """``systemctl enable|disable|start|stop`` of the unit of a network."""
 
     unit: str
     verb: str

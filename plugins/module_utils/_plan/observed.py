@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What was found on the host, as plain data: the other half of what the planner compares."""
+"""The state of the host as plain data, which the planner compares with the artefacts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from .._model.daemon import DAEMON, DaemonId
 from .._model.platform import DEBIAN, Platform
 from .._render.blocks import Block
 from .._render.file import Directory, File
@@ -22,17 +23,17 @@ from .in_force import InForce
 
 @dataclass(frozen=True)
 class Unfinished:
-    """What a run that died had in hand, so that the daemon may hold what its files don't tell.
+    """The work of interrupted runs, after which charon may differ from its files.
 
-    ``connections`` are the unique ids of the Child SAs that each had before it was touched.
+    ``connections`` are the unique ids of the Child SAs that each connection had before the run.
     """
 
     connections: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     settings: bool = False
-    # The ids of private keys that were loaded on trial.
+    # The ids of private keys that a run loaded to try them.
     keys: frozenset[str] = frozenset()
-    # Their files, rules and interfaces, whichever module it was.
+    # Networks whose files, rules and interfaces a run of any module worked on.
     networks: frozenset[str] = frozenset()
 
 
@@ -41,13 +42,13 @@ NOTHING = Unfinished()
 
 @dataclass(frozen=True)
 class DaemonState:
-    """What charon says of itself. ``connections`` is list-conns as it came, texts decoded."""
+    """The state that charon reports. ``connections`` is list-conns with decoded texts."""
 
     version: str = ""
     plugins: frozenset[str] = frozenset()
     connections: t.Mapping[str, t.Mapping[str, t.Any]] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
-    # Children installed by name of the connection; a connection is listed while its IKE SA is up.
+    # Installed children by connection. A connection is listed while its IKE SA is up.
     established: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
     # Traps and shunts (pass, drop), as connection and child.
     traps: frozenset[tuple[str, str]] = frozenset()
@@ -62,33 +63,35 @@ class DaemonState:
     policies: frozenset[tuple[str, str]] | None = None
     # The ids of the private keys.
     keys: frozenset[str] = frozenset()
-    # The certificates of CAs, in DER, and which of them no file has; None where nobody looked.
+    # The certificates of CAs in DER, and the CAs that no file has; None when they were not read.
     cas: frozenset[bytes] | None = None
     remembered: tuple[Certificate, ...] = ()
     # The subjects of the CAs in sections `authorities`, by name of the section.
     authorities: t.Mapping[str, str] = field(default_factory=dict)
     unfinished: Unfinished = NOTHING
-    # SAs that go on with the values of a configuration that was replaced since, by connection.
+    # SAs that keep the values of an older configuration, by connection.
     pending: t.Mapping[str, InForce] = field(default_factory=dict)
+    # The daemon that these facts are about.
+    id: DaemonId = DAEMON
 
     @cached_property
     def trapped(self) -> t.Mapping[str, frozenset[str]]:
-        """The children with a trap, by name of the connection."""
-        found: dict[str, set[str]] = {}
+        """Return the children with a trap, by name of the connection."""
+        trapped: dict[str, set[str]] = {}
         for connection, child in self.traps:
-            found.setdefault(connection, set()).add(child)
-        return {name: frozenset(children) for name, children in found.items()}
+            trapped.setdefault(connection, set()).add(child)
+        return {name: frozenset(children) for name, children in trapped.items()}
 
     @property
     def release(self) -> int:
-        """The first number of the version (5 or 6); 0 where it is not known."""
+        """Return the first number of the version (5 or 6); 0 when it is not known."""
         digits = self.version.partition(".")[0]
         return int(digits) if digits.isdigit() else 0
 
 
 @dataclass(frozen=True)
 class NetworkState:
-    """A network as it is live. ``addresses`` are those of its device, link-local ones left out."""
+    """The live state of a network. ``addresses`` are its addresses, without link-local ones."""
 
     device_exists: bool = False
     device_up: bool = False
@@ -101,7 +104,7 @@ class NetworkState:
     active: bool = False
     guard_enabled: bool = False
     guard_active: bool = False
-    # systemd has not read the unit files as they are now.
+    # systemd has not read the present unit files.
     unit_stale: bool = False
 
 
@@ -110,11 +113,11 @@ class Observed:
     files: t.Mapping[str, File] = field(default_factory=dict)
     networks: t.Mapping[str, NetworkState] = field(default_factory=dict)
     daemon: DaemonState = DaemonState()
-    # All that the collection made, whichever network they were made for.
+    # Every route and block that the collection made, for any network.
     routes: tuple[Route, ...] = ()
     blocks: frozenset[Block] = frozenset()
-    # Those of ours that are there.
+    # The existing directories of the collection.
     directories: tuple[Directory, ...] = ()
-    # Copies of certificates that no file under conf.d names, by the path of the file that would.
+    # Copies of certificates that no file under conf.d uses, by the path of the file of their name.
     strays: t.Mapping[str, tuple[File, ...]] = field(default_factory=dict)
     platform: Platform = DEBIAN

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Networks that a tunnel of ours and an unmanaged connection of the daemon both carry."""
+"""Networks that a managed tunnel and an unmanaged connection of charon both carry."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .selectors import DYNAMIC, Selectors
 
 def overlaps(wanted: Artefacts, daemon: DaemonState, paths: t.Container[str]) -> list[str]:
     """Return warnings about tunnels in these files under conf.d, each with what it overlaps."""
-    ours = {name for parts in wanted.swanctl.values() for name in parts.owned}
+    ours = {name for parts in wanted.swanctl.values() for name in parts.connection_names}
     theirs = [
         (name, child, _listed(conn))
         for name, connection in sorted(daemon.connections.items())

@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Who may read and write what is ours: its directories, and what a checkpoint keeps in them.
+"""Owner and mode of the directories of the collection, and of the files of a checkpoint.
 
-The files of objects are compared whole, owner and mode included, where their plan is made. What is
-here belongs to no object, so that every run looks at it.
+The plan of an object compares its files with owner and mode. These directories and files belong to
+no object, so that every run compares them.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from .steps import Step
 
 @dataclass(frozen=True)
 class SecureDirectory(Step):
-    """Give a directory of ours its owner and its mode; nothing takes back what is safer."""
+    """Set owner and mode of a directory of the collection, which is never undone."""
 
     directory: Directory
 
     def __str__(self) -> str:
-        return f"give {self.directory.path} to root, with mode {self.directory.mode:04o}"
+        return f"set owner root and mode {self.directory.mode:04o} of {self.directory.path}"
 
 
 def checkpoint_files(platform: Platform) -> dict[str, int]:
@@ -55,7 +55,7 @@ def forbidden(platform: Platform) -> dict[str, int]:
 
 
 def plan_ownership(observed: Observed) -> Plan:
-    """The plan by which root alone can write what every run relies on."""
+    """Return the plan after which only root can write the files that every run relies on."""
     return _plan_directories(observed) + _plan_checkpoint(observed)
 
 
@@ -73,7 +73,7 @@ def _plan_directories(observed: Observed) -> Plan:
 
 
 def _plan_checkpoint(observed: Observed) -> Plan:
-    """What it holds was made by another run, so that it stays."""
+    """Return the plan for a checkpoint. Another run wrote its content, so that it stays."""
     platform = observed.platform
     modes = checkpoint_files(platform)
     wanted = [
@@ -95,27 +95,27 @@ def _secured(found: File, mode: int) -> File:
 def exposed(sides: t.Iterable[Artefacts], observed: Observed) -> tuple[str, ...]:
     """Return warnings about secrets that lie in files which others than root could read."""
     kept = {observed.platform.checkpoint_file: _ALL_SECRETS}
-    told = []
+    warnings = []
     for path, advice in sorted({**kept, **dict(_secrets(sides))}.items()):
         found = observed.files.get(path)
         if found is not None and (found.mode & 0o077 or found.owner[0] != ROOT[0]):
-            words = access_in_words(found, _secured(found, PRIVATE))
-            told.append(f"{path} could be read by others than root ({words}): {advice}")
-    return tuple(told)
+            access = access_in_words(found, _secured(found, PRIVATE))
+            warnings.append(f"{path} could be read by other users than root ({access}). {advice}")
+    return tuple(warnings)
 
 
-_ALL_SECRETS = "all secrets of this host may be known, so replace them"
+_ALL_SECRETS = "All secrets of this host may be known. Replace them."
 
 
 def _secrets(sides: t.Iterable[Artefacts]) -> t.Iterator[tuple[str, str]]:
     """Yield the path of each file with a secret, and what to do once others have read it."""
     for side in sides:
         for parts in side.swanctl.values():
-            if parts.owned_secrets:
-                yield parts.file.path, "its keys may be known, so replace them on both sides"
+            if parts.secret_ids:
+                yield parts.file.path, "Its keys may be known. Replace them on both sides."
             if parts.private_key is not None:
-                advice = "the key may be known, so replace it and its certificate"
+                advice = "The key may be known. Replace it and its certificate."
                 yield parts.private_key.path, advice
         for file in side.daemon.values():
             if file.mode == PRIVATE:
-                yield file.path, "secrets in it may be known, so replace them"
+                yield file.path, "Secrets in it may be known. Replace them."

@@ -79,7 +79,7 @@ class Plan:
 
     @property
     def replaced(self) -> list[File]:
-        """Return the files that the plan changes or removes, as they were found."""
+        """Return the files before the plan, for each file that it changes or removes."""
         files = [
             step.before if isinstance(step, WriteFile) else step.file
             for step in self.steps

@@ -11,17 +11,25 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
+from .._model.daemon import ALL_DAEMONS, DaemonId
 from .._render.artefacts import Artefacts
 from .._render.strongswan_conf import LIBIPSEC
 from .files import removed, written
 from .network import plan_network, plan_power_off, plan_record
 from .network_guard import plan_blocks
 from .network_interface import plan_note, plan_routes
-from .network_steps import NoteInterface
 from .observed import NOTHING, DaemonState, Observed, Unfinished
 from .ownership import plan_ownership
 from .plan import Impact, Plan, joined, state_difference
-from .steps import HandOver, InstallTrap, ReloadSettings, RestartDaemon, Step, UnloadSecret
+from .steps import (
+    HandOver,
+    InstallTrap,
+    ReloadSettings,
+    RestartDaemon,
+    Step,
+    UnloadSecret,
+    WriteFile,
+)
 from .swanctl import plan_swanctl
 from .swap.decision import GRACEFUL
 
@@ -34,13 +42,14 @@ NO_PLAN = Plan()
 class Scope:
     """The objects whose drift a module repairs, besides the objects of its edit.
 
-    ``networks`` are names, ``swanctl`` are paths of files, ``daemon`` are the daemon-wide settings.
-    A module that edits one tunnel must not touch, or report, the state of another tunnel.
+    ``networks`` are names, ``swanctl`` are paths of files, and ``daemons`` are the daemons whose
+    settings are in the scope. A module that edits one tunnel must not touch, or report, the state
+    of another tunnel.
     """
 
     networks: frozenset[str] = frozenset()
     swanctl: frozenset[str] = frozenset()
-    daemon: bool = False
+    daemons: frozenset[DaemonId] = frozenset()
 
 
 def touched(
@@ -54,7 +63,7 @@ def touched(
     return Scope(
         scope.networks | _changed(before.networks, after.networks) | (left & networks),
         scope.swanctl | _changed(before.swanctl, after.swanctl),
-        scope.daemon or before.daemon != after.daemon,
+        scope.daemons | (ALL_DAEMONS if before.daemon != after.daemon else frozenset()),
     )
 
 
@@ -72,12 +81,12 @@ def settled(
         for path, part in side.swanctl.items()
         if path not in scope.swanctl
     ]
-    connections = {name for part in others for name in part.owned}
-    secrets = {name for part in others for name in part.owned_secrets}
+    connections = {name for part in others for name in part.connection_names}
+    secrets = {name for part in others for name in part.secret_ids}
     return Unfinished(
         {name: ids for name, ids in left.connections.items() if name not in connections},
         left.secrets - secrets,
-        settings=scope.daemon,
+        settings=bool(scope.daemons),
         networks=scope.networks,
     )
 
@@ -97,7 +106,7 @@ def make_plan(
     """
     staying = [name for name in sorted(scope.networks) if name in after.networks]
     going = [name for name in sorted(scope.networks) if name not in after.networks]
-    why = _restart_reason(before, after, observed) if scope.daemon else ""
+    why = _restart_reason(before, after, observed) if scope.daemons else ""
     tunnels = _handed_over_last(
         joined(
             plan_swanctl(before.swanctl.get(path), after.swanctl.get(path), observed, apply)
@@ -121,7 +130,7 @@ def make_plan(
             )
             for name in staying
         )
-        + (_plan_daemon(before, after, observed, restart=bool(why)) if scope.daemon else Plan())
+        + (_plan_daemon(before, after, observed, restart=bool(why)) if scope.daemons else Plan())
         + tunnels
         + _plan_strays(before, after, observed, scope)
         + _plan_orphans(before, after, observed.daemon)
@@ -149,7 +158,7 @@ def _plan_records(
     removed. An interrupted run then leaves a record of each network that it worked on. The live
     state of a network can be observed only when its name is known.
     """
-    noted = {step.file.path: step.file for step in notes.steps if isinstance(step, NoteInterface)}
+    noted = {step.file.path: step.file for step in notes.steps if isinstance(step, WriteFile)}
     return joined(
         plan_record(
             before.records.get(name),
@@ -180,16 +189,16 @@ def _plan_orphans(before: Artefacts, after: Artefacts, daemon: DaemonState) -> P
         name
         for side in (before, after)
         for part in side.swanctl.values()
-        for name in part.owned_secrets
+        for name in part.secret_ids
     }
-    left = sorted((daemon.unfinished.secrets & daemon.secrets) - owned)
+    orphans = sorted((daemon.unfinished.secrets & daemon.secrets) - owned)
     return Plan(
-        tuple(UnloadSecret(name) for name in left),
+        tuple(UnloadSecret(name) for name in orphans),
         tuple(
             state_difference(
                 f"secret {name} in the IKE daemon", "left by an interrupted run", "unloaded"
             )
-            for name in left
+            for name in orphans
         ),
     )
 
@@ -250,7 +259,7 @@ def _restart_reason(before: Artefacts, after: Artefacts, observed: Observed) -> 
 
 def _unmanaged_up(before: Artefacts, observed: Observed) -> bool:
     """Return whether an unmanaged connection is up."""
-    managed = {name for parts in before.swanctl.values() for name in parts.owned}
+    managed = {name for parts in before.swanctl.values() for name in parts.connection_names}
     return bool(observed.daemon.established.keys() - managed)
 
 
@@ -260,7 +269,7 @@ def _changed(before: t.Mapping[str, _T], after: t.Mapping[str, _T]) -> frozenset
 
 def files_in(before: Artefacts, after: Artefacts, scope: Scope) -> frozenset[str]:
     """Return the paths of the files that the planner compares."""
-    paths = {*before.daemon, *after.daemon} if scope.daemon else set()
+    paths = {*before.daemon, *after.daemon} if scope.daemons else set()
     for side in (before, after):
         for name in scope.networks:
             if name in side.networks:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from .._model.daemon import ALL_DAEMONS
 from .._model.platform import Platform
 from .._render.artefacts import Artefacts
 from .._render.file import File
@@ -67,7 +68,7 @@ def everything(before: Artefacts, after: Artefacts) -> Scope:
     return Scope(
         frozenset({*before.networks, *after.networks}),
         frozenset({*before.swanctl, *after.swanctl}),
-        daemon=True,
+        daemons=ALL_DAEMONS,
     )
 
 

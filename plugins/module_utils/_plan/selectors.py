@@ -4,11 +4,11 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Which configured networks the SAs of a phase 2 carry (RFC 7296 section 2.9), and which not.
+"""Compare traffic selectors (RFC 7296 section 2.9): the networks that SAs carry, lack or share.
 
-Selectors are texts, as charon takes and lists them: ``10.1.0.0/24``, ``10.1.0.1..10.1.0.9``,
-``10.1.0.0/24[tcp/80]``, ``dynamic``. A pair of them is a box in a space of six dimensions: address,
-protocol and port of the local and of the remote side.
+Selectors are texts, as charon accepts and lists them: ``10.1.0.0/24``, ``10.1.0.1..10.1.0.9``,
+``10.1.0.0/24[tcp/80]``, ``dynamic``. A pair of selectors is a box in a space of six dimensions:
+address, protocol and port of the local and of the remote side.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _Box = tuple[_Range, ...]
 DYNAMIC = "dynamic"
 
 _SELECTOR = re.compile(r"([^\[|]+)(?:\[([^\]/]*)(?:/([^\]]*))?\])?(?:\|.*)?")
-# Addresses of IPv4 are counted beyond those of IPv6.
+# IPv4 addresses are numbered after the IPv6 addresses.
 _IPV4 = 2**128
 _ALL_ADDRESSES = (0, _IPV4 + 2**32 - 1)
 _ALL_PROTOCOLS = (0, 255)
 _ALL_PORTS = (0, 65535)
-# A remainder in more pieces is told as a whole.
-_FEW = 4
+# A remainder in more networks is reported as the whole pair.
+_MOST_NETWORKS = 4
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class Selectors:
-    """The selectors of both sides, each local one with each remote one of its IP version.
+    """The selectors of both sides: each local selector with each remote one of its IP version.
 
-    Without any, a side is ``dynamic``: the address of the gateway there.
+    A side without selectors is ``dynamic``: the address of its gateway.
     """
 
     local: tuple[str, ...]
@@ -82,50 +82,48 @@ class Selectors:
 
     @property
     def open(self) -> tuple[bool, bool]:
-        """Whether the addresses of a side are those of a gateway, which no option names."""
+        """Return for each side whether it has the address of a gateway, which no option names."""
         return any(map(_is_dynamic, self.local)), any(map(_is_dynamic, self.remote))
 
     def meets(self, other: Selectors) -> bool:
-        """Whether both carry some packet; the addresses of gateways are not compared."""
-        none = (False, False)
-        mine, theirs = (
-            [box for pair in side.pairs if not _names_gateway(pair) for box in [_box(pair, none)]]
-            for side in (self, other)
-        )
-        return any(_common(box, met) for box in mine for met in theirs)
+        """Return whether both carry a common packet. Addresses of gateways are not compared."""
+        mine, theirs = self._network_boxes, other._network_boxes
+        return any(_common(one, another) for one in mine for another in theirs)
+
+    @property
+    def _network_boxes(self) -> list[_Box | None]:
+        """Return the boxes of the pairs that name no gateway."""
+        return [_box(pair, (False, False)) for pair in self.pairs if not _names_gateway(pair)]
 
     def covers(self, local: str, remote: str) -> bool:
-        """Whether packets between two addresses are in it; an empty text stands for any."""
+        """Return whether it has packets between two addresses; an empty text is any address."""
         packet = Selectors((local or DYNAMIC,), (remote or DYNAMIC,))
-        own = tuple(mine or asked for mine, asked in zip(self.open, packet.open))
-        return any(
-            _common(*boxes)
-            for pair in self.pairs
-            for boxes in [(_box(pair, own), _box(Pair(*packet.local, *packet.remote), own))]
-            if all(boxes)
-        )
+        any_address = tuple(mine or other for mine, other in zip(self.open, packet.open))
+        packet_box = _box(Pair(*packet.local, *packet.remote), any_address)
+        return any(_common(_box(pair, any_address), packet_box) for pair in self.pairs)
 
 
 def missing(
     wanted: Selectors, carried: t.Sequence[Selectors], *, loosely: bool = False
 ) -> tuple[Pair, ...]:
-    """What of ``wanted`` none of the SAs carries, which carry all together.
+    """Return the pairs of ``wanted`` that no SA carries, or the parts of them.
 
-    ``loosely``: a pair is carried if a part of it is.
+    With ``loosely``, a pair counts as carried when a part of it is carried.
     """
     if any({*wanted.local} <= {*sa.local} and {*wanted.remote} <= {*sa.remote} for sa in carried):
         return ()
-    known = {pair for sa in carried for pair in sa.pairs}
-    boxes = [box for pair in sorted(known, key=str) for box in [_box(pair, wanted.open)] if box]
-    found: list[Pair] = []
+    carried_pairs = {pair for sa in carried for pair in sa.pairs}
+    carried_boxes = (_box(pair, wanted.open) for pair in sorted(carried_pairs, key=str))
+    boxes = [box for box in carried_boxes if box]
+    lacking: list[Pair] = []
     for pair in wanted.pairs:
         box = _box(pair, wanted.open)
-        if box is None or pair in known:
+        if box is None or pair in carried_pairs:
             continue
         if loosely and any(_common(box, other) for other in boxes):
             continue
-        found += _told(pair, box, _without(box, boxes))
-    return tuple(found)
+        lacking += _remaining_pairs(pair, box, _without(box, boxes))
+    return tuple(lacking)
 
 
 def canonical(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -146,7 +144,7 @@ def _is_canonical(text: str) -> bool:
 
 
 def exact(text: str) -> bool:
-    """Whether it names no protocol or port in a way that the host alone knows."""
+    """Return whether a selector can be read without /etc/protocols and /etc/services."""
     match = _SELECTOR.fullmatch(text)
     if match is None:
         return False
@@ -157,50 +155,52 @@ def exact(text: str) -> bool:
 
 
 def grouped(pairs: t.Iterable[Pair]) -> str:
-    """``10.1.0.0/24 to 10.3.0.0/24, 10.4.0.0/24; 10.5.0.0/24 to 10.3.0.0/24``."""
+    """Return ``10.1.0.0/24 to 10.3.0.0/24, 10.4.0.0/24; 10.5.0.0/24 to 10.3.0.0/24``."""
     by_local: dict[str, list[str]] = {}
     for pair in pairs:
         by_local.setdefault(pair.local, []).append(pair.remote)
     return "; ".join(f"{local} to {', '.join(remote)}" for local, remote in by_local.items())
 
 
-def _told(pair: Pair, box: _Box, left: list[_Box]) -> list[Pair]:
-    """The remainder of a pair as networks, if these are few; else the whole pair."""
-    if not left or left == [box]:
-        return [pair] * len(left)
-    plain = all(piece[index] == box[index] for piece in left for index in (1, 2, 4, 5))
+def _remaining_pairs(pair: Pair, box: _Box, pieces: list[_Box]) -> list[Pair]:
+    """Return the remaining pieces of a pair as networks, or the pair when these are many."""
+    if not pieces:
+        return []
+    only_addresses_differ = all(
+        piece[index] == box[index] for piece in pieces for index in (1, 2, 4, 5)
+    )
     version = 6 if ":" in pair.local + pair.remote else 4
-    if plain and DYNAMIC not in pair.local + pair.remote:
-        found = (
+    if pieces != [box] and only_addresses_differ and DYNAMIC not in pair.local + pair.remote:
+        networks = (
             Pair(local, remote)
-            for piece in left
+            for piece in pieces
             for local in _networks(piece[0], version, pair.local)
             for remote in _networks(piece[3], version, pair.remote)
         )
-        pieces = [*itertools.islice(found, _FEW + 1)]
-        if len(pieces) <= _FEW:
-            return pieces
+        few = [*itertools.islice(networks, _MOST_NETWORKS + 1)]
+        if len(few) <= _MOST_NETWORKS:
+            return few
     return [pair]
 
 
 def _networks(addresses: _Range, version: int, text: str) -> t.Iterator[str]:
-    """With the protocol and the port of ``text``, where it has them."""
+    """Return a range of addresses as networks, each with the protocol and port of ``text``."""
     suffix = text[text.index("[") :] if "[" in text else ""
-    found: t.Iterator[object]
+    networks: t.Iterator[object]
     if version == 6:
-        found = ipaddress.summarize_address_range(*map(ipaddress.IPv6Address, addresses))
+        networks = ipaddress.summarize_address_range(*map(ipaddress.IPv6Address, addresses))
     else:
         first, last = (ipaddress.IPv4Address(number - _IPV4) for number in addresses)
-        found = ipaddress.summarize_address_range(first, last)
-    return (f"{network}{suffix}" for network in found)
+        networks = ipaddress.summarize_address_range(first, last)
+    return (f"{network}{suffix}" for network in networks)
 
 
 def _without(box: _Box, cuts: t.Iterable[_Box]) -> list[_Box]:
-    """What remains of a box, in pieces."""
-    left = [box]
+    """Return the pieces of a box that remain without the cuts."""
+    pieces = [box]
     for cut in cuts:
-        left = [piece for item in left for piece in _pieces(item, cut)]
-    return left
+        pieces = [rest for piece in pieces for rest in _pieces(piece, cut)]
+    return pieces
 
 
 def _pieces(box: _Box, cut: _Box) -> t.Iterator[_Box]:
@@ -222,7 +222,7 @@ def _common(one: _Box | None, other: _Box | None) -> bool:
 
 
 def _box(pair: Pair, any_address: tuple[bool, ...]) -> _Box | None:
-    """None for what can't be read, or has two IP versions."""
+    """Return the box of a pair; None when a selector can't be read."""
     local, remote = _side(pair.local), _side(pair.remote)
     if local is None or remote is None:
         return None
@@ -242,7 +242,7 @@ def _is_dynamic(text: str) -> bool:
 
 
 def _side(text: str) -> _Side | None:
-    """Addresses, protocols and ports of a selector."""
+    """Return the addresses, protocols and ports of a selector; None when it can't be read."""
     match = _SELECTOR.fullmatch(text)
     if match is None:
         return None
@@ -268,13 +268,13 @@ def _number(address: IPAddress) -> int:
 
 
 def _protocol(text: str | None) -> _Range:
-    """A name that is not known here may be any protocol."""
+    """Return the protocol numbers of a selector. An unknown name may be any protocol."""
     number = int(text) if text and text.isdigit() else PROTOCOLS.get(text or "")
     return _ALL_PROTOCOLS if number is None or number == 0 else (number, number)
 
 
 def _ports(text: str | None) -> _Range:
-    """A name, which /etc/services of the host knows, may be any port."""
+    """Return the ports of a selector. A name from /etc/services may be any port."""
     first, dash, last = (text or "").partition("-")
     if not first.isdigit() or (dash and not last.isdigit()):
         return _ALL_PORTS

@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The SAs of a tunnel, held against its configuration: what they lack, and what is not as it is.
+"""Compare the SAs of a tunnel with its configuration: missing networks and deviating options.
 
-What list-sas shows is compared. What it does not show is known where it was noted when the
-configuration changed, see ``in_force.py``.
+Options that list-sas shows are compared. Other options are known only when they were noted at a
+change of the configuration, see ``in_force.py``.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from .._model.algorithms import DH, ENCRYPTIONS, HASHES
 from .._model.checks import ANY
 from .._model.identity import Identity
 from .._render.strongswan.section import Section
+from .children import children, mode, selector_texts, texts
 from .in_force import InForce, Plain, child_part, ike_part, values
 from .selectors import DYNAMIC, Pair, Selectors, exact, missing
 
-# An entry of the event list-sa, or of its child-sas.
+# An entry of the vici event list-sa, or of its child-sas.
 Sa = t.Mapping[str, t.Any]
 
 _IKE_UP = ("ESTABLISHED", "REKEYING")
@@ -34,7 +35,7 @@ _CHILD_UP = ("INSTALLED", "UPDATING", "REKEYING")
 
 @dataclass(frozen=True)
 class Deviation:
-    """``key`` is an option of strongSwan, such as ``local.id``."""
+    """A strongSwan option (``local.id``) with another value in the SA than configured."""
 
     key: str
     in_force: str
@@ -44,15 +45,16 @@ class Deviation:
         return {"key": self.key, "in_force": self.in_force, "configured": self.configured}
 
 
-# Where no more is known than that.
-_ANOTHER = Deviation("configuration", "another one", "the present one")
+# The deviation of an SA whose values are not known.
+_UNKNOWN = Deviation("configuration", "unknown older values", "present values")
 
 
 @dataclass(frozen=True)
 class Standing:
-    """``carried`` are the selectors of each SA, ``missing`` the configured pairs that none has.
+    """The state of the SAs of one child.
 
-    ``noted``: a deviation is known from a note, so that the values are old ones for certain.
+    ``carried`` are the selectors of each SA. ``missing`` are the configured pairs that no SA has.
+    ``noted`` says that a deviation is known from a note, so that the values certainly are old.
     """
 
     carried: tuple[Selectors, ...]
@@ -64,29 +66,31 @@ class Standing:
 def child_standing(
     section: Section, name: str, sas: t.Iterable[Sa], noted: InForce
 ) -> Standing | None:
-    """Of one child of a connection; None where no SA of it is up."""
+    """Return the standing of one child of a connection; None when no SA of it is up."""
     child = _child(section, name)
-    found = [(ike, sa) for ike in sas for sa in _children(ike) if sa["name"] == name]
-    if child is None or not found:
+    pairs = [(ike, sa) for ike in sas for sa in _children(ike) if sa["name"] == name]
+    if child is None or not pairs:
         return None
-    told = [item for ike, sa in found for item in _noted_of_child(child, sa, noted)]
-    ikes = {ike["uniqueid"]: ike for ike, _sa in found}.values()
-    told += [item for ike in ikes for item in _noted_of_ike(section, ike, noted)]
-    seen = [item for ike, sa in found for item in _seen_of_child(section, child, sa)]
+    ikes = {ike["uniqueid"]: ike for ike, _sa in pairs}.values()
+    from_notes = [item for _ike, sa in pairs for item in _noted_of_child(child, sa, noted)]
+    from_notes += [item for ike in ikes for item in _noted_of_ike(section, ike, noted)]
+    seen = [item for _ike, sa in pairs for item in _seen_of_child(section, child, sa)]
     seen += [item for ike in ikes for item in _seen_of_ike(section, ike)]
-    carried = tuple(dict.fromkeys(_selectors(sa) for _ike, sa in found))
+    carried = tuple(dict.fromkeys(_selectors(sa) for _ike, sa in pairs))
     return Standing(
         carried,
         missing_pairs(section, name, carried),
-        _distinct(told, seen),
-        bool(told),
+        _distinct(from_notes, seen),
+        bool(from_notes),
     )
 
 
 def ike_deviations(section: Section, sas: t.Iterable[Sa], noted: InForce) -> tuple[Deviation, ...]:
-    """Of the IKE SAs of a connection that carry something, or that are up where none is to."""
-    bare = not section.get("children")
-    up = [ike for ike in sas if ike["state"] in _IKE_UP and (bare or next(_children(ike), None))]
+    """Return the deviations of the IKE SAs that have a Child SA, or of all without children."""
+    childless = not section.get("children")
+    up = [
+        ike for ike in sas if ike["state"] in _IKE_UP and (childless or next(_children(ike), None))
+    ]
     return _distinct(
         [item for ike in up for item in _noted_of_ike(section, ike, noted)],
         [item for ike in up for item in _seen_of_ike(section, ike)],
@@ -94,10 +98,10 @@ def ike_deviations(section: Section, sas: t.Iterable[Sa], noted: InForce) -> tup
 
 
 def wanted_selectors(child: Section) -> Selectors:
-    """The selectors that a child is to have; in transport mode those of the gateways."""
-    sides = [_texts(child.get(key, ())) for key in ("local_ts", "remote_ts")]
-    if str(child.get("mode", "tunnel")).lower() == "transport":
-        sides = [[_ADDRESSES.sub(DYNAMIC, text) for text in side] for side in sides]
+    """Return the selectors of a child; in transport mode with the addresses of the gateways."""
+    sides = [selector_texts(child, side) for side in ("local", "remote")]
+    if mode(child) == "transport":
+        sides = [tuple(_ADDRESSES.sub(DYNAMIC, text) for text in side) for side in sides]
     return Selectors.of(*sides)
 
 
@@ -105,19 +109,19 @@ _ADDRESSES = re.compile(r"^[^\[]+")
 
 
 def missing_pairs(section: Section, name: str, carried: t.Sequence[Selectors]) -> tuple[Pair, ...]:
-    """What SAs with these selectors lack of a child of a connection.
+    """Return the pairs of a child of a connection that SAs with these selectors do not carry.
 
-    Where any peer may come, each brings a part of the networks.
+    When any peer is accepted, each peer has a part of the networks.
     """
     child = _child(section, name)
     if child is None:
         return ()
-    anybody = ANY in _texts(section.get("remote_addrs", (ANY,)))
-    return missing(wanted_selectors(child), carried, loosely=anybody)
+    any_peer = ANY in texts(section.get("remote_addrs", (ANY,)))
+    return missing(wanted_selectors(child), carried, loosely=any_peer)
 
 
 def _child(section: Section, name: str) -> Section | None:
-    return t.cast(t.Mapping[str, Section], section.get("children", {})).get(name)
+    return children(section).get(name)
 
 
 def _children(ike: Sa) -> t.Iterator[Sa]:
@@ -130,14 +134,14 @@ def _selectors(sa: Sa) -> Selectors:
     return Selectors.of(sa.get("local-ts", ()), sa.get("remote-ts", ()))
 
 
-def _distinct(told: t.Iterable[Deviation], seen: t.Iterable[Deviation]) -> tuple[Deviation, ...]:
-    """One of each key; what is known from a note comes first."""
-    found = {item.key: item for item in told}
+def _distinct(noted: t.Iterable[Deviation], seen: t.Iterable[Deviation]) -> tuple[Deviation, ...]:
+    """Return one deviation of each key. A note counts more than the values in list-sas."""
+    by_key = {item.key: item for item in noted}
     for item in seen:
-        found.setdefault(item.key, item)
-    if len(found) > 1:
-        found.pop(_ANOTHER.key, None)
-    return tuple(found.values())
+        by_key.setdefault(item.key, item)
+    if len(by_key) > 1:
+        by_key.pop(_UNKNOWN.key, None)
+    return tuple(by_key.values())
 
 
 def _noted_of_ike(section: Section, ike: Sa, noted: InForce) -> t.Iterator[Deviation]:
@@ -154,8 +158,8 @@ def _noted_of_child(child: Section, sa: Sa, noted: InForce) -> t.Iterator[Deviat
 
 def _differing(made: Plain, wanted: Plain, path: str = "") -> t.Iterator[Deviation]:
     if not made and not path:
-        # It was loaded by somebody else, or noted by an earlier version.
-        yield _ANOTHER
+        # Another administrator loaded it, or an earlier version noted it.
+        yield _UNKNOWN
         return
     for key in sorted({*made, *wanted}):
         before, after = made.get(key), wanted.get(key)
@@ -178,7 +182,7 @@ def _seen_of_ike(section: Section, ike: Sa) -> t.Iterator[Deviation]:
     if version != "0" and ike["version"] != version:
         yield Deviation("version", ike["version"], version)
     if section.get("mobike") == "no":
-        # Else the SA may have moved.
+        # With MOBIKE, the SA may have moved to another address.
         yield from _other_address("local_addrs", section, ike.get("local-host"))
         yield from _other_address("remote_addrs", section, ike.get("remote-host"))
     yield from _other_identity("local", section, ike.get("local-id"))
@@ -187,10 +191,10 @@ def _seen_of_ike(section: Section, ike: Sa) -> t.Iterator[Deviation]:
 
 
 def _seen_of_child(section: Section, child: Section, sa: Sa) -> t.Iterator[Deviation]:
-    mode, seen = str(child.get("mode", "tunnel")).lower(), sa.get("mode", "").lower()
-    if seen and seen != mode:
-        yield Deviation("mode", seen, mode)
-    elif mode == "tunnel":
+    configured, seen = mode(child), sa.get("mode", "").lower()
+    if seen and seen != configured:
+        yield Deviation("mode", seen, configured)
+    elif configured == "tunnel":
         yield from _more_than_configured(child, sa)
     protocol = sa.get("protocol", "").lower()
     other = {"esp": "ah", "ah": "esp"}.get(protocol, "")
@@ -205,23 +209,23 @@ def _seen_of_child(section: Section, child: Section, sa: Sa) -> t.Iterator[Devia
 
 
 def _more_than_configured(child: Section, sa: Sa) -> t.Iterator[Deviation]:
-    """A peer makes the selectors of an SA narrower, never wider."""
-    for key, seen in (("local_ts", "local-ts"), ("remote_ts", "remote-ts")):
-        there, wanted = _texts(sa.get(seen, ())), _texts(child.get(key, ())) or [DYNAMIC]
-        if {*there} <= {*wanted}:
+    """Yield selectors of an SA that are not configured. A peer never widens selectors."""
+    for side in ("local", "remote"):
+        seen, wanted = texts(sa.get(f"{side}-ts", ())), selector_texts(child, side) or (DYNAMIC,)
+        if {*seen} <= {*wanted}:
             continue
-        known = [text for text in there if exact(text)]
-        if known and missing(Selectors.of(known, ()), [Selectors.of(wanted, ())]):
-            yield Deviation(key, ", ".join(there), ", ".join(wanted))
+        readable = [text for text in seen if exact(text)]
+        if readable and missing(Selectors.of(readable, ()), [Selectors.of(wanted, ())]):
+            yield Deviation(f"{side}_ts", ", ".join(seen), ", ".join(wanted))
 
 
 def _other_address(key: str, section: Section, seen: str | None) -> t.Iterator[Deviation]:
-    configured = _texts(section.get(key, (ANY,)))
+    configured = texts(section.get(key, (ANY,)))
     if seen in configured:
         return
     try:
-        known = {ipaddress.ip_address(item) for item in configured}
-        if seen and ipaddress.ip_address(seen) not in known:
+        addresses = {ipaddress.ip_address(item) for item in configured}
+        if seen and ipaddress.ip_address(seen) not in addresses:
             yield Deviation(key, seen, ", ".join(configured))
     except ValueError:
         # A name, a network, or any address.
@@ -234,15 +238,15 @@ def _other_identity(end: str, section: Section, seen: str | None) -> t.Iterator[
     if seen == configured:
         return
     wanted = Identity.parse(configured)
-    # What charon shows of the other kinds is written in another way.
+    # charon shows the other kinds of identities in another form.
     shown = wanted.kind in ("address", "fqdn", "email") and not wanted.is_wildcard
     if seen and shown and not Identity.parse(seen).satisfies(wanted):
         yield Deviation(f"{end}.id", seen, configured)
 
 
 def _other_algorithms(key: str, section: Section, sa: Sa) -> t.Iterator[Deviation]:
-    """Algorithms in use that are in no proposal."""
-    configured = tuple(_texts(section.get(key, ())))
+    """Yield the algorithms of an SA when no proposal has them."""
+    configured = texts(section.get(key, ()))
     used = _keywords(sa)
     if used and not _proposed(tuple(used), configured):
         yield Deviation(key, "-".join(used), ", ".join(configured))
@@ -250,28 +254,28 @@ def _other_algorithms(key: str, section: Section, sa: Sa) -> t.Iterator[Deviatio
 
 @functools.lru_cache(maxsize=1024)
 def _proposed(used: tuple[str, ...], configured: tuple[str, ...]) -> bool:
-    """Whether algorithms are in one of the proposals, or whether these can't be read here."""
+    """Return whether a proposal has these algorithms, or whether a proposal is not readable."""
     proposals = [{*item.split("-")} for item in configured]
     readable = bool(proposals) and all(item <= _KEYWORDS for item in proposals)
-    return not readable or any(_used(used, item) for item in proposals)
+    return not readable or any(_fits(used, item) for item in proposals)
 
 
-def _used(keywords: t.Sequence[str], proposal: t.AbstractSet[str]) -> bool:
-    """Whether they are those of a proposal, of which a PRF that is not named follows the hash."""
+def _fits(keywords: t.Sequence[str], proposal: t.AbstractSet[str]) -> bool:
+    """Return whether a proposal has these keywords. Without a PRF in it, the hash implies one."""
     named = any(word.startswith("prf") for word in proposal)
     return all(word in proposal or (word.startswith("prf") and not named) for word in keywords)
 
 
 def _keywords(sa: Sa) -> list[str]:
-    """The algorithms of an SA; none where one of them is not known here."""
+    """Return the keywords of the algorithms of an SA; none when one of them is unknown."""
     size = sa.get("encr-keysize", "")
     encryption = f"{sa.get('encr-alg', '')} {size}"
-    found = [
+    keywords = [
         _ENCRYPTION.get(encryption, _ENCRYPTION.get(f"{sa.get('encr-alg', '')} ", "")),
         *(_OTHERS.get(sa[key], "") for key in ("integ-alg", "prf-alg", "dh-group") if key in sa),
     ]
-    words = found if "encr-alg" in sa else found[1:]
-    return words if all(words) else []
+    keywords = keywords if "encr-alg" in sa else keywords[1:]
+    return keywords if all(keywords) else []
 
 
 _ENCRYPTION = {
@@ -285,7 +289,3 @@ _OTHERS = {
     **{item.charon: item.keyword for item in DH.values()},
 }
 _KEYWORDS = frozenset({*_ENCRYPTION.values(), *_OTHERS.values()})
-
-
-def _texts(value: t.Any) -> list[str]:
-    return [value] if isinstance(value, str) else [str(item) for item in value]

@@ -8,6 +8,8 @@
 
 A step is data. ``str(step)`` is the line under ``actions``, in check mode and in the real run.
 ``_host.apply`` carries the step out.
+
+The file is longer than 300 lines, because it is a list: every step about files and charon.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from .._render.advanced import SharedSecret
+from .._model.daemon import DAEMON, DaemonId
 from .._render.file import File
+from .._render.shared_secrets import SharedSecret
 from .._render.strongswan.section import Section
 from .in_force import NOTHING, InForce
 
@@ -44,14 +47,28 @@ class Refresh(Step):
 
 
 @dataclass(frozen=True)
+class DaemonStep(Step):
+    """Base of the steps that act on an IKE daemon."""
+
+    @property
+    def daemon(self) -> DaemonId:
+        """Return the daemon that the step acts on: the one that there is."""
+        return DAEMON
+
+
+@dataclass(frozen=True)
 class WriteFile(Step):
-    """Write a file atomically. ``before`` is the file before, or None when there was none."""
+    """Write a file atomically. ``before`` is the file before, or None when there was none.
+
+    ``action`` stands before the path in the line of the step.
+    """
 
     file: File
     before: File | None = None
+    action: str = "write"
 
     def __str__(self) -> str:
-        return f"write {self.file.path}"
+        return f"{self.action} {self.file.path}"
 
     def undo(self) -> Step:
         if self.before is None:
@@ -73,7 +90,7 @@ class RemoveFile(Step):
 
 
 @dataclass(frozen=True)
-class LoadConnection(Step):
+class LoadConnection(DaemonStep):
     """vici ``load-conn`` of one connection; ``before`` is the section in the file before."""
 
     name: str
@@ -90,7 +107,7 @@ class LoadConnection(Step):
 
 
 @dataclass(frozen=True)
-class ParkChildren(Step):
+class ParkChildren(DaemonStep):
     """Load a connection as it is, with its children under parked names: no change to charon."""
 
     name: str
@@ -106,7 +123,7 @@ class ParkChildren(Step):
 
 
 @dataclass(frozen=True)
-class SwapIn(Step):
+class SwapIn(DaemonStep):
     """Load a changed connection in the place of ``before``, whose children are parked.
 
     ``in_force`` are the values of the SAs that are up; None when these are not known.
@@ -125,7 +142,7 @@ class SwapIn(Step):
 
 
 @dataclass(frozen=True)
-class SwapBack(Step):
+class SwapBack(DaemonStep):
     """Undo a ``SwapIn`` without a gap: load ``section`` again in the place of ``loaded``."""
 
     name: str
@@ -138,7 +155,7 @@ class SwapBack(Step):
 
 
 @dataclass(frozen=True)
-class UnloadConnection(Step):
+class UnloadConnection(DaemonStep):
     """vici ``unload-conn``. Established SAs stay, so that a Terminate step follows."""
 
     name: str
@@ -152,7 +169,7 @@ class UnloadConnection(Step):
 
 
 @dataclass(frozen=True)
-class LoadSecret(Step):
+class LoadSecret(DaemonStep):
     """vici ``load-shared``, which replaces a loaded secret with the same id.
 
     ``ikes`` are the unique ids of the IKE SAs, by connection, that authenticated with ``before``.
@@ -170,7 +187,7 @@ class LoadSecret(Step):
 
 
 @dataclass(frozen=True)
-class UnloadSecret(Step):
+class UnloadSecret(DaemonStep):
     id: str
     before: SharedSecret | None = None
 
@@ -182,7 +199,7 @@ class UnloadSecret(Step):
 
 
 @dataclass(frozen=True)
-class LoadKey(Step):
+class LoadKey(DaemonStep):
     """vici ``load-key`` of a private key.
 
     ``id`` is the key id in its certificate, or empty when the certificate can't be read.
@@ -199,7 +216,7 @@ class LoadKey(Step):
 
 
 @dataclass(frozen=True)
-class UnloadKey(Step):
+class UnloadKey(DaemonStep):
     """vici ``unload-key``, unless another file in swanctl's directory holds the same key."""
 
     file: File
@@ -212,7 +229,7 @@ class UnloadKey(Step):
 
 
 @dataclass(frozen=True)
-class TerminateConnection(Step):
+class TerminateConnection(DaemonStep):
     """Close every IKE SA of a connection."""
 
     name: str
@@ -222,7 +239,7 @@ class TerminateConnection(Step):
 
 
 @dataclass(frozen=True)
-class TerminateChild(Step):
+class TerminateChild(DaemonStep):
     """Close the Child SAs of one phase 2, and remove a trap that it left."""
 
     connection: str
@@ -233,7 +250,7 @@ class TerminateChild(Step):
 
 
 @dataclass(frozen=True)
-class Initiate(Step):
+class Initiate(DaemonStep):
     """Initiate a child, beside an SA with its name but other values."""
 
     connection: str
@@ -244,7 +261,7 @@ class Initiate(Step):
 
 
 @dataclass(frozen=True)
-class HandOver(Step):
+class HandOver(DaemonStep):
     """Wait until new SAs of the children carry traffic, then close the old SAs.
 
     ``old`` are the unique ids of the old Child SAs of the connection. ``ikes`` are the unique ids
@@ -267,7 +284,7 @@ class HandOver(Step):
 
 
 @dataclass(frozen=True)
-class InstallTrap(Step):
+class InstallTrap(DaemonStep):
     """vici ``install``: install the trap or the shunt of a loaded child again."""
 
     connection: str
@@ -278,7 +295,7 @@ class InstallTrap(Step):
 
 
 @dataclass(frozen=True)
-class UninstallTrap(Step):
+class UninstallTrap(DaemonStep):
     """vici ``uninstall``: remove the trap policy of a child that is no longer configured."""
 
     connection: str
@@ -289,7 +306,7 @@ class UninstallTrap(Step):
 
 
 @dataclass(frozen=True)
-class ReloadSettings(Refresh):
+class ReloadSettings(Refresh, DaemonStep):
     """vici ``reload-settings``: charon reads strongswan.conf again, and touches no SA."""
 
     def __str__(self) -> str:
@@ -297,7 +314,7 @@ class ReloadSettings(Refresh):
 
 
 @dataclass(frozen=True)
-class RestartDaemon(Refresh):
+class RestartDaemon(Refresh, DaemonStep):
     """Restart charon, which interrupts every tunnel of the host. ``why`` is shown."""
 
     why: str

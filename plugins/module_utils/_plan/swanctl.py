@@ -61,7 +61,7 @@ def plan_swanctl(
     # Only connections that were in the file before may be unloaded.
     going = joined(
         _plan_unload(name, old.connections.get(name), observed)
-        for name in old.owned
+        for name in old.connection_names
         if name not in new.connections
     )
     loads = [
@@ -163,18 +163,18 @@ def _plan_new_key(name: str, section: Section, daemon: DaemonState) -> Plan:
 def _plan_secrets_in(old: SwanctlFile, new: SwanctlFile, observed: Observed, apply: str) -> Plan:
     """Return the plan that loads secrets, before the connections that autostart with them."""
     daemon = observed.daemon
-    known = {item.id: item for item in old.secrets}
+    previous = {item.id: item for item in old.secrets}
     other_owners = _other_owners(new, observed)
     plan = Plan()
     for shared in new.secrets:
         header = f"secret {shared.id} in the IKE daemon"
         if shared.id not in daemon.secrets:
-            lost = known.get(shared.id) == shared
+            lost = previous.get(shared.id) == shared
             drift = (state_difference(header, "not loaded", "loaded"),) if lost else ()
             plan += Plan((LoadSecret(shared),), drift)
-        elif known.get(shared.id) != shared:
+        elif previous.get(shared.id) != shared:
             ikes = _old_keys(old, new, daemon)
-            load = LoadSecret(shared, known.get(shared.id), ikes)
+            load = LoadSecret(shared, previous.get(shared.id), ikes)
             impacts = () if apply == REESTABLISH else tuple(_secret_impacts(ikes))
             plan += Plan((load,), impacts=impacts)
         elif shared.id in other_owners:
@@ -211,7 +211,7 @@ def _for(owners: tuple[str, ...]) -> str:
 def _plan_attempts(old: SwanctlFile, new: SwanctlFile, daemon: DaemonState) -> Plan:
     """Return the plan that initiates again after a new secret.
 
-    charon gives up when authentication fails, and does not try a new secret by itself. The plan
+    charon gives up when authentication fails, and never tries a new secret. The plan
     precedes the file, so that the next run repeats it after an interruption. A connection that is
     loaded later in the plan is initiated by that.
     """
@@ -276,11 +276,11 @@ def _plan_key_in(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> Plan
 
 
 def _plan_secrets_out(old: SwanctlFile, new: SwanctlFile, observed: Observed) -> Plan:
-    known = {item.id: item for item in old.secrets}
+    previous = {item.id: item for item in old.secrets}
     wanted = {item.id for item in new.secrets}
     steps: list[Step] = [
-        UnloadSecret(name, known.get(name))
-        for name in old.owned_secrets
+        UnloadSecret(name, previous.get(name))
+        for name in old.secret_ids
         if name not in wanted and name in observed.daemon.secrets
     ]
     if old.private_key and not new.private_key:

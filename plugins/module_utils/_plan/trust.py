@@ -41,9 +41,11 @@ def open_connections(wanted: Artefacts, daemon: DaemonState, paths: t.Container[
     ``paths`` are the files under conf.d of the task.
     """
     ca_dir = wanted.platform.ca_dir
-    every = [parts.owned[0] for parts in wanted.swanctl.values() if _brings_ca(parts, ca_dir)]
+    every = [
+        parts.connection_names[0] for parts in wanted.swanctl.values() if _brings_ca(parts, ca_dir)
+    ]
     here = [
-        parts.owned[0]
+        parts.connection_names[0]
         for path, parts in wanted.swanctl.items()
         if path in paths and _brings_ca(parts, ca_dir)
     ]
@@ -55,7 +57,7 @@ def open_connections(wanted: Artefacts, daemon: DaemonState, paths: t.Container[
         for name, section in parts.connections.items()
         if _is_open(section)
     ]
-    ours = {name for parts in wanted.swanctl.values() for name in parts.owned}
+    ours = {name for parts in wanted.swanctl.values() for name in parts.connection_names}
     warnings += [
         _warning(f"{name}, which this collection did not make,", here, "ca_id, cacerts or certs")
         for name, conn in sorted(daemon.connections.items())
@@ -124,7 +126,7 @@ def bad_certificates(wanted: Artefacts, paths: t.Container[str], now: float) -> 
             ("certificate", parts.credentials.certificate),
             ("ca", parts.credentials.ca),
         )
-        for text in validity.warnings(parts.owned[0], option, pems, now)
+        for text in validity.warnings(parts.connection_names[0], option, pems, now)
     ]
 
 

@@ -4,30 +4,27 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What a ``swanctl_conf`` of ``configuration_mode: advanced`` has for the daemon.
+"""The connections and secrets of a ``swanctl_conf``, the text of ``configuration_mode: advanced``.
 
-swanctl would read much more of such a text. vici is given connections and shared secrets one by
-one, so whatever else is in it is refused rather than left to the next restart.
+swanctl would read much more of such a text. vici accepts connections and shared secrets one by one.
+The rest of a text is therefore refused. Otherwise it would take effect at the next restart only.
 """
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from .._errors import ModelError
 from .._model.checks import ANY
 from .._model.identity import Identity
 from .._model.keys import Key, PskPeer
-from .._model.secret import MASK, Secret
-from .strongswan.section import Section, Value, secret_bytes, split_list
+from .options.table import YES
+from .shared_secrets import SharedSecret, shared_secret
+from .strongswan.section import Section, Value, split_list
 from .strongswan.strict import parse
 
 _SECTIONS = ("connections", "secrets")
-# What swanctl tells the kind of a secret by: the beginning of its name (load_creds.c).
-_KINDS = ("ike", "eap", "xauth", "ntlm", "ppk")
-# What strongSwan takes for yes (settings.c).
-_TRUE = ("1", "yes", "true", "enabled")
 # The keys whose values swanctl splits into lists (load_conns.c).
 _LISTS = frozenset(
     {
@@ -46,20 +43,10 @@ _LISTS = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class SharedSecret:
-    """A secret of the daemon: kind as ``load-shared`` has it, identities it is for."""
-
-    id: str
-    kind: str
-    owners: tuple[str, ...]
-    secret: Secret
-
-
 def loadable(text: str) -> tuple[dict[str, Section], tuple[SharedSecret, ...]]:
-    """Connections by name, and secrets, as vici takes them.
+    """Return the connections by name, and the secrets, as vici accepts them.
 
-    Raises SyntaxFault for what can't be parsed, ModelError for what can't be loaded.
+    Raises SyntaxFault for a text that can't be parsed, ModelError for one that can't be loaded.
     """
     body = parse(text, unique=True)
     for name in body:
@@ -72,14 +59,14 @@ def loadable(text: str) -> tuple[dict[str, Section], tuple[SharedSecret, ...]]:
     secrets = _sections("secrets", body)
     return (
         {name: _for_vici(section) for name, section in connections.items()},
-        tuple(_shared(name, section) for name, section in secrets.items()),
+        tuple(shared_secret(name, section) for name, section in secrets.items()),
     )
 
 
 def psk_keys(network: str, text: str) -> tuple[Key, ...]:
-    """The pre-shared keys of a conf text, once for each peer in it that they are for.
+    """Return the pre-shared keys of a conf text, once for each peer in it that they are for.
 
-    Raises what ``loadable`` raises.
+    Raises the errors of ``loadable``.
     """
     connections, secrets = loadable(text)
     peers = [
@@ -96,7 +83,10 @@ def psk_keys(network: str, text: str) -> tuple[Key, ...]:
 
 
 def _psk_peers(network: str, name: str, section: Section) -> t.Iterator[PskPeer]:
-    """Whom a connection accepts with a pre-shared key; any peer that it says nothing about."""
+    """Yield the peers that a connection accepts with a pre-shared key.
+
+    A connection without a section `remote` accepts any peer.
+    """
     subject = f"connection {name} in swanctl_conf of network {network}"
     version = str(section.get("version", ""))
     versions = {number for number in (1, 2) if str(number) in version} or {1, 2}
@@ -112,12 +102,12 @@ def _psk_peers(network: str, name: str, section: Section) -> t.Iterator[PskPeer]
                 frozenset(versions),
                 _addresses(section, "local_addrs"),
                 _addresses(section, "remote_addrs"),
-                str(section.get("aggressive", "no")).lower() in _TRUE,
+                str(section.get("aggressive", "no")).lower() in YES,
             )
 
 
 def ends(section: Section, side: str) -> list[Section]:
-    """The rounds of authentication of one end of a connection, ``local`` or ``remote``."""
+    """Return the rounds of authentication of one end of a connection, ``local`` or ``remote``."""
     return [
         item
         for key, item in section.items()
@@ -136,7 +126,7 @@ def _refused(value: str, problem: str, fix: str) -> ModelError:
 
 
 def _sections(name: str, section: Section, path: str = "") -> t.Mapping[str, Section]:
-    """What is in the section ``name`` of a section; refused if it is more than sections."""
+    """Return the sections within the section ``name``. Raises ModelError for a value in it."""
     found = section.get(name, {})
     if isinstance(found, t.Mapping):
         wrong = [key for key, item in found.items() if not isinstance(item, t.Mapping)]
@@ -157,21 +147,3 @@ def _for_vici(section: Section) -> Section:
         else:
             message[key] = value
     return message
-
-
-def _shared(name: str, section: Section) -> SharedSecret:
-    path = f"secrets.{name}"
-    kind = next((kind for kind in _KINDS if name.startswith(kind)), None)
-    if kind is None:
-        fix = f"Begin the name of the secret with one of: {', '.join(_KINDS)}."
-        raise _refused(path, "is not a kind of secret that this collection can load", fix)
-    owners = tuple(str(value) for key, value in section.items() if key.startswith("id"))
-    text = section.get("secret")
-    try:
-        data = secret_bytes(text) if isinstance(text, str) else b""
-    except ValueError as error:
-        problem = f"has an invalid secret in {path}: {error}"
-        raise ModelError("swanctl_conf", MASK, problem, "Correct this secret.") from None
-    if not data:
-        raise _refused(path, "has no secret", "Add a line secret = ... to it.")
-    return SharedSecret(name, kind.upper(), owners, Secret(data))

@@ -4,34 +4,31 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The tunnels of ``swanctl_conf``, as models to look at: to show, to connect and to explain them.
+"""The tunnels of ``swanctl_conf`` as models: to show, to connect and to explain them.
 
-A conf text may say more than the options of a phase 1 can. What a model can't hold is left out of
-it, so that nothing may be rendered of such a model.
+A conf text may say more than the options of a phase 1 can. Such values are left out of the model.
+Nothing may therefore be rendered of it.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 
 from .._errors import ModelError
 from .._model.checks import ANY
 from .._model.child import ChildSa
-from .._model.connection import IkeConnection
+from .._model.connection import BEHAVIORS, IkeConnection
 from .._model.gateway import Gateway
-from .._model.proposal import Proposal, Use
-from .._model.selector import TrafficSelector
-from .advanced import SharedSecret, ends, loadable
-from .strongswan.section import Section
-
-_VERSIONS = {"1": "ikev1", "2": "ikev2"}
-# No SA belongs to them.
-_SHUNTS = ("pass", "drop")
+from .advanced import ends, loadable
+from .options.phase1 import PHASE1
+from .options.phase2 import PHASE2, SHUNTS
+from .options.table import Options, Sections, Setting, items, value_at
+from .shared_secrets import SharedSecret
+from .strongswan.section import Section, Value
 
 
 def advanced_sections(gateway: Gateway) -> dict[str, Section]:
-    """The connections of all conf texts by name, as vici takes them."""
+    """Return the connections of all conf texts by name, as vici accepts them."""
     return {
         name: section
         for settings in gateway.settings.values()
@@ -40,31 +37,31 @@ def advanced_sections(gateway: Gateway) -> dict[str, Section]:
 
 
 def advanced_tunnels(gateway: Gateway) -> dict[str, IkeConnection]:
-    """The same as models, without those that are no tunnels."""
-    found = {}
+    """Return the connections of all conf texts as models, without those that are no tunnels."""
+    tunnels = {}
     for settings in gateway.settings.values():
         connections, secrets = loadable(settings.swanctl_conf or "")
         for name, section in connections.items():
             connection = _connection(settings.network, name, section, secrets)
             if connection.children or not _children(section):
-                found[name] = connection
-    return found
+                tunnels[name] = connection
+    return tunnels
 
 
 def advanced_options(connection: IkeConnection) -> dict[str, t.Any]:
-    """What a conf text says in the options of a phase 1."""
+    """Return the options of a phase 1 that a conf text says."""
     options = connection.to_options()
     return {key: options[key] for key in _OPTIONS}
 
 
 def advanced_child_options(child: ChildSa, section: Section) -> dict[str, t.Any]:
-    """What a conf text says in the options of a phase 2, selectors as they are written."""
+    """Return the options of a phase 2 that a conf text says, selectors as they are written."""
     options = child.to_options()
     written = _children(section).get(child.name, {})
     return {
         **{key: options[key] for key in ("name", "phase1", "network", "mode", "protocol")},
-        "local_network": list(_texts(written, "local_ts")),
-        "remote_network": list(_texts(written, "remote_ts")),
+        "local_network": list(items(written.get("local_ts"))),
+        "remote_network": list(items(written.get("remote_ts"))),
     }
 
 
@@ -84,42 +81,47 @@ _OPTIONS = (
 def _connection(
     network: str, name: str, section: Section, secrets: t.Sequence[SharedSecret]
 ) -> IkeConnection:
+    # Only the first round of authentication fits the options.
     ours, theirs = (next(iter(ends(section, end)), {}) for end in ("local", "remote"))
-    local = [item for item in _texts(section, "local_addrs") if item != ANY]
+    sections = Sections({**section, "local": ours, "remote": theirs}, {})
+    found = _readable(PHASE1, sections, sections.connection)
     keys = [item.secret for item in secrets if item.kind == "IKE"]
     return IkeConnection(
         name=name,
         network=network,
-        remote_gateway=next(iter(_texts(section, "remote_addrs")), ANY),
-        local_address=next(iter(local), None),
-        key_exchange=_VERSIONS.get(str(section.get("version", "0")), "auto"),
-        encryption=_proposals(section, "proposals", Use.IKE),
+        remote_gateway=found.get("remote_gateway", ANY),
+        local_address=found.get("local_address"),
+        key_exchange=found.get("key_exchange", "auto"),
+        encryption=found.get("encryption", ()),
         authentication=str(theirs.get("auth", ours.get("auth", "pubkey"))),
-        # Whichever it is: it is known for not to be shown.
+        # Any of them: a model has a PSK only for it to be masked.
         psk=keys[0] if keys else None,
-        negotiation_mode="aggressive" if section.get("aggressive") == "yes" else "main",
-        identifier=_text(ours, "id"),
-        peer_identifier=_text(theirs, "id"),
+        negotiation_mode=found.get("negotiation_mode", "main"),
+        identifier=found.get("identifier") or None,
+        peer_identifier=str(theirs["id"]) if theirs.get("id") else None,
         connection_behavior=_behavior(section),
         children=tuple(
             _child(network, name, child, options)
             for child, options in _children(section).items()
-            if str(options.get("mode", "")).lower() not in _SHUNTS
+            if str(options.get("mode", "")).lower() not in SHUNTS
         ),
     )
 
 
 def _child(network: str, phase1: str, name: str, section: Section) -> ChildSa:
-    protocol = "ah" if _texts(section, "ah_proposals") else "esp"
+    protocol = "ah" if items(section.get("ah_proposals")) else "esp"
+    if protocol == "ah":
+        section = {key: value for key, value in section.items() if key != "esp_proposals"}
+    found = _readable(PHASE2, Sections({}, section), section)
     return ChildSa(
         name=name,
         phase1=phase1,
         network=network,
         mode=str(section.get("mode", "tunnel")).lower(),
-        local_network=_selectors(section, "local_ts"),
-        remote_network=_selectors(section, "remote_ts"),
+        local_network=found.get("local_network", ()),
+        remote_network=found.get("remote_network", ()),
         protocol=protocol,
-        encryption=_proposals(section, f"{protocol}_proposals", Use(protocol.upper())),
+        encryption=found.get("encryption", ()),
     )
 
 
@@ -128,41 +130,40 @@ def _children(section: Section) -> t.Mapping[str, Section]:
 
 
 def _behavior(section: Section) -> str:
-    actions = " ".join(str(item.get("start_action", "")) for item in _children(section).values())
-    if any(word in actions for word in ("start", "restart")):
-        return "start"
-    return "on_demand" if any(word in actions for word in ("trap", "route")) else "responder_only"
+    """Return the connection behavior of the child that initiates most."""
+    behaviors = [
+        _readable(PHASE2, Sections(section, child), child).get("connection_behavior", BEHAVIORS[0])
+        for child in _children(section).values()
+    ]
+    return max(behaviors, key=BEHAVIORS.index, default=BEHAVIORS[0])
 
 
-def _proposals(section: Section, key: str, use: Use) -> tuple[Proposal, ...]:
-    found = []
-    for keyword in _texts(section, key):
-        try:
-            found.append(Proposal.parse(keyword, use))
-        except ModelError:
-            # Several algorithms of a kind, or one that the options do not know.
-            continue
-    return tuple(found)
+def _readable(
+    table: t.Iterable[Setting[t.Any]], sections: Sections, section: Section
+) -> dict[str, t.Any]:
+    """Return the options that a section says, by their short names.
+
+    A value is left out when no option can hold it. Each element of a list is left out alone. Of
+    several values for one option, the first is returned.
+    """
+    options: Options = {}
+    for row in table:
+        value = value_at(section, row.key)
+        if isinstance(value, tuple):
+            for item in value:
+                _add(options, row, (item,), sections)
+        elif value is not None:
+            _add(options, row, value, sections)
+    return {option.partition(".")[2]: value for option, value in options.items()}
 
 
-def _selectors(section: Section, key: str) -> tuple[TrafficSelector, ...]:
-    found: list[TrafficSelector] = []
-    for text in _texts(section, key):
-        try:
-            address, bracket, service = text.partition("[")
-            network = ipaddress.ip_network(address, strict=False)
-            found.append(TrafficSelector.parse(key, f"{network}{bracket}{service}"))
-        except (ModelError, ValueError):
-            # ``dynamic``, a range of addresses, or ``%any``.
-            continue
-    return tuple(found)
-
-
-def _texts(section: Section, key: str) -> tuple[str, ...]:
-    value = section.get(key, ())
-    return (value,) if isinstance(value, str) else tuple(str(item) for item in value)
-
-
-def _text(section: Section, key: str) -> str | None:
-    value = section.get(key)
-    return value if isinstance(value, str) and value else None
+def _add(options: Options, row: Setting[t.Any], value: Value, sections: Sections) -> None:
+    try:
+        found = row.from_text(value, sections)
+    except ModelError:
+        return
+    for option, item in found.items():
+        if isinstance(item, tuple):
+            options[option] = (*options.get(option, ()), *item)
+        elif options.get(option) is None:
+            options[option] = item

@@ -45,7 +45,7 @@ class Bundle:
 
     @property
     def known(self) -> tuple[Certificate, ...]:
-        """Those that can be read."""
+        """Return the certificates that can be read."""
         return tuple(item for item in self.certificates if item is not None)
 
     def refused(self, problem: str, fix: str) -> ModelError:
@@ -56,7 +56,7 @@ class Bundle:
 
 
 def check_sizes(bundles: t.Sequence[Bundle]) -> None:
-    """Raises ModelError for what is more than the IKE daemon can be given."""
+    """Raise ModelError for more certificates than the IKE daemon can load."""
     for bundle in bundles:
         for number, pem in enumerate(bundle.pems, 1):
             if len(pem) > LARGEST_VALUE:
@@ -76,7 +76,7 @@ def check_sizes(bundles: t.Sequence[Bundle]) -> None:
 
 
 def check_authorities(bundle: Bundle, elsewhere: Elsewhere) -> list[str]:
-    """Warnings about the CAs of the peer. Raises ModelError where no peer could be let in."""
+    """Return warnings about the CAs of the peer. Raises ModelError if no peer could be accepted."""
     for number, item in enumerate(bundle.certificates, 1):
         if item is not None and not item.is_ca:
             raise bundle.refused(
@@ -94,13 +94,16 @@ def check_authorities(bundle: Bundle, elsewhere: Elsewhere) -> list[str]:
             f"Append the certificate of {lacking} to the file.",
         )
     if ends:
-        text = f"holds CAs without their root {lacking}: they are of no use without it"
+        text = f"holds CAs without their root {lacking}: without the root they are of no use"
         return [bundle.warning(text)]
     return []
 
 
 def without_others(own: tuple[bytes, ...], peers: t.Iterable[bytes]) -> tuple[bytes, ...]:
-    """Of an own bundle in PEM, what strongSwan sends: no root, and nothing of another chain."""
+    """Return the certificates of an own bundle that strongSwan sends, in PEM.
+
+    The root, and certificates of another chain, are left out.
+    """
     first, *rest = map(certificate, own)
     if first is None or not rest:
         return own
@@ -113,9 +116,9 @@ def without_others(own: tuple[bytes, ...], peers: t.Iterable[bytes]) -> tuple[by
 def own_chain(
     bundle: Bundle, identifier: str | None, others: t.Sequence[Certificate], elsewhere: Elsewhere
 ) -> tuple[tuple[bytes, ...], list[str]]:
-    """What is to be installed of the own certificate and its CAs, in order, and warnings.
+    """Return the own certificate and its CAs to install, in order, and warnings.
 
-    ``others`` are the CAs of the peer. Raises ModelError where the certificate is not that of this
+    ``others`` are the CAs of the peer. Raises ModelError if the certificate does not belong to this
     gateway.
     """
     leaf = bundle.certificates[0]
@@ -134,7 +137,10 @@ def own_chain(
 def _complete(
     items: t.Iterable[Certificate], known: t.Sequence[Certificate], elsewhere: Elsewhere
 ) -> list[Chain]:
-    """The chain of each, with what lies elsewhere only where it is needed."""
+    """Return the chain of each certificate.
+
+    Certificates of other files are read only if they are needed.
+    """
     authorities = Authorities(known)
     found = [chain(item, authorities) for item in items]
     if all(item.rooted for item in found):
@@ -167,7 +173,7 @@ def _check_identifier(bundle: Bundle, leaf: Certificate, identifier: str) -> Non
 
 
 def held(item: Certificate) -> str:
-    """The identities that a certificate holds, as they are written in an option."""
+    """Return the identities that a certificate holds, in the form of an option."""
     found = list(dict.fromkeys(map(str, item.identities)))
     if item.subject_key_id and len(found) < _NAMED:
         found.append(f"keyid:#{item.subject_key_id}")
@@ -196,7 +202,7 @@ def _warnings(
 
 def _lacking(ends: Certificate) -> str:
     return (
-        f"does not hold the certificate of {ends.issuer}, which issued that of {ends}, and "
-        "this host has it in no other file: if the peer does not have it either, it refuses this "
-        "gateway; append that certificate to the file"
+        f"does not hold the certificate of {ends.issuer}, the issuer of {ends}, and no other file "
+        "of this host does. A peer without that certificate refuses this gateway. Append the "
+        "certificate to the file."
     )

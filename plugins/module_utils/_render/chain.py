@@ -4,12 +4,12 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Chains of certificates: which certificate another was issued by, up to a root.
+"""Chains of certificates: each certificate with its issuer, up to a root.
 
-strongSwan sends the CAs between its own certificate and the root, wherever it has them from, and
-never the root. It accepts a peer whose chain ends at a root that it has loaded: an intermediate CA
-that it has loaded is not enough. Names and ids of keys are compared here; the signatures are
-verified by the IKE daemon. Measured on strongSwan 5.9.8 and 6.0.1.
+strongSwan sends the CAs between its own certificate and the root, from any of its files, and never
+the root. It accepts a peer if the chain of the peer ends at a root that it has loaded. A loaded
+intermediate CA is not enough. Names and ids of keys are compared here. The IKE daemon verifies the
+signatures. Measured on strongSwan 5.9.8 and 6.0.1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .pem import Certificate
 
 
 class Authorities:
-    """CAs, to be found by those whose certificates they have issued."""
+    """CAs, found by the certificates that they have issued."""
 
     def __init__(self, certificates: t.Iterable[Certificate]) -> None:
         self._by_name: dict[str, list[Certificate]] = {}
@@ -30,14 +30,17 @@ class Authorities:
                 self._by_name.setdefault(item.subject.folded, []).append(item)
 
     def of(self, certificate: Certificate) -> list[Certificate]:
-        """Those that may have issued a certificate; several, where one was renewed."""
+        """Return the CAs that may have issued a certificate; several if a CA was renewed."""
         named = self._by_name.get(certificate.issuer.folded, ())
         return [item for item in named if certificate.issued_by(item)]
 
 
 @dataclass(frozen=True)
 class Chain:
-    """``issuers`` are in order from the certificate up. ``ends`` is where it leads to no root."""
+    """A chain. ``issuers`` are in order from the certificate up.
+
+    ``ends`` is the last certificate if the chain leads to no root.
+    """
 
     issuers: tuple[Certificate, ...]
     rooted: bool
@@ -45,12 +48,12 @@ class Chain:
 
     @property
     def between(self) -> tuple[Certificate, ...]:
-        """The issuers but the roots."""
+        """Return the issuers except the roots."""
         return tuple(item for item in self.issuers if not item.self_issued)
 
 
 def chain(certificate: Certificate, authorities: Authorities) -> Chain:
-    """The chain of a certificate, as far as the authorities are known."""
+    """Return the chain of a certificate, as far as the authorities reach."""
     found = {certificate.data: certificate}
     waiting, ends = [certificate], certificate
     for current in waiting:

@@ -21,7 +21,7 @@ from .strongswan.section import Section
 
 @dataclass(frozen=True)
 class Credentials:
-    """PEM contents of a phase 1 with ``authentication: pubkey``, each certificate by itself.
+    """PEM contents of a phase 1 with ``authentication: pubkey``, each certificate alone.
 
     ``certificate`` holds the certificate of the gateway, then the CAs between it and its root.
     """

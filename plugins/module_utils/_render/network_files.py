@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The script that brings a network up, and the systemd units that run it at boot.
+"""The script that brings a network up, which systemd runs at boot.
 
 The module runs the same script, so that a task and a reboot end in the same state. Each value of an
 option reaches the shell quoted, or inside of a here-document that expands nothing.
@@ -22,12 +22,12 @@ from .blocks import Block
 from .records import MANAGED
 from .routes import lines, routes
 
-# How long `start` waits at boot for an interface that somebody else makes.
+# How many seconds `start` waits at boot for an interface that the collection does not make.
 WAIT_SECONDS = 30
 
 
 def alias(network: VpnNetwork) -> str:
-    """The ifalias by which an interface is known to be made for this network."""
+    """Return the ifalias that marks an interface as made for this network."""
     return f"VPN network {network.name} (tunnelwright)"
 
 
@@ -51,86 +51,6 @@ def script(
         _VERBS,
     )
     return "\n".join(parts)
-
-
-def unit_name(network: str) -> str:
-    """Return the name of the unit of a network's interface."""
-    return f"tunnelwright-{network}.service"
-
-
-def guard_unit_name(network: str) -> str:
-    """Return the name of the unit of a network's rules. No name of a network has a dot."""
-    return f"tunnelwright-{network}.guard.service"
-
-
-def unit(network: VpnNetwork, platform: Platform) -> str:
-    """The service of the interface, after the network of the host.
-
-    It has no ExecStop: a shutdown must leave interface and rules as they are, while other hosts
-    still send.
-    """
-    command = f"/bin/sh {platform.script_path(network.name)}"
-    guard = guard_unit_name(network.name)
-    return f"""{MANAGED}
-[Unit]
-Description=VPN network {network.name}: interface, address, forwarding and routes
-Wants={guard}
-After=network.target {platform.firewall_unit} {guard}
-Before={platform.daemon_unit}
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart={command} start
-{_HARDENING}
-[Install]
-WantedBy=multi-user.target
-"""
-
-
-def guard_unit(network: VpnNetwork, platform: Platform) -> str:
-    """The service of the rules and blocks, from before the network of the host until the end.
-
-    It follows nftables.service, whose start, reload and stop flush every table. No shutdown stops
-    it, because it has no conflict with shutdown.target.
-    """
-    command = f"/bin/sh {platform.script_path(network.name)}"
-    firewall = platform.firewall_unit
-    return f"""{MANAGED}
-[Unit]
-Description=VPN network {network.name}: nftables rules and guard against cleartext
-DefaultDependencies=no
-Wants=network-pre.target
-Before=network-pre.target
-After=local-fs.target {firewall}
-PartOf={firewall}
-ReloadPropagatedFrom={firewall}
-# However often nftables is started.
-StartLimitIntervalSec=0
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart={command} rules
-ExecReload={command} rules
-{_HARDENING}
-[Install]
-WantedBy=sysinit.target {firewall}
-"""
-
-
-# What the tools of the script can bear: nft and ip need CAP_NET_ADMIN and netlink.
-_HARDENING = """CapabilityBoundingSet=CAP_NET_ADMIN
-LockPersonality=yes
-MemoryDenyWriteExecute=yes
-NoNewPrivileges=yes
-ProtectHome=yes
-ProtectSystem=full
-RestrictAddressFamilies=AF_INET AF_INET6 AF_NETLINK AF_UNIX
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-"""
 
 
 def _head(network: VpnNetwork, rules_path: str) -> str:
@@ -166,7 +86,7 @@ wait_for() {{
 
 
 def _link(network: VpnNetwork) -> str:
-    """The function ``link``: the interface, up, with the router address."""
+    """Render the function ``link``: the interface, up, with the router address."""
     if network.attached:
         lines = ['wait_for "$device"']
     elif network.layer2_type == "vlan":
@@ -199,7 +119,7 @@ def _vlan(network: VpnNetwork) -> list[str]:
 
 
 def _made(kind: str, pattern: str) -> list[str]:
-    """Make an interface of our own, unless one that matches ``pattern`` is there."""
+    """Return the lines that make an interface, unless one that matches ``pattern`` exists."""
     return [
         'now=$(ip -d -o link show dev "$device" 2>/dev/null) || now=',
         "# An interface is ours by its alias.",
@@ -235,7 +155,7 @@ FORWARDING_SWITCHES = {
 
 
 def _forwarding(network: VpnNetwork, rules: nft.RulesetInput) -> str:
-    """Return the function ``forwarding``.
+    """Render the function ``forwarding``.
 
     A container may have forwarding on, and /proc/sys read-only.
     """
@@ -245,14 +165,14 @@ def _forwarding(network: VpnNetwork, rules: nft.RulesetInput) -> str:
 
 
 def _rules(rules: nft.RulesetInput) -> str:
-    """The functions ``accepts`` and ``hooks``."""
+    """Render the functions ``accepts`` and ``hooks``."""
     return "\n".join((_accepts(rules), _HOOKED, _function("hooks", _hooks(rules.chains))))
 
 
 def _accepts(rules: nft.RulesetInput) -> str:
-    """The shell function that prints our rules for a hook and family.
+    """Render the shell function that prints the rules for a hook and family, last rule first.
 
-    They come last one first: each is inserted at the top of the chain, above the one before.
+    Each rule is inserted at the top of the chain, above the rule before.
     """
     lines = []
     for family in sorted({chain.family for chain in rules.chains}):
@@ -273,7 +193,7 @@ accepts() {{
 
 def _hooks(chains: t.Sequence[ForeignChain]) -> list[str]:
     lines = ["ruleset=$(nft -a -t list ruleset)", "changes=$("]
-    # Whatever chain they are in: one that is listed no longer is left clean.
+    # From every chain, so that a chain that the options no longer name is left clean.
     lines.append("    unhook")
     lines += [f"    hook {shlex.join(str(chain).split())}" for chain in chains]
     lines += [")", "printf '%s\\n' \"$changes\" | nft -f -"]
@@ -311,7 +231,7 @@ def _function(name: str, lines: t.Sequence[str]) -> str:
 
 
 def _blocks(found: t.Sequence[Block]) -> str:
-    """The function ``block``. The kernel refuses a routing rule that is there already."""
+    """Render the function ``block``. The kernel refuses a routing rule that exists already."""
     commands = []
     for item in found:
         if item.kind == "rule":

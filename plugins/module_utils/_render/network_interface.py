@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The interface that a network brings up, as the record of the network names it.
+"""The interface that a network brings up, in the record of the network.
 
 The next run takes away an interface, or an address, that the network no longer has. The record
-tells of both, also after a run that was interrupted.
+names both, also after an interrupted run.
 """
 
 from __future__ import annotations

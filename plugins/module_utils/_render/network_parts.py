@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from .._model.network import VpnNetwork
 from .._model.platform import Platform
-from . import network_files, nft
-from .blocks import Block, cleartext_blocks
+from . import network_files, network_units, nft
+from .blocks import Block
+from .cleartext_blocks import cleartext_blocks
 from .file import EXECUTABLE, File
 from .network_view import NetworkView
 from .records import network_record
@@ -50,13 +51,13 @@ def network_parts(view: NetworkView, platform: Platform, *, userspace: bool) -> 
     rules = ruleset_input(view, userspace=userspace)
     blocks = cleartext_blocks(rules, network.on_link)
     script = network_files.script(network, rules, blocks, platform)
-    unit, guard_unit = network_files.unit_name(name), network_files.guard_unit_name(name)
+    unit, guard_unit = network_units.unit_name(name), network_units.guard_unit_name(name)
     return NetworkParts(
         network,
         File(platform.script_path(name), script.encode(), EXECUTABLE),
         File(platform.rules_path(name), nft.render(nft.table(rules)).encode()),
-        File(platform.unit_path(unit), network_files.unit(network, platform).encode()),
-        File(platform.unit_path(guard_unit), network_files.guard_unit(network, platform).encode()),
+        File(platform.unit_path(unit), network_units.unit(network, platform).encode()),
+        File(platform.unit_path(guard_unit), network_units.guard_unit(network, platform).encode()),
         rules,
         network_files.ip_versions(network, rules),
         routes(network, rules.vpn_rules),

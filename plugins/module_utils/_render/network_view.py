@@ -19,7 +19,7 @@ from .._model.settings import IpsecSettings
 
 @dataclass(frozen=True)
 class NetworkView:
-    """One network of a Gateway, and the objects that belong to it, in the order of the Gateway."""
+    """A network of a Gateway, and the objects that belong to it, in the order of the Gateway."""
 
     network: VpnNetwork
     settings: IpsecSettings

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The own nftables table of a network, and its rules for base chains of other tables.
+"""The nftables table of a network, and its rules for base chains of other tables.
 
 Protocols are written as numbers: their names need /etc/protocols, where 4 is ``ipencap`` and
 ``ipip`` is 94.
@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from .._model.network import ForeignChain
 from .nft_guard import guard
 from .nft_match import IP, HostPair, RulesetInput, TunnelMatch, protected, selector, traffic
-from .nft_rules import accepted, filtering, going_out, translating, translations
+from .nft_rules import accepted, filtering, going_out, translating
 from .nft_text import LONGEST_COMMENT, Chain, Rule, Table, base, render, rule_with_comment, set_of
+from .translations import translations
 
 __all__ = [
     "HOOKS",
@@ -49,7 +50,7 @@ _SERVICES = (
     ("ESP", "meta l4proto 50"),
     ("AH", "meta l4proto 51"),
 )
-# How a router tells that ESP no longer fits (RFC 4301 section 8.2). Without it: a black hole.
+# A router reports by these that ESP no longer fits (RFC 4301 section 8.2). Without: a black hole.
 _PATH_MTU = {
     4: "icmp type destination-unreachable icmp code frag-needed",
     6: "icmpv6 type packet-too-big",
@@ -61,18 +62,18 @@ def table_name(network: str) -> str:
 
 
 def comment_prefix(network: str) -> str:
-    """How the comments of our rules in a foreign chain begin: by it they are found again."""
+    """Return the beginning of the comments by which rules in unmanaged chains are found again."""
     return f"{table_name(network)}: "
 
 
 def table(rules: RulesetInput) -> Table:
-    """The own table. A chain that would have no rules is left out."""
+    """Return the table of a network. A chain without rules is left out."""
     services = _services(rules, _IN, (4, 6))
     chains = (
         Chain("allow_input", base("filter", "input", "filter - 10"), services),
         *translating(rules),
-        # In another table an accept would not stop a masquerade, but a source NAT to what the
-        # source is already settles the NAT of the connection.
+        # In another table an accept would not stop a masquerade. But a source NAT to the address
+        # that the source has already settles the NAT of the connection.
         Chain("nat_exemption", base("nat", "postrouting", "srcnat - 10"), _nat_exemptions(rules)),
         *guard(rules),
         *filtering(rules),
@@ -88,9 +89,10 @@ def table(rules: RulesetInput) -> Table:
 
 
 def hook_rules(rules: RulesetInput, hook: str, family: str = "inet") -> tuple[Rule, ...]:
-    """The accepts for a foreign base chain, by its hook and family; none for other than HOOKS.
+    """Return the accepts for an unmanaged base chain, by its hook and family.
 
-    Decrypted packets to the gateway's own services are let in by a ``vpn_rule`` only.
+    A hook that is not among HOOKS has none. Only a ``vpn_rule`` accepts decrypted packets to
+    services of the gateway itself.
     """
     versions = _FAMILY_VERSIONS[family]
     accepts: tuple[Rule, ...] = ()
@@ -105,7 +107,7 @@ def hook_rules(rules: RulesetInput, hook: str, family: str = "inet") -> tuple[Ru
 
 
 def mirror_chain(rules: RulesetInput, chain: ForeignChain, hook: str) -> str:
-    """A text that makes a chain like a foreign one, holding our rules alone.
+    """Render a copy of an unmanaged chain that holds the rules of the network alone.
 
     Loaded in an empty namespace, it shows how nft lists these rules.
     """
@@ -135,7 +137,7 @@ _OUT = _Way("oifname", "daddr", "sport", "")
 
 
 def _services(rules: RulesetInput, way: _Way, versions: tuple[int, ...]) -> tuple[Rule, ...]:
-    """The auto rules: what a peer may send to this host (or this host to a peer)."""
+    """Return the rules for packets that a peer may send to this host, or this host to a peer."""
     scopes = _scopes(rules, way, versions)
     made = [
         Rule(f"{scope}{match.format(port=way.port)} counter accept", name)
@@ -159,7 +161,7 @@ def _services(rules: RulesetInput, way: _Way, versions: tuple[int, ...]) -> tupl
 
 
 def _scopes(rules: RulesetInput, way: _Way, versions: tuple[int, ...]) -> tuple[str, ...]:
-    """The matches that narrow a rule to WAN interfaces, peers and this host; one per IP version."""
+    """Return the matches of WAN interfaces, peers and this host, one for each IP version."""
     device = _device(rules, way)
     if rules.peers is None:
         return (f"{device}{way.local}",)
@@ -179,20 +181,26 @@ def _device(rules: RulesetInput, way: _Way) -> str:
 
 
 def _nat_exemptions(rules: RulesetInput) -> tuple[Rule, ...]:
-    """In both directions, what is translated by a rule with the addresses that it has by then."""
-    found = [(tunnel, inwards) for tunnel in rules.tunnels for inwards in (False, True)]
-    found += [(item.inside, True) for item in translations(rules) if item.of_destination]
-    return tuple(
-        rule_with_comment(
-            f"{traffic(rules, tunnel, inwards=inwards)} snat {ip} to {ip} saddr", tunnel.label
-        )
-        for tunnel, inwards in found
-        for ip in [IP[tunnel.local.version]]
-    )
+    """Return the exemptions in both directions.
+
+    Traffic that a rule translates has the translated addresses here.
+    """
+    directions = [(tunnel, inwards) for tunnel in rules.tunnels for inwards in (False, True)]
+    directions += [(item.inside, True) for item in translations(rules) if item.of_destination]
+    return tuple(_nat_exemption(rules, tunnel, inwards=inwards) for tunnel, inwards in directions)
+
+
+def _nat_exemption(rules: RulesetInput, tunnel: TunnelMatch, *, inwards: bool) -> Rule:
+    ip = IP[tunnel.local.version]
+    match = traffic(rules, tunnel, inwards=inwards)
+    return rule_with_comment(f"{match} snat {ip} to {ip} saddr", tunnel.label)
 
 
 def _clamps(rules: RulesetInput, *, inwards: bool) -> tuple[Rule, ...]:
-    """``maxseg size set`` only lowers, so that a smaller MSS of a peer stays (RFC 9293 3.7.1)."""
+    """Return the rules that lower the TCP MSS.
+
+    ``maxseg size set`` only lowers, so that a smaller MSS of a peer stays (RFC 9293 3.7.1).
+    """
     if not rules.mss_clamp:
         return ()
     syn = "tcp flags & (syn | rst) == syn"
@@ -228,8 +236,8 @@ def _forwards(rules: RulesetInput, versions: tuple[int, ...]) -> tuple[Rule, ...
         name = item.rule.name
         arrived = f"{selector(item.inside, inwards=True)} {protected(rules, inwards=True)}"
         made.append(Rule(f"{arrived} counter accept", name))
-        # Its policy is looked up again after the translation, so that it is no IPsec yet. Should it
-        # never become any, it is dropped then.
+        # The kernel looks up the policy again after the translation, so that the packet is no IPsec
+        # yet. A packet that never becomes IPsec is dropped later.
         if item.of_source:
             made.append(Rule(f"{going_out(rules, item)} counter accept", name))
         else:

@@ -6,8 +6,8 @@
 
 """The guard against cleartext: traffic of a tunnel passes in the tunnel, or not at all.
 
-The guard holds while the tunnel is down, switched off, or not loaded. A packet that leaves is
-judged last of all, after every translation. A packet that arrives is judged before any translation.
+The guard holds while the tunnel is down, switched off, or not loaded. It checks a packet that
+leaves last of all, after every translation. It checks a packet that arrives before any translation.
 A ``vpn_rule`` with ``cleartext`` admits the connections that it names.
 """
 
@@ -24,41 +24,44 @@ from .nft_match import (
     to_remote,
     traffic,
 )
-from .nft_rules import admitted, going_out, translations
+from .nft_rules import admitted, going_out
 from .nft_text import Chain, Rule, base, rule_with_comment
+from .translations import translations
 
 
 def guard(rules: RulesetInput) -> tuple[Chain, ...]:
-    """The chains of the guard. A chain without a drop is empty."""
+    """Return the chains of the guard. A chain without a drop is empty."""
     leaks = tuple(_leak(rules, tunnel) for tunnel in guarded(rules))
     return (
         Chain(
             "no_cleartext_in",
             base("filter", "prerouting", "mangle - 10"),
-            _judged((*_service("iifname", "dport", "daddr"), *admitted(rules)), _arriving(rules)),
+            _accepts_then_drops(
+                (*_service("iifname", "dport", "daddr"), *admitted(rules)), _arriving(rules)
+            ),
         ),
         Chain(
             "no_leak_forward",
             base("filter", "forward", "filter - 10"),
             # Before a translation in another table, which hides the source.
-            _judged((*_translated_later(rules), *admitted(rules)), leaks),
+            _accepts_then_drops((*_translated_later(rules), *admitted(rules)), leaks),
         ),
         Chain(
             "no_leak_postrouting",
             base("filter", "postrouting", "srcnat + 10"),
-            _judged(
+            _accepts_then_drops(
                 (*_service("oifname", "sport", "saddr"), *admitted(rules)), leaks + _leaving(rules)
             ),
         ),
     )
 
 
-def _judged(accepts: tuple[Rule, ...], drops: tuple[Rule, ...]) -> tuple[Rule, ...]:
+def _accepts_then_drops(accepts: tuple[Rule, ...], drops: tuple[Rule, ...]) -> tuple[Rule, ...]:
     return accepts + drops if drops else ()
 
 
 def _service(device: str, port: str, address: str) -> tuple[Rule, ...]:
-    """The accepts for packets that a gateway sends and receives without their being a leak."""
+    """Return the accepts for packets that a gateway sends and receives, and that are no leak."""
     own = f"fib {address} type local"
     discovery = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }"
     return (
@@ -71,7 +74,7 @@ def _service(device: str, port: str, address: str) -> tuple[Rule, ...]:
 
 
 def guarded(rules: RulesetInput) -> tuple[TunnelMatch, ...]:
-    """The selectors whose traffic must not pass in cleartext, of tunnels that are on or off.
+    """Return the selectors whose traffic must not pass in cleartext, of tunnels on and off.
 
     A tunnel that is off translates nothing, so that its traffic has the addresses of this side.
     """
@@ -80,7 +83,10 @@ def guarded(rules: RulesetInput) -> tuple[TunnelMatch, ...]:
 
 
 def _arriving(rules: RulesetInput) -> tuple[Rule, ...]:
-    """A host whose address is translated has two, and neither is for cleartext."""
+    """Return the drops of packets that arrive.
+
+    A host whose address is translated has two addresses, and neither is for cleartext.
+    """
     arrived = f"{arrived_in_cleartext(rules)} counter drop"
     inside = dict.fromkeys(item.inside for item in translations(rules))
     tunnels = tuple(
@@ -95,7 +101,7 @@ def _arriving(rules: RulesetInput) -> tuple[Rule, ...]:
 
 
 def _translated_later(rules: RulesetInput) -> tuple[Rule, ...]:
-    """What is still to be translated is judged after its translation."""
+    """Return the accepts for packets that the guard checks again after their translation."""
     return tuple(
         Rule(f"{going_out(rules, item)} accept", item.rule.name)
         for item in translations(rules)
@@ -104,13 +110,13 @@ def _translated_later(rules: RulesetInput) -> tuple[Rule, ...]:
 
 
 def _leak(rules: RulesetInput, tunnel: TunnelMatch) -> Rule:
-    """The drop of what leaves the local network."""
+    """Return the drop of packets that leave the local network."""
     match = traffic(rules, tunnel, inwards=False)
     return rule_with_comment(f"{match} {leaves_in_cleartext(rules)} counter drop", tunnel.label)
 
 
 def _leaving(rules: RulesetInput) -> tuple[Rule, ...]:
-    """The drops after ``_leak``: what comes from the gateway, then from any other source.
+    """Return the drops after ``_leak``: packets of the gateway, then of any other source.
 
     An answer to a connection that another source did not open itself is no leak.
     """
@@ -141,7 +147,7 @@ def _between(pair: HostPair, remote_end: str, local_end: str) -> str:
 
 
 def _missed(rules: RulesetInput) -> tuple[Rule, ...]:
-    """What should have been translated and was not, by a connection older than its rule, say."""
+    """Return the drops of untranslated packets: their connection is older than the rule, say."""
     return tuple(
         Rule(f"{going_out(rules, item)} {leaves_in_cleartext(rules)} counter drop", item.rule.name)
         for item in translations(rules)
@@ -150,14 +156,17 @@ def _missed(rules: RulesetInput) -> tuple[Rule, ...]:
 
 
 def _hidden(rules: RulesetInput, tunnel: TunnelMatch) -> Rule:
-    """A source that was translated in another table, by a connection older than the tunnel."""
+    """Return the drop of a source that another table translates.
+
+    The connection is older than the tunnel.
+    """
     source = f"ct direction original ct original {IP[tunnel.local.version]} saddr {tunnel.local}"
     match = f"{source} {to_remote(rules, tunnel)}"
     return rule_with_comment(f"{match} {leaves_in_cleartext(rules)} counter drop", tunnel.label)
 
 
 def _other_source(rules: RulesetInput, tunnel: TunnelMatch) -> Rule:
-    """The gateway itself, and networks that no selector names."""
+    """Return the drop for the gateway itself, and for networks that no selector names."""
     source = f"{IP[tunnel.remote.version]} saddr != {tunnel.remote}"
     match = f"{source} {to_remote(rules, tunnel)}"
     return rule_with_comment(

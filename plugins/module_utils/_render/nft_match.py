@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Which packets the rules of a network are about: those of its tunnels."""
+"""The matches of the packets of a network's tunnels, and the input of its rules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .._model.rule import VpnRule
 from .._model.selector import ALL_PORTS, ANY_SERVICE, WITH_PORTS, Service, overlap
 from .nft_text import set_of
 
-# What kernel-libipsec names its TUN device.
+# The TUN device of kernel-libipsec.
 USERSPACE_DEVICE = "ipsec0"
 
 IP = {4: "ip", 6: "ip6"}
@@ -34,24 +34,24 @@ _LINK_SCOPE: dict[int, tuple[IPNetwork, ...]] = {
 
 @dataclass(frozen=True)
 class Services:
-    """The service of the selector at each end of a tunnel. They have the same protocol, or none."""
+    """The service of the selector at each end of a tunnel: both have one protocol, or none."""
 
     local: Service = ANY_SERVICE
     remote: Service = ANY_SERVICE
 
     @property
     def protocol(self) -> int:
-        """The number of the IP protocol, 0 for any."""
+        """Return the number of the IP protocol, 0 for any."""
         return self.local.protocol or self.remote.protocol
 
     @property
     def exact(self) -> bool:
-        """Whether each end has one port or all of them."""
+        """Return whether each end has one port, or all ports."""
         ports = self.local.ports, self.remote.ports
         return all(item == ALL_PORTS or item[0] == item[1] for item in ports)
 
     def match(self, *, inwards: bool) -> str:
-        """The match of the packets in one direction; a blank is in front."""
+        """Return the match of the packets in one direction, with a blank in front."""
         if not self.protocol:
             return ""
         ends = {"sport": self.local.ports, "dport": self.remote.ports}
@@ -63,7 +63,7 @@ class Services:
         return "".join(f" {word}" for word in (f"meta l4proto {self.protocol}", *limits))
 
     def may_be(self, protocol: str) -> bool:
-        """Whether the traffic can be that of a ``vpn_rule`` for a protocol."""
+        """Return whether a ``vpn_rule`` for ``protocol`` can match the traffic."""
         return not self.protocol or protocol == "any" or self.protocol in _RULE_PROTOCOLS[protocol]
 
 
@@ -80,10 +80,10 @@ def _ports(ports: tuple[int, int]) -> str:
 
 @dataclass(frozen=True)
 class TunnelMatch:
-    """One pair of traffic selectors in tunnel mode; ``label`` is ``<phase 1>/<phase 2>``.
+    """A pair of traffic selectors in tunnel mode; ``label`` is ``<phase 1>/<phase 2>``.
 
-    ``beside`` is what else lies on the local side. ``peer`` is the address of the peer, as far as
-    it is known.
+    ``beside`` are other networks of the local side. ``peer`` is the address of the peer; None if it
+    is not known.
     """
 
     label: str
@@ -95,7 +95,7 @@ class TunnelMatch:
 
     @functools.cached_property
     def selectors(self) -> tuple[str, str]:
-        """The match of the packets that leave by it, and of the packets that arrive by it."""
+        """Return the match of the packets that leave, and of the packets that arrive."""
         ip, local, remote = IP[self.local.version], str(self.local), str(self.remote)
         return (
             f"{ip} saddr {local} {ip} daddr {remote}{self.services.match(inwards=False)}",
@@ -107,7 +107,8 @@ class TunnelMatch:
 class HostPair:
     """The selectors of a phase 2 in transport mode, which protects the two gateways themselves.
 
-    ``local`` is None where the selectors name no local address: any address of this host.
+    ``local`` is None when the selectors name no local address. It stands for any address of this
+    host.
     """
 
     label: str
@@ -118,15 +119,15 @@ class HostPair:
 
 @dataclass(frozen=True)
 class RulesetInput:
-    """What the rules of a network depend on.
+    """The input from which the rules of a network are rendered.
 
     ``peers`` narrows the auto rules to these addresses: None does not narrow, an empty tuple
     accepts no peer. ``own`` is the network_address, and ``excludes_own`` says whether a remote
-    network within it is for no tunnel. ``mss_clamp`` 0 leaves the MSS alone, ``userspace`` is
+    network within it is for no tunnel. ``mss_clamp`` 0 leaves the MSS alone. ``userspace`` is
     kernel-libipsec, whose packets the kernel does not know as IPsec. ``vpn_rules`` are the enabled
-    rules of the operator, in their order.
+    rules of the user, in their order.
 
-    ``dormant`` are the selectors of tunnels that are switched off: they carry nothing, and their
+    ``dormant`` are the selectors of tunnels that are switched off. They carry nothing, and their
     traffic must not leave in cleartext. ``hosts`` are the selectors in transport mode, on or off.
     """
 
@@ -146,12 +147,12 @@ class RulesetInput:
 
 
 def traffic(rules: RulesetInput, tunnel: TunnelMatch, *, inwards: bool) -> str:
-    """The match of what a tunnel is for, by its addresses."""
+    """Return the match of the packets that a tunnel is for, by their addresses."""
     return f"{selector(tunnel, inwards=inwards)}{_apart_from_own(rules, tunnel, inwards=inwards)}"
 
 
 def to_remote(rules: RulesetInput, tunnel: TunnelMatch) -> str:
-    """The match of what a tunnel is for, by the destination, whatever the source."""
+    """Return the match of the packets that a tunnel is for, by destination, of any source."""
     service = tunnel.services.match(inwards=False)
     destination = f"{IP[tunnel.remote.version]} daddr {tunnel.remote}{service}"
     return f"{destination}{_apart_from_own(rules, tunnel, inwards=False)}"
@@ -162,14 +163,14 @@ def selector(tunnel: TunnelMatch, *, inwards: bool) -> str:
 
 
 def protected(rules: RulesetInput, *, inwards: bool) -> str:
-    """The match of packets that came out of a tunnel, or that will go into one."""
+    """Return the match of packets that came out of a tunnel, or that will enter one."""
     if rules.userspace:
         return f'{"iifname" if inwards else "oifname"} "{USERSPACE_DEVICE}"'
     return "meta ipsec exists" if inwards else "rt ipsec exists"
 
 
 def _apart_from_own(rules: RulesetInput, tunnel: TunnelMatch, *, inwards: bool) -> str:
-    """A match that leaves out the networks in the remote network that lie on this side."""
+    """Return the match that leaves out networks of this side within the remote network."""
     elements = on_this_side(rules, tunnel)
     if not elements:
         return ""
@@ -178,17 +179,17 @@ def _apart_from_own(rules: RulesetInput, tunnel: TunnelMatch, *, inwards: bool) 
 
 
 def on_this_side(rules: RulesetInput, tunnel: TunnelMatch) -> tuple[IPNetwork, ...]:
-    """The networks that the remote network contains, and that no tunnel leads to: disjoint."""
+    """Return the disjoint networks that the remote network contains and no tunnel leads to."""
     own = rules.own
     if own is not None and own.prefixlen < tunnel.remote.prefixlen and not rules.excludes_own:
-        # The remote network is a part of it, which the tunnel leads to all the same.
+        # The remote network is a part of the own network, and the tunnel leads to it.
         own = None
     return _within(tunnel.remote, own, tunnel.local, *tunnel.beside)
 
 
 @functools.lru_cache(maxsize=4096)
 def _within(remote: IPNetwork, own: IPNetwork | None, *near: IPNetwork) -> tuple[IPNetwork, ...]:
-    """Return what is in the remote network of these, and of what is of one link alone."""
+    """Return the networks within the remote network: the given ones, and networks of one link."""
     found = (*_LINK_SCOPE[remote.version], *near)
     aside = [item for item in found if item.prefixlen > remote.prefixlen and overlap(item, remote)]
     if own is not None and overlap(own, remote):
@@ -198,10 +199,10 @@ def _within(remote: IPNetwork, own: IPNetwork | None, *near: IPNetwork) -> tuple
 
 
 def leaves_in_cleartext(rules: RulesetInput) -> str:
-    """The match of packets that leave the host without going into a tunnel."""
+    """Return the match of packets that leave the host without entering a tunnel."""
     return f'oifname != "{USERSPACE_DEVICE}"' if rules.userspace else "rt ipsec missing"
 
 
 def arrived_in_cleartext(rules: RulesetInput) -> str:
-    """The match of packets that did not come out of a tunnel."""
+    """Return the match of packets that did not come out of a tunnel."""
     return f'iifname != "{USERSPACE_DEVICE}"' if rules.userspace else "meta ipsec missing"

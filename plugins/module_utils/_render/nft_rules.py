@@ -4,109 +4,33 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What a ``vpn_rule`` becomes in nftables.
+"""The nftables rules of a ``vpn_rule``.
 
-A filter sees the addresses of the local side, before a source is translated and after a destination
-was: its chains are at the hooks forward, input and output. A translation applies to what goes
-through a tunnel whose local network has the translated address, and to nothing else.
+A filter sees the addresses of the local side: before a source is translated, and after a
+destination was. Its chains are at the hooks forward, input and output. A translation applies only
+to packets through a tunnel whose local network has the translated address.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from .._model.checks import IPNetwork
 from .._model.rule import Ports, VpnRule
 from .._model.rule_checks import FILTERS
-from .._model.selector import ALL_PORTS, Service, overlap
-from .nft_match import IP, RulesetInput, Services, TunnelMatch, protected, selector, traffic
+from .nft_match import IP, RulesetInput, Services, protected, selector, traffic
 from .nft_text import Chain, Rule, base, one_of, rule_with_comment
+from .translations import Translation, translations
 
 _HOOKS = ("forward", "input", "output")
 # The hooks that a packet passes on its way out of a tunnel, and into one.
 _PASSED = {"incoming": ("forward", "input"), "outgoing": ("forward", "output")}
 
 
-@dataclass(frozen=True)
-class Translation:
-    """A rule as it applies to one tunnel.
-
-    ``through`` is what the phase 2 says of this tunnel, ``inside`` the traffic with the addresses
-    of the local side, and ``outside`` the same with those that it has in the tunnel.
-    """
-
-    rule: VpnRule
-    through: TunnelMatch
-    inside: TunnelMatch
-    outside: TunnelMatch
-
-    @property
-    def of_source(self) -> bool:
-        """Connections that go out are translated."""
-        return self.rule.direction == "outgoing"
-
-    @property
-    def of_destination(self) -> bool:
-        """Connections that come in are translated."""
-        return self.rule.direction == "incoming" or self.rule.one_to_one
-
-
-def translations(
-    rules: RulesetInput, tunnels: t.Iterable[TunnelMatch] | None = None
-) -> tuple[Translation, ...]:
-    """The translations in ``tunnels``; in those that carry traffic where none are given."""
-    through = rules.tunnels if tunnels is None else tuple(tunnels)
-    return tuple(
-        found
-        for rule in rules.vpn_rules
-        if rule.action == "translate"
-        for tunnel in through
-        for found in _in_tunnel(rule, tunnel)
-    )
-
-
-def _in_tunnel(rule: VpnRule, tunnel: TunnelMatch) -> t.Iterator[Translation]:
-    if not tunnel.services.may_be(rule.protocol):
-        return
-    target = ipaddress.ip_network(str(rule.target))
-    far = rule.destination if rule.direction == "outgoing" else rule.source
-    ends = [(target, shared) for shared in common(tunnel.local, rule.destination)]
-    if rule.direction == "outgoing":
-        within = common(tunnel.local, [target]) == [target]
-        ends = [(source, target) for source in rule.source if within]
-    for remote in common(tunnel.remote, far) if far else [tunnel.remote]:
-        for inside, outside in ends:
-            yield Translation(
-                rule,
-                tunnel,
-                TunnelMatch(
-                    rule.name, inside, remote, (tunnel.local,), _inside(rule, tunnel.services)
-                ),
-                TunnelMatch(rule.name, outside, remote, (), tunnel.services),
-            )
-
-
-def _inside(rule: VpnRule, services: Services) -> Services:
-    """The services with the port that hosts of the local side know."""
-    if rule.target_port is None or services.local.ports == ALL_PORTS:
-        return services
-    ports = rule.target_port, rule.target_port
-    return replace(services, local=Service(services.protocol, ports))
-
-
-def common(network: IPNetwork, others: t.Iterable[IPNetwork]) -> list[IPNetwork]:
-    """What a network has in common with others. Of two that overlap, one contains the other."""
-    return [
-        max(network, other, key=lambda item: item.prefixlen)
-        for other in others
-        if overlap(network, other)
-    ]
-
-
 def translating(rules: RulesetInput) -> tuple[Chain, ...]:
-    """The first to be asked at their hooks: what they translate is settled for others."""
+    """Return the chains of the translations.
+
+    They are the first at their hooks. So no other table translates their connections.
+    """
     found = translations(rules)
     return (
         Chain(
@@ -132,7 +56,7 @@ def _source(rules: RulesetInput, item: Translation) -> tuple[Rule, ...]:
 
 
 def going_out(rules: RulesetInput, item: Translation) -> str:
-    """The match of what a translation of sources is for, before it is translated."""
+    """Return the match of the packets whose source is to be translated, before that."""
     return f"{traffic(rules, item.inside, inwards=False)}{_service(item.rule)}"
 
 
@@ -153,7 +77,7 @@ def _target(rule: VpnRule) -> str:
 
 
 def filtering(rules: RulesetInput) -> tuple[Chain, ...]:
-    """A chain for each direction, and the jumps to them from the hooks."""
+    """Return a chain for each direction, and the chains at the hooks that jump to them."""
     judged = [direction for direction in _PASSED if _filters(rules, direction)]
     chains = [Chain(direction, "", _verdicts(rules, direction)) for direction in judged]
     for hook in _HOOKS:
@@ -168,14 +92,14 @@ def filtering(rules: RulesetInput) -> tuple[Chain, ...]:
 
 
 def accepted(rules: RulesetInput, hook: str) -> tuple[tuple[int, Rule], ...]:
-    """What the host's own chain at hook input or output must not drop, by IP version."""
+    """Return the accepts for a chain of the host at hook input or output, by IP version."""
     direction = {"input": "incoming", "output": "outgoing"}[hook]
     return tuple(
         (way.version, Rule(f"{way.match}{match} counter accept", rule.name))
         for rule in _filters(rules, direction)
         if rule.action == "accept"
         for way in _ways(rules, direction)
-        # nft refuses what contradicts itself.
+        # nft refuses a match that contradicts itself.
         if "any" in (rule.protocol, way.protocol) or rule.protocol == way.protocol
         if way.services.may_be(rule.protocol)
         for match in _match(rule, way.version)
@@ -191,9 +115,9 @@ def _filters(rules: RulesetInput, direction: str) -> tuple[VpnRule, ...]:
 
 
 def admitted(rules: RulesetInput) -> tuple[Rule, ...]:
-    """The accepts for connections that may pass in cleartext, by their first packet.
+    """Return the accepts for connections that may pass in cleartext, by their first packet.
 
-    The match is the same for both directions of a connection and before and after a translation.
+    The match is the same in both directions of a connection, and before and after a translation.
     """
     return tuple(
         Rule(line.expression.lstrip(), line.comment)
@@ -205,7 +129,7 @@ def admitted(rules: RulesetInput) -> tuple[Rule, ...]:
 
 
 def _connections(rule: VpnRule) -> tuple[str, ...]:
-    """The match of the connections that a rule names, one for each IP version."""
+    """Return the matches of the connections that a rule names, one for each IP version."""
     found = []
     for version in (4, 6):
         ends = (("saddr", rule.source), ("daddr", rule.destination))
@@ -221,7 +145,7 @@ def _connections(rule: VpnRule) -> tuple[str, ...]:
 
 
 def _original_service(rule: VpnRule) -> str:
-    """The protocol and the ports of the first packet; a blank is in front."""
+    """Return the match of protocol and ports of the first packet, with a blank in front."""
     if rule.protocol == "any":
         return ""
     ends = (("proto-src", rule.source_ports), ("proto-dst", rule.destination_ports))
@@ -270,7 +194,7 @@ def _ways(rules: RulesetInput, direction: str) -> list[_Way]:
 
 
 def _verdicts(rules: RulesetInput, direction: str) -> tuple[Rule, ...]:
-    """A rule is about who opens a connection: what answers passes."""
+    """Return the rules of a direction. They match new connections, and replies always pass."""
     lines = [Rule("ct direction reply accept", "replies")]
     for rule in _filters(rules, direction):
         for match in _matches(rule):
@@ -291,7 +215,10 @@ def _statements(rule: VpnRule) -> tuple[str, ...]:
 
 
 def _logged(rules: RulesetInput, rule: VpnRule, match: str, statement: str) -> tuple[Rule, ...]:
-    """The rule; before it one that logs new connections, not so many as to fill a disk."""
+    """Return the rule, after a rule that logs new connections if the rule logs.
+
+    The rate of the log is limited, so that it does not fill a disk.
+    """
     line = Rule(f"{match} {statement}", rule.name)
     if not rule.log:
         return (line,)
@@ -300,14 +227,14 @@ def _logged(rules: RulesetInput, rule: VpnRule, match: str, statement: str) -> t
 
 
 def _matches(rule: VpnRule) -> tuple[str, ...]:
-    """One for each IP version that the addresses of a rule are of; a blank is in front."""
+    """Return the matches of a rule, one for each IP version, with a blank in front."""
     if not rule.source and not rule.destination:
         return _match(rule, 4)
     return _match(rule, 4) + _match(rule, 6)
 
 
 def _match(rule: VpnRule, version: int) -> tuple[str, ...]:
-    """The one for an IP version; none where the rule has addresses of the other alone."""
+    """Return the match for an IP version; none if the rule has addresses of the other only."""
     ends = [("saddr", rule.source), ("daddr", rule.destination)]
     addresses = ""
     for end, side in ends:
@@ -322,7 +249,7 @@ _NUMBERS = {"tcp": "6", "udp": "17", "icmp": "{ 1, 58 }"}
 
 
 def _service(rule: VpnRule) -> str:
-    """Protocol and ports; a blank is in front."""
+    """Return the match of protocol and ports, with a blank in front."""
     if rule.protocol == "any":
         return ""
     ports = _ports(rule, "sport", rule.source_ports) + _ports(rule, "dport", rule.destination_ports)

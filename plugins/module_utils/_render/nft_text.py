@@ -4,9 +4,9 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""A table of nftables as text for ``nft -f``, and back.
+"""A table of nftables as text for ``nft -f``.
 
-The text is that of nft 1.0.6 (Debian 12), which 1.1.3 (Debian 13) reads as well.
+The text has the grammar of nft 1.0.6 (Debian 12). nft 1.1.3 (Debian 13) reads it as well.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LONGEST_COMMENT = 128
 
 @dataclass(frozen=True)
 class Rule:
-    """``expression`` is nft's, verdict included; ``comment`` tells people what the rule is for."""
+    """A rule: ``expression`` with its verdict, and ``comment`` with its purpose for people."""
 
     expression: str
     comment: str
@@ -34,9 +34,9 @@ class Rule:
 
 @dataclass(frozen=True)
 class Chain:
-    """``base`` is the line that hooks it: ``type filter hook input priority 0; policy accept;``.
+    """A chain. ``base`` is its hook: ``type filter hook input priority 0; policy accept;``.
 
-    It is empty where other chains jump here.
+    ``base`` is empty for a chain that other chains jump to.
     """
 
     name: str
@@ -57,7 +57,10 @@ def base(kind: str, hook: str, priority: str) -> str:
 
 
 def rule_with_comment(expression: str, comment: str) -> Rule:
-    """Two names of 64 characters do not fit a comment: cut, they keep a digest of the whole."""
+    """Return a rule. A comment that is too long is cut, and ends in a digest of the whole.
+
+    Two names of 64 characters do not fit a comment.
+    """
     if len(comment) > LONGEST_COMMENT:
         digest = hashlib.sha256(comment.encode()).hexdigest()[:8]
         comment = f"{comment[: LONGEST_COMMENT - 9]}~{digest}"
@@ -69,12 +72,12 @@ def set_of(items: t.Iterable[object]) -> str:
 
 
 def one_of(items: t.Sequence[object]) -> str:
-    """The one element, or a set of them."""
+    """Return the one element, or a set of the elements."""
     return str(items[0]) if len(items) == 1 else set_of(items)
 
 
 def render(content: Table) -> str:
-    """One transaction for ``nft -f``, which makes or replaces this table and touches no other."""
+    """Render one transaction for ``nft -f`` that makes or replaces this table alone."""
     lines = [
         MANAGED,
         f"table inet {content.name}",
@@ -90,12 +93,12 @@ def render(content: Table) -> str:
 
 
 def is_listed(listing: str, text: str) -> bool:
-    """Whether nft's listing of a table is, word for word, the table of a text that ``render`` made.
+    """Return whether nft lists a table word for word as ``render`` wrote it.
 
-    nft breaks the lines of long sets. It reads back what it lists, so such a table is the one that
-    the text makes. Of others this tells nothing: some rules are listed otherwise than written.
+    nft breaks the lines of long sets, and reads back its own listing. So the text makes such a
+    table. Other listings prove nothing, because nft lists some rules in other words.
     """
     _transaction, _end, body = text.partition("\ndelete table inet ")
-    # In 1.1.3 the code has no name.
+    # nft 1.1.3 lists the number of the code.
     named = listing.replace(" icmp code 4 ", " icmp code frag-needed ")
     return named.split() == body.partition("\n")[2].split()

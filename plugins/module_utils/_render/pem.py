@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Certificates (RFC 5280): whose they are, who issued them, and until when they are good.
+"""Certificates (RFC 5280): subject, issuer, validity, and the names and ids of keys in them.
 
-That much of X.509, since no Debian release has a package for it installed. No signature is verified
-here, because the IKE daemon does that.
+No Debian release has a package for X.509 installed, so that this much of it is read here. The IKE
+daemon verifies the signatures.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _KINDS = {_RFC822: "email", _DNS: "fqdn", _URI: "uri"}
 
 @dataclass(frozen=True)
 class Certificate:
-    """Times in ISO 8601, UTC; ids of keys in hexadecimal digits.
+    """A certificate. Times are in ISO 8601, UTC; ids of keys in hexadecimal digits.
 
-    ``key_id`` is by what charon knows the private key. ``names`` are the subjectAltNames that may
-    be identities, ``ids`` the key ids as which charon accepts it.
+    ``key_id`` is the id by which charon lists the private key. ``names`` are the subjectAltNames
+    that may be identities. ``ids`` are the key ids as which charon accepts the certificate.
     """
 
     subject: Name
@@ -61,43 +61,43 @@ class Certificate:
 
     @classmethod
     def read(cls, data: bytes) -> Certificate | None:
-        """The certificate in DER; None where it can't be read."""
+        """Return the certificate of DER; None if it can't be read."""
         try:
             return _certificate(data)
         except (ValueError, IndexError):
             return None
 
     def __str__(self) -> str:
-        """Whose it is, in a few words."""
+        """Return the subject, or the first other name."""
         return str(self.subject) or ", ".join(map(str, self.names[:1])) or "nobody"
 
     @property
     def self_issued(self) -> bool:
-        """Whether it is a root: strongSwan accepts a chain up to such a CA alone."""
+        """Return whether the certificate is a root, to which strongSwan requires a chain."""
         return self.issued_by(self)
 
     def issued_by(self, issuer: Certificate) -> bool:
-        """Whether strongSwan would verify its signature with the key of ``issuer``."""
+        """Return whether strongSwan would verify the signature with the key of ``issuer``."""
         if self.authority_key_id and issuer.subject_key_id not in ("", self.authority_key_id):
             return False
         return self.issuer.equals(issuer.subject)
 
     def holds(self, identity: Identity) -> bool:
-        """Whether strongSwan takes it for a certificate of this identity, which is no pattern."""
+        """Return whether strongSwan accepts the certificate for an identity without wildcards."""
         if identity.kind == "key":
             return identity.value in self.ids
         return any(name.equals(identity) for name in self.identities)
 
     @property
     def identities(self) -> tuple[Identity, ...]:
-        """The subject, if it has any, and the other names."""
+        """Return the subject, if it is not empty, and the other names."""
         return (*([Identity.of(self.subject)] if self.subject.parts else []), *self.names)
 
 
-# One CA is that of a thousand phase 1 objects.
+# A thousand phase 1 objects may have one CA.
 @functools.lru_cache(maxsize=4096)
 def certificate(pem: bytes) -> Certificate | None:
-    """The first certificate of a PEM file; None where none can be read."""
+    """Return the first certificate of a PEM file; None if none can be read."""
     found = _CERTIFICATE.search(pem)
     try:
         return Certificate.read(base64.b64decode(found[1])) if found else None
@@ -106,18 +106,18 @@ def certificate(pem: bytes) -> Certificate | None:
 
 
 def key_id(pem: bytes) -> str:
-    """The id of the private key that belongs to the first certificate of a PEM file.
+    """Return the id of the private key that belongs to the first certificate of a PEM file.
 
-    It is the one that vici's ``load-key`` returns and ``get-keys`` lists: the SHA-1 of the public
-    key, in hexadecimal (RFC 5280 section 4.2.1.2, method 1). Empty where there is no certificate
-    that can be read, which is for charon to say.
+    vici's ``load-key`` returns this id and ``get-keys`` lists it: the SHA-1 of the public key, in
+    hexadecimal (RFC 5280 section 4.2.1.2, method 1). The id is empty if no certificate can be read,
+    which charon reports.
     """
     found = certificate(pem)
     return found.key_id if found else ""
 
 
 def certificate_in(data: bytes) -> bytes | None:
-    """The certificate, in DER, with which ``data`` begins; None where there is none."""
+    """Return the certificate, in DER, at the beginning of ``data``; None if there is none."""
     try:
         whole = element(data)
         fields, algorithm, signature = inner(whole, der.SEQUENCE)
@@ -161,7 +161,7 @@ def _sha1(data: bytes) -> str:
 
 
 def _extensions(rest: t.Iterable[Element]) -> dict[str, bytes]:
-    """The values of the extensions, by object identifier."""
+    """Return the values of the extensions, by object identifier."""
     found = {}
     for item in rest:
         if item.tag == _EXTENSIONS:
@@ -176,7 +176,7 @@ _T = t.TypeVar("_T")
 
 
 def _read(reader: t.Callable[[bytes], _T], value: bytes | None) -> _T | None:
-    """What an extension says; None where it is missing, or can't be read."""
+    """Return the value of an extension; None if it is missing, or can't be read."""
     try:
         return reader(value) if value is not None else None
     except (ValueError, IndexError):
@@ -198,7 +198,7 @@ def _is_ca(value: bytes) -> bool:
 
 
 def _alternatives(value: bytes) -> tuple[Identity, ...]:
-    """Those of a kind that an identity may have."""
+    """Return the names of the kinds that an identity may have."""
     found = (_alternative(item) for item in inner(element(value), der.SEQUENCE))
     return tuple(item for item in found if item is not None)
 
@@ -212,18 +212,21 @@ def _alternative(item: Element) -> Identity | None:
         kind, text = _KINDS.get(item.tag), item.content.decode("ascii")
     except (ValueError, IndexError):
         return None
-    # strongSwan takes no text with a zero in it.
+    # strongSwan accepts no text with a zero in it.
     return _written(kind, text) if kind and "\0" not in text else None
 
 
 def _written(kind: str, text: str) -> Identity:
-    """A name of this kind, with the prefix where its text alone would be read as another."""
+    """Return a name of this kind, with a prefix if the text alone would be of another kind."""
     plain = Identity.parse(text)
     return plain if plain.kind == kind else Identity.parse(f"{kind}:{text}")
 
 
 def _time(item: Element) -> str:
-    """UTCTime has two digits of a year from 1950 to 2049, GeneralizedTime all four."""
+    """Return a time in ISO 8601.
+
+    UTCTime has two digits of a year from 1950 to 2049, GeneralizedTime all four.
+    """
     digits = item.content.decode("ascii").rstrip("Z")
     if item.tag == der.UTC_TIME:
         digits = ("19" if digits[:2] >= "50" else "20") + digits

@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The blocks of a PEM file (RFC 7468): which may be copied, which may be shown, what else there is.
+"""The blocks of a PEM file (RFC 7468): the blocks that may be copied, and that may be shown.
 
-A file that holds a certificate often holds the private key of it, too. A certificate is public, and
-every other block is a secret until it is known not to be one.
+A file with a certificate often also holds its private key. A certificate is public. Every other
+block counts as a secret.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ class Block:
 
     @property
     def is_key(self) -> bool:
-        """Whether it is a private key, of any kind."""
+        """Return whether the block is a private key, of any kind."""
         return self.label.endswith("PRIVATE KEY")
 
     @property
     def encrypted(self) -> bool:
-        """Whether a passphrase is needed to read it."""
+        """Return whether reading the block needs a passphrase."""
         return "ENCRYPTED" in self.label or b"Proc-Type:" in self.body
 
     @property
     def content(self) -> bytes | None:
-        """The DER that it holds; None where there is none, or where it is no certificate."""
+        """Return the DER in the block; None if the block is damaged, or holds no certificate."""
         try:
             data = base64.b64decode(b"".join(self.body.split()), validate=True)
         except ValueError:
@@ -71,7 +71,7 @@ class Block:
 
 
 def blocks(data: bytes) -> tuple[Block, ...]:
-    """The blocks of a file, in order."""
+    """Return the blocks of a file, in order."""
     found = []
     opened: re.Match[bytes] | None = None
     for line in _BOUNDARY.finditer(data):
@@ -98,18 +98,18 @@ def _label(line: re.Match[bytes]) -> str:
 
 
 def certificates(data: bytes) -> tuple[bytes, ...]:
-    """The certificates of a file, as they may be copied: each by itself, and nothing else."""
+    """Return the certificates of a file in PEM, each alone, in the form that may be copied."""
     found = (block.content for block in blocks(data) if block.is_certificate)
     return tuple(written(content) for content in found if content)
 
 
 def written(content: bytes) -> bytes:
-    """A certificate in PEM, of DER."""
+    """Return a certificate in PEM, from DER."""
     return _written(CERTIFICATE, content)
 
 
 def private_key(block: Block) -> bytes:
-    """A private key, as it may be copied. Empty where the block is damaged."""
+    """Return a private key in the form that may be copied; empty if the block is damaged."""
     return _written(block.label, block.content) if block.content else b""
 
 
@@ -121,7 +121,10 @@ def _written(label: str, content: bytes) -> bytes:
 
 
 def others(data: bytes, wanted: t.Callable[[Block], bool]) -> str:
-    """What a file holds besides the ``wanted`` blocks, in words: ``PRIVATE KEY (2) and text``."""
+    """Return the other contents of a file, besides ``wanted`` blocks, in words.
+
+    For example ``PRIVATE KEY (2) and text``.
+    """
     found = blocks(data)
     counted = Counter(
         block.label if block.whole else f"{block.label} without its end"
@@ -136,7 +139,7 @@ def others(data: bytes, wanted: t.Callable[[Block], bool]) -> str:
 
 
 def _text(data: bytes, found: t.Sequence[Block]) -> bool:
-    """Whether there is more outside of the blocks than blanks."""
+    """Return whether a file has more than blanks outside of the blocks."""
     at, outside = 0, [data[:0]]
     for block in found:
         outside.append(data[at : block.start])
@@ -146,9 +149,9 @@ def _text(data: bytes, found: t.Sequence[Block]) -> bool:
 
 
 def shown(text: str, *, certificates_only: bool = False) -> str:
-    """A text that may be shown: of the blocks in it, the certificates alone.
+    """Return a text that may be shown: of the blocks in it, the certificates alone.
 
-    With ``certificates_only``, what stands outside of the blocks is hidden, too.
+    With ``certificates_only``, the text outside of the blocks is hidden, too.
     """
     data = text.encode("utf-8", "surrogateescape")
     at, parts = 0, []
@@ -163,7 +166,7 @@ def shown(text: str, *, certificates_only: bool = False) -> str:
 
 
 def _is_public(block: Block) -> bool:
-    """Whether it is a certificate, and nothing is behind or between its lines."""
+    """Return whether a block is a certificate, with nothing behind or between its lines."""
     content = block.content if block.is_certificate else None
     return content is not None and len(b"".join(block.body.split())) == len(
         base64.b64encode(content)
@@ -171,6 +174,6 @@ def _is_public(block: Block) -> bool:
 
 
 def _hidden(part: bytes) -> str:
-    """The mask in the place of what is more than blanks."""
+    """Return the mask in the place of a text; blanks stay."""
     end = "\n" if part.endswith(b"\n") else ""
     return f"{MASK}{end}" if part.strip() else part.decode("ascii", "replace")

@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The routes of a network: what a ``vpn_rule`` with the action ``route`` becomes.
+"""The routes of a network, from each ``vpn_rule`` with the action ``route``.
 
-They are told from all others by their protocol. By their metric they replace no other route to the
-same destination: the host's own, which has none in IPv4, goes before.
+Their protocol distinguishes them from all other routes. Their metric keeps them from replacing
+another route to the same destination. A route of the host, which has no metric in IPv4, wins.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ METRIC = 84
 
 @dataclass(frozen=True)
 class Route:
-    """``device`` is empty where the kernel is to find it by the router's address."""
+    """A route. ``device`` is empty if the kernel is to find it by the address of the router."""
 
     destination: IPNetwork
     router: IPAddress | None
@@ -40,39 +40,45 @@ class Route:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Of ``ip``, after the verb."""
+        """Return the words of ``ip route`` after the verb."""
         marks = ("proto", str(PROTOCOL), "metric", str(METRIC))
         return (*str(self).split(), *marks)
 
     def is_met_by(self, other: Route) -> bool:
-        """Whether a route that the kernel shows, with its device, is this one."""
+        """Return whether ``other``, which the kernel shows with its device, is this route."""
         same = (self.destination, self.router) == (other.destination, other.router)
         return same and self.device in ("", other.device)
 
 
 def routes(network: VpnNetwork, rules: t.Iterable[VpnRule]) -> tuple[Route, ...]:
+    """Return the routes of a network, in the order of its rules."""
     return tuple(
-        Route(destination, router, rule.interface or _device(network, router))
-        for rule in rules
-        if rule.action == "route"
-        for router in [t.cast("IPAddress | None", rule.target)]
-        for destination in rule.destination
+        route for rule in rules if rule.action == "route" for route in _of_rule(network, rule)
     )
 
 
+def _of_rule(network: VpnNetwork, rule: VpnRule) -> t.Iterator[Route]:
+    router = t.cast("IPAddress | None", rule.target)
+    for destination in rule.destination:
+        yield Route(destination, router, rule.interface or _device(network, router))
+
+
 def _device(network: VpnNetwork, router: IPAddress | None) -> str:
-    """That of the network for a router in it: while it moves, two interfaces lead there."""
+    """Return the interface of the network, for a router in the network.
+
+    While the network moves, two interfaces lead to the router.
+    """
     own = network.network_address
     return network.device if router is not None and own is not None and router in own else ""
 
 
 def lines(wanted: t.Iterable[Route]) -> list[str]:
-    """The commands of sh that make them, as often as they are run."""
-    found = list(wanted)
-    # One that comes late at boot is waited for.
-    devices = dict.fromkeys(route.device for route in found if route.device)
+    """Return the commands of sh that make the routes, however often they run."""
+    made = list(wanted)
+    # An interface may come late at boot.
+    devices = dict.fromkeys(route.device for route in made if route.device)
     waits = [f"wait_for {shlex.quote(device)}" for device in devices]
     return waits + [
         shlex.join(["ip", f"-{route.destination.version}", "route", "replace", *route.words])
-        for route in found
+        for route in made
     ]

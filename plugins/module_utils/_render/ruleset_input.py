@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""From a Gateway to what the nftables rules of one of its networks depend on."""
+"""The input of the nftables rules of a network, from the objects of the network."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def ruleset_input(view: NetworkView, *, userspace: bool) -> RulesetInput:
 
 
 def _is_of_guard(rule: VpnRule) -> bool:
-    """Whether the guard depends on a rule."""
+    """Return whether the guard depends on a rule."""
     return rule.cleartext or rule.action == "translate"
 
 
 def _selectors(children: t.Iterable[_Child]) -> tuple[TunnelMatch, ...]:
-    """The selectors of phase 2 objects in tunnel mode."""
+    """Return the selectors of phase 2 objects in tunnel mode."""
     return tuple(
         TunnelMatch(
             f"{connection.name}/{child.name}",
@@ -85,7 +85,7 @@ def _selectors(children: t.Iterable[_Child]) -> tuple[TunnelMatch, ...]:
 
 
 def _host_pairs(children: t.Iterable[_Child]) -> tuple[HostPair, ...]:
-    """The selectors of phase 2 objects in transport mode, where the peer's address is known."""
+    """Return the selectors of phase 2 objects in transport mode, if the peer has an address."""
     return tuple(
         HostPair(
             f"{connection.name}/{child.name}",
@@ -102,12 +102,12 @@ def _host_pairs(children: t.Iterable[_Child]) -> tuple[HostPair, ...]:
 
 
 def _host(address: IPAddress | str | None) -> tuple[TrafficSelector, ...]:
-    """All traffic of one address, if there is one."""
+    """Return the selector of all traffic of an address; none without an address."""
     return () if address is None else (TrafficSelector(ip_network(address)),)
 
 
 def _peers(connections: t.Sequence[IkeConnection]) -> tuple[IPAddress, ...] | None:
-    """The addresses to which the IKE rules can be narrowed; None where they may be any.
+    """Return the addresses to which the IKE rules can be narrowed; None for any address.
 
     A network without an enabled phase 1 has no peer. The address of a mobile peer (RFC 4555) and
     of one behind a name or ``%any`` is not known beforehand.

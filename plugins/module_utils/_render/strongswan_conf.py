@@ -37,7 +37,7 @@ def daemon_text(gateway: Gateway, *, userspace: bool) -> str:
 
 
 def loads_userspace(text: str) -> bool:
-    """Return whether a drop-in of ours loads the plugin of the userspace data plane.
+    """Return whether our drop-in loads the plugin of the userspace data plane.
 
     False where the text cannot be parsed: the next run replaces a damaged drop-in.
     """

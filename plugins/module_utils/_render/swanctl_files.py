@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.platform import Platform
-from .advanced import SharedSecret, loadable
+from .advanced import loadable
 from .connection import bypass_section, connection_section
 from .credentials import Credentials, credential_files, with_certificates
 from .file import PRIVATE, File
 from .network_view import NetworkView
 from .pem import key_id
-from .records import conf_text, connection_text, secret_id, secrets_section
+from .records import conf_text, connection_text
+from .shared_secrets import SharedSecret, secret_id, secrets_section
 from .strongswan.section import Section, Value
 from .strongswan.writer import render
 
@@ -29,14 +30,14 @@ from .strongswan.writer import render
 class SwanctlFile:
     """A file under conf.d together with the sections that the daemon is to have loaded of it.
 
-    ``owned`` and ``owned_secrets`` name the connections and secrets in the file, loaded or not.
+    ``connection_names`` and ``secret_ids`` are in the file, loaded or not.
     ``key_id`` is the id by which charon lists the private key. It is empty where the certificate
     has no key that can be read. ``uncertified`` says that copies of the certificates are missing.
     """
 
     file: File
-    owned: tuple[str, ...]
-    owned_secrets: tuple[str, ...] = ()
+    connection_names: tuple[str, ...]
+    secret_ids: tuple[str, ...] = ()
     connections: t.Mapping[str, Section] = field(default_factory=dict)
     secrets: tuple[SharedSecret, ...] = ()
     extra_files: tuple[File, ...] = ()
@@ -128,7 +129,7 @@ def advanced_file(view: NetworkView, platform: Platform) -> SwanctlFile | None:
     if view.network.started:
         return parts
     file = replace(parts.file, data=conf_text(text, loaded=False).encode())
-    return SwanctlFile(file, parts.owned, parts.owned_secrets)
+    return SwanctlFile(file, parts.connection_names, parts.secret_ids)
 
 
 def advanced_parts(network: str, text: str, platform: Platform) -> SwanctlFile:

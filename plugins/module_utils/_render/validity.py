@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Certificates that are not good, or will not be for long."""
+"""The validity of certificates, in words and warnings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VALID, EXPIRED, EARLY, EXPIRES = "valid", "expired", "not_yet_valid", "expires_s
 
 
 def validity(item: Certificate, now: float) -> str:
-    """One of the words above; ``now`` is in seconds since the epoch."""
+    """Return one of the words above; ``now`` is in seconds since the epoch."""
     if _seconds(item.not_after) < now:
         return EXPIRED
     if _seconds(item.not_before) > now:
@@ -30,7 +30,7 @@ def validity(item: Certificate, now: float) -> str:
 
 
 def in_words(item: Certificate, now: float) -> str:
-    """What is to be said of it, after its name; empty where there is nothing."""
+    """Return the words that follow on the name of a certificate; empty for a valid one."""
     days = _days(item, now)
     return {
         VALID: "",
@@ -41,7 +41,7 @@ def in_words(item: Certificate, now: float) -> str:
 
 
 def warnings(phase1: str, option: str, pems: t.Iterable[bytes], now: float) -> list[str]:
-    """What is to be said of the certificates of an option."""
+    """Return warnings about the certificates of an option."""
     found = (item for item in map(certificate, pems) if item is not None)
     told = [(item, in_words(item, now)) for item in found]
     return [
@@ -56,7 +56,7 @@ def _days(item: Certificate, now: float) -> int:
 
 
 def _seconds(moment: str) -> int:
-    """Since the epoch, of a time in ISO 8601, UTC."""
+    """Return the seconds since the epoch of a time in ISO 8601, UTC."""
     numbers = map(int, re.findall("[0-9]+", moment)[:6])
     return calendar.timegm(tuple(numbers))
 

@@ -49,11 +49,11 @@ def run(tmp_path: Path, archive: Path, umask: int) -> subprocess.CompletedProces
             "gateway__trace": {"ipsec_diagnostics": {"pcap": "/x"}},
         },
         "tasks": [
-            known["Somewhere to collect it"],
-            known["A folder for each host"],
+            known["Create a temporary folder"],
+            known["Create a folder for each host"],
             fetched,
-            known["The packets, for nobody else"],
-            known["One archive of it"],
+            known["Restrict access to the packets"],
+            known["Create the archive"],
         ],
     }
     playbook = tmp_path / "play.yml"
@@ -105,7 +105,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     archive = tmp_path / "out/a.tar.gz"
     (archive / "x").mkdir(parents=True)
     done = run(tmp_path, archive / "missing/a.tar.gz", umask=0o022)
-    assert "One archive of it" in done.stdout.partition("fatal:")[0]
+    assert "Create the archive" in done.stdout.partition("fatal:")[0]
     assert done.returncode != 0
     assert [path.name for path in archive.iterdir()] == ["x"]
 

@@ -118,10 +118,10 @@ def test_what_is_wrong_is_told_with_its_cause() -> None:
     assert "1 of 5 tunnels is down" in text
     assert "gw-a → 203.0.113.20" in text or "gw-a → gw-b" in text
     assert "the pre-shared keys are not the same" in text
-    assert "The peer's log then has no IKE" in text
-    assert "It could not be asked: No route to host" in text
+    assert "Line in the log of the peer: no IKE" in text
+    assert "The state could not be read: No route to host" in text
     assert "connection : not loaded , should be loaded" in text
-    assert "/etc/x differs from what is configured" in text
+    assert "/etc/x differs from the configuration" in text
     assert "1 d 2026-02-01" in text
     assert "84.0 MB" in text
 

@@ -25,7 +25,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.algorith
     ENCRYPTIONS,
     HASHES,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.plugin_utils._judgement import (
+from ansible_collections.tunnelwright.ipsec.plugins.plugin_utils._validation import (
     LISTS,
     PLAYBOOK_VARIABLES,
     ROLE_VARIABLES,
@@ -316,10 +316,11 @@ def test_mistakes_are_told_before_anything_is_touched(tmp_path: Path) -> None:
     (message,) = re.findall(
         r"^\[ERROR\]: Task failed: Action failed: (.*?)^Origin", said, re.S | re.M
     )
-    assert [line.partition(";")[0] for line in message.splitlines()] == [
+    assert [line.partition(". ")[0] for line in message.splitlines()] == [
         "gateway_phase1[0] a: network 'lann': does not exist on this host",
         "gateway_phase1[1]: name: is missing",
-        "gateway_phase1[2] c: encryption 'aes256-sha256': is no list of algorithms",
+        "gateway_phase1[2] c: encryption 'aes256-sha256': is not a list of combinations of "
+        "algorithms",
         "gateway_phase_1: is not a variable of the role",
     ]
     assert "kkk" not in said

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import spec
-from ansible_collections.tunnelwright.ipsec.tests.kernel import fields
+from ansible_collections.tunnelwright.ipsec.tests.kernel import fields, test_mutations
 from ansible_collections.tunnelwright.ipsec.tools import field_docs
 
 SPECS = {
@@ -21,6 +21,29 @@ WHOSE = {"ipsec_settings.network"}
 
 def test_the_page_is_up_to_date() -> None:
     assert field_docs.PAGE.read_text(encoding="utf-8") == field_docs.page()
+
+
+def test_the_table_of_options_and_the_tests_name_the_same_keys() -> None:
+    texts = field_docs.texts()
+    rows = {(row.field, row.value): row.becomes for row in field_docs.rows()}
+    assert texts.keys() <= rows.keys()
+    assert [field for field, text in texts.items() if rows[field] not in text] == []
+
+
+def test_each_option_with_keys_is_proven_by_one_of_them() -> None:
+    """An option without few values is described by its test, which must name its key."""
+    words = {}
+    for row in field_docs.rows():
+        words.setdefault(row.field, []).append(row.becomes)
+    options = {row.option for table in field_docs.TABLES.values() for row in table}
+    for option in options:
+        keys = {
+            row.key.rpartition(".")[2]
+            for table in field_docs.TABLES.values()
+            for row in table
+            if row.option == option
+        }
+        assert any(key in text for key in keys for text in words[option]), option
 
 
 def test_every_value_was_seen_on_both_releases() -> None:
@@ -58,3 +81,9 @@ def test_every_value_of_every_option_is_proven(module: str) -> None:
     assert wanted <= proven
     unknown = {field for field in fields if field.startswith(f"{module}.")}
     assert unknown <= {f"{module}.{name}" for name in SPECS[module].argument_spec}
+
+
+@pytest.mark.parametrize("mutation", test_mutations.MUTATIONS, ids=lambda item: item.label)
+def test_each_mutation_finds_its_text(mutation: test_mutations.Mutation) -> None:
+    files = (field_docs.ROOT / "plugins/module_utils").glob(mutation.file)
+    assert any(mutation.old in file.read_text(encoding="utf-8") for file in files)

@@ -50,7 +50,7 @@ def remembered(
     if left:
         host.vici.flush_certificates()
         left &= host.vici.ca_certificates()
-    ours = {name for parts in after.swanctl.values() for name in parts.owned}
+    ours = {name for parts in after.swanctl.values() for name in parts.connection_names}
     named = {*daemon.authorities.values(), *_named_by_others(daemon, ours)}
     found = (Certificate.read(data) for data in sorted(left))
     return tuple(item for item in found if item is not None and str(item.subject) not in named)

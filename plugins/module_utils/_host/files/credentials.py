@@ -99,7 +99,7 @@ def given_credentials(
     Raises ModelError for a file without a usable block, and for certificates that do not match the
     phase 1.
     """
-    subject = f"phase 1 {connection.name}"
+    subject = connection.subject
     given = {
         option: _Given(option, str(getattr(connection, option)), subject) for option in CREDENTIALS
     }

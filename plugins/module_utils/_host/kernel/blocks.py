@@ -41,11 +41,11 @@ class Blocks:
         self._run = run
 
     def present(self) -> frozenset[Block]:
-        """The blocks of the host, of all networks."""
+        """Return the blocks of the host, of all networks."""
         return frozenset((*self._policies(), *self._routes(), *self._rules()))
 
     def add(self, blocks: t.Iterable[Block]) -> None:
-        """One that is there already stays."""
+        """Add blocks, and keep blocks that exist already."""
         known = self.present()
         for block in blocks:
             if block not in known:
@@ -112,7 +112,7 @@ class Blocks:
 
 
 def _words(listed: t.Sequence[str]) -> t.Iterator[str]:
-    """The words of a service, with the number of a protocol that is listed by its name."""
+    """Yield the words of a service, with the number of a protocol that is listed by name."""
     for before, word in zip(("", *listed), listed):
         if before != "proto" or word.isdigit():
             yield word
@@ -121,7 +121,7 @@ def _words(listed: t.Sequence[str]) -> t.Iterator[str]:
 
 
 def _end(rule: t.Mapping[str, t.Any], end: str) -> str:
-    """The source or the destination of a routing rule in CIDR form, empty for any."""
+    """Return the source or destination of a routing rule in CIDR form, or an empty text."""
     address, length = rule.get(end, "all"), rule.get(f"{end}len")
     if address == "all":
         return ""
@@ -133,7 +133,7 @@ def _network(text: str) -> str:
 
 
 def _takes_along(deleted: Block, other: Block) -> bool:
-    """Whether ``ip`` deletes one policy with another: all whose networks lie in its networks."""
+    """Return whether ``ip`` deletes one policy together with another, by their networks."""
     if deleted.kind not in POLICIES or deleted.kind != other.kind:
         return False
     if (deleted.direction, deleted.version) != (other.direction, other.version):

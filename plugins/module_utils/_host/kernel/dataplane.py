@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Which data plane carries ESP: the kernel where it can, found out by trying."""
+"""Choice of the data plane for ESP: the kernel if a trial succeeds, else the daemon."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ from ..host import Host
 
 
 def was_userspace(host: Host) -> bool:
-    """Whether the last run chose the userspace data plane, as our drop-in says."""
+    """Return whether the last run chose the userspace data plane, according to the drop-in."""
     return chose_userspace(host.files)
 
 
 def chose_userspace(files: Files) -> bool:
+    """Return whether the file of the daemon-wide settings loads the userspace data plane."""
     file = files.look(files.platform.daemon_file)
     return file is not None and loads_userspace(file.data.decode("utf-8", "replace"))
 
 
 def uses_userspace(host: Host, gateway: Gateway, *, before: bool) -> bool:
-    """What the networks ask for together; `auto` leaves it to the kernel's answer.
+    """Return whether the networks need the userspace data plane. `auto` tries the kernel.
 
-    ``before`` is what the last run chose. Raises ModelError, or HostError naming the package.
+    With ``auto``, a trial on the kernel decides. ``before`` is the choice of the last run. Raises
+    ModelError, or HostError with the name of the package.
     """
     if not gateway.networks:
         return False
@@ -55,7 +57,7 @@ def _choose(host: Host, gateway: Gateway, *, before: bool) -> bool:
         _require_kernel(host, asked["kernel"])
         return False
     if LIBIPSEC in host.vici.plugins() and not before:
-        # Somebody else had it loaded, and it takes every SA.
+        # Another administrator has loaded the plugin, and it handles every SA.
         return True
     return not host.link.kernel_has_esp()
 

@@ -29,8 +29,8 @@ _TRY_ESP = [
 ]
 
 
-# A policy begins at the margin; a port, or a protocol, may follow the networks. What blocks
-# cleartext is no policy of charon.
+# A policy begins at the margin. A port or a protocol may follow the networks. Blocks against
+# cleartext are not policies of charon.
 _POLICY = re.compile(
     rf"^src (\S+) dst (\S+) *\n(?!.*\bpriority (?:{'|'.join(map(str, PRIORITIES.values()))}) )",
     re.MULTILINE,
@@ -43,10 +43,10 @@ _SPI = re.compile(r"\bspi 0x([0-9a-f]{8})\b")
 
 @dataclass(frozen=True)
 class LinkState:
-    """An interface as it is. ``kind`` is ``bridge``, ``vlan``, ``veth``, ..., empty for hardware.
+    """A live interface. ``kind`` is ``bridge``, ``vlan``, ``veth``, ..., empty for hardware.
 
-    ``addresses`` (``10.1.0.1/24``) are the permanent ones, link-local addresses left out.
-    ``parent`` and ``vlan_id`` are those of a VLAN.
+    ``addresses`` (``10.1.0.1/24``) are permanent addresses without link-local addresses. Only a
+    VLAN has ``parent`` and ``vlan_id``.
     """
 
     kind: str
@@ -64,7 +64,7 @@ class Link:
         self._esp: bool | None = None
 
     def get(self, device: str) -> LinkState | None:
-        """None where there is no such interface."""
+        """Return the interface, or None if it does not exist."""
         argv = ["ip", "-j", "-d", "address", "show"]
         for item in json_output(self._run, "list the interfaces", argv):
             if item.get("ifname") == device:
@@ -72,7 +72,7 @@ class Link:
         return None
 
     def names(self) -> tuple[str, ...]:
-        """Every interface of the host."""
+        """Return every interface of the host."""
         listed = json_output(self._run, "list the interfaces", ["ip", "-j", "link", "show"])
         return tuple(item["ifname"] for item in listed)
 
@@ -84,10 +84,10 @@ class Link:
         output(self._run, f"set the MTU of {device} to {mtu}", argv)
 
     def delete_address(self, device: str, address: str) -> None:
-        """``address`` with its prefix length. The others stay.
+        """Delete ``address``, given with its prefix length, and keep the other addresses.
 
-        An IPv4 address takes those of its network along that came after it, unless the kernel is
-        told to promote them; so they are put back.
+        The kernel also deletes later IPv4 addresses of the same network, unless it is configured to
+        promote them. This method adds them again.
         """
         before = self.get(device)
         argv = ["ip", "address", "delete", address, "dev", device]
@@ -101,7 +101,7 @@ class Link:
                 output(self._run, f"put address {other} back on {device}", argv)
 
     def routes(self) -> tuple[Route, ...]:
-        """Those that the collection made, each with its interface."""
+        """Return the routes of the collection, each with its interface."""
         found = []
         for version in ("-4", "-6"):
             argv = ["ip", "-j", version, "route", "show", "proto", str(PROTOCOL)]
@@ -115,30 +115,30 @@ class Link:
         output(self._run, f"add route {route}", argv)
 
     def delete_route(self, route: Route) -> None:
-        """Whatever router and interface it has by now."""
+        """Delete a route with its current router and interface."""
         marks = Route(route.destination, None).words
         argv = ["ip", f"-{route.destination.version}", "route", "delete", *marks]
         output(self._run, f"delete route {route}", argv)
 
     def forwarding(self, version: int) -> bool:
-        """Whether the kernel forwards IPv4 or IPv6 at all; False where it lacks the protocol."""
+        """Return whether the kernel forwards IPv4 or IPv6. False without the protocol."""
         return self._proc(FORWARDING_SWITCHES[version]) == "1"
 
     def outbound_policies(self) -> frozenset[tuple[str, str]]:
-        """Source and destination of each outbound IPsec policy of the kernel, as networks."""
+        """Return source and destination network of each outbound IPsec policy of the kernel."""
         argv = ["ip", "xfrm", "policy", "list", "dir", "out"]
         listed = output(self._run, "list the IPsec policies of the kernel", argv)
         return frozenset(_POLICY.findall(listed))
 
     def sa_indexes(self) -> frozenset[str]:
-        """The SPIs of the SAs that the kernel has, eight hexadecimal digits each."""
+        """Return the SPIs of the SAs in the kernel, eight hexadecimal digits each."""
         # Else it would print the keys.
         argv = ["ip", "xfrm", "state", "list", "nokeys"]
         listed = output(self._run, "list the SAs of the kernel", argv)
         return frozenset(_SPI.findall(listed))
 
     def addresses(self) -> frozenset[str]:
-        """Every address of the host, without prefix lengths."""
+        """Return every address of the host, without prefix lengths."""
         listed = json_output(self._run, "list the addresses", ["ip", "-j", "address", "show"])
         return frozenset(
             address["local"]
@@ -148,7 +148,7 @@ class Link:
         )
 
     def interfaces(self) -> tuple[IPInterface, ...]:
-        """Every address of the host, each with its network."""
+        """Return every address of the host with its network."""
         listed = json_output(self._run, "list the addresses", ["ip", "-j", "address", "show"])
         return tuple(
             ipaddress.ip_interface(f"{address['local']}/{address['prefixlen']}")
@@ -158,11 +158,11 @@ class Link:
         )
 
     def is_next_hop(self, address: IPAddress, device: str = "") -> bool:
-        """Whether packets reach an address, by an interface if one is named, without a router."""
+        """Return whether an address is reachable without a router, through ``device`` if given."""
         if device and address.is_link_local:
             return True
         if device:
-            # Asked for the way by an interface, the kernel takes every address to be near.
+            # With an interface in `ip route get`, the kernel would treat every address as on-link.
             argv = ["ip", "-j", f"-{address.version}", "route", "show", "match", str(address)]
             status, printed, _errors = self._run([*argv, "dev", device], "")
             routes = json.loads(printed) if status == 0 and printed else []
@@ -174,12 +174,12 @@ class Link:
         return "gateway" not in found and found.get("type", "unicast") == "unicast"
 
     def has_route(self, address: str) -> bool:
-        """Whether the kernel would send anything there."""
+        """Return whether the kernel has a route to an address."""
         status, _printed, _errors = self._run(["ip", "route", "get", address], "")
         return status == 0
 
     def way_out(self, network: IPNetwork) -> str:
-        """The interface by which packets to a network leave; empty where there is no route.
+        """Return the interface for packets to a network, or an empty text without a route.
 
         Only the main table counts: the routes of charon are for the tunnel itself.
         """
@@ -197,7 +197,10 @@ class Link:
         return ""
 
     def kernel_has_esp(self) -> bool:
-        """Found out by trying; on the way the kernel may load its module."""
+        """Return whether the kernel can do ESP, by a trial.
+
+        The kernel may load its module for it.
+        """
         if self._esp is None:
             status, _printed, errors = self._run(list(_TRY_ESP), "")
             if errors.startswith("unshare:"):
@@ -206,9 +209,9 @@ class Link:
         return self._esp
 
     def ra_default_route_interfaces(self) -> tuple[str, ...]:
-        """Interfaces whose IPv6 default route the kernel learned from a router advertisement.
+        """Return interfaces with an IPv6 default route from a router advertisement.
 
-        They lose it as soon as IPv6 forwarding is on, unless their accept_ra is 2.
+        An interface loses this route when IPv6 forwarding is on, unless its accept_ra is 2.
         """
         argv = ["ip", "-j", "-6", "route", "show", "default"]
         routes = json_output(self._run, "list the IPv6 default routes", argv)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..._errors import HostError
 from ..command import Run, json_output, output
 
-# What `nft -s -j list` holds: {"table": {...}}, {"chain": {...}}, {"rule": {...}}, in that order.
+# The output of `nft -s -j list`: {"table": ...}, {"chain": ...}, {"rule": ...}, in that order.
 Ruleset = tuple[dict[str, t.Any], ...]
 # Family, table and name of a chain.
 _Place = tuple[str, str, str]
@@ -24,10 +24,10 @@ OWN_TABLES = "tunnelwright-"
 # The text comes by standard input, so that nothing of it is ever a shell's to read.
 _TRIAL = ("unshare", "--net", "sh", "-c")
 _ALL = "nft -f - && nft -s -j list ruleset"
-# In one piece: nft prints line by line. Protocols as numbers, as they are written, and as they are
-# listed anyway where /etc/protocols is missing.
+# The output in one piece, because nft prints line by line. Protocols are numbers, in the form in
+# which they are written, and in which they are listed without /etc/protocols.
 _LISTED = 'listed=$(nft -s -p list table inet "$1") && printf "%s\\n" "$listed"'
-# The names beside the listing: for them alone nft 1.0.6 reads all rules, too.
+# The names together with the listing, because nft 1.0.6 reads all rules even for the names.
 _NAMES_AND_TABLE = (
     'nft list tables & listed=$(nft -s -p list table inet "$1" 2>/dev/null); '
     'wait $! && printf "%s\\n" "$listed"'
@@ -41,7 +41,7 @@ _IPTABLES_CHAINS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
 
 @dataclass(frozen=True)
 class BaseChain:
-    """A base chain of somebody else. It ``drops`` if what none of its rules takes is dropped."""
+    """An unmanaged base chain. ``drops`` is true if it drops packets that no rule accepts."""
 
     family: str
     table: str
@@ -55,7 +55,7 @@ class BaseChain:
 
     @property
     def iptables(self) -> bool:
-        """Whether iptables-nft takes it for its own: it can't show a table that holds our rules."""
+        """Return whether the table belongs to iptables-nft, which cannot show it with our rules."""
         return (
             self.family in ("ip", "ip6")
             and self.table in _IPTABLES_TABLES
@@ -64,10 +64,10 @@ class BaseChain:
 
 
 class Nft:
-    """The rules of others are listed once and kept, until ``forget``: a run looks, then acts.
+    """The rulesets of the host. Unmanaged rules are listed once and kept until ``forget``.
 
-    A table of ours is compared as text, which is all that is asked of it: as JSON, the rules of a
-    thousand tunnels take most of a second to list and to read.
+    A table of the collection is compared as text. As JSON, the rules of a thousand tunnels take
+    most of a second to list and read.
     """
 
     def __init__(self, run: Run) -> None:
@@ -76,11 +76,11 @@ class Nft:
         self._foreign: Ruleset | None = None
 
     def forget(self) -> None:
-        """Rules are about to change."""
+        """Drop the kept listing, because rules are about to change."""
         self._tables = self._foreign = None
 
     def table(self, name: str) -> str:
-        """The live table ``inet <name>`` as nft lists it; empty where there is none."""
+        """Return the live table ``inet <name>`` as nft lists it, or an empty text without one."""
         printed = output(self._run, _LIST, ["sh", "-c", _NAMES_AND_TABLE, "sh", name])
         names, opening, content = printed.partition(f"table inet {name} {{\n")
         self._tables = _tables(names)
@@ -89,18 +89,18 @@ class Nft:
         return opening + content
 
     def expected_table(self, text: str, name: str) -> str:
-        """The same of what the kernel makes of a text, seen in a network namespace of its own.
+        """Return the listing of a text that is loaded in an empty network namespace.
 
-        Raises HostError where nft refuses the text.
+        Raises HostError if nft refuses the text.
         """
         return output(self._run, _TRY, [*_TRIAL, f"nft -f - && {_LISTED}", "sh", name], text)
 
     def expected(self, text: str) -> Ruleset:
-        """All that the kernel makes of a text."""
+        """Return everything that the kernel has after it has loaded a text."""
         return normalised(json_output(self._run, _TRY, [*_TRIAL, _ALL], text))
 
     def own_rules_by_chain(self, prefix: str) -> dict[str, Ruleset]:
-        """The rules whose comment begins with ``prefix``, by chain (``inet filter input``)."""
+        """Return the rules with a comment that begins with ``prefix``, by chain."""
         found: dict[str, list[dict[str, t.Any]]] = {}
         for rule in _of_kind(self.foreign(), "rule"):
             if rule.get("comment", "").startswith(prefix):
@@ -109,7 +109,7 @@ class Nft:
         return {chain: tuple(rules) for chain, rules in found.items()}
 
     def foreign_chains(self) -> tuple[BaseChain, ...]:
-        """Every base chain in a table that is not of this collection."""
+        """Return every base chain in an unmanaged table."""
         ruleset = self.foreign()
         last = {_place(rule): rule for rule in _of_kind(ruleset, "rule")}
         return tuple(
@@ -127,7 +127,7 @@ class Nft:
         )
 
     def foreign(self) -> Ruleset:
-        """All that is live in tables that are not of this collection."""
+        """Return everything that is live in unmanaged tables."""
         if self._foreign is None:
             self._foreign = tuple(
                 entry
@@ -138,7 +138,7 @@ class Nft:
         return self._foreign
 
     def tables(self) -> tuple[tuple[str, str], ...]:
-        """Family and name of each."""
+        """Return family and name of each table."""
         if self._tables is None:
             self._tables = _tables(output(self._run, _LIST, ["nft", "list", "tables"]))
         return self._tables
@@ -148,7 +148,7 @@ class Nft:
 
 
 def _tables(listed: str) -> tuple[tuple[str, str], ...]:
-    """Of lines such as ``table inet filter``."""
+    """Return family and name of tables from lines such as ``table inet filter``."""
     found = [line.split() for line in listed.splitlines() if line]
     if any(len(words) != 3 or words[0] != "table" for words in found):
         raise HostError(_LIST, f"nft printed an unknown form of output: {listed[:200]}")
@@ -156,7 +156,7 @@ def _tables(listed: str) -> tuple[tuple[str, str], ...]:
 
 
 def rules_in(ruleset: Ruleset, family: str, table: str, chain: str) -> Ruleset:
-    """The entries of the rules of one chain."""
+    """Return the entries of the rules of one chain."""
     place = (family, table, chain)
     return tuple({"rule": rule} for rule in _of_kind(ruleset, "rule") if _place(rule) == place)
 
@@ -166,7 +166,7 @@ def _place(rule: dict[str, t.Any]) -> _Place:
 
 
 def normalised(listed: t.Any) -> Ruleset:
-    """nft's JSON without what differs between two equal rulesets: version, handles, counts."""
+    """Return the JSON of nft without version, handles and counters."""
     try:
         return tuple(
             {kind: _plain(item) for kind, item in entry.items()}
@@ -195,7 +195,7 @@ def _of_kind(ruleset: Ruleset, kind: str) -> t.Iterator[dict[str, t.Any]]:
 
 
 def _ends_in_drop(last: t.Mapping[_Place, dict[str, t.Any]], place: _Place) -> bool:
-    """Whether the last rule drops whatever reaches it, itself or in the chain that it goes to."""
+    """Return whether the last rule drops every packet, itself or in a chain that it jumps to."""
     statements = last[place]["expr"] if place in last else []
     acts = [item for item in statements if not {"counter", "log"} & item.keys()]
     if len(acts) != 1:

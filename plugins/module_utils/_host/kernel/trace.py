@@ -53,7 +53,7 @@ def check_filter(run: Run, text: str) -> None:
 
 
 def device_to(run: Run, address: str) -> str | None:
-    """The interface by which packets to an address leave; None where there is no route."""
+    """Return the interface for packets to an address, or None without a route."""
     status, printed, _errors = run(["ip", "-j", "route", "get", address], "")
     found = re.search(r'"dev":"([^"]+)"', printed) if status == 0 else None
     return found[1] if found else None
@@ -61,9 +61,9 @@ def device_to(run: Run, address: str) -> str | None:
 
 @dataclass(frozen=True)
 class Listening:
-    """What to listen to. ``clear``: to traffic that is not encrypted, which is nobody's business.
+    """A trace to make. ``clear``: of unencrypted traffic, of which the result holds no content.
 
-    ``told`` is of how many packets to tell in words.
+    ``told`` is the number of packets that are printed.
     """
 
     device: str
@@ -82,7 +82,7 @@ def capture(run: Run, files: Files, what: Listening) -> Trace:
         files.make_private_directory(platform.state_dir)
         # tcpdump goes by the umask, but keeps the mode of a file that is there.
         files.write(File(path, b"", PRIVATE))
-        # On SIGINT it ends as it does by itself.
+        # On SIGINT it ends like after its limit.
         argv = ["timeout", "--signal=INT", "--kill-after=5", str(what.seconds)]
         argv += ["tcpdump", "-n", "-p", "-i", what.device, "-s", str(SNAP_LENGTH)]
         argv += ["-c", str(what.count), "-Z", "root", "-w", path, "--", what.expression]
@@ -103,7 +103,7 @@ def capture(run: Run, files: Files, what: Listening) -> Trace:
 
 
 def _read(run: Run, path: str, *, quiet: bool) -> str:
-    """``quiet`` shows no more of what a packet carries than its protocol."""
+    """Return the lines of tcpdump. ``quiet`` shows only the protocol of a payload."""
     argv = ["tcpdump", *(["-q"] if quiet else []), "-nn", "-tttt", "-r", path]
     return output(run, "read the trace", _bounded(argv))
 

@@ -4,9 +4,9 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The last good state: every file of ours and the state of every unit, kept until confirmed.
+"""The checkpoint: every file of the collection and the state of every unit, until confirmation.
 
-It lies in one file, so that it is there whole or not at all.
+One file holds the checkpoint, so it is never incomplete.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..._plan import restore
 from ..._plan.plan import Difference
 from ..._render.credentials import cleaned
 from ..._render.file import PRIVATE, ROOT, File
-from ..._render.network_files import unit_name
+from ..._render.network_units import unit_name
 from ..._render.records import read_network
 from ..files.files import LARGEST, Files
 from ..host import Host
@@ -55,10 +55,10 @@ def own_patterns(platform: Platform) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """``files`` by path, ``units`` by name: ``enabled, active``. ``since`` is in ISO 8601, UTC.
+    """The kept state: ``files`` by path, ``units`` by name as ``enabled, active``.
 
-    ``timeout`` is how many seconds without a sign of life of the controller lead to the rollback.
-    ``mtus`` are those of interfaces, by name, of which no file tells.
+    ``since`` is in ISO 8601 and UTC. ``timeout`` is the time without contact from the controller
+    until the rollback, in seconds. ``mtus`` are the MTUs of interfaces that no file holds, by name.
     """
 
     since: str
@@ -69,7 +69,7 @@ class Checkpoint:
 
 
 class KeptFiles(Files):
-    """A checkpoint behind the interface by which files of the host are read."""
+    """The files of a checkpoint, read like the files of the host."""
 
     def __init__(self, kept: t.Mapping[str, File], platform: Platform) -> None:
         super().__init__(platform)
@@ -83,16 +83,16 @@ class KeptFiles(Files):
 
 
 def matches(path: str, pattern: str) -> bool:
-    """As a shell does, for a pattern whose directory is plain."""
+    """Return whether a path matches a shell pattern, of which only the last part is a pattern."""
     directory, name = os.path.split(pattern)
     folder, found = os.path.split(path)
     return folder == directory and fnmatch.fnmatchcase(found, name)
 
 
 def ours(files: Files) -> dict[str, File]:
-    """Every file of the collection that is there now, without what its place is not for.
+    """Return every file of the collection on the host, without blocks that do not belong there.
 
-    What can't be read is an empty file of mode 0.
+    An unreadable file is returned as an empty file of mode 0.
     """
     found = {
         path: files.look(path)
@@ -103,7 +103,7 @@ def ours(files: Files) -> dict[str, File]:
 
 
 def take(host: Host, timeout: int) -> Checkpoint:
-    """The state of now. Raises HostError for a file of ours that can't be read."""
+    """Return the current state. Raises HostError for an unreadable file of the collection."""
     files = ours(host.files)
     for path, file in files.items():
         if not file.mode:
@@ -112,7 +112,7 @@ def take(host: Host, timeout: int) -> Checkpoint:
 
 
 def unit_states(host: Host, files: t.Iterable[str]) -> dict[str, str]:
-    """The state of each unit of ours that is among ``files``, and of the IKE daemon's."""
+    """Return the state of each unit in ``files``, and of the unit of the IKE daemon."""
     pattern = _unit_pattern(host.platform)
     units = [path.rpartition("/")[2] for path in files if matches(path, pattern)]
     return _states(host, [*units, host.platform.daemon_unit])
@@ -127,7 +127,7 @@ def _mtus(host: Host, files: t.Mapping[str, File]) -> dict[str, int]:
 
 
 def networks_in(files: t.Mapping[str, File], platform: Platform) -> dict[str, VpnNetwork]:
-    """The networks by name; one whose record can't be read is left out."""
+    """Return the networks by name, without networks that have an unreadable record."""
     found = {}
     for path, file in files.items():
         if matches(path, platform.record_path("*")):
@@ -168,7 +168,7 @@ def save(files: Files, checkpoint: Checkpoint) -> None:
                 "mode": file.mode,
                 "owner": file.owner,
                 "link": file.link,
-                # Any bytes come back from it, and most of them can be read by people.
+                # This keeps any bytes, and is readable for most files.
                 "text": file.data.decode("utf-8", _ANY),
             }
             for file in checkpoint.files.values()
@@ -182,7 +182,7 @@ _ANY = "surrogateescape"
 
 
 def load(files: Files) -> Checkpoint | None:
-    """None where there is none. Raises HostError for one that can't be read."""
+    """Return the checkpoint, or None without one. Raises HostError for an unreadable one."""
     path = files.platform.checkpoint_file
     file = files.read(path)
     if file is None:
@@ -208,7 +208,7 @@ def exists(files: Files) -> bool:
 
 
 def remove(files: Files) -> None:
-    """The state goes first: without it, there is no checkpoint."""
+    """Remove the checkpoint, its state first: without the state there is no checkpoint."""
     platform = files.platform
     for pattern in (platform.checkpoint_file, f"{platform.checkpoint_dir}/*"):
         for path in files.find(pattern):
@@ -220,7 +220,7 @@ def remove(files: Files) -> None:
 
 
 def differs(host: Host, checkpoint: Checkpoint) -> list[str]:
-    """What is otherwise now than it was, one short text each."""
+    """Return the differences of the host from the checkpoint, one short text each."""
     now = _states(host, checkpoint.units)
     units = [
         f"{unit}: was {state}, is {now[unit]}"
@@ -235,7 +235,7 @@ def differs(host: Host, checkpoint: Checkpoint) -> list[str]:
 
 
 def other_mtus(host: Host, checkpoint: Checkpoint) -> dict[str, int]:
-    """Those of now that are not as they were."""
+    """Return the current MTUs that differ from the checkpoint, by interface."""
     links = {device: host.link.get(device) for device in checkpoint.mtus}
     now = {device: link.mtu for device, link in links.items() if link is not None}
     return {device: mtu for device, mtu in now.items() if mtu != checkpoint.mtus[device]}

@@ -4,9 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The rollback where there can be no plan, or where it failed: the files, and what reads them.
+"""The rollback without a plan: restore the files, and make each program load them.
 
-It asks nothing and goes on after whatever fails. Tunnels may be interrupted.
+It is used if no plan can be made or the plan failed. It continues after each failure, and may
+interrupt tunnels.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ _Files = t.Mapping[str, File]
 
 
 def put_back(host: Host, kept: Checkpoint) -> list[str]:
-    """What went wrong, one text each."""
+    """Restore the kept state. Return one text for each failure."""
     attempts = _Attempts()
     with attempts:
-        # The session may have broken off, which is why this is needed.
+        # The daemon may have closed the session, which is one reason for this rollback.
         host.hang_up()
     now: _Files = {}
     with attempts:
@@ -48,13 +49,13 @@ def put_back(host: Host, kept: Checkpoint) -> list[str]:
 
 
 def restore_mtu(host: Host, kept: Checkpoint, device: str) -> None:
-    """A network that gives none leaves its interface with the one that it has."""
+    """Restore the MTU of an interface whose network has no option mtu."""
     if device in other_mtus(host, kept):
         host.link.set_mtu(device, kept.mtus[device])
 
 
 class _Attempts:
-    """A context that an error leaves, but that goes no further."""
+    """A context that records an error of its block and continues."""
 
     def __init__(self) -> None:
         self.failures: list[str] = []
@@ -69,7 +70,7 @@ class _Attempts:
 
 
 def _power_down(host: Host, attempts: _Attempts, kept: Checkpoint) -> None:
-    """Units that were not there, or not on, while their scripts are the ones to do it."""
+    """Stop and disable units that were not active or enabled, while their own scripts exist."""
     states: t.Mapping[str, str] = {}
     with attempts:
         states = unit_states(host, ours(host.files))
@@ -91,9 +92,9 @@ def _withdraw(
     now: t.Mapping[str, VpnNetwork],
     kept: t.Mapping[str, VpnNetwork],
 ) -> None:
-    """Rules and interfaces of ours, and addresses on other interfaces, that were not there.
+    """Remove rules, interfaces and addresses of the collection that did not exist before.
 
-    All routes go. Those that were there come back with their networks.
+    All routes are removed. The start of the networks restores the routes that existed.
     """
     with attempts:
         for route in host.link.routes():
@@ -128,13 +129,13 @@ def _files(host: Host, attempts: _Attempts, now: _Files, kept: _Files) -> None:
 
 
 def _block(host: Host, attempts: _Attempts) -> None:
-    """The blocks of now go, because nothing tells which were there. The scripts make theirs."""
+    """Remove all blocks, because the checkpoint does not hold them. The scripts add theirs."""
     with attempts:
         host.blocks.delete(sorted(host.blocks.present()), ())
 
 
 def _power_up(host: Host, attempts: _Attempts, kept: Checkpoint) -> None:
-    """The script brings up what it finds, so that it runs where the unit is on already, too."""
+    """Start the units that were active. The script of an active unit runs again."""
     for unit, state in sorted(kept.units.items(), key=_rules_first):
         if unit == host.platform.daemon_unit:
             continue
@@ -162,7 +163,7 @@ def _script(host: Host, network: str, verb: str) -> None:
 
 
 def _daemon(host: Host, attempts: _Attempts, now: _Files, kept: Checkpoint) -> None:
-    """Restarted only if it does not answer, or has the wrong plugins: it loads them then."""
+    """Make the daemon load the files, with a restart only without an answer or other plugins."""
     platform = host.platform
     sides = (KeptFiles(files, platform) for files in (now, kept.files))
     wrong = len(set(map(chose_userspace, sides))) > 1
@@ -188,6 +189,6 @@ def _daemon(host: Host, attempts: _Attempts, now: _Files, kept: Checkpoint) -> N
         argv = ["swanctl", "--load-all", "--noprompt"]
         output(host.run, "load everything into the IKE daemon", argv)
     for name in changed:
-        # They outlive the connection that they came from.
+        # The SAs outlive their connection.
         with attempts:
             host.vici.terminate_ike(name)

@@ -4,9 +4,9 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Back to the checkpoint: by a plan like any other, or else by putting its files in place.
+"""The rollback to the checkpoint: by a plan, or by restoring its files if a plan fails.
 
-The plan takes the smallest steps, so that a tunnel that nobody has changed goes on.
+The plan takes the smallest steps, so it does not touch an unchanged tunnel.
 """
 
 from __future__ import annotations
@@ -39,16 +39,15 @@ from .checkpoint import Checkpoint, KeptFiles
 from .force_restore import put_back, restore_mtu
 from .timer import forget
 
-TIMEOUT, ASKED = ("timeout", "asked for")
+TIMEOUT, REQUESTED = ("timeout", "requested")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a rollback did, fit to be read by anybody.
+    """The result of a rollback, without secrets.
 
-    ``restored`` is what differed from the checkpoint, ``left`` what still does. ``errors`` is what
-    was done about another run, why there was no plan, or what went wrong with it, and with what was
-    done instead.
+    ``restored`` are the former differences from the checkpoint, ``left`` the remaining ones.
+    ``errors`` has a text for each ended run, for each failure, and for a missing plan.
     """
 
     time: str
@@ -60,24 +59,24 @@ class Outcome:
     left: list[str]
 
     def __str__(self) -> str:
-        why = f"no sign of life of the controller for {self.timeout} s"
-        if self.reason == ASKED:
-            why = "it was asked for"
-        what = f"restored: {', '.join(self.restored) or 'nothing, since nothing differed'}"
-        troubles = f"; on the way: {'; '.join(self.errors)}" if self.errors else ""
+        why = f"the controller did not contact this host for {self.timeout} s"
+        if self.reason != TIMEOUT:
+            why = "it was requested"
+        what = f"restored: {', '.join(self.restored) or 'nothing, because nothing differed'}"
+        problems = f"; problems: {'; '.join(self.errors)}" if self.errors else ""
         lacking = f"; NOT restored: {', '.join(self.left)}" if self.left else ""
-        return f"rolled back to the state of {self.since}, because {why}; {what}{troubles}{lacking}"
+        return f"rolled back to the state of {self.since}, because {why}; {what}{problems}{lacking}"
 
 
 def plan_rollback(host: Host, kept: Checkpoint) -> Plan:
-    """The plan from now to the checkpoint. Raises any error of the collection."""
+    """Return the plan from the current state to the checkpoint. Raises TunnelwrightError."""
     now = checkpoint.ours(host.files)
     before = _artefacts(*_readable(now, kept, host.platform))
     there = KeptFiles(kept.files, host.platform)
     after = restore.verbatim(_artefacts(read_gateway(there), there), kept.files)
     scope = touched(before, after, restore.everything(before, after))
     observed = observe(host, before, after, scope)
-    # What was changed must be gone for certain, whether the peer takes up the old values or not.
+    # The changed SAs must be closed, even if the peer does not accept the old values.
     plan = make_plan(before, after, observed, scope, REESTABLISH)
     return plan + restore.leftovers(plan, now, kept.files, host.platform)
 
@@ -94,9 +93,9 @@ def _artefacts(gateway: Gateway, files: Files) -> Artefacts:
 def _readable(
     now: t.Mapping[str, File], kept: Checkpoint, platform: Platform
 ) -> tuple[Gateway, Files]:
-    """The Gateway of now; a file that can't be read is taken to be as it was kept."""
+    """Return the current Gateway and its files. A kept file replaces an unreadable file."""
     files = dict(now)
-    for _spoilt in now:
+    for _damaged in now:
         try:
             readable = KeptFiles(files, platform)
             return read_gateway(readable), readable
@@ -116,11 +115,10 @@ def roll_back(
     notes: t.Sequence[str] = (),
     from_within: bool = False,
 ) -> tuple[Plan | None, Outcome]:
-    """Restore what was kept, and say so in the record and in the journal, with the ``notes``.
+    """Restore the kept state, and write the result to the record and the journal.
 
-    Returns the plan too, unless there was none or it failed.
-
-    The checkpoint is given up once its files are in place; until then it stays, to try again.
+    ``notes`` become part of the result. Returns the plan, or None if there was none or it failed.
+    The checkpoint is removed when its files are restored. Until then it stays for the next try.
     """
     restored = [*_restored_before(host.files, kept), *checkpoint.differs(host, kept)]
     errors = []
@@ -128,14 +126,14 @@ def roll_back(
     try:
         plan = plan_rollback(host, kept)
         apply(host, plan)
-        # Nothing, unless one step has undone another.
+        # The second plan is empty, unless one step has undone another.
         apply(host, plan_rollback(host, kept))
         for device in kept.mtus:
             restore_mtu(host, kept, device)
         left = checkpoint.differs(host, kept)
         if left:
             raise HostError("restore all files", f"these still differ: {', '.join(left)}")
-    # Whatever it is, a defect of ours included: the files go back.
+    # After any failure, even a defect of the collection, the files are restored.
     except Exception as error:
         plan = None
         errors = [_telling(error), *put_back(host, kept)]
@@ -156,13 +154,16 @@ def roll_back(
 
 
 def _restored_before(files: Files, kept: Checkpoint) -> list[str]:
-    """By an attempt at the same rollback that could not do all of it."""
+    """Return the differences that an incomplete try of the same rollback has restored."""
     last = last_rollback(files)
     return last.restored if last is not None and last.since == kept.since else []
 
 
 def _telling(error: Exception) -> str:
-    """Of what no error of ours is: where it comes from, since its text may hold anything."""
+    """Return the text of an error, or the place of another exception.
+
+    The text of another exception may hold anything, even a secret.
+    """
     if isinstance(error, TunnelwrightError) or error.__traceback__ is None:
         return str(error)
     *_rest, frame = traceback.extract_tb(error.__traceback__)
@@ -178,7 +179,7 @@ def _record(files: Files, outcome: Outcome) -> None:
 
 
 def last_rollback(files: Files) -> Outcome | None:
-    """The record of it, until the next checkpoint."""
+    """Return the result of the last rollback, until the next checkpoint."""
     path = files.platform.rollback_record
     file = files.read(path)
     if file is None:

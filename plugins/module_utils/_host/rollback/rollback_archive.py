@@ -4,9 +4,9 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The rollback as one file that runs on the managed host without a controller.
+"""The program of the rollback as one file, which runs on the host without a controller.
 
-It is made of the very code that makes it, in the version that made the checkpoint.
+It holds the code of the version that made the checkpoint.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from types import ModuleType
 
 from ..._errors import HostError
 
-# Above the rooms, here and in the program.
+# The package above the rooms, here and in the program.
 _COLLECTION = __name__.rpartition("._host.")[0]
 _PACKAGE = "tunnelwright"
-# They decide and act; the room of Ansible's side stays at home.
+# The room of the Ansible side is not needed.
 _ROOMS = ("_errors", "_model", "_render", "_plan", "_host")
 
 
 def program(main: ModuleType) -> bytes:
-    """A zip file for Python: every module of ours that is loaded, and the vici library.
+    """Return a zip file for Python with every loaded module of the collection, and vici.
 
     It runs the function ``main`` of the module with the arguments of the command line.
     """
@@ -45,7 +45,7 @@ def program(main: ModuleType) -> bytes:
 
 
 def _zip(files: t.Mapping[str, str]) -> bytes:
-    """Without dates, so that the same files give the same bytes."""
+    """Return a zip file without dates, so that the same files give the same bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path in sorted(files):
@@ -59,7 +59,7 @@ def _entry(main: ModuleType) -> str:
 
 
 def _sources(package: str) -> t.Iterator[tuple[str, str]]:
-    """What follows on the name of the package, and the source, of each module that is loaded."""
+    """Yield the rest of the name after the package, and the source, of each loaded module."""
     for name, module in sorted(sys.modules.items()):
         if name == package or name.startswith(f"{package}."):
             source = _source(name, module)
@@ -68,7 +68,7 @@ def _sources(package: str) -> t.Iterator[tuple[str, str]]:
 
 
 def _source(name: str, module: t.Any) -> str | None:
-    """From a file or from the zip that Ansible runs; a namespace package has none."""
+    """Return the source of a module, or None for a namespace package."""
     if getattr(module, "__file__", None) is None:
         return None
     try:

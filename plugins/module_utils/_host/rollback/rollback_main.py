@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What the timer starts on the managed host: ``main`` of the program of the rollback."""
+"""The program that the timer starts on the managed host."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ..command import execute
 from ..host import Host
 from ..vici import client as vici
 from . import checkpoint
-from .rollback import ASKED, TIMEOUT, roll_back
+from .rollback import REQUESTED, TIMEOUT, roll_back
 from .timer import TIMER, disarm
 
-# ``ready``: is everything there that it needs? ``now``: for a person on the console.
+# ``ready`` checks the requirements. ``now`` is for an administrator on the console.
 VERBS = ("ready", "timeout", "now")
 
 
 def main(arguments: t.Sequence[str]) -> int:
-    """The exit status; after any but 0 systemd runs it again."""
+    """Run the program and return its exit status. systemd restarts it after any other than 0."""
     verb = arguments[1] if len(arguments) == 2 else ""
     if verb not in VERBS:
         _say(f"usage: {arguments[0]} {' | '.join(VERBS)}")
@@ -34,7 +34,7 @@ def main(arguments: t.Sequence[str]) -> int:
     try:
         with Host(execute) as host:
             if verb == "timeout" and host.systemd.is_waiting(TIMER):
-                # Started by the run that made the checkpoint, which holds the lock.
+                # The run that made the checkpoint has started this, and holds the lock.
                 return _ready()
             with host.seized("the rollback") as note:
                 return _roll_back(host, note, in_time=verb == "now")
@@ -44,7 +44,7 @@ def main(arguments: t.Sequence[str]) -> int:
 
 
 def _say(text: str) -> None:
-    """For the journal: this is no module."""
+    """Write a text for the journal."""
     sys.stderr.write(f"{text}\n")
 
 
@@ -56,16 +56,16 @@ def _ready() -> int:
 
 
 def _roll_back(host: Host, note: str, *, in_time: bool) -> int:
-    """``note`` is what was done about another run."""
+    """Roll back if it is due. Return the exit status. ``note`` is about an ended run."""
     if note:
         _say(note)
     if not in_time and host.systemd.is_waiting(TIMER):
-        # The controller was heard of while this had to wait.
+        # The controller contacted the host during the wait for the lock.
         return 0
     kept = checkpoint.load(host.files)
     if kept is None:
         disarm(host, from_within=not in_time)
         return 0
-    reason = ASKED if in_time else TIMEOUT
+    reason = REQUESTED if in_time else TIMEOUT
     roll_back(host, kept, reason, notes=[note] if note else [], from_within=not in_time)
     return 1 if checkpoint.exists(host.files) else 0

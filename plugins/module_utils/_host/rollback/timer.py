@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The timer that rolls back by itself when nothing is heard of the controller any more."""
+"""The timer that rolls back if the controller does not contact the host in time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..._render.records import MANAGED
 from ..host import Host
 from . import checkpoint
 
-# With a dot after the first word, where the unit of a network has a dash.
+# A dot follows the first word. The unit of a network has a dash there.
 TIMER = "tunnelwright.rollback.timer"
 SERVICE = "tunnelwright.rollback.service"
 
@@ -29,7 +29,7 @@ def _unit_paths(platform: Platform) -> tuple[str, ...]:
 
 
 def timer_unit(timeout: int, platform: Platform) -> File:
-    """Enabled, so that after a reboot it counts from the beginning."""
+    """Return the unit of the timer. It is enabled, so the time starts again after a reboot."""
     text = f"""{MANAGED}
 [Unit]
 Description=Roll back changes to the VPN that the controller does not confirm
@@ -46,9 +46,9 @@ WantedBy=timers.target
     return File(platform.unit_path(TIMER), text.encode())
 
 
-# What the program, and the scripts of networks that it runs, can do without. It must write /etc,
-# /run, /var/lib and /proc/sys, load rules, try some of them in a network namespace, reach charon,
-# systemd and the journal, see other processes, and end a run that hangs, which is one of root, too.
+# The program, and the scripts of networks that it runs, work with these limits. They write /etc,
+# /run, /var/lib and /proc/sys, load rules, and try rules in a network namespace. They also reach
+# charon, systemd and the journal, see other processes, and end a hanging run of root.
 _HARDENED = """\
 NoNewPrivileges=yes
 LockPersonality=yes
@@ -63,8 +63,8 @@ CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER 
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_SYS_ADMIN CAP_SYS_PTRACE
 KeyringMode=private
 """
-# What takes a mount namespace, which some containers do not allow. The interpreter may lie below
-# /home.
+# These need a mount namespace, which some containers do not allow. The Python interpreter may be
+# below /home.
 _APART = """\
 PrivateTmp=yes
 ProtectHome=read-only
@@ -78,7 +78,7 @@ ProtectKernelModules=yes
 
 
 def service_unit(python: str, platform: Platform, *, apart: bool = True) -> File:
-    """``apart``: in a mount namespace of its own."""
+    """Return the unit of the service. With ``apart`` it has its own mount namespace."""
     text = f"""{MANAGED}
 [Unit]
 Description=Roll back changes to the VPN that the controller did not confirm
@@ -98,7 +98,7 @@ RestartSec=15
 
 
 def arm(host: Host, timeout: int, program: bytes) -> None:
-    """Have it count from now on; ``program`` is what it runs then."""
+    """Start the timer, which runs ``program`` after ``timeout`` seconds."""
     platform = host.platform
     program_file = File(platform.rollback_program, program, PRIVATE)
     _put(host, program_file, timer_unit(timeout, platform))
@@ -110,7 +110,7 @@ def arm(host: Host, timeout: int, program: bytes) -> None:
     try:
         _try_out(host)
     except HostError:
-        # What it may not do without must not be what keeps the host from rolling back.
+        # A missing mount namespace must not prevent the rollback.
         _put(host, service_unit(sys.executable, platform, apart=False))
         host.systemd.daemon_reload()
         _try_out(host)
@@ -123,23 +123,23 @@ def _put(host: Host, *files: File) -> None:
 
 
 def _try_out(host: Host) -> None:
-    """Start the service as the timer will. It does nothing, because the timer still counts.
+    """Start the service as the timer will. It does nothing, because the timer still runs.
 
-    Raises HostError with what the program says that it lacks.
+    Raises HostError with the missing part that the program reports.
     """
     try:
-        # One that the timer has started meanwhile waits for the lock, and ends here.
+        # A service that the timer has just started waits for the lock, and ends here.
         host.systemd.restart(SERVICE)
     except HostError as error:
-        # Else systemd would start it again and again.
+        # Otherwise systemd would restart it without end.
         host.systemd.stop(SERVICE)
         raise HostError("try the rollback program", error.detail, error.advice) from None
 
 
 def disarm(host: Host, *, from_within: bool = False) -> None:
-    """Stop it and remove its units.
+    """Stop the timer and remove its units.
 
-    ``from_within`` the service it stops the timer alone, and the service ends by itself.
+    ``from_within`` the service, only the timer is stopped, because the service is about to end.
     """
     there = [path for path in _unit_paths(host.platform) if host.files.find(path)]
     for path in there:
@@ -154,7 +154,7 @@ def disarm(host: Host, *, from_within: bool = False) -> None:
 
 
 def traces(host: Host) -> bool:
-    """Whether there is anything of a checkpoint or its timer."""
+    """Return whether any file of a checkpoint or its timer exists."""
     places = (*_unit_paths(host.platform), f"{host.platform.checkpoint_dir}/*")
     return any(host.files.find(place) for place in places)
 
@@ -167,15 +167,15 @@ def forget(host: Host, *, from_within: bool = False) -> None:
 
 @contextlib.contextmanager
 def signs_of_life(host: Host, *, check: bool) -> t.Iterator[None]:
-    """The controller is heard of before and after what is done inside: the timer starts anew.
+    """Restart the timer before and after the block, because the run proves contact.
 
-    So the time that it counts is not that of a whole play. Without a checkpoint it does nothing.
+    Thus the time of the timer need not cover a whole play. Without a checkpoint nothing happens.
     """
     _sign_of_life(host, check=check)
     try:
         yield
     except HostError:
-        # The failure that is to be told is this one.
+        # The first failure is the one to report.
         with contextlib.suppress(HostError):
             _sign_of_life(host, check=check)
         raise
@@ -183,6 +183,6 @@ def signs_of_life(host: Host, *, check: bool) -> t.Iterator[None]:
 
 
 def _sign_of_life(host: Host, *, check: bool) -> None:
-    """Raises HostError where the timer does not start: nobody would roll back."""
+    """Restart the timer. Raise HostError if it does not start, because nothing would roll back."""
     if not check and checkpoint.exists(host.files):
         host.systemd.restart(TIMER)

@@ -100,8 +100,8 @@ class _Waiting:
             if len(self._signals) == 2:
                 self._children += _descendants(self._holder.pid)
                 self.ended.append(
-                    f"{self._holder}, since {self._holder.since}) held {self._path} and gave no "
-                    f"sign of life for {self._silence:.0f} s or more: it was ended"
+                    f"{self._holder}, since {self._holder.since}) held {self._path} and showed "
+                    f"no progress for {self._silence:.0f} s or more: it was ended"
                 )
             signal.pidfd_send_signal(process, self._signals.pop(0))
         except ProcessLookupError:

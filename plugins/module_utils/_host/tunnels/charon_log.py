@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What charon has said, each line with the SA that it is about, and to read it from the journal.
+"""The log of charon in the journal, with the SA of each line.
 
 Source: src/charon-systemd/charon-systemd.c of strongSwan, which sets the fields of the journal.
 """
@@ -20,21 +20,21 @@ from ..._errors import HostError
 from ..command import Run, last_words
 from ..vici.facts import moment
 
-# In seconds, and in lines: what a journal on a slow disk may take, and what fits into a result.
+# The time limit for a journal on a slow disk, in seconds, and the most lines for a result.
 PATIENCE = 20
 MOST = 10000
 
-# charon writes keys at level 4, "private"; nobody has it in a journal but by mistake.
+# charon writes keys at level 4, "private". Such lines are in a journal only by mistake.
 _TELLS_SECRETS = 4
 _FIELDS = ("MESSAGE", "GROUP", "LEVEL", "IKE_SA_NAME", "IKE_SA_UNIQUE_ID", "_PID")
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """``sa`` tells an IKE SA from every other, those of former daemons included; ``pid`` these.
+    """A line of the log. ``sa`` identifies an IKE SA, also across daemons, and ``pid`` a daemon.
 
-    ``group`` (IKE, CFG, NET ...) and ``sa`` are empty for what is not about one, and
-    ``connection`` as long as charon has not found out which one it is.
+    ``group`` (IKE, CFG, NET ...) and ``sa`` are empty for a line without one. ``connection`` is
+    empty until charon has selected a connection.
     """
 
     time: str
@@ -60,14 +60,13 @@ def read_log(
 ) -> tuple[LogLine, ...]:
     """Return the last ``lines`` of the IKE daemon's unit, oldest first.
 
-    ``since`` is how many seconds back the oldest line may be.
-
-    With ``connections``, those about their IKE SAs alone.
+    ``since`` is the largest age of a line in seconds. With ``connections``, it returns only lines
+    about IKE SAs of these connections.
     """
     argv = [
         *("timeout", str(PATIENCE), "journalctl", f"--unit={unit}", "--quiet"),
         *("--no-pager", "--output=json", f"--output-fields={','.join(_FIELDS)}"),
-        # Backwards, since systemd 252 would give the first lines where it is asked since when.
+        # In reverse, because systemd 252 returns the first lines if --since is given.
         *(f"--lines={lines}", "--reverse"),
     ]
     if since is not None:
@@ -90,7 +89,7 @@ def _line(text: str) -> LogLine | None:
         return None
     message = entry.get("MESSAGE")
     if isinstance(message, list):
-        # Bytes that are no text.
+        # A message with bytes that are not UTF-8.
         message = bytes(message).decode("utf-8", "backslashreplace")
     if not isinstance(message, str) or level >= _TELLS_SECRETS:
         return None
@@ -106,7 +105,7 @@ def _line(text: str) -> LogLine | None:
 
 
 class Log:
-    """Lines by what they are about, so that a thousand connections can be asked for."""
+    """An index of lines by connection and SA, for queries about a thousand connections."""
 
     def __init__(self, lines: t.Sequence[LogLine]) -> None:
         self._lines = lines
@@ -124,9 +123,10 @@ class Log:
                     self._mentioning.setdefault(word, set()).add(at)
 
     def about(self, *tunnels: tuple[str, str]) -> tuple[LogLine, ...]:
-        """Those of the SAs of each, and of attempts that charon could not assign to any.
+        """Return the lines about the SAs of the tunnels, and about attempts without a connection.
 
-        A tunnel is a connection and its peer, by whose address or name the latter are known.
+        A tunnel is a connection and its peer. The address or name of the peer identifies attempts
+        that charon could not assign to a connection.
         """
         found: set[int] = set()
         # Many tunnels may have the same peer.
@@ -143,9 +143,9 @@ class Log:
 def since_loaded(
     lines: t.Sequence[LogLine], connection: str, pid: int, *, at_all: bool
 ) -> tuple[LogLine, ...]:
-    """What the daemon ``pid`` has said since it has the connection, as far as it tells.
+    """Return the lines of the daemon ``pid`` since it loaded the connection.
 
-    ``at_all``: since it was loaded for the last time, though perhaps with nothing new.
+    ``at_all`` includes a load that changed nothing.
     """
     what = "added|replaced|updated" if at_all else "added|replaced"
     loaded = re.compile(rf"(?:{what}) vici connection: {re.escape(connection)}")
@@ -155,7 +155,7 @@ def since_loaded(
 
 
 def last_attempt(lines: t.Sequence[LogLine]) -> tuple[LogLine, ...]:
-    """Those of the last IKE SA, and those about none that came after it had begun."""
+    """Return the lines of the last IKE SA, and the later lines without an IKE SA."""
     last = next((line.sa for line in reversed(lines) if line.sa), None)
     if last is None:
         return tuple(lines)
@@ -171,7 +171,7 @@ _END = re.compile(
 
 
 def ended(lines: t.Sequence[LogLine]) -> str | None:
-    """When that was last told of what the lines are about."""
+    """Return the time of the last line about an end, or None without one."""
     return next((line.time for line in reversed(lines) if _END.search(line.text)), None)
 
 
@@ -179,5 +179,5 @@ _WORD = re.compile(r"[\w:%-]+(?:\.[\w:%-]+)*")
 
 
 def _words(text: str) -> set[str]:
-    """Addresses and names in a text, as in ``no IKE config found for 192.0.2.1...192.0.2.2``."""
+    """Return addresses and names in ``no IKE config found for 192.0.2.1...192.0.2.2`` and so on."""
     return {word.strip(":") for word in _WORD.findall(text)}

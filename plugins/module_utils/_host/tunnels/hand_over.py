@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Make before break: wait for the new SAs of a connection, then close those that they replace."""
+"""Make before break: wait for the new SAs of a connection, then close the old SAs."""
 
 from __future__ import annotations
 
@@ -22,53 +22,56 @@ from ..._plan.steps import HandOver, SwapBack
 from ..vici.client import Vici
 from ..vici.message import ChildState, IkeState
 
-# A peer that does not answer takes charon almost three minutes; the old SAs are up meanwhile.
-_PATIENCE = 30.0
-_PAUSE = 0.2
-# Nothing is being negotiated for so long: the peer has refused.
-_QUIET = 2.0
-# The peer's last packets on the old SA are still under way when the new one is there.
-_DRAIN = 1.0
+# In seconds. charon needs almost three minutes for a silent peer. The old SAs stay up meanwhile.
+PATIENCE_S = 30.0
+POLL_S = 0.2
+# Without a negotiation for this time, in seconds, the peer has refused.
+IDLE_MEANS_REFUSED_S = 2.0
+# The last packets of the peer on the old SA may arrive this long after the new SA, in seconds.
+DRAIN_S = 1.0
 
 
 def hand_over(vici: Vici, step: HandOver) -> str | None:
-    """Why nothing was closed, where that is so."""
+    """Close the old SAs when the new SAs are up. Return a warning if nothing was closed."""
     waiting = _wait(vici, step)
-    if waiting and _thinned_out(vici, step, waiting):
+    if waiting and _kept_one_each(vici, step, waiting):
         waiting = _wait(vici, step)
     if waiting and not step.optional:
-        return _not_taken_up(vici, step, waiting)
-    taken_up = frozenset(step.children) - waiting
-    if taken_up and _young(vici, step):
-        time.sleep(_DRAIN)
+        return _not_accepted(vici, step, waiting)
+    replaced_children = frozenset(step.children) - waiting
+    if replaced_children and _young(vici, step):
+        time.sleep(DRAIN_S)
     for sa in vici.sas(step.connection):
-        _close_old(vici, sa, step, taken_up)
+        _close_old(vici, sa, step, replaced_children)
     return None
 
 
-def _not_taken_up(vici: Vici, step: HandOver, waiting: frozenset[str]) -> str:
+def _not_accepted(vici: Vici, step: HandOver, waiting: frozenset[str]) -> str:
     names = ", ".join(f"{step.connection}/{name}" for name in sorted(waiting))
-    told = f"the new values of {names} were not taken up by the peer yet"
+    problem = f"the peer has not accepted the new values of {names}"
     sas = vici.sas(step.connection)
     if any(_up(sas, name) for name in waiting):
         return (
-            f"{told}: the old SAs stay up, and the new values come into force when they are "
-            "established anew"
+            f"{problem}. The old SAs stay up with the old values. The new values apply when the "
+            "SAs are re-established."
         )
-    return f"{told}, and the old SAs are closed: ipsec_connection tells why no new ones come up"
+    return (
+        f"{problem}, and the old SAs are closed. Run ipsec_connection, which explains why no new "
+        "SAs come up."
+    )
 
 
 def _young(vici: Vici, step: HandOver) -> bool:
-    """Whether a new SA is so new that the peer may have sent its last packet on the old one."""
+    """Return whether a new SA is so young that the peer may still use the old SA."""
     found = (child for sa in vici.sas(step.connection) for child in sa.children)
-    return any(child.age <= _DRAIN for child in found if _is_new(child, step.old))
+    return any(child.age <= DRAIN_S for child in found if _is_new(child, step.old))
 
 
-def _thinned_out(vici: Vici, step: HandOver, waiting: frozenset[str]) -> bool:
-    """Leave one SA of each child that has several, and initiate anew; whether there were such.
+def _kept_one_each(vici: Vici, step: HandOver, waiting: frozenset[str]) -> bool:
+    """Keep one SA of each child with several SAs, and initiate. Return whether any had several.
 
-    A run, or a daemon, died between two values, and SAs of both are up. charon begins no SA of
-    values that one of them has; which one that is, it does not tell.
+    After an interrupted run or a crash of the daemon, SAs with old and new values may be up. charon
+    initiates no SA with the values of one of them, and does not report which one it is.
     """
     sas = vici.sas(step.connection)
     spare = {
@@ -113,38 +116,38 @@ def swap_back(vici: Vici, step: SwapBack) -> None:
 
 
 def _of(step: SwapBack, child: str) -> object:
-    """The child as it is loaded, unless all of the connection is to be as before."""
+    """Return the loaded child, or None if the connection itself changes back."""
     same = {**step.section, "children": {}} == {**step.loaded, "children": {}}
     return children(step.loaded).get(child) if same else None
 
 
 def _wait(vici: Vici, step: HandOver) -> frozenset[str]:
-    """The children that carry no traffic anew, after all the patience there is."""
+    """Wait for new Child SAs. Return the children without a new Child SA."""
     children = frozenset(step.children)
-    start = quiet = time.monotonic()
+    start = last_busy = time.monotonic()
     while True:
         sas = vici.sas(step.connection)
         new = {child.name for sa in sas for child in sa.children if _is_new(child, step.old)}
         now = time.monotonic()
         if any(sa.busy for sa in sas):
-            quiet = now
-        if children <= new or now - quiet > _QUIET or now - start > _PATIENCE:
+            last_busy = now
+        if children <= new or now - last_busy > IDLE_MEANS_REFUSED_S or now - start > PATIENCE_S:
             return children - new
-        time.sleep(_PAUSE)
+        time.sleep(POLL_S)
 
 
 def _is_new(child: ChildState, old: frozenset[str]) -> bool:
     return child.up and child.uniqueid not in old
 
 
-def _close_old(vici: Vici, sa: IkeState, step: HandOver, taken_up: frozenset[str]) -> None:
-    """The whole IKE SA where nothing else is on it, else the old Child SAs one by one."""
+def _close_old(vici: Vici, sa: IkeState, step: HandOver, replaced_children: frozenset[str]) -> None:
+    """Close the IKE SA if no other Child SA is on it, else each old Child SA."""
     replaced = [
         item
         for item in sa.children
-        if item.uniqueid in step.old and child_name(item.name) in taken_up
+        if item.uniqueid in step.old and child_name(item.name) in replaced_children
     ]
-    if sa.uniqueid in step.ikes and taken_up == frozenset(step.children):
+    if sa.uniqueid in step.ikes and replaced_children == frozenset(step.children):
         vici.close(sa)
     else:
         _close(vici, sa, replaced)

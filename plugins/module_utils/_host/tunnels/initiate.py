@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Bring tunnels up and close them, and say truly whether they are up."""
+"""Initiation and termination of tunnels, and the state of their SAs in the data plane."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ from ..host import Host
 from ..vici.log_events import DaemonLog
 from ..vici.message import ChildState, IkeState
 
-_PAUSE = 0.2
-# Nothing is being negotiated for so long: it is over.
-_QUIET = 1.0
-# The same where it is not known whether anything has begun at all.
-_GIVEN_UP = 5.0
-# What came up is looked at once more: a peer that can't install its end closes it at once.
-_PROOF = 0.5
-# What was logged is on its way for a moment.
-_LATE = 0.2
-# An attempt that was under way gets so long. Later the daemon repeats its messages ever more
-# rarely, and a peer that has come back in the meantime would not be noticed for minutes.
-_UNDER_WAY = 2.0
+# All times are in seconds.
+POLL_S = 0.2
+# Without a negotiation for this time, an attempt counts as refused.
+IDLE_MEANS_REFUSED_S = 1.0
+# The same if it is unknown whether an attempt has started.
+IDLE_MEANS_NOT_STARTED_S = 5.0
+# The SAs are checked again after this time, because a peer that cannot install its end closes them.
+SETTLE_S = 0.5
+# Lines of the log may arrive late by this time.
+LOG_LAG_S = 0.2
+# An attempt of the daemon that already runs gets this time. Its next retransmissions are minutes
+# apart, so it would not notice a peer that is reachable again.
+RUNNING_ATTEMPT_S = 2.0
 
 
-def look(host: Host, tunnels: t.Sequence[Tunnel]) -> Live:
-    """Which of them are up; reads only."""
+def live_tunnels(host: Host, tunnels: t.Sequence[Tunnel]) -> Live:
+    """Return the live state of the tunnels, without any change."""
     sas = _sas(host, tunnels)
     up, lost = _installed(host, sas)
     return Live(up, lost, frozenset(sa.name for sa in sas))
 
 
-def close(host: Host, steps: t.Iterable[Step]) -> None:
-    """Those of the steps that close something."""
+def tear_down(host: Host, steps: t.Iterable[Step]) -> None:
+    """Apply the steps that close SAs, and skip the others."""
     for step in steps:
         if isinstance(step, TerminateConnection):
             host.vici.terminate_ike(step.name)
@@ -49,53 +50,54 @@ def close(host: Host, steps: t.Iterable[Step]) -> None:
             host.vici.terminate_child(step.connection, step.child)
 
 
-def call(
+def bring_up(
     host: Host,
     log: DaemonLog,
-    called: t.Sequence[Tunnel],
+    initiated: t.Sequence[Tunnel],
     awaited: t.Sequence[Tunnel],
     timeout: float,
 ) -> Live:
-    """Initiate some, and wait until they and the ``awaited`` are up or refused, or time is up.
+    """Initiate tunnels, and wait until these and the ``awaited`` tunnels are up or refused.
 
-    Of what this has begun, nothing is left half done: an IKE SA without a Child SA is closed.
+    The wait ends after ``timeout`` seconds. An attempt of this function leaves no IKE SA without a
+    Child SA.
     """
     deadline = time.monotonic() + timeout
-    displaced = _make_way(host, log, called)
-    before = frozenset(sa.uniqueid for sa in _sas(host, called))
-    up = look(host, called).up
-    for item in called:
+    replaced = _close_running_attempts(host, log, initiated)
+    before = frozenset(sa.uniqueid for sa in _sas(host, initiated))
+    up = live_tunnels(host, initiated).up
+    for item in initiated:
         if item.key not in up:
-            # IKEv1 would take it for a wish to rekey.
+            # With IKEv1, initiating a tunnel that is up would rekey it.
             host.vici.initiate(*item.key)
-    tunnels = (*called, *awaited)
+    tunnels = (*initiated, *awaited)
     live = _wait(host, log, tunnels, deadline)
     if all(item.key in live.up for item in tunnels):
-        log.listen(_PROOF)
-        live = look(host, tunnels)
-    failed = [item for item in called if item.key not in live.up]
+        log.listen(SETTLE_S)
+        live = live_tunnels(host, tunnels)
+    failed = [item for item in initiated if item.key not in live.up]
     if failed:
-        log.listen(_LATE)
-    _clear_up(host, failed, before, displaced)
+        log.listen(LOG_LAG_S)
+    _close_failed_attempts(host, failed, before, replaced)
     return live
 
 
-def _clear_up(
-    host: Host, failed: t.Sequence[Tunnel], before: frozenset[str], displaced: frozenset[str]
+def _close_failed_attempts(
+    host: Host, failed: t.Sequence[Tunnel], before: frozenset[str], replaced: frozenset[str]
 ) -> None:
     for sa in _sas(host, failed):
         if sa.uniqueid not in before and not any(child.up for child in sa.children):
             host.vici.close(sa)
     for item in failed:
-        if item.connection.name in displaced:
-            # The daemon was trying by itself, and goes on.
+        if item.connection.name in replaced:
+            # The daemon was already trying, and tries again.
             host.vici.initiate(*item.key)
 
 
 def rekey(
     host: Host, log: DaemonLog, tunnels: t.Sequence[Tunnel], timeout: float
 ) -> frozenset[Key]:
-    """Have each renew its keys once; those that did."""
+    """Rekey each Child SA of the tunnels once. Return the keys of the rekeyed tunnels."""
     deadline = time.monotonic() + timeout
     sas = _sas(host, tunnels)
     wanted = {item.key for item in tunnels}
@@ -103,42 +105,44 @@ def rekey(
     for name, child in old.values():
         if (name, child.name) in wanted:
             host.vici.rekey(name, child)
-    quiet = time.monotonic()
+    last_busy = time.monotonic()
     while True:
         sas = _sas(host, tunnels)
         now = time.monotonic()
-        renewed = frozenset(
+        rekeyed = frozenset(
             (sa.name, child.name)
             for sa in sas
             for child in sa.children
             if child.up and child.uniqueid not in old
         )
         if any(sa.busy for sa in sas):
-            quiet = now
-        if wanted <= renewed:
+            last_busy = now
+        if wanted <= rekeyed:
             return frozenset(wanted)
-        log.listen(_PAUSE)
-        if now - quiet > _QUIET or now > deadline:
-            return renewed & wanted
+        log.listen(POLL_S)
+        if now - last_busy > IDLE_MEANS_REFUSED_S or now > deadline:
+            return rekeyed & wanted
 
 
 def wait_for(host: Host, tunnels: t.Sequence[Tunnel], seconds: float) -> None:
-    """Until all are up, until the daemon negotiates nothing any more, or until time is up."""
+    """Wait until all tunnels are up, until no negotiation runs, or for ``seconds``."""
     wanted = {item.key for item in tunnels}
-    quiet = time.monotonic()
-    deadline = quiet + seconds
+    last_busy = time.monotonic()
+    deadline = last_busy + seconds
     while wanted:
         sas = _sas(host, tunnels)
         now = time.monotonic()
         if any(sa.busy for sa in sas):
-            quiet = now
-        if wanted <= _installed(host, sas)[0] or now > min(deadline, quiet + _GIVEN_UP):
+            last_busy = now
+        if wanted <= _installed(host, sas)[0] or now > min(
+            deadline, last_busy + IDLE_MEANS_NOT_STARTED_S
+        ):
             return
-        time.sleep(_PAUSE)
+        time.sleep(POLL_S)
 
 
 def children_of(sas: t.Iterable[IkeState], tunnel: Tunnel) -> list[ChildState]:
-    """The Child SAs of a tunnel that carry traffic; a peer may have made one for each network."""
+    """Return the Child SAs of a tunnel that carry traffic. A peer may make one per network."""
     return [
         child
         for sa in sas
@@ -148,43 +152,46 @@ def children_of(sas: t.Iterable[IkeState], tunnel: Tunnel) -> list[ChildState]:
 
 
 def selectors_of(child: ChildState) -> Selectors:
+    """Return the traffic selectors of a Child SA."""
     return Selectors.of(child.local_ts, child.remote_ts)
 
 
 def _complete(sas: t.Sequence[IkeState], tunnel: Tunnel) -> bool:
-    """Whether nothing of a tunnel that is up remains to be waited for.
+    """Return whether all Child SAs of a tunnel that is up exist.
 
-    A peer that calls may bring up one SA for each pair of networks, one after the other.
+    A peer that initiates may make one Child SA for each pair of networks, one after the other.
     """
-    return tunnel.calls or not tunnel.lacks([*map(selectors_of, children_of(sas, tunnel))])
+    return tunnel.initiates or not tunnel.lacks([*map(selectors_of, children_of(sas, tunnel))])
 
 
 def _wait(host: Host, log: DaemonLog, tunnels: t.Sequence[Tunnel], deadline: float) -> Live:
-    quiet = dict.fromkeys((item.connection.name for item in tunnels), time.monotonic())
+    last_busy = dict.fromkeys((item.connection.name for item in tunnels), time.monotonic())
     while True:
         sas = _sas(host, tunnels)
         now = time.monotonic()
-        quiet.update((sa.name, now) for sa in sas if sa.busy)
+        last_busy.update((sa.name, now) for sa in sas if sa.busy)
         up, lost = _installed(host, sas)
-        open_ = [
+        pending = [
             item
             for item in tunnels
             if not (item.key in up and _complete(sas, item))
-            and (not item.calls or now - quiet[item.connection.name] < _QUIET)
+            and (not item.initiates or now - last_busy[item.connection.name] < IDLE_MEANS_REFUSED_S)
         ]
-        if not open_ or now > deadline:
+        if not pending or now > deadline:
             return Live(up, lost, frozenset(sa.name for sa in sas))
-        log.listen(_PAUSE)
+        log.listen(POLL_S)
 
 
-def _make_way(host: Host, log: DaemonLog, called: t.Sequence[Tunnel]) -> frozenset[str]:
-    """Give attempts under way a moment, then close them; the connections of those."""
-    until = time.monotonic() + _UNDER_WAY
+def _close_running_attempts(
+    host: Host, log: DaemonLog, initiated: t.Sequence[Tunnel]
+) -> frozenset[str]:
+    """Wait for attempts that already run, then close them. Return their connections."""
+    until = time.monotonic() + RUNNING_ATTEMPT_S
     while True:
-        busy = [sa for sa in _sas(host, called) if sa.busy]
+        busy = [sa for sa in _sas(host, initiated) if sa.busy]
         if not busy or time.monotonic() > until:
             break
-        log.listen(_PAUSE)
+        log.listen(POLL_S)
     stuck = [sa for sa in busy if sa.state == "CONNECTING"]
     for sa in stuck:
         host.vici.close(sa)
@@ -199,13 +206,13 @@ def _sas(host: Host, tunnels: t.Sequence[Tunnel]) -> tuple[IkeState, ...]:
 
 
 def _installed(host: Host, sas: t.Sequence[IkeState]) -> tuple[frozenset[Key], frozenset[Key]]:
-    """The Child SAs that are up, and those that are so for the daemon alone."""
+    """Return the Child SAs that are up, and the Child SAs that are missing in the kernel."""
     children = [(sa.name, child) for sa in sas for child in sa.children if child.up]
     if not children or LIBIPSEC in host.vici.plugins():
         # charon itself is the data plane.
         return frozenset((name, child.name) for name, child in children), frozenset()
-    known = host.link.sa_indexes()
+    spis = host.link.sa_indexes()
     up = frozenset(
-        (name, child.name) for name, child in children if {child.spi_in, child.spi_out} <= known
+        (name, child.name) for name, child in children if {child.spi_in, child.spi_out} <= spis
     )
     return up, frozenset((name, child.name) for name, child in children) - up

@@ -4,11 +4,11 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The note of SAs that go on with the values of a configuration that has been replaced since.
+"""The note of SAs that keep the values of a former configuration.
 
-charon does not show what an SA was made of. It matters to who looks at the tunnel, and at the next
-change: charon brings nothing up on such an IKE SA, but makes a new one. The note is about one
-daemon process. It follows the SAs through rekeyings, by what charon has written to the journal.
+charon does not report the values of an SA. They matter for the state of a tunnel, and at the next
+change: charon makes a new IKE SA, and brings up nothing on an outdated one. The note is valid for
+one process of the daemon. It follows the SAs through rekeys by the lines of charon in the journal.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ Notes = dict[str, InForce]
 
 
 class Pending:
+    """The note at ``path``."""
+
     def __init__(self, path: str) -> None:
         self._path = path
 
     def read(self, pid: int) -> Notes:
-        """By connection; some of the SAs may be gone by now."""
+        """Return the notes by connection. Some of the SAs may no longer exist."""
         try:
             note = read_note(self._path)
             if note["pid"] != pid:
@@ -44,13 +46,13 @@ class Pending:
             return {}
 
     def put(self, pid: int, name: str, made_of: InForce) -> None:
-        """Note what the SAs of a connection were made of. What is noted of its key stays."""
+        """Note the values of the SAs of a connection, and keep the note about its key."""
         notes = self.read(pid)
         keys = notes.get(name, NOTHING).keys
         self.write(pid, {**notes, name: replace(made_of, keys=keys)})
 
     def put_key(self, pid: int, name: str, ikes: t.Iterable[str], key: Secret) -> None:
-        """Note with which pre-shared key IKE SAs of a connection have authenticated."""
+        """Note a digest of the pre-shared key with which IKE SAs have authenticated."""
         notes = self.read(pid)
         known = notes.get(name, NOTHING)
         digest = key_digest(key.reveal(), os.urandom(8).hex())
@@ -58,7 +60,7 @@ class Pending:
         self.write(pid, {**notes, name: replace(known, keys=keys)})
 
     def write(self, pid: int, notes: t.Mapping[str, InForce]) -> None:
-        """Without the note, a tunnel may look better than it is: no reason to fail."""
+        """Write the note. A failure is ignored: without the note, a tunnel may seem up to date."""
         entries = {name: asdict(noted) for name, noted in notes.items() if noted}
         with contextlib.suppress(OSError):
             write_note(self._path, {"pid": pid, "connections": entries})
@@ -66,16 +68,16 @@ class Pending:
 
 def _read(entry: t.Any) -> InForce:
     if isinstance(entry, list):
-        # An earlier version noted the unique ids of the IKE SAs alone.
+        # An earlier version noted only the unique ids of the IKE SAs.
         return InForce({key: {} for key in entry})
     children = {key: (name, made) for key, (name, made) in entry["children"].items()}
     return InForce(entry["ikes"], children, entry["keys"])
 
 
 def follow(pending: Pending, run: Run, unit: str, pid: int, sas: t.Iterable[IkeState]) -> Notes:
-    """The notes about the SAs that there are; ``run`` reads the journal where that is needed.
+    """Return the notes about existing SAs, and remove notes about other SAs.
 
-    What is over is noted no longer.
+    ``run`` reads the journal if a rekey may have replaced an SA.
     """
     notes = pending.read(pid)
     if not notes:
@@ -93,7 +95,7 @@ def follow(pending: Pending, run: Run, unit: str, pid: int, sas: t.Iterable[IkeS
 
 
 def _strange(noted: InForce, sas: t.Iterable[IkeState]) -> bool:
-    """Whether there is an SA that may be the successor of a noted one."""
+    """Return whether an SA exists that may have replaced a noted SA."""
     names = {name for name, _made in noted.children.values()}
     return any(
         ((noted.ikes or noted.keys) and sa.uniqueid not in {*noted.ikes, *noted.keys})
@@ -110,7 +112,7 @@ def _ids(sas: t.Sequence[IkeState]) -> tuple[set[str], set[str]]:
 
 
 def _log(run: Run, unit: str, pid: int, names: t.Sequence[str]) -> dict[str, list[tuple[str, str]]]:
-    """The lines of each connection; none where the journal can't be read."""
+    """Return the lines of each connection. Empty if the journal cannot be read."""
     found: dict[str, list[tuple[str, str]]] = {}
     with contextlib.suppress(HostError):
         for line in read_log(run, unit, connections=names):

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Whether an address answers through a tunnel."""
+"""Echo requests through a tunnel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COUNT, _PATIENCE = 3, 6
 
 @dataclass(frozen=True)
 class Probe:
-    """Sent from ``source``, an address of this host that the tunnel carries."""
+    """An echo request from ``source``, an address of this host that the tunnel carries."""
 
     tunnel: Tunnel
     address: IPAddress
@@ -31,10 +31,10 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """``sent`` and ``received`` are the packets that the counters of the tunnel have moved by.
+class ProbeReply:
+    """The result of a probe. ``sent`` and ``received`` are counted by the Child SAs.
 
-    ``carried``: an SA of the tunnel is for it. One that none is for is not sent.
+    ``carried`` is false if no Child SA carries the address. Such a probe is not sent.
     """
 
     probe: Probe
@@ -45,7 +45,7 @@ class Answer:
 
     @property
     def fault(self) -> str:
-        """The code of a cause; empty where it answered, and through the tunnel."""
+        """Return the code of a cause, or an empty text for an answer through the tunnel."""
         if not self.carried:
             return "selectors_narrowed"
         if self.sent == 0:
@@ -56,7 +56,7 @@ class Answer:
 def prepare(
     host: Host, tunnels: tuple[Tunnel, ...], addresses: tuple[IPAddress, ...]
 ) -> list[Probe]:
-    """Raises ModelError for an address that no tunnel carries, or that can't be reached in one."""
+    """Return the probes. Raise ModelError for an address that no tunnel can carry."""
     own = [ipaddress.ip_address(item.split("%")[0]) for item in sorted(host.link.addresses())]
     probes = []
     for address in addresses:
@@ -105,27 +105,27 @@ def _carrier(tunnels: tuple[Tunnel, ...], address: IPAddress) -> Tunnel:
     )
 
 
-def send(host: Host, probe: Probe) -> Answer:
-    """A few echo requests, with the counters of the tunnel before and after."""
+def send(host: Host, probe: Probe) -> ProbeReply:
+    """Send echo requests, and read the counters of the tunnel before and after."""
     before = _counters(host, probe)
     if not before:
-        return Answer(probe, answered=False, sent=0, received=0, carried=False)
+        return ProbeReply(probe, answered=False, sent=0, received=0, carried=False)
     argv = ["ping", "-n", "-q", "-c", str(_COUNT), "-i", "0.3", "-w", str(_PATIENCE)]
     argv += ["-I", probe.source] if probe.source else []
     status, printed, errors = host.run([*argv, str(probe.address)], "")
     if status > 1:
         raise HostError(f"probe {probe.address}", last_words(errors or printed, status))
     after = _counters(host, probe)
-    # Those of one that was replaced meanwhile begin anew.
+    # The counters of a Child SA that was replaced in between start at 0.
     out, received = (
         sum(moved[way] - before.get(key, (0, 0))[way] for key, moved in after.items())
         for way in (0, 1)
     )
-    return Answer(probe, status == 0, out, received)
+    return ProbeReply(probe, status == 0, out, received)
 
 
 def _counters(host: Host, probe: Probe) -> dict[str, tuple[int, int]]:
-    """The packets out and in of each SA that is for the probe, by its unique id."""
+    """Return the packets out and in of each Child SA that carries the probe, by its unique id."""
     sas = host.vici.sas(probe.tunnel.connection.name)
     return {
         child.uniqueid: (child.packets_out, child.packets_in)

@@ -88,8 +88,8 @@ def decide(facts: Facts, apply: str) -> Decision:
 def _decide_without_children(facts: Facts) -> Decision:
     """Return the decision for a connection without a Child SA that is up.
 
-    An idle IKE SA is an attempt with the old values, which may go on for ever, or the rest of a
-    tunnel, which charon closes after one change and not after another.
+    An idle IKE SA is an attempt with the old values, which may continue without end. Or it is the
+    rest of a tunnel, which charon closes after one change and not after another.
     """
     if not facts.idle_ike_sa or not (facts.needs_new_ike_sa or facts.children_changed):
         return Decision.LOAD

@@ -70,8 +70,7 @@ def _close_idle(change: ChangedConnection) -> Steps:
     yield _swap_in(change)
     if change.needs_new_ike_sa:
         return
-    # charon initiates changed children by itself, and not the children of the attempt that was
-    # closed with them.
+    # charon initiates the changed children, but not the unchanged children of the closed attempt.
     old, new = children(change.before), children(change.after)
     for name in sorted(old.keys() & new.keys()):
         if old[name] == new[name] and autostarts(new[name]):
@@ -129,7 +128,7 @@ def _new_sas(change: ChangedConnection) -> Steps:
     new = children(change.after)
     awaited = tuple(name for name in change.outdated_children if initiates(new[name]))
     for name in awaited:
-        # charon initiates an autostarting child by itself, unless it takes it for unchanged.
+        # charon initiates an autostarting child, unless it takes the child for unchanged.
         if not autostarts(new[name]) or change.has_parked_name(name):
             yield Initiate(change.name, name)
     ike_sas = change.ike_sas if change.new_key else change.outdated_ike_sas

@@ -58,6 +58,7 @@ DAEMON: tuple[Setting[Gateway], ...] = (
         lambda _gateway: "yes",
         unread,
         aggressive_responder,
+        also=("ipsec_phase1.authentication",),
     ),
 )
 # The options of ``ipsec_settings`` that are daemon-wide.

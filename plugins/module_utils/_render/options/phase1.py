@@ -52,7 +52,7 @@ def credential_file(connection: IkeConnection, number: int = 1) -> str:
 def _one_address(option: str, text: Value) -> str:
     addresses = items(text)
     if len(addresses) != 1:
-        raise unreadable(option, text, "one address, or a name")
+        raise unreadable(option, text, "Use one address, or one name.")
     return addresses[0]
 
 
@@ -89,7 +89,7 @@ def _dpd_failures(text: Value, sections: Sections) -> Options:
     delay = number(option, sections.connection.get("dpd_delay", "0"))
     timeout = number(option, text)
     if not delay or timeout < 2 * delay or timeout % delay:
-        raise unreadable(option, text, "2 or more times dpd_delay")
+        raise unreadable(option, text, "Use a multiple of dpd_delay: twice, or more.")
     return {option: timeout // delay - 1}
 
 
@@ -193,12 +193,14 @@ PHASE1: tuple[Setting[Phase1], ...] = (
         _negotiation_mode,
         _is_ikev1,
         _AGGRESSIVE,
+        also=("ipsec_phase1.key_exchange",),
     ),
     Setting(
         "ipsec_phase1.dpd_delay",
         "dpd_delay",
         lambda x: "0" if x.connection.dpd_action == "none" else str(x.connection.dpd_delay),
         _dpd_delay,
+        also=("ipsec_phase1.dpd_action",),
     ),
     Setting(
         "ipsec_phase1.dpd_failures",
@@ -206,11 +208,36 @@ PHASE1: tuple[Setting[Phase1], ...] = (
         lambda x: str(x.connection.dpd_delay * (x.connection.dpd_failures + 1)),
         _dpd_failures,
         _looks_for_dead_peers,
+        also=("ipsec_phase1.dpd_delay", "ipsec_phase1.dpd_action", "ipsec_phase1.key_exchange"),
     ),
-    Setting("ipsec_phase1.lifetime", "rekey_time", _rekey_time, _lifetime),
-    Setting("ipsec_phase1.reauth", "reauth_time", _reauth_time, _reauth),
-    Setting("ipsec_phase1.margintime", "over_time", _margin, _margintime),
-    Setting("ipsec_phase1.rekey", "rand_time", _margin, _rekey),
+    Setting(
+        "ipsec_phase1.lifetime",
+        "rekey_time",
+        _rekey_time,
+        _lifetime,
+        also=("ipsec_phase1.margintime", "ipsec_phase1.rekey", "ipsec_phase1.reauth"),
+    ),
+    Setting(
+        "ipsec_phase1.reauth",
+        "reauth_time",
+        _reauth_time,
+        _reauth,
+        also=("ipsec_phase1.lifetime", "ipsec_phase1.margintime", "ipsec_phase1.rekey"),
+    ),
+    Setting(
+        "ipsec_phase1.margintime",
+        "over_time",
+        _margin,
+        _margintime,
+        also=("ipsec_phase1.rekey",),
+    ),
+    Setting(
+        "ipsec_phase1.rekey",
+        "rand_time",
+        _margin,
+        _rekey,
+        also=("ipsec_phase1.margintime",),
+    ),
     choice(
         "ipsec_phase1.authentication",
         "local.auth",
@@ -231,6 +258,7 @@ PHASE1: tuple[Setting[Phase1], ...] = (
         lambda x: (credential_file(x.connection),),
         unread,
         _is_certified,
+        also=("ipsec_phase1.name", "ipsec_phase1.authentication"),
     ),
     choice(
         "ipsec_phase1.authentication",
@@ -244,6 +272,7 @@ PHASE1: tuple[Setting[Phase1], ...] = (
         "remote.id",
         lambda x: x.connection.peer_identity,
         _peer_identifier,
+        also=("ipsec_phase1.remote_gateway",),
     ),
     Setting(
         "ipsec_phase1.ca",
@@ -251,6 +280,7 @@ PHASE1: tuple[Setting[Phase1], ...] = (
         lambda x: (credential_file(x.connection),),
         unread,
         _is_certified,
+        also=("ipsec_phase1.name", "ipsec_phase1.authentication"),
     ),
     choice(
         "ipsec_settings.strict_crl",
@@ -258,5 +288,6 @@ PHASE1: tuple[Setting[Phase1], ...] = (
         _REVOCATION,
         lambda x: x.settings.strict_crl,
         _is_certified,
+        also=("ipsec_phase1.authentication",),
     ),
 )

@@ -14,6 +14,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ..._model.connection import BEHAVIORS
 from ..._model.proposal import Use
 from ..._model.selector import TrafficSelector
 from ..strongswan.section import Value
@@ -35,14 +36,16 @@ from .table import (
 # `close_action = start` would too. But with `unique = replace` on both sides, two SAs that meet
 # replace each other without end.
 _START_ACTION = {"responder_only": "none", "on_demand": "trap", "start": "trap|start"}
-# Words that vici accepts too.
+# All words that vici accepts, several of them joined by `|`.
 _START_ACTIONS = {
-    **{text: value for value, text in _START_ACTION.items()},
-    **{"clear": "responder_only", "route": "on_demand", "start": "start", "restart": "start"},
-    "start|trap": "start",
+    **{"none": "responder_only", "clear": "responder_only"},
+    **{"trap": "on_demand", "route": "on_demand"},
+    **{"start": "start", "restart": "start"},
 }
 _DPD_ACTION = {"clear": "clear", "hold": "trap", "restart": "restart", "none": "clear"}
-# The meaning of each text, as far as the text alone tells.
+# Modes of children that have no peer: traffic passes or is dropped.
+SHUNTS = ("pass", "drop")
+# The meaning of each text; `clear` may stand for other values too, see ``_dpd_action``.
 _DPD_ACTIONS = {"clear": "clear", "none": "clear", "trap": "hold", "restart": "restart"}
 
 
@@ -54,13 +57,13 @@ def _mode(text: Value, _sections: Sections) -> Options:
 def selector(option: str, text: str) -> TrafficSelector:
     """Return a traffic selector of charon, which drops host bits. Raises ModelError.
 
-    ``dynamic`` and ranges of addresses are no traffic selectors of ours.
+    No option holds ``dynamic`` or a range of addresses.
     """
     address, bracket, service = text.partition("[")
     try:
         network = ipaddress.ip_network(address, strict=False)
     except ValueError:
-        raise unreadable(option, text, "networks in CIDR form") from None
+        raise unreadable(option, text, "Use networks in CIDR form.") from None
     return TrafficSelector.parse(option, f"{network}{bracket}{service}")
 
 
@@ -105,7 +108,9 @@ def _margintime(text: Value, _sections: Sections) -> Options:
 
 def _connection_behavior(text: Value, _sections: Sections) -> Options:
     option = "ipsec_phase1.connection_behavior"
-    return {option: meaning(option, text, _START_ACTIONS)}
+    words = str(text).split("|")
+    behaviors = [meaning(option, word.strip(), _START_ACTIONS) for word in words]
+    return {option: max(behaviors, key=BEHAVIORS.index)}
 
 
 def _dpd_action_text(model: Phase2) -> str:
@@ -156,6 +161,7 @@ PHASE2: tuple[Setting[Phase2], ...] = (
         lambda x: keywords(x.child.encryption),
         proposals("ipsec_phase2.encryption", Use.ESP),
         lambda x: x.child.protocol == "esp",
+        also=("ipsec_phase2.protocol",),
     ),
     Setting(
         "ipsec_phase2.encryption",
@@ -163,10 +169,23 @@ PHASE2: tuple[Setting[Phase2], ...] = (
         lambda x: keywords(x.child.encryption),
         proposals("ipsec_phase2.encryption", Use.AH),
         lambda x: x.child.protocol == "ah",
+        also=("ipsec_phase2.protocol",),
     ),
     Setting("ipsec_phase2.lifetime", "life_time", _life_time_text, _life_time),
-    Setting("ipsec_phase1.rekey", "rekey_time", _rekey_time, _rekey),
-    Setting("ipsec_phase1.margintime", "rand_time", _rand_time, _margintime),
+    Setting(
+        "ipsec_phase1.rekey",
+        "rekey_time",
+        _rekey_time,
+        _rekey,
+        also=("ipsec_phase1.margintime", "ipsec_phase2.lifetime"),
+    ),
+    Setting(
+        "ipsec_phase1.margintime",
+        "rand_time",
+        _rand_time,
+        _margintime,
+        also=("ipsec_phase1.rekey", "ipsec_phase2.lifetime"),
+    ),
     Setting(
         "ipsec_phase1.connection_behavior",
         "start_action",
@@ -181,6 +200,7 @@ PHASE2: tuple[Setting[Phase2], ...] = (
         _dpd_action,
         # `none` becomes dpd_delay = 0.
         texts={value: text for value, text in _DPD_ACTION.items() if value != "none"},
+        also=("ipsec_phase1.connection_behavior",),
     ),
     switch("ipsec_settings.ipcomp", "ipcomp", lambda x: x.settings.ipcomp),
 )

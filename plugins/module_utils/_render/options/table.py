@@ -16,7 +16,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ..._errors import ModelError
+from ..._errors import ModelError, alternatives
 from ..._model.child import ChildSa
 from ..._model.connection import IkeConnection
 from ..._model.proposal import Proposal, Use
@@ -59,12 +59,12 @@ _Model = t.TypeVar("_Model")
 
 @dataclass(frozen=True)
 class Setting(t.Generic[_Model]):
-    """One key of strongSwan, and the option that decides it.
+    """A row: a key of strongSwan, and the option that decides it.
 
-    ``key`` is a path within the section, such as ``local.id``. ``from_text`` returns options, and
-    none where the text does not tell. It raises ModelError for a text that no value of the option
-    becomes. ``texts`` are the values of an option that has few, and the text of each. The key is
-    written where ``when`` is true.
+    ``key`` is a path within the section, such as ``local.id``. The key is written where ``when`` is
+    true. ``from_text`` returns options, and none where the text leaves the option open. It raises
+    ModelError for a text that no value of the option becomes. ``texts`` are the values of an option
+    that has few, and the text of each. ``also`` are the other options that the key depends on.
     """
 
     option: str
@@ -73,6 +73,7 @@ class Setting(t.Generic[_Model]):
     from_text: t.Callable[[Value, Sections], Options]
     when: t.Callable[[_Model], bool] = lambda _model: True
     texts: t.Mapping[t.Any, str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
 
 
 def write(table: t.Iterable[Setting[_Model]], model: _Model) -> dict[str, Value]:
@@ -124,6 +125,7 @@ def choice(
     texts: t.Mapping[str, str],
     value: t.Callable[[_Model], str],
     when: t.Callable[[_Model], bool] = lambda _model: True,
+    also: tuple[str, ...] = (),
 ) -> Setting[_Model]:
     """Return the row of an option that has few values, each with its text."""
     meanings = {text: item for item, text in texts.items()}
@@ -131,7 +133,7 @@ def choice(
     def from_text(text: Value, _sections: Sections) -> Options:
         return {option: meaning(option, text, meanings)}
 
-    return Setting(option, key, lambda model: texts[value(model)], from_text, when, texts)
+    return Setting(option, key, lambda model: texts[value(model)], from_text, when, texts, also)
 
 
 def switch(option: str, key: str, value: t.Callable[[_Model], bool]) -> Setting[_Model]:
@@ -150,7 +152,7 @@ def meaning(option: str, text: Value, meanings: t.Mapping[str, str]) -> str:
     """Return the value of an option that ``text`` stands for. Raises ModelError."""
     word = str(text).lower()
     if word not in meanings:
-        raise unreadable(option, text, ", ".join(meanings))
+        raise unreadable(option, text, f"Use {alternatives([*meanings])}.")
     return meanings[word]
 
 
@@ -158,7 +160,7 @@ def is_yes(option: str, text: Value) -> bool:
     """Return the value of a switch. Raises ModelError."""
     word = str(text).lower()
     if word not in (*YES, *NO):
-        raise unreadable(option, text, ", ".join((*YES, *NO)))
+        raise unreadable(option, text, f"Use {alternatives([*YES, *NO])}.")
     return word in YES
 
 
@@ -169,13 +171,13 @@ def number(option: str, text: Value) -> int:
     digits, factor = (word[:-1], factors[word[-1]]) if word[-1:] in factors else (word, 1)
     # strongSwan reads a leading zero as octal.
     if not (digits.isascii() and digits.isdigit()) or (digits[0] == "0" and digits != "0"):
-        raise unreadable(option, text, "a whole number, or a time such as 3600, 60m or 1h")
+        raise unreadable(option, text, "Use a whole number, or a time such as 3600, 60m or 1h.")
     return int(digits) * factor
 
 
-def unreadable(option: str, text: object, legal: str) -> ModelError:
+def unreadable(option: str, text: object, fix: str) -> ModelError:
     """Return the error for a text that no value of the option becomes."""
-    return ModelError(option, text, "is the text of no value of this option", legal)
+    return ModelError(option, text, "can't be expressed by this option", fix)
 
 
 def as_written(option: str) -> t.Callable[[Value, Sections], Options]:

@@ -6,8 +6,8 @@
 
 """Statements of a strongSwan configuration, with files and lines, exactly as strongSwan reads them.
 
-The parser refuses what strongSwan 5.9.8 and 6.0.1 refuse, and nothing else. ``strict`` is the
-policy for texts of our own, ``reader`` the policy for the files of other administrators.
+The parser refuses a text when strongSwan 5.9.8 and 6.0.1 refuse it, and no other text. ``strict``
+is the policy for our own texts, ``reader`` the policy for the files of other administrators.
 
 Source: settings_lexer.l, settings_parser.y and parser_helper.c of strongSwan. Tests compare the
 verdicts with a real strongSwan.
@@ -122,7 +122,7 @@ class _Mark(t.NamedTuple):
 
 
 class Parser:
-    """Reads a file with all that it includes. ``statements`` are in the order of reading."""
+    """Reads a file with every file that it includes. ``statements`` are in the order of reading."""
 
     def __init__(self, path: str, text: str, include: Include) -> None:
         self.statements: list[Statement] = []
@@ -188,7 +188,7 @@ class Parser:
             self._read_brace(lexer.sign(), place)
         else:
             self._begun = _Name(name, place)
-            # As nearly always. The caller would come to the same, in more time.
+            # Nearly every name has its sign in the same line. Reading both at once saves time.
             sign = lexer.sign_in_line()
             if sign:
                 self._read_sign(lexer, self._begun, sign)

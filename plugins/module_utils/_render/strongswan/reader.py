@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The configuration of a host as strongSwan reads it, whoever wrote its files.
+"""The configuration of a host as strongSwan reads it, also the files of other administrators.
 
-strongSwan reads a file and all that it includes as one text. One fault anywhere makes strongSwan
-refuse all of it.
+strongSwan reads a file and every file that it includes as one text. One fault anywhere makes
+strongSwan refuse the whole text.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class ReadResult:
 
 
 def read(path: str, text: str, include: Include) -> ReadResult:
-    """Return what strongSwan reads of ``path`` and all that it includes, without faulty files."""
+    """Return the statements of ``path`` and every file that it includes, without faulty files."""
     faults: dict[str, Fault] = {}
     parser = Parser(path, text, include)
     while True:

@@ -7,7 +7,7 @@
 """Sections as values, and the texts of lists and secrets in them.
 
 A section is an ordered mapping. A value is a text, a tuple (a comma-separated list) or a section.
-Booleans do not exist: the caller writes ``yes`` or ``no``.
+There are no Booleans, only the texts ``yes`` and ``no``.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _HEX = re.compile(r"(?:[0-9A-Fa-f]{1,2}(?::?[0-9A-Fa-f]{2})*)?")
 
 
 def secret_text(data: bytes) -> str:
-    """Return a secret as a value that swanctl decodes to exactly ``data``, whatever its bytes."""
+    """Return a secret as a value that swanctl decodes to exactly ``data``, for any bytes."""
     return "0s" + base64.b64encode(data).decode("ascii")
 
 

@@ -4,15 +4,15 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The strict policy: texts of our own and of ``configuration_mode: advanced``.
+"""The strict policy, for our own texts and the texts of ``configuration_mode: advanced``.
 
-Beyond what strongSwan itself refuses, a text is refused for
+A text is refused when strongSwan refuses it. It is also refused for
 
-- what makes it depend on something outside it: ``include`` and inheritance;
-- what reads differently than it looks: a bare carriage return, NUL, a byte order mark, an unquoted
-  ``{`` in a value;
-- what strongSwan parses but cannot look up or tell apart: names outside ``NAME``, nesting beyond
-  ``DEEPEST``, a key and a section of the same name.
+- dependence on other files and sections: ``include`` and inheritance;
+- characters that strongSwan does not read as they look: a bare carriage return, NUL, a byte order
+  mark, an unquoted ``{`` in a value;
+- names that strongSwan parses but does not find, or mixes up: names outside ``NAME``, nesting
+  beyond ``DEEPEST``, a key and a section of the same name.
 
 Faults name lines, keys and sections. They never repeat a value or stray text, which may be part of
 a secret.

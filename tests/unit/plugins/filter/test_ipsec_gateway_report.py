@@ -90,7 +90,7 @@ def test_what_is_not_up_comes_first_with_its_cause() -> None:
     assert found["tunnels"] == [
         f"down: b/x, b/y. {told}",
         f"down: c/x. {refusal} Candidates: psk_mismatch.",
-        "down: d/x. The log does not tell why.",
+        "down: d/x. The log shows no reason.",
         "being negotiated: e/x.",
         "up: a/x, b/z",
     ]

@@ -63,7 +63,7 @@ def connection(*children: ChildSa, **options: t.Any) -> IkeConnection:
 
 
 def child(*versions: int, **options: t.Any) -> ChildSa:
-    """Return a child; ``versions`` are the IKE versions of its phase 1, by default IKEv2."""
+    """Return a phase 2. ``versions`` are the IKE versions of its phase 1, by default IKEv2."""
     return ChildSa.from_options({**PHASE2, **options}, frozenset(versions or (2,)))
 
 
@@ -72,7 +72,7 @@ def rule(**options: t.Any) -> VpnRule:
 
 
 def gateway(*parts: VpnNetwork | IpsecSettings | IkeConnection | VpnRule) -> Gateway:
-    """Return a gateway with these parts, and by default with the network ``lan``."""
+    """Return a gateway of these parts, with the network ``lan`` if no network is given."""
     made = Gateway()
     if not any(isinstance(part, VpnNetwork) for part in parts):
         made = made.with_network(network())

@@ -28,7 +28,7 @@ WHY = {
 NARROWED = {
     **WHY,
     "cause": "selectors_narrowed",
-    "explanation": "The peer took only a part of the networks. Not carried: "
+    "explanation": "The peer accepted only a part of the networks of phase 2. Not carried: "
     "10.1.0.0/24 to 10.3.0.0/24.",
     "next_step": "Make one phase 2 for each pair of a local and a remote network.",
 }

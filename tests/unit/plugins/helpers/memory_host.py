@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files.files import Files
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.host import Daemon
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.host_routes import Way
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.link import LinkState
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback.timer import SERVICE
@@ -44,6 +45,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.mess
     encode,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.checks import IPNetwork
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.daemon import DaemonId
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import loadable
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
@@ -184,6 +186,9 @@ class MemoryHost:
         if self.dead:
             raise HostError("reach the IKE daemon", "Connection refused")
         return self._vici
+
+    def daemon(self, id: DaemonId) -> Daemon:
+        return Daemon(id, t.cast(t.Any, self))
 
     def hang_up(self) -> None:
         pass

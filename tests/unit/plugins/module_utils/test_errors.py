@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The representation of a value in a message."""
+"""Tests of the errors, and of the values in them."""
 
 from __future__ import annotations
 

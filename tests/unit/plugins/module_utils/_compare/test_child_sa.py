@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What becomes of the Child SAs."""
+"""The negotiation of the Child SAs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.ends impo
     remote,
 )
 
-# What the ends have besides their phase 2.
+# The options of the ends beside their phase 2.
 ENDS_OF_LOCAL = {key: LOCAL[key] for key in ("name", "remote_gateway", "local_address")}
 ENDS_OF_REMOTE = {key: REMOTE[key] for key in ("name", "remote_gateway", "local_address")}
 AES = {"algorithm": "aes", "key_length": 256, "hash": "sha256"}
@@ -156,7 +156,7 @@ def test_ikev1_carries_one_pair():
 def test_nothing_in_common():
     found = compared(children=({"remote_network": ["10.9.0.0/24"]}, {}))
     assert found.verdict == "down"
-    # Nothing answers to that of either side.
+    # Neither phase 2 has a counterpart.
     findings = [item for item in found.result["findings"] if item["severity"] == "error"]
     assert [item["code"] for item in findings] == ["selector_mismatch", "selector_mismatch"]
     assert findings[0]["ours"] == ["10.1.0.0/24 to 10.9.0.0/24"]

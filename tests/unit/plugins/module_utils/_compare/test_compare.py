@@ -37,7 +37,7 @@ def host(name, *phase1, **variables):
 
 
 def turned(result):
-    """A result seen from the other side."""
+    """Return a result in the view of the other side."""
     negotiated = [
         {
             **item,
@@ -63,7 +63,7 @@ def swapped(item, *keys):
 
 
 def test_it_is_the_same_from_the_other_side():
-    """But for the order of equals."""
+    """The results are mirrored, apart from the order of equal findings."""
     for seed in SEEDS:
         ends = Pairs(ADDRESSES).draw(seed)
         forth = Compared(ends.local, ends.remote).result
@@ -275,7 +275,7 @@ ROAD = {"remote_gateway": "%any", "connection_behavior": "responder_only", "psk"
 
 
 def endangered(*phase1):
-    """The findings within gw-a, which has a tunnel to gw-b besides."""
+    """Return the findings within gw-a, which also has a tunnel to gw-b."""
     pair = (
         host("gw-a", {**local({}), "network": "lan"}, *phase1),
         host("gw-b", {**remote({}), "network": "lan"}),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What becomes of the IKE SA."""
+"""The negotiation of the IKE SA."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_no_common_proposal():
         ("ikev1", "ikev1", 1, 1),
         ("auto", "ikev2", 2, 2),
         ("auto", "auto", 2, 2),
-        # Who has auto answers IKEv1, and begins with IKEv2.
+        # A side with auto accepts IKEv1, and initiates with IKEv2.
         ("auto", "ikev1", None, 1),
         ("ikev2", "ikev1", None, None),
     ],
@@ -184,7 +184,7 @@ def test_nat_is_assumed_before_a_private_address():
     assert found.verdict == "up"
     assert found.finding("nat_assumed")["severity"] == "info"
     assert found.call("local")["udp_encapsulation"]
-    # Without an identifier it would go by the address that nobody knows.
+    # Without an identifier the identity is the address, which no definition contains.
     assert "identity_mismatch" in compared({"local_address": "192.168.1.2"}).codes
 
 

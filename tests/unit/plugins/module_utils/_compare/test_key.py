@@ -22,7 +22,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
 SECRET = Secret(PSK.encode())
 RUN = b"salt of a run"
 SALT = "5b1e7c0d94f2a6384e9bd0c71f63a82d"
-# What a third party computes, in the way of the documentation.
+# The fingerprint of a third party, computed as documented.
 DIGITS = hashlib.pbkdf2_hmac("sha256", PSK.encode(), SALT.encode(), 200000).hex()[:10]
 TOLD = f"{SALT}-{DIGITS}"
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How much a tunnel leaves to TCP. 1438 bytes were measured with AES-CBC and SHA-256."""
+"""The largest TCP segment of a tunnel. 1438 bytes were measured with AES-CBC and SHA-256."""
 
 from __future__ import annotations
 

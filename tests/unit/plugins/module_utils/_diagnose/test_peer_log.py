@@ -46,7 +46,7 @@ BEHIND_NAT = (*ELSEWHERE, "local host is behind NAT, sending keep alives")
 def test_behind_nat_one_peer_is_us_and_of_two_neither_is() -> None:
     assert about_us((US, "line"), BEHIND_NAT) == (US, "line")
     assert about_us((US, "line", OTHER, "other"), BEHIND_NAT) == ()
-    # It may be anybody.
+    # The packets may come from any peer.
     assert about_us((US, "line"), ELSEWHERE) == ()
 
 

@@ -30,7 +30,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
 RECORDED: list[dict[str, t.Any]] = json.loads(
     (Path(__file__).parent / "fixtures" / "recorded.json").read_text(encoding="utf-8")
 )
-# Found by looking at the host, or at its SAs: no log tells.
+# Observed on the host or its SAs, and in no log.
 NOT_IN_A_LOG = ("local_address_missing", "no_route", "selectors_narrowed", "outdated")
 
 every_failure = pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def attempt(record: dict[str, t.Any], theirs: list[str] | None) -> Attempt:
         tuple(record["ours"]),
         None if theirs is None else tuple(theirs),
         rekeyed=record["rekeyed"],
-        # What the files of the initiator show.
+        # The faults in the files of the initiator.
         own=OwnCertificate(faults=dict.fromkeys(record.get("faults", ()), "as it was")),
     )
 

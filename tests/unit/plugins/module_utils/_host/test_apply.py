@@ -24,6 +24,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.trial
     trial_section,
     try_out,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.daemon import ALL_DAEMONS
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
@@ -39,13 +40,13 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner i
     make_plan,
     touched,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
-    SharedSecret,
-)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import PRIVATE, File
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
+    SharedSecret,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     child,
     connection,
@@ -83,7 +84,7 @@ def _kinds(kind: type) -> set[type]:
 
 class TestSteps:
     def test_every_step_has_an_effect(self) -> None:
-        kinds = _kinds(steps.Step) - {steps.Step, steps.Refresh}
+        kinds = _kinds(steps.Step) - {steps.Step, steps.Refresh, steps.DaemonStep}
         leaves = {kind for kind in kinds if not kind.__subclasses__()}
         assert leaves == kinds
         assert applier._EFFECTS.keys() == leaves
@@ -421,7 +422,7 @@ def _edit(host: t.Any, before: Gateway, after: Gateway) -> tuple[steps.Step, ...
         artefacts(item, DEBIAN, userspace=False, credentials={})
         for item in (Gateway(), before, after)
     )
-    whole = Scope(frozenset(old.networks), frozenset(old.swanctl), daemon=True)
+    whole = Scope(frozenset(old.networks), frozenset(old.swanctl), daemons=ALL_DAEMONS)
     apply(host, make_plan(nothing, old, Observed(), whole))
     observed = Observed(host.everything(), {}, daemon_state(host))
     tunnels = Scope(swanctl=touched(old, new, Scope()).swanctl)

@@ -18,7 +18,7 @@ STRIPPED = b"\x7fELF\0"
 
 
 def process(proc: Path, maps: str, library: bytes | None) -> None:
-    """What /proc shows of process 7, in a mount namespace of its own."""
+    """Return the /proc of process 7, in a mount namespace of its own."""
     root = proc / "7" / "root"
     (root / "usr/lib/ipsec").mkdir(parents=True)
     (proc / "7" / "maps").write_text(maps)

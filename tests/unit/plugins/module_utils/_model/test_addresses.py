@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which addresses and networks are taken, option by option, and what is said of the others."""
+"""Tests of the accepted addresses and networks, by option, and of the errors for others."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ HOSTS: dict[str, tuple[str, str, t.Callable[[str], object]]] = {
     "next hop": ("target", "rule web of network lan", lambda it: rule(**ROUTE, target=it)),
     "translated": ("target", "rule web of network lan", lambda it: rule(**_hide(it), target=it)),
 }
-# What no host has, with a word of the reason and one of what would do.
+# Addresses that no host has, with a word of the problem and a word of the fix.
 NO_HOSTS = {
     "127.0.0.1": ("is a loopback address", ""),
     "::1": ("is a loopback address", ""),

@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table against what charon says of itself.
+"""Tests of the table against the algorithms that charon lists.
 
 ``fixtures/get_algorithms.json`` holds the answers to ``get-algorithms`` by strongSwan 5.9.8 (Debian
 12) and 6.0.1 (Debian 13): with ``libstrongswan`` alone, and what each further package adds to that
-on a processor without AES instructions. ``fixtures/keywords.json`` holds what both made of each
-keyword when they negotiated it: the name, with the key length where the keyword has one.
+on a processor without AES instructions. ``fixtures/keywords.json`` holds the negotiated
+name of each keyword on both releases, with the key length if the keyword has one.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model import c
 from hypothesis import given
 from hypothesis import strategies as st
 
-# What would do harm in swanctl.conf, nft, a shell or a unit file.
+# Texts that would do harm in swanctl.conf, nft, a shell or a unit file.
 HOSTILE = [
     "a;b",
     'a"b',

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests on virtual machines negotiate is all that there is, and what is weak is refused"""
+"""Tests that the virtual machines negotiate every combination, and that weak ones are refused."""
 
 from __future__ import annotations
 

@@ -32,10 +32,10 @@ CHILD = "phase 2 net of phase 1 site-b"
 IKEV1_AEAD = [{"algorithm": "aes-gcm", "key_length": 128}]
 
 
-# What strongSwan takes for any address, and any identity, or a resolver makes into that.
+# Texts that strongSwan reads as any address or any identity, or a resolver converts to it.
 UNSPECIFIED = ("0.0.0.0", "::", "::0", "0::0", "0:0:0:0:0:0:0:0", "::ffff:0.0.0.0", "::ffff:0:0")
 NUMBERS = ("0x0", "0X0", "0x", "0x0.0", "0x0.", "0x0.00.0", "0x7f000001", "0x7f.1")
-# What strongSwan would take for something else than it looks like.
+# Identities that strongSwan would read in another way than they are written.
 MISREAD = (
     ('C = CH, O = "Example, Inc.", CN = gw-a', "/C=CH/O=Example, Inc./CN=gw-a"),
     ("CN=gw-a,O=Example\\, Inc.,C=CH", "in the order of the certificate"),

@@ -21,7 +21,7 @@ def read(text: str) -> Name:
     return found
 
 
-# What strongSwan 5.9.8 and 6.0.1 showed of an identity that was written so.
+# The identity that strongSwan 5.9.8 and 6.0.1 showed for each text.
 READ = [
     ("C=CH, O=Test, CN=gw-a", "C=CH, O=Test, CN=gw-a"),
     ("C=CH,O=Test,CN=gw-a", "C=CH, O=Test, CN=gw-a"),

@@ -8,6 +8,9 @@ import typing as t
 from dataclasses import replace
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import (
+    IkeConnection,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.settings import (
     IpsecSettings,
@@ -343,3 +346,36 @@ def test_what_was_accepted_is_accepted_in_any_order(made: Gateway) -> None:
         for rule in reversed(rules):
             again = again.with_rule(rule)
     assert again == made
+
+
+class TestManyConnections:
+    def many(self, count: int) -> list[IkeConnection]:
+        return [
+            connection(name=f"p{number}", remote_gateway=f"192.0.2.{number}").with_child(
+                child(phase1=f"p{number}", remote_network=[f"10.{number}.0.0/16"])
+            )
+            for number in range(2, 2 + count)
+        ]
+
+    def test_together_they_are_as_one_after_the_other(self) -> None:
+        items = self.many(5)
+        one_by_one = gateway(*items)
+        assert gateway().with_connections(items) == one_by_one
+        assert gateway(items[0]).with_connections(items) == one_by_one
+
+    def test_two_with_the_same_traffic(self) -> None:
+        one, other = self.many(2)
+        same = replace(other.children[0], remote_network=one.children[0].remote_network)
+        clash = replace(other, children=(same,))
+        with refused("remote_network", "phase 2 net of phase 1 p2", "phase 2 net of phase 1 p3"):
+            gateway().with_connections([one, clash])
+        assert gateway().with_connections([one, replace(clash, state="disabled")])
+
+    def test_two_with_the_same_peer(self) -> None:
+        one, other = self.many(2)
+        with refused("remote_gateway", "phase 1 p2", "phase 1 p3"):
+            gateway().with_connections([one, replace(other, remote_gateway=one.remote_gateway)])
+
+    def test_a_network_that_does_not_exist(self) -> None:
+        with refused("network", "phase 1 site-b", "Use one of: lan"):
+            gateway().with_connections([connection(network="dmz")])

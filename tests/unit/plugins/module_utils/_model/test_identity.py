@@ -47,7 +47,7 @@ from hypothesis import strategies as st
         ("{200}:site", "type 200"),
         ("{x}:site", "key"),
         ("asn1dn:#3000", "dn"),
-        # Names to nobody but those who wrote them.
+        # strongSwan reads no name in these texts.
         ("asn1dn:C=CH", "key"),
         ('O = "Example, Inc."', "key"),
         ("countryName=CH", "key"),

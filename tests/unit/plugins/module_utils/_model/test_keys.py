@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whom a pre-shared key is for, and phase 1 objects of which one key lets in for another.
+"""Tests of the owners of pre-shared keys, and of keys that admit the peer of another phase 1.
 
-What charon does with each of these pairs is seen in ``tests/live/test_keys.py``.
+``tests/live/test_keys.py`` shows the behaviour of charon for each of these pairs.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ Options = t.Mapping[str, t.Any]
 
 
 def recorded(name: str, options: Options, psk: str) -> IkeConnection:
-    """As an earlier version has written it, which took more."""
+    """Return a connection as an earlier version wrote it, which accepted more."""
     given = {"name": name, "network": "lan", **options, "psk": psk}
     if "authentication" in options:
         given["psk"] = None
@@ -62,7 +62,7 @@ def pair(one: Options, other: Options) -> tuple[IkeConnection, IkeConnection]:
 
 
 def side_by_side(*connections: IkeConnection, **power: str) -> Gateway:
-    """A host that an earlier version has let come to this."""
+    """Return a gateway as an earlier version left it."""
     return replace(gateway(network(**power)), connections={item.name: item for item in connections})
 
 
@@ -77,7 +77,7 @@ def side_by_side(*connections: IkeConnection, **power: str) -> Gateway:
         ({**ANY, "identifier": "a@example.org"}, ("a@example.org",)),
         ({**ANY, "peer_identifier": "b@example.org"}, ("b@example.org",)),
         ({**ANY, **HUB, "peer_identifier": "b@example.org"}, ("b@example.org",)),
-        # Main Mode looks a key up by address, where there is no identity of ours.
+        # Main Mode finds a key by address if this gateway has no identity.
         (V1, ("192.0.2.2",)),
         ({**V1, "peer_identifier": "b@example.org"}, ("b@example.org", "192.0.2.2")),
         ({**AUTO, "peer_identifier": "b@example.org"}, ("b@example.org", "192.0.2.2")),
@@ -121,7 +121,7 @@ def test_certificates_have_no_key() -> None:
     assert connection(**PUBKEY).key is None
 
 
-# Two phase 1 objects, and words that must be in the error, whichever comes first. `site-b` holds
+# Two phase 1 objects, and words that must be in the error, in either order. `site-b` holds
 # the key that lets in too many.
 DANGEROUS: dict[str, tuple[Options, Options, tuple[str, ...]]] = {
     # One key is for every peer.
@@ -136,13 +136,13 @@ DANGEROUS: dict[str, tuple[Options, Options, tuple[str, ...]]] = {
     "any address, of a record": ({"remote_gateway": "0.0.0.0"}, C, ("for every peer",)),
     "any address of IPv6": ({"remote_gateway": "::"}, C, ("for every peer",)),
     "any peer with IKEv1": ({**V1, **ANY}, {**V1, **C}, ("for every peer",)),
-    "any peer, one identity of ours": (
+    "any peer, one own identity": (
         {**ANY, **HUB},
         {**C, **HUB},
         ("accepts every identity", "peer_identifier of phase 1 site-b"),
     ),
-    "any peer, no identity of ours": ({**ANY, **HUB}, C, ("accepts every identity",)),
-    "any peer, other identities of ours": (
+    "any peer, no own identity": ({**ANY, **HUB}, C, ("accepts every identity",)),
+    "any peer, other own identities": (
         {**ANY, "identifier": "road.example"},
         {**C, **HUB},
         ("lets the holder of the psk of phase 1 site-c", "accepts every identity"),
@@ -286,23 +286,23 @@ DANGEROUS: dict[str, tuple[Options, Options, tuple[str, ...]]] = {
             "identifier of phase 1 site-c",
         ),
     ),
-    # Without an identity of ours the peer chooses the name.
-    "no identity of ours": (
+    # Without an own identity the peer chooses the name.
+    "no own identity": (
         B,
         {**ANY, "peer_identifier": "c.ex"},
         ("may address this gateway by any identity", "identifier of phase 1 site-c"),
     ),
-    "no identity of ours, twice": (
+    "no own identity, twice": (
         {**ANY, "peer_identifier": "b.ex"},
         {**ANY, "peer_identifier": "c.ex"},
         ("may address this gateway by any identity",),
     ),
-    "no identity of ours, behind one address": (
+    "no own identity, behind one address": (
         {**B, "peer_identifier": "b.ex"},
         {**B, "peer_identifier": "c.ex"},
         ("may address this gateway by any identity",),
     ),
-    "no identity of ours, behind one name": (
+    "no own identity, behind one name": (
         {"remote_gateway": "nat.example.", "peer_identifier": "b.ex"},
         {"remote_gateway": "NAT.example", "peer_identifier": "c.ex"},
         ("may address this gateway by any identity",),
@@ -312,7 +312,7 @@ dangerous = pytest.mark.parametrize("case", DANGEROUS)
 
 
 class TestRefused:
-    """In either order, and naming both, with what would happen and what to do."""
+    """The error names both, the effect and the fix, in either order."""
 
     @dangerous
     @pytest.mark.parametrize("turned", [False, True])
@@ -352,7 +352,7 @@ class TestRefused:
         old = replace(made, connections={"site-b": one, "site-c": other})
         with refused("state", "network dmz", "phase 1 site-b", "phase 1 site-c"):
             old.with_network(dmz)
-        # What is not loaded does no harm.
+        # A connection that is not loaded does no harm.
         off = old.with_network(network(state="stopped"))
         with refused("state", "network lan", "phase 1 site-b", "phase 1 site-c"):
             off.with_network(dmz).with_network(network())
@@ -380,7 +380,7 @@ class TestRefused:
 
 
 class TestWaysOut:
-    """What an earlier version has let stand is in the way of nothing else."""
+    """A pair that an earlier version accepted does not block other changes."""
 
     @dangerous
     def test_one_is_removed_or_disabled(self, case: str) -> None:
@@ -446,7 +446,7 @@ HARMLESS: dict[str, tuple[Options, Options]] = {
         {**B, "peer_identifier": "b.ex"},
         {**C, "peer_identifier": "@@b.ex"},
     ),
-    "one identity of ours": ({**B, **HUB}, {**C, **HUB}),
+    "one own identity": ({**B, **HUB}, {**C, **HUB}),
     "any address with names": (
         {**ANY, **HUB, "peer_identifier": "b.ex"},
         {**ANY, **HUB, "peer_identifier": "c.ex"},
@@ -467,7 +467,7 @@ HARMLESS: dict[str, tuple[Options, Options]] = {
         {**AGGRESSIVE, **ANY, **HUB, "peer_identifier": "b.ex"},
         {**AGGRESSIVE, **ANY, **HUB, "peer_identifier": "c.ex"},
     ),
-    "IKEv1 at different addresses of ours": (
+    "IKEv1 at different own addresses": (
         {**V1, **ANY, **HUB, "peer_identifier": "b.ex", "local_address": "198.51.100.1"},
         {**V1, **ANY, **HUB, "peer_identifier": "c.ex", "local_address": "198.51.100.2"},
     ),
@@ -531,7 +531,7 @@ def test_both_orders_come_to_the_same(one: IkeConnection, other: IkeConnection) 
     assert (found is None) == (intrusion(other.key, one.key) is None)
     assert one.key is not None
     assert other.key is not None
-    # What is quick to tell leaves nothing out.
+    # The quick check misses no case.
     assert (found is None) == (way_in(one.key, other.key) is None)
 
 
@@ -540,7 +540,7 @@ Fleet = list[dict[str, t.Any]]
 
 @st.composite
 def fleets(draw: st.DrawFn) -> Fleet:
-    """Sites as they are usually set up: each with a key, an address or a name of its own."""
+    """Draw sites as they are usually configured: each with an own key, address or name."""
     hub = draw(st.none() | st.sampled_from(("hub.example", "203.0.113.1", "hub@example.org")))
     sites = []
     for number in range(1, 2 + draw(st.integers(1, 8))):

@@ -29,7 +29,7 @@ def test_seconds(value: int, unit: str, seconds: int) -> None:
 
 @given(st.integers(), st.sampled_from(sorted(lifetime.UNITS)))
 def test_whatever_passes_fits_charon(value: int, unit: str) -> None:
-    """strongSwan counts in 32 bits with a sign, and wraps without a word."""
+    """strongSwan counts in signed 32 bits, and wraps silently."""
     try:
         assert 60 <= lifetime.lifetime_seconds("lifetime", value, unit) < 2**31
     except ModelError:

@@ -83,6 +83,6 @@ def test_plain(value: object, plain: object) -> None:
 
 
 def test_a_text_that_ansible_has_tagged_is_a_text() -> None:
-    """As those of an inventory are: of a class of its own, derived from str."""
+    """Texts of an inventory have an own class, derived from str."""
     tagged = type("Tagged", (str,), {})("x")
     assert options.plain((tagged,)) == ["x"]

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Proposals. What IKEv1 and IKEv2 can negotiate was measured between two strongSwan 5.9.8 and
-between two strongSwan 6.0.1, which agree."""
+"""Tests of proposals. The combinations that IKEv1 and IKEv2 can negotiate were measured between two
+strongSwan 5.9.8 and between two strongSwan 6.0.1, with equal results."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def built(options: Options, use: Use, versions: frozenset[int]) -> Proposal | No
 
 
 def every_legal_proposal(use: Use) -> t.Iterator[Proposal]:
-    """Written out from the rules, without ``build``."""
+    """Yield every proposal that the rules allow, without ``build``."""
     for group in DH_GROUPS if use is Use.IKE else (None, *DH_GROUPS):
         if use is Use.AH:
             yield from (Proposal(None, None, name, group, None) for name in HASH_NAMES)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rules of the operator: what is legal, and what is said of what is not."""
+"""Tests of the rules of the user: accepted options, and the errors for others."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.selector
     Service,
     TrafficSelector,
     overlap,
+    overlapping_numbers,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import refused
 from hypothesis import given, settings
@@ -165,3 +166,17 @@ def test_overlap_is_that_of_netaddr(first: t.Any, second: t.Any) -> None:
 @settings(max_examples=100, deadline=None)
 def test_overlap_has_no_order(one: t.Any, other: t.Any) -> None:
     assert len({overlap(*pair) for pair in ((one, other), (other, one))}) == 1
+
+
+@given(st.lists(V4 | V6, max_size=12))
+@settings(max_examples=100, deadline=None)
+def test_overlapping_numbers_are_those_of_every_two(networks: list[t.Any]) -> None:
+    expected = {
+        (one, other)
+        for other in range(len(networks))
+        for one in range(other)
+        if overlap(networks[one], networks[other])
+    }
+    found = list(overlapping_numbers((item, number) for number, item in enumerate(networks)))
+    assert len(found) == len(expected)
+    assert {tuple(sorted(pair)) for pair in found} == expected

@@ -98,7 +98,7 @@ class TestExclusion:
         moved = {"network_address": "10.2.0.0/24", "ip_address": "10.2.0.1"}
         with refused("remote_network", SUBJECT, "is inside 10.2.0.0/24 of network lan"):
             made.with_network(network(**moved))
-        # What an earlier version let be made stays editable.
+        # An object that an earlier version accepted stays editable.
         assert made.with_network(network(description="x"))
 
     def test_of_a_network_without_an_address(self) -> None:

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels import (
-    initiate as dial,
+    initiate,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
@@ -98,8 +98,8 @@ def settings(action: str = "trap", text: str = TEXT) -> tuple[str, dict[str, t.A
 
 @pytest.fixture(name="gateway")
 def _gateway(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    for patience in ("_QUIET", "_UNDER_WAY", "_PROOF"):
-        monkeypatch.setattr(dial, patience, 0.0)
+    for patience in ("IDLE_MEANS_REFUSED_S", "RUNNING_ATTEMPT_S", "SETTLE_S"):
+        monkeypatch.setattr(initiate, patience, 0.0)
     machine.prepare(
         ("vpn_network", NETWORK), ("ipsec_phase1", PHASE1), ("ipsec_phase2", PHASE2), settings()
     )

@@ -325,7 +325,7 @@ class TestConfirmed:
             assert result["failed"] is True
             start = "could not confirm the changes: the changes were rolled back at 20"
             assert result["msg"].startswith(start)
-            assert "because no sign of life of the controller for 30 s" in result["msg"]
+            assert "because the controller did not contact this host for 30 s" in result["msg"]
             assert f"{SITE_B}: changed" in result["msg"]
         checkpoint(machine)
         assert checkpoint(machine, "confirmed")["changed"] is True
@@ -484,7 +484,7 @@ class TestRolledBack:
         machine.time_passes()
         result = checkpoint(machine, "rolled_back")
         assert result["changed"] is False
-        assert "no sign of life" in str(result["warnings"])
+        assert "the controller did not contact this host" in str(result["warnings"])
 
     def test_no_secret_is_said(self, machine: Machine) -> None:
         machine.prepare(*GATEWAY)
@@ -507,7 +507,7 @@ class TestAnotherRun:
 
     @pytest.mark.parametrize("verb", ["timeout", "now"])
     @pytest.mark.parametrize(
-        ("does", "told"), [(HANGS, "held {lock} and gave no sign of life"), (WORKS, "")]
+        ("does", "told"), [(HANGS, "held {lock} and showed no progress"), (WORKS, "")]
     )
     def test_the_rollback_is_done(self, machine: Machine, verb: str, does: str, told: str) -> None:
         machine.prepare(*GATEWAY)

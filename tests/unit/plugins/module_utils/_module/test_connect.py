@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels import (
-    initiate as dial,
+    initiate,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
@@ -33,8 +33,8 @@ AUTH_FAILED = ("received AUTHENTICATION_FAILED notify error",)
 @pytest.fixture(name="gateway")
 def _gateway(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """Two peers; nothing is up, and nobody waits long."""
-    monkeypatch.setattr(dial, "_QUIET", 0.0)
-    monkeypatch.setattr(dial, "_UNDER_WAY", 0.0)
+    monkeypatch.setattr(initiate, "IDLE_MEANS_REFUSED_S", 0.0)
+    monkeypatch.setattr(initiate, "RUNNING_ATTEMPT_S", 0.0)
     machine.prepare(
         ("vpn_network", NETWORK),
         ("ipsec_phase1", PHASE1),

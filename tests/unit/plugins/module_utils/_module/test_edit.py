@@ -14,6 +14,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import (
     IkeConnection,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.daemon import ALL_DAEMONS
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import MASK
@@ -105,7 +106,7 @@ class TestNetwork:
     SCOPE: t.ClassVar = Scope(
         frozenset({"lan"}),
         frozenset({f"{CONF_D}bypass.lan.conf", f"{CONF_D}advanced.lan.conf"}),
-        daemon=True,
+        daemons=ALL_DAEMONS,
     )
 
     def edit(self, current: Gateway, **options: t.Any) -> Edit:

@@ -74,11 +74,11 @@ MODES = {
 }
 # Those with secrets, and what is to be done once others could read them.
 SECRETS = {
-    f"{CONF}/tunnelwright.phase1.site-b.conf": "its keys may be known, so replace them on both",
-    f"{CONF}/tunnelwright.advanced.lan.conf": "its keys may be known, so replace them on both",
-    "/etc/swanctl/private/tunnelwright.site-c.pem": "replace it and its certificate",
-    "/etc/strongswan.d/tunnelwright.advanced.lan.conf": "secrets in it may be known, so replace",
-    f"{STATE}/checkpoint/state.json": "all secrets of this host may be known, so replace them",
+    f"{CONF}/tunnelwright.phase1.site-b.conf": "Its keys may be known. Replace them on both",
+    f"{CONF}/tunnelwright.advanced.lan.conf": "Its keys may be known. Replace them on both",
+    "/etc/swanctl/private/tunnelwright.site-c.pem": "Replace it and its certificate",
+    "/etc/strongswan.d/tunnelwright.advanced.lan.conf": "Secrets in it may be known. Replace",
+    f"{STATE}/checkpoint/state.json": "All secrets of this host may be known. Replace them",
 }
 DIRECTORIES = {RECORDS: 0o755, STATE: 0o700, f"{STATE}/checkpoint": 0o700}
 
@@ -152,13 +152,15 @@ def test_mode(gateway: Machine, path: str) -> None:
     before, place = gateway.host.everything(), gateway.host.root / path[1:]
     place.chmod(0o666)
     seen = str(gateway.run("ipsec_info").get("warnings", ()))
-    assert (f"{path} could be read by others than root" in seen) == (path in SECRETS)
+    assert (f"{path} could be read by other users than root" in seen) == (path in SECRETS)
     right = f"mode {MODES[path]:04o}"
     told = put_right(gateway, path, f"mode 0666 instead of {right[5:]}", right, f"write {path}")
     assert gateway.host.everything() == before
     assert len(told) == (path in SECRETS)
     if told:
-        assert f"{path} could be read by others than root (mode 0666 instead of 0600)" in told[0]
+        assert (
+            f"{path} could be read by other users than root (mode 0666 instead of 0600)" in told[0]
+        )
         assert SECRETS[path] in told[0]
 
 
@@ -197,7 +199,7 @@ def test_directory_that_others_can_write(gateway: Machine, path: str, bits: int)
     place, mode = gateway.host.root / path[1:], DIRECTORIES[path]
     place.chmod(mode | bits)
     found, wanted = f"mode {mode | bits:04o} instead of {mode:04o}", f"mode {mode:04o}"
-    action = f"give {path} to root, with mode {mode:04o}"
+    action = f"set owner root and mode {mode:04o} of {path}"
     assert put_right(gateway, path, found, wanted, action) == []
     assert place.stat().st_mode & 0o7777 == mode
 
@@ -207,7 +209,7 @@ def test_directory_of_others(
     gateway: Machine, give_away: t.Callable[[Path], None], path: str
 ) -> None:
     give_away(gateway.host.root / path[1:])
-    action = f"give {path} to root, with mode {DIRECTORIES[path]:04o}"
+    action = f"set owner root and mode {DIRECTORIES[path]:04o} of {path}"
     put_right(gateway, path, "owner 1000:1000 instead of 0:0", "owner 0:0", action)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels import hand_over
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels import (
-    initiate as dial,
+    hand_over,
+    initiate,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
@@ -34,9 +34,9 @@ Facts = dict[str, t.Any]
 @pytest.fixture(name="gateway")
 def _gateway(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
     """A tunnel for three networks; nobody waits long."""
-    for patience in ("_QUIET", "_UNDER_WAY", "_PROOF"):
-        monkeypatch.setattr(dial, patience, 0.0)
-    for patience in ("_QUIET", "_DRAIN"):
+    for patience in ("IDLE_MEANS_REFUSED_S", "RUNNING_ATTEMPT_S", "SETTLE_S"):
+        monkeypatch.setattr(initiate, patience, 0.0)
+    for patience in ("IDLE_MEANS_REFUSED_S", "DRAIN_S"):
         monkeypatch.setattr(hand_over, patience, 0.0)
     machine.prepare(("vpn_network", NETWORK), ("ipsec_phase1", PHASE1), ("ipsec_phase2", SEVERAL))
     return machine
@@ -100,7 +100,7 @@ class TestNarrowed:
         assert cause(result) == "selectors_narrowed"
         (failure,) = result["failures"]
         assert failure["evidence"][-1] == (
-            "probe of 10.3.0.9 from 10.1.0.1: not sent, because no SA is for it"
+            "probe of 10.3.0.9 from 10.1.0.1: not sent, because no SA carries this address"
         )
         missed, carried = result["ipsec_connection"]["probes"]
         assert (missed["answered"], carried["answered"]) == (False, True)

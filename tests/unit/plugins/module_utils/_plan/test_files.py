@@ -75,7 +75,7 @@ def test_not_written_again() -> None:
 
 
 def test_removed_as_it_was_found() -> None:
-    """So that it can be put back."""
+    """The step keeps the found file, so that it can be restored."""
     found = File("/a", b"edited\n", 0o640)
     plan = removed((FILE, OTHER), host(found))
     assert plan.steps == (steps.RemoveFile(found),)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether what list-conns shows is what was loaded."""
+"""The comparison of a configured connection with list-conns."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is done for one network to be on, off or gone."""
+"""The plan for one network that is started, stopped or removed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_i
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_steps import (
     DeleteBlocks,
-    NoteInterface,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     NetworkState,
@@ -60,7 +59,7 @@ FILES = (NFT, SCRIPT, GUARD_UNIT, UNIT)
 WRITES = [*(f"write {path}" for path in FILES), "reload systemd's unit files"]
 REMOVES = [*(f"remove {path}" for path in FILES), "reload systemd's unit files"]
 LOAD = "load the nftables rules of network lan"
-WITHDRAW = [f"stop {GUARD}", f"disable {GUARD}", "withdraw the nftables rules of network lan"]
+WITHDRAW = [f"stop {GUARD}", f"disable {GUARD}", "delete the nftables rules of network lan"]
 ETH = {"interface_network": "eth1"}
 
 
@@ -100,7 +99,7 @@ def planned(
     host: Observed,
     guests: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Before the tunnels of the network, and after them."""
+    """Return the plan before the tunnels of the network, and the plan after them."""
     plan = plan_network(before, after, host, guests)
     return plan if after is None else plan + plan_power_off(before, after, host)
 
@@ -161,7 +160,7 @@ class TestOn:
         before = parts(**old)
         plan = planned(before, ON, holding(before, mtu=mtu, **more))
         assert ("reset the mtu of vpn-lan" in plan.actions) is resets
-        header = ("network lan: mtu of vpn-lan", str(mtu), "that of a new interface")
+        header = ("network lan: mtu of vpn-lan", str(mtu), "the MTU of a new interface")
         assert (header in differences(plan)) is resets
 
     def test_switched_on(self) -> None:
@@ -194,7 +193,7 @@ class TestOn:
             (
                 {"rules_match": False},
                 "replace the nftables rules of network lan",
-                ("network lan: nftables rules", "not as they should be", "loaded"),
+                ("network lan: nftables rules", "changed", "loaded"),
             ),
             (
                 {"rules_match": False, "rules_present": False},
@@ -247,7 +246,7 @@ class TestOn:
         assert not planned(ON, ON, holding(ON, mtu=9000))
 
     def test_an_edit_of_the_rules(self) -> None:
-        """They differ from what is live; the file says so, and says it once."""
+        """The diff shows the changed file, and not the live rules a second time."""
         after = parts(connection(child()))
         plan = planned(ON, after, holding(ON, rules_match=False))
         assert plan.actions == [
@@ -269,7 +268,7 @@ class TestOn:
         assert differences(plan) == [("network lan: blocks against cleartext", "3 of 4", "4")]
 
     def test_rules_that_come_back_take_no_block_along(self) -> None:
-        """Of what is taken back, only the blocks that the run has made go."""
+        """Undoing the rules deletes only the blocks that the run made."""
         made = parts(connection(child()))
         host = holding(made)
         gone = sorted(host.blocks)[0]
@@ -326,7 +325,7 @@ class TestMoved:
         assert differences(plan)[-1] == (
             "network lan: interface vpn-lan",
             "in use",
-            "given up",
+            "no longer used",
         )
 
     def test_from_an_interface_of_others(self) -> None:
@@ -357,7 +356,7 @@ class TestMoved:
 
 
 def interrupted(made: NetworkParts, *interfaces: NetworkParts, **changes: t.Any) -> Observed:
-    """The host after a run that died with the script of ``made``, whose record has them all."""
+    """Return the host after an interrupted run with the script of ``made``, noted in the record."""
     host = holding(made, changes.pop("state", LIVE), **changes)
     record = File(RECORD, record_text({}).encode())
     noted = with_interfaces(record, (interface_of(item.network) for item in (*interfaces, made)))
@@ -365,7 +364,7 @@ def interrupted(made: NetworkParts, *interfaces: NetworkParts, **changes: t.Any)
 
 
 class TestInterrupted:
-    """A run was killed after its script had run; the record, and so before, is the old one."""
+    """A run was interrupted after its script had run. Its record still has the old options."""
 
     def test_another_address(self) -> None:
         was = parts(**ETH)
@@ -376,7 +375,7 @@ class TestInterrupted:
     def test_another_interface(self) -> None:
         plan = planned(ON, ON, interrupted(parts(interface="lan0"), ON))
         assert plan.actions[-1] == "delete interface lan0"
-        assert ("network lan: interface lan0", "in use", "given up") in differences(plan)
+        assert ("network lan: interface lan0", "in use", "no longer used") in differences(plan)
         plan = planned(ON, ON, interrupted(parts(**ETH), ON))
         assert plan.actions[-1] == "delete address 10.1.0.1/24 from eth1"
 
@@ -439,14 +438,14 @@ class TestNoted:
     def test_moved(self) -> None:
         moved = parts(interface="lan0")
         (step,) = self.noted(ON, moved, ON).steps
-        assert isinstance(step, NoteInterface)
+        assert isinstance(step, WriteFile)
         assert str(step) == f"note interface lan0 in {RECORD}"
         assert step.file == self.record(ON, moved)
         assert step.undo() == WriteFile(self.record(ON))
 
     def test_switched_on(self) -> None:
         (step,) = self.noted(OFF, ON).steps
-        assert isinstance(step, NoteInterface)
+        assert isinstance(step, WriteFile)
         assert step.file == self.record(ON)
 
     def test_of_an_earlier_version(self) -> None:
@@ -454,12 +453,12 @@ class TestNoted:
         found = Observed({RECORD: File(RECORD, b'{"vpn_network": {}}')})
         assert plan_note(ON, ON, found) == Plan()
         (step,) = plan_note(ON, parts(interface="lan0"), found).steps
-        assert isinstance(step, NoteInterface)
+        assert isinstance(step, WriteFile)
         assert step.file == self.record(ON, parts(interface="lan0"))
 
 
 class TestTakenBack:
-    """What the script makes goes when starting it is taken back, since its ``stop`` leaves it."""
+    """Undoing the start removes interface and address, because the verb ``stop`` keeps them."""
 
     @pytest.mark.parametrize(
         ("options", "state", "undone"),
@@ -494,7 +493,7 @@ class TestOff:
         ]
 
     def test_the_guard_stays(self) -> None:
-        """And is put back, as the rules of a network that is on are."""
+        """The guard of a stopped network is repaired, like the rules of a started network."""
         tunnel = connection(child())
         off = parts(tunnel, state="stopped")
         assert planned(off, off, holding(off, QUIET)) == Plan()
@@ -595,7 +594,7 @@ class TestEarlierVersion:
         ]
 
     def test_removed(self) -> None:
-        """By the verb that its script has, too."""
+        """The rules are deleted by a verb of the script."""
         host = holding(ON, guard_enabled=False, guard_active=False)
         del t.cast("dict[str, File]", host.files)[GUARD_UNIT]
         assert planned(ON, None, host).actions == [
@@ -647,7 +646,7 @@ class TestRecord:
         ]
 
     def test_noted_before(self) -> None:
-        """The difference is that of the whole plan; undone is the last step."""
+        """The difference covers the whole plan. The undo is for the last step."""
         old, noted = replace(self.RECORD, data=b"old\n"), replace(self.RECORD, data=b"noted\n")
         plan = plan_record(old, self.RECORD, Observed({old.path: old}), noted)
         assert plan.steps == (WriteFile(self.RECORD, noted),)

@@ -27,9 +27,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan impo
     joined,
     state_difference,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
-    SharedSecret,
-)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import (
     PRIVATE,
@@ -38,6 +35,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file im
     File,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
+    SharedSecret,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -181,7 +181,7 @@ NEW_SECTION, OLD_SECTION = {"version": "2"}, {"version": "1"}
         (steps.WriteFile(FILE), "write /a", steps.RemoveFile(FILE)),
         (steps.WriteFile(FILE, OLD), "write /a", steps.WriteFile(OLD)),
         (steps.RemoveFile(OLD), "remove /a", steps.WriteFile(OLD)),
-        (SecureDirectory(Directory("/a", 0o750)), "give /a to root, with mode 0750", None),
+        (SecureDirectory(Directory("/a", 0o750)), "set owner root and mode 0750 of /a", None),
         (
             steps.LoadConnection("x", NEW_SECTION),
             "load connection x",
@@ -245,7 +245,7 @@ NEW_SECTION, OLD_SECTION = {"version": "2"}, {"version": "1"}
         ),
         (
             network_steps.WithdrawRules("lan", "/a.sh"),
-            "withdraw the nftables rules of network lan",
+            "delete the nftables rules of network lan",
             network_steps.LoadRules("lan", "/a.sh"),
         ),
         (
@@ -299,7 +299,7 @@ def test_steps(step: steps.Step, says: str, back: steps.Step | None) -> None:
     ("step", "says"),
     [
         (steps.ReloadSettings(), "reload the settings of the IKE daemon"),
-        (steps.RestartDaemon("why"), "restart the IKE daemon: why"),
+        (steps.RestartDaemon("a plugin is missing"), "restart the IKE daemon: a plugin is missing"),
         (network_steps.RunScript("lan", "/a.sh", "rules", "replace"), "replace of network lan"),
         (network_steps.ReloadUnits(), "reload systemd's unit files"),
     ],

@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The laws of the planner, on whole gateways at random and a host that does as it is told."""
+"""The laws of the planner, on random gateways and on a host that carries out every step."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.daemon import ALL_DAEMONS
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
@@ -55,7 +56,7 @@ def everything(before: Artefacts, after: Artefacts) -> Scope:
     return Scope(
         frozenset({*before.networks, *after.networks}),
         frozenset({*before.swanctl, *after.swanctl}),
-        daemon=True,
+        daemons=ALL_DAEMONS,
     )
 
 
@@ -66,7 +67,7 @@ def brought_to(before: Artefacts, after: Artefacts, host: Observed) -> Observed:
 
 
 def looked_at(before: Artefacts, after: Artefacts, host: Observed) -> Observed:
-    """A network that gets another device is looked at where it is going to be."""
+    """Return the observed host. A network with a new device is observed on the new device."""
     states = dict(host.networks)
     for name, parts in after.networks.items():
         if name in before.networks and before.networks[name].network.device != parts.network.device:
@@ -104,7 +105,7 @@ def test_whatever_came_before_the_host_ends_as_a_fresh_one(first, second):
 
 
 def live(state: NetworkState, *, attached: bool) -> NetworkState:
-    """Without what a network leaves as it was: forwarding, an MTU, an interface of others."""
+    """Return a state without parts that a network keeps: forwarding, MTU, unmanaged interface."""
     state = replace(state, mtu=None, forwarding=frozenset())
     return replace(state, device_exists=True, device_up=True) if attached else state
 

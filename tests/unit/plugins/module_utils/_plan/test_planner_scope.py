@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What one edit answers for, and what it takes for the daemon to follow."""
+"""The scope of an edit, and the steps by which charon follows it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import replace
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.daemon import ALL_DAEMONS
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
@@ -66,7 +67,7 @@ def everything(*sides: Artefacts) -> Scope:
     return Scope(
         frozenset(name for side in sides for name in side.networks),
         frozenset(path for side in sides for path in side.swanctl),
-        daemon=True,
+        daemons=ALL_DAEMONS,
     )
 
 
@@ -85,7 +86,7 @@ class TestScope:
         before = made(*TWO)
         after = made(*TWO[:2], connection(child(), mobike=True), TWO[3])
         assert touched(before, after, Scope()) == Scope(
-            frozenset({"lan"}), frozenset({SITE_B}), daemon=False
+            frozenset({"lan"}), frozenset({SITE_B}), daemons=frozenset()
         )
 
     def test_what_comes_and_goes(self) -> None:
@@ -93,14 +94,14 @@ class TestScope:
         assert touched(before, after, Scope()) == Scope(
             frozenset({"lan", "dmz"}),
             frozenset({SITE_B, SITE_C, BYPASS, f"{CONF_D}bypass.dmz.conf"}),
-            daemon=False,
+            daemons=frozenset(),
         )
 
     def test_the_daemon(self) -> None:
         before, after = made(), made(settings(cisco_extensions=True))
-        assert touched(before, after, Scope()).daemon
-        assert touched(before, before, Scope(daemon=True)).daemon
-        assert not touched(before, before, Scope()).daemon
+        assert touched(before, after, Scope()).daemons
+        assert touched(before, before, Scope(daemons=ALL_DAEMONS)).daemons
+        assert not touched(before, before, Scope()).daemons
 
     def test_what_the_module_answers_for_besides(self) -> None:
         whole = made(*TWO)
@@ -114,7 +115,7 @@ class TestScope:
             (Scope(swanctl=frozenset({SITE_C})), ["load connection site-c"]),
             (Scope(frozenset({"dmz"})), ["replace the nftables rules of network dmz"]),
             (Scope(frozenset({"lan"})), ["write /etc/tunnelwright/lan.nft"]),
-            (Scope(daemon=True), [f"write {DAEMON}", RELOAD]),
+            (Scope(daemons=ALL_DAEMONS), [f"write {DAEMON}", RELOAD]),
             (Scope(), []),
             (Scope(frozenset({"gone"}), frozenset({"/gone"})), []),
         ],
@@ -140,7 +141,7 @@ class TestScope:
             SITE_C,
             *records,
         }
-        assert files_in(before, after, Scope(daemon=True)) == {DAEMON, *records}
+        assert files_in(before, after, Scope(daemons=ALL_DAEMONS)) == {DAEMON, *records}
         assert files_in(before, after, Scope(frozenset({"dmz", "x"}))) == {
             "/etc/tunnelwright/dmz.nft",
             "/etc/tunnelwright/dmz.sh",
@@ -155,14 +156,14 @@ class TestScope:
         assert touched(whole, whole, Scope(), left) == Scope(frozenset({"dmz"}))
 
     def test_settled(self) -> None:
-        """Whatever there was, and is, within the scope."""
+        """Every object of the scope is settled, before and after the edit."""
         whole = made(*TWO)
         names = ("site-b", "site-c", "gone")
         left = Unfinished(
             {name: frozenset({"7"}) for name in names},
             frozenset(f"ike-{name}" for name in names),
         )
-        scope = Scope(frozenset({"dmz"}), frozenset({SITE_B}), daemon=True)
+        scope = Scope(frozenset({"dmz"}), frozenset({SITE_B}), daemons=ALL_DAEMONS)
         for before, after in ((whole, whole), (whole, made()), (made(), whole)):
             assert settled(before, after, scope, left) == Unfinished(
                 {name: frozenset({"7"}) for name in ("site-b", "gone")},
@@ -172,7 +173,7 @@ class TestScope:
             )
 
     def test_a_secret_that_no_file_has(self) -> None:
-        """Loaded by a run that died before it wrote the file; others' secrets are never ours."""
+        """An interrupted run loaded the secret and wrote no file. Unmanaged secrets stay."""
         whole = made(*TWO)
         host = brought_to(whole)
         names = frozenset({"ike-site-b", "ike-gone", "ike-unloaded"})
@@ -232,7 +233,7 @@ class TestOrder:
             assert edited(made(), after).actions == ["write /etc/tunnelwright/lan.json"]
 
     def test_what_is_up_gives_way_when_everything_is_loaded(self) -> None:
-        """Of a setting that all tunnels share, say."""
+        """All connections are loaded first, for example after a change of a shared setting."""
         other = child(phase1="site-x", remote_network=["10.7.0.0/24"])
         elsewhere = {"name": "site-x", "remote_gateway": "192.0.2.7"}
         tunnels = (connection(child()), connection(other, **elsewhere))
@@ -270,7 +271,7 @@ class TestDaemon:
         old, new = made(connection(), userspace=before), made(connection(), userspace=after)
         host = brought_to(old)
         host = replace(host, daemon=replace(host.daemon, **daemon))
-        return make_plan(old, new, host, touched(old, new, Scope(daemon=True)))
+        return make_plan(old, new, host, touched(old, new, Scope(daemons=ALL_DAEMONS)))
 
     LIBIPSEC: t.ClassVar = frozenset({"kernel-libipsec", "aes"})
 
@@ -300,7 +301,7 @@ class TestDaemon:
         [
             (True, True, LIBIPSEC),
             (False, False, frozenset()),
-            # Somebody else's.
+            # An unmanaged plugin.
             (False, False, LIBIPSEC),
             (True, False, frozenset()),
         ],

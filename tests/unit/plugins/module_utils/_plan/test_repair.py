@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Drift of a connection that nobody edits: told by name, and put right with what disturbs least."""
+"""Drift of a connection without an edit: reported by name, repaired with least disturbance."""
 
 from __future__ import annotations
 
@@ -122,13 +122,15 @@ class TestPolicies:
     @pytest.mark.parametrize(
         ("wanted", "state"),
         [
-            # What does not trap has none while it is down.
+            # A child that does not trap has no policy while it is down.
             (section("none"), {"traps": frozenset(), "policies": frozenset()}),
             # The userspace data plane has its policies for itself, and no use for traps.
             (section(), {"traps": frozenset(), "policies": None}),
             # These show otherwise in the kernel, or not before the peer is known.
             (section(local_ts=("10.1.0.0/24[tcp/80]",)), {"policies": frozenset()}),
             (section(local_ts=("dynamic",)), {"policies": frozenset()}),
+            # The kernel shows the network 10.1.0.0/24.
+            (section(local_ts=("10.1.0.5/24",)), {"policies": frozenset()}),
             ({**section(), "remote_addrs": ("gw.example.org",)}, {"traps": frozenset()}),
         ],
     )
@@ -165,7 +167,7 @@ class TestLeftovers:
             ("none", {"lan.replaced"}, []),
         ],
     )
-    def test_an_sa_that_the_peer_made_of_a_child_set_aside(
+    def test_an_sa_that_the_peer_made_of_a_parked_child(
         self, start: str, up: set[str], actions: list[str]
     ) -> None:
         state = {**UP, "established": {"b": frozenset(up)}}
@@ -191,14 +193,14 @@ class TestLoaded:
         other = listed(section(start, remote_ts=("10.9.0.0/24", "fd00:9::/64")))
         daemon = replace(RIGHT, version=release, connections={"b": other}, **state)
         plan = repaired(section(start), daemon)
-        # charon would bring the child up anew on the IKE SA that it is closing.
+        # charon would initiate the child on the IKE SA that it is closing.
         first = ["close the IKE SA of b"] if impact == ("b", "ike") else []
         assert plan.actions == [*first, LOAD, *more]
         assert headers(plan) == [("connection b in the IKE daemon", "loaded with other settings")]
         assert told(plan) == [impact]
 
     def test_with_another_child_beside_one_that_is_right(self) -> None:
-        """The IKE SA has something left to carry, whatever the release."""
+        """The IKE SA keeps a Child SA, so that no release closes it."""
         wanted = section("trap|start")
         children = {**wanted["children"], "dmz": {**wanted["children"]["lan"]}}
         wanted = {**wanted, "children": children}
@@ -229,8 +231,8 @@ class TestLoaded:
         assert told(plan) == [("b", "none")]
 
 
-class TestDied:
-    """A run was killed while it exchanged the connection."""
+class TestInterruptedRun:
+    """A run was interrupted while it swapped the connection."""
 
     @pytest.mark.parametrize(
         ("start", "more"),
@@ -244,7 +246,7 @@ class TestDied:
         assert told(plan) == [("b/lan", "child")]
 
     def test_after_it_was_loaded(self) -> None:
-        """What it was is not known any more; which SAs were there before is."""
+        """The old section is not known, but the unique ids of the old SAs are."""
         daemon = replace(
             RIGHT,
             connections={"b": listed(section("trap|start"))},

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which networks the SAs of a phase 2 carry together, and which configured ones they lack."""
+"""The networks that the SAs of a phase 2 carry, and the configured networks that they lack."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_several_sas_carry_together():
         ("10.2.0.0/24[tcp/80]", "10.2.0.0/24[udp/80]", ["10.2.0.0/24[tcp/80]"]),
         ("10.2.0.0/24[47]", "10.2.0.0/24[gre]", []),
         ("10.2.0.0/24[gre]", "10.2.0.0/24[tcp]", ["10.2.0.0/24[gre]"]),
-        # What the port is called is known to the host alone.
+        # Only the host knows the names of ports.
         ("10.2.0.0/24[tcp/8080]", "10.2.0.0/24[tcp/http-alt]", []),
         ("10.2.0.0/24[tcp/10-20]", "10.2.0.0/24[tcp/10-19]", ["10.2.0.0/24[tcp/10-20]"]),
         ("dynamic", "192.0.2.7/32", []),

@@ -222,7 +222,7 @@ def test_what_was_noted_comes_before_what_is_seen():
 def test_where_no_more_is_known():
     noted = InForce({"1": {}})
     (found,) = ike_deviations(NEW, [sa(NEW)], noted)
-    assert (found.key, found.in_force) == ("configuration", "another one")
+    assert (found.key, found.in_force) == ("configuration", "unknown older values")
     seen = ike_deviations(NEW, [sa(NEW, version="1")], noted)
     assert [item.key for item in seen] == ["version"]
 
@@ -233,7 +233,7 @@ def test_what_was_noted_of_a_child_sa():
     found = standing(NEW, sa(NEW), noted)
     assert [item.key for item in found.deviations] == ["life_time", "rekey_time"]
     assert ike_deviations(NEW, [sa(NEW)], noted) == ()
-    # What it does when it is loaded is not in force in an SA.
+    # A start action is no property of an SA.
     started = section(connection_behavior="start")["children"]["net"]
     noted = InForce(children={"7": ("net", child_part(started))})
     assert standing(NEW, sa(NEW), noted).deviations == ()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is done, in which order, for one phase 1 to be in the daemon and in its file."""
+"""The steps, and their order, that bring one phase 1 into charon and into its file."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ENABLED = parts(connection(child()))
 
 
 class TestOrder:
-    """Wherever a run dies, the next one sees what is left; secrets before what needs them."""
+    """The next run finds the rest of an interrupted run. Secrets precede their connections."""
 
     def test_new(self) -> None:
         plan = edited(None, ENABLED)
@@ -156,7 +156,7 @@ class TestChange:
         assert edited(ENABLED, changed).actions == [LOAD_SECRET, PARK, WRITE, LOAD]
 
     def test_of_the_owners_that_an_earlier_version_gave_the_psk(self) -> None:
-        """charon does not tell with which owners it has the key; the file does."""
+        """charon does not show the owners of a loaded key. The file has them."""
         before = parts(connection(child(), **{**self.OWNED, "key_exchange": "auto"}))
         old = before.file.data.replace(b"id-1 = b.ex", b"id-1 = b.ex\n        id-2 = 192.0.2.2")
         assert old != before.file.data
@@ -230,7 +230,7 @@ class TestChange:
         before = parts(connection(child(), **PUBKEY))
         after = parts(connection(child(), **PUBKEY), replace(PEM, private_key=b"another"))
         plan = edited(before, after)
-        # Whatever is one key, written in two ways, is loaded in the end.
+        # A key that both files hold, in two forms, is loaded in the end.
         assert plan.actions == [
             f"unload private key {KEY}",
             f"write {KEY}",
@@ -253,7 +253,7 @@ class TestChange:
     def test_of_a_child(self) -> None:
         changed = parts(connection(child(lifetime=2)))
         plan = edited(ENABLED, changed, **up("net"))
-        # The file in between: with it the names of the children tell how far a run came.
+        # The file is written between: parked names and file show how far a run came.
         assert plan.actions == [
             PARK,
             WRITE,
@@ -299,7 +299,7 @@ class TestChildren:
         ]
 
     def test_renamed(self) -> None:
-        """charon compares children without their names: set aside, the old one has gone."""
+        """charon compares children without their names, so that parked children do not count."""
         renamed = parts(connection(child(), replace(self.DMZ, name="dmz2")))
         traps = frozenset({("site-b", "dmz"), ("site-b", "net")})
         plan = edited(self.BOTH, renamed, **up("net", "dmz"), traps=traps)
@@ -334,7 +334,7 @@ class TestChildren:
 
 
 class TestDpdTimeout:
-    """The one key of ours that charon leaves out when it compares connections."""
+    """The only rendered option that charon ignores when it compares connections."""
 
     V1: t.ClassVar = {"key_exchange": "ikev1"}
 
@@ -365,7 +365,7 @@ class TestDpdTimeout:
 
 
 class TestDrift:
-    @pytest.mark.parametrize("keys", [(), ("of somebody else",)])
+    @pytest.mark.parametrize("keys", [(), ("of another owner",)])
     def test_of_the_private_key(self, keys: tuple[str, ...]) -> None:
         wanted = replace(parts(connection(child(), **PUBKEY)), key_id="ours")
         plan = edited(wanted, wanted, keys=frozenset(keys))
@@ -453,7 +453,7 @@ class TestDrift:
 
 
 class TestOfOthers:
-    """What bears the name of a new phase 1, but was not made for it."""
+    """Objects in charon with the name of a new phase 1 that were not made for it."""
 
     def test_survives_a_phase_1_that_is_not_loaded(self) -> None:
         theirs = holding(ENABLED).daemon

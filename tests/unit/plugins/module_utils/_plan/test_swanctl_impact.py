@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What becomes of SAs that are up, by release of strongSwan and start action."""
+"""The impact on SAs that are up, by release of strongSwan and start action."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_an_identity_in_upper_and_lower_case(option: str, before: str, after: st
 
 @pytest.mark.parametrize("apply", ["graceful", "reestablish", "defer"])
 def test_the_key_is_not_said_to_have_changed_with_the_address(apply: str) -> None:
-    """Though it is loaded anew, for the identity that the peer has at that address."""
+    """The key is loaded again with the identity of the peer at the new address."""
     old, new = (
         parts(connection(child(), **ON, remote_gateway=address))
         for address in ("192.0.2.2", "192.0.2.3")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which connections accept certificates of a CA of ours, by what strongSwan shows of them."""
+"""Connections that accept certificates of a managed CA, as strongSwan shows them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def wanted(swanctl_conf: str = "", **options: t.Any) -> Artefacts:
 
 
 def listed(children: t.Any = None, **end: t.Any) -> dict[str, t.Any]:
-    """A connection as list-conns shows it on both releases."""
+    """Return a connection as list-conns shows it on both releases."""
     remote = {"groups": [], "cert_policy": [], "certs": [], "cacerts": [], **end}
     children = TUNNEL if children is None else children
     return {"version": "IKEv2", "children": children, "local-1": {}, "remote-1": remote}
@@ -180,7 +180,7 @@ class TestOfSwanctlConf:
         ("/etc/swanctl/x509ca/a.pem", PRIVATE, CA.key, False),
         ("/etc/swanctl/x509/a.pem", PUBLIC, GATEWAY.certificate + CA.crl, False),
         ("/etc/swanctl/private/a.pem", PRIVATE, GATEWAY.key, False),
-        # Told with the mode, which is drift there.
+        # There the mode is drift, and is reported as drift.
         ("/etc/swanctl/private/a.pem", PUBLIC, GATEWAY.key, False),
     ],
 )

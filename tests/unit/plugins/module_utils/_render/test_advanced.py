@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What of a conf text is given to the daemon, and what is refused for not being."""
+"""The parts of a conf text that the daemon is given, and the parts that are refused."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
     SyntaxFault,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import loadable
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
     SharedSecret,
-    loadable,
 )
 from hypothesis import given
 from hypothesis import settings as profile

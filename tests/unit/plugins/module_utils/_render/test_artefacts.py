@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which files, connections, secrets and rules a Gateway stands for."""
+"""The files, connections, secrets and rules that a Gateway becomes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
-    SharedSecret,
-)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     Artefacts,
     artefacts,
@@ -33,6 +30,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records
     read_conf,
     read_connection,
     read_network,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
+    SharedSecret,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.section import (
     secret_text,
@@ -155,7 +155,7 @@ class TestFiles:
 class TestConnections:
     def test_file_daemon_and_secret_belong_together(self) -> None:
         parts = made(connection(child())).swanctl[PHASE1]
-        assert parts.owned == ("site-b",)
+        assert parts.connection_names == ("site-b",)
         assert parts.connections.keys() == {"site-b"}
         assert parts.secrets == (
             SharedSecret("ike-site-b", "IKE", ("192.0.2.2",), Secret(PSK.encode())),
@@ -174,7 +174,7 @@ class TestConnections:
     )
     def test_loaded_while_active(self, power: str, state: str, loaded: bool) -> None:
         parts = made(network(state=power), connection(state=state)).swanctl[PHASE1]
-        assert parts.owned == ("site-b",)
+        assert parts.connection_names == ("site-b",)
         assert bool(parts.connections) is loaded
         assert bool(parts.secrets) is loaded
         assert bool(parse(parts.file.data.decode())) is loaded
@@ -232,7 +232,7 @@ class TestCertificates:
 class TestBypass:
     def test_is_for_the_local_network(self) -> None:
         parts = made().swanctl[BYPASS]
-        assert parts.owned == ("tunnelwright-bypass-lan",)
+        assert parts.connection_names == ("tunnelwright-bypass-lan",)
         (section,) = parts.connections.values()
         children = t.cast("dict[str, t.Any]", section["children"])
         assert children["lan"]["local_ts"] == children["lan"]["remote_ts"] == ("10.1.0.0/24",)
@@ -255,7 +255,7 @@ class TestAdvanced:
     def test_parts(self) -> None:
         parts = advanced_parts("lan", TEXT, DEBIAN)
         assert parts.file == File(ADVANCED, f"{MANAGED}\n{TEXT}".encode(), PRIVATE)
-        assert parts.owned == ("road",)
+        assert parts.connection_names == ("road",)
         assert parts.connections["road"] == {
             "remote_addrs": ("192.0.2.7", "192.0.2.8"),
             "proposals": ("aes128-sha256-modp2048",),
@@ -284,7 +284,7 @@ class TestAdvanced:
     def test_switched_off_nothing_is_loaded_and_nothing_is_forgotten(self) -> None:
         whole = made(network(state="stopped"), self.options(swanctl_conf=TEXT))
         parts = whole.swanctl[ADVANCED]
-        assert parts.owned == ("road",)
+        assert parts.connection_names == ("road",)
         assert not parts.connections
         assert not parts.secrets
         text = parts.file.data.decode()

@@ -8,8 +8,8 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.checks import IPNetwork
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
-    ROUTES,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import ROUTES
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.cleartext_blocks import (
     cleartext_blocks,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_match import (

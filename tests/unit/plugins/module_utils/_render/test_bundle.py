@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bundles of certificates: whose chain they are, and what is said of what does not fit."""
+"""Bundles of certificates: their chains, and the texts about certificates that do not fit."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def known(*pairs: Pair) -> tuple[Certificate, ...]:
 def own(
     *pairs: Pair, ca: t.Sequence[Pair] = (ROOT,), identifier: str | None = None, host: Pair = ROOT
 ) -> tuple[list[Pair], list[str]]:
-    """What is installed, and the warnings. ``host`` has its CA in another file."""
+    """Return the certificates to install, and the warnings. ``host`` has its CA in another file."""
     asked = []
 
     def elsewhere() -> t.Iterable[Certificate]:
@@ -83,7 +83,7 @@ class TestOwnChain:
         assert own(LEAF, LOWER, UPPER, ca=[OTHER_ROOT]) == ([LEAF, LOWER, UPPER], [])
 
     def test_intermediates_among_those_of_the_peer(self) -> None:
-        """As a CA of the peer, strongSwan has it to send."""
+        """strongSwan can send a CA of the peer, because it has loaded it."""
         assert own(LEAF, LOWER, ca=[UPPER, ROOT]) == ([LEAF, LOWER], [])
 
     @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ class TestOwnChain:
         _installed, warnings = own(*pairs)
         assert warnings == [
             where(
-                f"does not hold the certificate of {issuer}, which issued that of {issued}, and "
-                "this host has it in no other file: if the peer does not have it either, it "
-                "refuses this gateway; append that certificate to the file"
+                f"does not hold the certificate of {issuer}, the issuer of {issued}, and no other "
+                "file of this host does. A peer without that certificate refuses this gateway. "
+                "Append the certificate to the file."
             )
         ]
 
@@ -225,8 +225,8 @@ class TestAuthorities:
 
     def test_one_of_them_without_its_root(self) -> None:
         assert self.check(OTHER_ROOT, UPPER) == [
-            "phase 1 site-b: ca: /ca.pem holds CAs without their root CN=Root: they are of no use "
-            "without it"
+            "phase 1 site-b: ca: /ca.pem holds CAs without their root CN=Root: without the root "
+            "they are of no use"
         ]
 
     @pytest.mark.parametrize("other", [LEAF, Pair("peer"), Pair("Old CA", plain=True)])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What each option becomes in strongSwan."""
+"""The strongSwan key and text that each option becomes."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def section(made: IkeConnection, **options: t.Any) -> t.Any:
 
 
 def ike(**options: t.Any) -> t.Any:
-    """The section of a phase 1 with one phase 2."""
+    """Return the section of a phase 1 with one phase 2."""
     return section(connection(child(1, 2), **options))
 
 
 def net(*, phase1: t.Any = None, **options: t.Any) -> t.Any:
-    """The section of a phase 2."""
+    """Return the section of a phase 2."""
     made = connection(child(**options), **(phase1 or {}))
     return section(made)["children"]["net"]
 
@@ -159,7 +159,7 @@ def test_behavior(behavior: str, action: str, dpd: str, dpd_action: str) -> None
     assert made["start_action"] == action
     # Restarting or trapping would make an initiator of a responder.
     assert made["dpd_action"] == ("clear" if behavior == "responder_only" else dpd_action)
-    # With unique = replace on both sides, SAs would replace each other for ever.
+    # With unique = replace on both sides, SAs would replace each other without end.
     assert "close_action" not in made
 
 
@@ -231,7 +231,7 @@ def test_lifetimes_of_any(gateway: t.Any) -> None:
 
 
 def _times_hold(section: t.Any) -> None:
-    """What is taken off at random leaves time, or nothing is renewed at all."""
+    """Check that the time taken off at random leaves time to renew, or that nothing is renewed."""
     times = {key: int(value) for key, value in section.items() if key.endswith("_time")}
     start = times["rekey_time"] or times.get("reauth_time", 0)
     assert times["rand_time"] < start or start == times["rand_time"] == 0

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The text of script and unit. What the script does to a host is tested in tests/netns."""
+"""The text of script and unit. tests/netns tests the effects of the script."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.settings import (
     IpsecSettings,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import network_files, nft
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import (
+    network_files,
+    network_units,
+    nft,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.cleartext_blocks import (
     cleartext_blocks,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
@@ -59,7 +63,7 @@ def script_of(of: VpnNetwork, rules: nft.RulesetInput, platform: Platform = DEBI
 
 
 def commands(text: str) -> list[list[str]]:
-    """The words of each line of the script that runs ip."""
+    """Return the words of each line of the script that runs ip."""
     lines = (line.strip() for line in text.splitlines())
     return [shlex.split(line) for line in lines if line.startswith("ip ")]
 
@@ -171,7 +175,7 @@ def test_rules_of_a_hook_stand_last_one_first() -> None:
 
 def test_description_reaches_neither_script_nor_unit() -> None:
     of = network(description="$(reboot) %n `id`")
-    assert "reboot" not in script(of) + network_files.unit(of, DEBIAN)
+    assert "reboot" not in script(of) + network_units.unit(of, DEBIAN)
 
 
 def test_directory_is_quoted() -> None:
@@ -203,7 +207,7 @@ def parsed(text: str) -> configparser.ConfigParser:
 @pytest.mark.parametrize("name", ["lan", "a-1"])
 def test_unit_of_the_interface(name: str) -> None:
     """It has no ExecStop, so that a shutdown withdraws nothing."""
-    unit = parsed(network_files.unit(network(name=name), DEBIAN))
+    unit = parsed(network_units.unit(network(name=name), DEBIAN))
     guard = f"tunnelwright-{name}.guard.service"
     assert dict(unit["Unit"]) == {
         "Description": f"VPN network {name}: interface, address, forwarding and routes",
@@ -223,7 +227,7 @@ def test_unit_of_the_interface(name: str) -> None:
 @pytest.mark.parametrize("name", ["lan", "a-1"])
 def test_unit_of_the_rules(name: str) -> None:
     """It is there before the network of the host, follows nftables, and no shutdown stops it."""
-    unit = parsed(network_files.guard_unit(network(name=name), DEBIAN))
+    unit = parsed(network_units.guard_unit(network(name=name), DEBIAN))
     assert dict(unit["Unit"]) == {
         "Description": f"VPN network {name}: nftables rules and guard against cleartext",
         "DefaultDependencies": "no",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The text of the rules. That nft takes it, and what it does to packets, tests/netns shows."""
+"""The text of the rules. tests/netns shows that nft accepts it, and its effect on packets."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def test_what_arrives_in_cleartext_is_dropped_and_counted(userspace: bool, clear
             ALL,
             "{ 10.1.0.0/24, 169.254.0.0/16, 224.0.0.0/4, 255.255.255.255/32 }",
         ),
-        # Whoever writes a link-scope network as remote network means it.
+        # A user who writes a link-scope network as remote network means it.
         (None, LAN, "169.254.10.0/30", ""),
         (None, LAN, "224.0.0.0/4", ""),
         (LAN6, LAN6, "::/0", "{ fd00:1::/64, fe80::/10, ff00::/8 }"),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The text of the operator's rules. What they do to packets, tests/netns shows."""
+"""The text of the rules of users. tests/netns shows their effect on packets."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is read of certificates, against the X.509 of `cryptography`."""
+"""The facts read from certificates, compared with the X.509 of `cryptography`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KEYS: dict[str, t.Callable[[], t.Any]] = {
 
 
 def certificate(key: t.Any, subject: str = "gw.example") -> bytes:
-    """In PEM, signed with its own key."""
+    """Return a certificate in PEM, signed with its own key."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
     today = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
     made = (
@@ -154,7 +154,7 @@ class TestExtensions:
         x509.UniformResourceIdentifier("urn:gw-a"),
         x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gw, a")])),
         x509.RegisteredID(x509.ObjectIdentifier("1.2.3")),
-        # One that looks like something else.
+        # A name that looks like another kind.
         x509.DNSName("192.0.2.9"),
     )
 
@@ -191,7 +191,7 @@ class TestExtensions:
         )
 
     def test_of_a_ca_with_the_name_of_another(self) -> None:
-        """What counts is the id of the key, where both certificates have it."""
+        """The id of the key decides when both certificates have it."""
         leaf, other = (
             reader.certificate(pair.certificate) for pair in (GATEWAY, Pair("Test CA", ca=True))
         )
@@ -203,7 +203,7 @@ class TestExtensions:
         assert leaf.issued_by(plain)
 
     def test_key_ids(self) -> None:
-        """Those for which strongSwan takes a certificate, seen on both releases."""
+        """strongSwan accepts a certificate for these identities, seen on both releases."""
         pair = Pair("gw.example")
         found = reader.certificate(pair.certificate)
         known = x509.load_pem_x509_certificate(pair.certificate)
@@ -253,7 +253,7 @@ HELD = [
 ]
 NOT_HELD = [
     "gw-b.example",
-    # A pattern in a certificate stands for itself alone.
+    # A pattern in a certificate matches nothing but the same text.
     "gw.example",
     "x.example",
     "gw-a.example@",
@@ -268,7 +268,7 @@ NOT_HELD = [
 
 @pytest.mark.parametrize("text", HELD)
 def test_held(text: str) -> None:
-    """As strongSwan found it on both releases, but for the URI, which 5.9.8 does not know."""
+    """Both releases of strongSwan agree, except for the URI, which 5.9.8 does not know."""
     assert made(*TestExtensions.NAMES).holds(Identity.parse(text))
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is taken of PEM files, what is shown of them, and that it takes linear time."""
+"""The blocks that are copied and shown of PEM files, in linear time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from hypothesis import strategies as st
 
 CURVE = Pair("curve.example", elliptic=True)
 DER = content(GATEWAY.certificate)
-# What OpenSSL adds to a certificate that it trusts.
+# OpenSSL adds this to a certificate that it trusts.
 TRUST = b"\x30\x0c\x30\x0a\x06\x08+\x06\x01\x05\x05\x07\x03\x01"
 CERT, KEY = GATEWAY.certificate, GATEWAY.key
 
@@ -60,7 +60,7 @@ class TestCopied:
         ],
     )
     def test_a_certificate(self, data: bytes) -> None:
-        """One form, whatever the form that it was given in."""
+        """Every form of a certificate becomes one form."""
         assert certificates(data) == (CERT,)
 
     def test_all_of_them_in_order(self) -> None:
@@ -90,7 +90,7 @@ class TestCopied:
         assert found.encrypted is encrypted
 
 
-# Each is no certificate, whatever it says.
+# None of these is a certificate, even if its label says so.
 DISGUISED = [
     content(KEY),
     content(CURVE.key_as("traditional")),

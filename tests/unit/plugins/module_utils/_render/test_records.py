@@ -18,11 +18,10 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connecti
     IkeConnection,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import VpnNetwork
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import MASK, Secret
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import Secret
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.settings import (
     IpsecSettings,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import records
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connection import (
     connection_section,
 )
@@ -31,11 +30,13 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records
     RecordFault,
     conf_text,
     connection_text,
-    masked,
     network_record,
     read_conf,
     read_connection,
     read_network,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
+    secret_id,
     secrets_section,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.section import (
@@ -141,7 +142,7 @@ class TestSecrets:
         assert secret_bytes(section["secret"]) == b"hush"
 
     def test_swanctl_tells_the_kind_by_the_name(self) -> None:
-        assert records.secret_id("x").startswith("ike")
+        assert secret_id("x").startswith("ike")
 
 
 class TestNetworks:
@@ -184,7 +185,7 @@ class TestConfTexts:
     @profile(max_examples=60)
     @given(st.text(st.sampled_from('a #of\n\r\x0b\x85\u2028{}="\\')), st.booleans())
     def test_round_trip_of_any(self, text: str, loaded: bool) -> None:
-        # What holds nothing but our own marks can't be told from what we switched off.
+        # A text in which each line begins with our mark looks like a text that was switched off.
         assume(loaded is False or not all(line.startswith("#off ") for line in lines(text)))
         installed = conf_text(text, loaded=loaded)
         assert conf_text(read_conf(installed), loaded=loaded) == installed
@@ -238,6 +239,20 @@ class TestSpoilt:
         assert message.endswith(". Restore the file, or remove it and run the module again.")
         assert base64.b64encode(PSK.encode()).decode()[:10] not in message
 
+    @pytest.mark.parametrize("is_damaged", [True, False])
+    def test_the_line_of_a_fault_is_a_line_of_the_file(self, *, is_damaged: bool) -> None:
+        text = self.GOOD.replace("ike-site-b {", "ike-site-b {{")
+        if is_damaged:
+            text = text.replace("connections {", "connections {{")
+        line = text.split("\n").index("    ike-site-b {{") + 1
+        with pytest.raises(RecordFault, match=f"line {line}: "):
+            read_connection(PATH, text)
+
+    def test_secrets_are_read_as_strongswan_merges_them(self) -> None:
+        first = "secrets {\n    other {\n    }\n}\n"
+        text = self.GOOD.replace("connections {", f"{first}connections {{", 1)
+        assert read_connection(PATH, text) == connection(child())
+
     @pytest.mark.parametrize("loaded", [True, False])
     def test_what_stands_before_the_secrets_is_made_of_the_record(self, *, loaded: bool) -> None:
         made = connection(child())
@@ -273,70 +288,6 @@ class TestSpoilt:
         rest = self.GOOD.split("\n", 2)[2]
         with contextlib.suppress(RecordFault):
             read_connection(PATH, text + rest)
-
-
-class TestMasked:
-    SECRETS: t.ClassVar = ("hush", "aHVzaA", "0x6875")
-    WELL: t.ClassVar = [
-        "secrets {\n ike-1 {\n  secret = hush\n }\n}\n",
-        'secrets { ike-1 { secret = "hu\\\nsh" } }\n',
-        'secrets {\n ike-1 {\n  secret = "a\n# hush" }\n}\n',
-        'secrets {\n ike-1 {\n  secret = "a\n#off hush" }\n}\n',
-        'secrets {\n ike-1 {\n  secret = "a\u2028# hush" }\n}\n',
-        "secrets {\n eap-x {\n  id = a\n  secret = hush hush\n }\n}\n",
-        "secrets { ike-1 { secret = 0saHVzaA== }\n }\n",
-        "secrets { ppk-1 { secret = 0x68757368 }\n }\n",
-        "secrets { private-1 { file = x\n secret = hush\n } }\n",
-        "secrets { token-1 { handle = hush\n pin = hush\n } }\n",
-        "charon { plugins { eap-radius { secret = hush\n servers { a { secret = hush\n } } } } }",
-        "charon { plugins { sql { database = mysql://u:hush@h/db\n } } }",
-        "charon { plugins { tnc-ifmap { username_password = a:hush\n } } }",
-        "charon { plugins { load-tester { preshared_key = hush\n } } }",
-        "# secret = hush\na = b\n",
-        "  # secret = hush\na = b\n",
-        "a = b # hush\n",
-    ]
-
-    @pytest.mark.parametrize("loaded", [True, False])
-    @pytest.mark.parametrize("text", WELL)
-    def test_shows_no_secret(self, text: str, loaded: bool) -> None:
-        shown = masked(conf_text(text, loaded=loaded))
-        assert not any(secret in shown for secret in self.SECRETS)
-        # Not because it was hidden whole.
-        assert shown != f"{MANAGED}\n{MASK}\n"
-
-    @pytest.mark.parametrize("text", [text for text in WELL if text.startswith("secrets {")])
-    def test_shows_no_secret_of_what_is_broken(self, text: str) -> None:
-        for at in range(len("secrets {"), len(text)):
-            for broken in (
-                text[:at],
-                text[:at] + text[at + 1 :],
-                *(text[:at] + more + text[at:] for more in '}{"\n#='),
-            ):
-                assert not any(secret in masked(broken) for secret in self.SECRETS), broken
-
-    def test_what_can_not_be_parsed_is_hidden_whole(self) -> None:
-        assert masked(f"{MANAGED}\nsecrets {{\n ike {{ secret = hush\n") == f"{MANAGED}\n{MASK}\n"
-        assert masked('"hush') == f"{MASK}\n"
-
-    @pytest.mark.parametrize("loaded", [True, False])
-    def test_shows_the_rest(self, loaded: bool) -> None:
-        made = connection(child())
-        text = text_of(made, loaded=loaded)
-        secret = base64.b64encode(PSK.encode()).decode()
-        assert masked(text) == text.replace(f'"0s{secret}"', MASK)
-
-    @profile(max_examples=40, deadline=None)
-    @given(gateways(), st.booleans())
-    def test_shows_no_psk_of_any(self, gateway: t.Any, loaded: bool) -> None:
-        for made in gateway.connections.values():
-            text = text_of(made, loaded=loaded)
-            changed = replace(made, psk=Secret(b"another"))
-            assert masked(text) == masked(text_of(changed, loaded=loaded))
-
-    def test_a_setting_is_not_taken_for_a_secret(self) -> None:
-        text = "charon {\n    i_dont_care_about_security_and_use_aggressive_mode_psk = yes\n}\n"
-        assert masked(text) == text
 
 
 def test_a_file_is_what_strongswan_parses() -> None:

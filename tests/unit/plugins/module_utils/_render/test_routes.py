@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Routes: what is asked for, and whether what the kernel shows is that."""
+"""Routes: the routes of rules, and whether the kernel shows them."""
 
 from __future__ import annotations
 

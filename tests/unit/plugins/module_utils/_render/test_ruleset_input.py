@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the nftables rules of a network are made from."""
+"""The input of the nftables rules of a network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.rule import VpnRule
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.cleartext_blocks import (
     cleartext_blocks,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.network_view import (
@@ -105,7 +105,7 @@ def test_peers_of_other_networks_do_not_count() -> None:
     ],
 )
 def test_tunnels(power: t.Any, phase1: t.Any, phase2: t.Any, there: bool) -> None:
-    """One that is switched off carries nothing, and is guarded all the same."""
+    """A tunnel that is switched off carries nothing, and the guard holds."""
     made = gateway(network(**power), connection(child(**phase2), **phase1))
     rules = ruleset_input(network_views(made)["lan"], userspace=False)
     near, far = ip_network("10.1.0.0/24"), ip_network("10.2.0.0/24")

@@ -37,7 +37,7 @@ OTHER = {"name": "dmz", "ip_address": "10.9.0.1", "network_address": "10.9.0.0/2
 
 @pytest.fixture(name="host")
 def _host(tmp_path: Path) -> t.Any:
-    """A host with the plugin installed."""
+    """Return a host with the plugin installed."""
     host = MemoryHost(tmp_path / "root")
     host.install(LIBIPSEC)
     return host
@@ -51,7 +51,7 @@ def _host(tmp_path: Path) -> t.Any:
         # Chosen by an earlier run: the kernel is asked again.
         (("auto",), True, True, True, False),
         (("auto",), False, True, True, True),
-        # Loaded by somebody else, it takes every SA.
+        # Another administrator loaded the plugin, and it takes over every SA.
         (("auto",), True, True, False, True),
         (("userspace",), True, False, False, True),
         (("kernel",), True, False, False, False),

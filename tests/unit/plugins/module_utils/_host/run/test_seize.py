@@ -85,7 +85,7 @@ def test_a_holder_that_hangs_is_ended(
         assert taken
         expected = (
             rf"ipsec_phase1 \(process {run.process.pid}, since \d\d:\d\d:\d\d\) held {path} and "
-            r"gave no sign of life for 0 s or more: it was ended"
+            r"showed no progress for 0 s or more: it was ended"
         )
         assert re.fullmatch(expected, note)
         assert least <= seconds < most

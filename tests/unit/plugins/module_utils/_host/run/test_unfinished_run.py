@@ -23,10 +23,10 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed 
     Unfinished,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
     SharedSecret,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
 
 SECTION = {"version": "2"}
 B = Plan(

@@ -68,9 +68,11 @@ def test_the_old_child_goes_when_the_new_one_is_there():
 
 def test_where_the_peer_refuses_the_old_ones_stay_unless_they_were_closed():
     stay = hand_over(Charon((ike("9", child("1")),)), HandOver("b", ("lan",), OLD))
-    assert "new values of b/lan were not taken up by the peer yet: the old SAs stay up" in stay
+    assert "peer has not accepted the new values of b/lan. The old SAs stay up" in stay
     closed = hand_over(Charon((ike("9", child("2", "dmz")),)), HandOver("b", ("lan",), OLD))
-    assert closed.endswith("the old SAs are closed: ipsec_connection tells why no new ones come up")
+    assert closed.endswith(
+        "the old SAs are closed. Run ipsec_connection, which explains why no new SAs come up."
+    )
 
 
 @pytest.mark.parametrize(("age", "waits"), [(0, True), (1, True), (2, False)])

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.tunnels import (
-    initiate as dial,
+    initiate,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.message import (
     ChildState,
@@ -72,7 +72,7 @@ class Charon:
 @pytest.fixture(name="clock", autouse=True)
 def _clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(dial.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(initiate.time, "monotonic", lambda: clock.now)
     return clock
 
 
@@ -95,7 +95,7 @@ NEW = ike(uniqueid="9", state="CONNECTING")
 
 
 def call(there, clock, timeout=30.0, called=(TUNNEL,), awaited=()):
-    return dial.call(there, clock, called, awaited, timeout)
+    return initiate.bring_up(there, clock, called, awaited, timeout)
 
 
 def test_waits_until_it_is_up(clock) -> None:
@@ -203,33 +203,33 @@ def test_nobody_calls(clock) -> None:
 def test_the_data_plane_has_the_last_word(plugins, spi, live) -> None:
     there = host(ike(child(spi=spi)))
     there.vici.loaded = frozenset(plugins)
-    assert dial.look(there, [TUNNEL]) == live
+    assert initiate.live_tunnels(there, [TUNNEL]) == live
 
 
 @pytest.mark.parametrize("state", ["REKEYED", "DELETING", "DELETED", "CREATED", "INSTALLING"])
 def test_what_lingers_is_not_up(state) -> None:
-    assert dial.look(host(ike(child(state=state))), [TUNNEL]).up == frozenset()
+    assert initiate.live_tunnels(host(ike(child(state=state))), [TUNNEL]).up == frozenset()
 
 
 def test_keys_are_renewed_once_and_waited_for(clock) -> None:
     old, new = child("1"), child("2")
     there = host(ike(old), ike(old, tasks=("CHILD_REKEY",)), ike(child("1", state="REKEYED"), new))
-    assert dial.rekey(there, clock, [TUNNEL], 30.0) == {KEY}
+    assert initiate.rekey(there, clock, [TUNNEL], 30.0) == {KEY}
     assert there.vici.did == ["rekey site-b/net 1"]
 
 
 def test_keys_that_are_not_renewed(clock) -> None:
     old = ike(child("1"))
     there = host(old, ike(child("1"), tasks=("CHILD_REKEY",)), old)
-    assert dial.rekey(there, clock, [TUNNEL], 30.0) == frozenset()
+    assert initiate.rekey(there, clock, [TUNNEL], 30.0) == frozenset()
     assert clock.now < 3
     hanging = host(old, ike(child("1"), tasks=("CHILD_REKEY",)))
-    assert dial.rekey(hanging, clock, [TUNNEL], 5.0) == frozenset()
+    assert initiate.rekey(hanging, clock, [TUNNEL], 5.0) == frozenset()
 
 
 def test_all_sas_of_a_child_are_meant() -> None:
     sas = ike(child("9"), child("10"), child("11", "more"), child("12", state="DELETED"))
-    assert [item.uniqueid for item in dial.children_of(sas, TUNNEL)] == ["9", "10"]
+    assert [item.uniqueid for item in initiate.children_of(sas, TUNNEL)] == ["9", "10"]
 
 
 # --- Waiting for what the daemon does by itself
@@ -237,13 +237,13 @@ def test_all_sas_of_a_child_are_meant() -> None:
 
 @pytest.fixture(name="asleep")
 def _asleep(clock, monkeypatch):
-    monkeypatch.setattr(dial.time, "sleep", clock.listen)
+    monkeypatch.setattr(initiate.time, "sleep", clock.listen)
 
 
 @pytest.mark.usefixtures("asleep")
 def test_what_comes_up_by_itself_is_waited_for(clock) -> None:
     there = host(*[CONNECTING] * 50, ike(child()))
-    dial.wait_for(there, [TUNNEL], 60)
+    initiate.wait_for(there, [TUNNEL], 60)
     assert 9.9 < clock.now < 10.5
     assert there.vici.did == []
 
@@ -263,11 +263,11 @@ def test_what_comes_up_by_itself_is_waited_for(clock) -> None:
     ],
 )
 def test_waiting_ends_when_nothing_is_negotiated_or_time_is_up(clock, states, seconds) -> None:
-    dial.wait_for(host(*states), [TUNNEL], 20)
+    initiate.wait_for(host(*states), [TUNNEL], 20)
     assert seconds <= clock.now < seconds + 0.5
 
 
 @pytest.mark.usefixtures("asleep")
 def test_without_tunnels_nothing_is_waited_for(clock) -> None:
-    dial.wait_for(host(CONNECTING), [], 20)
+    initiate.wait_for(host(CONNECTING), [], 20)
     assert clock.now == 0

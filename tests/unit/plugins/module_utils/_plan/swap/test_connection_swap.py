@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The order of steps by which a connection with SAs is exchanged, and the impact that it tells."""
+"""The order of the steps that swap a connection with SAs, and the predicted impact."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def test_the_reason_names_what_changed_and_what_follows():
     )
 
 
-def test_the_old_children_are_put_aside_unchanged_but_for_their_names():
+def test_old_children_are_parked_with_no_change_but_their_names():
     (first,) = swap(section(), ONE_CHILD).park.steps
     assert first.section == section()
     put = with_parked_children(section())
@@ -160,11 +160,11 @@ def test_the_old_children_are_put_aside_unchanged_but_for_their_names():
     assert is_parked(put)
     assert not is_parked(section())
     assert not is_parked({"children": {}})
-    # Where nothing was put aside there is nothing to go back to.
+    # Undone, the children have their own names again.
     assert first.undo() == LoadConnection("b", section())
 
 
-def test_what_a_run_that_died_has_put_aside_is_not_put_aside_again():
+def test_children_parked_by_an_interrupted_run_are_not_parked_again():
     left = replace(UP, connections={"b": {**LOADED, "children": {"lan.replaced": {}}}})
     assert words(swap(section(), ONE_CHILD, daemon=left)) == [LOAD, HAND_LAN]
 
@@ -181,7 +181,7 @@ def test_a_responder_never_initiates():
     assert told(change) == [KEPT, ("b/lan", "pending")]
 
 
-def test_a_responder_reestablishes_by_being_called_again():
+def test_a_responder_waits_for_the_peer_to_re_establish():
     change = swap(section("none"), section("none", lan="10.9.0.0/24"), REESTABLISH)
     assert words(change)[:3] == [PARK, "close the Child SA b/lan", LOAD]
     assert not any("initiate" in step or "wait for the new" in step for step in words(change))
@@ -194,7 +194,7 @@ def test_a_responder_reestablishes_by_being_called_again():
         ("trap", "none", "none"),
         ("none", "trap", "none"),
         ("trap|start", "trap", "none"),
-        # charon has no way to be told that it need not start.
+        # No vici command loads an autostarting child without a start.
         ("trap", "trap|start", "child"),
     ],
 )
@@ -214,17 +214,17 @@ def test_a_child_that_is_not_up_is_not_waited_for():
 @pytest.mark.parametrize(("after", "again"), [(ONE_CHILD, ["initiate b/dmz"]), (WHOLE, [])])
 @pytest.mark.parametrize("apply", [GRACEFUL, REESTABLISH, DEFER])
 def test_an_ike_sa_without_children_is_closed(after, again, apply):
-    """charon does so by itself or not, by release and start action; so do we, always."""
+    """charon closes it in some releases, for some start actions. The plan always closes it."""
     daemon = replace(UP, established={"b": frozenset()})
     change = swap(section(), after, apply, daemon)
-    # What was being attempted with what has changed is not begun again by charon.
+    # charon does not initiate an unchanged child again after its attempt is closed.
     assert words(change) == [PARK, "close the IKE SA of b", LOAD, *again]
     assert told(change) == [("b", "ike")]
 
 
 @pytest.mark.parametrize("state", [{"established": {"b": frozenset()}}, {"established": {}}])
 def test_a_child_that_is_added_disturbs_no_attempt(state):
-    """As a role does, one task after the other, while the first is being negotiated."""
+    """A role adds children one by one, while the first child is being negotiated."""
     change = swap(section(dmz=""), section(), daemon=replace(UP, **state))
     assert words(change) == [PARK, LOAD]
     assert told(change) == [("b", "none")]
@@ -253,7 +253,7 @@ def test_the_old_ike_sa_goes_with_a_new_one_only(after, ikes):
     assert (hand_over.old, hand_over.ikes) == ({"7", "8"}, ikes)
 
 
-def test_what_is_down_is_put_aside_too_as_it_may_come_up_meanwhile():
+def test_a_connection_that_is_down_is_parked_too_because_it_may_come_up():
     change = swap(section(), ONE_CHILD, daemon=DOWN)
     assert words(change) == [PARK, LOAD]
     assert told(change) == [("b", "none")]
@@ -273,24 +273,24 @@ ALL = frozenset({"lan", "dmz"})
     [
         (ONE_CHILD, UP, {"lan"}),
         (WHOLE, UP, ALL),
-        # What is not up has nothing to wait for.
+        # A child that is down has no old SA to wait for.
         (ONE_CHILD, DOWN, set()),
         (section(new="10.4.0.0/24"), UP, set()),
     ],
 )
-def test_deferred_what_is_up_is_not_started_anew_and_it_shows(after, daemon, put_off):
+def test_deferred_children_that_are_up_are_loaded_without_autostart(after, daemon, put_off):
     (load,) = [s for s in done(swap(section(), after, DEFER, daemon)) if isinstance(s, SwapIn)]
     assert load.section == without_autostart(after, put_off)
     made = load.section["children"]
     assert {name for name in made if made[name]["start_action"] == "trap"} == put_off
     assert children_without_autostart({"children": made}) == put_off
     assert children_without_autostart(with_parked_children(load.section)) == put_off
-    # What traps is quiet already.
+    # A child that only traps has no start to take away.
     assert children_without_autostart(without_autostart(section("trap"), ALL)) == set()
 
 
 @pytest.mark.parametrize("put_off", [set(), {"lan"}, ALL])
-def test_what_is_put_aside_is_what_the_daemon_holds(put_off):
+def test_the_parked_section_is_the_section_that_charon_has(put_off):
     """Were it otherwise, charon would see a change, and act on it."""
     held = without_autostart(section(), put_off)
     daemon = replace(UP, connections={"b": {**LOADED, "children": held["children"]}})
@@ -320,7 +320,7 @@ HALF = section(local="10.1.0.0/25")
 
 
 def beside(start="trap|start"):
-    """Two children that lead to the same network."""
+    """Return a section with two children that lead to the same network."""
     half, other = section(start, local="10.1.0.0/25"), section(start)["children"]["lan"]
     return {**half, "children": {**half["children"], "lan2": other}}
 
@@ -331,11 +331,11 @@ LAN_AGAIN, DMZ_AGAIN = "install the policy of b/lan", "install the policy of b/d
 @pytest.mark.parametrize(
     ("before", "after", "apply", "expected"),
     [
-        # The new SA needs the route that the old one had.
+        # The new SA needs the route of the old SA.
         (section(), HALF, GRACEFUL, [DMZ_AGAIN, LAN_AGAIN]),
-        # It has another one.
+        # The new SA has another route.
         (section(), ONE_CHILD, GRACEFUL, []),
-        # The one that stays needs the route of the one that goes, whose policies differ.
+        # The remaining child needs the route of the removed child, whose policies differ.
         (beside(), HALF, GRACEFUL, [LAN_AGAIN]),
         (beside(), HALF, DEFER, [LAN_AGAIN]),
         (section(other="10.2.0.0/24"), section(), GRACEFUL, []),
@@ -344,7 +344,7 @@ LAN_AGAIN, DMZ_AGAIN = "install the policy of b/lan", "install the policy of b/d
         # The old SAs stay, or went before the new policies came.
         (section(), HALF, DEFER, []),
         (section(), HALF, REESTABLISH, []),
-        # It has none that could be installed once more.
+        # The child has no trap that could be installed again.
         (beside("none"), section("none", local="10.1.0.0/25"), GRACEFUL, []),
     ],
 )
@@ -377,7 +377,7 @@ def test_an_sa_that_the_peer_made_while_its_child_was_set_aside(after, expected)
 
 
 class TestPending:
-    """SAs that go on with old values: charon brings nothing up on such an IKE SA any more."""
+    """SAs that keep old values: charon initiates no child on such an IKE SA."""
 
     OLDER = section(dpd="10")
     LEFT = replace(UP, pending={"b": InForce({"3": ike_part(OLDER)})})
@@ -387,7 +387,7 @@ class TestPending:
         ("change", "made"),
         [
             (swap(section(), WHOLE, DEFER), section()),
-            # Those that are replaced too, since the peer may refuse the new values.
+            # Replaced SAs are noted too, because the peer may refuse the new values.
             (swap(section(), WHOLE), section()),
             (swap(section("none"), section("none", dpd="20")), section("none")),
             (swap(section(), WHOLE, DEFER, LEFT), OLDER),
@@ -465,7 +465,7 @@ class TestPending:
         assert lan.reason.startswith("ipcomp changed: ")
 
     def test_of_an_ike_sa_whose_values_are_not_known(self):
-        """As an earlier version has noted it."""
+        """An earlier version noted only the unique id."""
         daemon = replace(UP, pending={"b": InForce({"3": {}})})
         (impact,) = swap(section(), WHOLE, daemon=daemon).impacts
         assert (impact.kind, impact.reason.partition(":")[0]) == ("ike", "dpd_delay changed")

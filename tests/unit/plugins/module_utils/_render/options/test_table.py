@@ -68,7 +68,7 @@ UNREAD = {
 
 @st.composite
 def connections(draw: st.DrawFn) -> IkeConnection:
-    """A phase 1 with any value of each option, and up to two children."""
+    """Return a phase 1 with any value of each option, and up to two children."""
 
     def any_of(*values: t.Any) -> t.Any:
         return draw(st.sampled_from(values))
@@ -236,6 +236,81 @@ def test_every_row_is_read_back_from_some_model() -> None:
     rows = [*PHASE1, *PHASE2]
     unread = {row.key for row in rows if row.option not in seen[f"{row.option} {row.key}"]}
     assert unread == UNREAD & {row.key for row in rows}
+
+
+CHANGES = [
+    {"key_exchange": "ikev1"},
+    {"local_address": "192.0.2.1"},
+    {"remote_gateway": "192.0.2.3"},
+    {"encryption": [{"key_length": 128}]},
+    {"lifetime": 5},
+    {"margintime": 10},
+    {"rekey": False},
+    {"reauth": True},
+    {"mobike": True},
+    {"force_udp_encapsulation": True},
+    {"keying_tries": 9},
+    {"identifier": "b.example"},
+    {"peer_identifier": "c.example"},
+    {"connection_behavior": "responder_only"},
+    {"dpd_action": "none"},
+    {"dpd_action": "hold"},
+    {"dpd_delay": 7},
+    {"dpd_failures": 9},
+]
+CHANGES_OF_CHILD = [
+    {"local_network": ["10.7.0.0/24"]},
+    {"remote_network": ["10.7.0.0/24"]},
+    {"encryption": [{"key_length": 128}]},
+    {"lifetime": 9},
+    {"lifetime_unit": "forever"},
+    {"protocol": "ah"},
+]
+BASES = [
+    {},
+    {"key_exchange": "auto"},
+    {"reauth": True},
+    {"rekey": False},
+    {"connection_behavior": "responder_only"},
+]
+
+
+@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize(
+    ("module", "change"),
+    [
+        *(("ipsec_phase1", change) for change in CHANGES),
+        *(("ipsec_phase2", change) for change in CHANGES_OF_CHILD),
+        *(("ipsec_settings", change) for change in ({"unique_ids": "no"}, {"ipcomp": True})),
+    ],
+)
+def test_a_key_depends_on_the_options_of_its_row_alone(
+    base: dict[str, t.Any], module: str, change: dict[str, t.Any]
+) -> None:
+    changes: dict[str, dict[str, t.Any]] = {"ipsec_phase1": {}, "ipsec_phase2": {}, module: change}
+    before = written(connection(child(), **base), settings())
+    after = written(
+        connection(child(**changes["ipsec_phase2"]), **{**base, **changes["ipsec_phase1"]}),
+        settings(**(change if module == "ipsec_settings" else {})),
+    )
+    (option,) = change
+    option = option.removesuffix("_unit")
+    changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
+    rows = {row.key: row for row in PHASE1}
+    rows_of_child = {f"child.{row.key}": row for row in PHASE2}
+    for key in changed:
+        row: t.Any = {**rows, **rows_of_child}[key]
+        assert f"{module}.{option}" in {row.option, *row.also}, key
+
+
+def written(made: IkeConnection, options: IpsecSettings) -> dict[str, t.Any]:
+    """Return the text of each key of a phase 1 and its only phase 2."""
+    section: t.Any = connection_section(made, options)
+    inner = section["children"]["net"]
+    return {
+        **{row.key: value_at(section, row.key) for row in PHASE1},
+        **{f"child.{row.key}": value_at(inner, row.key) for row in PHASE2},
+    }
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Verdicts on whole configurations. The same table is held against a real strongSwan of both
-releases by ``molecule/modules/tests/test_configurations.py``, at random by
+releases by ``tests/live/test_configurations.py``, at random by
 ``tools/settings_oracle.py``.
 """
 
@@ -17,6 +17,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.lexer import (
     FileLine,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.parser import (
+    Assignment,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.reader import (
     PlacedValue,
@@ -32,7 +35,7 @@ TABLE = json.loads((Path(__file__).parents[1] / "fixtures/configurations.json").
 
 
 def reading(files: t.Mapping[str, str]) -> ReadResult:
-    """``main.conf`` and what it includes."""
+    """Read ``main.conf`` and the files that it includes."""
     texts = {f"/etc/{path}": text.encode().decode("latin-1") for path, text in files.items()}
 
     def include(pattern: str) -> list[tuple[str, str]]:
@@ -48,7 +51,7 @@ def reading(files: t.Mapping[str, str]) -> ReadResult:
 
 @pytest.mark.parametrize("case", TABLE, ids=[case["name"] for case in TABLE])
 def test_verdict(case: t.Mapping[str, t.Any]) -> None:
-    """Which files are to blame, and in which line; every one of them, and no other."""
+    """Exactly the faulty files are blamed, each with its line."""
     found = {fault.place.path: fault.place.line for fault in reading(case["files"]).faults}
     assert found == {f"/etc/{path}": line for path, line in case["refused"].items()}
 
@@ -138,3 +141,29 @@ def test_a_statement_may_reach_into_the_next_file() -> None:
     section = reading(files).tree.sections["a"]
     assert section.place == FileLine("/etc/main.conf", 1)
     assert {key: item.value for key, item in section.values.items()} == {"c": "2", "b": "1"}
+
+
+def test_a_begun_statement_continues_without_a_faulty_file() -> None:
+    files = {"main.conf": "a\ninclude x.conf\n{\n b = 1\n}\n", "x.conf": "{\n}\n}\n"}
+    found = reading(files)
+    assert [str(fault.place) for fault in found.faults] == ["/etc/x.conf, line 3"]
+    assert found.tree.sections["a"].place == FileLine("/etc/main.conf", 1)
+
+
+def test_a_name_without_a_sign_is_blamed_for_the_include_behind_it() -> None:
+    files = {"main.conf": 'include x.conf\ninclude "y\n', "x.conf": "name\n"}
+    places = [str(fault.place) for fault in reading(files).faults]
+    assert places == ["/etc/x.conf, line 1", "/etc/main.conf, line 2"]
+
+
+def test_a_loop_is_known_after_a_file_was_left_out() -> None:
+    files = {
+        "main.conf": "include a.conf\n",
+        "a.conf": "include b.conf\ninclude a.conf\nk = v\n",
+        "b.conf": "x",
+    }
+    found = reading(files)
+    assert [str(fault.place) for fault in found.faults] == ["/etc/b.conf, line 1"]
+    assert found.loops == {"/etc/a.conf"}
+    names = [item.name for item in found.statements if isinstance(item, Assignment)]
+    assert names == ["k"]

@@ -1,0 +1,153 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The life of each object, step by step, refusals, and repairs of drift, on both releases.
+
+The tables in ``steps/`` hold the steps. A step runs in four ways: in check mode, for real, and
+both again.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.tests.live.differences import differences
+from ansible_collections.tunnelwright.ipsec.tests.live.host import Run
+from ansible_collections.tunnelwright.ipsec.tests.live.step_gateway import Gateway, words_missing
+from ansible_collections.tunnelwright.ipsec.tests.live.step_tables import Scenario, Values, cases
+
+
+def _rows(kind: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(("release", "scenario", "number"), cases(kind))
+
+
+def _row(gateway: Gateway, scenario: Scenario, kind: str, number: int) -> Values:
+    row = scenario.rows(kind)[number]
+    if not scenario.applies(row, gateway.facts):
+        pytest.skip("the kernel of this machine has other features")
+    return row
+
+
+def _same(planned: Run, done: Run, keys: t.Iterable[str]) -> None:
+    """Compare the report of check mode with the report of the run that follows it."""
+    for key in keys:
+        assert planned.result[key] == done.result[key], key
+
+
+@_rows("steps")
+def test_step(gateways: dict[str, Gateway], release: str, scenario: Scenario, number: int) -> None:
+    gateway = gateways[release]
+    step = _row(gateway, scenario, "steps", number)
+    gateway.reach(scenario, number)
+    module, options = gateway.task(scenario, step)
+    device = gateway.device
+
+    gateway.prepared(step)
+    planned = device.run(module, options, check=True)
+    before = gateway.look()["held"]
+    # A command of the step changes the gateway before check mode.
+    assert "prepare" in step or not differences(gateway.held, before)
+
+    done = device.run(module, options)
+    assert not done.failed, done.result["msg"]
+    assert done.changed == step.get("changed", True)
+    _same(planned, done, ("changed", "actions", "impact", "diff", module))
+    assert bool(done.result["actions"]) == done.changed
+    assert bool(done.result["diff"]) == done.changed
+
+    looked = gateway.look()
+    _check_state(gateway, scenario, step, done, before, looked)
+
+    for check in (True, False):
+        again = device.run(module, options, check=check)
+        _check_nothing_to_do(again, done, module)
+    left = gateway.look()["held"]
+    assert not differences(looked["held"], left)
+    gateway.passed(scenario, number + 1, left)
+
+
+def _check_state(
+    gateway: Gateway,
+    scenario: Scenario,
+    step: Values,
+    done: Run,
+    before: dict[str, t.Any],
+    looked: dict[str, t.Any],
+) -> None:
+    """Check the conditions that hold for every step, and the conditions of this step."""
+    after = looked["held"]
+    assert (before == after) == (not done.changed)
+    # The data plane depends on the machine.
+    warnings = [item for item in done.warnings if "data plane" not in item]
+    words = step.get("warnings", [])
+    assert len(warnings) == len(words), warnings
+    assert not [item for item in words if item not in " ".join(warnings)], warnings
+    assert "tunnelwright-trial" not in after["connections"]
+    assert after["connections"]["by-hand"] == before["connections"]["by-hand"]
+    assert after["tables"]["ip by-hand"] == before["tables"]["ip by-hand"]
+    assert "192.168.50.2/24" in after["links"]["br-office"]["addresses"]
+    facts = {
+        **gateway.facts,
+        "before": before,
+        "after": after,
+        "sas": looked["sas"],
+        "done": done.result,
+    }
+    untrue = scenario.untrue(step.get("live", ()), facts)
+    assert not untrue, "\n".join([*untrue, json.dumps(done.result), *differences(before, after)])
+
+
+def _check_nothing_to_do(again: Run, done: Run, module: str) -> None:
+    assert not again.failed, again.result["msg"]
+    assert again.result["actions"] == []
+    assert not again.changed
+    assert again.result["diff"] == []
+    assert again.result["impact"] == "none"
+    assert again.result[module] == done.result[module]
+    assert again.writing == ()
+
+
+@_rows("refused")
+def test_refused(
+    gateways: dict[str, Gateway], release: str, scenario: Scenario, number: int
+) -> None:
+    gateway = gateways[release]
+    row = _row(gateway, scenario, "refused", number)
+    # A refusal changes nothing, so that the next one begins where the first one did.
+    gateway.reach(scenario, 0)
+    run = gateway.device.run(*gateway.task(scenario, row))
+    assert run.failed
+    assert "actions" not in run.result
+    assert "exception" not in run.result
+    assert not words_missing(run, row["words"]), run.result["msg"]
+    held = gateway.look()["held"]
+    assert not differences(gateway.held, held)
+    gateway.passed(scenario, 0, held)
+
+
+@_rows("drifts")
+def test_drift(gateways: dict[str, Gateway], release: str, scenario: Scenario, number: int) -> None:
+    """A change by hand is reported in check mode, and the next run repairs it."""
+    gateway = gateways[release]
+    row = _row(gateway, scenario, "drifts", number)
+    gateway.reach(scenario, 0)
+    module, options = gateway.task(scenario, row)
+    device = gateway.device
+
+    device.sh(row["by_hand"])
+    planned = device.run(module, options, check=True)
+    done = device.run(module, options)
+    assert not done.failed, done.result["msg"]
+    assert planned.changed
+    assert done.changed
+    assert done.result["diff"]
+    _same(planned, done, ("actions", "diff", "impact"))
+    again = device.run(module, options)
+    assert again.result["actions"] == []
+    assert not again.changed
+    held = gateway.look()["held"]
+    assert not differences(gateway.held, held)
+    gateway.passed(scenario, 0, held)
