@@ -82,9 +82,10 @@ types: venv ## mypy, strict
 	    tools/testbed tools/kernel-testbed tools/demo tools/stages tools/prose \
 	    tools/seed tools/rotation tools/deep
 
-lint: venv ## Python, YAML, playbooks, changelog and module documentation
+lint: venv ## Python, YAML, playbooks, changelog, module documentation and prose
 	@ruff check --quiet --output-format concise
 	@ruff format --check --quiet
+	@tools/prose
 	@yamllint --strict .
 	@ansible-lint -q
 	@antsibull-changelog lint
