@@ -63,7 +63,7 @@ def test_six_consecutive_runs_see_every_test(suite: str) -> None:
         for number in range(481, 487)
     ]
     missing = set(whole) - set().union(*runs)
-    # What INTEROP draws takes more runs: tests/unit/tools/test_interop_docs.py holds that.
+    # The sample of INTEROP takes more runs. tests/unit/tools/test_interop_docs.py tests this.
     assert not {test for test in missing if "test_interoperability[" not in test}
     assert max(map(len, runs)) < len(whole) / 3
     assert {test.partition("::")[0] for test in whole} == modules(suite)
@@ -87,7 +87,7 @@ def test_six_consecutive_runs_provoke_every_failure(monkeypatch: pytest.MonkeyPa
 def test_samples_of_consecutive_numbers_are_disjoint_and_everything(
     monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    """As the kill points of a scenario are drawn."""
+    """The kill points of a scenario are drawn in this way."""
     found: list[int] = []
     for number in range(100, 106):
         monkeypatch.setenv("SEED", str(number))
@@ -147,14 +147,14 @@ def test_the_number_of_a_commit(tmp_path: Path) -> None:
     assert numbers == [1, 2, 3]
     git(tmp_path, "clone", "-q", "--depth=1", whole.as_uri(), str(shallow))
     before = draw.number_of_commit(shallow)
-    # Its count would be 1 for ever.
+    # The count of commits in a shallow clone would always be 1.
     assert before > 1000
     git(shallow, "commit", "-q", "--allow-empty", "-m", "four")
     assert draw.number_of_commit(shallow) != before
 
 
 def test_no_number_is_constant() -> None:
-    """A seed that is written down draws the same sample for ever."""
+    """A constant seed would always draw the same sample."""
     constant = re.compile(
         r"""(?:SEED|FIRST)["'],\s*["']?\d|^(?:export )?SEED\s*[?:]?=\s*["']?\d""", re.MULTILINE
     )

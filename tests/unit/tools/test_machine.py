@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# Holds the beds that it is told, until the end of its input.
+# Holds the beds of its arguments until the end of its input.
 HOLDER = """
 import sys, pathlib
 sys.path.insert(0, sys.argv[1])
