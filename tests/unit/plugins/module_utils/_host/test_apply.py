@@ -132,7 +132,7 @@ class TestSteps:
         route = Route(ipaddress.ip_network("10.5.0.0/16"), None, "eth0")
         carry_out(host, network_steps.AddRoute(route))
         assert host.link.routes() == (route,)
-        # By its destination, whatever leads there.
+        # The destination selects the route. The device makes no difference.
         carry_out(host, network_steps.DeleteRoute(replace(route, device="eth9")))
         assert host.link.routes() == ()
         carry_out(host, network_steps.DeleteRoute(route))
@@ -477,7 +477,7 @@ class TestTrial:
         assert host.vici.conns == {}
 
     def test_left_by_a_run_that_was_killed(self, host: t.Any) -> None:
-        """No trial ends by itself, and only what is noted as one is a trial."""
+        """An interrupted run leaves its trials. Only connections noted as trials are trials."""
         host.vici.conns = {"tunnelwright-trial": {}, "site-b": {}}
         host.vici.private = {"k1": b"key k1", "k2": b"key k2"}
         left = DaemonState(
@@ -495,7 +495,7 @@ class TestTrial:
         assert host.log == []
 
     def test_key(self, host: t.Any) -> None:
-        """Noted while it is there, unless somebody has loaded it for good."""
+        """The key is noted while it is loaded, unless another task has loaded it permanently."""
         noted = []
         load = host.vici.load_key
 

@@ -31,7 +31,7 @@ SECRET = b"correct\x00horse\xffbattery"
 
 
 class TestSecrecy:
-    """What was sent never shows, whatever goes wrong."""
+    """Messages of errors, none of which shows the data that was sent."""
 
     @pytest.mark.parametrize(
         "answer",

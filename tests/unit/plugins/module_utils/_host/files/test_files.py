@@ -197,7 +197,7 @@ def test_the_mode_is_not_left_to_the_umask(files: Files) -> None:
 
 
 class TestStaged:
-    """What is put ready before anything is touched, and what is kept until all is done."""
+    """Files that are prepared before the first change, and kept until the last change."""
 
     OLD, NEW, MORE = (
         File(SECRET, b"old", PRIVATE),

@@ -37,7 +37,7 @@ child.kill()
 
 
 class Holder:
-    """Another run, that has the lock until it is told to ``finish``, or is killed."""
+    """Another run that holds the lock until the input ``finish``, or until it is killed."""
 
     def __init__(self, path: Path) -> None:
         argv = [sys.executable, "-c", HOLDER, str(PLUGINS), str(path)]
@@ -125,7 +125,7 @@ def test_released_by_an_error(path: Path) -> None:
 
 
 def test_a_deleted_file_keeps_nobody_out_and_lets_nobody_in_twice(path: Path) -> None:
-    """Whoever waited for the deleted file must not be in together with who locked the new one."""
+    """A run that waited for the deleted file must not run beside a run that locked the new file."""
     first = Holder(path)
     late: list[float] = []
 

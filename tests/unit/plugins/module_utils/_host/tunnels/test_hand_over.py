@@ -25,7 +25,10 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.steps imp
 
 
 class Charon:
-    """Answers list-sas with one state after the other, the last one for ever; notes what closes."""
+    """A daemon that answers list-sas with each state once, and then always with the last state.
+
+    It records the SAs that are closed.
+    """
 
     def __init__(self, *states):
         self._states = itertools.chain(states, itertools.repeat(states[-1]))
@@ -40,7 +43,7 @@ class Charon:
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch):
-    """A clock that runs when somebody sleeps."""
+    """Replace the clock by one that advances only when the code sleeps."""
     now = [0.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(module.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))

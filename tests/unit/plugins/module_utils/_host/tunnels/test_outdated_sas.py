@@ -66,7 +66,7 @@ def test_a_key_is_noted_as_a_digest_of_its_own(path: Path) -> None:
     assert is_key(noted.keys["3"], KEY.reveal())
     assert not is_key(noted.keys["3"], b"another")
     assert KEY.reveal().decode() not in path.read_text()
-    # What was noted first is what they have authenticated with.
+    # The SAs have authenticated with the key that was noted first.
     pending.put_key(1, "b", {"3", "5"}, Secret(b"another"))
     again = pending.read(1)["b"].keys
     assert again["3"] == noted.keys["3"]
@@ -155,7 +155,7 @@ class TestFollowing:
             return 0, journal(lines) + journal(lines, pid="7"), ""
 
         found = follow(pending, run, DEBIAN.daemon_unit, 1, sas(ike, child))
-        # What was found is noted, so that it need not be found again.
+        # The result is noted, so that the next run need not search again.
         assert follow(pending, refuse, DEBIAN.daemon_unit, 1, sas(ike, child)) == found
         assert all("IKE_SA_NAME=b" in argv for argv in asked)
         return found.get("b", InForce())

@@ -25,7 +25,7 @@ SECRET = b"correct\x00horse\xffbattery"
 
 
 def sa(uniqueid: str = "1", state: str = "ESTABLISHED", **children: tuple[str, str]) -> t.Any:
-    """One entry of list-sa; ``children``: name = (uniqueid, state)."""
+    """Return one entry of list-sa. ``children`` has (uniqueid, state) by name."""
     return {
         "uniqueid": uniqueid,
         "version": "2",

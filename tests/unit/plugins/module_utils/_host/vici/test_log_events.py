@@ -25,14 +25,14 @@ Ends = tuple[DaemonLog, socket.socket]
 
 @pytest.fixture(name="ends")
 def _ends() -> t.Iterator[Ends]:
-    """A log that has subscribed, and the daemon's end."""
+    """Yield a log that has subscribed, and the end of the daemon."""
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.sendall(packet(CONFIRM))
         with DaemonLog(lambda: ours) as log:
             yield log, theirs
             with contextlib.suppress(OSError):
-                # The one who leaves says so.
+                # The daemon confirms the end of the subscription.
                 theirs.sendall(packet(CONFIRM))
 
 
