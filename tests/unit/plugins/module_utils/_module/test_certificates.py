@@ -33,7 +33,7 @@ CERTIFIED = {**PHASE1, **PUBKEY}
 COPY, KEY_COPY, CA_COPY = (
     f"/etc/swanctl/{kind}/tunnelwright.site-b.pem" for kind in ("x509", "private", "x509ca")
 )
-# A line of the private key, which nobody may see.
+# A line of the private key, which no output may show.
 SECRET = GATEWAY.key.decode().split("\n")[1]
 
 
@@ -61,7 +61,7 @@ def copied(machine: Machine, path: str) -> bytes:
 
 
 def run(machine: Machine, module: str = "ipsec_phase1", **options: t.Any) -> dict[str, t.Any]:
-    """A run whose result shows nothing of the private key."""
+    """Run a module, check that its result does not show the private key, and return the result."""
     result = machine.run(module, **(options or CERTIFIED))
     assert SECRET not in json.dumps(result)
     told = result.get("warnings", ())
@@ -177,7 +177,7 @@ class TestCombined:
 
 
 class TestConnectionsOfOthers:
-    """What accepts certificates of our CA is named by each task that has to do with it."""
+    """Each task names the connections that accept certificates of the CA of its phase 1."""
 
     TOLD = (
         "connection {}, also accepts every certificate of the CA of phase 1 site-b: strongSwan "

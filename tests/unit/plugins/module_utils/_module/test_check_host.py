@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host is asked before anything is touched: what it can't do, what is worth knowing."""
+"""The checks of a host before the first change: errors of missing features, and warnings."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class TestRule:
 
     @pytest.mark.parametrize("target", ["198.51.100.254", "10.1.0.254", "10.9.0.254"])
     def test_route_by_a_router_that_is_near(self, host: t.Any, target: str) -> None:
-        """On an interface, or in a network that has no address yet."""
+        """The router is on an interface, or in a network that has no address yet."""
         dmz = network(name="dmz", ip_address="10.9.0.1", network_address="10.9.0.0/24")
         both = gateway(network(), dmz)
         assert self.asked(host, both, **self.ROUTE, target=target) == []
@@ -391,7 +391,7 @@ class TestPhase1:
 
 
 class TestForeign:
-    """What somebody else has loaded is neither replaced nor rivalled."""
+    """Connections of another administrator are not replaced, and their names not used."""
 
     THEIRS: t.ClassVar = {
         "version": "IKEv2",

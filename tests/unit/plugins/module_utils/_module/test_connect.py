@@ -32,7 +32,7 @@ AUTH_FAILED = ("received AUTHENTICATION_FAILED notify error",)
 
 @pytest.fixture(name="gateway")
 def _gateway(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Two peers; nothing is up, and nobody waits long."""
+    """Return a gateway with two peers, without SAs, and with short waits."""
     monkeypatch.setattr(initiate, "IDLE_MEANS_REFUSED_S", 0.0)
     monkeypatch.setattr(initiate, "RUNNING_ATTEMPT_S", 0.0)
     machine.prepare(

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whole runs of ipsec_diagnostics, with the real AnsibleModule; tools are told what to print.
+"""Whole runs of ipsec_diagnostics, with the real AnsibleModule and scripted tools.
 
-That real tools understand what they are told is for tests/live/test_info.py to see.
+tests/live/test_info.py tests the commands with the real tools.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Tools:
     def __init__(self, root: Path) -> None:
         self.asked: list[list[str]] = []
         self.status = 0
-        # That of the file of the trace when tcpdump is started.
+        # The mode of the file of the trace when tcpdump is started.
         self.mode = 0
         self.errors = (
             "7 packets captured\n9 packets received by filter\n2 packets dropped by kernel"
@@ -123,7 +123,7 @@ class TestLogs:
 
 class TestTrace:
     def test_root_alone_can_read_it(self, machine: Machine, tools: Tools) -> None:
-        """From the first packet on, and where a trace of others is there."""
+        """The file has this mode from the first packet on, even if a trace exists already."""
         place = machine.host.root / machine.host.platform.trace_file[1:]
         for _again in range(2):
             machine.run("ipsec_diagnostics", query="tcpdump")

@@ -44,7 +44,7 @@ HIDE = {
 }
 ROUTE = {"action": "route", "destination": ["10.55.0.0/16"], "target": "10.1.0.254"}
 
-# Each module: what must be there, and its object made, modified and taken away.
+# By module: the objects that it requires, and tasks that create, modify and remove its object.
 STORIES: dict[str, tuple[list[t.Any], list[dict[str, t.Any]]]] = {
     "vpn_network": (
         [],
@@ -346,7 +346,7 @@ class TestFailure:
 
     @pytest.mark.parametrize("check", [False, True])
     def test_another_run(self, machine: Machine, check: bool) -> None:
-        """Not even looked at: what is half done must not be taken for what is there."""
+        """The host is not read, because the other run may have done only half of its changes."""
         with exclusive("ipsec_phase1", path=f"{machine.host.root}.lock"):
             result = machine.run("vpn_network", check=check, **NETWORK)
         assert "more by ipsec_phase1 (process" in result["msg"]
@@ -398,9 +398,9 @@ class TestUserspace:
 
 
 class TestMisspelt:
-    """Ansible shows the options of a task that fails, to whoever asks it for more with -vvv."""
+    """Misspelt options. Ansible shows the options of a failed task with -vvv."""
 
-    KEY = "a key that stands where nobody looks for one"
+    KEY = "a key under an option that has no key"
 
     @pytest.mark.parametrize(
         ("module", "options"),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keys that let in more than one peer: what the modules refuse, warn of and put right."""
+"""Errors, warnings and repairs for keys that accept more than one peer."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ DANGEROUS = {
         "connection road in swanctl_conf of network lan",
         "accepts every identity",
     ),
-    "no identity of ours": (
+    "no identity of this gateway": (
         road("version = 2\n" + remote("road.ex"), "") + secret("road.ex"),
         "connection road in swanctl_conf of network lan",
         "may address this gateway by any identity",
@@ -107,13 +107,13 @@ HARMLESS = {
         "version = 1\naggressive = yes\nlocal { id = x }\n" + remote("road.ex"), ""
     )
     + secret("road.ex"),
-    # Whose key that is, the text does not say.
+    # The text does not have the owner of the key.
     "no key": road(remote("%any")),
 }
 
 
 def beside(case: str) -> dict[str, str]:
-    """The options of a phase 1 that the text of this case endangers."""
+    """Return the options of a phase 1 that the text of this case endangers."""
     return {**HUB, "key_exchange": "auto"} if case.startswith("IKEv1") else HUB
 
 
@@ -151,7 +151,7 @@ class TestTexts:
             stopped = gateway(*networks, own, settings(**advanced(text, where)))
             assert edit("vpn_network", stopped, **{**NETWORK, "mtu": 1400}, state="stopped")
             for name in ("lan",) if where == "lan" else ("lan", "dmz"):
-                # What is not loaded does no harm.
+                # The keys of a stopped network are not loaded, and do no harm.
                 (other,) = {"lan", "dmz"} - {name}
                 current = edit("vpn_network", stopped, name=other, state="started").gateway
                 with refused("state", f"network {name}", "phase 1 site-b", why):
@@ -235,7 +235,7 @@ class TestWarnings:
 
 
 def host_of_old(machine: Machine) -> None:
-    """A host on which an earlier version has let `site-b` for any peer stand beside `site-c`."""
+    """Prepare a host with `site-b` for any peer beside `site-c`, as an earlier version did."""
     machine.prepare(
         ("vpn_network", NETWORK),
         ("ipsec_phase1", {**PHASE1, **HUB}),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options: those of the model, of the specification and of the documentation are the same."""
+"""The options of the model, of the specification and of the documentation are the same."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ MANNERS = {
     "vpn_rule": set(),
 }
 NO_OPTIONS = {"children"}
-# Left to the model, which tells "not given" from any value by them.
+# The model has these defaults. They distinguish "left out" from every value.
 NOTHING = (None, "", ())
 
 every_module = pytest.mark.parametrize("module", MODELS)

@@ -51,7 +51,7 @@ def lan(address: str, network: str, **more: t.Any) -> dict[str, t.Any]:
 
 
 def refused(machine: Machine, module: str, *words: str, check: bool, **options: t.Any) -> None:
-    """The task fails, says these words, and changes nothing."""
+    """Check that the task fails, that its error has these words, and that nothing changes."""
     before = machine.host.everything()
     done = machine.run(module, check=check, **options)
     assert done.get("failed"), done
@@ -148,7 +148,7 @@ class TestNetwork:
         refused(machine, "vpn_network", words, check=check, **options)
 
     def test_on_the_interface_that_has_it(self, machine: Machine) -> None:
-        """Attached, it takes nothing from anybody."""
+        """An attached network does not conflict with the interface."""
         options = lan("198.51.100.77", "198.51.100.0/24", interface_network="eth0")
         machine.prepare(("vpn_network", options))
 
@@ -205,7 +205,7 @@ class TestRoute:
 
 
 class TestOwnConnection:
-    """A phase 2 whose networks are those of the connection by which the task runs."""
+    """A phase 2 whose networks contain the connection of the task."""
 
     def prepare(self, machine: Machine, **network: t.Any) -> None:
         machine.prepare(("vpn_network", {**NETWORK, **network}), ("ipsec_phase1", PHASE1))
@@ -232,7 +232,7 @@ class TestOwnConnection:
             f"remote_network '{remote}': with local_network {local.partition('[')[0]} would "
             "capture the connection from 192.0.2.66 to 198.51.100.1 by which this task runs"
         )
-        # What would come, for the eyes of the operator.
+        # Check mode shows the same text as a warning.
         predicted = machine.run("ipsec_phase2", check=True, **options)
         assert text in str(predicted["warnings"])
         refused(machine, "ipsec_phase2", text, "ipsec_checkpoint", check=False, **options)
