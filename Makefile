@@ -66,7 +66,7 @@ thousand: venv image ## what ipsec_info takes where a thousand tunnels are up: t
 
 browser: venv ## the status page in headless Chromium; pictures in .cache/status (root, to install it)
 	@command -v chromium >/dev/null || { apt-get update -qq || true; \
-	    apt-get install -y -qq --no-install-recommends chromium; }
+	    apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends chromium; }
 	@pytest -q tests/browser
 
 bench: venv ## what is promised of speed, in ratios that hold on any machine
@@ -82,9 +82,10 @@ types: venv ## mypy, strict
 	    tools/testbed tools/kernel-testbed tools/demo tools/stages tools/prose \
 	    tools/seed tools/rotation tools/deep
 
-lint: venv ## Python, YAML, playbooks, changelog and module documentation
+lint: venv ## Python, YAML, playbooks, changelog, module documentation and prose
 	@ruff check --quiet --output-format concise
 	@ruff format --check --quiet
+	@tools/prose
 	@yamllint --strict .
 	@ansible-lint -q
 	@antsibull-changelog lint

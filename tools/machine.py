@@ -59,7 +59,9 @@ def install_packages(packages: Iterable[str]) -> None:
     # Another package source may be unreachable. The installation does not need it.
     run("apt-get", "update", "-qq", check=False)
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-    run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing)
+    # Another stage may be installing something at the same time.
+    wait = ("-o", "DPkg::Lock::Timeout=600")
+    run("apt-get", *wait, "install", "-y", "-qq", "--no-install-recommends", *missing)
 
 
 @contextlib.contextmanager

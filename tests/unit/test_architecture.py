@@ -69,11 +69,8 @@ THIRD_PARTY = {
     "jinja2": {"plugin_utils/_page.py"},
 }
 
-# Public class names that several files still share. Remove a name with its last homonym.
-HOMONYMS: set[str] = {"Block", "Chain", "Outcome"}
-
-LONGEST_FUNCTION = 60
-LONGEST_FILE = 400
+LONGEST_FUNCTION = 55
+LONGEST_FILE = 300
 
 
 class Import(t.NamedTuple):
@@ -206,9 +203,11 @@ def test_functions_and_files_stay_short(path: Path) -> None:
         if (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
     }
     assert not long
-    # Documentation is as long as it needs to be.
+    # Documentation has no limit.
     if room_of(path) not in ("modules", "filter", "doc_fragments"):
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+        reasoned = "longer than 300 lines" in (ast.get_docstring(tree) or "")
+        length = len(path.read_text(encoding="utf-8").splitlines())
+        assert (length > LONGEST_FILE) == reasoned
 
 
 @every_source
@@ -320,4 +319,4 @@ def test_a_class_name_exists_once() -> None:
                 if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                     places.setdefault(node.name, []).append(place_of(path))
     shared = {name: files for name, files in places.items() if len(files) > 1}
-    assert shared.keys() - HOMONYMS == set(), shared
+    assert not shared

@@ -68,7 +68,7 @@ def test_names_as_openssl_prints_them() -> None:
 
 
 def test_every_attribute_is_listed() -> None:
-    table = PAGE.partition("These attributes are known:")[2]
+    table = PAGE.partition("strongSwan knows these attributes:")[2]
     listed = {name.casefold() for line in table.splitlines() if "|" in line for name in forms(line)}
     assert listed == {*distinguished._NUMBERS}
     for name in forms(table.rpartition("|")[2]):

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Carry out a plan: each step in turn, and on a failure all of them back."""
+"""Application of a plan: step by step, and the undo of all steps after a failure."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ import contextlib
 import typing as t
 
 from .._errors import HostError
-from .._plan import network_steps, steps
-from .._plan.children import with_parked_children
+from .._plan import steps
 from .._plan.observed import NOTHING, Unfinished
 from .._plan.ownership import SecureDirectory
 from .._plan.plan import Plan
-from .command import last_words
-from .host import Daemon, Host
+from .daemon_effects import DAEMON_EFFECTS
+from .host import Host
+from .network_effects import NETWORK_EFFECTS
 from .run.unfinished_run import unfinished
-from .tunnels.hand_over import hand_over, swap_back
-
-# The MTU of an interface that depends on no other interface, in Linux.
-STANDARD_MTU = 1500
 
 
 def apply(host: Host, plan: Plan, settled: Unfinished = NOTHING) -> list[str]:
@@ -135,203 +131,10 @@ def _secure(host: Host, step: SecureDirectory) -> None:
     host.files.secure(step.directory)
 
 
-def _daemon(host: Host, step: steps.DaemonStep) -> Daemon:
-    return host.daemon(step.daemon)
-
-
-def _load_connection(host: Host, step: steps.LoadConnection) -> None:
-    _daemon(host, step).vici.load_conn(step.name, step.section)
-
-
-def _swap_in(host: Host, step: steps.SwapIn) -> None:
-    _daemon(host, step).vici.load_conn(step.name, step.section)
-    _note(host, step)
-
-
-def _note(host: Host, step: steps.SwapIn | steps.SwapBack) -> None:
-    if step.in_force is not None:
-        pid = _daemon(host, step).vici.pid
-        host.pending.put(pid, step.name, step.in_force.unlike(step.section))
-
-
-def _park_children(host: Host, step: steps.ParkChildren) -> None:
-    host.pending.put(_daemon(host, step).vici.pid, step.name, step.in_force)
-    _daemon(host, step).vici.load_conn(step.name, with_parked_children(step.section))
-
-
-def _swap_back(host: Host, step: steps.SwapBack) -> None:
-    swap_back(_daemon(host, step).vici, step)
-    _note(host, step)
-
-
-def _unload_connection(host: Host, step: steps.UnloadConnection) -> None:
-    _daemon(host, step).vici.unload_conn(step.name)
-
-
-def _load_secret(host: Host, step: steps.LoadSecret) -> None:
-    shared = step.shared
-    if step.before is not None:
-        for name, ikes in step.ikes.items():
-            host.pending.put_key(_daemon(host, step).vici.pid, name, ikes, step.before.secret)
-    vici = _daemon(host, step).vici
-    vici.load_shared(shared.id, shared.owners, shared.secret.reveal(), kind=shared.kind)
-
-
-def _unload_secret(host: Host, step: steps.UnloadSecret) -> None:
-    _daemon(host, step).vici.unload_shared(step.id)
-
-
-def _load_key(host: Host, step: steps.LoadKey) -> None:
-    _daemon(host, step).vici.load_key(step.file.data)
-
-
-def _unload_key(host: Host, step: steps.UnloadKey) -> None:
-    # Loading is the way to learn the id of a key; it changes nothing where the key is known.
-    key = _daemon(host, step).vici.load_key(step.file.data)
-    others = (
-        host.files.look(path)
-        for path in host.files.find(f"{host.platform.key_dir}/*")
-        if path != step.file.path
-    )
-    if not any(other is not None and other.data == step.file.data for other in others):
-        _daemon(host, step).vici.unload_key(key)
-
-
-def _terminate(host: Host, step: steps.TerminateConnection) -> None:
-    _daemon(host, step).vici.terminate_ike(step.name)
-
-
-def _terminate_child(host: Host, step: steps.TerminateChild) -> None:
-    _daemon(host, step).vici.terminate_child(step.connection, step.child)
-
-
-def _initiate(host: Host, step: steps.Initiate) -> None:
-    _daemon(host, step).vici.initiate(step.connection, step.child)
-
-
-def _hand_over(host: Host, step: steps.HandOver) -> str | None:
-    return hand_over(_daemon(host, step).vici, step)
-
-
-def _install(host: Host, step: steps.InstallTrap) -> str | None:
-    try:
-        _daemon(host, step).vici.install(step.connection, step.child)
-    except HostError as error:
-        # There may be no route to the peer. Nothing is worse than it was.
-        return str(error)
-    return None
-
-
-def _uninstall(host: Host, step: steps.UninstallTrap) -> None:
-    _daemon(host, step).vici.uninstall(step.connection, step.child)
-
-
-def _reload_settings(host: Host, step: steps.ReloadSettings) -> None:
-    _daemon(host, step).vici.reload_settings()
-
-
-def _restart(host: Host, step: steps.RestartDaemon) -> None:
-    _daemon(host, step).restart()
-
-
-def _run_script(host: Host, step: network_steps.RunScript) -> None:
-    _call_script(host, step, step.path, step.verb)
-
-
-def _call_script(host: Host, step: steps.Step, path: str, verb: str) -> None:
-    if host.files.look(path) is None:
-        # Taken back to where the network was not there.
-        return
-    status, output, errors = host.run(["/bin/sh", path, verb], "")
-    if status != 0:
-        raise HostError(str(step), last_words(errors or output, status))
-
-
-def _load_rules(host: Host, step: network_steps.LoadRules) -> None:
-    _call_script(host, step, step.path, "rules")
-
-
-def _withdraw_rules(host: Host, step: network_steps.WithdrawRules) -> None:
-    _call_script(host, step, step.path, "stop")
-
-
-def _add_blocks(host: Host, step: network_steps.AddBlocks) -> None:
-    host.blocks.add(step.blocks)
-
-
-def _delete_blocks(host: Host, step: network_steps.DeleteBlocks) -> None:
-    host.blocks.delete(step.blocks, step.kept)
-
-
-def _delete_link(host: Host, step: network_steps.DeleteLink) -> None:
-    # The interface may be gone already, because the planner does not observe a former interface.
-    if host.link.get(step.device) is not None:
-        host.link.delete(step.device)
-
-
-def _reset_mtu(host: Host, step: network_steps.ResetMtu) -> None:
-    link = host.link.get(step.device)
-    if link is not None:
-        parent = host.link.get(link.parent) if link.parent else None
-        host.link.set_mtu(step.device, parent.mtu if parent else STANDARD_MTU)
-
-
-def _delete_address(host: Host, step: network_steps.DeleteAddress) -> None:
-    link = host.link.get(step.device)
-    if link is not None and step.address in link.addresses:
-        host.link.delete_address(step.device, step.address)
-
-
-def _add_route(host: Host, step: network_steps.AddRoute) -> None:
-    # Gone with its interface, it comes back with it.
-    if host.link.get(step.route.device) is not None:
-        host.link.add_route(step.route)
-
-
-def _delete_route(host: Host, step: network_steps.DeleteRoute) -> None:
-    if any(step.route.destination == route.destination for route in host.link.routes()):
-        host.link.delete_route(step.route)
-
-
-def _reload_units(host: Host, _step: network_steps.ReloadUnits) -> None:
-    host.systemd.daemon_reload()
-
-
-def _switch_unit(host: Host, step: network_steps.SwitchUnit) -> None:
-    getattr(host.systemd, step.verb)(step.unit)
-
-
 _EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] = {
     steps.WriteFile: _write,
     steps.RemoveFile: _remove,
     SecureDirectory: _secure,
-    steps.LoadConnection: _load_connection,
-    steps.ParkChildren: _park_children,
-    steps.SwapIn: _swap_in,
-    steps.SwapBack: _swap_back,
-    steps.UnloadConnection: _unload_connection,
-    steps.LoadSecret: _load_secret,
-    steps.UnloadSecret: _unload_secret,
-    steps.LoadKey: _load_key,
-    steps.UnloadKey: _unload_key,
-    steps.TerminateConnection: _terminate,
-    steps.TerminateChild: _terminate_child,
-    steps.Initiate: _initiate,
-    steps.HandOver: _hand_over,
-    steps.InstallTrap: _install,
-    steps.UninstallTrap: _uninstall,
-    steps.ReloadSettings: _reload_settings,
-    steps.RestartDaemon: _restart,
-    network_steps.RunScript: _run_script,
-    network_steps.LoadRules: _load_rules,
-    network_steps.WithdrawRules: _withdraw_rules,
-    network_steps.AddBlocks: _add_blocks,
-    network_steps.DeleteBlocks: _delete_blocks,
-    network_steps.DeleteLink: _delete_link,
-    network_steps.ResetMtu: _reset_mtu,
-    network_steps.DeleteAddress: _delete_address,
-    network_steps.AddRoute: _add_route,
-    network_steps.DeleteRoute: _delete_route,
-    network_steps.ReloadUnits: _reload_units,
-    network_steps.SwitchUnit: _switch_unit,
+    **DAEMON_EFFECTS,
+    **NETWORK_EFFECTS,
 }

@@ -20,7 +20,7 @@ from .edit import View
 
 
 def lacking(host: Host, child: ChildSa) -> list[str]:
-    """The local networks of a phase 2 that hold no address of this host."""
+    """Return the local networks of a phase 2 without an address of this host."""
     own = [item.split("%")[0] for item in host.link.addresses()]
     return [
         text
@@ -30,7 +30,7 @@ def lacking(host: Host, child: ChildSa) -> list[str]:
 
 
 def warnings_of_addresses(host: Host, child: ChildSa, view: View) -> list[str]:
-    """That a phase 2 will not come up, in the userspace data plane of strongSwan 5."""
+    """Return a warning if a phase 2 cannot come up, in the userspace data plane of strongSwan 5."""
     if not view.userspace or view.observed.daemon.release >= _NEEDS_NONE:
         return []
     networks = lacking(host, child)
@@ -44,7 +44,7 @@ _NEEDS_NONE = 6
 
 
 def with_addresses(host: Host, finding: Finding) -> Finding:
-    """The finding, with the local networks because of which the data plane refuses a tunnel."""
+    """Return the finding with the local networks for which the data plane refuses a tunnel."""
     child = finding.child
     if finding.cause.code != "kernel_refuses_policy" or child is None:
         return finding

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""That SAs go on with old values, told by each task on them until that is over. Pure."""
+"""Warnings about SAs that keep old values. Each task repeats them until they are over. Pure."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .._plan.steps import SwapIn, TerminateConnection, UnloadConnection
 from .._render.artefacts import Artefacts
 from .._render.strongswan.section import Section
 
-# What a plan does to a connection is told by its impacts.
+# The impacts of a plan report the effect of these steps.
 _TOUCHING = (SwapIn, TerminateConnection, UnloadConnection)
 
 
 def behind(after: Artefacts, daemon: DaemonState, scope: Scope, plan: Plan) -> list[str]:
-    """Warnings about connections in the scope that the plan leaves alone."""
+    """Return warnings about connections in the scope that the plan does not touch."""
     touched = {step.name for step in plan.steps if isinstance(step, _TOUCHING)}
     return [
-        f"{name} goes on with old values of {', '.join(keys)} until it is established anew, which "
-        "ipsec_connection with state reconnected does"
+        f"{name}: SAs keep old values of {', '.join(keys)}. To apply the new values, run "
+        "ipsec_connection with state reconnected."
         for path in sorted(scope.swanctl & after.swanctl.keys())
         for name, section in after.swanctl[path].connections.items()
         for keys in [sorted({*_old(section, daemon.pending.get(name, NOTHING))})]
@@ -36,7 +36,7 @@ def behind(after: Artefacts, daemon: DaemonState, scope: Scope, plan: Plan) -> l
 
 
 def _old(section: Section, noted: InForce) -> t.Iterator[str]:
-    """The options of strongSwan in which an SA is other than it is configured."""
+    """Yield the strongSwan options in which an SA differs from the configuration."""
     children = t.cast(t.Mapping[str, Section], section.get("children", {}))
     for made in noted.ikes.values():
         yield from differing(made, ike_part(section))

@@ -26,7 +26,7 @@ from .._render.strongswan.section import Section
 
 
 def weak_crypto(subject: str, option: str, weak: t.Sequence[str], policy: str) -> list[str]:
-    """Warnings, none, or a refusal, as the option ``weak_crypto`` says."""
+    """Return warnings, or raise ModelError, according to the option ``weak_crypto``."""
     found = ", ".join(dict.fromkeys(weak))
     if not found or policy == "allow":
         return []
@@ -37,7 +37,7 @@ def weak_crypto(subject: str, option: str, weak: t.Sequence[str], policy: str) -
     return [f"{subject}: weak cryptography: {found}"]
 
 
-# What the daemon can do, by kind, see ``Vici.algorithms``.
+# The algorithms of the daemon, by kind. See ``Vici.algorithms``.
 Supported = t.Mapping[str, t.Collection[str]]
 
 
@@ -49,7 +49,7 @@ def check_capabilities(
     *,
     userspace: bool,
 ) -> None:
-    """charon accepts any keyword it knows; whether a plugin implements it shows at initiation."""
+    """Refuse missing algorithms. charon accepts any known keyword, and fails at initiation."""
     lacking = missing(proposals, use, supported, userspace=userspace)
     if lacking:
         detail = "; ".join(str(item) for item in lacking)
@@ -59,7 +59,7 @@ def check_capabilities(
 
 
 def check_children(host: Host, children: t.Iterable[ChildSa], *, userspace: bool) -> None:
-    """Whether this host can do what phase 2 objects ask for. The daemon is asked once, for all."""
+    """Check that this host supports all phase 2 objects. The daemon is queried once."""
     supported: Supported | None = None
     for child in children:
         supported = supported or host.vici.algorithms()
@@ -67,14 +67,14 @@ def check_children(host: Host, children: t.Iterable[ChildSa], *, userspace: bool
 
 
 def check_child(supported: Supported, child: ChildSa, *, userspace: bool) -> None:
-    """Whether this host can do what a phase 2 asks for."""
+    """Check that this host supports a phase 2."""
     if userspace:
         _check_userspace(child)
     check_capabilities(supported, child.subject, child.encryption, child.use, userspace=userspace)
 
 
 def _check_userspace(child: ChildSa) -> None:
-    """kernel-libipsec does nothing but ESP in tunnel mode."""
+    """Refuse everything except ESP in tunnel mode, for kernel-libipsec."""
     for option, value, supported in (
         ("protocol", child.protocol, "esp"),
         ("mode", child.mode, "tunnel"),
@@ -110,9 +110,9 @@ def check_peer(host: Host, connection: IkeConnection) -> None:
 
 
 def check_foreign(connection: IkeConnection, current: Gateway, observed: Observed) -> None:
-    """Refuse a connection or secret that somebody else loaded, by its name or its peer.
+    """Refuse a connection or secret that another administrator loaded, by name or by peer.
 
-    What stands under the name of a phase 1 that was loaded already is that phase 1.
+    A connection with the name of a loaded phase 1 is that phase 1.
     """
     known = current.connections.get(connection.name)
     if known is not None and current.is_active(known):
@@ -129,10 +129,10 @@ def check_foreign(connection: IkeConnection, current: Gateway, observed: Observe
 def check_names(
     option: str, connections: t.Mapping[str, Section], secrets: t.Iterable[str], daemon: DaemonState
 ) -> None:
-    """Refuse names, new to us, under which the daemon has something of somebody else's.
+    """Refuse new names that an unmanaged connection or secret in the daemon has.
 
-    A connection that is just as it should be was loaded by us, in a run that died or whose file is
-    gone, and so were the secrets, which are loaded before it.
+    A connection with exactly the wanted values was loaded by the collection, in an interrupted run
+    or with a file that is lost. The same is true of its secrets, which are loaded before it.
     """
     there = [name for name in connections if name in daemon.connections]
     for name in there:

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What ipsec_info tells of the certificates of a phase 1. Pure."""
+"""The certificates of a phase 1 in the result of ipsec_info. Pure."""
 
 from __future__ import annotations
 

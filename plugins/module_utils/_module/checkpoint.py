@@ -37,7 +37,7 @@ TIMEOUTS = (10, 86400)
 
 @dataclass(frozen=True)
 class Answer:
-    """What the module returns. The differences of ``plan`` are the diff."""
+    """The result of the module. The differences of ``plan`` are the diff."""
 
     changed: bool
     checkpoint: t.Mapping[str, t.Any]
@@ -48,7 +48,7 @@ class Answer:
 
 
 def carry_out(host: Host, params: Params, *, check: bool) -> Answer:
-    """One run; in check mode it only looks. Raises ModelError and HostError."""
+    """Run the module. In check mode it only reads. Raises ModelError and HostError."""
     timeout = checks.number("timeout", params["timeout"], *TIMEOUTS)
     if params["state"] == "started":
         return _start(host, timeout, check=check)
@@ -60,7 +60,7 @@ def carry_out(host: Host, params: Params, *, check: bool) -> Answer:
 def _start(host: Host, timeout: int, *, check: bool) -> Answer:
     kept = checkpoint.load(host.files)
     if kept is not None:
-        # The older state is the last good one: nobody has confirmed what came after it.
+        # The older state is the last good one, because later changes are unconfirmed.
         renewed = replace(kept, timeout=timeout)
         if not check:
             _arm(host, renewed)
@@ -100,7 +100,7 @@ def _confirm(host: Host, *, check: bool) -> Answer:
     if kept is not None:
         answer = _compared(host, kept, "confirmed", changed=True)
     elif timer.traces(host):
-        # Of a run that died.
+        # An interrupted run left these files.
         answer = replace(answer, changed=True, actions=_forget(host.platform))
     if not check:
         timer.forget(host)
@@ -146,8 +146,8 @@ def _roll_back(host: Host, *, check: bool) -> Answer:
     )
 
 
-_ANY = Impact("*", "ike", "the files are put back, and all of them read again")
-_BY_HAND = "put the files back, and have them read by whoever reads them"
+_ANY = Impact("*", "ike", "the files are restored, and the daemon loads all of them again")
+_BY_HAND = "restore the files, and make each program load them"
 
 
 def _predicted(host: Host, kept: Checkpoint) -> tuple[Plan | None, tuple[str, ...]]:
@@ -160,7 +160,7 @@ def _predicted(host: Host, kept: Checkpoint) -> tuple[Plan | None, tuple[str, ..
 
 
 def _compared(host: Host, kept: Checkpoint, state: str, *, changed: bool) -> Answer:
-    """With what has come since; only what is confirmed is shown as an action."""
+    """Return the checkpoint with the later changes. Only a confirmation is shown as an action."""
     return Answer(
         changed=changed,
         checkpoint=result_of(kept, state),

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What leaves in cleartext after a tunnel was removed, or lost some of its networks."""
+"""Warnings about traffic that leaves in cleartext after a tunnel lost networks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .._render.nft_match import TunnelMatch
 
 
 def leaving(link: Link, before: Artefacts, after: Artefacts) -> list[str]:
-    """A warning for each pair of networks that loses its guard and has a route."""
+    """Return a warning for each pair of networks that loses its guard and has a route."""
     warnings = []
     for tunnel in _unguarded(before, after):
         device = link.way_out(tunnel.remote)

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The module ipsec_diagnostics: what the IKE daemon says and reads, and what is on the wire."""
+"""The module ipsec_diagnostics: log, configuration and packet traces."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ WAN, INSIDE = "wan", "inside"
 _SINCE = re.compile(r"([1-9][0-9]{0,5})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LONGEST = 31 * 86400
-# What IPsec looks like from outside.
+# The encrypted and negotiation traffic of IPsec.
 _IPSEC = "(udp port 500 or udp port 4500 or esp or ah)"
 _FLOWS = 50
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is asked about: one phase 1, or all those of a network, or of the host.
+    """The subject of a query: one phase 1, or all phase 1 objects of a network or of the host.
 
     ``known`` are all of the host, and the connections of conf texts.
     """
@@ -60,7 +60,7 @@ class Subject:
 
 
 def look(host: Host, params: Params, *, check: bool) -> tuple[Facts, list[str]]:
-    """The answer, without warnings. Raises ModelError before anything is run, and HostError."""
+    """Return the result, without warnings. Raises ModelError before any program, and HostError."""
     query = params["query"]
     if query != TCPDUMP:
         _has_no_use(params, TCPDUMP, "filter", "interface", "seconds", "count")
@@ -129,7 +129,7 @@ def _line_of_text(option: str, value: object) -> str:
 
 
 def _configuration(host: Host, params: Params) -> Facts:
-    """Texts that can be handed on; a phase 1 that was not asked for is left out."""
+    """Return masked texts of files. With phase1, files of other phase 1 objects are left out."""
     subject = _subject(host, params)
     platform = host.platform
     asked = {platform.connection_path(item.name) for item in subject.connections}
@@ -149,7 +149,7 @@ def _shown(host: Host, path: str) -> str:
     text = file.data.decode("utf-8", "replace") if file is not None else ""
     if not path.endswith(".conf"):
         return shown(text)
-    # What is not complete in itself would be hidden whole.
+    # An incomplete text would be hidden completely.
     includes = "".join(f"{line}\n" for line in _INCLUDE.findall(text))
     return shown(includes + masked(_INCLUDE.sub("", text)))
 
@@ -220,7 +220,7 @@ def _device(host: Host, subject: Subject, side: str) -> str:
 
 
 def _wan(host: Host, subject: Subject) -> str:
-    """Where the peer is reached; every interface where that can't be told."""
+    """Return the interface towards the peer, or ``any`` if it is unknown."""
     if subject.phase1 is not None and subject.phase1.peer_address is not None:
         address = str(subject.phase1.peer_address)
         device = device_to(host.run, address)
@@ -240,7 +240,7 @@ def _outside(subject: Subject) -> str:
 
 
 def _in_the_clear(subject: Subject) -> str:
-    """Traffic that is to go through the tunnel, or that of the network."""
+    """Return a filter for the traffic of the tunnel or of the network."""
     if subject.phase1 is not None:
         pairs = [
             f"(net {local.network} and net {remote.network})"

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What a module does, as far as it needs no host: an edit of the Gateway."""
+"""The edit of a module, without the host."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class View:
-    """All that is known when the host is asked whether it can do what is wanted."""
+    """The state in which the host is asked for its abilities."""
 
     current: Gateway
     edit: Edit

@@ -42,30 +42,30 @@ from .foreign import check_configuration
 from .own_connection import check_own_connection
 from .resource import Resource
 from .spec import IPSEC_CHECKPOINT, IPSEC_CONNECTION, IPSEC_DIAGNOSTICS, IPSEC_INFO
-from .task import Body, Outcome, drive
+from .task import Body, ModuleOutcome, drive
 
 
 def run(resource: Resource) -> None:
     """Run a module that edits the Gateway of the host."""
     key = resource.key
 
-    def body(host: Host, params: Params, *, check: bool) -> Outcome:
+    def body(host: Host, params: Params, *, check: bool) -> ModuleOutcome:
         with _at_work(host, key, check=check) as waited:
             edit, plan, in_order, warnings = _planned(resource, host, params, check=check)
             notes = [] if check else apply(host, plan, in_order)
         said = (waited, *edit.warnings, *warnings, *notes)
-        return Outcome({key: edit.result}, bool(plan), plan, said)
+        return ModuleOutcome({key: edit.result}, bool(plan), plan, said)
 
     drive(resource.spec, key, body)
 
 
 def run_checkpoint() -> None:
-    """Run ipsec_checkpoint. It edits nothing, and gives no sign of life to its own timer."""
+    """Run ipsec_checkpoint. It edits nothing, and does not restart its own timer."""
     from . import checkpoint
 
     key = "ipsec_checkpoint"
 
-    def body(host: Host, params: Params, *, check: bool) -> Outcome:
+    def body(host: Host, params: Params, *, check: bool) -> ModuleOutcome:
         with host.exclusive(key) as waited:
             answer = checkpoint.carry_out(host, params, check=check)
         # A rollback does more than its plan where the plan can't reach.
@@ -74,7 +74,7 @@ def run_checkpoint() -> None:
             "differences": answer.differs,
             "actions": answer.actions,
         }
-        return Outcome(values, answer.changed, answer.plan, (waited, *answer.warnings))
+        return ModuleOutcome(values, answer.changed, answer.plan, (waited, *answer.warnings))
 
     drive(IPSEC_CHECKPOINT, key, body)
 
@@ -85,7 +85,7 @@ def run_connection() -> None:
 
     key = "ipsec_connection"
 
-    def body(host: Host, params: Params, *, check: bool) -> Outcome:
+    def body(host: Host, params: Params, *, check: bool) -> ModuleOutcome:
         with _at_work(host, key, check=check) as waited:
             answer = connect.carry_out(host, params, check=check)
         values = {
@@ -94,7 +94,7 @@ def run_connection() -> None:
             "remarks": [item.to_result() for item in answer.remarks],
         }
         warnings = (waited, *map(str, answer.remarks))
-        return Outcome(values, answer.changed, answer.plan, warnings, answer.message)
+        return ModuleOutcome(values, answer.changed, answer.plan, warnings, answer.message)
 
     # The log of a peer may hold anything. Ansible shows options with the result.
     drive(IPSEC_CONNECTION, key, body, summarised="peer_log")
@@ -119,13 +119,13 @@ def run_diagnostics() -> None:
 def _looking(key: str, look: t.Callable[..., tuple[dict[str, t.Any], list[str]]]) -> Body:
     """Return the body of a module that looks only.
 
-    Its callers switch the garbage collector off: the process is about to end, and on a host with a
-    thousand tunnels the collector takes an eighth of the time.
+    The garbage collector is off: the process is about to end, and on a host with a thousand tunnels
+    the collector takes an eighth of the time.
     """
 
-    def body(host: Host, params: Params, *, check: bool) -> Outcome:
+    def body(host: Host, params: Params, *, check: bool) -> ModuleOutcome:
         facts, warnings = look(host, params, check=check)
-        return Outcome({key: facts}, warnings=tuple(warnings))
+        return ModuleOutcome({key: facts}, warnings=tuple(warnings))
 
     return body
 
@@ -149,7 +149,7 @@ def _planned(
     edit = resource.edit(current, params, platform)
     installed = installed_credentials(host.files, current)
     given, notes = _given(host, edit)
-    # Of copies that were lost, nobody else knows what was in them.
+    # Lost copies are in no other place.
     before = artefacts(
         current,
         platform,
@@ -182,7 +182,7 @@ def _planned(
 
 
 def _given(host: Host, edit: Edit) -> tuple[dict[str, Credentials], tuple[str, ...]]:
-    """The certificates of the files that the task names, and warnings."""
+    """Return the certificates in the files that the task names, and warnings."""
     if not edit.certified:
         return {}, ()
     connection = edit.gateway.connections[edit.certified]

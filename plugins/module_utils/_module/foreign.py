@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Configuration files of others that would do harm to what the modules make, or that it harms.
+"""Unmanaged configuration files that conflict with the files of the modules.
 
-strongSwan reads all files as one: a fault in any of them makes it drop everything, and sections of
-the same name are merged key by key.
+strongSwan reads all files as one configuration. A fault in any file makes it drop everything. It
+merges sections of the same name key by key.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ class Foreign:
 def check_configuration(
     resource: Resource, params: Params, files: Files, wanted: Artefacts, scope: Scope
 ) -> Foreign:
-    """What strongSwan will not read as it looks, be it of others or ours.
+    """Return the faults of all files that strongSwan reads.
 
-    Raises ModelError for a name that this task is to load and that a file of others has too. Files
-    of ours in the scope are left out: the task puts them right.
+    Raises ModelError for a name of this task that an unmanaged file has too. Files of the
+    collection in the scope are left out, because the task repairs them.
     """
     platform = files.platform
     swanctl = read_configuration(files, platform.swanctl_conf)
@@ -93,7 +93,7 @@ def _faults(reading: ReadResult, repaired: t.Container[str], effect: str) -> tup
 
 
 def _blind(found: Configuration, root: str, ours: str) -> tuple[str, ...]:
-    """Whether strongSwan, reading ``root``, would not come to ``ours``, a path."""
+    """Return a warning if strongSwan, reading ``root``, would not read the path ``ours``."""
     reading = found.reading
     if root in found.oddities or any(fault.place.path == root for fault in reading.faults):
         return ()
@@ -124,7 +124,7 @@ def _check_names(
 
 
 def _names(parts: SwanctlFile) -> list[tuple[str, str]]:
-    """What is loaded of a file; what is commented out in it merges with nothing."""
+    """Return the loaded names of a file. Commented sections conflict with nothing."""
     connections = [("connections", name) for name in parts.connections]
     return connections + [("secrets", shared.id) for shared in parts.secrets]
 

@@ -4,12 +4,11 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Options as they come from a task, before Ansible makes texts of all that is none.
+"""Options as the task gives them, before Ansible converts them to texts.
 
-YAML reads what has no quotes in its own way: 0123 is the number 83, 1:30 is 90, ``on`` is true.
-Ansible writes such a value as a text again, which is another one. A key, an identity or an address
-must not change on the way, so that a text has to be a text. A number is taken where a number is
-what is meant, in ports.
+YAML converts values without quotes: 0123 is the number 83, 1:30 is 90, ``on`` is true. Ansible
+writes such a value as a different text. A key, an identity or an address must not change, so a text
+option requires a text. A number is accepted for ports.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import datetime
 import re
 import typing as t
 
-from .._errors import LONGEST_VALUE, ModelError, shown
+from .._errors import LONGEST_VALUE, ModelError, one_line, shown
 from .._model.secret import MASK
 from .spec import Spec
 
@@ -42,7 +41,7 @@ _QUOTES = "Put it in quotes, or apply the filter `string` to it in a template."
 
 
 def check_texts(spec: Spec, task: t.Mapping[str, t.Any]) -> None:
-    """Raises ModelError naming object and option where a task gives something else than a text."""
+    """Raise ModelError, with object and option, for a value that is not a text."""
     subject = subject_of(spec, task)
     for place, kind, item in _each(spec.argument_spec, task):
         number = place.partition("[")[0] in spec.numbers and _is_number(item)
@@ -51,7 +50,7 @@ def check_texts(spec: Spec, task: t.Mapping[str, t.Any]) -> None:
 
 
 def check_text(option: str, value: object, subject: str, *, secret: bool = False) -> None:
-    """Raises ModelError unless the value is a text."""
+    """Raise ModelError for a value that is not a text."""
     printed = MASK if secret else value
     if not isinstance(value, str):
         raise ModelError(option, printed, f"is {_kind(value)}, not a text", _QUOTES, subject)
@@ -63,7 +62,7 @@ def check_text(option: str, value: object, subject: str, *, secret: bool = False
 
 
 def check_numbers(spec: Spec, task: t.Mapping[str, t.Any]) -> None:
-    """Raises ModelError for an infinite number, over which ansible-core breaks off."""
+    """Raise ModelError for an infinite number, which makes ansible-core fail."""
     for place, kind, item in _each(spec.argument_spec, task):
         if kind["type"] == "int" and _INFINITE.fullmatch(str(item)):
             problem, fix = "is an infinite number", "Use a whole number."
@@ -71,16 +70,16 @@ def check_numbers(spec: Spec, task: t.Mapping[str, t.Any]) -> None:
 
 
 def subject_of(spec: Spec, task: t.Mapping[str, t.Any]) -> str:
-    """How an error names the object of a task, as far as the task says it."""
+    """Return the name of the object of a task for an error, as far as the task gives it."""
     return spec.subject.format(**{name: task.get(name, "?") for name in spec.argument_spec})
 
 
 def _each(
     options: t.Mapping[str, t.Any], given: t.Mapping[str, t.Any], within: str = ""
 ) -> t.Iterator[tuple[str, t.Mapping[str, t.Any], object]]:
-    """Place, kind and value of all that is given, also in lists and as suboptions.
+    """Yield place, kind and value of every given option, also in lists and suboptions.
 
-    One entry of a list may stand without the list.
+    A single entry may replace a list.
     """
     for option, kind in options.items():
         value = given.get(option)
@@ -95,7 +94,7 @@ def _each(
 
 
 def _is_text(kind: t.Mapping[str, t.Any]) -> bool:
-    """Whether any text may be given. Where there are choices, a YAML boolean may stand for one."""
+    """Return whether any text is accepted. An option with choices accepts YAML booleans too."""
     wanted = kind.get("elements") if kind["type"] == "list" else kind["type"]
     return wanted in ("str", "path") and "choices" not in kind
 
@@ -117,7 +116,7 @@ def secrets_in(spec: Spec, task: t.Mapping[str, t.Any]) -> set[str]:
 def explained(message: str, spec: Spec, task: t.Mapping[str, t.Any]) -> str:
     """Return why a task failed. Ansible does not always name the option, and shows any value.
 
-    What is in secret options stays as it is, so that Ansible finds and hides it.
+    The values of secret options stay unchanged, so that Ansible finds and hides them.
     """
     try:
         _check_dictionaries(spec, task, message)
@@ -130,11 +129,12 @@ def explained(message: str, spec: Spec, task: t.Mapping[str, t.Any]) -> str:
             if len(text) > LONGEST_VALUE or not text.isprintable():
                 short = shown(text)
                 message = message.replace(text, short).replace(repr(text), short)
-    return message
+    # Ansible may show a part of a text, such as the key of `key=value`.
+    return message if any(map(message.__contains__, secrets_in(spec, task))) else one_line(message)
 
 
 def _check_dictionaries(spec: Spec, task: t.Mapping[str, t.Any], message: str) -> None:
-    """Raises ModelError for what Ansible could make no dictionary of."""
+    """Raise ModelError for a value that Ansible could not convert to a dictionary."""
     if not message.startswith(_NO_DICTIONARY):
         return
     for place, kind, item in _each(spec.argument_spec, task):
@@ -144,7 +144,7 @@ def _check_dictionaries(spec: Spec, task: t.Mapping[str, t.Any], message: str) -
 
 
 def _texts(value: object, *, keys: bool = False) -> t.Iterator[str]:
-    """Every text in a value, also in lists and dictionaries; ``keys``: of those the keys, too."""
+    """Yield every text in a value, also in lists and dictionaries. ``keys`` includes the keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, t.Mapping):

@@ -4,9 +4,9 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Pre-shared keys that let in more than the peers that they are for: refusals and warnings.
+"""Pre-shared keys that admit more than their own peers: refusals and warnings.
 
-The Gateway judges phase 1 objects among themselves. Here they meet the keys of conf texts.
+The Gateway checks phase 1 objects against each other. This file adds the keys of conf texts.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def check_start(network: str, gateway: Gateway) -> None:
 
 
 def warnings_of(connection: IkeConnection, gateway: Gateway) -> list[str]:
-    """What is legal, and lets in more than one peer."""
+    """Return warnings about accepted keys that admit more than one peer."""
     key, subject = connection.key, connection.subject
     if key is None:
         return []
@@ -90,7 +90,7 @@ def warnings_of(connection: IkeConnection, gateway: Gateway) -> list[str]:
 
 
 def warnings_of_text(settings: IpsecSettings) -> list[str]:
-    """The same of a conf text."""
+    """Return such warnings for the keys of a conf text."""
     loose = dict.fromkeys(key.subject for key in _of_text(settings) if key.for_every_peer)
     return [
         f"{subject} is for every peer: each connection with a pre-shared key accepts a peer that "

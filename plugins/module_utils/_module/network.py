@@ -124,7 +124,7 @@ def _check_mtu(host: Host, parent: str, mtu: int) -> None:
 
 
 def _check_firewall(host: Host, network: VpnNetwork) -> list[str]:
-    """Listed chains must exist; those that drop and are not listed are warned about by name."""
+    """Refuse unknown chains, and warn about unlisted chains that drop packets."""
     chains = host.nft.foreign_chains()
     names = {str(chain): chain for chain in chains}
     for index, wanted in enumerate(network.firewall_chains):
@@ -162,7 +162,7 @@ def _check_firewall(host: Host, network: VpnNetwork) -> list[str]:
 
 
 def _ways_out(host: Host, network: VpnNetwork, view: View) -> list[str]:
-    """What the operator should know of this host, though nothing is wrong with the options."""
+    """Return warnings about this host that concern the network."""
     warnings = []
     if view.userspace:
         warnings.append(

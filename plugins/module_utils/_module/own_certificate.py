@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What the files of a phase 1 tell of our own certificate, beside what the logs tell."""
+"""Faults of our own certificate that its file shows."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from .._host.host import Host
 from .._model.connection import IkeConnection
 from .._model.identity import Identity
 from .._render.bundle import held
-from .._render.chain import Authorities, Chain, chain
+from .._render.chain import Authorities, CertificateChain, chain
 from .._render.pem import Certificate, certificate
 from .._render.validity import EARLY, EXPIRED, in_words, validity
 
 
 class OwnCertificates:
-    """Those of the phase 1 objects of a host, each read once, and only if it is asked for."""
+    """The certificates of the phase 1 objects of a host, each read once on demand."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
         self._known: dict[str, OwnCertificate | None] = {}
 
     def of(self, connection: IkeConnection) -> OwnCertificate | None:
-        """None without certificates, and for one that can't be read."""
+        """Return the certificate of a phase 1, or None without a readable one."""
         if connection.name not in self._known:
             self._known[connection.name] = self._read(connection)
         return self._known[connection.name]
@@ -54,9 +54,9 @@ class OwnCertificates:
 
 
 def _faults(
-    connection: IkeConnection, own: Certificate, found: Chain, now: float
+    connection: IkeConnection, own: Certificate, found: CertificateChain, now: float
 ) -> dict[str, str]:
-    """What is wrong with it, by code of the cause."""
+    """Return the faults of the certificate, by code of the cause."""
     faults = {}
     if connection.identifier and not own.holds(Identity.parse(connection.identifier)):
         faults["our_certificate_lacks_identity"] = (

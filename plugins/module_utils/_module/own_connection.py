@@ -6,10 +6,10 @@
 
 """The connection by which a task runs, which a change may take.
 
-A connection that comes through a tunnel needs that tunnel. Any other needs its way in cleartext.
+A connection through a tunnel needs that tunnel. Any other connection needs its route in cleartext.
 
-The guard drops packets between the networks of a tunnel that come in cleartext. In the userspace
-data plane, the route of a tunnel takes all packets to its remote network, whatever their source.
+The guard drops cleartext packets between the networks of a tunnel. In the userspace data plane, the
+route of a tunnel captures all packets to its remote network, from any source.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def check_disconnection(host: Host, gateway: Gateway, tunnels: t.Iterable[Tunnel
 
 
 def _is_near(gateway: Gateway, known: Controller) -> bool:
-    """Whether the controller is in a network of this side."""
+    """Return whether the controller is in a network of this side."""
     return any(
         network.on_link is not None and known.client in network.on_link
         for network in gateway.networks.values()
@@ -113,7 +113,7 @@ def _inside(side: Artefacts, known: Controller) -> TunnelMatch | None:
 def _lost_networks(
     before: Artefacts, after: Artefacts, known: Controller
 ) -> t.Iterator[ModelError]:
-    """Networks whose address goes that the connection is for, or that the controller is in."""
+    """Yield networks that lose an address which the connection uses or which routes it."""
     for name, parts in before.networks.items():
         network, new = parts.network, after.networks.get(name)
         there = _addressed(network)
@@ -186,7 +186,7 @@ def _is_meant(tunnel: TunnelMatch, known: Controller) -> bool:
 def _is_routed(
     rules: RulesetInput, tunnel: TunnelMatch, known: Controller, ways: t.Sequence[Way]
 ) -> bool:
-    """Whether the route of the tunnel takes packets of any source to the controller."""
+    """Return whether the route of the tunnel captures packets of any source to the controller."""
     remote = tunnel.remote
     if not rules.userspace or is_internet(remote):
         return False
@@ -198,7 +198,7 @@ def _is_routed(
 
 _OTHERWISE = (
     "Connect to the host by other addresses, or run ipsec_checkpoint with state started before "
-    "this task, which takes the change back if the controller no longer reaches the host."
+    "this task. The checkpoint undoes the change if the controller no longer reaches the host."
 )
 
 

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Why tunnels are not up, from what the IKE daemon has written to the journal."""
+"""Explanations of tunnels that are not up, from the journal of the IKE daemon."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _PACKET = re.compile(r"^(sending|received) packet: ")
 
 
 def add_reasons(host: Host, pid: int, found: t.Iterable[tuple[IkeConnection, Facts]]) -> None:
-    """To each phase 1 that is not up, since when and why, and what the daemon has said last.
+    """Add time, explanation and last log lines to each phase 1 that is not up.
 
-    Only the last attempt of the daemon ``pid`` counts, since it has the connection. One that waits
-    is down all the same if that has failed. Raises HostError.
+    Only the last attempt of the daemon ``pid`` with the loaded connection counts. A waiting tunnel
+    is down if that attempt failed. Raises HostError.
     """
     asked = [(item, facts) for item, facts in found if facts["state"] not in (UP, DISABLED)]
     if not asked:
@@ -85,7 +85,7 @@ def _established(child: str, text: str) -> bool:
 def _sum_up(
     own: OwnCertificates, connection: IkeConnection, facts: Facts, attempt: t.Sequence[LogLine]
 ) -> None:
-    """What is known of its phase 2 objects is known of it; without any, it is asked itself."""
+    """Sum up the explanations of the phase 2 objects, or explain a phase 1 without any."""
     reasons = [entry["explanation"] for entry in facts["phase2"] if entry["explanation"]]
     states = {entry["state"] for entry in facts["phase2"]} - {DISABLED}
     if states and facts["state"] != CONNECTING:

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What the flow asks of each module that edits."""
+"""The interface of a module that edits."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def _check_interface(host: Host, rule: VpnRule, gateway: Gateway) -> None:
 
 
 def _check_router(host: Host, rule: VpnRule, gateway: Gateway) -> None:
-    """The kernel takes a router only where it is reached without another one."""
+    """Refuse a router that is not on a network of this host, as the kernel does."""
     router = t.cast("checks.IPAddress | None", rule.target)
     if router is None:
         return

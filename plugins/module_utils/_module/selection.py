@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Which tunnels the options of ipsec_connection mean. Pure."""
+"""The tunnels that the options of ipsec_connection select. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def not_on_this_host(option: str, name: str, existing: t.Iterable[str]) -> Model
 
 
 def selected(gateway: Gateway, params: Params) -> tuple[Tunnel, ...]:
-    """The tunnels that the options mean. Raises ModelError where there is none, and why."""
+    """Return the selected tunnels. Raises ModelError if no tunnel is selected."""
     network = checks.network_name("network", params["network"])
     name, child = params["phase1"], params["phase2"]
     if network not in gateway.networks:

@@ -72,7 +72,7 @@ def _result(settings: IpsecSettings) -> dict[str, t.Any]:
 
 
 def _shared(gateway: Gateway, settings: IpsecSettings) -> tuple[str, ...]:
-    """One daemon serves all networks: say where another network has the last word."""
+    """Return warnings about options that another network keeps on, because all share one daemon."""
     warnings = []
     for option in DAEMON_WIDE:
         others = [name for name in asking(gateway, option) if name != settings.network]
@@ -101,7 +101,7 @@ def _check_texts(settings: IpsecSettings, gateway: Gateway) -> None:
 
 
 def _check_foreign(network: str, view: View) -> None:
-    """What the text has and the one before it had not must be new to the daemon too."""
+    """Refuse new names of a conf text that the daemon already has."""
     known = _names(view.current.settings_of(network))
     text = view.edit.gateway.settings_of(network).swanctl_conf or ""
     connections, secrets = loadable(text)
@@ -114,7 +114,7 @@ def _check_foreign(network: str, view: View) -> None:
 
 
 def _names(settings: IpsecSettings) -> tuple[str, ...]:
-    """What a swanctl_conf loads into the daemon, connections and secrets."""
+    """Return the connections and secrets of a swanctl_conf."""
     connections, secrets = _parsed("swanctl_conf", loadable, settings.swanctl_conf or "")
     return (*connections, *(shared.id for shared in secrets))
 

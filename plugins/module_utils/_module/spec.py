@@ -4,10 +4,10 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What the options of each module are called and what type they have.
+"""The names and types of the options of each module.
 
-Choices and defaults come from the models. What is legal beyond a type and a choice is the models'
-to say: their errors name the object and what would be legal.
+Choices and defaults come from the models. The models also check values beyond type and choice, and
+their errors name the object and the fix.
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ RequiredIf = tuple[str, str, tuple[str, ...]]
 class Spec:
     """The options of one module as AnsibleModule takes them.
 
-    ``subject`` is how an error names the object of a task. Texts that may be ``numbers`` as well
-    are those in which a number is what is meant.
+    ``subject`` names the object in errors. The text options ``numbers`` also accept numbers.
     """
 
     argument_spec: ArgumentSpec
@@ -48,7 +47,7 @@ class Spec:
     numbers: tuple[str, ...] = ()
 
     def arguments(self) -> dict[str, t.Any]:
-        """Keyword arguments for AnsibleModule, free to be changed."""
+        """Return keyword arguments for AnsibleModule, which may be modified."""
         return {
             "argument_spec": copy.deepcopy(self.argument_spec),
             "required_if": list(self.required_if),
@@ -85,13 +84,13 @@ def _choice(choices: t.Iterable[str], *more: str) -> dict[str, t.Any]:
     return {"type": "str", "choices": [*choices, *more]}
 
 
-# Said where Ansible would take the "key" in the name of an option for that of a secret.
+# Ansible would treat an option with "key" in its name as a secret.
 def _not_secret(option: dict[str, t.Any]) -> dict[str, t.Any]:
     return {**option, "no_log": False}
 
 
 def _with_defaults(model: type, options: ArgumentSpec) -> ArgumentSpec:
-    """Each option with the default of the field of its name, unless that means "not given"."""
+    """Return options with the defaults of the fields of the same names."""
     known = {key: value for key, value in defaults(model).items() if _says_something(value)}
     return {
         name: {**option, "default": known[name]} if name in known else dict(option)
@@ -103,7 +102,7 @@ def _says_something(default: object) -> bool:
     return isinstance(default, (bool, int)) or (isinstance(default, str) and default != "")
 
 
-# No defaults: what a missing suboption means depends on the algorithm and on the phase.
+# No defaults: the default of a suboption depends on the algorithm and on the phase.
 _ENCRYPTION: dict[str, t.Any] = {
     "type": "list",
     "elements": "dict",

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Why a phase 2 that carries something is not up, in the words of an engineer. Pure."""
+"""Deviations of a phase 2 that carries traffic. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .._plan.standing import Deviation, Standing
 
 
 def shortcoming(connection: IkeConnection, child: ChildSa, standing: Standing) -> Finding | None:
-    """None for one that is as it is configured."""
+    """Return the deviation of a phase 2 from its configuration, or None without one."""
     if standing.deviations:
         return _deviating(connection, child, standing)
     if not standing.missing:
@@ -40,7 +40,7 @@ def _deviating(connection: IkeConnection, child: ChildSa, standing: Standing) ->
     evidence = _evidence(child, standing)
     modes = [item for item in standing.deviations if item.key == "mode"]
     if [*standing.deviations] == modes and not standing.noted:
-        # IKEv2 makes a tunnel of it where the two sides differ, without a word from either.
+        # With IKEv2, different modes on the two sides become tunnel mode without a warning.
         (mode,) = modes
         cause = CAUSES["mode_mismatch"]
         return Finding(cause, connection, child, mode.configured, mode.in_force, evidence)
@@ -51,7 +51,7 @@ def _deviating(connection: IkeConnection, child: ChildSa, standing: Standing) ->
 
 
 def _told(deviations: t.Iterable[Deviation], side: str) -> str:
-    """``remote_addrs 192.0.2.2; dpd_delay none``."""
+    """Return deviations as a text: ``remote_addrs 192.0.2.2; dpd_delay none``."""
     return "; ".join(f"{item.key} {getattr(item, side) or 'none'}" for item in deviations)
 
 

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""How a tunnel fares, in one word. Pure."""
+"""The state of a tunnel in one word. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import typing as t
 
 from .._plan.standing import Standing
 
-# From the best to the worst. `idle` waits for traffic or for the peer, and is well as far as is
-# known. `outdated` carries traffic with values that are not those configured. `partial` carries a
-# part: a phase 2 some of its networks, a phase 1 some of its phase 2.
+# From the best to the worst. `idle` waits for traffic or for the peer, without a known fault.
+# `outdated` carries traffic with values that differ from the configuration. `partial` carries a
+# part: a phase 2 some of its networks, a phase 1 some of its phase 2 objects.
 UP, IDLE, CONNECTING, OUTDATED, PARTIAL, DOWN, DISABLED = (
     "up",
     "idle",
@@ -30,16 +30,16 @@ CARRYING = (UP, OUTDATED, PARTIAL)
 
 
 def standing_state(standing: Standing) -> str:
-    """Of a phase 2 that carries something."""
+    """Return the state of a phase 2 that carries traffic."""
     if standing.deviations:
         return OUTDATED
     return PARTIAL if standing.missing else UP
 
 
 def phase2_state(*, enabled: bool, carrying: str, busy: bool, waiting: bool) -> str:
-    """``carrying`` is its state if it carries something, else empty.
+    """Return the state of a phase 2. ``carrying`` is its state if it carries traffic, else "".
 
-    ``busy``: something is being negotiated; ``waiting``: it is not up to us to begin.
+    ``busy`` is true during a negotiation. ``waiting`` is true if this side need not initiate now.
     """
     if not enabled:
         return DISABLED
@@ -53,9 +53,9 @@ def phase2_state(*, enabled: bool, carrying: str, busy: bool, waiting: bool) -> 
 def phase1_state(
     phase2: t.Iterable[str], *, enabled: bool, carrying: str, busy: bool, waiting: bool
 ) -> str:
-    """From the states of its phase 2: an IKE SA that is up alone carries nothing.
+    """Return the state of a phase 1 from the states of its phase 2 objects.
 
-    Without any phase 2, it is all that there is, and ``carrying`` is its own state.
+    An IKE SA alone carries no traffic. Without any phase 2, ``carrying`` is the state of that SA.
     """
     states = set(phase2) - {DISABLED}
     if not enabled or not states:

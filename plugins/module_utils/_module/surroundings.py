@@ -4,10 +4,9 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""What a network or a route would take from the host: its other networks, and ways that it needs.
+"""Networks and routes of the host that a managed network or route would capture.
 
-A network whose address is on its interface already takes nothing more, nor does a route that is
-there already.
+A network or route that is already in place captures nothing more.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
 from .._model.rule import VpnRule
 from .._plan.observed import DaemonState
+from .._render.network_interface import recorded_interfaces
 from .._render.routes import METRIC
 from .edit import View
 
@@ -36,9 +36,7 @@ def check_network(host: Host, network: VpnNetwork, view: View) -> None:
     state = view.observed.networks.get(network.name)
     if wanted is None or (state is not None and network.router in state.addresses):
         return
-    known = view.current.networks.get(network.name)
-    # A network that moves to another interface leaves the one that it has.
-    own = {network.device, known.device if known else ""}
+    own = _own_devices(network, view)
     for device, other in host.ways.connected():
         if device not in own and other.version == wanted.version and wanted.overlaps(other):
             raise _refused(wanted, f"overlaps {other}, a network of interface {device}")
@@ -54,6 +52,17 @@ def check_network(host: Host, network: VpnNetwork, view: View) -> None:
             raise _refused(
                 wanted, f"contains {address}, {what}, which is reached by interface {way.device}"
             )
+
+
+def _own_devices(network: VpnNetwork, view: View) -> set[str]:
+    """Return the interface of a network, and the interfaces that a run takes away when it moves.
+
+    An interrupted run may have left one, which the record names.
+    """
+    before = view.current.networks.get(network.name)
+    record = view.observed.files.get(view.observed.platform.record_path(network.name))
+    recorded = {item.device for item in recorded_interfaces(record) or ()}
+    return {network.device, *({before.device} if before else ()), *recorded}
 
 
 def _refused(wanted: IPNetwork, problem: str) -> ModelError:
@@ -97,7 +106,7 @@ def _check_default(wanted: Way, ways: t.Iterable[Way]) -> None:
 
 
 def _check_needed(wanted: Way, ways: t.Sequence[Way], needed: t.Iterable[_Needed]) -> None:
-    """A route for the peer alone is meant to be the way to it."""
+    """Refuse a route that captures a needed address. A route to one peer only is accepted."""
     for address, what in needed:
         way = to(ways, address) if address in wanted.destination else None
         alone = wanted.destination == ipaddress.ip_network(address) and what != _CONTROLLER
@@ -116,7 +125,7 @@ _CONTROLLER = "the controller that runs this task"
 
 
 def _needed(host: Host, gateway: Gateway, daemon: DaemonState) -> t.Iterator[_Needed]:
-    """What this host has to reach by the ways that it has."""
+    """Return the addresses that this host must reach by their present routes."""
     known = host.controller()
     if known is not None:
         yield known.client, _CONTROLLER
@@ -140,7 +149,7 @@ def _sas(host: Host, daemon: DaemonState) -> t.Sequence[tuple[str, t.Mapping[str
 
 
 def _addresses(texts: t.Iterable[str]) -> t.Iterator[IPAddress]:
-    """Return those of the texts that are an address, and not a name, a network or any address."""
+    """Yield the addresses among the texts, without names, networks and ``%any``."""
     for text in texts:
         try:
             yield ipaddress.ip_address(text)

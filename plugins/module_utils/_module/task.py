@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The one driver of all modules: options in, an ``Outcome`` out, exceptions become failures.
+"""The one driver of all modules: options in, an ``ModuleOutcome`` out, exceptions become failures.
 
 No other file knows AnsibleModule, and no other file ends a module.
 """
@@ -26,8 +26,8 @@ from .spec import Spec, known_options
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a module returns: ``values`` beside ``changed``, and what its plan shows.
+class ModuleOutcome:
+    """The result of a module: ``values`` beside ``changed``, and the values of its plan.
 
     A value takes the place of what the plan shows under the same name. ``failure`` is the message
     of a module that fails with a result. It is empty otherwise.
@@ -54,7 +54,7 @@ def _shown(plan: Plan, *, diff: bool) -> dict[str, t.Any]:
 class Body(t.Protocol):
     """The work of one module. It raises ModelError and HostError."""
 
-    def __call__(self, host: Host, params: Params, *, check: bool) -> Outcome: ...
+    def __call__(self, host: Host, params: Params, *, check: bool) -> ModuleOutcome: ...
 
 
 def drive(spec: Spec, key: str, body: Body, *, summarised: str = "") -> None:

@@ -17,7 +17,7 @@ from functools import cached_property
 
 from .._errors import ModelError
 from .._model.identity import Identity
-from .chain import Authorities, Chain, chain
+from .chain import Authorities, CertificateChain, chain
 from .pem import Certificate, certificate
 
 # In bytes: a value of vici, and what a message of vici has room for besides the rest.
@@ -136,7 +136,7 @@ def own_chain(
 
 def _complete(
     items: t.Iterable[Certificate], known: t.Sequence[Certificate], elsewhere: Elsewhere
-) -> list[Chain]:
+) -> list[CertificateChain]:
     """Return the chain of each certificate.
 
     Certificates of other files are read only if they are needed.
@@ -182,7 +182,7 @@ def held(item: Certificate) -> str:
 
 
 def _warnings(
-    bundle: Bundle, leaf: Certificate, rest: tuple[Certificate, ...], found: Chain
+    bundle: Bundle, leaf: Certificate, rest: tuple[Certificate, ...], found: CertificateChain
 ) -> list[str]:
     chained = {item.data for item in found.issuers}
     unrelated = [str(item) for item in rest if item.data not in chained]

@@ -36,7 +36,7 @@ class Authorities:
 
 
 @dataclass(frozen=True)
-class Chain:
+class CertificateChain:
     """A chain. ``issuers`` are in order from the certificate up.
 
     ``ends`` is the last certificate if the chain leads to no root.
@@ -52,7 +52,7 @@ class Chain:
         return tuple(item for item in self.issuers if not item.self_issued)
 
 
-def chain(certificate: Certificate, authorities: Authorities) -> Chain:
+def chain(certificate: Certificate, authorities: Authorities) -> CertificateChain:
     """Return the chain of a certificate, as far as the authorities reach."""
     found = {certificate.data: certificate}
     waiting, ends = [certificate], certificate
@@ -64,4 +64,4 @@ def chain(certificate: Certificate, authorities: Authorities) -> Chain:
         found.update(new)
         waiting += new.values()
     rooted = any(item.self_issued for item in found.values())
-    return Chain(tuple(waiting[1:]), rooted, ends)
+    return CertificateChain(tuple(waiting[1:]), rooted, ends)

@@ -123,7 +123,7 @@ def mirror_chain(rules: RulesetInput, chain: ForeignChain, hook: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Way:
+class _Keywords:
     """The words by which a rule names the WAN interface, the peer and our own side."""
 
     device: str
@@ -132,19 +132,19 @@ class _Way:
     local: str
 
 
-_IN = _Way("iifname", "saddr", "dport", "fib daddr type local ")
-_OUT = _Way("oifname", "daddr", "sport", "")
+_IN = _Keywords("iifname", "saddr", "dport", "fib daddr type local ")
+_OUT = _Keywords("oifname", "daddr", "sport", "")
 
 
-def _services(rules: RulesetInput, way: _Way, versions: tuple[int, ...]) -> tuple[Rule, ...]:
+def _services(rules: RulesetInput, words: _Keywords, versions: tuple[int, ...]) -> tuple[Rule, ...]:
     """Return the rules for packets that a peer may send to this host, or this host to a peer."""
-    scopes = _scopes(rules, way, versions)
+    scopes = _scopes(rules, words, versions)
     made = [
-        Rule(f"{scope}{match.format(port=way.port)} counter accept", name)
+        Rule(f"{scope}{match.format(port=words.port)} counter accept", name)
         for name, match in _SERVICES
         for scope in scopes
     ]
-    if way is _OUT:
+    if words is _OUT:
         return tuple(made)
     if rules.ipcomp and not rules.userspace:
         # Packets not worth compressing come out of ESP as IP in IP, and pass this chain again.
@@ -153,31 +153,31 @@ def _services(rules: RulesetInput, way: _Way, versions: tuple[int, ...]) -> tupl
             for scope in scopes
         ]
     made += [
-        Rule(f"{_device(rules, way)}{way.local}{_PATH_MTU[version]} counter accept", "path MTU")
+        Rule(f"{_device(rules, words)}{words.local}{_PATH_MTU[version]} counter accept", "path MTU")
         for version in versions
         if rules.peers is None or any(peer.version == version for peer in rules.peers)
     ]
     return tuple(made)
 
 
-def _scopes(rules: RulesetInput, way: _Way, versions: tuple[int, ...]) -> tuple[str, ...]:
+def _scopes(rules: RulesetInput, words: _Keywords, versions: tuple[int, ...]) -> tuple[str, ...]:
     """Return the matches of WAN interfaces, peers and this host, one for each IP version."""
-    device = _device(rules, way)
+    device = _device(rules, words)
     if rules.peers is None:
-        return (f"{device}{way.local}",)
+        return (f"{device}{words.local}",)
     scopes = []
     for version in versions:
         peers = [peer for peer in rules.peers if peer.version == version]
         if peers:
-            scopes.append(f"{device}{IP[version]} {way.peer} {set_of(peers)} {way.local}")
+            scopes.append(f"{device}{IP[version]} {words.peer} {set_of(peers)} {words.local}")
     return tuple(scopes)
 
 
-def _device(rules: RulesetInput, way: _Way) -> str:
+def _device(rules: RulesetInput, words: _Keywords) -> str:
     if not rules.ike_interfaces:
         return ""
     names = set_of(f'"{name}"' for name in rules.ike_interfaces)
-    return f"{way.device} {names} "
+    return f"{words.device} {names} "
 
 
 def _nat_exemptions(rules: RulesetInput) -> tuple[Rule, ...]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from .._model.rule import Ports, VpnRule
 from .._model.rule_checks import FILTERS
-from .nft_match import IP, RulesetInput, Services, protected, selector, traffic
+from .nft_match import IP, RulesetInput, Services, TunnelMatch, protected, selector, traffic
 from .nft_text import Chain, Rule, base, one_of, rule_with_comment
 from .translations import Translation, translations
 
@@ -78,14 +78,14 @@ def _target(rule: VpnRule) -> str:
 
 def filtering(rules: RulesetInput) -> tuple[Chain, ...]:
     """Return a chain for each direction, and the chains at the hooks that jump to them."""
-    judged = [direction for direction in _PASSED if _filters(rules, direction)]
-    chains = [Chain(direction, "", _verdicts(rules, direction)) for direction in judged]
+    filtered = [direction for direction in _PASSED if _filters(rules, direction)]
+    chains = [Chain(direction, "", _verdicts(rules, direction)) for direction in filtered]
     for hook in _HOOKS:
         jumps = tuple(
-            rule_with_comment(f"{way.match} jump {direction}", way.label)
-            for direction in judged
+            rule_with_comment(f"{tunnel.match} jump {direction}", tunnel.label)
+            for direction in filtered
             if hook in _PASSED[direction]
-            for way in _ways(rules, direction)
+            for tunnel in _tunnel_traffic(rules, direction)
         )
         chains.append(Chain(f"rules_{hook}", base("filter", hook, "filter - 5"), jumps))
     return tuple(chains)
@@ -95,14 +95,14 @@ def accepted(rules: RulesetInput, hook: str) -> tuple[tuple[int, Rule], ...]:
     """Return the accepts for a chain of the host at hook input or output, by IP version."""
     direction = {"input": "incoming", "output": "outgoing"}[hook]
     return tuple(
-        (way.version, Rule(f"{way.match}{match} counter accept", rule.name))
+        (tunnel.version, Rule(f"{tunnel.match}{match} counter accept", rule.name))
         for rule in _filters(rules, direction)
         if rule.action == "accept"
-        for way in _ways(rules, direction)
+        for tunnel in _tunnel_traffic(rules, direction)
         # nft refuses a match that contradicts itself.
-        if "any" in (rule.protocol, way.protocol) or rule.protocol == way.protocol
-        if way.services.may_be(rule.protocol)
-        for match in _match(rule, way.version)
+        if "any" in (rule.protocol, tunnel.protocol) or rule.protocol == tunnel.protocol
+        if tunnel.services.may_be(rule.protocol)
+        for match in _match(rule, tunnel.version)
     )
 
 
@@ -154,7 +154,7 @@ def _original_service(rule: VpnRule) -> str:
 
 
 @dataclass(frozen=True)
-class _Way:
+class _TunnelTraffic:
     """Traffic of a tunnel in one direction, as the local side sees it."""
 
     match: str
@@ -164,33 +164,32 @@ class _Way:
     protocol: str = "any"
 
 
-def _ways(rules: RulesetInput, direction: str) -> list[_Way]:
-    found = translations(rules)
+def _tunnel_traffic(rules: RulesetInput, direction: str) -> list[_TunnelTraffic]:
+    """Return the traffic of each tunnel in one direction, translated traffic last."""
+    translated = translations(rules)
     if direction == "incoming":
-        arrived = protected(rules, inwards=True)
-        return [
-            _Way(
-                f"{selector(item, inwards=True)} {arrived}",
-                item.label,
-                item.local.version,
-                item.services,
-            )
-            for item in (*rules.tunnels, *(item.inside for item in found))
-        ]
+        inside = (item.inside for item in translated)
+        return [_arriving(rules, item) for item in (*rules.tunnels, *inside)]
     return [
-        _Way(traffic(rules, item, inwards=False), item.label, item.local.version, item.services)
-        for item in rules.tunnels
-    ] + [
-        _Way(
-            going_out(rules, item),
-            item.rule.name,
-            item.inside.local.version,
-            item.inside.services,
-            item.rule.protocol,
-        )
-        for item in found
-        if item.of_source
+        *(_leaving(rules, item) for item in rules.tunnels),
+        *(_before_translation(rules, item) for item in translated if item.of_source),
     ]
+
+
+def _arriving(rules: RulesetInput, tunnel: TunnelMatch) -> _TunnelTraffic:
+    match = f"{selector(tunnel, inwards=True)} {protected(rules, inwards=True)}"
+    return _TunnelTraffic(match, tunnel.label, tunnel.local.version, tunnel.services)
+
+
+def _leaving(rules: RulesetInput, tunnel: TunnelMatch) -> _TunnelTraffic:
+    match = traffic(rules, tunnel, inwards=False)
+    return _TunnelTraffic(match, tunnel.label, tunnel.local.version, tunnel.services)
+
+
+def _before_translation(rules: RulesetInput, item: Translation) -> _TunnelTraffic:
+    inside, rule = item.inside, item.rule
+    match = going_out(rules, item)
+    return _TunnelTraffic(match, rule.name, inside.local.version, inside.services, rule.protocol)
 
 
 def _verdicts(rules: RulesetInput, direction: str) -> tuple[Rule, ...]:

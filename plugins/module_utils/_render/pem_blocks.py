@@ -37,7 +37,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
-class Block:
+class PemBlock:
     """A block, from ``start`` to ``end`` in its file. One without its END line is not ``whole``."""
 
     label: str
@@ -70,7 +70,7 @@ class Block:
         return certificate_in(data) if self.label in _CERTIFICATES else data or None
 
 
-def blocks(data: bytes) -> tuple[Block, ...]:
+def blocks(data: bytes) -> tuple[PemBlock, ...]:
     """Return the blocks of a file, in order."""
     found = []
     opened: re.Match[bytes] | None = None
@@ -81,15 +81,15 @@ def blocks(data: bytes) -> tuple[Block, ...]:
             opened = line
         elif opened and opened[2] == line[2]:
             body = data[opened.end() : line.start()]
-            found.append(Block(_label(line), body, opened.start(), line.end()))
+            found.append(PemBlock(_label(line), body, opened.start(), line.end()))
             opened = None
     if opened:
         found.append(_unfinished(opened, len(data)))
     return tuple(found)
 
 
-def _unfinished(opened: re.Match[bytes], end: int) -> Block:
-    return Block(_label(opened), b"", opened.start(), end, whole=False)
+def _unfinished(opened: re.Match[bytes], end: int) -> PemBlock:
+    return PemBlock(_label(opened), b"", opened.start(), end, whole=False)
 
 
 def _label(line: re.Match[bytes]) -> str:
@@ -108,7 +108,7 @@ def written(content: bytes) -> bytes:
     return _written(CERTIFICATE, content)
 
 
-def private_key(block: Block) -> bytes:
+def private_key(block: PemBlock) -> bytes:
     """Return a private key in the form that may be copied; empty if the block is damaged."""
     return _written(block.label, block.content) if block.content else b""
 
@@ -120,7 +120,7 @@ def _written(label: str, content: bytes) -> bytes:
     return b"\n".join([b"-----BEGIN %b-----" % name, *lines, b"-----END %b-----\n" % name])
 
 
-def others(data: bytes, wanted: t.Callable[[Block], bool]) -> str:
+def others(data: bytes, wanted: t.Callable[[PemBlock], bool]) -> str:
     """Return the other contents of a file, besides ``wanted`` blocks, in words.
 
     For example ``PRIVATE KEY (2) and text``.
@@ -138,7 +138,7 @@ def others(data: bytes, wanted: t.Callable[[Block], bool]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _text(data: bytes, found: t.Sequence[Block]) -> bool:
+def _text(data: bytes, found: t.Sequence[PemBlock]) -> bool:
     """Return whether a file has more than blanks outside of the blocks."""
     at, outside = 0, [data[:0]]
     for block in found:
@@ -165,7 +165,7 @@ def shown(text: str, *, certificates_only: bool = False) -> str:
     )
 
 
-def _is_public(block: Block) -> bool:
+def _is_public(block: PemBlock) -> bool:
     """Return whether a block is a certificate, with nothing behind or between its lines."""
     content = block.content if block.is_certificate else None
     return content is not None and len(b"".join(block.body.split())) == len(

@@ -22,9 +22,8 @@ for name in sorted(name for name in files if name.endswith(".py")):
     own = hashlib.sha256(files[name].encode()).hexdigest()
     digest.update(f"{own}  {name.rpartition('/')[2]}\n".encode())
 if [digest.hexdigest()] != sys.argv[1:]:
-    sys.exit(
-        f"vici: the received files have the digest {digest.hexdigest()} instead of {' '.join(sys.argv[1:])}"
-    )
+    expected = " ".join(sys.argv[1:])
+    sys.exit(f"vici: the received files have the digest {digest.hexdigest()} instead of {expected}")
 
 os.umask(0o022)
 site_directory = pathlib.Path(sysconfig.get_path("purelib"))

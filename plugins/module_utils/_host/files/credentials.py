@@ -186,7 +186,9 @@ class _Given:
         self._warn(data, lambda block: block == key, "its private key is")
         return copied
 
-    def _warn(self, data: bytes, wanted: t.Callable[[pem_blocks.Block], bool], copied: str) -> None:
+    def _warn(
+        self, data: bytes, wanted: t.Callable[[pem_blocks.PemBlock], bool], copied: str
+    ) -> None:
         rest = pem_blocks.others(data, wanted)
         if rest:
             self.warnings.append(

@@ -8,6 +8,8 @@
 
 A new file is first staged beside its target, and the replaced file is kept there until the run is
 complete. Thus a full disk is noticed before any change, and an undo needs no space.
+
+The file is longer than 300 lines, because reading and writing share the checks of kind and owner.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import typing as t
 from ..._errors import HostError
 from ..._model.platform import Platform
 from ..._render.file import ROOT, Directory, File
+from .regular import regular
 
 # The mode of directories that the collection makes: only root writes, every user reads.
 _DIRECTORY_MODE = 0o755
@@ -213,38 +216,6 @@ class Files:
             os.fchmod(stream.fileno(), file.mode)
             stream.flush()
             os.fsync(stream.fileno())
-
-
-def regular(path: str, flags: int = 0) -> int:
-    """Return a descriptor for reading a regular file. Raises OSError for any other kind at once.
-
-    Reading a pipe may wait without end, and opening a device may have an effect.
-    """
-    _check_regular(os.lstat(path) if flags & os.O_NOFOLLOW else os.stat(path))
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | flags)
-    try:
-        # Another program may have replaced the file.
-        _check_regular(os.fstat(descriptor))
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _check_regular(status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "something else")
-        raise OSError(errno.EINVAL, f"it is {kind}, not a regular file")
-
-
-_KINDS = {
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFDIR: "a directory",
-    stat.S_IFLNK: "a symbolic link",
-}
 
 
 def _keep(target: str, old: str) -> None:

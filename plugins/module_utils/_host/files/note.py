@@ -13,7 +13,7 @@ import json
 import os
 import typing as t
 
-from .files import regular
+from .regular import regular
 
 
 def read_note(path: str) -> t.Any:

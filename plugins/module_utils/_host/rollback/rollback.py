@@ -43,7 +43,7 @@ TIMEOUT, REQUESTED = ("timeout", "requested")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RollbackResult:
     """The result of a rollback, without secrets.
 
     ``restored`` are the former differences from the checkpoint, ``left`` the remaining ones.
@@ -114,7 +114,7 @@ def roll_back(
     *,
     notes: t.Sequence[str] = (),
     from_within: bool = False,
-) -> tuple[Plan | None, Outcome]:
+) -> tuple[Plan | None, RollbackResult]:
     """Restore the kept state, and write the result to the record and the journal.
 
     ``notes`` become part of the result. Returns the plan, or None if there was none or it failed.
@@ -138,7 +138,7 @@ def roll_back(
         plan = None
         errors = [_telling(error), *put_back(host, kept)]
         left = checkpoint.differs(host, kept)
-    outcome = Outcome(
+    outcome = RollbackResult(
         checkpoint.moment(),
         reason,
         kept.since,
@@ -170,7 +170,7 @@ def _telling(error: Exception) -> str:
     return f"{type(error).__name__} in {frame.filename}, line {frame.lineno}"
 
 
-def _record(files: Files, outcome: Outcome) -> None:
+def _record(files: Files, outcome: RollbackResult) -> None:
     syslog.openlog("tunnelwright")
     syslog.syslog(syslog.LOG_WARNING, str(outcome))
     files.make_private_directory(files.platform.state_dir)
@@ -178,14 +178,14 @@ def _record(files: Files, outcome: Outcome) -> None:
     files.write(File(files.platform.rollback_record, f"{text}\n".encode(), PRIVATE))
 
 
-def last_rollback(files: Files) -> Outcome | None:
+def last_rollback(files: Files) -> RollbackResult | None:
     """Return the result of the last rollback, until the next checkpoint."""
     path = files.platform.rollback_record
     file = files.read(path)
     if file is None:
         return None
     try:
-        return Outcome(**json.loads(file.data))
+        return RollbackResult(**json.loads(file.data))
     except (ValueError, TypeError):
         why = "the file is damaged"
         raise HostError(f"read {path}", why, "Remove it and run the task again.") from None

@@ -11,6 +11,8 @@ the answer of the daemon, and never the message, because the message may hold a 
 unload or terminate something that no longer exists is no error. The client decides this by the
 lists of the daemon, not by its texts.
 
+The file is longer than 300 lines, because it has one method for each command of vici.
+
 Source: src/libcharon/plugins/vici/README.md of strongSwan 5.9.8 and 6.0.1.
 """
 

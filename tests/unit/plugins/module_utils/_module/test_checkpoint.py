@@ -557,7 +557,7 @@ class TestAnotherRun:
 
 
 class TestWithoutAPlan:
-    """The files are restored, and the programs that use them read them again."""
+    """The files are restored, and each program loads them."""
 
     @every_change
     @pytest.mark.parametrize("dead", [True, False], ids=["dead", "alive"])
@@ -603,7 +603,7 @@ class TestWithoutAPlan:
         assert result["changed"] is True
         assert "load site-b: it was not to be" in str(result["warnings"])
         assert held(machine)[0] == before[0]
-        assert "put the files back, and have them read by whoever reads them" in result["actions"]
+        assert "restore the files, and make each program load them" in result["actions"]
 
     def test_a_daemon_that_was_off_before_stays_so(self, machine: Machine) -> None:
         machine.prepare(*GATEWAY)

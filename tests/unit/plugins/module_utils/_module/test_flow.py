@@ -12,7 +12,7 @@ import os
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import apply as applier
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host import daemon_effects
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run import lock
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.lock import exclusive
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
@@ -196,7 +196,9 @@ class TestResult:
         handed_over: int,
     ) -> None:
         calls = []
-        monkeypatch.setattr(applier, "hand_over", lambda *given: calls.append(given) or "a note")
+        monkeypatch.setattr(
+            daemon_effects, "hand_over", lambda *given: calls.append(given) or "a note"
+        )
         machine.prepare(LAN, PEER, TUNNEL)
         machine.host.vici.up = {"site-b": {"net"}}
         result = machine.run("ipsec_phase2", **{**PHASE2, "lifetime": 2}, apply=apply)

@@ -62,8 +62,9 @@ class TestEveryModule:
         for check in (True, False):
             (warning,) = warnings(gateway.run(module, check=check, **options))
             assert warning == (
-                f"{THEIRS}, line 2: a name must be followed by {{, = or :: the next `swanctl "
-                "--load-all` or restart of strongSwan unloads every connection and secret"
+                f"{THEIRS}, line 2: a name must be followed by = (a value) or {{ (a section): the "
+                "next `swanctl --load-all` or restart of strongSwan unloads every connection and "
+                "secret"
             )
 
     def test_warns_of_a_broken_file_of_the_daemon(

@@ -324,3 +324,9 @@ class TestWholeRuns:
             ["10.2.0.0/24"],
             True,
         ]
+
+
+def test_a_key_that_ansible_reads_in_a_text_is_printable(machine: Machine) -> None:
+    told = machine.run("ipsec_phase2", **{**PHASE2, "encryption": ["\x1b=x"]})["msg"]
+    assert "\\x1b" in told
+    assert told.isprintable()

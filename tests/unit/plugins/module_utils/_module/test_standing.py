@@ -214,7 +214,7 @@ class TestOutdated:
         again = gateway.run(module, **changed, apply=apply)
         assert again["changed"] is False
         assert f"{key}" in str(again["warnings"])
-        assert "site-b goes on with old values of " in str(again["warnings"])
+        assert "site-b: SAs keep old values of " in str(again["warnings"])
         phase1, phase2 = seen(gateway)
         assert (phase1["state"], phase2["state"]) == ("outdated", "outdated")
         assert phase2["explanation"]["cause"] == "outdated"
