@@ -26,7 +26,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform
 from hypothesis import given
 from hypothesis import strategies as st
 
-# By which what this test has started is known.
+# This argument marks the processes of this test.
 SECONDS = f"60.{os.getpid()}"
 
 
@@ -184,7 +184,7 @@ def test_what_can_not_be_started() -> None:
 def test_as_the_real_programs_tell_it(
     monkeypatch: pytest.MonkeyPatch, argv: list[str], program: str
 ) -> None:
-    """Also of the rollback, which has no AnsibleModule."""
+    """The rollback has no AnsibleModule, and reports the same errors."""
     full = [(shutil.which(word) or word) if word in ("sh", "timeout") else word for word in argv]
     monkeypatch.setenv("PATH", "/nonexistent")
     with Host(execute) as host, pytest.raises(HostError, match=DEBIAN.packages[program]):

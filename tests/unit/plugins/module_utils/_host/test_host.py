@@ -83,7 +83,7 @@ def test_one_that_crashed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
 def test_but_not_for_ever(
     monkeypatch: pytest.MonkeyPatch, error: HostError, patience: int, tried: int
 ) -> None:
-    """Nor at all where it is there and says nothing: that may take long each time."""
+    """A daemon that runs without an answer is not waited for. Each attempt may take long."""
     monkeypatch.setattr(module, "RECOVERY_TIME", patience - 0.001)
     daemon = Daemon(monkeypatch, None, *[error] * 5)
     with Host(lambda _argv, _stdin: (0, "ActiveState=active\n", "")) as host:

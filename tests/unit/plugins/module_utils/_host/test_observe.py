@@ -174,7 +174,7 @@ class TestRules:
         assert (found.rules_present, found.rules_match) == (True, False)
 
     def test_listed_as_they_were_written(self, host: t.Any) -> None:
-        """They need not be tried."""
+        """Such rules need no trial."""
         whole = made()
         install(host, whole)
         text = host.nft.tables["tunnelwright-lan"]
@@ -254,7 +254,7 @@ class TestDaemon:
         )
         host.vici.sas = lambda: (
             IkeState("x", "1", "ESTABLISHED", "2", (installed, going)),
-            # A second one, while the first is being replaced.
+            # A second SA, while the first SA is being replaced.
             IkeState("x", "2", "ESTABLISHED", "2", (replace(installed, name="more"),)),
             IkeState("y", "3", "CONNECTING", "2", (installed,)),
             IkeState("z", "4", "ESTABLISHED", "2"),

@@ -143,7 +143,7 @@ REST = "only its certificates are copied, and the rest is left alone"
 
 
 class TestCombined:
-    """A file that holds more than its option is about."""
+    """A file with more contents than its option needs."""
 
     @pytest.mark.parametrize("data", [BOTH, GATEWAY.key + GATEWAY.certificate])
     @pytest.mark.parametrize("check", [False, True])
@@ -288,7 +288,7 @@ class TestUpgrade:
     @pytest.mark.parametrize("asked", [True, False])
     def test_a_rollback_does_not_bring_the_key_back(self, machine: Machine, asked: bool) -> None:
         run(machine, "ipsec_checkpoint", state="started")
-        # Where it belongs, and nowhere else.
+        # Only the file of the private key has the key.
         assert copied(machine, STATE_FILE).decode().count(SECRET) == 1
         assert run(machine, "ipsec_checkpoint", state="started")["differences"] == []
         run(machine)
@@ -302,7 +302,7 @@ class TestUpgrade:
         assert run(machine)["actions"] == []
 
     def test_diagnostics(self, machine: Machine) -> None:
-        """Wherever it stands."""
+        """The private key is masked in every file."""
         conf = "/etc/swanctl/conf.d/admin.conf"
         (machine.host.root / conf[1:]).write_text(
             f'connections {{ x {{ description = "{GATEWAY.key.decode()}"\n }} }}\n'

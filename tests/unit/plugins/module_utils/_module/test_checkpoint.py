@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whole runs of ipsec_checkpoint and of what its timer starts, on a machine in memory."""
+"""Whole runs of ipsec_checkpoint and of its rollback, on a machine in memory."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ class TestStarted:
         assert TIMER not in machine.host.systemd.enabled | machine.host.systemd.active
 
     def test_again(self, machine: Machine) -> None:
-        """The older state is the last good one; the new time holds."""
+        """The older state stays the last good state. The new timeout replaces the old one."""
         machine.prepare(*GATEWAY)
         since = checkpoint(machine, timeout=30)["ipsec_checkpoint"]["since"]
         before = held(machine)
@@ -503,7 +503,7 @@ class TestRolledBack:
 
 
 class TestAnotherRun:
-    """It holds the lock when the rollback is due."""
+    """Another run holds the lock when the rollback is due."""
 
     @pytest.mark.parametrize("verb", ["timeout", "now"])
     @pytest.mark.parametrize(

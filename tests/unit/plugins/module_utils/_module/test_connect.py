@@ -155,7 +155,7 @@ def test_what_is_wrong_with_a_phase_1_is_said_once(gateway: Machine) -> None:
     result = connect(gateway)
     (failure,) = result["failures"]
     assert (failure["cause"], failure["phase2"]) == ("peer_refused_authentication", None)
-    # The other peer is none the worse for it.
+    # The other peer is not affected.
     assert result["changed"]
     assert up(result) == ["site-c/net"]
 

@@ -42,7 +42,7 @@ TRACE = """\
 
 
 class Tools:
-    """tcpdump and ip; ``asked`` is what they were started with."""
+    """Scripted tcpdump and ip. ``asked`` holds their arguments."""
 
     def __init__(self, root: Path) -> None:
         self.asked: list[list[str]] = []
@@ -239,7 +239,7 @@ class TestRefusals:
             ({"query": "logs", "lines": 0}, "lines 0: is less than 1"),
             ({"query": "logs", "grep": "a\nb"}, "grep 'a\\nb': is not one line"),
             ({"query": "logs", "filter": "esp"}, "filter 'esp': has no effect with query logs"),
-            # At their defaults, too.
+            # The options are refused at their defaults, too.
             ({"query": "logs", "seconds": 10}, "seconds 10: has no effect with query logs"),
             ({"query": "logs", "count": 5}, "Remove count, or set query to tcpdump."),
             ({"query": "configuration", "count": 1000}, "no effect with query configuration"),

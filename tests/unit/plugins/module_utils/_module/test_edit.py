@@ -164,7 +164,7 @@ class TestNetwork:
     @pytest.mark.parametrize(
         "options",
         [
-            # At their defaults, and at another value.
+            # Options at their defaults, and at another value.
             {"dataplane": "auto"},
             {"dataplane": "userspace"},
             {"description": ""},
@@ -352,7 +352,7 @@ class TestPhase1:
     @pytest.mark.parametrize(
         "options",
         [
-            # At their defaults, and at another value.
+            # Options at their defaults, and at another value.
             {"mobike": False},
             {"description": ""},
             {"description": "y", "dpd_delay": 7},

@@ -131,7 +131,7 @@ class TestStories:
                 assert machine.host.log == []
 
     def test_files_alone_are_enough(self, machine: Machine, module: str) -> None:
-        """After a restart of the daemon, which loads what is in the files, nothing is amiss."""
+        """After a restart, the daemon loads the files, and no drift remains."""
         before, story = STORIES[module]
         machine.prepare(*before)
         for options in story:
@@ -162,7 +162,7 @@ class TestResult:
         result = machine.run("ipsec_phase1", **PHASE1)
         assert result.keys() >= {"changed", "ipsec_phase1", "actions", "impact", "diff"}
         assert result["actions"] == [
-            # The peer's address narrows the rules.
+            # The address of the peer narrows the rules.
             "write /etc/tunnelwright/lan.nft",
             "replace the nftables rules of network lan",
             "load secret ike-site-b",
@@ -223,7 +223,7 @@ class TestResult:
 
 
 class TestRoutes:
-    """They are the one thing of a network that is neither on its interface nor in its table."""
+    """Routes are the only part of a network outside of its interface and its table."""
 
     WAN: t.ClassVar = {"action": "route", "destination": ["10.55.0.0/16"], "interface": "eth0"}
 

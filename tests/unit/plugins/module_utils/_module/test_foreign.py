@@ -174,7 +174,7 @@ class TestDoubles:
         words: str,
         check: bool,
     ) -> None:
-        """Also where the object is there already, and before anything is touched."""
+        """The refusal comes before the first change, even if the object exists already."""
         place(gateway, THEIRS, text)
         before = gateway.host.everything()
         result = gateway.run(module, check=check, **options)

@@ -36,7 +36,7 @@ NO_TEXTS = {
     "[10.1.0.1, b]": "a list",
     "{a: b}": "a dictionary",
 }
-# An option of every kind of text, where a task on one object may give it.
+# One option for each kind of text, in the tasks that may set it.
 TEXTS = [
     ("vpn_network", NETWORK, "name"),
     ("vpn_network", NETWORK, "description"),
@@ -85,7 +85,7 @@ def test_what_is_no_text_is_refused(
     if option in SECRETS:
         assert "'********'" in result["msg"]
         assert str(value) not in result["msg"]
-        # Ansible does not take a boolean for a secret.
+        # Ansible does not mask a boolean as a secret.
         assert value is True or str(value) not in str(result)
 
 
@@ -135,7 +135,7 @@ def test_a_time_is_known_by_its_form(machine: Machine, option: str, written: str
     assert result["msg"].startswith(f"phase 1 site-b: {option} ")
     assert "is the form in which Ansible passes a time" in result["msg"]
     assert option != "psk" or text not in str(result)
-    # In quotes it stays as it was.
+    # A value in quotes stays unchanged.
     machine.prepare(("vpn_network", NETWORK))
     quoted = {**PHASE1, option: "2024-01-01 10:00:00"}
     assert "failed" not in machine.run("ipsec_phase1", check=True, **quoted)
@@ -179,7 +179,7 @@ def test_yaml_booleans_stand_for_choices(machine: Machine) -> None:
     ],
 )
 def test_null_is_an_option_that_is_left_out(machine: Machine, module: str, options: t.Any) -> None:
-    """Also where the option has a default."""
+    """This also holds for an option with a default."""
     tasks = {
         "vpn_network": NETWORK,
         "ipsec_settings": {"network": "lan"},
@@ -265,7 +265,7 @@ ENTRY = (
 def test_what_is_no_dictionary_of_algorithms(
     machine: Machine, encryption: t.Any, told: str, psk: str
 ) -> None:
-    """Ansible gives up on it before it knows the secrets, and would print them."""
+    """Ansible fails on such a value before it knows the secrets, and would print them."""
     result = machine.run("ipsec_phase1", **{**PHASE1, "psk": psk, "encryption": encryption})
     assert result["invocation"]["module_args"]["psk"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
     if psk == PSK:

@@ -289,7 +289,7 @@ class TestChoice:
         found = info(gateway, network="dmz")
         assert [item["name"] for item in found["networks"]] == ["dmz"]
         assert [item["name"] for item in found["phase1"]] == ["c"]
-        # Of the other network it is still known whose they are.
+        # The owners of the files of the other network are still known.
         assert found["unmanaged"] == []
 
     def test_of_a_phase1(self, gateway: Machine) -> None:
@@ -306,7 +306,7 @@ class TestChoice:
 
 
 def test_result_is_as_documented(gateway: Machine) -> None:
-    """Every key that is returned, no other, at every depth that is documented."""
+    """The returned keys equal the documented keys at every documented depth."""
     gateway.host.vici.up["site-b"] = {"net"}
     gateway.host.nft.tables.clear()
     gateway.host.systemd.disable("tunnelwright-lan.service")

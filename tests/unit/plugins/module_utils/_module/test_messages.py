@@ -39,7 +39,7 @@ PLACES = [
 ]
 LONG = 201
 
-# Much of it looks like something that is legal.
+# Most of these values resemble valid values.
 _BEGINNINGS = st.sampled_from(
     [
         "",

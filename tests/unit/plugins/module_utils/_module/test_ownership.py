@@ -51,7 +51,7 @@ TASKS: t.Final = (
     ("ipsec_phase1", CERTIFIED),
     ("vpn_rule", RULE),
 )
-# Each file that the tasks and a checkpoint make, and its mode.
+# Each file of the tasks and of a checkpoint, with its mode.
 MODES = {
     f"{RECORDS}/lan.json": 0o644,
     f"{RECORDS}/lan.nft": 0o644,
@@ -72,7 +72,7 @@ MODES = {
     f"{UNITS}/tunnelwright.rollback.timer": 0o644,
     f"{UNITS}/tunnelwright.rollback.service": 0o644,
 }
-# Those with secrets, and what is to be done once others could read them.
+# The files with secrets, and the advice after other users could read them.
 SECRETS = {
     f"{CONF}/tunnelwright.phase1.site-b.conf": "Its keys may be known. Replace them on both",
     f"{CONF}/tunnelwright.advanced.lan.conf": "Its keys may be known. Replace them on both",
@@ -230,7 +230,7 @@ def test_a_mode_beside_another_content(gateway: Machine) -> None:
 
 
 def test_taken_back_as_it_was_found(gateway: Machine, give_away: t.Callable[[Path], None]) -> None:
-    """A run that fails leaves even what it was about to repair."""
+    """A failed run even restores the drift that it was about to repair."""
     path = f"{RECORDS}/lan.sh"
     place, elsewhere = gateway.host.root / path[1:], gateway.host.root / "elsewhere"
     place.rename(elsewhere)

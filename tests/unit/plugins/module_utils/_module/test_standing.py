@@ -308,7 +308,7 @@ class TestOutdated:
         gateway.run("ipsec_phase1", **{**PHASE1, **PASSIVE, "dpd_delay": 20})
         noted = gateway.host.pending.read(gateway.host.vici.pid)["site-b"]
         assert [made["dpd_delay"] for made in noted.ikes.values()] == ["30"]
-        # It was taken back, so that the SA is as it is configured.
+        # The change was rolled back, so that the SA has the configured values.
         assert seen(gateway)[0]["state"] == "up"
 
 
@@ -324,7 +324,7 @@ class TestKey:
         result = gateway.run("ipsec_phase1", **{**PHASE1, "psk": self.NEW}, apply=apply)
         assert result["impact"] == "pending"
         phase1, phase2 = seen(gateway)
-        # An SA does not need the key any more.
+        # An established SA does not need the key any more.
         assert (phase1["state"], phase2["pending"]) == ("up", [])
         assert phase1["pending"] == [
             {"key": "psk", "in_force": "the one before", "configured": "the new one"}
@@ -362,7 +362,7 @@ class TestKey:
         assert gateway.run("ipsec_phase1", **options)["changed"] is False
 
     def test_of_a_new_address_the_secret_is_the_same(self, gateway: Machine) -> None:
-        """It is loaded for another peer."""
+        """The secret is loaded for another peer."""
         result = gateway.run("ipsec_phase1", **MOVED, apply="defer")
         assert "load secret ike-site-b" in result["actions"]
         assert [item["impact"] for item in result["impacts"]] == ["pending"]

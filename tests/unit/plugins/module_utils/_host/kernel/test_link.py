@@ -172,7 +172,7 @@ def test_an_address_takes_no_other_along(run: ScriptedRun, promoted: bool) -> No
     Link(run).delete_address("vpn-lan", "10.1.0.1/24")
 
 
-# As iproute2 6.1 prints it.
+# The output of iproute2 6.1.
 STATES = """src 192.0.2.1 dst 192.0.2.2
 \tproto esp spi 0xc0ffee01 reqid 1 mode tunnel
 \treplay-window 0 flag af-unspec
@@ -228,7 +228,7 @@ def test_what_is_reached_without_a_router(
         (0, [{"dst": "192.0.2.0/24", "scope": "link"}], True),
         (0, [{"dst": "default", "gateway": "198.51.100.1"}], False),
         (0, [{"dst": "default", "gateway": "198.51.100.1"}, {"dst": "192.0.2.0/24"}], True),
-        # An empty list is the output of ``route get ... oif`` for a direct neighbor.
+        # ``route get ... oif`` would report this address as near.
         (0, [], False),
         (1, "", False),
     ],

@@ -28,7 +28,7 @@ def _path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # No site-packages, and so neither vici nor ansible but those that are in the program.
+    # Without site-packages, the only vici and ansible are the copies in the program.
     argv = [sys.executable, "-S", "-I", "-B", str(path), *arguments]
     return subprocess.run(argv, capture_output=True, text=True, check=False)
 

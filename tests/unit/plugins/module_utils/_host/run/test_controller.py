@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Processes as they stand in /proc, and real ones."""
+"""The controller in the environment of scripted processes in /proc, and of real processes."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_none(tmp_path: Path, environment: bytes) -> None:
 
 
 def test_of_real_processes() -> None:
-    """sudo leaves the variable out of what it starts; so does env here."""
+    """Here env removes the variable from the environment of its child, as sudo does."""
     code = (
         "import json; from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run "
         "import controller; print(json.dumps(str(controller.controller().client)))"

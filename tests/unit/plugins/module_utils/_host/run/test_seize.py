@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A rollback that is due, and real processes that hold the lock meanwhile."""
+"""A rollback that is due while real processes hold the lock."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_holder_at_work_is_waited_for(path: Path) -> None:
 
 
 def test_the_last_word_counts(path: Path) -> None:
-    """A step that may take long is over, and the next one hangs."""
+    """A long step is complete, and the next step hangs."""
     does = f"held.alive(100); time.sleep(0.5); {HANGS}"
     with Run(path, does).wait_until_in():
         taken, note, seconds = due(path)
@@ -189,7 +189,7 @@ def test_one_that_does_not_end_is_gone_past(path: Path, monkeypatch: pytest.Monk
 
 
 def test_one_that_comes_between_is_not_ended_for_the_first(path: Path) -> None:
-    """A run that waited for the lock, too, and gets it first."""
+    """Another run also waited for the lock, and gets it first."""
     with Run(path, HANGS).wait_until_in() as first, Run(path, WORKS) as second:
         taken, note, _seconds = due(path)
         assert taken

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The note that a run leaves behind when it is killed."""
+"""The note of an interrupted run."""
 
 from __future__ import annotations
 

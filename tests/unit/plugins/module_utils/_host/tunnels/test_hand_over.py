@@ -137,7 +137,7 @@ def test_one_that_goes_by_itself_is_left_alone():
 
 
 class Twofold:
-    """Two SAs of one child: charon begins a third one if none has the values that it is to have."""
+    """Two SAs of one child. charon initiates a third SA if neither has the configured values."""
 
     def __init__(self, right):
         self.right = right
@@ -171,7 +171,7 @@ def test_of_two_that_a_run_has_left_one_stays_until_the_right_one_is_there(right
 
 
 def test_what_is_taken_back_leaves_no_trap_behind():
-    """Under its own name: charon keeps it where a child is put aside."""
+    """The trap has its own name. charon keeps a trap when a child is replaced."""
     uninstalled = []
 
     class Loaded(Charon):

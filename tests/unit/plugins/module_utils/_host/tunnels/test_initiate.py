@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Calling and waiting, with a daemon that goes from one state to the next."""
+"""Initiation and waits, with a daemon that changes from one state to the next."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_an_attempt_that_hangs_is_replaced_and_made_again(clock) -> None:
 
 
 def test_a_child_that_is_up_by_now_is_not_initiated(clock) -> None:
-    """IKEv1 would renew its keys."""
+    """A second initiation would rekey the child of IKEv1."""
     busy = ike(tasks=("QUICK_MODE",))
     there = host(busy, busy, ike(child()))
     assert call(there, clock).up == {KEY}
@@ -196,7 +196,7 @@ def test_nobody_calls(clock) -> None:
     [
         ({"kernel-netlink"}, SPI, Live(frozenset({KEY}), frozenset(), frozenset({"site-b"}))),
         ({"kernel-netlink"}, "0", Live(frozenset(), frozenset({KEY}), frozenset({"site-b"}))),
-        # The kernel has nothing to say.
+        # The kernel reports no error.
         ({"kernel-libipsec"}, "0", Live(frozenset({KEY}), frozenset(), frozenset({"site-b"}))),
     ],
 )
@@ -253,7 +253,7 @@ def test_what_comes_up_by_itself_is_waited_for(clock) -> None:
     ("states", "seconds"),
     [
         ([ike(child())], 0),
-        # Refused, and given up by the daemon: 5 seconds after the last sign.
+        # The peer refuses, and the daemon gives up 5 seconds after the last message.
         ([CONNECTING] * 10 + [()], 6.5),
         ([()], 5),
         # A peer that does not answer.

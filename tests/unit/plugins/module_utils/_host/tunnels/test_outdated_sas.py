@@ -92,7 +92,7 @@ def test_where_none_can_be_left_nothing_fails(tmp_path: Path) -> None:
     Pending(str(tmp_path / "nowhere/pending")).put(1, "b", OLD)
 
 
-# As charon 5.9.8 and 6.0.1 write them, about the IKE SA of this id.
+# The lines of charon 5.9.8 and 6.0.1 about the IKE SA of this id.
 TO = "198.51.100.1[a]...192.0.2.2[b]"
 ESTABLISHED = "established with SPIs c1_i c2_o and TS 10.1.0.0/24 === 10.2.0.0/24"
 REKEYED = [
