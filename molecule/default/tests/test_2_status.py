@@ -119,7 +119,7 @@ def broken(play: Play, gateways: dict[str, Gateway]) -> Iterator[None]:
         yield
     finally:
         play("site")
-    # Nothing else has it called again.
+    # No other step initiates the tunnel again.
     wait_for("the tunnel is up", lambda: up(gateways))
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The teardown removes what the playbook made, and nothing else."""
+"""The teardown removes only the objects of the playbook."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STAYS = re.compile(
             "file /etc/apparmor.d/local/usr.*(lookip|charon-systemd|swanctl)",
             # The library that the modules need.
             "file /usr/local/lib/python3[.][0-9]+/dist-packages/vici([./].*)?",
-            # A setting of the whole host, on which others may rely by now.
+            # A setting of the whole host, that other software may need now.
             "setting /proc/sys/net/ipv[46]/.*forwarding",
         )
     )

@@ -202,7 +202,7 @@ def test_an_unknown_release_is_refused(tmp_path, target):
 
 
 SECRET = "the key that stands under a misspelt option"
-# Each with an option that no module knows, so that the module refuses it before it does anything.
+# Each entry has an unknown option, so that its module refuses the entry before any change.
 MISSPELT = {
     "gateway_networks": [{"name": "lan", "pks": SECRET}],
     "gateway_settings": [{"network": "lan", "swanctl_config": SECRET}],
@@ -214,7 +214,7 @@ EMPTY: dict[str, list] = {name: [] for name in MISSPELT}
 
 @pytest.mark.parametrize("name", MISSPELT)
 def test_the_value_of_a_misspelt_option_is_not_shown(tmp_path, name):
-    """However much Ansible is asked for, and in what other callbacks record."""
+    """Neither the output of Ansible with -vvv nor the JSON of a callback shows it."""
     playbook, variables = tmp_path / "play.yml", tmp_path / "vars.yml"
     playbook.write_text(PLAY.replace("tasks_from: vici", "tasks_from: configure"))
     variables.write_text(yaml.safe_dump({**EMPTY, name: MISSPELT[name]}))
@@ -230,7 +230,7 @@ def test_the_value_of_a_misspelt_option_is_not_shown(tmp_path, name):
     assert SECRET not in done.stdout + done.stderr
 
 
-# --- Its variables
+# --- Variables of the role
 
 
 SPECS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]
@@ -299,7 +299,7 @@ def part(name: str) -> dict:
 
 
 def test_mistakes_are_told_before_anything_is_touched(tmp_path: Path) -> None:
-    """Each of them once, with its entry, for people; the values of secrets are not shown."""
+    """Each mistake is reported once, with its entry. The values of secrets are not shown."""
     status, said = played(
         tmp_path,
         [part("validate"), {"ansible.builtin.debug": {"msg": "on it goes"}}],

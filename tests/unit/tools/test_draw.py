@@ -55,7 +55,7 @@ def _unset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_six_consecutive_runs_see_every_test(suite: str) -> None:
-    """All tests, each event and each failure among them. 481 is not a multiple of six."""
+    """The runs see all tests, including each event and each failure. 481 is no multiple of six."""
     everything = {"FIELDS": "all", "LIVE": "all", "INTEROP": "all", "SCORECARD": "1"}
     whole = collected(suite, SEED="1", PART="0/1", **everything)
     runs = [
@@ -70,7 +70,7 @@ def test_six_consecutive_runs_see_every_test(suite: str) -> None:
 
 
 def modules(suite: str) -> set[str]:
-    """Return every file of tests; what is about a mutation or has no test is among them."""
+    """Return every file of tests, including files about mutations and files without a test."""
     return {str(path.relative_to(ROOT)) for path in (ROOT / suite).rglob("test_*.py")}
 
 
