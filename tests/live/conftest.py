@@ -37,7 +37,7 @@ SEED = draw.seed()
 FIRST = draw.first_seed()
 ALL = os.environ.get("LIVE") == "all" or draw.part() is not None
 KEEP = os.environ.get("LIVE_KEEP", "1") not in ("", "0")
-# What a kept host was set up by; what it is made of, tools/testbed knows.
+# The files that set up a kept host. tools/testbed knows the image of the host.
 RIG = ("conftest.py", "host.py", "rig.py", "peer.conf", "pki.sh")
 
 
@@ -52,7 +52,7 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(name="sequences", scope="session")
 def _sequences() -> range:
-    """The seeds of the sequences."""
+    """Return the seeds of the sequences."""
     return range(FIRST, FIRST + SEQUENCES)
 
 
@@ -78,7 +78,7 @@ def holding(request: pytest.FixtureRequest, bed: str) -> t.Iterator[bool]:
 
 @pytest.fixture(name="hosts", scope="session")
 def _hosts(request: pytest.FixtureRequest) -> t.Iterator[dict[str, Host]]:
-    """Every host of the topology, booted, with its driver ready, and the devices wiped."""
+    """Yield every host of the topology, booted, with its driver, and the devices wiped."""
     with holding(request, TESTBED) as was_killed:
         yield from _started(was_killed)
 
@@ -88,7 +88,7 @@ def _started(was_killed: bool) -> t.Iterator[dict[str, Host]]:
         name: Host(name, in_container(f"tw-{TESTBED}-{name}"), item["ipv4"], item["ipv6"])
         for name, item in tomllib.loads(TOPOLOGY.read_text())["hosts"].items()
     }
-    # What a killed run leaves may be anything, and new hosts take some seconds.
+    # An interrupted run may leave hosts in any state. New hosts take only some seconds.
     testbed("up", TESTBED, str(TOPOLOGY), *_keep(), *(["--fresh"] if was_killed else []))
     use_podman_settings()
     try:

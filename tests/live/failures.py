@@ -94,9 +94,9 @@ NOTHING_LOST = "nft delete table inet lossy"
 class Failure:
     """A failure. ``cause`` is its code, empty for a tunnel that comes up.
 
-    ``phase1`` and ``phase2`` are laid over the options of the caller, ``conn`` and ``child`` over
-    the connection of the peer, ``psk`` is the peer's. Scripts ``at_caller`` and ``at_peer`` come
-    when all is set up.
+    ``phase1`` and ``phase2`` override the options of the initiator, ``conn`` and ``child`` the
+    connection of the peer. ``psk`` is the key of the peer. Scripts ``at_caller`` and ``at_peer``
+    run after the setup.
     """
 
     label: str

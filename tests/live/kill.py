@@ -180,7 +180,7 @@ class Walk:
         assert not left, f"left in /run: {left}"
         if side.children and side.authenticates is not False:
             odd = differing(self._values(), side.values)
-            assert not odd, f"SAs that are up, and those of an undisturbed run: {odd}"
+            assert not odd, f"SAs that are up, and SAs after an undisturbed run: {odd}"
 
     def _authenticates(self) -> bool:
         """Return whether a new IKE SA comes up, because the daemon shows no secret."""

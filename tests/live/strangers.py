@@ -302,13 +302,13 @@ REFUSED = (
         ((Call("x", "<6>", "<us6>", ipv6=True), "y"),),
     ),
     Case(
-        "any peer, one identity of ours",
+        "any peer, one identity of this gateway",
         {**ANY, **HUB},
         {**HUB, "remote_gateway": "<1>"},
         ((Call("x", "<1>", "hub.example"), "y"),),
     ),
     Case(
-        "any peer, other identities of ours",
+        "any peer, other identities of this gateway",
         {**ANY, "identifier": "road.example"},
         {**HUB, "remote_gateway": "<1>"},
         ((Call("y", "<1>", "road.example"), "x"),),
@@ -344,13 +344,13 @@ REFUSED = (
         ((Call("x", "y.example", "hub.example"), "y"),),
     ),
     Case(
-        "no identity of ours, from any address",
+        "no identity of this gateway, from any address",
         {"remote_gateway": "<1>"},
         {**ANY, "peer_identifier": "y.example"},
         ((Call("x", "y.example", "<1>"), "y"),),
     ),
     Case(
-        "no identity of ours, behind one address",
+        "no identity of this gateway, behind one address",
         {"remote_gateway": "<1>", "peer_identifier": "x.example"},
         {"remote_gateway": "<1>", "peer_identifier": "y.example"},
         ((Call("x", "y.example", "x.example"), "y"),),

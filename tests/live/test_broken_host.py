@@ -26,7 +26,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, PSK, 
 NO_ROOM = "No space left on device. Nothing was changed."
 NO_MEMORY = "Error: Could not process rule: Cannot allocate memory"
 TAKEN_BACK = "The changes of this run were undone."
-OTHER_PSK = "another key, which nobody may see"
+OTHER_PSK = "another key, which no output may show"
 
 # On small file systems of their own, with what was there, and full.
 FULL = """

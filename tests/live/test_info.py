@@ -15,7 +15,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.host import LIBRARY, Host
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PKI, PSK, Rig
 
 RELEASES = ("5.9.8", "6.0.1")
-WRONG = "another key than that of the peer"
+WRONG = "another key than the key of the peer"
 ADDED = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
 
 

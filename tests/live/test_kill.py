@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A module that is killed, at any of its effects, leaves everything old or new, and nothing lost.
+"""A module that is killed at any of its effects leaves each object old or new, and loses none.
 
-The next run ends where an undisturbed one would have, whether it wants the same or has it all as it
-was before. ``KILL=all`` dies at every effect. Otherwise a share of them is drawn, with
-``KILL_SEED``; with ``PART=2/6``, all that are in this part.
+The next run reaches the state of an undisturbed run, for the same options and for the options
+before. ``KILL=all`` kills at every effect. Otherwise a sample of the effects is drawn with
+``KILL_SEED``. ``PART=2/6`` selects every effect of this part.
 """
 
 from __future__ import annotations

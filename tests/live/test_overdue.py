@@ -89,7 +89,7 @@ def rolled_back(device: Host, since: float, most: float) -> Seen:
     raise AssertionError(f"{device.name}: no rollback within {most} s:\n{said}")
 
 
-CHANGE: Options = {"mtu": 1400, "description": "a change that nobody confirms"}
+CHANGE: Options = {"mtu": 1400, "description": "a change without a confirmation"}
 # Half way, in a program that a script of the collection runs.
 HANGS = {
     "stopped": ("true", {"number": 10, "script": STOP}),

@@ -69,7 +69,7 @@ def _change(rig: Rig) -> Changed:
     device.apply("vpn_network", rig.network(ip_address="10.1.0.2", interface="lan0"))
     device.apply("ipsec_settings", {"network": "lan", "cisco_extensions": True, "mss_clamp": 1300})
     device.apply("vpn_network", DMZ)
-    device.apply("ipsec_phase1", rig.phase1(psk="another key, which nobody may see", mobike=True))
+    device.apply("ipsec_phase1", rig.phase1(psk="a key that no output may show", mobike=True))
     device.apply("vpn_rule", {**route, "destination": ["10.56.0.0/16"]})
     return Changed(device, before)
 

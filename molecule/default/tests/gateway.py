@@ -187,7 +187,7 @@ def up(gateways: Mapping[str, Gateway]) -> bool:
 class Run:
     """``results`` of the collection's modules by host, task and item.
 
-    ``messages`` is what tasks of the role say, by host and task.
+    ``messages`` holds the messages of tasks of the role, by host and task.
     """
 
     failures: list[str]

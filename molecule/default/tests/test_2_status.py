@@ -119,7 +119,7 @@ def broken(play: Play, gateways: dict[str, Gateway]) -> Iterator[None]:
         yield
     finally:
         play("site")
-    # Nothing else has it called again.
+    # No other step initiates the tunnel again.
     wait_for("the tunnel is up", lambda: up(gateways))
 
 
@@ -148,7 +148,9 @@ def _required_tunnels_are_missed(scratch: Path) -> None:
     run = playbook("site", "--limit=gw-b", variables=variables, scratch=scratch)
     assert run.changed == {"gw-b": 0}
     assert len(run.failures) == 1
-    assert run.messages["gw-b", "Tunnels"].startswith("down: gw-a/ipv4, gw-a/ipv6. ")
+    assert run.messages["gw-b", "Report the state of the tunnels"].startswith(
+        "down: gw-a/ipv4, gw-a/ipv6. "
+    )
     assert WRONG not in str(run.messages)
 
 

@@ -44,7 +44,7 @@ def test_payload_is_not_readable_between_the_gateways(gateways: dict[str, Gatewa
     ):
         near.ping(far.lan4.ip, *FILLED)
         near.ping(far.lan6.ip, *FILLED)
-    # The proof that it would be found: it is, before it is encrypted.
+    # This proves that the search works, because it finds the pattern before the encryption.
     assert lan.text.count(PATTERN) >= 4 * PINGS
     for wan in (there.text, back.text):
         assert wan.count("ESP(spi=") >= 2 * PINGS
@@ -103,7 +103,7 @@ def test_nothing_leaves_in_clear(near: Gateway, far: Gateway) -> None:
     with near.capture("eth0", clear) as tap:
         assert near.ping(far.lan4.ip, *FILLED) == 0
         assert near.ping(far.lan6.ip, *FILLED) == 0
-        # Nor from the gateway itself.
+        # The gateway itself sends no packet in cleartext either.
         near.host.run(f"ping -c 1 -W 1 -I {near.lan4.network[1]} {far.lan4.ip}")
         near.host.run(f"ping -c 1 -W 1 -I {near.lan6.network[1]} {far.lan6.ip}")
     assert tap.text.strip() == ""
@@ -113,7 +113,7 @@ def test_nothing_leaves_in_clear(near: Gateway, far: Gateway) -> None:
         for chain in LEAK_CHAINS:
             near.sh(f"nft flush chain inet tunnelwright-lan {chain}")
         assert seen(near, far, clear) == 0
-        # The proof that it would be seen: without both it is.
+        # This proves that the test works, because packets leave without both protections.
         near.sh(UNBLOCK)
         assert seen(near, far, clear) >= 2 * PINGS
     finally:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Check mode says what the run then does, for the whole playbook."""
+"""Check mode predicts the changes of the run, for the whole playbook."""
 
 from __future__ import annotations
 

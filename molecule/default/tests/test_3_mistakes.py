@@ -18,6 +18,7 @@ Play = Callable[..., Run]
 NAMES = ("gw-a", "gw-b")
 FAR = dict(zip(NAMES, reversed(NAMES), strict=True))
 NOTHING = dict.fromkeys(NAMES, 0)
+FAILED = "Configure the networks: this task failed, see its error above."
 
 
 def lan(**more: Any) -> dict[str, Any]:
@@ -32,7 +33,9 @@ def test_the_last_task_says_how_the_tunnels_fare(play: Play) -> None:
     run = play("site", gateway_verify="require")
     assert run.changed == NOTHING
     for name, far in FAR.items():
-        assert run.messages[name, "Tunnels"] == [f"up: {far}/ipv4, {far}/ipv6"]
+        assert run.messages[name, "Report the state of the tunnels"] == [
+            f"up: {far}/ipv4, {far}/ipv6"
+        ]
 
 
 def test_mistakes_are_told_before_anything_is_touched(tmp_path: Path) -> None:
@@ -44,7 +47,7 @@ def test_mistakes_are_told_before_anything_is_touched(tmp_path: Path) -> None:
     assert run.changed == NOTHING
     assert len(run.failures) == 2
     for name, far in FAR.items():
-        first, second = run.messages[name, "All entries are legal"].splitlines()
+        first, second = run.messages[name, "Report the errors of the entries"].splitlines()
         assert first.startswith("gateway_networks[1] lan6: ip_adress: is not an option")
         assert second.startswith(f"gateway_phase1[0] {far}: remote_gateway '999.1.1.1':")
 
@@ -59,8 +62,8 @@ def test_a_failure_that_changed_nothing_is_followed_by_no_change(tmp_path: Path)
     run = playbook("site", variables=variables, scratch=tmp_path)
     assert run.changed == NOTHING
     for name in NAMES:
-        said = run.messages[name, "The configuration has failed"]
-        assert said == "Networks: it has failed, see above. Nothing was changed."
+        said = run.messages[name, "Report the failure of the configuration"]
+        assert said == f"{FAILED} Nothing was changed."
 
 
 def test_a_failure_is_taken_back(play: Play, tmp_path: Path) -> None:
@@ -70,8 +73,8 @@ def test_a_failure_is_taken_back(play: Play, tmp_path: Path) -> None:
     run = playbook("site", variables=variables, scratch=tmp_path)
     assert run.changed == dict.fromkeys(NAMES, 1)
     for name in NAMES:
-        said = run.messages[name, "The configuration has failed"]
-        assert said == "Networks: it has failed, see above. The last good state is in force."
+        said = run.messages[name, "Report the failure of the configuration"]
+        assert said == f"{FAILED} The last good state is in force."
     assert play("site").changed == NOTHING
 
 
@@ -81,7 +84,7 @@ def test_what_the_variables_do_not_have_is_named(play: Play, options: list[str])
     run = play("site", *options, gateway_networks=[lan()], **dropped)
     assert run.changed == NOTHING
     for name, far in FAR.items():
-        assert run.messages[name, "On this host, and not in the variables"][1:] == [
+        assert run.messages[name, "Report the objects that are not in the variables"][1:] == [
             "IPsec settings of network lan: mss_clamp",
             "rule no-telnet of network lan",
             "network lan6",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The teardown removes what the playbook made, and nothing else."""
+"""The teardown removes only the objects of the playbook."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STAYS = re.compile(
             "file /etc/apparmor.d/local/usr.*(lookip|charon-systemd|swanctl)",
             # The library that the modules need.
             "file /usr/local/lib/python3[.][0-9]+/dist-packages/vici([./].*)?",
-            # A setting of the whole host, on which others may rely by now.
+            # A setting of the whole host, that other software may need now.
             "setting /proc/sys/net/ipv[46]/.*forwarding",
         )
     )
@@ -39,8 +39,9 @@ def test_teardown(play: Callable[..., Run], gateways: dict[str, Gateway]) -> Non
     checked = play("teardown", "--check", gateway_networks=renamed)
     done = play("teardown", gateway_networks=renamed)
     for near, far in (("gw-a", "gw-b"), ("gw-b", "gw-a")):
-        assert checked.messages[near, "What is removed"] == done.messages[near, "What is removed"]
-        assert done.messages[near, "What is removed"] == [
+        shown = done.messages[near, "Show the objects to remove"]
+        assert checked.messages[near, "Show the objects to remove"] == shown
+        assert shown == [
             "network lan",
             "rule no-telnet of network lan",
             "network lan6",
@@ -60,7 +61,8 @@ def test_packages_stay_while_others_need_them(gateways: dict[str, Gateway], tmp_
     run = playbook("teardown", variables=variables, scratch=tmp_path)
     assert run.changed == {"gw-a": 0, "gw-b": 0}
     for gateway in gateways.values():
-        said = run.messages[gateway.name, "Nothing of others needs the packages"].splitlines()
+        task = "Refuse to remove packages that unmanaged objects need"
+        said = run.messages[gateway.name, task].splitlines()
         assert said[1:] == [
             "file /etc/swanctl/conf.d/handmade.conf",
             "file /etc/strongswan.d/handmade.conf",

@@ -29,8 +29,8 @@ from gateway import (
 )
 from leaks import forms, shows, telling, watched_processes
 
-# Random for each run, so that only this run can have left them anywhere. The last one is planted
-# where the others must not be, to see that the search finds it.
+# The keys are random, so that only this run can have left them on the hosts. The last key is
+# planted where no other key may be, to test the search.
 OLD, NEW, PLANTED = (secrets.token_hex(16) for _ in range(3))
 
 RUNS = ("first", "check", "change", "failure", "mistake")

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Print, as a JSON list of texts, what of others would suffer if packages of strongSwan went.
+"""Print the unmanaged objects that need packages of strongSwan, as a JSON list of texts.
 
-The arguments are the packages. Connections, SAs and secrets of the daemon are looked at unless the
-environment has CHECK=files.
+The arguments are the packages. The list holds files, other packages, and connections, SAs and
+secrets of the IKE daemon. With CHECK=files in the environment, the daemon is not read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CONFIGURATION = (
     "/etc/ipsec.conf",
     "/etc/ipsec.secrets",
 )
-# What the collection has made bears this name, or with a point before it while it is written.
+# The files of the collection begin with this name, and with a dot before it while they are written.
 OURS = ("tunnelwright.", ".tunnelwright.")
 
 
@@ -44,7 +44,7 @@ def output(*command: str) -> list[str]:
 
 
 def conffiles() -> dict[str, set[str]]:
-    """By path, the digests of the files as packages have brought them."""
+    """Return the MD5 digests of the configuration files of all packages, by path."""
     known: dict[str, set[str]] = {}
     for line in output("dpkg-query", "--show", "--showformat=${Conffiles}\n"):
         words = line.split()
@@ -70,7 +70,7 @@ def files(root: str = "") -> Iterator[str]:
 
 
 def packages(names: list[str]) -> Iterator[str]:
-    """Others that depend on these."""
+    """Yield the other packages that would be removed with these."""
     for line in output("apt-get", "--simulate", "remove", *names):
         words = line.split()
         if words[:1] == ["Remv"] and words[1] not in names:
@@ -78,7 +78,7 @@ def packages(names: list[str]) -> Iterator[str]:
 
 
 def daemon() -> Iterator[str]:
-    """Nothing where there is no daemon."""
+    """Yield the connections, SAs and secrets of the IKE daemon, or nothing when it does not run."""
     try:
         import vici
 

@@ -4,7 +4,7 @@
 
 """Write the files of vici, ``{name: text}`` as JSON on standard input, to the site directory.
 
-The digest that they must have is the only argument. It is that of ``vici_report.py``.
+The only argument is the digest that the files must have, as ``vici_report.py`` computes it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ for name in sorted(name for name in files if name.endswith(".py")):
     own = hashlib.sha256(files[name].encode()).hexdigest()
     digest.update(f"{own}  {name.rpartition('/')[2]}\n".encode())
 if [digest.hexdigest()] != sys.argv[1:]:
-    sys.exit(f"the files that arrived have the digest {digest.hexdigest()}")
+    expected = " ".join(sys.argv[1:])
+    sys.exit(f"vici: the received files have the digest {digest.hexdigest()} instead of {expected}")
 
 os.umask(0o022)
 site_directory = pathlib.Path(sysconfig.get_path("purelib"))

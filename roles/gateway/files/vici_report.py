@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Report, as JSON, which vici the running interpreter has.
+"""Print version, digest and files of the vici of the running interpreter, as JSON.
 
-Run on the controller and on the target: equal digests mean that nothing has to be delivered. The
-digest is what ``LC_ALL=C sha256sum *.py | sha256sum`` prints in the directory of the package.
+The script runs on the controller and on the target. Equal digests mean that no file has to be
+delivered. The command ``LC_ALL=C sha256sum *.py | sha256sum`` in the directory of the package
+prints the same digest.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import json
 import pathlib
 
 version = ""
-# Where each file is, by the name that it is to have below a site directory.
+# The path of each file, by its name below a site directory.
 files: dict[str, str] = {}
 digest = hashlib.sha256()
 
@@ -34,6 +35,6 @@ if spec is not None and spec.origin:
             if path.name == "METADATA":
                 files["vici.dist-info/METADATA"] = str(path.locate())
     except importlib.metadata.PackageNotFoundError:
-        pass  # the sources without a record: the version stays unknown
+        pass  # Sources without a record have an unknown version.
 
 print(json.dumps({"version": version, "digest": digest.hexdigest(), "files": files}))

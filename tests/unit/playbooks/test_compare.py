@@ -148,7 +148,7 @@ def numbered(rows: list[str]) -> list[str]:
 
 
 def test_fingerprints_are_equal_within_a_run_and_others_in_the_next(inventory):
-    """Each host compares in a process of its own, as Ansible forks one for each task of each."""
+    """Each host compares in its own process, because Ansible forks one for each task and host."""
     keys = {"a": "first key", "b": "second key"}
     path = inventory(**{name: [local({}, psk=key)] for name, key in keys.items()})
     play = path.parent / "play.yml"

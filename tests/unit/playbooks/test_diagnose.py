@@ -101,7 +101,7 @@ def test_a_symbolic_link_in_its_place_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
-    """Such as a directory in its place."""
+    """An archive can't be written when its path is a directory."""
     archive = tmp_path / "out/a.tar.gz"
     (archive / "x").mkdir(parents=True)
     done = run(tmp_path, archive / "missing/a.tar.gz", umask=0o022)

@@ -68,7 +68,7 @@ def _results(tmp_path_factory: pytest.TempPathFactory) -> Results:
         "ANSIBLE_COLLECTIONS_PATH": str(collections),
         "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
     }
-    # So much is said of what each module was given.
+    # With -vvv, the output shows the options that each module received.
     local = ("-i", "localhost,", "-c", "local", "--check", "-vvv")
     python = f"ansible_python_interpreter={sys.executable}"
     done = subprocess.run(

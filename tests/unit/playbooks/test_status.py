@@ -29,7 +29,7 @@ HOSTILE = "<script>alert(1)</script>'\"`</style><!--&amp;"
 
 
 class Page(HTMLParser):
-    """Its elements, their attributes and the texts."""
+    """A parsed page with its elements, their attributes and the texts."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

@@ -198,11 +198,11 @@ def test_an_unknown_release_is_refused(tmp_path, target):
         path.write_text(text.replace("Version: 6", "Version: 99"))
     refused = play(tmp_path, target, PYTHONPATH=str(tmp_path / "newer"))
     assert refused.returncode != 0
-    assert "and is no release that it knows" in refused.stdout
+    assert "and is not a release that this role knows" in refused.stdout
 
 
 SECRET = "the key that stands under a misspelt option"
-# Each with an option that no module knows, so that the module refuses it before it does anything.
+# Each entry has an unknown option, so that its module refuses the entry before any change.
 MISSPELT = {
     "gateway_networks": [{"name": "lan", "pks": SECRET}],
     "gateway_settings": [{"network": "lan", "swanctl_config": SECRET}],
@@ -214,7 +214,7 @@ EMPTY: dict[str, list] = {name: [] for name in MISSPELT}
 
 @pytest.mark.parametrize("name", MISSPELT)
 def test_the_value_of_a_misspelt_option_is_not_shown(tmp_path, name):
-    """However much Ansible is asked for, and in what other callbacks record."""
+    """Neither the output of Ansible with -vvv nor the JSON of a callback shows it."""
     playbook, variables = tmp_path / "play.yml", tmp_path / "vars.yml"
     playbook.write_text(PLAY.replace("tasks_from: vici", "tasks_from: configure"))
     variables.write_text(yaml.safe_dump({**EMPTY, name: MISSPELT[name]}))
@@ -230,7 +230,7 @@ def test_the_value_of_a_misspelt_option_is_not_shown(tmp_path, name):
     assert SECRET not in done.stdout + done.stderr
 
 
-# --- Its variables
+# --- Variables of the role
 
 
 SPECS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text())["argument_specs"]
@@ -299,10 +299,10 @@ def part(name: str) -> dict:
 
 
 def test_mistakes_are_told_before_anything_is_touched(tmp_path: Path) -> None:
-    """Each of them once, with its entry, for people; the values of secrets are not shown."""
+    """Each mistake is reported once, with its entry. The values of secrets are not shown."""
     status, said = played(
         tmp_path,
-        [part("judge"), {"ansible.builtin.debug": {"msg": "on it goes"}}],
+        [part("validate"), {"ansible.builtin.debug": {"msg": "on it goes"}}],
         gateway_networks=[{"name": "lan", "ip_address_type": "none"}],
         gateway_phase_1=[],
         gateway_rules=None,
@@ -331,7 +331,7 @@ def test_mistakes_are_told_before_anything_is_touched(tmp_path: Path) -> None:
 
 def test_legal_variables_are_not_remarked_on(tmp_path: Path) -> None:
     network = {"name": "lan", "ip_address_type": "none"}
-    tasks = [part("judge"), {"ansible.builtin.debug": {"var": "gateway__judged"}}]
+    tasks = [part("validate"), {"ansible.builtin.debug": {"var": "gateway__checked"}}]
     status, said = played(
         tmp_path, tasks, gateway_networks=[network], gateway_phase1=None, gateway_address="x"
     )
@@ -413,17 +413,17 @@ def test_check_mode_says_what_a_host_lacks(
         gateway__vici_target_report={"stdout": json.dumps({**HERE, "version": vici})},
         gateway__daemon={"rc": daemon},
         gateway__kernel_esp={"rc": 1},
-        gateway__judged={"summary": "0 networks"},
+        gateway__checked={"summary": "0 networks"},
     )
     assert shown["gateway__lacks"] == lacks
     said = [line for line in shown["gateway__first"] if line]
-    assert "The variables are legal: 0 networks." in said
+    assert "The variables are valid: 0 networks." in said
     assert [line[: len(start)] for line, start in zip(said, first, strict=False)] == first
     # The trial showed that the kernel can't do ESP.
     assert "libcharon-extra-plugins" in said[0]
 
 
-# --- What others have in strongSwan
+# --- Unmanaged objects of strongSwan
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What ``make test-deep`` runs, how it continues, and what it writes."""
+"""The suites of ``make test-deep``, the resumed run, and the file that it writes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def outcome(passed: bool = True, commit: str = "c" * 12) -> object:
 
 @pytest.fixture(name="made", autouse=True)
 def _made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The commands that were run. Those in ``FAILING`` fail."""
+    """Return the commands that were run. The commands in ``FAILING`` fail."""
     commands: list[list[str]] = []
 
     def make(words: list[str], log: Path) -> int:
@@ -69,7 +69,7 @@ def test_every_target_of_the_tests_is_a_suite() -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+): venv(?: image)? ##", text, re.MULTILINE))
     others = {"demo", "test", "rotating", "test-deep", "format", "lock"}
-    # Samples of a whole, and Molecule by its scenarios.
+    # Samples of a suite, and the scenarios of Molecule.
     others |= {"sanity-one", "live-smoke", "molecule"}
     assert {suite.target for suite in deep.SUITES} >= targets - others
     scenarios = {path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")}

@@ -55,7 +55,7 @@ def _unset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_six_consecutive_runs_see_every_test(suite: str) -> None:
-    """All tests, each event and each failure among them. 481 is not a multiple of six."""
+    """The runs see all tests, including each event and each failure. 481 is no multiple of six."""
     everything = {"FIELDS": "all", "LIVE": "all", "INTEROP": "all", "SCORECARD": "1"}
     whole = collected(suite, SEED="1", PART="0/1", **everything)
     runs = [
@@ -63,14 +63,14 @@ def test_six_consecutive_runs_see_every_test(suite: str) -> None:
         for number in range(481, 487)
     ]
     missing = set(whole) - set().union(*runs)
-    # What INTEROP draws takes more runs: tests/unit/tools/test_interop_docs.py holds that.
+    # The sample of INTEROP takes more runs. tests/unit/tools/test_interop_docs.py tests this.
     assert not {test for test in missing if "test_interoperability[" not in test}
     assert max(map(len, runs)) < len(whole) / 3
     assert {test.partition("::")[0] for test in whole} == modules(suite)
 
 
 def modules(suite: str) -> set[str]:
-    """Return every file of tests; what is about a mutation or has no test is among them."""
+    """Return every file of tests, including files about mutations and files without a test."""
     return {str(path.relative_to(ROOT)) for path in (ROOT / suite).rglob("test_*.py")}
 
 
@@ -87,7 +87,7 @@ def test_six_consecutive_runs_provoke_every_failure(monkeypatch: pytest.MonkeyPa
 def test_samples_of_consecutive_numbers_are_disjoint_and_everything(
     monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    """As the kill points of a scenario are drawn."""
+    """The kill points of a scenario are drawn in this way."""
     found: list[int] = []
     for number in range(100, 106):
         monkeypatch.setenv("SEED", str(number))
@@ -147,14 +147,14 @@ def test_the_number_of_a_commit(tmp_path: Path) -> None:
     assert numbers == [1, 2, 3]
     git(tmp_path, "clone", "-q", "--depth=1", whole.as_uri(), str(shallow))
     before = draw.number_of_commit(shallow)
-    # Its count would be 1 for ever.
+    # The count of commits in a shallow clone would always be 1.
     assert before > 1000
     git(shallow, "commit", "-q", "--allow-empty", "-m", "four")
     assert draw.number_of_commit(shallow) != before
 
 
 def test_no_number_is_constant() -> None:
-    """A seed that is written down draws the same sample for ever."""
+    """A constant seed would always draw the same sample."""
     constant = re.compile(
         r"""(?:SEED|FIRST)["'],\s*["']?\d|^(?:export )?SEED\s*[?:]?=\s*["']?\d""", re.MULTILINE
     )

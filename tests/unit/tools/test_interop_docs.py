@@ -39,7 +39,7 @@ def test_latest_results_are_taken_over(tmp_path: Path, monkeypatch: pytest.Monke
     for name in ("PAGE", "RESULTS", "LATEST"):
         monkeypatch.setattr(interop_docs, name, tmp_path / name)
     (tmp_path / "RESULTS").write_text(json.dumps({works: "works"}))
-    # The second one has failed, the third one is of another table.
+    # The second result is a failure. The third result belongs to another table.
     (tmp_path / "LATEST").write_text(json.dumps({limit: "limit", works: "", "a/b": "works"}))
     assert interop_docs.main(["--check"]) == 1
     assert interop_docs.main([]) == 0

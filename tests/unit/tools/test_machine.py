@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two runs on one machine never use a test bed at the same time, and none waits for a dead one."""
+"""Two runs never use a test bed at the same time, and do not wait for an ended run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# Holds the beds that it is told, until the end of its input.
+# Holds the beds of its arguments until the end of its input.
 HOLDER = """
 import sys, pathlib
 sys.path.insert(0, sys.argv[1])
@@ -28,7 +28,7 @@ with machine.hold(*sys.argv[3:]) as killed:
     print("holding", *killed, flush=True)
     sys.stdin.read()
 """
-# The same in a child, which outlives its parent.
+# A child does the same, and outlives its parent.
 PARENT = """
 import sys, pathlib
 sys.path.insert(0, sys.argv[1])
@@ -105,7 +105,7 @@ def test_a_killed_run_is_not_waited_for_and_known(start: Start, how: signal.Sign
 
 
 def test_beds_are_taken_in_one_order(start: Start) -> None:
-    """Else two runs may wait for each other."""
+    """Two runs could wait for each other in another order."""
     assert said(start("a")) == "holding"
     second = start("b", "a")
     assert "waiting for the test bed a" in said(second)

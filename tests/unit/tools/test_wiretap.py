@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The demo takes packets on the wire for what they are."""
+"""The demo classifies packets on the wire correctly."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plans carried out, and taken back."""
+"""Plans that are carried out and rolled back."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class TestSteps:
         route = Route(ipaddress.ip_network("10.5.0.0/16"), None, "eth0")
         carry_out(host, network_steps.AddRoute(route))
         assert host.link.routes() == (route,)
-        # By its destination, whatever leads there.
+        # The destination selects the route. The device makes no difference.
         carry_out(host, network_steps.DeleteRoute(replace(route, device="eth9")))
         assert host.link.routes() == ()
         carry_out(host, network_steps.DeleteRoute(route))
@@ -175,7 +175,7 @@ class TestSteps:
             network_steps.RunScript("lan", "/a", "start", "replace"),
             network_steps.LoadRules("lan", "/a"),
             network_steps.WithdrawRules("lan", "/a"),
-            # Taken back to where the network was not there.
+            # The rollback restores the state without the network.
             network_steps.WithdrawRules("lan", "/gone"),
         )
         verbs = ["start", "rules", "stop"]
@@ -269,7 +269,7 @@ class TestTakenBack:
         host.failing = {"load x"}
         with pytest.raises(HostError, match=r"it was not to be\. Nothing was changed\.$"):
             carry_out(host, steps.LoadConnection("x", SECTION), steps.ReloadSettings())
-        # It may have come in, though the daemon did not say so.
+        # The daemon may have loaded it without an answer.
         assert host.log == ["load x", "unload x"]
 
     def test_what_reads_files_comes_after_them(self, host: t.Any) -> None:
@@ -328,7 +328,7 @@ class TestTakenBack:
         ]
 
     def test_a_daemon_that_was_started_anew_meanwhile(self, host: t.Any) -> None:
-        """It may have read the old file, with the new secret loaded into the one before it."""
+        """The new daemon may have read the old file. The old daemon had the new secret."""
         secret = steps.LoadSecret(SharedSecret("s", "IKE", (), Secret(b"hush")))
         write = host.files.write
 
@@ -417,7 +417,7 @@ def _break(monkeypatch: pytest.MonkeyPatch, broken: steps.Step, when: str) -> No
 
 
 def _edit(host: t.Any, before: Gateway, after: Gateway) -> tuple[steps.Step, ...]:
-    """Bring a host to ``before``; the steps of its tunnels from there to ``after``."""
+    """Bring a host to ``before``, and return the steps of its tunnels to ``after``."""
     nothing, old, new = (
         artefacts(item, DEBIAN, userspace=False, credentials={})
         for item in (Gateway(), before, after)
@@ -477,7 +477,7 @@ class TestTrial:
         assert host.vici.conns == {}
 
     def test_left_by_a_run_that_was_killed(self, host: t.Any) -> None:
-        """No trial ends by itself, and only what is noted as one is a trial."""
+        """An interrupted run leaves its trials. Only connections noted as trials are trials."""
         host.vici.conns = {"tunnelwright-trial": {}, "site-b": {}}
         host.vici.private = {"k1": b"key k1", "k2": b"key k2"}
         left = DaemonState(
@@ -495,7 +495,7 @@ class TestTrial:
         assert host.log == []
 
     def test_key(self, host: t.Any) -> None:
-        """Noted while it is there, unless somebody has loaded it for good."""
+        """The key is noted while it is loaded, unless another task has loaded it permanently."""
         noted = []
         load = host.vici.load_key
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Real programs, some of which hang, and what is told of one that failed or is not installed."""
+"""Real programs, some of which hang, and the errors of a failed or a missing program."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform
 from hypothesis import given
 from hypothesis import strategies as st
 
-# By which what this test has started is known.
+# This argument marks the processes of this test.
 SECONDS = f"60.{os.getpid()}"
 
 
@@ -66,7 +66,7 @@ def test_a_program_that_hangs_is_ended_and_named(
 
 
 def _sleeping() -> list[str]:
-    """What such a program has started."""
+    """Return the processes that such a program has started."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -107,6 +107,7 @@ tunnelwright-lan: could not load the nftables rules
             "RTNETLINK answers: File exists; Command failed -:3",
         ),
         ("\n \n^~~~\n", "exit status 7 without a message"),
+        # A line that is repeated is shown once. prose: allow
         ("a\nb\nb\nc\n\x1b[1md\n", "b; c; \\x1b[1md"),
         ("x" * 999, f"{'x' * 200}..."),
     ],
@@ -183,7 +184,7 @@ def test_what_can_not_be_started() -> None:
 def test_as_the_real_programs_tell_it(
     monkeypatch: pytest.MonkeyPatch, argv: list[str], program: str
 ) -> None:
-    """Also of the rollback, which has no AnsibleModule."""
+    """The rollback has no AnsibleModule, and reports the same errors."""
     full = [(shutil.which(word) or word) if word in ("sh", "timeout") else word for word in argv]
     monkeypatch.setenv("PATH", "/nonexistent")
     with Host(execute) as host, pytest.raises(HostError, match=DEBIAN.packages[program]):

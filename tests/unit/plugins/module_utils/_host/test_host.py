@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The session with an IKE daemon that breaks off, and the signs of life of a run."""
+"""The session with an IKE daemon that breaks off, and the progress that a run reports."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SILENT = DaemonTimeout("speak", NO_ANSWER)
 
 
 class Daemon:
-    """What comes of each session: None where the daemon answers."""
+    """A daemon with one result for each session. None means that the daemon answers."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *sessions: HostError | None) -> None:
         self.sessions = list(sessions)
@@ -63,7 +63,7 @@ class Session:
 
 
 def test_one_that_crashed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Until it answers, and until what is started with it has loaded its files."""
+    """The wait ends when the daemon answers and its unit has loaded the files."""
     daemon = Daemon(monkeypatch, None, BROKEN, REFUSED, None, None)
     states = ["activating", "active"]
     with Host(lambda _argv, _stdin: (0, f"ActiveState={states.pop(0)}\n", "")) as host:
@@ -83,7 +83,7 @@ def test_one_that_crashed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
 def test_but_not_for_ever(
     monkeypatch: pytest.MonkeyPatch, error: HostError, patience: int, tried: int
 ) -> None:
-    """Nor at all where it is there and says nothing: that may take long each time."""
+    """A daemon that runs without an answer is not waited for. Each attempt may take long."""
     monkeypatch.setattr(module, "RECOVERY_TIME", patience - 0.001)
     daemon = Daemon(monkeypatch, None, *[error] * 5)
     with Host(lambda _argv, _stdin: (0, "ActiveState=active\n", "")) as host:
@@ -96,7 +96,7 @@ def test_but_not_for_ever(
 
 
 class TestSignsOfLife:
-    """How long a run may be silent, by what it is about to do."""
+    """Seconds that a run may be silent, by its next action."""
 
     @pytest.fixture(name="signs")
     def _signs(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[float]:
@@ -115,7 +115,7 @@ class TestSignsOfLife:
             host.systemd.restart("strongswan.service")
             host.run(["nft", "list", "tables"], "")
             host.alive()
-        # Before and after each: what comes then may hang.
+        # A run reports before and after each command, because the next one may hang.
         assert signs == [*[15] * 4, 120, 15, 15, 15, 15]
 
     def test_the_daemon(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is looked at, and that nothing is touched by looking."""
+"""Observation of the host, which changes nothing."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class TestNetwork:
 
 class TestRules:
     def hook(self, host: t.Any, wanted: t.Any, live: t.Any) -> None:
-        """What nft makes of the text for a foreign chain, and what stands in it."""
+        """Set the rules that nft makes from the text for an unmanaged chain, and its live rules."""
         own = host.nft.table("tunnelwright-lan")
         host.nft.chains = (INPUT,)
         host.nft.expected = lambda text: wanted if "table inet filter" in text else ()
@@ -174,7 +174,7 @@ class TestRules:
         assert (found.rules_present, found.rules_match) == (True, False)
 
     def test_listed_as_they_were_written(self, host: t.Any) -> None:
-        """They need not be tried."""
+        """Such rules need no trial."""
         whole = made()
         install(host, whole)
         text = host.nft.tables["tunnelwright-lan"]
@@ -254,14 +254,14 @@ class TestDaemon:
         )
         host.vici.sas = lambda: (
             IkeState("x", "1", "ESTABLISHED", "2", (installed, going)),
-            # A second one, while the first is being replaced.
+            # A second SA, while the first SA is being replaced.
             IkeState("x", "2", "ESTABLISHED", "2", (replace(installed, name="more"),)),
             IkeState("y", "3", "CONNECTING", "2", (installed,)),
             IkeState("z", "4", "ESTABLISHED", "2"),
         )
         state = daemon_state(host)
         assert state.established == {"x": frozenset({"net", "more"}), "z": frozenset()}
-        # Whatever their state: an SA is new only if it was not there at all.
+        # In any state: an SA is new only if it did not exist before.
         assert state.child_ids["x"] == {"1"}
         assert state.child_ids["z"] == set()
         assert state.ike_ids == {"x": {"1", "2"}, "y": {"3"}, "z": {"4"}}

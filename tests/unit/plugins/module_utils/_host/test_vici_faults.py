@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A daemon that refuses, hangs, breaks off or talks nonsense."""
+"""A daemon that refuses, hangs, breaks off or sends invalid data."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SECRET = b"correct\x00horse\xffbattery"
 
 
 class TestSecrecy:
-    """What was sent never shows, whatever goes wrong."""
+    """Messages of errors, none of which shows the data that was sent."""
 
     @pytest.mark.parametrize(
         "answer",
@@ -85,7 +85,7 @@ class TestBrokenDaemon:
             vici.connections()
 
     def test_deadline_is_for_the_whole_command(self) -> None:
-        """A daemon that says a little now and then does not keep us."""
+        """A daemon that sends some bytes now and then can't extend the deadline."""
         ours, theirs = socket.socketpair()
 
         def dribble() -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tunnels of a conf text: shown, connected, closed and explained like others."""
+"""Tunnels of a conf text, which are shown, connected, closed and explained like others."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ CERTIFIED = {**PHASE1, **PUBKEY}
 COPY, KEY_COPY, CA_COPY = (
     f"/etc/swanctl/{kind}/tunnelwright.site-b.pem" for kind in ("x509", "private", "x509ca")
 )
-# A line of the private key, which nobody may see.
+# A line of the private key, which no output may show.
 SECRET = GATEWAY.key.decode().split("\n")[1]
 
 
@@ -61,7 +61,7 @@ def copied(machine: Machine, path: str) -> bytes:
 
 
 def run(machine: Machine, module: str = "ipsec_phase1", **options: t.Any) -> dict[str, t.Any]:
-    """A run whose result shows nothing of the private key."""
+    """Run a module, check that its result does not show the private key, and return the result."""
     result = machine.run(module, **(options or CERTIFIED))
     assert SECRET not in json.dumps(result)
     told = result.get("warnings", ())
@@ -143,7 +143,7 @@ REST = "only its certificates are copied, and the rest is left alone"
 
 
 class TestCombined:
-    """A file that holds more than its option is about."""
+    """A file with more contents than its option needs."""
 
     @pytest.mark.parametrize("data", [BOTH, GATEWAY.key + GATEWAY.certificate])
     @pytest.mark.parametrize("check", [False, True])
@@ -177,7 +177,7 @@ class TestCombined:
 
 
 class TestConnectionsOfOthers:
-    """What accepts certificates of our CA is named by each task that has to do with it."""
+    """Each task names the connections that accept certificates of the CA of its phase 1."""
 
     TOLD = (
         "connection {}, also accepts every certificate of the CA of phase 1 site-b: strongSwan "
@@ -288,7 +288,7 @@ class TestUpgrade:
     @pytest.mark.parametrize("asked", [True, False])
     def test_a_rollback_does_not_bring_the_key_back(self, machine: Machine, asked: bool) -> None:
         run(machine, "ipsec_checkpoint", state="started")
-        # Where it belongs, and nowhere else.
+        # Only the file of the private key has the key.
         assert copied(machine, STATE_FILE).decode().count(SECRET) == 1
         assert run(machine, "ipsec_checkpoint", state="started")["differences"] == []
         run(machine)
@@ -302,7 +302,7 @@ class TestUpgrade:
         assert run(machine)["actions"] == []
 
     def test_diagnostics(self, machine: Machine) -> None:
-        """Wherever it stands."""
+        """The private key is masked in every file."""
         conf = "/etc/swanctl/conf.d/admin.conf"
         (machine.host.root / conf[1:]).write_text(
             f'connections {{ x {{ description = "{GATEWAY.key.decode()}"\n }} }}\n'

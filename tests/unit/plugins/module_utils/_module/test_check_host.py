@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host is asked before anything is touched: what it can't do, what is worth knowing."""
+"""The checks of a host before the first change: errors of missing features, and warnings."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class TestRule:
 
     @pytest.mark.parametrize("target", ["198.51.100.254", "10.1.0.254", "10.9.0.254"])
     def test_route_by_a_router_that_is_near(self, host: t.Any, target: str) -> None:
-        """On an interface, or in a network that has no address yet."""
+        """The router is on an interface, or in a network that has no address yet."""
         dmz = network(name="dmz", ip_address="10.9.0.1", network_address="10.9.0.0/24")
         both = gateway(network(), dmz)
         assert self.asked(host, both, **self.ROUTE, target=target) == []
@@ -144,7 +144,7 @@ class TestRule:
     def test_route_by_what_is_no_router(
         self, host: t.Any, target: str, interface: str | None, why: str
     ) -> None:
-        """The kernel would say that the next hop has an invalid gateway."""
+        """The kernel would report an invalid gateway for the next hop."""
         with refused("target", "rule web of network lan", repr(target), why):
             self.asked(host, gateway(), **self.ROUTE, target=target, interface=interface)
         off = gateway(network(state="stopped"))
@@ -172,7 +172,7 @@ class TestNetwork:
     def test_interfaces_must_exist(self, host: t.Any, options: t.Any, option: str) -> None:
         with refused(option, "network lan", "'eth7': does not exist", "eth0"):
             self.asked(host, **options)
-        # A network that is off may wait for them.
+        # A stopped network may name interfaces that do not exist yet.
         assert self.asked(host, **options, state="stopped") == []
 
     VLAN: t.ClassVar = {"layer2_type": "vlan", "layer2_id": 7, "interface_network": "eth0"}
@@ -284,7 +284,7 @@ class TestSettings:
 
 
 class TestForeignNamesInAConfText:
-    """Theirs is replaced as little by a conf text as by a phase 1."""
+    """A conf text does not replace an unmanaged connection, and neither does a phase 1."""
 
     TEXT = "connections { lab { remote_addrs = 192.0.2.9 } } secrets { ike-lab { secret = x } }"
     OURS: t.ClassVar = {
@@ -391,7 +391,7 @@ class TestPhase1:
 
 
 class TestForeign:
-    """What somebody else has loaded is neither replaced nor rivalled."""
+    """Connections of another administrator are not replaced, and their names not used."""
 
     THEIRS: t.ClassVar = {
         "version": "IKEv2",
@@ -540,7 +540,7 @@ class TestPhase2:
 
 
 class TestLocalAddresses:
-    """The userspace data plane of strongSwan 5 needs one in each local network."""
+    """The userspace data plane of strongSwan 5 needs an address in each local network."""
 
     NET: t.ClassVar = {**PHASE2, "local_network": ["10.1.0.0/24", "10.9.0.0/24"]}
     TOLD = (

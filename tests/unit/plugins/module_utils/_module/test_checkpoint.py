@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whole runs of ipsec_checkpoint and of what its timer starts, on a machine in memory."""
+"""Whole runs of ipsec_checkpoint and of its rollback, on a machine in memory."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ GATEWAY = (LAN, PEER, TUNNEL, ("vpn_rule", WAY))
 DMZ = {"name": "dmz", "ip_address": "10.9.0.1", "network_address": "10.9.0.0/24"}
 OTHER = {"name": "site-c", "network": "dmz", "remote_gateway": "192.0.2.3", "psk": NEW_PSK}
 
-# What a play might do, and what of it would have to be undone.
+# Changes of a play that a rollback has to undo.
 CHANGES: dict[str, list[tuple[str, dict[str, t.Any]]]] = {
     "nothing": [],
     "values": [
@@ -112,7 +112,7 @@ every_change = pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
 
 
 class Always(set):
-    """What fails however often it is tried."""
+    """A set of failures that never end. Every attempt fails."""
 
     def discard(self, _item: str) -> None:
         pass
@@ -123,7 +123,7 @@ def checkpoint(machine: Machine, state: str = "started", **options: t.Any) -> di
 
 
 def held(machine: Machine) -> tuple[t.Any, ...]:
-    """Everything that ours and the host's state is, but for what belongs to checkpoints."""
+    """Return the state of the host and of the collection, without the files of checkpoints."""
     host = machine.host
     files = {path: file for path, file in host.everything().items() if DEBIAN.state_dir not in path}
     return copy.deepcopy(
@@ -152,7 +152,7 @@ def _pem(machine: Machine) -> None:
 
 
 def changed(machine: Machine, changes: t.Any) -> None:
-    """``graceful`` would wait for SAs that are never there."""
+    """Run the changes without ``graceful``, which would wait for SAs that never exist."""
     for module, options in changes:
         result = machine.run(module, **options)
         assert result.get("changed"), result
@@ -215,7 +215,7 @@ class TestStarted:
         assert TIMER not in machine.host.systemd.enabled | machine.host.systemd.active
 
     def test_again(self, machine: Machine) -> None:
-        """The older state is the last good one; the new time holds."""
+        """The older state stays the last good state. The new timeout replaces the old one."""
         machine.prepare(*GATEWAY)
         since = checkpoint(machine, timeout=30)["ipsec_checkpoint"]["since"]
         before = held(machine)
@@ -230,7 +230,7 @@ class TestStarted:
         assert held(machine) == before
 
     def test_again_at_once(self, machine: Machine) -> None:
-        """Nothing but the timer and the state is touched: it may be running out just now."""
+        """Only the timer and the state change, because the timer may expire at this moment."""
         checkpoint(machine)
         checkpoint(machine)
         assert machine.host.log == [
@@ -394,7 +394,7 @@ class TestRolledBack:
         assert not [line for line in machine.host.log if line.endswith("site-b")]
 
     def test_a_changed_tunnel_does_not_stay_up(self, machine: Machine) -> None:
-        """What its peer makes of the old values can't be waited for: it may cut the host off."""
+        """The rollback can't wait for the peer, because the new tunnel may cut off the host."""
         machine.prepare(*GATEWAY)
         checkpoint(machine)
         changed(machine, [("ipsec_phase2", {**PHASE2, "remote_network": ["0.0.0.0/0"]})])
@@ -436,7 +436,7 @@ class TestRolledBack:
         assert held(machine) == before
 
     def test_what_somebody_had_changed_by_hand_comes_back_as_it_was(self, machine: Machine) -> None:
-        """The rules that are live are those of the file, be it ours or not."""
+        """The live rules are the rules of the file, even if the file was changed by hand."""
         machine.prepare(*GATEWAY)
         rules = machine.host.root / "etc/tunnelwright/lan.nft"
         rules.write_text(f"{rules.read_text()}# by hand\n")
@@ -451,7 +451,7 @@ class TestRolledBack:
     def test_a_step_that_undoes_another(
         self, machine: Machine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """As where the kernel takes the later addresses of a network along with the first."""
+        """The kernel may remove the later addresses of a network together with the first."""
         machine.prepare(*GATEWAY)
         before = held(machine)
         checkpoint(machine)
@@ -503,7 +503,7 @@ class TestRolledBack:
 
 
 class TestAnotherRun:
-    """It holds the lock when the rollback is due."""
+    """Another run holds the lock when the rollback is due."""
 
     @pytest.mark.parametrize("verb", ["timeout", "now"])
     @pytest.mark.parametrize(
@@ -615,7 +615,7 @@ class TestWithoutAPlan:
         assert SITE_B in machine.host.everything()
 
     def test_until_the_files_are_there(self, machine: Machine) -> None:
-        """What can't be done now is tried again; the last good state is not given up before."""
+        """A step that fails is tried again. The last good state is kept until it succeeds."""
         machine.prepare(*GATEWAY)
         before = held(machine)
         checkpoint(machine)
@@ -668,7 +668,7 @@ class TestSignsOfLife:
         checkpoint(machine)
         changed(machine, [LAN])
         before = machine.host.everything()
-        # A module has held the lock meanwhile, and has started the timer anew.
+        # A module has held the lock meanwhile, and has restarted the timer.
         assert TIMER in machine.host.systemd.active
         assert rollback_main.main(["rollback.pyz", "timeout"]) == 0
         assert machine.host.everything() == before

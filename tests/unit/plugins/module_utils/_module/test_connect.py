@@ -32,7 +32,7 @@ AUTH_FAILED = ("received AUTHENTICATION_FAILED notify error",)
 
 @pytest.fixture(name="gateway")
 def _gateway(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Two peers; nothing is up, and nobody waits long."""
+    """Return a gateway with two peers, without SAs, and with short waits."""
     monkeypatch.setattr(initiate, "IDLE_MEANS_REFUSED_S", 0.0)
     monkeypatch.setattr(initiate, "RUNNING_ATTEMPT_S", 0.0)
     machine.prepare(
@@ -155,7 +155,7 @@ def test_what_is_wrong_with_a_phase_1_is_said_once(gateway: Machine) -> None:
     result = connect(gateway)
     (failure,) = result["failures"]
     assert (failure["cause"], failure["phase2"]) == ("peer_refused_authentication", None)
-    # The other peer is none the worse for it.
+    # The other peer is not affected.
     assert result["changed"]
     assert up(result) == ["site-c/net"]
 

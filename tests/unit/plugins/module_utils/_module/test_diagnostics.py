@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whole runs of ipsec_diagnostics, with the real AnsibleModule; tools are told what to print.
+"""Whole runs of ipsec_diagnostics, with the real AnsibleModule and scripted tools.
 
-That real tools understand what they are told is for tests/live/test_info.py to see.
+tests/live/test_info.py tests the commands with the real tools.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ TRACE = """\
 
 
 class Tools:
-    """tcpdump and ip; ``asked`` is what they were started with."""
+    """Scripted tcpdump and ip. ``asked`` holds their arguments."""
 
     def __init__(self, root: Path) -> None:
         self.asked: list[list[str]] = []
         self.status = 0
-        # That of the file of the trace when tcpdump is started.
+        # The mode of the file of the trace when tcpdump is started.
         self.mode = 0
         self.errors = (
             "7 packets captured\n9 packets received by filter\n2 packets dropped by kernel"
@@ -123,7 +123,7 @@ class TestLogs:
 
 class TestTrace:
     def test_root_alone_can_read_it(self, machine: Machine, tools: Tools) -> None:
-        """From the first packet on, and where a trace of others is there."""
+        """The file has this mode from the first packet on, even if a trace exists already."""
         place = machine.host.root / machine.host.platform.trace_file[1:]
         for _again in range(2):
             machine.run("ipsec_diagnostics", query="tcpdump")
@@ -239,7 +239,7 @@ class TestRefusals:
             ({"query": "logs", "lines": 0}, "lines 0: is less than 1"),
             ({"query": "logs", "grep": "a\nb"}, "grep 'a\\nb': is not one line"),
             ({"query": "logs", "filter": "esp"}, "filter 'esp': has no effect with query logs"),
-            # At their defaults, too.
+            # The options are refused at their defaults, too.
             ({"query": "logs", "seconds": 10}, "seconds 10: has no effect with query logs"),
             ({"query": "logs", "count": 5}, "Remove count, or set query to tcpdump."),
             ({"query": "configuration", "count": 1000}, "no effect with query configuration"),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a task makes of the Gateway, for each module."""
+"""The Gateway after a task, for each module."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class TestNetwork:
     @pytest.mark.parametrize(
         "options",
         [
-            # At their defaults, and at another value.
+            # Options at their defaults, and at another value.
             {"dataplane": "auto"},
             {"dataplane": "userspace"},
             {"description": ""},
@@ -205,7 +205,7 @@ class TestNetwork:
         ],
     )
     def test_an_address_makes_it_a_definition(self, options: t.Any, missing: str) -> None:
-        """What a definition lacks is missing, rather than what it says ignored."""
+        """An incomplete definition is refused. Its options are not ignored."""
         with refused(missing, "network lan", "is missing"):
             self.edit(gateway(network(**self.FULL)), name="lan", **options)
 
@@ -352,7 +352,7 @@ class TestPhase1:
     @pytest.mark.parametrize(
         "options",
         [
-            # At their defaults, and at another value.
+            # Options at their defaults, and at another value.
             {"mobike": False},
             {"description": ""},
             {"description": "y", "dpd_delay": 7},
@@ -522,7 +522,7 @@ class TestPhase2:
             edit("ipsec_phase2", gateway(connection(child())), **off)
 
     def test_switched_off_as_another_one(self) -> None:
-        """In transport mode a phase 2 needs no networks, so that this is a definition."""
+        """A phase 2 in transport mode needs no networks, so that this is a definition."""
         off = {**self.NAMED, "state": "disabled", "mode": "transport"}
         made = edit("ipsec_phase2", gateway(connection(child(lifetime=2))), **off)
         whole = child(local_network=None, remote_network=None, mode="transport", state="disabled")

@@ -44,7 +44,7 @@ HIDE = {
 }
 ROUTE = {"action": "route", "destination": ["10.55.0.0/16"], "target": "10.1.0.254"}
 
-# Each module: what must be there, and its object made, modified and taken away.
+# By module: the objects that it requires, and tasks that create, modify and remove its object.
 STORIES: dict[str, tuple[list[t.Any], list[dict[str, t.Any]]]] = {
     "vpn_network": (
         [],
@@ -131,7 +131,7 @@ class TestStories:
                 assert machine.host.log == []
 
     def test_files_alone_are_enough(self, machine: Machine, module: str) -> None:
-        """After a restart of the daemon, which loads what is in the files, nothing is amiss."""
+        """After a restart, the daemon loads the files, and no drift remains."""
         before, story = STORIES[module]
         machine.prepare(*before)
         for options in story:
@@ -162,7 +162,7 @@ class TestResult:
         result = machine.run("ipsec_phase1", **PHASE1)
         assert result.keys() >= {"changed", "ipsec_phase1", "actions", "impact", "diff"}
         assert result["actions"] == [
-            # The peer's address narrows the rules.
+            # The address of the peer narrows the rules.
             "write /etc/tunnelwright/lan.nft",
             "replace the nftables rules of network lan",
             "load secret ike-site-b",
@@ -223,7 +223,7 @@ class TestResult:
 
 
 class TestRoutes:
-    """They are the one thing of a network that is neither on its interface nor in its table."""
+    """Routes are the only part of a network outside of its interface and its table."""
 
     WAN: t.ClassVar = {"action": "route", "destination": ["10.55.0.0/16"], "interface": "eth0"}
 
@@ -348,7 +348,7 @@ class TestFailure:
 
     @pytest.mark.parametrize("check", [False, True])
     def test_another_run(self, machine: Machine, check: bool) -> None:
-        """Not even looked at: what is half done must not be taken for what is there."""
+        """The host is not read, because the other run may have done only half of its changes."""
         with exclusive("ipsec_phase1", path=f"{machine.host.root}.lock"):
             result = machine.run("vpn_network", check=check, **NETWORK)
         assert "more by ipsec_phase1 (process" in result["msg"]
@@ -400,9 +400,9 @@ class TestUserspace:
 
 
 class TestMisspelt:
-    """Ansible shows the options of a task that fails, to whoever asks it for more with -vvv."""
+    """Misspelt options. Ansible shows the options of a failed task with -vvv."""
 
-    KEY = "a key that stands where nobody looks for one"
+    KEY = "a key under an option that has no key"
 
     @pytest.mark.parametrize(
         ("module", "options"),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files of others beside ours: whole runs, on a machine in memory."""
+"""Unmanaged files beside the files of this collection, in whole runs on a machine in memory."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class TestEveryModule:
     def test_warns_of_a_broken_file(
         self, gateway: Machine, module: str, options: dict[str, t.Any]
     ) -> None:
-        """By name and line, in check mode as well, and without what it says there."""
+        """The warning, also in check mode, has name and line of the file, but not the text."""
         place(gateway, THEIRS, STRAY)
         for check in (True, False):
             (warning,) = warnings(gateway.run(module, check=check, **options))
@@ -98,7 +98,7 @@ class TestEveryModule:
 
 
 class TestOurs:
-    """A file of ours that was spoilt by hand."""
+    """A file of this collection that was damaged by hand."""
 
     def spoil(self, gateway: Machine) -> None:
         place(gateway, OURS, gateway.host.text(OURS) + "}\n")
@@ -174,7 +174,7 @@ class TestDoubles:
         words: str,
         check: bool,
     ) -> None:
-        """Also where the object is there already, and before anything is touched."""
+        """The refusal comes before the first change, even if the object exists already."""
         place(gateway, THEIRS, text)
         before = gateway.host.everything()
         result = gateway.run(module, check=check, **options)
@@ -197,7 +197,7 @@ class TestDoubles:
     def test_in_a_file_that_comes_with_the_data_plane(
         self, machine: Machine, module: str, options: dict[str, t.Any], words: str
     ) -> None:
-        """A kernel that can do ESP by now gets its bypass from the next task, whichever it is."""
+        """A kernel that supports ESP now gets its bypass from the next task, of any module."""
         machine.host.link.esp = False
         machine.prepare(*TASKS)
         machine.host.link.esp = True
@@ -227,7 +227,7 @@ class TestDoubles:
 
 
 class TestPlan:
-    """What the warnings are about must not be brought on by a run of ours."""
+    """A run must not cause the damage that the warnings describe."""
 
     @pytest.mark.parametrize("check", [False, True])
     @pytest.mark.parametrize("path", [THEIRS, DROP_IN])

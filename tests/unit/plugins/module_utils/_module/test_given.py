@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a task gives: a text stays the text that it is, and what is left out is told from it."""
+"""The options of a task. A text stays unchanged, and differs from an option that is left out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
 
-# Written without quotes, and what YAML makes of it.
+# Values without quotes, with the type that YAML reads.
 NO_TEXTS = {
     "012345670123456701234567": "a number",
     "0x1f": "a number",
@@ -36,7 +36,7 @@ NO_TEXTS = {
     "[10.1.0.1, b]": "a list",
     "{a: b}": "a dictionary",
 }
-# An option of every kind of text, where a task on one object may give it.
+# One option for each kind of text, in the tasks that may set it.
 TEXTS = [
     ("vpn_network", NETWORK, "name"),
     ("vpn_network", NETWORK, "description"),
@@ -85,7 +85,7 @@ def test_what_is_no_text_is_refused(
     if option in SECRETS:
         assert "'********'" in result["msg"]
         assert str(value) not in result["msg"]
-        # Ansible does not take a boolean for a secret.
+        # Ansible does not mask a boolean as a secret.
         assert value is True or str(value) not in str(result)
 
 
@@ -129,13 +129,13 @@ def test_a_date_is_refused_where_it_is_seen(value: t.Any) -> None:
     "written", ["2024-1-1 1:02:03", "2024-01-01 10:00:00.5", "2024-01-01T10:00:00Z"]
 )
 def test_a_time_is_known_by_its_form(machine: Machine, option: str, written: str) -> None:
-    """Ansible hands it over as a text that nobody has written."""
+    """Ansible passes a time as another text than the text of the user."""
     text = yaml.safe_load(written).isoformat()
     result = machine.run("ipsec_phase1", **{**PHASE1, option: text})
     assert result["msg"].startswith(f"phase 1 site-b: {option} ")
     assert "is the form in which Ansible passes a time" in result["msg"]
     assert option != "psk" or text not in str(result)
-    # In quotes it stays as it was.
+    # A value in quotes stays unchanged.
     machine.prepare(("vpn_network", NETWORK))
     quoted = {**PHASE1, option: "2024-01-01 10:00:00"}
     assert "failed" not in machine.run("ipsec_phase1", check=True, **quoted)
@@ -179,7 +179,7 @@ def test_yaml_booleans_stand_for_choices(machine: Machine) -> None:
     ],
 )
 def test_null_is_an_option_that_is_left_out(machine: Machine, module: str, options: t.Any) -> None:
-    """Also where the option has a default."""
+    """This also holds for an option with a default."""
     tasks = {
         "vpn_network": NETWORK,
         "ipsec_settings": {"network": "lan"},
@@ -205,7 +205,7 @@ def test_null_is_an_option_that_is_left_out(machine: Machine, module: str, optio
 def test_an_infinite_number_is_no_crash(
     machine: Machine, options: t.Any, option: str, value: t.Any
 ) -> None:
-    """As it is in ansible-core."""
+    """An infinite number crashes ansible-core."""
     given = {**PHASE1, **_filled(options, value)}
     result = machine.run("ipsec_phase1", **given)
     assert result["msg"] == (
@@ -265,7 +265,7 @@ ENTRY = (
 def test_what_is_no_dictionary_of_algorithms(
     machine: Machine, encryption: t.Any, told: str, psk: str
 ) -> None:
-    """Ansible gives up on it before it knows the secrets, and would print them."""
+    """Ansible fails on such a value before it knows the secrets, and would print them."""
     result = machine.run("ipsec_phase1", **{**PHASE1, "psk": psk, "encryption": encryption})
     assert result["invocation"]["module_args"]["psk"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
     if psk == PSK:
@@ -287,7 +287,7 @@ def _filled(value: t.Any, text: t.Any) -> t.Any:
 
 
 class TestWholeRuns:
-    """An option is carried out, be it at its default or not."""
+    """An option takes effect, whether it has its default value or not."""
 
     def test_the_dataplane_at_its_default(self, machine: Machine) -> None:
         machine.prepare(("vpn_network", {**NETWORK, "dataplane": "kernel", "mtu": 1400}))

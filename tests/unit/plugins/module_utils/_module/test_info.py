@@ -49,7 +49,7 @@ def phase1(machine: Machine) -> Facts:
 
 
 def log(*texts: str, sa: str = "1", pid: str = "1") -> list[dict[str, str]]:
-    """In the fields of journald, a second apart."""
+    """Return log lines with the fields of journald, one second apart."""
     return [
         {
             "__REALTIME_TIMESTAMP": str((1769860800 + second) * 1000000),
@@ -157,7 +157,7 @@ class TestState:
             assert phase1(gateway)["state"] == "down"
 
     def test_loaded_once_more_as_it_was(self, gateway: Machine) -> None:
-        """What is down is not tried again for that."""
+        """A tunnel that is down is not initiated again by this task."""
         gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "start"}))
         failed = log("received AUTHENTICATION_FAILED notify error")
         loaded = {**failed[0], "MESSAGE": "updated vici connection: site-b"}
@@ -289,7 +289,7 @@ class TestChoice:
         found = info(gateway, network="dmz")
         assert [item["name"] for item in found["networks"]] == ["dmz"]
         assert [item["name"] for item in found["phase1"]] == ["c"]
-        # Of the other network it is still known whose they are.
+        # The owners of the files of the other network are still known.
         assert found["unmanaged"] == []
 
     def test_of_a_phase1(self, gateway: Machine) -> None:
@@ -306,7 +306,7 @@ class TestChoice:
 
 
 def test_result_is_as_documented(gateway: Machine) -> None:
-    """Every key that is returned, no other, at every depth that is documented."""
+    """The returned keys equal the documented keys at every documented depth."""
     gateway.host.vici.up["site-b"] = {"net"}
     gateway.host.nft.tables.clear()
     gateway.host.systemd.disable("tunnelwright-lan.service")
@@ -331,7 +331,7 @@ def _compare(found: t.Any, document: Facts, where: str) -> None:
 class TestWait:
     @pytest.fixture(autouse=True)
     def _waits(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], float]]:
-        """What is waited for, and for how many seconds."""
+        """Return the tunnels of each wait, with its seconds."""
         self.waits: list[tuple[list[str], float]] = []
 
         def waited(_host: object, tunnels: t.Sequence[object], seconds: float) -> None:
@@ -353,7 +353,7 @@ class TestWait:
         info(gateway, wait=7)
         info(gateway, wait=7, phase1="site-b")
         assert self.waits == [(["c/net"], 7), ([], 7)]
-        # One that is switched off does not come up.
+        # A tunnel of a stopped network does not come up.
         gateway.prepare(("vpn_network", {"name": "lan", "state": "stopped"}))
         info(gateway, wait=7)
         assert self.waits[2:] == [([], 7)]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keys that let in more than one peer: what the modules refuse, warn of and put right."""
+"""Errors, warnings and repairs for keys that accept more than one peer."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def advanced(text: str, network: str = "lan") -> dict[str, str]:
     return {"network": network, "configuration_mode": "advanced", "swanctl_conf": text}
 
 
-# Texts that are refused beside `site-b`, with its own identity hub.example; and why.
+# Texts that are refused beside `site-b`, whose own identity is hub.example, with the reasons.
 DANGEROUS = {
     "no owner": (secret(), "secret ike-road in swanctl_conf of network lan", "for every peer"),
     "any": (secret("%any"), "secret ike-road", "for every peer"),
@@ -84,7 +84,7 @@ DANGEROUS = {
         "connection road in swanctl_conf of network lan",
         "accepts every identity",
     ),
-    "no identity of ours": (
+    "no identity of this gateway": (
         road("version = 2\n" + remote("road.ex"), "") + secret("road.ex"),
         "connection road in swanctl_conf of network lan",
         "may address this gateway by any identity",
@@ -107,13 +107,13 @@ HARMLESS = {
         "version = 1\naggressive = yes\nlocal { id = x }\n" + remote("road.ex"), ""
     )
     + secret("road.ex"),
-    # Whose key that is, the text does not say.
+    # The text does not have the owner of the key.
     "no key": road(remote("%any")),
 }
 
 
 def beside(case: str) -> dict[str, str]:
-    """The options of a phase 1 that the text of this case endangers."""
+    """Return the options of a phase 1 that the text of this case endangers."""
     return {**HUB, "key_exchange": "auto"} if case.startswith("IKEv1") else HUB
 
 
@@ -143,7 +143,7 @@ class TestTexts:
 
     @pytest.mark.parametrize("case", DANGEROUS)
     def test_a_network_that_is_started(self, case: str) -> None:
-        """Where an earlier version has let the two come to stand side by side."""
+        """An earlier version allowed the text and the phase 1 on one host."""
         text, _subject, why = DANGEROUS[case]
         own = connection(**beside(case))
         networks = network(state="stopped"), network(**DMZ, state="stopped")
@@ -151,7 +151,7 @@ class TestTexts:
             stopped = gateway(*networks, own, settings(**advanced(text, where)))
             assert edit("vpn_network", stopped, **{**NETWORK, "mtu": 1400}, state="stopped")
             for name in ("lan",) if where == "lan" else ("lan", "dmz"):
-                # What is not loaded does no harm.
+                # The keys of a stopped network are not loaded, and do no harm.
                 (other,) = {"lan", "dmz"} - {name}
                 current = edit("vpn_network", stopped, name=other, state="started").gateway
                 with refused("state", f"network {name}", "phase 1 site-b", why):
@@ -176,7 +176,7 @@ class TestTexts:
         with refused("swanctl_conf", "IPsec settings of network lan", *words, "for every peer"):
             edit("ipsec_settings", current, **advanced(secret(name="ike-b")))
         assert edit("ipsec_settings", current, **advanced(secret("b.ex", name="ike-b")))
-        # Within one text it is for its author to say.
+        # The author of a text is responsible for conflicts within the text.
         both = theirs[: theirs.rindex("}")] + secret(name="ike-b").partition("{")[2]
         assert edit("ipsec_settings", gateway(), **advanced(both))
 
@@ -235,7 +235,7 @@ class TestWarnings:
 
 
 def host_of_old(machine: Machine) -> None:
-    """A host on which an earlier version has let `site-b` for any peer stand beside `site-c`."""
+    """Prepare a host with `site-b` for any peer beside `site-c`, as an earlier version did."""
     machine.prepare(
         ("vpn_network", NETWORK),
         ("ipsec_phase1", {**PHASE1, **HUB}),
@@ -246,7 +246,7 @@ def host_of_old(machine: Machine) -> None:
 
 
 def rewrite(machine: Machine, **options: t.Any) -> None:
-    """Have the record of `site-b` say what is refused by now."""
+    """Write options that are refused now into the record of `site-b`."""
     file = machine.host.root / SITE_B[1:]
     lines = file.read_text().split("\n")
     (index,) = (at for at, line in enumerate(lines) if line.startswith("# record "))
@@ -355,7 +355,7 @@ class TestHostOfAnEarlierVersion:
 
 
 class TestOwnersOfAnEarlierVersion:
-    """The key of `site-b` was for the address of its peer as well, and for a name that is none."""
+    """The key of `site-b` also had the address of its peer and an invalid name as owners."""
 
     OPTIONS: t.ClassVar = {**PHASE1, **HUB, "key_exchange": "auto", "peer_identifier": "b.ex"}
     OWNERS = ("b.ex", "192.0.2.2")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever a task gives: a failure is one line of printable characters that shows little of it."""
+"""Errors are one line of printable characters, and show only a part of any long value."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PLACES = [
 ]
 LONG = 201
 
-# Much of it looks like something that is legal.
+# Most of these values resemble valid values.
 _BEGINNINGS = st.sampled_from(
     [
         "",
@@ -90,14 +90,14 @@ def texts(value: t.Any) -> t.Iterator[str]:
 
 
 def tcpdump(argv: list[str], _stdin: str) -> tuple[int, str, str]:
-    """It fails, and says what it was given."""
+    """Fail with an error that contains the filter."""
     assert "tcpdump" in argv
     return 1, "", f"tcpdump: can't parse filter expression: {argv[-1]}\n{argv[-1]}\n  ^^^\n"
 
 
 def check(message: str, value: t.Any) -> None:
     assert message.isprintable(), message
-    # What is cut ends in dots.
+    # A text that was cut ends with dots.
     for text in filter(lambda text: ".." not in text, texts(value)):
         shown = [text[at : at + LONG] for at in range(len(text) - LONG + 1)]
         assert not any(part in message for part in shown), message

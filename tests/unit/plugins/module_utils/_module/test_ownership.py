@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Owner and mode of whatever is ours are drift: told by name, shown, and put right."""
+"""A wrong owner or mode of a managed file is drift, which is named, shown and repaired."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ TASKS: t.Final = (
     ("ipsec_phase1", CERTIFIED),
     ("vpn_rule", RULE),
 )
-# Each file that the tasks and a checkpoint make, and its mode.
+# Each file of the tasks and of a checkpoint, with its mode.
 MODES = {
     f"{RECORDS}/lan.json": 0o644,
     f"{RECORDS}/lan.nft": 0o644,
@@ -72,7 +72,7 @@ MODES = {
     f"{UNITS}/tunnelwright.rollback.timer": 0o644,
     f"{UNITS}/tunnelwright.rollback.service": 0o644,
 }
-# Those with secrets, and what is to be done once others could read them.
+# The files with secrets, and the advice after other users could read them.
 SECRETS = {
     f"{CONF}/tunnelwright.phase1.site-b.conf": "Its keys may be known. Replace them on both",
     f"{CONF}/tunnelwright.advanced.lan.conf": "Its keys may be known. Replace them on both",
@@ -98,7 +98,7 @@ def _gateway(machine: Machine) -> Machine:
 
 @pytest.fixture(name="give_away")
 def _give_away(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[Path], None]:
-    """Make a file, or a directory, belong to user and group 1000. Who is not root pretends."""
+    """Give a file or a directory to user and group 1000. Without root, only pretend to do so."""
     given: set[int] = set()
     found, gives = files._owner, files._give
 
@@ -116,13 +116,13 @@ def _give_away(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[Path], None]:
 
 
 def drifts(gateway: Machine) -> list[dict[str, str]]:
-    """All that ipsec_info tells of."""
+    """Return all drift that ipsec_info reports."""
     found = gateway.run("ipsec_info")["ipsec_info"]
     return [*found["drift"], *(item for one in found["phase1"] for item in one["drift"])]
 
 
 def put_right(gateway: Machine, path: str, found: str, wanted: str, action: str) -> list[str]:
-    """All tasks once more: check mode and the run tell of it, one time; the warnings."""
+    """Run all tasks again, check that both modes report the drift once, and return the warnings."""
     predicted = [gateway.run(module, check=True, **options) for module, options in TASKS]
     assert {"object": path, "actual": found, "expected": wanted} in drifts(gateway)
     assert len(drifts(gateway)) == 1
@@ -230,7 +230,7 @@ def test_a_mode_beside_another_content(gateway: Machine) -> None:
 
 
 def test_taken_back_as_it_was_found(gateway: Machine, give_away: t.Callable[[Path], None]) -> None:
-    """A run that fails leaves even what it was about to repair."""
+    """A failed run even restores the drift that it was about to repair."""
     path = f"{RECORDS}/lan.sh"
     place, elsewhere = gateway.host.root / path[1:], gateway.host.root / "elsewhere"
     place.rename(elsewhere)
@@ -250,7 +250,7 @@ def test_taken_back_as_it_was_found(gateway: Machine, give_away: t.Callable[[Pat
 def test_a_rollback_restores_owner_and_mode(
     gateway: Machine, give_away: t.Callable[[Path], None]
 ) -> None:
-    """The checkpoint has them as it has the contents; what differs is told."""
+    """The checkpoint has owners and modes beside the contents, and reports differences."""
     path = f"{RECORDS}/lan.nft"
     place = gateway.host.root / path[1:]
     place.chmod(0o666)
@@ -264,7 +264,7 @@ def test_a_rollback_restores_owner_and_mode(
 
 
 def test_a_checkpoint_of_an_earlier_release_is_read(gateway: Machine) -> None:
-    """It does not tell of owners."""
+    """Such a checkpoint does not contain owners."""
     place = gateway.host.root / STATE[1:] / "checkpoint/state.json"
     state = json.loads(place.read_text())
     for file in state["files"]:

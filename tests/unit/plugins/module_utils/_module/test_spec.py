@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The options: those of the model, of the specification and of the documentation are the same."""
+"""The options of the model, of the specification and of the documentation are the same."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MODELS: dict[str, type] = {
     "ipsec_phase2": ChildSa,
     "vpn_rule": VpnRule,
 }
-# Options that say how to do it rather than what there is to be, and fields that are no option.
+# Options about the way of a change, not about its result, and fields that are no option.
 MANNERS = {
     "vpn_network": {"force"},
     "ipsec_settings": set(),
@@ -52,7 +52,7 @@ MANNERS = {
     "vpn_rule": set(),
 }
 NO_OPTIONS = {"children"}
-# Left to the model, which tells "not given" from any value by them.
+# The model has these defaults. They distinguish "left out" from every value.
 NOTHING = (None, "", ())
 
 every_module = pytest.mark.parametrize("module", MODELS)
@@ -81,7 +81,7 @@ def test_defaults_are_those_of_the_model(module: str) -> None:
 
 @every_module
 def test_what_the_model_cannot_do_without_is_required(module: str) -> None:
-    """Except for what may be left out when an object is taken away or switched off."""
+    """Options that a task may leave out to remove or disable an object are not required."""
     options = RESOURCES[module].spec.argument_spec
     needed = {item.name for item in fields(MODELS[module])} - defaults(MODELS[module]).keys()
     conditional = {name for _key, _value, names in _required_if(module) for name in names}
@@ -175,7 +175,7 @@ def test_one_network_may_be_given_without_a_list() -> None:
 
 
 def test_arguments_may_be_changed() -> None:
-    """AnsibleModule writes into what it is given."""
+    """AnsibleModule writes into its arguments."""
     first = spec.IPSEC_PHASE1.arguments()
     first["argument_spec"]["encryption"]["options"].clear()
     assert spec.IPSEC_PHASE1.arguments()["argument_spec"]["encryption"]["options"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tunnels that carry traffic, and not as they are configured: what each module says of them."""
+"""Reports of each module about tunnels that carry traffic, but not as configured."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Facts = dict[str, t.Any]
 
 @pytest.fixture(name="gateway")
 def _gateway(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A tunnel for three networks; nobody waits long."""
+    """Return a gateway with a tunnel for three networks, and with short waits."""
     for patience in ("IDLE_MEANS_REFUSED_S", "RUNNING_ATTEMPT_S", "SETTLE_S"):
         monkeypatch.setattr(initiate, patience, 0.0)
     for patience in ("IDLE_MEANS_REFUSED_S", "DRAIN_S"):
@@ -47,7 +47,7 @@ def connect(machine: Machine, **options: t.Any) -> Result:
 
 
 def seen(machine: Machine) -> tuple[Facts, Facts]:
-    """The phase 1 and its phase 2, as ipsec_info tells."""
+    """Return the phase 1 and its phase 2 in the result of ipsec_info."""
     (phase1,) = machine.run("ipsec_info")["ipsec_info"]["phase1"]
     (phase2,) = phase1["phase2"]
     return phase1, phase2
@@ -210,7 +210,7 @@ class TestOutdated:
         assert seen(gateway)[1]["state"] == "up"
         changed = {**options, **(own if module == "ipsec_phase1" else {})}
         assert gateway.run(module, **changed, apply=apply)["impact"] == "pending"
-        # Nobody looks at it in between.
+        # No other task reads the tunnel in between.
         again = gateway.run(module, **changed, apply=apply)
         assert again["changed"] is False
         assert f"{key}" in str(again["warnings"])
@@ -308,7 +308,7 @@ class TestOutdated:
         gateway.run("ipsec_phase1", **{**PHASE1, **PASSIVE, "dpd_delay": 20})
         noted = gateway.host.pending.read(gateway.host.vici.pid)["site-b"]
         assert [made["dpd_delay"] for made in noted.ikes.values()] == ["30"]
-        # It was taken back, so that the SA is as it is configured.
+        # The change was rolled back, so that the SA has the configured values.
         assert seen(gateway)[0]["state"] == "up"
 
 
@@ -324,7 +324,7 @@ class TestKey:
         result = gateway.run("ipsec_phase1", **{**PHASE1, "psk": self.NEW}, apply=apply)
         assert result["impact"] == "pending"
         phase1, phase2 = seen(gateway)
-        # An SA does not need the key any more.
+        # An established SA does not need the key any more.
         assert (phase1["state"], phase2["pending"]) == ("up", [])
         assert phase1["pending"] == [
             {"key": "psk", "in_force": "the one before", "configured": "the new one"}
@@ -356,13 +356,13 @@ class TestKey:
         calls = [line for line in gateway.changes if line.startswith(("initiate", "terminate"))]
         assert calls == ["terminate site-b", *again]
         if not more:
-            # Before the file, so that a run that dies in between is repeated.
+            # The SA is closed before the file is written. The next run repeats an interrupted one.
             order = [line for line in gateway.changes if "ike-site-b" in line or "site-b" in line]
             assert order[:2] == ["load secret ike-site-b", "terminate site-b"]
         assert gateway.run("ipsec_phase1", **options)["changed"] is False
 
     def test_of_a_new_address_the_secret_is_the_same(self, gateway: Machine) -> None:
-        """It is loaded for another peer."""
+        """The secret is loaded for another peer."""
         result = gateway.run("ipsec_phase1", **MOVED, apply="defer")
         assert "load secret ike-site-b" in result["actions"]
         assert [item["impact"] for item in result["impacts"]] == ["pending"]

@@ -75,7 +75,7 @@ def test_phase2(true: str, carrying: str, state: str) -> None:
     ],
 )
 def test_phase1(phase2: str, state: str) -> None:
-    # Its IKE SA alone says nothing.
+    # The IKE SA alone does not show the state of the tunnel.
     for true, carrying in ((True, "up"), (True, "outdated"), (False, "")):
         found = phase1_state(
             phase2.split(), enabled=True, carrying=carrying, busy=true, waiting=true

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Networks, routes and tunnels that would take what the host needs, or the run itself.
+"""Networks, routes and tunnels that would cut off connections of the host or of the run.
 
 The host has 198.51.100.1/24 on eth0, and a default route.
 """
@@ -51,7 +51,7 @@ def lan(address: str, network: str, **more: t.Any) -> dict[str, t.Any]:
 
 
 def refused(machine: Machine, module: str, *words: str, check: bool, **options: t.Any) -> None:
-    """The task fails, says these words, and changes nothing."""
+    """Check that the task fails, that its error has these words, and that nothing changes."""
     before = machine.host.everything()
     done = machine.run(module, check=check, **options)
     assert done.get("failed"), done
@@ -148,12 +148,12 @@ class TestNetwork:
         refused(machine, "vpn_network", words, check=check, **options)
 
     def test_on_the_interface_that_has_it(self, machine: Machine) -> None:
-        """Attached, it takes nothing from anybody."""
+        """An attached network does not conflict with the interface."""
         options = lan("198.51.100.77", "198.51.100.0/24", interface_network="eth0")
         machine.prepare(("vpn_network", options))
 
     def test_what_is_there_already_is_asked_nothing(self, machine: Machine) -> None:
-        """Another interface that got such an address later is no reason to fail every run."""
+        """A later address of another interface must not make every run fail."""
         machine.prepare(("vpn_network", NETWORK))
         machine.host.link.devices["eth1"] = LinkState("", 1500, True, ("10.1.0.77/24",))
         assert machine.run("vpn_network", **NETWORK)["changed"] is False
@@ -205,7 +205,7 @@ class TestRoute:
 
 
 class TestOwnConnection:
-    """A phase 2 whose networks are those of the connection by which the task runs."""
+    """A phase 2 whose networks contain the connection of the task."""
 
     def prepare(self, machine: Machine, **network: t.Any) -> None:
         machine.prepare(("vpn_network", {**NETWORK, **network}), ("ipsec_phase1", PHASE1))
@@ -232,7 +232,7 @@ class TestOwnConnection:
             f"remote_network '{remote}': with local_network {local.partition('[')[0]} would "
             "capture the connection from 192.0.2.66 to 198.51.100.1 by which this task runs"
         )
-        # What would come, for the eyes of the operator.
+        # Check mode shows the same text as a warning.
         predicted = machine.run("ipsec_phase2", check=True, **options)
         assert text in str(predicted["warnings"])
         refused(machine, "ipsec_phase2", text, "ipsec_checkpoint", check=False, **options)
@@ -240,7 +240,7 @@ class TestOwnConnection:
         done = machine.run("ipsec_phase2", **options)
         assert done["changed"], done
         assert text in str(done["warnings"])
-        # It is said once.
+        # The warning is shown once.
         assert "takes the connection" not in str(machine.run("ipsec_phase2", **options))
 
     @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ class TestOwnConnection:
         machine.prepare(("ipsec_phase2", self.phase2("10.1.0.0/24", "192.0.0.0/16")))
 
     def test_of_a_host_in_the_own_network(self, machine: Machine) -> None:
-        """exclude_my_network keeps it on this side."""
+        """exclude_my_network keeps the traffic to this host on this side."""
         self.prepare(machine)
         came_from(machine, "10.1.0.66", "10.1.0.1")
         machine.prepare(("ipsec_phase2", self.phase2("10.1.0.0/24", "0.0.0.0/0")))
@@ -290,7 +290,7 @@ class TestOwnConnection:
     def test_its_tunnel_is_taken_away(
         self, machine: Machine, module: str, options: dict[str, t.Any]
     ) -> None:
-        """A controller at the other site, which comes through the tunnel."""
+        """The controller is at the other site, and connects through the tunnel."""
         self.prepare(machine)
         machine.prepare(("ipsec_phase2", {**PHASE2, **self.THROUGH}))
         came_from(machine, "10.2.0.66", "10.1.0.1")
@@ -354,7 +354,7 @@ class TestOwnConnection:
     def test_its_network_is_taken_away(
         self, machine: Machine, options: dict[str, t.Any], server: str
     ) -> None:
-        """A controller in the local network."""
+        """The controller is in the local network."""
         machine.prepare(("vpn_network", NETWORK))
         came_from(machine, "10.1.0.66", server)
         words = (

@@ -76,7 +76,7 @@ def test_what_never_ends_is_not_read(etc: Path, device: str) -> None:
 
 
 def test_unreadable(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Root can read anything, so that what refuses here is not the mode."""
+    """The mode does not cause the error here, because root can read every file."""
     (etc / "conf.d/a.conf").write_text(SECTION)
     read = Files.read
 
@@ -95,7 +95,7 @@ def test_link_to_itself(etc: Path) -> None:
 
 
 def test_byte_order_mark(etc: Path) -> None:
-    """Accepted, and the section in which it stands is not found by its name."""
+    """The mark is accepted. It is part of the name of its section, so this section is not found."""
     (etc / "conf.d/a.conf").write_text(SECTION, encoding="utf-8-sig")
     configuration = found(etc)
     assert configuration.reading.faults == ()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is taken of the files that a task names, and of the copies that were made of them."""
+"""The credentials that are read from the files of a task, and from the copies of these files."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ LEAF = Pair("leaf.example", issuer=MIDDLE)
 
 @pytest.fixture(name="files")
 def _files(tmp_path: Path) -> Files:
-    """With what the options name."""
+    """Return the files of a host that has the files of all options."""
     files = Files(DEBIAN, str(tmp_path))
     for option in OPTIONS:
         content = getattr(PEM, option)
@@ -64,7 +64,7 @@ def named(option: str) -> str:
 
 
 def refused(files: Files, option: str) -> str:
-    """Why a file is refused, without the fix."""
+    """Return the problem in the error about a file."""
     with pytest.raises(ModelError) as raised:
         given_credentials(files, connection(**PUBKEY))
     error = raised.value
@@ -86,7 +86,7 @@ class TestInstalled:
         assert installed_credentials(files, self.install(files, PEM)) == {"site-b": PEM}
 
     def test_of_whole_files_what_they_are_for(self, files: Files) -> None:
-        """As version 0.1.0 copied them."""
+        """Version 0.1.0 copied whole files."""
         both = Credentials(
             (GATEWAY.certificate + GATEWAY.key,),
             b"text\n" + GATEWAY.certificate + GATEWAY.key,
@@ -126,7 +126,7 @@ class TestGiven:
         assert given_credentials(files, connection(**PUBKEY)) == (PEM, ())
 
     def test_a_bundle_is_taken_whole(self, files: Files) -> None:
-        """Each certificate by itself, but for the root, which strongSwan never sends."""
+        """Each certificate is separate. The root is left out, because strongSwan never sends it."""
         bundle = LEAF.certificate + MIDDLE.certificate + CA.certificate
         files.write(File(named("certificate"), bundle))
         files.write(File(named("private_key"), LEAF.key))
@@ -139,7 +139,7 @@ class TestGiven:
         assert given_credentials(files, connection(**PUBKEY)) == (expected, ())
 
     def test_a_curve_before_its_key(self, files: Files) -> None:
-        """As openssl ecparam writes it; strongSwan would not load it."""
+        """The command openssl ecparam writes such a file, which strongSwan would not load."""
         key = CURVE.key_as("traditional")
         files.write(File(named("private_key"), block("EC PARAMETERS", b"\x06\x01\x01") + key))
         found, warnings = given_credentials(files, connection(**PUBKEY))
@@ -147,13 +147,13 @@ class TestGiven:
 
 
 def bind_socket(path: str) -> None:
-    """By its relative path, since that of a socket is short."""
+    """Bind by the relative path, because the path of a socket has a short limit."""
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(os.path.relpath(path))
 
 
 class TestNoFile:
-    """Nothing of it is waited for, and nothing is read without end."""
+    """Paths that are no readable file. No test may wait, or read without end."""
 
     @every_option
     def test_missing(self, files: Files, option: str) -> None:
@@ -201,7 +201,7 @@ class TestNoFile:
 
     @every_option
     def test_without_end(self, files: Files, tmp_path: Path, option: str) -> None:
-        """As /proc/kmsg, which is a regular file to stat(2), and says that it is empty."""
+        """A file such as /proc/kmsg is regular and empty for stat(2), but has contents."""
         files.remove(named(option))
         (tmp_path / named(option)[1:]).symlink_to("/proc/self/maps")
         assert refused(files, option) == "is empty"

@@ -76,7 +76,7 @@ def test_our_directory_goes_with_the_last_file(files: Files, tmp_path: Path) -> 
     files.remove(SECRET)
     files.clean()
     assert not (tmp_path / "etc/tunnelwright").exists()
-    # Not ours, though empty.
+    # An empty directory that is not of this collection.
     assert (tmp_path / "etc/swanctl/conf.d").exists()
 
 
@@ -197,7 +197,7 @@ def test_the_mode_is_not_left_to_the_umask(files: Files) -> None:
 
 
 class TestStaged:
-    """What is put ready before anything is touched, and what is kept until all is done."""
+    """Files that are prepared before the first change, and kept until the last change."""
 
     OLD, NEW, MORE = (
         File(SECRET, b"old", PRIVATE),

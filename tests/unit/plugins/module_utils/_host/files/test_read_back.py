@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the files of ours back to the Gateway that they were made from."""
+"""The Gateway that is read from the rendered files equals the original Gateway."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def _host(tmp_path: Path) -> t.Any:
     [
         (("auto",), True, False, False, False),
         (("auto",), False, False, False, True),
-        # Chosen by an earlier run: the kernel is asked again.
+        # An earlier run chose this data plane. The kernel is tested again.
         (("auto",), True, True, True, False),
         (("auto",), False, True, True, True),
         # Another administrator loaded the plugin, and it takes over every SA.

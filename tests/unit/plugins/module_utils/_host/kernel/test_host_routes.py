@@ -43,7 +43,7 @@ ROUTES = [
 
 
 def shown(command: str, output: t.Any) -> Ways:
-    """Of a host where a command prints this."""
+    """Return the ways of a host on which the command prints this output."""
     run = ScriptedRun()
     run.expect(command, output)
     return Ways(run)

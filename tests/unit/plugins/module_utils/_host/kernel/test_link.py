@@ -161,7 +161,7 @@ def test_mtu(run: ScriptedRun) -> None:
 
 @pytest.mark.parametrize("promoted", [True, False])
 def test_an_address_takes_no_other_along(run: ScriptedRun, promoted: bool) -> None:
-    """Without promote_secondaries the kernel deletes the later ones of the network too."""
+    """The kernel also deletes the later addresses of the network without promote_secondaries."""
     first, second, other = inet("10.1.0.1", 24), inet("10.1.0.2", 24), inet("fd00::1", 64)
     left = [second, other] if promoted else [other]
     run.expect(SHOW, [{**VLAN, "addr_info": [first, second, other]}])
@@ -172,7 +172,7 @@ def test_an_address_takes_no_other_along(run: ScriptedRun, promoted: bool) -> No
     Link(run).delete_address("vpn-lan", "10.1.0.1/24")
 
 
-# As iproute2 6.1 prints it.
+# The output of iproute2 6.1.
 STATES = """src 192.0.2.1 dst 192.0.2.2
 \tproto esp spi 0xc0ffee01 reqid 1 mode tunnel
 \treplay-window 0 flag af-unspec
@@ -228,7 +228,7 @@ def test_what_is_reached_without_a_router(
         (0, [{"dst": "192.0.2.0/24", "scope": "link"}], True),
         (0, [{"dst": "default", "gateway": "198.51.100.1"}], False),
         (0, [{"dst": "default", "gateway": "198.51.100.1"}, {"dst": "192.0.2.0/24"}], True),
-        # What ``route get ... oif`` takes to be near.
+        # ``route get ... oif`` would report this address as near.
         (0, [], False),
         (1, "", False),
     ],

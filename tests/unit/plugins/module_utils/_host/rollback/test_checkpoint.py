@@ -59,7 +59,7 @@ def test_what_is_ours(files: Files) -> None:
 
 
 def test_any_file_comes_back(files: Files) -> None:
-    """Whatever bytes, whatever mode."""
+    """A file may have any bytes and any mode."""
     kept = {
         item.path: item
         for item in (
@@ -74,7 +74,7 @@ def test_any_file_comes_back(files: Files) -> None:
 
 
 def test_a_private_key_does_not_come_back_among_certificates(files: Files) -> None:
-    """Neither from what is there, nor from what version 0.1.0 has kept."""
+    """Neither the present copies nor a checkpoint of version 0.1.0 bring the key back."""
     path = "/etc/swanctl/x509/tunnelwright.b.pem"
     both = File(path, GATEWAY.certificate + GATEWAY.key)
     files.write(both)

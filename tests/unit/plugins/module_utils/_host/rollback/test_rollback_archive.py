@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The program of the rollback, run by a Python that has nothing but its standard library."""
+"""The program of the rollback, run by a Python that has only its standard library."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # No site-packages, and so neither vici nor ansible but those that are in the program.
+    # Without site-packages, the only vici and ansible are the copies in the program.
     argv = [sys.executable, "-S", "-I", "-B", str(path), *arguments]
     return subprocess.run(argv, capture_output=True, text=True, check=False)
 
@@ -54,7 +54,7 @@ def test_only_what_runs_on_the_host_is_in_it(path: Path) -> None:
 
 
 def test_it_is_the_same_every_time(path: Path) -> None:
-    """So that it is not written again while a timer may be about to run it."""
+    """Otherwise a run would write the program again just before a timer starts it."""
     assert rollback_archive.program(rollback_main) == path.read_bytes()
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Processes as they stand in /proc, and real ones."""
+"""The controller in the environment of scripted processes in /proc, and of real processes."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def process(proc: Path, pid: int, parent: int, environment: bytes = b"") -> None
 
 
 def chain(proc: Path, *environments: bytes) -> Controller | None:
-    """What the last of the processes finds, of which each is the parent of the next."""
+    """Return the controller that the last process finds. Each process is the parent of the next."""
     for number, environment in enumerate(environments, 2):
         process(proc, number, number - 1, environment)
     return controller(str(proc), len(environments) + 1)
 
 
 def test_of_a_parent(tmp_path: Path) -> None:
-    told = b"HOME=/root\0SSH_CONNECTION=192.0.2.9 50022 192.0.2.1 22\0"
-    found = chain(tmp_path, b"", told, b"SUDO_USER=x\0", b"")
+    environment = b"HOME=/root\0SSH_CONNECTION=192.0.2.9 50022 192.0.2.1 22\0"
+    found = chain(tmp_path, b"", environment, b"SUDO_USER=x\0", b"")
     client, server = map(ipaddress.ip_address, ("192.0.2.9", "192.0.2.1"))
     assert found == Controller(client, 50022, server, 22)
 
@@ -64,7 +64,7 @@ def test_none(tmp_path: Path, environment: bytes) -> None:
 
 
 def test_of_real_processes() -> None:
-    """sudo leaves the variable out of what it starts; so does env here."""
+    """Here env removes the variable from the environment of its child, as sudo does."""
     code = (
         "import json; from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run "
         "import controller; print(json.dumps(str(controller.controller().client)))"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two runs at the same host, as real processes."""
+"""Two runs on the same host, as real processes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.lock import exclusive
 
 PLUGINS = Path(__file__).resolve().parents[6] / "plugins"
-# Holds the lock at argv[2] until its standard input ends; the child that it has meanwhile outlives
-# it, as a program does that a module was running when it was killed.
+# Holds the lock at argv[2] until its standard input ends. Its child outlives it, like the program
+# of a module that was killed.
 HOLDER = """
 import subprocess, sys
 sys.path.insert(0, sys.argv[1])
@@ -37,7 +37,7 @@ child.kill()
 
 
 class Holder:
-    """Another run, that has the lock until it is told to ``finish``, or is killed."""
+    """Another run that holds the lock until the input ``finish``, or until it is killed."""
 
     def __init__(self, path: Path) -> None:
         argv = [sys.executable, "-c", HOLDER, str(PLUGINS), str(path)]
@@ -100,7 +100,7 @@ def test_a_holder_that_does_not_finish_is_named(path: Path, holder: Holder) -> N
 def test_waits_for_one_that_ends(
     path: Path, holder: Holder, end: t.Callable[[Holder], None]
 ) -> None:
-    """Killed or not; and it was noticed."""
+    """The wait ends when the other run is killed or ends, and its name is reported."""
     timer = threading.Timer(1.2, end, [holder])
     timer.start()
     with exclusive("x", path=str(path), patience=30) as held:
@@ -125,7 +125,7 @@ def test_released_by_an_error(path: Path) -> None:
 
 
 def test_a_deleted_file_keeps_nobody_out_and_lets_nobody_in_twice(path: Path) -> None:
-    """Whoever waited for the deleted file must not be in together with who locked the new one."""
+    """A run that waited for the deleted file must not run beside a run that locked the new file."""
     first = Holder(path)
     late: list[float] = []
 
@@ -146,7 +146,7 @@ def test_a_deleted_file_keeps_nobody_out_and_lets_nobody_in_twice(path: Path) ->
         went = time.monotonic()
     waiting.join()
     first.close()
-    # Either may have found the new file before the other.
+    # Each of the two may find the new file first.
     assert late[1] <= came or late[0] >= went
 
 

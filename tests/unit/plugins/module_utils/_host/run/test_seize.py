@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A rollback that is due, and real processes that hold the lock meanwhile."""
+"""A rollback that is due while real processes hold the lock."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _in_short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def due(path: Path) -> tuple[bool, str, float]:
-    """Whether a rollback that is due got the lock, what was done, and how long it took."""
+    """Return whether a rollback that is due got the lock, its note, and the time in seconds."""
     begun = time.monotonic()
     with seized("the rollback", path=str(path), silence=0.2) as (held, note):
         return held is not None, note, time.monotonic() - begun
@@ -79,7 +79,7 @@ def test_a_free_lock(path: Path) -> None:
 def test_a_holder_that_hangs_is_ended(
     path: Path, does: str, number: int, least: float, most: float
 ) -> None:
-    """With what it has started, and by force where it must be."""
+    """The processes that it started are ended too, by force when it is necessary."""
     with Run(path, does).wait_until_in() as run:
         taken, note, seconds = due(path)
         assert taken
@@ -94,7 +94,7 @@ def test_a_holder_that_hangs_is_ended(
 
 
 def test_a_holder_at_work_is_waited_for(path: Path) -> None:
-    """Its signs of life may go on for long."""
+    """A run may report progress for a long time."""
     with Run(path, WORKS).wait_until_in() as run:
         taken, note, seconds = due(path)
         assert (taken, note) == (True, "")
@@ -103,7 +103,7 @@ def test_a_holder_at_work_is_waited_for(path: Path) -> None:
 
 
 def test_the_last_word_counts(path: Path) -> None:
-    """A step that may take long is over, and the next one hangs."""
+    """A long step is complete, and the next step hangs."""
     does = f"held.alive(100); time.sleep(0.5); {HANGS}"
     with Run(path, does).wait_until_in():
         taken, note, seconds = due(path)
@@ -122,18 +122,18 @@ def test_no_sign_of_life_holds_for_ever(path: Path, monkeypatch: pytest.MonkeyPa
 
 
 class TestNotOurs:
-    """Who has not signed, and who has signed but does not hold the lock, is left alone."""
+    """Processes that are not ended: without a signature, or with one but without the lock."""
 
     @contextlib.contextmanager
     def held(self, path: Path, signature: bytes) -> t.Iterator[None]:
-        """By this very process, which would not survive a mistake."""
+        """Hold the lock in this process, which would not survive a mistake."""
         path.write_bytes(signature)
         with path.open("r+b") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
             yield
 
     def signed(self, pid: int, began: int | None) -> bytes:
-        # What a run that is gone has promised does not count.
+        # The promise of a run that has ended does not count.
         promised = {"began": began, "until": time.monotonic() + 100}
         note = {"module": "ipsec_phase1", "pid": pid, "since": "now", **promised}
         return json.dumps(note).encode()
@@ -174,7 +174,7 @@ class TestNotOurs:
 
 
 def test_one_that_does_not_end_is_gone_past(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in an uninterruptible sleep, where no signal is taken."""
+    """A process in an uninterruptible sleep receives no signal."""
     sent: list[int] = []
     monkeypatch.setattr(signal, "pidfd_send_signal", lambda _process, number: sent.append(number))
     with Run(path, HANGS).wait_until_in() as run:
@@ -189,7 +189,7 @@ def test_one_that_does_not_end_is_gone_past(path: Path, monkeypatch: pytest.Monk
 
 
 def test_one_that_comes_between_is_not_ended_for_the_first(path: Path) -> None:
-    """A run that waited for the lock, too, and gets it first."""
+    """Another run also waited for the lock, and gets it first."""
     with Run(path, HANGS).wait_until_in() as first, Run(path, WORKS) as second:
         taken, note, _seconds = due(path)
         assert taken

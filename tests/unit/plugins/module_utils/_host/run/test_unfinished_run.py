@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The note that a run leaves behind when it is killed."""
+"""The note of an interrupted run."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_another_run_leaves_the_note_of_one_that_died(journal: UnfinishedRun) ->
 
 
 def test_networks_are_those_of_the_host(journal: UnfinishedRun) -> None:
-    """Whichever daemon runs, and whatever file of theirs was touched."""
+    """Neither the daemon nor the files that were touched make a difference."""
     files = [File("/etc/tunnelwright/lan.nft", b""), File("/etc/tunnelwright/a.b.json", b"")]
     plan = Plan((steps.WriteFile(files[0]), steps.RemoveFile(files[1]), *C.steps))
     assert unfinished(plan, DEBIAN) == replace(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The journal as journald prints it, with the fields that charon sets."""
+"""The journal in the format of journald, with the fields of charon."""
 
 from __future__ import annotations
 

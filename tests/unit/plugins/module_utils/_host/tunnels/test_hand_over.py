@@ -25,7 +25,10 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.steps imp
 
 
 class Charon:
-    """Answers list-sas with one state after the other, the last one for ever; notes what closes."""
+    """A daemon that answers list-sas with each state once, and then always with the last state.
+
+    It records the SAs that are closed.
+    """
 
     def __init__(self, *states):
         self._states = itertools.chain(states, itertools.repeat(states[-1]))
@@ -40,7 +43,7 @@ class Charon:
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch):
-    """A clock that runs when somebody sleeps."""
+    """Replace the clock by one that advances only when the code sleeps."""
     now = [0.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(module.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
@@ -134,7 +137,7 @@ def test_one_that_goes_by_itself_is_left_alone():
 
 
 class Twofold:
-    """Two SAs of one child: charon begins a third one if none has the values that it is to have."""
+    """Two SAs of one child. charon initiates a third SA if neither has the configured values."""
 
     def __init__(self, right):
         self.right = right
@@ -168,7 +171,7 @@ def test_of_two_that_a_run_has_left_one_stays_until_the_right_one_is_there(right
 
 
 def test_what_is_taken_back_leaves_no_trap_behind():
-    """Under its own name: charon keeps it where a child is put aside."""
+    """The trap has its own name. charon keeps a trap when a child is replaced."""
     uninstalled = []
 
     class Loaded(Charon):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Calling and waiting, with a daemon that goes from one state to the next."""
+"""Initiation and waits, with a daemon that changes from one state to the next."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PASSIVE = Tunnel(connection(phase2(), connection_behavior="responder_only"), pha
 
 
 class Clock:
-    """Time passes when somebody listens."""
+    """A clock that advances only when the code listens."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -46,7 +46,7 @@ class Clock:
 
 
 class Charon:
-    """Answers list-sas with one state after the other, the last one for ever."""
+    """A daemon that answers list-sas with each state once, and then always with the last state."""
 
     def __init__(self, *states):
         self._states = itertools.chain(states, itertools.repeat(states[-1]))
@@ -146,14 +146,14 @@ def test_an_attempt_under_way_gets_a_moment(clock) -> None:
 
 
 def test_an_attempt_that_hangs_is_replaced_and_made_again(clock) -> None:
-    """The peer may have come back; if it has not, the daemon goes on trying as it did."""
+    """The peer may answer again. If it does not, the daemon continues its attempts."""
     there = host(CONNECTING)
     call(there, clock, timeout=5.0)
     assert there.vici.did == ["close 1", "initiate site-b/net", "initiate site-b/net"]
 
 
 def test_a_child_that_is_up_by_now_is_not_initiated(clock) -> None:
-    """IKEv1 would renew its keys."""
+    """A second initiation would rekey the child of IKEv1."""
     busy = ike(tasks=("QUICK_MODE",))
     there = host(busy, busy, ike(child()))
     assert call(there, clock).up == {KEY}
@@ -179,7 +179,7 @@ def test_a_peer_that_calls_for_one_network_after_the_other_is_waited_for(clock) 
     there = host((), *[carrying(*nets[:1])] * 9, carrying(*nets))
     assert call(there, clock, called=(), awaited=(tunnel,)).up == {KEY}
     assert 1 < clock.now < 3
-    # All that it has been waited for, if no more comes.
+    # The tunnel with its present networks, when no other network comes up in time.
     short = host((), carrying(*nets[:1]))
     assert call(short, clock, called=(), awaited=(tunnel,), timeout=10.0).up == {KEY}
     assert clock.now > 10
@@ -196,7 +196,7 @@ def test_nobody_calls(clock) -> None:
     [
         ({"kernel-netlink"}, SPI, Live(frozenset({KEY}), frozenset(), frozenset({"site-b"}))),
         ({"kernel-netlink"}, "0", Live(frozenset(), frozenset({KEY}), frozenset({"site-b"}))),
-        # The kernel has nothing to say.
+        # The kernel reports no error.
         ({"kernel-libipsec"}, "0", Live(frozenset({KEY}), frozenset(), frozenset({"site-b"}))),
     ],
 )
@@ -232,7 +232,7 @@ def test_all_sas_of_a_child_are_meant() -> None:
     assert [item.uniqueid for item in initiate.children_of(sas, TUNNEL)] == ["9", "10"]
 
 
-# --- Waiting for what the daemon does by itself
+# --- Waiting for SAs that the daemon initiates automatically
 
 
 @pytest.fixture(name="asleep")
@@ -253,7 +253,7 @@ def test_what_comes_up_by_itself_is_waited_for(clock) -> None:
     ("states", "seconds"),
     [
         ([ike(child())], 0),
-        # Refused, and given up by the daemon: 5 seconds after the last sign.
+        # The peer refuses, and the daemon gives up 5 seconds after the last message.
         ([CONNECTING] * 10 + [()], 6.5),
         ([()], 5),
         # A peer that does not answer.

@@ -66,7 +66,7 @@ def test_a_key_is_noted_as_a_digest_of_its_own(path: Path) -> None:
     assert is_key(noted.keys["3"], KEY.reveal())
     assert not is_key(noted.keys["3"], b"another")
     assert KEY.reveal().decode() not in path.read_text()
-    # What was noted first is what they have authenticated with.
+    # The SAs have authenticated with the key that was noted first.
     pending.put_key(1, "b", {"3", "5"}, Secret(b"another"))
     again = pending.read(1)["b"].keys
     assert again["3"] == noted.keys["3"]
@@ -92,7 +92,7 @@ def test_where_none_can_be_left_nothing_fails(tmp_path: Path) -> None:
     Pending(str(tmp_path / "nowhere/pending")).put(1, "b", OLD)
 
 
-# As charon 5.9.8 and 6.0.1 write them, about the IKE SA of this id.
+# The lines of charon 5.9.8 and 6.0.1 about the IKE SA of this id.
 TO = "198.51.100.1[a]...192.0.2.2[b]"
 ESTABLISHED = "established with SPIs c1_i c2_o and TS 10.1.0.0/24 === 10.2.0.0/24"
 REKEYED = [
@@ -155,7 +155,7 @@ class TestFollowing:
             return 0, journal(lines) + journal(lines, pid="7"), ""
 
         found = follow(pending, run, DEBIAN.daemon_unit, 1, sas(ike, child))
-        # What was found is noted, so that it need not be found again.
+        # The result is noted, so that the next run need not search again.
         assert follow(pending, refuse, DEBIAN.daemon_unit, 1, sas(ike, child)) == found
         assert all("IKE_SA_NAME=b" in argv for argv in asked)
         return found.get("b", InForce())

@@ -25,7 +25,7 @@ SECRET = b"correct\x00horse\xffbattery"
 
 
 def sa(uniqueid: str = "1", state: str = "ESTABLISHED", **children: tuple[str, str]) -> t.Any:
-    """One entry of list-sa; ``children``: name = (uniqueid, state)."""
+    """Return one entry of list-sa. ``children`` has (uniqueid, state) by name."""
     return {
         "uniqueid": uniqueid,
         "version": "2",
@@ -227,7 +227,7 @@ class TestTerminateIke:
         vici.terminate_ike("site-b", timeout=2.5)
 
     def test_peer_is_dead(self, charon: ScriptedVici, vici: Vici) -> None:
-        """charon gives up the SA and says that it failed; another one may be there already."""
+        """charon gives up the SA and reports a failure. Another SA may exist already."""
         expect_sas(charon, "site-b", sa("1"))
         charon.expect("terminate", self.ASKED, reply=failed("terminating SA failed"))
         expect_sas(charon, "site-b", sa("2"))

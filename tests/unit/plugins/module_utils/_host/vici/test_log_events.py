@@ -25,14 +25,14 @@ Ends = tuple[DaemonLog, socket.socket]
 
 @pytest.fixture(name="ends")
 def _ends() -> t.Iterator[Ends]:
-    """A log that has subscribed, and the daemon's end."""
+    """Yield a log that has subscribed, and the end of the daemon."""
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.sendall(packet(CONFIRM))
         with DaemonLog(lambda: ours) as log:
             yield log, theirs
             with contextlib.suppress(OSError):
-                # The one who leaves says so.
+                # The daemon confirms the end of the subscription.
                 theirs.sendall(packet(CONFIRM))
 
 
@@ -73,7 +73,7 @@ def test_what_found_no_connection_is_known_by_the_peer(ends: Ends) -> None:
     log.listen(0.05)
     assert log.about("site-b", "192.0.2.2") == (no_config, "bye")
     assert log.about("site-b", "gw.example") == ("unable to resolve gw.example, initiate aborted",)
-    # The beginning of an address is another one.
+    # The first characters of an address are another address.
     assert log.about("site-b", "192.0.2") == ()
 
 
@@ -104,7 +104,7 @@ def test_a_daemon_without_that_event_says_nothing() -> None:
 
 
 def test_nothing_is_left_unread() -> None:
-    """charon would take it for an error of the connection."""
+    """charon would handle unread data as an error of the connection."""
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.sendall(packet(CONFIRM))
