@@ -78,7 +78,8 @@ def test_a_planted_secret_is_found(near: Gateway) -> None:
     near.sh("rm /root/planted")
 
     with watched_processes(PLANTED) as seen:
-        near.sh(f"sh -c 'sleep 0.3' {PLANTED}")
+        # Without the second command, sh would become sleep, which has other arguments.
+        near.sh(f"sh -c 'sleep 0.5; :' {PLANTED}")
     assert "sh" in seen
 
 
