@@ -15,6 +15,13 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from hypothesis import settings
+
+# hypothesis fails an example that takes 200 ms. That measures the machine, which runs several tests
+# at once. test_growth.py checks how CPU time grows.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -8,8 +8,6 @@
 
 A new file is first staged beside its target, and the replaced file is kept there until the run is
 complete. Thus a full disk is noticed before any change, and an undo needs no space.
-
-The file is longer than 300 lines, because reading and writing share the checks of kind and owner.
 """
 
 from __future__ import annotations
