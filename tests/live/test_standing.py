@@ -341,7 +341,7 @@ class TestOutdated:
         tunnel(rig, {}, remote_gateway=address)
         bring_up(host, "start")
         run = host.apply("ipsec_phase2", rig.phase2(encryption=AES128))
-        assert "were not taken up by the peer" in str(run.result["warnings"])
+        assert "the peer has not accepted the new values of " in str(run.result["warnings"])
         assert states(host) == ("outdated", "outdated")
         fails(connect(host), "outdated", f"In force: esp_proposals {PROPOSAL}")
         # Back again.

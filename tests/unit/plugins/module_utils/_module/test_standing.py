@@ -241,7 +241,7 @@ class TestOutdated:
         connect(gateway)
         gateway.host.vici.refused = {"site-b"}
         result = gateway.run("ipsec_phase1", **MOVED)
-        assert "not taken up by the peer" in str(result["warnings"])
+        assert "the peer has not accepted the new values of " in str(result["warnings"])
         assert seen(gateway)[0]["state"] == "outdated"
         message = connect(gateway)["msg"]
         assert "In force: remote.id 192.0.2.2; remote_addrs 192.0.2.2. " in message
