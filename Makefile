@@ -11,7 +11,7 @@ STEP ?= test
 SCENARIO ?=
 # Some of the live tests:              make live TEST=no_lies SEQUENCES=10000
 TEST ?=
-# What is random follows from this number, which another commit does not have: SEED=7 repeats a run.
+# The seed of every random choice, different for each commit: SEED=7 repeats a run.
 ifndef SEED
 SEED := $(shell tools/seed)
 endif
@@ -37,7 +37,7 @@ rotating: venv image ## the sixth of the deep suites that SEED is for, in half a
 	@SEQUENCES=$(or $(SEQUENCES),20) PAIRS=$(or $(PAIRS),10) ALGORITHMS=all PART=$$(tools/rotation part) \
 	    tools/stages $$(tools/rotation)
 
-test-deep: venv image ## everything that exists, for hours; goes on where it was interrupted (root)
+test-deep: venv image ## all tests, for hours; continues after an interruption (root)
 	@tools/deep $(DEEP)
 
 unit: venv ## unit tests: no host, no root
@@ -61,7 +61,7 @@ scorecard: venv image ## provoke every failure that is explained, and write docs
 soak: venv image ## 500 random changes beside tunnels under traffic: 20 minutes; CHANGES=... SEED=... (root)
 	@CHANGES=$(or $(CHANGES),500) BASELINE=60 pytest -q tests/live/test_zero_loss.py
 
-thousand: venv image ## what ipsec_info takes where a thousand tunnels are up: two minutes (root)
+thousand: venv image ## the time of ipsec_info with a thousand tunnels: two minutes (root)
 	@pytest -q tests/live/measure_thousand.py
 
 browser: venv ## the status page in headless Chromium; pictures in .cache/status (root, to install it)
@@ -69,7 +69,7 @@ browser: venv ## the status page in headless Chromium; pictures in .cache/status
 	    apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends chromium; }
 	@pytest -q tests/browser
 
-bench: venv ## what is promised of speed, in ratios that hold on any machine
+bench: venv ## the promised speed, in ratios that hold on any machine
 	@pytest -q -s tests/bench
 
 kernel-test: venv ## every option, algorithm and peer, in virtual machines; FIELDS=all ALGORITHMS=all INTEROP=all (root)
@@ -101,7 +101,7 @@ sanity-one: venv ## the same for the newest Python
 galaxy: venv ## build the collection and check it as Galaxy does on upload
 	@tools/galaxy-check
 
-first-hour: venv image ## what README tells a newcomer to do, to the letter, for two bare containers (root)
+first-hour: venv image ## the commands of "The first hour" in README, for two bare containers (root)
 	@tools/first-hour
 
 molecule: venv image ## Molecule without scenario kernel; one step of one scenario: SCENARIO=default STEP=converge

@@ -51,8 +51,8 @@ def number_of_commit(checkout: Path) -> int:
 
     In a whole clone the number is the count of commits: consecutive commits have consecutive
     numbers, so that six runs in a row see everything. A shallow clone cannot count. There the
-    number is made of the hash of the commit: it differs from commit to commit, and is the same when
-    a commit is tested again, but six runs in a row may see a part twice. A CI with shallow clones
+    number derives from the hash of the commit. It differs from commit to commit, and is the same
+    when a commit is tested again, but six runs in a row may see a part twice. A CI with shallow clones
     that counts its runs hands that count over: ``SEED=123 .ci/run``. The same holds for a CI that
     tests every second commit, which would see every second part only.
     """
@@ -100,13 +100,13 @@ def part_of(number: int) -> Part:
 
 
 def sample(items: Sequence[_Item], every: int) -> list[_Item]:
-    """Return one of ``every`` items, others with another SEED; with ``PART``, those of the part."""
+    """Return one of ``every`` items, others with another SEED. ``PART`` selects its own items."""
     chosen = part() or Part(seed() % every, every)
     return list(items[chosen.number :: chosen.parts])
 
 
 def turn() -> int:
-    """Return how often all parts have had their turn, for what a test of one part draws by itself.
+    """Return the number of complete turns of all parts, for the random choices of one test.
 
     Such a test sees the same remainder of SEED by 2, 3 and 6 in each of its runs.
     """

@@ -52,7 +52,7 @@ class DaemonStep(Step):
 
     @property
     def daemon(self) -> DaemonId:
-        """Return the daemon that the step acts on: the one that there is."""
+        """Return the daemon of the step. Only one daemon exists."""
         return DAEMON
 
 

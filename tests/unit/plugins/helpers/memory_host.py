@@ -713,7 +713,7 @@ class MemoryLink:
 
 
 def _made_link(kind: str, script: str, alias: str) -> LinkState:
-    """A new interface; ``kind`` are the words of ip, as ``type vlan id 20``."""
+    """Return a new interface. ``kind`` are the words of ip, such as ``type vlan id 20``."""
     words = kind.split()
     if words[1] != "vlan":
         return LinkState(words[1], 1500, True, (), alias)

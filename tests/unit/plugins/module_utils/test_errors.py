@@ -26,7 +26,7 @@ def test_a_missing_value_is_not_shown(value: object) -> None:
 
 @pytest.mark.parametrize("value", [0, False, "", "none"])
 def test_every_other_value_is_shown(value: object) -> None:
-    assert str(ModelError("x", value, "is wrong", "Use 1.")) == f"x {value!r}: is wrong. Use 1."
+    assert str(ModelError("mtu", value, "is wrong", "Use 1.")) == f"mtu {value!r}: is wrong. Use 1."
 
 
 def test_an_error_without_an_option_begins_with_its_object() -> None:

@@ -253,7 +253,7 @@ HELD = [
 ]
 NOT_HELD = [
     "gw-b.example",
-    # A pattern in a certificate matches nothing but the same text.
+    # A pattern in a certificate matches only the same text.
     "gw.example",
     "x.example",
     "gw-a.example@",
