@@ -51,10 +51,10 @@ def number_of_commit(checkout: Path) -> int:
 
     In a whole clone the number is the count of commits: consecutive commits have consecutive
     numbers, so that six runs in a row see everything. A shallow clone cannot count. There the
-    number derives from the hash of the commit. It differs from commit to commit, and is the same
-    when a commit is tested again, but six runs in a row may see a part twice. A CI with shallow clones
-    that counts its runs hands that count over: ``SEED=123 .ci/run``. The same holds for a CI that
-    tests every second commit, which would see every second part only.
+    number derives from the hash of the commit. It differs from commit to commit, and is the
+    same when a commit is tested again, but six runs in a row may see a part twice. A CI with
+    shallow clones that counts its runs hands that count over: ``SEED=123 .ci/run``. The same
+    holds for a CI that tests every second commit, which would see every second part only.
     """
     if _git(checkout, "rev-parse", "--is-shallow-repository") == "false":
         return int(_git(checkout, "rev-list", "--count", "HEAD"))
