@@ -274,6 +274,9 @@ def check_between(between: State, old: State, new: State) -> None:
         if not path.rpartition("/")[2].startswith(".tunnelwright") and "/." not in path:
             allowed = (old["files"].get(path), new["files"].get(path))
             assert between["files"].get(path) in allowed, f"{path} is neither old nor new"
+    for path, noted in between["interfaces"].items():
+        known = (*old["interfaces"].get(path, ()), *new["interfaces"].get(path, ()))
+        assert all(item in known for item in noted), f"{path} names an unknown interface"
     assert between["nft"] in (old["nft"], new["nft"]), "the rules are neither old nor new"
     for name in {*between["connections"], *old["connections"], *new["connections"]} - {TRIAL}:
         sides = [side["connections"].get(name) for side in (old, new)]

@@ -22,6 +22,7 @@ from typing import Any
 from vici import Session
 
 EVENTS = ("ike-updown", "child-updown", "ike-rekey", "child-rekey")
+RECORDS = "/etc/tunnelwright/*.json"
 DIRECTORIES = ("/etc/swanctl", "/etc/strongswan.d", "/etc/tunnelwright", "/etc/systemd/system")
 
 
@@ -103,6 +104,7 @@ def state() -> dict[str, Any]:
     paths = _files()
     return {
         "files": paths,
+        "interfaces": _noted_interfaces(),
         "links": _links(),
         "routes": _routes(),
         "blocks": _blocks(),
@@ -137,16 +139,43 @@ def _blocks() -> list[str]:
 
 
 def _files() -> dict[str, str]:
-    """Return mode and digest of every file, and the target of every link."""
+    """Return mode and digest of every file, and the target of every link.
+
+    The digest of a record leaves out its interfaces, which ``_noted_interfaces`` returns.
+    """
     found = {}
     for directory in (*DIRECTORIES, "/etc/strongswan.conf"):
         for path in sorted((Path(directory), *Path(directory).rglob("*"))):
             if path.is_symlink():
                 found[str(path)] = f"-> {os.readlink(path)}"
             elif path.is_file():
-                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                digest = hashlib.sha256(_content(path)).hexdigest()
                 found[str(path)] = f"{path.stat().st_mode & 0o7777:04o} {digest}"
     return found
+
+
+def _content(path: Path) -> bytes:
+    record = _record(path) if path.match(RECORDS) else None
+    if record is None:
+        return path.read_bytes()
+    return json.dumps({key: item for key, item in record.items() if key != "interfaces"}).encode()
+
+
+def _record(path: Path) -> dict[str, Any] | None:
+    """Return the content of a record, or None if a test has damaged it."""
+    try:
+        found = json.loads(path.read_bytes())
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _noted_interfaces() -> dict[str, Any]:
+    """Return the interfaces that each record names. A run notes a new one before it is used."""
+    return {
+        str(path): (_record(path) or {}).get("interfaces", [])
+        for path in Path("/").glob(RECORDS.lstrip("/"))
+    }
 
 
 def _links() -> dict[str, Any]:

@@ -103,7 +103,7 @@ def test_objects_of_the_administrator_are_unchanged(gateway: Gateway) -> None:
     ours = ("tunnelwright", f"{CONF_D}/tunnelwright")
     for path, file in found["files"].items():
         assert now["files"][path] == file, path
-    added = [path for path in now["files"].keys() - found["files"].keys()]
+    added = now["files"].keys() - found["files"].keys()
     assert [path for path in added if not any(name in path for name in ours)] == []
     assert now["connections"]["by-hand"] == found["connections"]["by-hand"]
     assert set(found["secrets"]) <= set(now["secrets"])

@@ -26,7 +26,7 @@ def daemon_section(gateway: Gateway, *, userspace: bool) -> Section:
     """Return the ``charon`` section that the networks of the host ask for."""
     section = write(DAEMON, gateway)
     if userspace:
-        charon = t.cast("dict[str, Value]", section["charon"])
+        charon = t.cast(dict[str, Value], section["charon"])
         charon["plugins"] = {LIBIPSEC: {"load": "yes"}}
     return section
 

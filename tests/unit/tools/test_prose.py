@@ -89,11 +89,11 @@ def findings(tmp_path: Path, place: Place, sentence: str) -> list[t.Any]:
 @pytest.mark.parametrize("name", [*PLACES])
 @pytest.mark.parametrize("rule", ["words", "because", "subject"])
 def test_words_are_found_in_each_kind_of_text(tmp_path: Path, rule: str, name: str) -> None:
-    for bad, _ in CASES[rule]:
+    for bad, _good in CASES[rule]:
         found = findings(tmp_path, PLACES[name], bad)
         assert [item.line for item in found], bad
         assert {item.line for item in found} == {PLACES[name].line}, bad
-    good = " ".join(good for _, good in CASES[rule])
+    good = " ".join(good for _bad, good in CASES[rule])
     assert not findings(tmp_path, PLACES[name], good)
 
 
@@ -104,7 +104,7 @@ def test_words_that_only_look_alike_are_not_found(tmp_path: Path, name: str) -> 
 
 def test_each_pattern_finds_its_words(tmp_path: Path) -> None:
     """A bad sentence is found by each pattern, not only by another one."""
-    bad = "\n\n".join(bad for bad, _ in CASES["words"])
+    bad = "\n\n".join(bad for bad, _good in CASES["words"])
     found = [item.message.split("'")[1] for item in findings(tmp_path, PLACES["Markdown"], bad)]
     patterns = {**prose_rules.WORDS["noun"], **prose_rules.WORDS["vocabulary"]}
     unseen = [
@@ -173,7 +173,7 @@ def test_code_is_not_read(tmp_path: Path, path: str, text: str) -> None:
 
 @pytest.mark.parametrize("key", READ_KEYS)
 def test_scalars_for_a_reader_are_read(tmp_path: Path, key: str) -> None:
-    bad, _ = CASES["words"][0]
+    bad, _good = CASES["words"][0]
     for text in (f"{key}: {{}}\n", f"- {key}:\n    - {{}}\n"):
         place = Place("roles/x.yml", text, text.count("\n"))
         assert {item.line for item in findings(tmp_path, place, bad)} == {place.line}
