@@ -25,8 +25,8 @@ def test_check_mode_equals_the_run(play: Play, gateways: dict[str, Gateway]) -> 
     assert essence(checked) == essence(done)
     assert checked.changed == done.changed == {"gw-a": 1, "gw-b": 1}
     assert {place for place, result in done.results.items() if result["changed"]} == {
-        ("gw-a", "tunnelwright.ipsec.gateway : IPsec settings", "lan"),
-        ("gw-b", "tunnelwright.ipsec.gateway : Phase 2", "ipv4"),
+        ("gw-a", "tunnelwright.ipsec.gateway : Configure the IPsec settings", "lan"),
+        ("gw-b", "tunnelwright.ipsec.gateway : Configure phase 2", "ipv4"),
     }
     near, far = gateways.values()
     assert "size set 1200" in near.table()
