@@ -26,7 +26,7 @@ notes:
     every file that they include. A run that requires a restart of the IKE daemon fails beside such
     a file.
   - A connection or secret with the name of one in an unmanaged file is an error, because strongSwan
-    would merge the two. An object with such a name can still be disabled or removed.
+    would merge both. An object with such a name can still be disabled or removed.
   - Only one run at a time works on a host, including runs in check mode. A second run waits for the
     lock C(/run/tunnelwright.lock), for at most 120 seconds.
   - If a step fails, the module undoes the previous steps in reverse order.

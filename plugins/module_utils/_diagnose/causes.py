@@ -6,7 +6,7 @@
 
 """The table of causes why a tunnel is down, in the words of an engineer.
 
-A cause states only what was observed. If the log of one side does not prove more, the cause is the
+A cause states observations only. If the log of one side does not prove more, the cause is the
 answer that the log shows, such as ``peer_refused_phase1``. Its ``candidates`` are the causes that
 can lie behind it, each with the line of the peer's log that proves it. Programs rely on ``code``.
 """

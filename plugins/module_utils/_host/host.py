@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The machine: every adapter under one roof, so that what has effects is passed around as one."""
+"""The managed host: all adapters with effects in one object."""
 
 from __future__ import annotations
 

@@ -100,7 +100,10 @@ def _blind(found: Configuration, root: str, ours: str) -> tuple[str, ...]:
     if any(fnmatch.fnmatchcase(ours, pattern) for pattern in reading.patterns):
         return ()
     directory = ours.rpartition("/")[0]
-    return (f"{root} does not include {directory}/*.conf: strongSwan will not read what is ours",)
+    return (
+        f"{root} does not include {directory}/*.conf, so that strongSwan does not load the files "
+        f"of this collection. Add the line `include {directory}/*.conf` to {root}.",
+    )
 
 
 def _check_names(
@@ -140,8 +143,8 @@ def _double(
     return ModelError(
         option,
         value,
-        f"makes the {what} {double.name}, which {double.place} has too: strongSwan would merge the "
-        "two key by key",
+        f"makes the {what} {double.name}, which is in {double.place} already: strongSwan would "
+        "merge both sections key by key",
         "Use another name, or remove the section from that file.",
         subject_of(resource.spec, params),
     )

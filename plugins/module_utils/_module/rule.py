@@ -50,8 +50,8 @@ class RuleResource:
             check_route(host, rule, view)
         if rule.action == "translate" and not _translates(gateway, rule, view):
             return [
-                f"{rule.subject}: no tunnel of the network carries what it "
-                "translates to or from, so that it has no effect yet"
+                f"{rule.subject}: no tunnel of the network carries the addresses of the "
+                "translation, so that the rule has no effect yet"
             ]
         return []
 

@@ -19,7 +19,7 @@ from .selectors import DYNAMIC, Selectors
 
 
 def overlaps(wanted: Artefacts, daemon: DaemonState, paths: t.Container[str]) -> list[str]:
-    """Return warnings about tunnels in these files under conf.d, each with what it overlaps."""
+    """Return warnings about tunnels in these files under conf.d, with the overlapping networks."""
     ours = {name for parts in wanted.swanctl.values() for name in parts.connection_names}
     theirs = [
         (name, child, _listed(conn))

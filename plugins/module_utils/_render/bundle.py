@@ -193,7 +193,10 @@ def _warnings(
         warnings.append(bundle.warning(f"{text}: they are left out"))
     places = [item.data for item in rest if item.data in chained]
     if places != [item.data for item in found.issuers if item.data in {*places}]:
-        text = "does not hold its CAs in the order of the chain, each after what it has issued"
+        text = (
+            "does not hold its CAs in the order of the chain, each CA after the certificate that "
+            "it issued"
+        )
         warnings.append(bundle.warning(f"{text}: they are installed in that order"))
     if not found.rooted:
         warnings.append(bundle.warning(_lacking(found.ends)))

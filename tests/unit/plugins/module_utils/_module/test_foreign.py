@@ -80,7 +80,7 @@ class TestEveryModule:
         place(gateway, DEBIAN.swanctl_conf, "include conf.d/*.txt\n")
         (warning,) = warnings(gateway.run(module, **options))
         root = DEBIAN.swanctl_conf
-        assert warning.startswith(f"{root} does not include /etc/swanctl/conf.d/*.conf: ")
+        assert warning.startswith(f"{root} does not include /etc/swanctl/conf.d/*.conf, ")
 
     def test_warns_of_what_is_not_read(
         self, gateway: Machine, module: str, options: dict[str, t.Any]
@@ -123,8 +123,9 @@ class TestDoubles:
                 "ipsec_phase1",
                 PHASE1,
                 "connections {\n site-b { } }",
-                f"phase 1 site-b: name 'site-b': makes the connection site-b, which {THEIRS}, "
-                "line 2 has too: strongSwan would merge the two key by key. Use another name, ",
+                f"phase 1 site-b: name 'site-b': makes the connection site-b, which is in "
+                f"{THEIRS}, line 2 already: strongSwan would merge both sections key by key. "
+                "Use another name, ",
             ),
             (
                 "ipsec_phase1",
@@ -203,11 +204,16 @@ class TestDoubles:
         machine.host.link.esp = True
         place(machine, THEIRS, "connections { tunnelwright-bypass-lan { } }")
         told = machine.run(module, **options)["msg"]
-        assert told.startswith(f"{words} the connection tunnelwright-bypass-lan, which {THEIRS}")
+        assert told.startswith(
+            f"{words} the connection tunnelwright-bypass-lan, which is in {THEIRS}"
+        )
 
     def test_in_a_file_like_one_of_ours(self, gateway: Machine) -> None:
         place(gateway, "/etc/swanctl/conf.d/tunnelwright.copy.conf", "connections { site-b { } }")
-        assert "tunnelwright.copy.conf, line 1 has" in gateway.run("ipsec_phase1", **PHASE1)["msg"]
+        assert (
+            "tunnelwright.copy.conf, line 1 already:"
+            in gateway.run("ipsec_phase1", **PHASE1)["msg"]
+        )
 
     @pytest.mark.parametrize("state", ["absent", "disabled"])
     def test_ways_out(self, gateway: Machine, state: str) -> None:

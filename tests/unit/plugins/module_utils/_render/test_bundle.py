@@ -114,7 +114,7 @@ class TestOwnChain:
 
     def test_order(self) -> None:
         text = (
-            "does not hold its CAs in the order of the chain, each after what it has issued: they "
+            "does not hold its CAs in the order of the chain, each CA after the certificate that it issued: they "
             "are installed in that order"
         )
         assert own(LEAF, UPPER, LOWER) == ([LEAF, LOWER, UPPER], [where(text)])
