@@ -114,8 +114,8 @@ class TestOwnChain:
 
     def test_order(self) -> None:
         text = (
-            "does not hold its CAs in the order of the chain, each CA after the certificate that it issued: they "
-            "are installed in that order"
+            "does not hold its CAs in the order of the chain, each CA after the certificate that "
+            "it issued: they are installed in that order"
         )
         assert own(LEAF, UPPER, LOWER) == ([LEAF, LOWER, UPPER], [where(text)])
         assert own(LEAF, ROOT, UPPER, LOWER) == ([LEAF, LOWER, UPPER], [where(text)])
