@@ -26,7 +26,7 @@ LATEST = ROOT / ".cache"
 USERSPACE, KERNEL = PLANES = ("userspace", "kernel")
 RELEASES = ("5.9.8", "6.0.1")
 
-# Packets between the LANs that nothing has put into a tunnel.
+# Packets between the LANs that are not in a tunnel.
 FILTER = "(net 10.1.0.0/24 and net 10.2.0.0/24) or (net fd00:1::/64 and net fd00:2::/64)"
 
 _STREAM = """
@@ -102,7 +102,10 @@ class Wire:
 
     @contextlib.contextmanager
     def heard(self, end: End) -> Iterator[Count]:
-        """Count the packets in cleartext meanwhile, from and to the networks of ``end``."""
+        """Count the packets in cleartext between the networks of both gateways inside the block.
+
+        The capture runs on the listener of ``end``.
+        """
         count = Count()
         with self.listener(end).capturing(self.device, FILTER) as lines:
             yield count
@@ -266,7 +269,7 @@ def says_what_leaves(end: End, run: Run) -> None:
 
 EVENTS: dict[str, Callable[[End], None]] = {
     "shutdown and boot": reboot,
-    # Three, as systemd starts a service five times in ten seconds.
+    # Three times, because systemd starts a service at most five times in ten seconds.
     "nftables is restarted three times": by_hand(
         "for _ in 1 2 3; do systemctl restart nftables; sleep 0.5; done"
     ),
@@ -323,7 +326,10 @@ def record(wire: Wire, release: str, event: str, count: Count) -> None:
 
 
 def check(wire: Wire, end: End, release: str, event: str) -> Count:
-    """Count what passes in cleartext while the event happens, and until the tunnel is back."""
+    """Count the packets in cleartext from the event until the tunnel is up again.
+
+    The count of an event of ``OPEN`` ends with the event, because no tunnel is left.
+    """
     configure(end)
     carrying(end)
     with wire.heard(end) as count:
