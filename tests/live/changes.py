@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every option of a phase 1 and a phase 2, each with a value that it is changed to."""
+"""Changes of every option of a phase 1 and a phase 2, each to a new value."""
 
 from __future__ import annotations
 
@@ -143,8 +143,8 @@ CHANGES = (
     _p2("apply", "defer", harmless=True),
 )
 
-# The changes with the most information. They run with the values of connection_behavior and apply
-# for which the whole list would take too long.
+# The changes with the most information. They also run with the values of connection_behavior and
+# apply with which the whole list does not run.
 TELLING = tuple(
     change
     for change in CHANGES

@@ -4,8 +4,9 @@
 
 """Packets in cleartext between two gateways while an event happens to one of them.
 
-A host behind each gateway sends to the other one all the time, also while its gateway shuts down
-and boots. Each gateway has a default route to the other, and forwards from the first moment on.
+A host behind each gateway sends to the other host all the time, also while its gateway shuts down
+and boots. Each gateway has a default route to the other gateway. It forwards packets from the
+beginning of its boot.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ ExecStart=ip netns exec lan ping -n -i {pause} {target}
 [Install]
 WantedBy=sysinit.target
 """
-# As a network manager and sysctl.d do at boot.
+# Sets the routes and enables forwarding, as a network manager and sysctl.d do at boot.
 _ROUTE = """
 [Unit]
 DefaultDependencies=no
@@ -55,7 +56,7 @@ echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwa
 [Install]
 WantedBy=sysinit.target
 """
-# A shutdown takes as long as its slowest service.
+# A service that is slow to stop. A shutdown takes as long as its slowest service.
 _SLOW = """
 [Service]
 Type=oneshot
@@ -65,7 +66,7 @@ ExecStop=sleep 4
 [Install]
 WantedBy=multi-user.target
 """
-# The host behind the gateway outlives every service of the gateway.
+# The host behind the gateway starts before the services of the gateway, and stops after them.
 _LAN_HOST = """
 [Unit]
 DefaultDependencies=no
@@ -170,7 +171,7 @@ def networks(end: End) -> dict[str, t.Any]:
 
 
 def carrying(end: End) -> None:
-    """Wait until the hosts hear each other, by IPv4 and IPv6."""
+    """Wait until the host behind the gateway reaches the far host, by IPv4 and IPv6."""
     for version in (4, 6):
         ping = f"ip netns exec lan ping -q -c 2 -i 0.2 -W 1 {end.other.host(version)} || true"
         until(

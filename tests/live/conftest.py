@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whole gateways, one of each release, with a peer each: modules run, SAs come up, packets flow.
+"""Fixtures with whole gateways, one of each release, and a peer for each gateway.
 
 ``SEED`` is the seed of all random choices. ``PART=2/6`` runs the third sixth of everything
 (tools/draw.py).

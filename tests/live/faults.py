@@ -187,7 +187,7 @@ _FILE_EVENTS = {
 
 
 def _on_file(event: str, arguments: tuple[Any, ...]) -> str:
-    """Return the effect on a file of the collection; empty without one and for other files."""
+    """Return the effect on a file of the collection, or an empty string."""
     if event == "open" and not (arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)):
         return ""
     if event == "open" and isinstance(arguments[0], int):

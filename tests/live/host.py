@@ -193,7 +193,7 @@ class Host:
         return found
 
     def busy(self) -> bool:
-        """Return whether an SA is being negotiated."""
+        """Return whether the IKE daemon negotiates or deletes an SA."""
         return any(
             sa["state"] in ("CONNECTING", "DELETING")
             or sa.get("tasks-queued")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The impact of a change on SAs that are up, as the module reports it and as the test sees it."""
+"""The reported and the observed impact of a change on SAs that are up."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Impact:
 
 
 def seen(before: Sas, after: Sas, events: t.Sequence[Event]) -> Impact:
-    """Return the impact that the SAs before and after the change, and all events between, show.
+    """Return the observed impact, from the SAs before and after a change and all events between.
 
     A closed IKE SA closes its Child SAs. A replaced SA counts as closed.
     """

@@ -102,7 +102,9 @@ class Walk:
         forth = self._counted(new)
         after = self._side(new, 1)
         back = self._counted(old)
-        assert differing(self._side(old, 0).state, before.state) == {}, "the way back is another"
+        assert differing(self._side(old, 0).state, before.state) == {}, (
+            "the reversal leads to another state"
+        )
         self.sides = (before, after)
         chance = random.Random(f"{seed} {self.scenario} {self.rig.release}")
         self.todo = (_chosen(forth, share, chance), _chosen(back, share, chance))
@@ -130,7 +132,7 @@ class Walk:
         return side
 
     def _clean(self) -> None:
-        """Clean the device, so that a failure does not cause more."""
+        """Clean the device, so that a failure does not cause other failures."""
         self.device.ask("request", command="unload-conn", message={"name": TRIAL})
         self.device.sh("rm -f /run/tunnelwright.unfinished*")
         self.device.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
@@ -164,8 +166,8 @@ class Walk:
             self.device.apply(*task)
         for task in side.tasks:
             again = self.device.apply(*task)
-            assert not again.changed, f"changed once more: {told(again)}"
-            assert not again.writing, f"unchanged, yet sent {again.writing}"
+            assert not again.changed, f"the second run changed: {told(again)}"
+            assert not again.writing, f"the second run sent {again.writing}"
         if side.authenticates is None:
             self._wait(side)
 
@@ -174,12 +176,12 @@ class Walk:
         if side.authenticates is not None:
             assert self._authenticates() == side.authenticates, "another secret is loaded"
         odd = differing(device.state(), side.state)
-        assert not odd, f"reached, and where an undisturbed run ends: {odd}"
+        assert not odd, f"state, and state after an undisturbed run: {odd}"
         left = set(device.sh("ls -a /run | grep ^tunnelwright || true").split()) - KEPT
         assert not left, f"left in /run: {left}"
         if side.children and side.authenticates is not False:
             odd = differing(self._values(), side.values)
-            assert not odd, f"SAs that are up, and SAs after an undisturbed run: {odd}"
+            assert not odd, f"SAs, and SAs after an undisturbed run: {odd}"
 
     def _authenticates(self) -> bool:
         """Return whether a new IKE SA comes up, because the daemon shows no secret."""
@@ -191,14 +193,14 @@ class Walk:
     def _check_renewed(self, before: Sas) -> None:
         after = self.device.sas()
         if self.scenario.renews == "ike" and before.ike.get("site-b"):
-            assert not before.ike["site-b"] & after.ike["site-b"], "the IKE SA is the old one"
+            assert not before.ike["site-b"] & after.ike["site-b"], "the old IKE SA is up"
         elif self.scenario.renews == "child" and before.child.get("site-b/net"):
-            assert not before.child["site-b/net"] & after.child["site-b/net"], "the SA is the old"
+            assert not before.child["site-b/net"] & after.child["site-b/net"], "the old SA is up"
 
     def check_events(self, before: Sas, events: list[Event], at: int, point: Point) -> None:
         for event in events:
             other = [sa for sa in named(event) if not sa.startswith("site-b")]
-            assert not other, f"an SA of another tunnel: {other} {event['kind']}"
+            assert not other, f"event of another tunnel: {other} {event['kind']}"
             assert event["kind"] != "lost", event
         both = set(self.sides[0].children) & set(self.sides[1].children)
         if self.scenario.graceful and point.follow != LOADED:
@@ -283,7 +285,7 @@ def check_between(between: State, old: State, new: State) -> None:
     for name in {*between["connections"], *old["connections"], *new["connections"]} - {TRIAL}:
         sides = [side["connections"].get(name) for side in (old, new)]
         sides += [aside(side) for side in sides if side]
-        assert between["connections"].get(name) in sides, f"{name} is loaded in an unwanted form"
+        assert between["connections"].get(name) in sides, f"{name} is neither old nor new"
     for kind in ("secrets", "private_keys"):
         assert set(between[kind]) <= {*old[kind], *new[kind]}, f"{kind}: {between[kind]}"
 

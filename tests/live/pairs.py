@@ -68,7 +68,10 @@ class Ends:
 
 
 class Pairs:
-    """A maker of pairs. ``addresses`` holds those of local, remote and no host, by IP version."""
+    """A maker of pairs.
+
+    ``addresses`` holds the addresses of local, of remote and of no host, by IP version.
+    """
 
     def __init__(self, addresses: t.Sequence[t.Mapping[int, str]]) -> None:
         self.addresses = addresses

@@ -5,7 +5,7 @@
 """Objects of the collection beside the files, tunnels and rules of another administrator.
 
 The other administrator has connections in files, connections only in the daemon, SAs that are up
-between the two devices, secrets, keys and tables. Some files have names like those of the
+between the two devices, secrets, keys and tables. Some files have names like the files of the
 collection. The tests of a release run in the order of this file. Each test creates the objects
 that it needs.
 """
@@ -33,7 +33,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.step_tables import Scenar
 
 OBJECTS, BROKEN, DOUBLES = (Scenario("beside", entry) for entry in read("beside"))
 STEPS = OBJECTS.rows("beside")
-# The identity of each device, and the second byte of its network.
+# The identity of each device, and a part of the addresses of its networks.
 NAMES = {"5.9.8": ("debian12", "61"), "6.0.1": ("debian13", "62")}
 PARTNER_CONF = "/etc/swanctl/conf.d/partner.conf"
 ZZ_DOUBLES = "/etc/swanctl/conf.d/zz-doubles.conf"

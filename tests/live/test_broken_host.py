@@ -339,16 +339,16 @@ def befallen(rig: Rig, task: Task, mishap: str) -> list[str]:
             now = device.state()
             if not run.failed:
                 odd = differing(now, new)
-                assert not odd, f"succeeded, yet {odd}"
+                assert not odd, f"the run succeeded, but the state differs: {odd}"
             elif "the files are the new ones" in said:
-                assert now["files"] == new["files"], f"{said}, yet {differing(now, new)}"
+                assert now["files"] == new["files"], f"{said}, but {differing(now, new)}"
             elif mishap == CRASH:
                 odd = differing(now, old)
-                assert not odd, f"failed, yet {odd}"
+                assert not odd, f"the run failed, but the state differs: {odd}"
             device.apply(*task)
             converged(rig, task)
             odd = differing(device.state(), new)
-            assert not odd, f"next run: {odd}"
+            assert not odd, f"state after the next run: {odd}"
         except AssertionError as error:
             failures.append(f"{rig.release}: {when} {number} {effect}: {said}\n    {error}")
     return failures

@@ -380,7 +380,7 @@ def test_nothing_that_ansible_says_shows_a_key(
         device.sh("rm /usr/lib/python3/dist-packages/vici")
         device.run("ipsec_checkpoint", {"state": "rolled_back"})
         device.sh("rm -rf /var/lib/tunnelwright")
-    assert "Using module file" in said, "this is not -vvv"
+    assert "Using module file" in said, "the output is not from -vvv"
     assert COPY in said
     for name in ("first", "second", "ca"):
         lines = device.sh(f"grep -v -- ----- {PKI}/{name}.key").split()

@@ -94,7 +94,7 @@ def _pair(request: pytest.FixtureRequest, hosts: dict[str, Host]) -> Pair:
 @pytest.mark.parametrize("failure", draw.sample(FAILURES, EVERY), ids=str)
 def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card]) -> None:
     if failure.peer and failure.peer == pair.release:
-        pytest.skip(f"does not happen to a peer with another release than {failure.peer}")
+        pytest.skip(f"the failure needs a peer with strongSwan {failure.peer}")
     try:
         pair.arrange(failure)
         ours, theirs = Journal(pair.caller), Journal(pair.peer)

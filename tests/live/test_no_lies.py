@@ -135,8 +135,8 @@ class Story:
             same(before, self.state, "fails and changes something")
             return
         if not real.changed:
-            same(before, self.state, "reports no change")
-            assert not real.writing, f"sends {real.writing}"
+            same(before, self.state, "reports no change, but the state differs")
+            assert not real.writing, f"reports no change, but sends {real.writing}"
         self.world.note(call)
         self.told = "once more"
         self.idle(call)

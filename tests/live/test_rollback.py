@@ -120,7 +120,7 @@ def test_by_a_plan(kept: list[Changed]) -> None:
 
 
 def test_by_its_files(kept: list[Changed]) -> None:
-    """Without the daemon there is no plan. The rollback restores the files and starts the daemon.
+    """A rollback without the daemon has no plan. It restores the files and starts the daemon.
 
     The daemon then loads the restored files.
     """

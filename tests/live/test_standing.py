@@ -148,7 +148,7 @@ class TestNarrowed:
         assert any("probe of 10.3.0.1" in line for line in failure["evidence"])
 
     def test_one_phase_2_for_each_pair(self, rig: Rig) -> None:
-        """Follow the next step that the result recommends."""
+        """The recommended next step, one phase 2 for each pair, brings all networks up."""
         host = rig.device
         tunnel(rig, {"remote_network": V4}, remote_gateway=narrow(rig, *V4))
         host.wait_for("site-b/net")
