@@ -1,5 +1,5 @@
-# More certificates, in the directory of pki.sh: a CA between the root and the gateways, another root,
-# and expired certificates. `make` and `ca.pem` come from pki.sh.
+# Further certificates, in the directory of pki.sh: CAs between the root and the gateways, other
+# roots, and certificates that have expired or are not valid yet. `ca.pem` comes from pki.sh.
 
 cat >dated.conf <<END
 [ca]
@@ -21,7 +21,7 @@ request() {
     openssl req -new -key "$1.key" -subj "/CN=$2" -out request
 }
 
-# By the CA whose name comes third, from and to.
+# dated FILE NAME CA FROM TO: sign a certificate with the CA, valid between two dates.
 dated() {
     openssl ca -batch -notext -config dated.conf -cert "$3.pem" -keyfile "$3.key" -in request \
         -extfile extensions -startdate "$4" -enddate "$5" -out "$1.pem"
@@ -54,7 +54,7 @@ cp middle.key middle-expired.key
 authority middle-expired 'Test intermediate' ca $PAST
 openssl ecparam -name prime256v1 -genkey -noout -out other-ca.key
 openssl req -x509 -key other-ca.key -days 2 -subj '/CN=Other CA' -out other-ca.pem
-# The gateway's with RSA keys, all the way up.
+# Chains in which the gateways, the intermediate CA and the root have RSA keys.
 openssl genrsa -out rsa-ca.key 2048
 openssl req -x509 -key rsa-ca.key -days 9000 -subj '/CN=RSA CA' -out rsa-ca.pem
 openssl genrsa -out rsa-middle.key 2048

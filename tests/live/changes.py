@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every option of a phase 1 and a phase 2, each with a value that it is changed to."""
+"""Changes of every option of a phase 1 and a phase 2, each to a new value."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Value = t.Any
 
 @dataclass(frozen=True)
 class Change:
-    """``option`` is set to ``value``, with what else that needs in ``along``.
+    """A change of ``option`` to ``value``. ``along`` holds further options that the value needs.
 
-    ``base`` is what the object has before, besides what every tunnel of these tests has; so is
-    ``base1`` for the phase 1 of a phase 2. A value may be a function of the rig. ``refused`` is why
-    it can't be, and ``harmless`` is for what no SA may notice, unless it is applied as ``noticed``
-    says.
+    ``base`` holds the options of the object before the change, beside the options of every tunnel
+    of these tests. ``base1`` holds them for the phase 1 of a phase 2. A value may be a function of
+    the rig. ``refused`` is a part of the error when the module refuses the value. ``harmless``
+    marks a change that must not touch an SA, except when ``apply`` is ``noticed``.
     """
 
     module: str
@@ -75,7 +75,7 @@ CERTIFIED = {
 }
 SECOND = {"certificate": f"{PKI}/second.pem", "private_key": f"{PKI}/second.key"}
 IKEV1 = {"key_exchange": "ikev1"}
-# Aggressive mode has to know what it is.
+# A phase 1 with Aggressive Mode needs its local address.
 FROM_ADDRESS = {**IKEV1, "local_address": lambda rig: rig.device.ipv4}
 
 _p1, _p2 = _one("ipsec_phase1"), _one("ipsec_phase2")
@@ -143,8 +143,8 @@ CHANGES = (
     _p2("apply", "defer", harmless=True),
 )
 
-# The changes with the most information, for the behaviors and ways to apply that the whole list is
-# not tried with.
+# The changes with the most information. They also run with the values of connection_behavior and
+# apply with which the whole list does not run.
 TELLING = tuple(
     change
     for change in CHANGES

@@ -4,8 +4,9 @@
 
 """Packets in cleartext between two gateways while an event happens to one of them.
 
-A host behind each gateway sends to the other one all the time, also while its gateway shuts down
-and boots. Each gateway has a default route to the other, and forwards from the first moment on.
+A host behind each gateway sends to the other host all the time, also while its gateway shuts down
+and boots. Each gateway has a default route to the other gateway. It forwards packets from the
+beginning of its boot.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ LATEST = ROOT / ".cache"
 USERSPACE, KERNEL = PLANES = ("userspace", "kernel")
 RELEASES = ("5.9.8", "6.0.1")
 
-# Packets between the LANs that nothing has put into a tunnel.
+# Packets between the LANs that are not in a tunnel.
 FILTER = "(net 10.1.0.0/24 and net 10.2.0.0/24) or (net fd00:1::/64 and net fd00:2::/64)"
 
 _STREAM = """
@@ -42,7 +43,7 @@ ExecStart=ip netns exec lan ping -n -i {pause} {target}
 [Install]
 WantedBy=sysinit.target
 """
-# As a network manager and sysctl.d do at boot.
+# Sets the routes and enables forwarding, as a network manager and sysctl.d do at boot.
 _ROUTE = """
 [Unit]
 DefaultDependencies=no
@@ -55,7 +56,7 @@ echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwa
 [Install]
 WantedBy=sysinit.target
 """
-# A shutdown takes as long as its slowest service.
+# A service that is slow to stop. A shutdown takes as long as its slowest service.
 _SLOW = """
 [Service]
 Type=oneshot
@@ -65,7 +66,7 @@ ExecStop=sleep 4
 [Install]
 WantedBy=multi-user.target
 """
-# The host behind the gateway outlives every service of the gateway.
+# The host behind the gateway starts before the services of the gateway, and stops after them.
 _LAN_HOST = """
 [Unit]
 DefaultDependencies=no
@@ -102,7 +103,10 @@ class Wire:
 
     @contextlib.contextmanager
     def heard(self, end: End) -> Iterator[Count]:
-        """Count the packets in cleartext meanwhile, from and to the networks of ``end``."""
+        """Count the packets in cleartext between the networks of both gateways inside the block.
+
+        The capture runs on the listener of ``end``.
+        """
         count = Count()
         with self.listener(end).capturing(self.device, FILTER) as lines:
             yield count
@@ -167,7 +171,7 @@ def networks(end: End) -> dict[str, t.Any]:
 
 
 def carrying(end: End) -> None:
-    """Wait until the hosts hear each other, by IPv4 and IPv6."""
+    """Wait until the host behind the gateway reaches the far host, by IPv4 and IPv6."""
     for version in (4, 6):
         ping = f"ip netns exec lan ping -q -c 2 -i 0.2 -W 1 {end.other.host(version)} || true"
         until(
@@ -266,7 +270,7 @@ def says_what_leaves(end: End, run: Run) -> None:
 
 EVENTS: dict[str, Callable[[End], None]] = {
     "shutdown and boot": reboot,
-    # Three, as systemd starts a service five times in ten seconds.
+    # Three times, because systemd starts a service at most five times in ten seconds.
     "nftables is restarted three times": by_hand(
         "for _ in 1 2 3; do systemctl restart nftables; sleep 0.5; done"
     ),
@@ -323,7 +327,10 @@ def record(wire: Wire, release: str, event: str, count: Count) -> None:
 
 
 def check(wire: Wire, end: End, release: str, event: str) -> Count:
-    """Count what passes in cleartext while the event happens, and until the tunnel is back."""
+    """Count the packets in cleartext from the event until the tunnel is up again.
+
+    The count of an event of ``OPEN`` ends with the event, because no tunnel is left.
+    """
     configure(end)
     carrying(end)
     with wire.heard(end) as count:

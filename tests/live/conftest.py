@@ -2,14 +2,15 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whole gateways, one of each release, with a peer each: modules run, SAs come up, packets flow.
+"""Fixtures with whole gateways, one of each release, and a peer for each gateway.
 
-``SEED`` draws what is random, ``PART=2/6`` runs the third sixth of everything (tools/draw.py).
-``SEQUENCES`` is how many sequences of random calls are run, ``FIRST`` the seed of the first one.
-With ``LIVE=all``, and in a part, each change is tried in each way of applying it, otherwise each in
-some of them.
-``LIVE_TESTBED`` names the containers, ``LIVE_TOPOLOGY`` another topology file. They stay, for a
-look or for the next run, unless ``LIVE_KEEP=0``; ``tools/testbed down live`` removes them.
+``SEED`` is the seed of all random choices. ``PART=2/6`` runs the third sixth of everything
+(tools/draw.py).
+``SEQUENCES`` is the number of sequences of random calls, ``FIRST`` the seed of the first sequence.
+With ``LIVE=all``, and in a part, each change runs with each value of ``apply``, otherwise with some
+values.
+``LIVE_TESTBED`` names the containers, ``LIVE_TOPOLOGY`` another topology file. The containers stay
+for an inspection or the next run, unless ``LIVE_KEEP=0``. ``tools/testbed down live`` removes them.
 """
 
 from __future__ import annotations
@@ -67,10 +68,10 @@ def testbed(*words: str) -> str:
 
 @contextlib.contextmanager
 def holding(request: pytest.FixtureRequest, bed: str) -> t.Iterator[bool]:
-    """Keep every other run from a test bed. Yields whether its last run was killed."""
+    """Lock a test bed against other runs. Yield whether the last run on the test bed was killed."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with contextlib.ExitStack() as stack:
-        # Another run may take an hour: the user is to see whom this one waits for.
+        # Another run may take an hour. The user must see which run holds the test bed.
         with capture.global_and_fixture_disabled():
             killed = stack.enter_context(machine.hold(bed))
         yield bed in killed
@@ -137,7 +138,10 @@ def use_podman_settings() -> None:
 
 
 def _keep() -> list[str]:
-    """Return how tools/testbed knows the hosts of an earlier run that will do."""
+    """Return the option with which tools/testbed reuses the hosts of an earlier run.
+
+    Its value is a digest of the files that set up a host.
+    """
     if not KEEP:
         return []
     texts = [(HERE / name).read_bytes() for name in RIG]

@@ -13,7 +13,7 @@ from typing import Any
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """Return the removed lines with ``-`` and the added lines with ``+``, below their part."""
+    """Return the name of each part that differs, then its lines: removed ``-``, added ``+``."""
     lines = []
     for part in sorted({*before, *after}):
         if before.get(part) != after.get(part):
@@ -26,17 +26,17 @@ def differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     return lines
 
 
-# Shared by all networks: changes with any of them.
+# All networks share this file. A change of any network may change it.
 DAEMON_FILE = "/etc/strongswan.d/tunnelwright.conf"
 # Files and units of the network that exists from the beginning.
 ATTACHED = re.compile("tunnelwright.(bypass.)?attached")
 
 
 def lost(before: dict[str, Any], after: dict[str, Any], *, last: bool = False) -> list[str]:
-    """Return the objects that changed or went. New objects do not count.
+    """Return the objects that changed or disappeared. New objects do not count.
 
     Rules of the collection in the chains of another administrator do not count either. With
-    ``last``, the last network of the collection is gone too, with its address.
+    ``last``, the last network of the collection was removed too, with its address.
     """
     parts = ["files", "tables", "units", "connections", "numbers", "secrets", "private_keys"]
     parts += ["policies", "pid", *([] if last else ["links"])]

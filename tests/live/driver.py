@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs modules inside a test host, many to one process, and says what is there and what happens.
+"""Run modules inside a test host, all in one process, and report state and events of the host.
 
-A request is a line of JSON, ``{"do": SERVICE, ...}``, and so is its answer. Everything that a
-module touches is the real thing; only the start of a process for each run is saved. ``host.py`` is
-the other end.
+A request is a line of JSON, ``{"do": SERVICE, ...}``, and its answer is a line of JSON too. The
+modules work on the real host. One process for all runs saves the start of a process for each run.
+``host.py`` sends the requests.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ RESOURCES = {
         rule.RuleResource(),
     )
 }
-# Those that edit nothing.
+# The modules that do not edit objects.
 OTHERS = {
     "ipsec_checkpoint": flow.run_checkpoint,
     "ipsec_connection": flow.run_connection,
@@ -66,7 +66,7 @@ Answer = dict[str, Any]
 
 
 class Spy(vici.Session):
-    """Notes which commands a module sends to the IKE daemon, and what they are about."""
+    """A vici session that records the commands to the IKE daemon, and the subject of each."""
 
     sent: ClassVar[list[str]] = []
 
@@ -94,7 +94,8 @@ def _told(command: str, message: Any) -> str:
 
 def run(module: str, options: Answer, check: bool = False, diff: bool = True) -> Answer:
     """Return the output of a module, its commands to the IKE daemon, and its time in seconds."""
-    # A process is meant to run one module; here these would pile up.
+    # Garbage, warnings and commands would accumulate, because this process runs many modules. Some
+    # modules disable the garbage collection.
     gc.enable()
     warnings._global_warnings.clear()
     warnings._global_deprecations.clear()
@@ -122,7 +123,7 @@ def bounds(answer: float, lookup: float, patience: float) -> Answer:
     """Set how long the next runs wait for the IKE daemon and for another run, in seconds."""
     Vici.__init__.__kwdefaults__["timeout"] = answer
     vici_adapter.LOOKUP_TIMEOUT = lookup
-    # The type of a context manager hides the function that it wraps.
+    # The type of a context manager hides the wrapped function.
     exclusive.__wrapped__.__kwdefaults__["patience"] = patience  # type: ignore[attr-defined]
     return {}
 
@@ -135,11 +136,14 @@ def shell(script: str, stdin: str = "") -> Answer:
 
 
 def ping(source: str, target: str, count: int, seconds: float) -> Answer:
-    """Return how many of ``count`` echoes did not come back in time. A lost echo is sent again."""
+    """Return the number of missing replies to ``count`` echoes after ``seconds``.
+
+    A lost echo is sent again.
+    """
     family, kind = (socket.AF_INET6, 128) if ":" in target else (socket.AF_INET, 8)
     protocol = socket.IPPROTO_ICMPV6 if family == socket.AF_INET6 else socket.IPPROTO_ICMP
     deadline = time.monotonic() + seconds
-    # The kernel sets the checksum, and sorts out whose reply it is.
+    # The kernel sets the checksum, and delivers only the replies for this socket.
     with socket.socket(family, socket.SOCK_DGRAM, protocol) as echo:
         echo.bind((source, 0))
         echo.settimeout(0.1)
@@ -175,7 +179,7 @@ _listener: Any = None
 
 
 def events(listen: bool) -> Answer:
-    """Begin to record the events of the IKE daemon, or return those recorded since."""
+    """Begin to record the events of the IKE daemon, or return the recorded events and stop."""
     global _listener
     if listen:
         _listener = observed.Listener()
@@ -185,7 +189,7 @@ def events(listen: bool) -> Answer:
 
 
 def kernel(esp: bool) -> Answer:
-    """Have the modules believe in ESP: a kernel that lacks it still takes policies."""
+    """Make the modules assume ESP in the kernel. A kernel without ESP still accepts policies."""
     link.Link.kernel_has_esp = (lambda self: True) if esp else _KERNEL_HAS_ESP
     return {}
 
@@ -210,7 +214,7 @@ SERVICES = {
 
 
 def main() -> None:
-    # Nothing that a module starts may read requests or write among the answers.
+    # The programs of a module must not read requests, or write between the answers.
     requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     with open(os.devnull, "rb") as nothing:

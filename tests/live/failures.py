@@ -26,7 +26,7 @@ NAMED = {"identifier": "us.example"}
 WRONG = "wrong.example"
 SILENT = {"timeout": 6}
 
-# Aggressive Mode with a PSK is for those who say that they don't care.
+# strongSwan only responds to Aggressive Mode with a PSK if this option is set.
 CARELESS = """
 echo 'charon {{ i_dont_care_about_security_and_use_aggressive_mode_psk = yes }}' \
     >/etc/strongswan.d/careless.conf
@@ -53,7 +53,10 @@ def python(statement: str) -> str:
 
 
 def transport(version: str) -> str:
-    """Return a tunnel in transport mode, which the module refuses in this data plane."""
+    """Return a command that loads a tunnel in transport mode.
+
+    The module refuses transport mode in this data plane.
+    """
     return python(
         "s.request('load-conn', {{'site-b': {{'version': '"
         + version
@@ -64,7 +67,7 @@ def transport(version: str) -> str:
     )
 
 
-# The tunnel comes up with what its file has not, before that is loaded again.
+# The tunnel comes up with another encryption than its file has. Then charon loads the file again.
 OLD_VALUES = """
 sed /esp_proposals/s/aes256/aes128/ /etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf \
     >/etc/swanctl/old.conf
@@ -92,7 +95,7 @@ NOTHING_LOST = "nft delete table inet lossy"
 
 @dataclass(frozen=True)
 class Failure:
-    """A failure. ``cause`` is its code, empty for a tunnel that comes up.
+    """A failure. ``cause`` is its code, or empty for a tunnel that comes up.
 
     ``phase1`` and ``phase2`` override the options of the initiator, ``conn`` and ``child`` the
     connection of the peer. ``psk`` is the key of the peer. Scripts ``at_caller`` and ``at_peer``
@@ -112,16 +115,17 @@ class Failure:
     mend_caller: str = ""
     mend_peer: str = ""
     options: Options = field(default_factory=dict)
-    # With certificates, and what of them the peer knows besides its own, see `PKI`.
+    # The CA certificates and CRLs that the peer knows, for a failure with certificates. The files
+    # are in `PKI`.
     certified: tuple[str, ...] = ()
     # The certificates of each side, its own first.
     ours: tuple[str, ...] = ("first",)
     theirs: tuple[str, ...] = ("peer",)
     # The causes that the initiator's files show without a log, see `own_certificate.py`.
     faults: tuple[str, ...] = ()
-    # Does not happen where the peer has another release.
+    # The release of strongSwan on the peer, if the failure needs this release. Empty: any release.
     peer: str = ""
-    # The side whose kernel is taken to have ESP, and has not.
+    # The side on which the modules assume ESP in the kernel, although the kernel lacks ESP.
     kernel: str = ""
 
     def __str__(self) -> str:
@@ -131,7 +135,7 @@ class Failure:
 def _versions(
     label: str, cause: str, *, v1: str = "", options: Options | None = None, **more: t.Any
 ) -> tuple[Failure, Failure]:
-    """Return the failure with IKEv2 and with IKEv1, whose cause is ``v1`` where it differs."""
+    """Return the failure with IKEv2 and with IKEv1. ``v1`` is a different cause with IKEv1."""
     first = {**more, "phase1": {**V1, **more.get("phase1", {})}}
     first["conn"] = {"version": "1", **more.get("conn", {})}
     given = options or {}
@@ -294,7 +298,7 @@ PHASE2 = (
         child={"esp_proposals": [AES, "aes128-sha256-modp2048"]},
         at_caller=OLD_VALUES,
     ),
-    # strongSwan 6 needs no address of its own in there.
+    # strongSwan 6 needs no own address in the local network of the tunnel.
     *_versions(
         "initiator can't install its policies",
         "kernel_refuses_policy",
@@ -302,7 +306,7 @@ PHASE2 = (
         mend_caller="ip address replace 10.1.0.1/24 dev vpn-lan",
         peer="6.0.1",
     ),
-    # strongSwan 6 needs no address of its own in there.
+    # strongSwan 6 needs no own address in the local network of the tunnel.
     *_versions(
         "peer can't install its policies",
         "peer_kernel_refuses_policy",
@@ -403,7 +407,6 @@ CERTIFICATES = (
         v1="private_key_missing",
         certified=("ca.pem",),
         conn={"remote": {"auth": "pubkey", "id": WRONG}},
-        # The module refuses it.
         at_caller=UNHELD,
     ),
     *_versions(
@@ -493,7 +496,7 @@ CERTIFICATES = (
     ),
 )
 
-# Of which no plugin in Debian has the key exchange, by release.
+# A proposal with a key exchange that no plugin of Debian has, by release of strongSwan.
 _UNAVAILABLE = (
     "p = {{'5': 'ntru128', '6': 'mlkem768'}}[s.request('version')['version'][:1].decode()]; "
     "s.request('load-conn', {{'site-b': {{'version': '2', 'remote_addrs': ['{peer}'], "

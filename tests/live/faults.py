@@ -2,11 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Count the effects of a run on the host, and kill it or cause another mishap at any effect.
+"""Count the effects of a run on the host, and kill the run or cause another mishap at an effect.
 
-The run that may be killed is a process of its own beside the driver. Audit events of the
-interpreter report files and programs before each effect, anywhere in the code. The driver reports
-requests to the IKE daemon.
+The run has its own process beside the driver. Audit events of the interpreter report files and
+programs before each effect, anywhere in the code. The driver reports requests to the IKE daemon.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ READING = (
     *("version", "stats", "get-algorithms", "get-conns", "get-shared", "get-keys"),
     *("list-conns", "list-sas", "list-policies", "list-certs", "list-authorities"),
 )
-# These programs only read too. unshare runs its command in a network namespace of its own.
+# These programs only read too. unshare runs its command in a separate network namespace.
 _LOOKING = re.compile(
     r"unshare |sh -c listed=|cat |journalctl |systemctl (--quiet )?show |nft .*\blist "
     r"|ip .*\b(show|list)\b"
@@ -38,7 +37,8 @@ _LOOKING = re.compile(
 # The directories of the collection. The lock file stays and is empty.
 _OURS = re.compile(r"/etc/|/run/tunnelwright(?!\.lock)")
 
-# Right before an effect, or right after: when a request is answered, or a program has just begun.
+# Right before an effect, or right after it: after the answer to a request, or after the start of a
+# program.
 BEFORE, AFTER = "before", "after"
 
 Answer = dict[str, Any]
@@ -96,8 +96,8 @@ def requested(told: str) -> Callable[[], None]:
 def carried_out(work: Callable[[], Answer], mishap: Answer) -> Answer:
     """Run ``work`` in its own process, and return its result and its effects.
 
-    ``mishap`` may hold the ``number`` of the effect at which the process is to be killed, counted
-    from 0, and ``when``; or a ``script`` that is to be run instead.
+    ``mishap`` may hold the ``number`` of an effect, counted from 0, and ``when``. The process is
+    killed there. A ``script`` runs there instead of the kill.
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -187,7 +187,7 @@ _FILE_EVENTS = {
 
 
 def _on_file(event: str, arguments: tuple[Any, ...]) -> str:
-    """Return the effect on a file of the collection; empty without one and for other files."""
+    """Return the effect on a file of the collection, or an empty string."""
     if event == "open" and not (arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)):
         return ""
     if event == "open" and isinstance(arguments[0], int):

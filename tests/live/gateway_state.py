@@ -6,7 +6,7 @@
 
 ``held`` is equal before and after a run that changes nothing. ``sas`` changes without a run.
 The modules read the host in other ways, so that this program does not share their mistakes.
-The driver of the live tests imports it, and Molecule installs it as ``gateway-state``.
+The driver of the live tests imports this program. Molecule installs it as ``gateway-state``.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Run:
     result: dict[str, t.Any]
     commands: tuple[str, ...]
     seconds: float
-    # The effects on the host, where they were counted.
+    # The effects on the host, if the run counted them.
     effects: tuple[str, ...] = ()
 
     @property
@@ -57,18 +57,21 @@ class Run:
 
     @property
     def warnings(self) -> list[str]:
-        """Return the texts of the warnings, which Ansible then shows."""
+        """Return the texts of the warnings, as Ansible shows them."""
         return [item["event"]["msg"] for item in self.result.get("warnings", ())]
 
     @property
     def writing(self) -> tuple[str, ...]:
-        """Return the commands that do more than read."""
+        """Return the commands that change the IKE daemon."""
         return tuple(item for item in self.commands if item.split()[0] not in READING)
 
 
 @dataclass
 class Sas:
-    """The SAs that are up: unique ids of IKE SAs by connection, of Child SAs by connection/child"""
+    """The unique ids of the SAs that are up.
+
+    The keys are ``connection`` for IKE SAs, and ``connection/child`` for Child SAs.
+    """
 
     ike: dict[str, frozenset[str]] = field(default_factory=dict)
     child: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -77,12 +80,12 @@ class Sas:
 class Host:
     """A host with its driver, for one thread.
 
-    ``reach`` is the command that runs a script, its last word, in a shell on the host.
+    ``reach`` is a command that runs its last word as a script in a shell on the host.
     """
 
     def __init__(self, name: str, reach: tuple[str, ...], ipv4: str, ipv6: str) -> None:
         self.name, self.reach, self.ipv4, self.ipv6 = name, reach, ipv4, ipv6
-        # Of the driver, as a shell takes it.
+        # The environment variables of the driver, in the syntax of a shell.
         self.environment = ""
         self._driver: subprocess.Popen[str] | None = None
 
@@ -92,7 +95,7 @@ class Host:
         subprocess.run([*self.reach, unpack], input=_library(), check=True)
 
     def ask(self, service: str, **arguments: t.Any) -> dict[str, t.Any]:
-        """Send a request to the driver and return its answer. A crash there raises here."""
+        """Send a request to the driver and return the answer. Raise when the request crashed."""
         driver = self._driver or self.start()
         assert driver.stdin is not None
         assert driver.stdout is not None
@@ -124,7 +127,7 @@ class Host:
     def close(self) -> None:
         """End the driver, if there is one."""
         if self._driver is not None:
-            # With the end of its requests.
+            # The driver exits at the end of its input.
             self._driver.communicate(timeout=20)
             self._driver = None
 
@@ -161,7 +164,7 @@ class Host:
         return "killed" in answer
 
     def sh(self, script: str, stdin: str = "") -> str:
-        """Return the output of lines of sh, which must all succeed."""
+        """Run lines of sh, which must all succeed. Return their output."""
         done = self.ask("shell", script=script, stdin=stdin)
         assert done["status"] == 0, f"{self.name}: {script}\n{done['output']}{done['errors']}"
         return str(done["output"])
@@ -190,7 +193,7 @@ class Host:
         return found
 
     def busy(self) -> bool:
-        """Return whether an SA is being negotiated."""
+        """Return whether the IKE daemon negotiates or deletes an SA."""
         return any(
             sa["state"] in ("CONNECTING", "DELETING")
             or sa.get("tasks-queued")
@@ -200,7 +203,7 @@ class Host:
 
     @contextlib.contextmanager
     def listening(self, after: float = 0.0) -> t.Iterator[list[Event]]:
-        """Record the events of the IKE daemon meanwhile, and ``after`` seconds more."""
+        """Record the events of the IKE daemon inside the block, and for ``after`` seconds more."""
         recorded: list[Event] = []
         self.ask("events", listen=True)
         try:
@@ -220,17 +223,19 @@ class Host:
         raise AssertionError(f"{self.name}: {children} are not up:\n{self.log()}")
 
     def lan(self, script: str) -> str:
-        """Return the output of lines of sh on the host behind this gateway."""
+        """Run lines of sh on the host behind this gateway. Return their output."""
         return self.sh(f"ip netns exec lan sh -euc {shlex.quote(script)}")
 
     @contextlib.contextmanager
     def capturing(self, device: str, expression: str, where: str = "") -> t.Iterator[list[str]]:
-        """Record the packets meanwhile, a line of tcpdump each. The list is filled at the end.
+        """Record the packets inside the block: one line of tcpdump for each packet.
+
+        The list is empty until the end of the block.
 
         ``where`` is a network namespace of the host.
         """
         inside = f"ip netns exec {where} " if where else ""
-        # AppArmor lets tcpdump write to such names only.
+        # AppArmor only lets tcpdump write to files with such names.
         file = f"/run/{time.monotonic_ns()}.pcap"
         self.sh(
             f"{inside}tcpdump -Z root -U -n -i {device} -w {file} {shlex.quote(expression)} "
@@ -241,8 +246,8 @@ class Host:
         try:
             yield lines
         finally:
-            # An emulated processor may be behind with what it has heard.
-            # It may also continue to receive packets.
+            # An emulated processor writes the packets late. Wait until the file stops growing, at
+            # most ten seconds, because further packets may arrive.
             self.sh(
                 f'old=; for _ in $(seq 10); do [ "$(stat -c %s {file})" != "$old" ] || break; '
                 f"old=$(stat -c %s {file}); sleep 1; done; kill -INT $(cat {file}.pid); "
@@ -267,7 +272,7 @@ class DriverGone(Exception):
 
 _WIPE = """
 systemctl stop 'tunnelwright-*.service'
-# Also from the tables of others.
+# Also removes the rules in unmanaged tables.
 for script in /etc/tunnelwright/*.sh; do [ ! -e "$script" ] || sh "$script" stop; done
 rm -f /etc/systemd/system/tunnelwright-*.service /etc/systemd/system/*/tunnelwright-*.service
 nft list tables inet | sed -n '/ tunnelwright-/s/^/delete /p' | nft -f -
@@ -284,7 +289,7 @@ find /etc/swanctl /etc/strongswan.d /etc/systemd/system -depth \
     '(' -name 'tunnelwright*' -o -name '.tunnelwright*' ')' -delete
 rm -f /run/tunnelwright.unfinished*
 systemctl daemon-reload
-# As often as it takes.
+# Resets the limit on starts in a short time.
 systemctl reset-failed strongswan
 systemctl restart strongswan
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The impact of a change on SAs that are up: the module's report, and the observation."""
+"""The reported and the observed impact of a change on SAs that are up."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Event, Run, Sas
 
-# From harmless to worst, as far as it can be seen from outside.
+# The impacts that an observer can distinguish, from harmless to worst.
 UNTOUCHED, CHILD, IKE = SEEN = ("untouched", "child", "ike")
 
 
 @dataclass(frozen=True)
 class Impact:
-    """Per SA that was up before (``site-b``, ``site-b/net``), one of ``SEEN``."""
+    """One of ``SEEN`` for each SA that was up before (``site-b``, ``site-b/net``)."""
 
     per_sa: t.Mapping[str, str]
 
@@ -31,9 +31,9 @@ class Impact:
 
 
 def seen(before: Sas, after: Sas, events: t.Sequence[Event]) -> Impact:
-    """Return the impact by the SAs before and after, and every event between the two.
+    """Return the observed impact, from the SAs before and after a change and all events between.
 
-    A closed IKE SA closes its Child SAs. An SA that a new one replaced counts as closed.
+    A closed IKE SA closes its Child SAs. A replaced SA counts as closed.
     """
     gone = closed(events)
     per_sa = {}
@@ -65,14 +65,14 @@ def named(event: Event) -> list[str]:
         if isinstance(sa, dict) and event["kind"].startswith("ike"):
             found.append(connection)
         elif isinstance(sa, dict):
-            # A daemon that is killed meanwhile may leave half an event.
+            # A killed daemon may leave an incomplete event.
             items = sa.get("child-sas", {}).values()
             found += [f"{connection}/{item['name']}" for item in items if "name" in item]
     return found
 
 
 def told(run: Run, before: Sas) -> Impact:
-    """Return the impact that a result reports, in full where it has ``impacts``."""
+    """Return the impact that the result of a module reports, for each SA of ``before``."""
     effect = {"none": UNTOUCHED, "pending": UNTOUCHED, "child": CHILD, "ike": IKE}
     said = {item["sa"]: effect[item["impact"]] for item in run.result["impacts"]}
     per_sa = {}

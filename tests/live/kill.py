@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A change that is killed again and again, forth and back, each time at another effect."""
+"""A change and its reversal, killed many times, each time at another effect."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ State = dict[str, t.Any]
 Task = tuple[str, Options]
 Tasks = t.Callable[[Rig], list[Task]]
 
-# The next run after an interrupted run: the same run, or the run that leads back. Or the same after
-# the operator has loaded everything from files.
+# The next run after an interrupted run: the same run, the run that reverts it, or the same run
+# after the operator has loaded all files.
 AGAIN, REGRETTED, LOADED = FOLLOWS = ("again", "regretted", "loaded")
 
 TRIAL = "tunnelwright-trial"
@@ -32,12 +32,11 @@ KEPT = {"tunnelwright.lock", "tunnelwright.trace.lock", "tunnelwright.pending"}
 
 @dataclass(frozen=True)
 class Scenario:
-    """A change from one play to another, ``old`` and ``new``, and back again.
+    """A change from the play ``old`` to the play ``new``, and back again.
 
-    It is the task ``kills`` of a play that is killed; those before it are not disturbed. With
-    ``graceful`` the tunnel carries traffic all the time, on SAs that are new afterwards if it
-    ``renews`` them. ``authenticates`` is whether a new IKE SA of the tunnel could come up with old,
-    and with new.
+    ``kills`` is the index of the killed task in a play. The tasks before it run to their end. With
+    ``graceful`` the tunnel is never down. ``renews`` names the SAs that the change replaces.
+    ``authenticates`` holds whether a new IKE SA comes up with the old play, and with the new play.
     """
 
     label: str
@@ -54,7 +53,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Side:
-    """One end of a change: the play that leads there, and how it looks there."""
+    """One end of a change: the play that leads there, and the state of the device there."""
 
     tasks: list[Task]
     state: State
@@ -78,12 +77,12 @@ class Point:
 
 @dataclass
 class Walk:
-    """One scenario on one device. ``sides`` are old and new, ``todo`` are the deaths ahead."""
+    """One scenario on one device. ``sides`` are old and new, ``todo`` are the kills still to do."""
 
     rig: Rig
     scenario: Scenario
     sides: tuple[Side, Side] = field(init=False)
-    # The side to which the killed task leads if the play continues.
+    # The state after the killed task of each direction, when the task is not killed.
     through: list[State] = field(default_factory=list)
     todo: tuple[list[Point], list[Point]] = field(init=False)
     done: int = 0
@@ -103,7 +102,9 @@ class Walk:
         forth = self._counted(new)
         after = self._side(new, 1)
         back = self._counted(old)
-        assert differing(self._side(old, 0).state, before.state) == {}, "the way back is another"
+        assert differing(self._side(old, 0).state, before.state) == {}, (
+            "the reversal leads to another state"
+        )
         self.sides = (before, after)
         chance = random.Random(f"{seed} {self.scenario} {self.rig.release}")
         self.todo = (_chosen(forth, share, chance), _chosen(back, share, chance))
@@ -131,13 +132,13 @@ class Walk:
         return side
 
     def _clean(self) -> None:
-        """Clean the device, so that a failure does not cause more."""
+        """Clean the device, so that a failure does not cause other failures."""
         self.device.ask("request", command="unload-conn", message={"name": TRIAL})
         self.device.sh("rm -f /run/tunnelwright.unfinished*")
         self.device.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
 
     def die(self, at: int, point: Point) -> int:
-        """Kill a run on its way from one side to the other; return the side that is reached."""
+        """Kill a run between two sides, run the next play, and return the side after it."""
         here, there = self.sides[at], self.sides[1 - at]
         device = self.device
         before = device.sas()
@@ -165,8 +166,8 @@ class Walk:
             self.device.apply(*task)
         for task in side.tasks:
             again = self.device.apply(*task)
-            assert not again.changed, f"changed once more: {told(again)}"
-            assert not again.writing, f"unchanged, yet sent {again.writing}"
+            assert not again.changed, f"the second run changed: {told(again)}"
+            assert not again.writing, f"the second run sent {again.writing}"
         if side.authenticates is None:
             self._wait(side)
 
@@ -175,12 +176,12 @@ class Walk:
         if side.authenticates is not None:
             assert self._authenticates() == side.authenticates, "another secret is loaded"
         odd = differing(device.state(), side.state)
-        assert not odd, f"reached, and where an undisturbed run ends: {odd}"
+        assert not odd, f"state, and state after an undisturbed run: {odd}"
         left = set(device.sh("ls -a /run | grep ^tunnelwright || true").split()) - KEPT
         assert not left, f"left in /run: {left}"
         if side.children and side.authenticates is not False:
             odd = differing(self._values(), side.values)
-            assert not odd, f"SAs that are up, and SAs after an undisturbed run: {odd}"
+            assert not odd, f"SAs, and SAs after an undisturbed run: {odd}"
 
     def _authenticates(self) -> bool:
         """Return whether a new IKE SA comes up, because the daemon shows no secret."""
@@ -192,14 +193,14 @@ class Walk:
     def _check_renewed(self, before: Sas) -> None:
         after = self.device.sas()
         if self.scenario.renews == "ike" and before.ike.get("site-b"):
-            assert not before.ike["site-b"] & after.ike["site-b"], "the IKE SA is the old one"
+            assert not before.ike["site-b"] & after.ike["site-b"], "the old IKE SA is up"
         elif self.scenario.renews == "child" and before.child.get("site-b/net"):
-            assert not before.child["site-b/net"] & after.child["site-b/net"], "the SA is the old"
+            assert not before.child["site-b/net"] & after.child["site-b/net"], "the old SA is up"
 
     def check_events(self, before: Sas, events: list[Event], at: int, point: Point) -> None:
         for event in events:
             other = [sa for sa in named(event) if not sa.startswith("site-b")]
-            assert not other, f"an SA of another tunnel: {other} {event['kind']}"
+            assert not other, f"event of another tunnel: {other} {event['kind']}"
             assert event["kind"] != "lost", event
         both = set(self.sides[0].children) & set(self.sides[1].children)
         if self.scenario.graceful and point.follow != LOADED:
@@ -256,13 +257,16 @@ class Walk:
 
 
 def _chosen(effects: tuple[str, ...], share: float, chance: random.Random) -> list[Point]:
-    """Return points before each effect, and right after effects that continue alone."""
+    """Return points before each effect, and right after each request or start of a program.
+
+    The IKE daemon or the program continues after the death of the run.
+    """
     points = []
     for number, effect in enumerate(effects):
         for when in (BEFORE, AFTER) if effect.startswith(("vici ", "run ")) else (BEFORE,):
             points.append(Point(number, when, effect, AGAIN))
             points.append(Point(number, when, effect, chance.choice((REGRETTED, LOADED))))
-    # None where the call changes nothing.
+    # A call that changes nothing has no points.
     if draw.part():
         return draw.sample(points, draw.PARTS)
     return chance.sample(points, min(len(points), max(1, round(len(points) * share))))
@@ -281,7 +285,7 @@ def check_between(between: State, old: State, new: State) -> None:
     for name in {*between["connections"], *old["connections"], *new["connections"]} - {TRIAL}:
         sides = [side["connections"].get(name) for side in (old, new)]
         sides += [aside(side) for side in sides if side]
-        assert between["connections"].get(name) in sides, f"{name} is loaded in an unwanted form"
+        assert between["connections"].get(name) in sides, f"{name} is neither old nor new"
     for kind in ("secrets", "private_keys"):
         assert set(between[kind]) <= {*old[kind], *new[kind]}, f"{kind}: {between[kind]}"
 
@@ -292,7 +296,7 @@ def aside(view: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def gaps(before: Sas, events: t.Sequence[Event]) -> set[str]:
-    """Return the children that had an SA before and none at some moment."""
+    """Return the children that lost their last SA at some moment."""
     up = {name: set(ids) for name, ids in before.child.items()}
     found = set()
     for event in events:
@@ -311,7 +315,7 @@ def gaps(before: Sas, events: t.Sequence[Event]) -> set[str]:
 
 
 def differing(one: State, other: State) -> dict[str, t.Any]:
-    """Return the differences of two states, for the message."""
+    """Return the differences of two states, as pairs of values."""
     found = {}
     for key in one:
         if one[key] == other[key]:

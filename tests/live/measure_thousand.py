@@ -4,7 +4,7 @@
 
 """The time of ipsec_info on a gateway with a thousand tunnels that are up, each to its own peer.
 
-``make thousand`` runs this measurement. ``tests/bench`` bounds the same in CPU time.
+``make thousand`` runs this measurement. ``tests/bench`` limits the CPU time of the same work.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import examples
 
 TUNNELS = 1000
-# As many peers as tunnels are addresses of the one peer.
+# The addresses of all peers. One host has these addresses and plays every peer.
 PEERS = "198.51.0.0/16"
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two gateways with the two ends of a tunnel, and what they negotiate when either calls."""
+"""Two gateways with the two ends of a tunnel, and their negotiation with each as initiator."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from ansible_collections.tunnelwright.ipsec.plugins.plugin_utils._definition imp
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host
 from ansible_collections.tunnelwright.ipsec.tests.live.pairs import Ends, Options
 
-# Milliseconds; a peer that has another key never answers in IKEv1, nor does one that is not there.
+# Milliseconds. A peer with another key never answers in IKEv1. A missing peer never answers either.
 PATIENCE = "6000"
-# Seconds until nothing is being negotiated any more.
+# Seconds until every negotiation has ended.
 SETTLED = 5.0
 
-# Every product with Aggressive Mode and a PSK configured answers to it.
+# Other products answer to Aggressive Mode with a PSK without a special option.
 _FOREIGN = "/etc/strongswan.d/compared.conf"
 _ANSWERS_AGGRESSIVE = """
 charon {
@@ -79,7 +79,7 @@ class Side:
             owner = {"phase1": self.name, "network": "lan"}
             run = self.host.run("ipsec_phase2", {**child, **owner, "weak_crypto": "allow"})
             if run.failed:
-                # A third party's end need not be one that the collection would make.
+                # Another product accepts definitions that the modules refuse.
                 self._load(variables)
                 return
 
@@ -114,14 +114,14 @@ class Side:
             self.host.ask("request", command="terminate", message=message)
 
     def sa(self) -> Options:
-        """Return the only established IKE SA, or an empty mapping."""
+        """Return the first established IKE SA of the tunnel, or an empty mapping."""
         for item in self.host.ask("sas")["sas"]:
             if item["state"] in ("ESTABLISHED", "REKEYING") and item["name"] == self.name:
                 return dict(item)
         return {}
 
     def installed(self, name: str | None = None) -> list[Options]:
-        """Return the Child SAs that are up, of this name or any."""
+        """Return the Child SAs that are up. ``name`` limits them to one phase 2."""
         return [
             item
             for item in self.sa().get("child-sas", {}).values()
@@ -130,7 +130,7 @@ class Side:
 
 
 class Meeting:
-    """``hosts`` are the gateways that play local and remote."""
+    """The negotiations of a pair of ends. ``hosts`` are the local and the remote gateway."""
 
     def __init__(self, hosts: tuple[Host, Host], ends: Ends) -> None:
         self.variables = (ends.local, ends.remote)
@@ -166,7 +166,10 @@ class Meeting:
         return seen
 
     def _brought_up(self, caller: Side, called: Side, name: str) -> tuple[Options, Options]:
-        """Return a phase 2 that comes up with its IKE SA, and the same after a rekeying."""
+        """Initiate a phase 2 together with its IKE SA, and rekey it.
+
+        Return the negotiated values of the phase 2, and the IKE SA.
+        """
         self._initiate(caller, called, name)
         ike = caller.sa() if called.sa() else {}
         mine, theirs = caller.installed(name), called.installed()
@@ -213,7 +216,7 @@ class Meeting:
         self._settle(caller, called)
 
     def _settle(self, *sides: Side) -> None:
-        """Wait until both have been idle twice, because an answer may be on its way."""
+        """Wait until all sides are idle in two checks, because an answer may be on its way."""
         deadline, idle = time.monotonic() + SETTLED, 0
         while idle < 2 and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -229,7 +232,7 @@ class Meeting:
             time.sleep(0.05)
             for side in (self.local, self.remote):
                 side.hang_up()
-        raise AssertionError("SAs that do not go away")
+        raise AssertionError("some SAs are still there after a terminate")
 
 
 _ENCRYPTION = {row.charon: row for row in ENCRYPTIONS.values()}

@@ -57,7 +57,7 @@ def session() -> Session:
 
 
 class Listener:
-    """Records events until it is stopped; it has subscribed once it exists."""
+    """A recorder of events until ``stop``. The constructor returns after the subscription."""
 
     def __init__(self) -> None:
         self._events: list[dict[str, Any]] = []
@@ -81,7 +81,7 @@ class Listener:
                 elif self._stop.is_set():
                     break
         except Exception as error:
-            # The daemon was restarted, for example.
+            # For example, the daemon was restarted.
             self._note("lost", {"why": repr(error)})
             self._ready.set()
 
@@ -171,7 +171,10 @@ def _record(path: Path) -> dict[str, Any] | None:
 
 
 def _noted_interfaces() -> dict[str, Any]:
-    """Return the interfaces that each record names. A run notes a new one before it is used."""
+    """Return the interfaces that each record names.
+
+    A run writes the name of a new interface into the record before it uses the interface.
+    """
     return {
         str(path): (_record(path) or {}).get("interfaces", [])
         for path in Path("/").glob(RECORDS.lstrip("/"))
@@ -199,7 +202,7 @@ def _ruleset() -> list[Any]:
     """Return every table as nft lists it, sorted by name, without handles and counts.
 
     nft lists tables, chains and sets in the order of their creation, which has no meaning. The
-    order of rules has one, and stays.
+    order of rules has a meaning, and stays.
     """
     listed = json.loads(_printed("nft", "-s", "-j", "list", "ruleset"))["nftables"]
     entries = [_plain(entry) for entry in listed if "metainfo" not in entry]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two ends of a tunnel at random: most fit, but for one or two things."""
+"""Random pairs of the two ends of a tunnel. Most pairs differ in one or two values."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ IDENTITIES = ("{}.example.org", "{}@example.org", "@#{:x}", "C=CH, O=Example, CN
 
 @dataclass
 class Ends:
-    """``local`` and ``remote`` are the variables of the role; ``twists`` is what does not fit."""
+    """Both ends as variables of the role. ``twists`` names the values that do not fit."""
 
     seed: int
     local: Options
@@ -68,7 +68,10 @@ class Ends:
 
 
 class Pairs:
-    """A maker of pairs. ``addresses`` are local and remote, of IPv4 and of IPv6."""
+    """A maker of pairs.
+
+    ``addresses`` holds the addresses of local, of remote and of no host, by IP version.
+    """
 
     def __init__(self, addresses: t.Sequence[t.Mapping[int, str]]) -> None:
         self.addresses = addresses
@@ -90,7 +93,7 @@ class _Maker:
         self.addresses = addresses
 
     def ends(self, seed: int) -> Ends:
-        """Return both ends without a mistake."""
+        """Return two ends that fit."""
         key_exchange = self.random.choices(("ikev2", "ikev1", "auto"), (6, 3, 1))[0]
         old = key_exchange != "ikev2"
         version = self.random.choices((4, 6), (4, 1))[0]
@@ -119,7 +122,7 @@ class _Maker:
             for item, child in zip(phase1, self._children(number, old), strict=True):
                 item.setdefault("phase2", []).append(child)
         for item in phase1:
-            # The option is mostly not needed, because there is only one.
+            # The option is only needed in Aggressive Mode.
             if "negotiation_mode" not in item and self.random.random() < 0.5:
                 del item["local_address"]
         return Ends(seed, *(_variables(item) for item in phase1))
@@ -163,7 +166,7 @@ class _Maker:
 
 
 def _variables(phase1: Options) -> Options:
-    # In a container the kernel has no ESP.
+    # The kernel of a container has no ESP.
     return {
         "gateway_networks": [
             {
@@ -186,7 +189,7 @@ def _key(maker: _Maker, ends: Ends, side: str) -> bool:
 
 
 def _version(maker: _Maker, ends: Ends, side: str) -> bool:
-    """Change the version, only where the algorithms suit both."""
+    """Change the version of IKE, if the algorithms suit both versions."""
     phase1 = ends.phase1(side)
     if phase1["key_exchange"] == "ikev2" or "negotiation_mode" in phase1:
         return False
@@ -243,7 +246,7 @@ def _anybody(maker: _Maker, ends: Ends, side: str) -> bool:
 
 
 def _address(maker: _Maker, ends: Ends, side: str) -> bool:
-    """Set the address of no host, while the other end names its own address."""
+    """Set the address of no host as the peer. The other end sets its own address explicitly."""
     phase1, other = ends.phase1(side), ends.phase1("remote" if side == "local" else "local")
     version = 6 if ":" in other["remote_gateway"] else 4
     if other["remote_gateway"] == "%any" or phase1["remote_gateway"] == "%any":
@@ -341,7 +344,7 @@ def _authenticated(maker: _Maker, ends: Ends, side: str) -> bool:
 
 
 def _transport(maker: _Maker, ends: Ends, side: str) -> bool:
-    """Set transport mode on both, or gateway-to-gateway traffic with tunnel mode on one."""
+    """Set gateway-to-gateway traffic, with transport mode on both ends or on one end."""
     both = maker.random.random() < 0.3
     for each in ("local", "remote"):
         phase1 = ends.phase1(each)

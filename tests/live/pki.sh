@@ -1,5 +1,5 @@
-# Certificates for `authentication: pubkey`, in the directory where this is run: a CA, the same one
-# renewed, the peer, and two of the device, the second of which follows the first. None expires soon.
+# Certificates for `authentication: pubkey`, in the current directory: a CA and its renewed
+# certificate, the peer, and two of the device. The second replaces the first. None expires soon.
 
 make_ca() {
     openssl req -x509 -key ca.key -days 800 -subj '/CN=Test CA' -out "$1"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two gateways between which something goes wrong.
+"""Two gateways whose tunnel fails.
 
 The modules configure the initiator, and the test configures the responder by hand.
 """
@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.tunnelwright.ipsec.tests.live.failures import AES, PSK, Failure
 from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, Host, Options
 
-# In the directory of pki.sh: lists of revoked certificates, with none in it and with ours.
+# Writes revoked.crl in the directory of pki.sh, a CRL with the certificate of the initiator.
 CRLS = """
 touch index.txt
 echo 01 >number
@@ -35,7 +35,7 @@ with_ca -revoke first.pem
 with_ca -gencrl -out revoked.crl
 """
 CA = {"type": "X509", "flag": "CA"}
-# Apart from the key of the rig, which other tests of the same run use.
+# Not the directory of the rig, which other tests of the same run use.
 PKI = "/root/pki-explained"
 CERTIFIED = {
     "authentication": "pubkey",
@@ -69,7 +69,7 @@ def connection(failure: Failure) -> Options:
 
 
 def filled(value: t.Any, names: t.Mapping[str, str]) -> t.Any:
-    """Return a value with addresses in the place of their names."""
+    """Return a value with the addresses in place of ``{caller}``, ``{peer}`` and ``{nobody}``."""
     if isinstance(value, str):
         return value.format(**names)
     if isinstance(value, dict):
@@ -78,14 +78,14 @@ def filled(value: t.Any, names: t.Mapping[str, str]) -> t.Any:
 
 
 class Pair:
-    """Two gateways, one of which calls."""
+    """Two gateways: the initiator ``caller`` and its ``peer``."""
 
     def __init__(self, release: str, caller: Host, peer: Host) -> None:
         self.release, self.caller, self.peer = release, caller, peer
         self.names = {
             "caller": caller.ipv4,
             "peer": peer.ipv4,
-            # An address in their network that no host has.
+            # An address of no host, in the network of both gateways.
             "nobody": f"{caller.ipv4.rpartition('.')[0]}.250",
         }
 
@@ -153,7 +153,7 @@ class Pair:
         self.caller.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
         self.peer.ask("request", command="unload-conn", message={"name": "us"})
         for host in (self.caller, self.peer):
-            # A CA stays when its connection goes.
+            # charon keeps a CA after the removal of its connection.
             host.vici("clear-creds")
             host.vici("flush-certs")
             for sa in host.ask("sas")["sas"]:
@@ -187,7 +187,7 @@ PHASE2_OPTIONS = {
 
 
 class Journal:
-    """The log lines of a host's IKE daemon from now on."""
+    """The log lines of the IKE daemon of a host since the creation of the journal."""
 
     def __init__(self, host: Host) -> None:
         self._host = host

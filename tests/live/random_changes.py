@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Changes at random: to one tunnel, to settings, and to the rules of the network of all others.
+"""Random changes: to one tunnel, to settings, and to the rules of the network of all other tunnels.
 
-The two sides of the tunnel always have enough in common to negotiate, like the sides of an operator
-who changes one side after the other.
+The two sides of the tunnel always have enough in common to negotiate, as during a change by an
+operator on one side after the other.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Kind:
-    """Options of an object that are given one of ``values``, each a set of options."""
+    """A kind of change, which sets the options of one of ``values`` on an object."""
 
     name: str
     of: str
@@ -72,7 +72,7 @@ def _gcm(group: int) -> Options:
     return {"algorithm": "aes-gcm", "key_length": 256, "dh_group": group}
 
 
-# The position of the proposal that the other side has is random.
+# Every list has the proposal COMMON, at different positions.
 _LISTS = (
     [COMMON],
     [_aes(128, 19), COMMON],
@@ -80,12 +80,15 @@ _LISTS = (
     [COMMON, _aes(128, 14), _aes(256, 20, "sha384")],
     [_gcm(19), COMMON],
 )
-# A group is for PFS, and may be missing.
+# A DH group is for PFS. A proposal of phase 2 may lack it.
 _ESP_LISTS = (*_LISTS, [COMMON, _aes(256, None)], [_aes(192, 31), COMMON, _gcm(20)])
 
 
 def _networks(side: str) -> tuple[list[str], ...]:
-    """Return the networks that the tunnel may carry on a side, with the source of the packets."""
+    """Return the lists of networks that the tunnel may carry on a side.
+
+    Each list contains the source of the packets.
+    """
     whole, half = local_network(side, NUMBERS[ONE]), local_network(side, NUMBERS[ONE], 25)
     return [whole], [half], [whole, local_network(side, SPARE[1])]
 
@@ -140,12 +143,12 @@ KINDS = (
 
 RULE: Options = {"name": "some", "network": "lab", "direction": "incoming"}
 
-# How often each of the changes is drawn that concern more than an option.
+# The weights of the changes that concern more than one option. Each entry of KINDS weighs 1.
 _SPECIAL = {"psk": 2, "second phase 2": 3, "off and on": 1, "reestablish": 1}
 
 
 class Operator:
-    """Knows what was last asked for on both sides, and thinks of something else."""
+    """A source of random changes, which knows the current options of both sides."""
 
     def __init__(self, seed: int, hosts: t.Mapping[str, Host]) -> None:
         self._random = random.Random(seed)

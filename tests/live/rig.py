@@ -22,7 +22,7 @@ DEVICES = {"a": "5.9.8", "b": "6.0.1"}
 PEER_SETTINGS = """
 charon {
     i_dont_care_about_security_and_use_aggressive_mode_psk = yes
-    # Nobody lives in the networks behind it.
+    # The networks behind the peer have no hosts.
     install_routes = no
     plugins {
         kernel-libipsec {
@@ -32,8 +32,8 @@ charon {
 }
 """
 
-# systemd refuses to start a service more than five times in ten seconds; and its generators, which
-# find nothing in a container, take half the time of a daemon-reload.
+# systemd refuses to start a service more than five times in ten seconds. The generators of systemd
+# find nothing in a container, and take half the time of a daemon-reload.
 DEVICE_SETTINGS = """
 cd /etc/systemd
 mkdir -p system/strongswan.service.d system-generators
@@ -47,17 +47,17 @@ systemctl reset-failed strongswan
 
 
 class Rig:
-    """``release`` is the version of strongSwan on the device."""
+    """A device and its peer. ``release`` is the version of strongSwan on the device."""
 
     def __init__(self, release: str, device: Host, peer: Host) -> None:
         self.release, self.device, self.peer = release, device, peer
 
     def address(self, number: int = 0) -> str:
-        """Return one of the addresses 0 to 9 of the peer, each for a remote gateway of its own."""
+        """Return one of the addresses 0 to 9 of the peer. Each plays another remote gateway."""
         return str(ipaddress.ip_address(self.peer.ipv4) + 10 * number)
 
     def prepare(self) -> None:
-        """Set the peer up, and give the device its certificates, in ``PKI``."""
+        """Set up the peer, and copy the certificates to the device, into ``PKI``."""
         peer = self.peer
         for number in range(1, 10):
             peer.sh(f"ip address replace {self.address(number)}/24 dev eth0")

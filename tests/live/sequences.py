@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Calls of the modules at random, most of them legal, and what they should leave behind."""
+"""Random calls of the modules, most of them valid, and the objects that these calls leave."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PHASE2 = ("one", "two", "three")
 RULES = ("first", "second", "third")
 OTHER_PSK = "another key of twenty characters or more"
 FOREIGN_CHAIN = "inet handmade input"
-# A table of the host's own.
+# An unmanaged table of the host.
 FOREIGN_TABLE = """
 table inet handmade {
     chain input {
@@ -43,7 +43,7 @@ class Call:
 
 @dataclass
 class World:
-    """The calls that are still in force, in the order in which their objects came to be."""
+    """The calls that are still in effect, in the order in which their objects were created."""
 
     networks: dict[str, Options] = field(default_factory=dict)
     settings: dict[str, Options] = field(default_factory=dict)
@@ -120,7 +120,7 @@ class World:
 
 
 class Generator:
-    """Draws calls that fit the world as it is. With ``live`` peers the tunnels come up."""
+    """A source of random calls that fit the current world. ``live``: the tunnels come up."""
 
     def __init__(self, seed: int, rig: Rig) -> None:
         self._random = random.Random(seed)
@@ -143,7 +143,7 @@ class Generator:
         return calls
 
     def call(self, world: World) -> Call:
-        """Return a random run. A missing object has a higher chance to be made."""
+        """Return a random call. Calls for kinds of objects that are missing are more likely."""
         if not world.networks:
             return Call("vpn_network", self._network(world))
         kinds = {
@@ -302,7 +302,7 @@ class Generator:
     def _with(
         self, options: Options, values: t.Mapping[str, t.Sequence[t.Any]], share: float
     ) -> Options:
-        """Return more options, each with the probability ``share``."""
+        """Return the options, and each option of ``values`` with the probability ``share``."""
         more = {key: self._one(*choices) for key, choices in values.items() if self._chance(share)}
         return {**options, **more}
 

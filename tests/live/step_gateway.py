@@ -30,7 +30,7 @@ ip link add br-office type bridge
 ip link set br-office up
 nft -f /root/by-hand.nft
 """
-# A wipe leaves the address that the collection gave to an interface of the host.
+# Resets the address of br-office. The collection changes the address, and a wipe leaves the change.
 ADDRESSES = """
 ip address flush dev br-office
 ip address add 192.168.50.2/24 dev br-office
@@ -50,10 +50,10 @@ KERNEL = {
 
 
 class Gateway:
-    """A device that knows at which step of which scenario it is.
+    """A device with the current scenario and its next step.
 
-    A step needs the steps before it. Where another test was the last one on this gateway, the
-    steps before are repeated, so that each test can run alone.
+    A step needs the steps before it. The gateway repeats these steps if another test was the last
+    test on it. Therefore each test can run alone.
     """
 
     def __init__(self, rig: Rig) -> None:
@@ -61,14 +61,14 @@ class Gateway:
         # The state without objects of the collection, and with the objects of the scenario.
         self.found: State = {}
         self.start: State = {}
-        # The state after the last test, which the next one begins with.
+        # The state after the last test, with which the next test begins.
         self.held: State = {}
         self._kernel: dict[str, bool] = {}
         self._scenario: Scenario | None = None
         self._next = 0
 
     def prepare(self) -> None:
-        """Make the objects of the administrator, and look which features the kernel has."""
+        """Create the objects of the administrator, and find the features of the kernel."""
         self.device.wipe()
         self.device.sh("cat >/root/by-hand.nft", text("by-hand.nft"))
         program = "#!/usr/bin/python3\n" + text("vici-request")
@@ -78,7 +78,7 @@ class Gateway:
         self.found = self.look()["held"]
 
     def _can(self, script: str) -> bool:
-        """Return whether a script succeeds in a network namespace of its own."""
+        """Return whether a script succeeds in a separate network namespace."""
         done = self.device.ask("shell", script=f"unshare --net sh -c {shlex.quote(script)}")
         return bool(done["status"] == 0)
 
@@ -96,9 +96,9 @@ class Gateway:
         return {"found": self.found, "start": self.start, **self._kernel}
 
     def reach(self, scenario: Scenario, number: int) -> None:
-        """Make the objects of the scenario and carry out its steps before ``number``.
+        """Create the objects of the scenario and carry out its steps before ``number``.
 
-        Nothing is done where the test before ended there.
+        This method does nothing if the last test ended before step ``number``.
         """
         if self._scenario is scenario and self._next == number:
             self._scenario = None
@@ -111,11 +111,11 @@ class Gateway:
             self.held = self.look()["held"]
 
     def passed(self, scenario: Scenario, number: int, held: State) -> None:
-        """Remember that the steps before ``number`` are done, and how they left the gateway."""
+        """Record that the steps before ``number`` are done. ``held`` is the state after them."""
         self._scenario, self._next, self.held = scenario, number, held
 
     def prepared(self, step: Values) -> None:
-        """Carry out the command that makes a step necessary, if it has one."""
+        """Carry out the command of a step that makes the step necessary, if there is a command."""
         if "prepare" in step:
             self.device.sh(step["prepare"])
 

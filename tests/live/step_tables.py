@@ -2,31 +2,32 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read the step tables in ``steps/``, and evaluate them with Ansible's own templating.
+"""Read the step tables in ``steps/``, and evaluate them with the templating of Ansible.
 
 A table is a list of scenarios, and a scenario has these keys:
 
-- ``name``: the scenario is called by it in the ids of the tests.
+- ``name``: the name of the scenario in the ids of the tests.
 - ``objects``: the objects that the gateway has before the first row, by kind.
-- ``module``: the module of the rows that name no other.
+- ``module``: the module of the rows without a ``module``.
 - ``when``: a condition on ``kernel_esp`` and ``kernel_vlan``, the features of the kernel. A row may
-  have one too.
-- ``steps``, ``refused`` or ``drifts``: the rows, each of which is a test on each release.
+  have a ``when`` too.
+- ``steps``, ``refused`` or ``drifts``: the rows. Each row is a test on each release.
 - Each other key is a variable.
 
 A row has ``options`` for the module. The rows of ``steps`` follow each other, and have these keys:
 
-- ``name``, and ``changed``: false where the step has nothing to change.
+- ``name``.
+- ``changed``: false if the step has nothing to change.
 - ``prepare``: a command on the host that makes the step necessary.
 - ``live``: conditions on ``before`` and ``after``, the state of the host before and after the
   run, on ``found`` and ``start``, the state without and with the objects of the scenario, on
   ``sas``, and on ``done``, the result of the run. ``gateway_state.py`` reports the state.
-- ``warnings``: words of the warnings of the run. The data plane depends on the machine, so that
-  warnings about it are left out.
+- ``warnings``: words of the warnings of the run. Warnings about the data plane are left out,
+  because they depend on the machine.
 
-A row of ``refused`` has ``words`` for the message: object, option, value and remedy. It needs a
-``name`` where another row has the same words.
-A row of ``drifts`` has ``by_hand``, a command that changes the host, and the module repairs it.
+A row of ``refused`` has ``words`` for the message: object, option, value and remedy. The row needs
+a ``name`` if another row has the same words.
+A row of ``drifts`` has ``by_hand``, a command that changes the host. The module repairs the change.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ TABLES = (
     "removal",
     "by_hand",
 )
-# The module of each kind of object, in the order in which objects are made.
+# The module of each kind of object, in the order in which the tests create objects.
 KINDS = {
     "networks": "vpn_network",
     "settings": "ipsec_settings",
@@ -86,7 +87,7 @@ class Scenario:
     def rows(self, kind: str) -> list[Values]:
         """Return the ``steps``, ``refused`` or ``drifts`` of the scenario.
 
-        A template can only choose among the rows, because the ids of the tests come from here.
+        No template adds rows, because the rows give the ids of the tests.
         """
         return list(self.entry.get(kind, ()))
 

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Peers that hold one key and claim the identity of another peer, and whether they get in."""
+"""Peers that have one key and claim the identity of another peer.
+
+``LEGAL`` keeps them out. ``REFUSED`` would let them in.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ KEYS = {
     "x": "the key of the peer of x, of no other",
     "y": "the key of the peer of y, of no other",
 }
-# Milliseconds; with a key that the gateway does not choose, IKEv1 never answers.
+# Milliseconds. A gateway that chooses another key never answers in IKEv1.
 PATIENCE = "2000"
 ANY = {"remote_gateway": "%any", "connection_behavior": "responder_only"}
 V1 = {"key_exchange": "ikev1"}
@@ -36,10 +39,10 @@ HUB = {"identifier": "hub.example"}
 
 @dataclass(frozen=True)
 class Call:
-    """A peer that holds the key of one phase 1 and claims an identity.
+    """A peer that has the key of one phase 1 and claims an identity.
 
-    ``name`` is the identity that it expects of the gateway, ``site`` the number of its address.
-    With ``ipv6`` it has one address alone.
+    ``name`` is the identity that the peer expects of the gateway. ``site`` is the number of the
+    address of the peer. With ``ipv6`` the peer uses its only IPv6 address.
     """
 
     key: str
@@ -55,8 +58,8 @@ class Call:
 class Case:
     """Two phase 1 objects. ``<1>``, ``<2>`` and ``<6>`` in their options are addresses of the peer.
 
-    Each of ``strangers`` is a call, and the phase 1 that it means to get into. ``honest`` are
-    calls that each get into the phase 1 of their key.
+    Each of ``strangers`` is a call, and the phase 1 that its peer attacks. Each call of ``honest``
+    brings up the phase 1 of its key.
     """
 
     label: str
@@ -71,7 +74,7 @@ class Case:
 
 @dataclass
 class Gateway:
-    """A device, and the peer that plays all who call it."""
+    """A device, and the peer that plays all initiators."""
 
     rig: Rig
     names: dict[str, str] = field(default_factory=dict)
@@ -86,7 +89,7 @@ class Gateway:
         return self.rig.device
 
     def filled(self, value: t.Any) -> t.Any:
-        """Return a value with addresses in the place of their numbers."""
+        """Return a value with the addresses in place of ``<1>``, ``<us>`` and so on."""
         if not isinstance(value, str):
             return value
         for name, address in self.names.items():
@@ -102,7 +105,7 @@ class Gateway:
         self.device.apply("ipsec_phase1", self.options(name, given))
 
     def load(self, name: str, given: Options) -> None:
-        """Load a connection that the modules refuse, as an earlier version did."""
+        """Load a connection that the modules refuse, as an earlier version of the modules did."""
         options = self.options(name, given)
         made = IkeConnection.from_record(options)
         section = connection_section(made, IpsecSettings("lan"))
@@ -111,10 +114,10 @@ class Gateway:
         self.device.vici("load-shared", {**secret, "owners": made.psk_owners})
 
     def let_in(self, call: Call) -> set[str]:
-        """Return the phase 1 objects of which an IKE SA came up.
+        """Initiate as ``call``, and return the phase 1 objects of which an IKE SA came up.
 
-        strongSwan as the stranger then gives up, because the gateway has authenticated with
-        another key. Another program would not give up.
+        strongSwan in the role of the stranger then closes the IKE SA, because the gateway has
+        authenticated with another key. Another program could keep the IKE SA.
         """
         claims, name = self.filled(call.claims), self.filled(call.name)
         section = {
@@ -166,7 +169,7 @@ def _any(name: str) -> Options:
 
 X2, Y2 = (Call(name, f"{name}.example", "hub.example") for name in ("x", "y"))
 
-# Accepted configurations: no stranger gets in under the identity of another peer.
+# Accepted configurations. No stranger can bring up an SA under the identity of another peer.
 LEGAL = (
     Case(
         "any address with names",
@@ -206,7 +209,7 @@ LEGAL = (
         {"remote_gateway": "<1>"},
         {"remote_gateway": "<2>"},
         (
-            # From its own address by any name, and from the other address by the usual name.
+            # The stranger initiates from both addresses, and expects different identities.
             (Call("x", "<2>", "<us>", site=1), "y"),
             (Call("x", "<2>", "<1>", site=1), "y"),
             (Call("x", "<2>", "<us>", site=2), "y"),
@@ -287,7 +290,7 @@ LEGAL = (
     ),
 )
 
-# Refused configurations, which would let a stranger in.
+# Refused configurations. A stranger could bring up an SA under the identity of another peer.
 REFUSED = (
     Case(
         "any peer",

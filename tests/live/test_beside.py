@@ -4,9 +4,10 @@
 
 """Objects of the collection beside the files, tunnels and rules of another administrator.
 
-The other administrator has connections in files and in the daemon alone, SAs that are up between
-the two devices, secrets, keys and tables. Some files have names like the names of the collection.
-The tests of a release run in the order of this file, and each makes the objects that it needs.
+The other administrator has connections in files, connections only in the daemon, SAs that are up
+between the two devices, secrets, keys and tables. Some files have names like the files of the
+collection. The tests of a release run in the order of this file. Each test creates the objects
+that it needs.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.step_tables import Scenar
 
 OBJECTS, BROKEN, DOUBLES = (Scenario("beside", entry) for entry in read("beside"))
 STEPS = OBJECTS.rows("beside")
-# The names by which the devices identify themselves to each other, and a part of their networks.
+# The identity of each device, and a part of the addresses of its networks.
 NAMES = {"5.9.8": ("debian12", "61"), "6.0.1": ("debian13", "62")}
 PARTNER_CONF = "/etc/swanctl/conf.d/partner.conf"
 ZZ_DOUBLES = "/etc/swanctl/conf.d/zz-doubles.conf"
@@ -42,7 +43,7 @@ RELEASES = pytest.mark.parametrize("release", DEVICES.values())
 
 @dataclass
 class Neighbor:
-    """A gateway with the objects of the other administrator, whose state is ``theirs``."""
+    """A gateway with the objects of the other administrator. ``theirs`` is their state."""
 
     gateway: Gateway
     theirs: State = field(default_factory=dict)
@@ -63,7 +64,10 @@ class Neighbor:
         self.done = number
 
     def check(self, run: Run, fails: bool = False) -> None:
-        """Check that the run has an effect, and changes no object of the other administrator."""
+        """Check that the run changes something, but no object of the other administrator.
+
+        With ``fails``, check that the run fails.
+        """
         assert run.failed == fails, run.result
         assert run.failed or run.changed
         self.check_nothing_lost()
@@ -74,7 +78,7 @@ class Neighbor:
 
 
 def _set_up(gateway: Gateway, other: Gateway) -> None:
-    """Make everything that the other administrator has on one device."""
+    """Create all objects of the other administrator on one device."""
     (own_name, net), (name, other_net) = NAMES[gateway.rig.release], NAMES[other.rig.release]
     device = gateway.device
     for options in OBJECTS.entry["objects"]["networks"]:
@@ -137,7 +141,7 @@ def test_a_step_leaves_theirs_alone(
 def test_a_file_that_strongswan_refuses(
     neighbors: dict[str, Neighbor], release: str, row: Values
 ) -> None:
-    """Each module warns of the file without its content, and no run does harm."""
+    """Each module warns about the file without its content, and leaves unmanaged objects alone."""
     neighbor = neighbors[release]
     neighbor.reach(len(STEPS))
     path, device = row["path"], neighbor.device
@@ -158,7 +162,7 @@ def test_a_file_that_strongswan_refuses(
 
 @pytest.fixture(name="doubled")
 def _doubled(neighbors: dict[str, Neighbor], release: str) -> t.Iterator[Neighbor]:
-    """Return a gateway on which another file of strongSwan has names of the collection."""
+    """Return a gateway on which an unmanaged file of strongSwan uses names of the collection."""
     neighbor = neighbors[release]
     neighbor.reach(len(STEPS))
     neighbor.device.sh(f"cat >{ZZ_DOUBLES}; chmod 600 {ZZ_DOUBLES}", text("doubles.conf"))
@@ -199,7 +203,7 @@ def test_a_run_waits_for_another_run(neighbors: dict[str, Neighbor], release: st
 
 @RELEASES
 def test_removal_leaves_theirs_alone(neighbors: dict[str, Neighbor], release: str) -> None:
-    """The last network does not restart the daemon, because other tunnels are up."""
+    """The removal of the last network does not restart the daemon, because other SAs are up."""
     neighbor = neighbors[release]
     neighbor.reach(1)
     absent = {"name": "office", "state": "absent", "force": True}
@@ -220,7 +224,7 @@ def test_the_host_is_as_it_was_found(neighbors: dict[str, Neighbor], release: st
     gateway = neighbors[release].gateway
     gateway.device.sh(". /dev/stdin", text("partner-gone"))
     after = gateway.look()["held"]
-    # A host keeps these.
+    # The process id and the forwarding settings stay changed.
     lasting = {"pid": after["pid"], "forwarding": after["forwarding"]}
     left = differences({**gateway.found, **lasting}, after)
     assert not left, "\n".join(left)

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host on which something is broken: the run says so, and leaves it as it was.
+"""Runs on a host with a defect: the run reports the defect, and changes nothing.
 
-When it is mended the next run does what the first one could not.
+The next run after the repair of the host makes the change.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NO_MEMORY = "Error: Could not process rule: Cannot allocate memory"
 TAKEN_BACK = "The changes of this run were undone."
 OTHER_PSK = "another key, which no output may show"
 
-# On small file systems of their own, with what was there, and full.
+# Replaces a directory by a small full file system with the same files.
 FULL = """
 mount -t tmpfs -o size=64k,mode=0755 tmpfs /mnt
 cp -a {0}/. /mnt
@@ -39,7 +39,10 @@ mount --move /mnt {0} 2>/dev/null || {{ umount /mnt; exit 1; }}
 
 @dataclass(frozen=True)
 class Break:
-    """``breaks`` and ``mends`` are scripts; ``says`` is a pattern for what the run has to say."""
+    """A defect. The scripts ``breaks`` and ``mends`` cause and repair it.
+
+    The message of the run must match the pattern ``says``.
+    """
 
     label: str
     breaks: str
@@ -47,7 +50,7 @@ class Break:
     says: str
     task: t.Callable[[Rig], Task]
     seconds: float = 5.0
-    # The IKE daemon is gone, so that SAs are too.
+    # The defect ends the IKE daemon, and the SAs with it.
     deadly: bool = False
 
     def __str__(self) -> str:
@@ -72,7 +75,10 @@ def _network(rig: Rig) -> Task:
 
 
 def wrapper(program: str, pattern: str, words: str, *, once: bool = False) -> str:
-    """Return a program that fails for matching arguments, and else runs the real one."""
+    """Return commands that install a wrapper of a program.
+
+    The wrapper fails if its arguments match ``pattern``. Otherwise it runs the real program.
+    """
     last = "rm $0; " if once else ""
     return f"""
 cat >/usr/local/sbin/{program} <<'END'
@@ -276,7 +282,7 @@ CRASH = "systemctl kill --signal=KILL strongswan"
 HANG = "systemctl kill --signal=STOP strongswan"
 GO_ON = "systemctl kill --signal=CONT strongswan"
 
-# The messages of a run that could not end.
+# The ends of the messages of a run that failed in the middle.
 ENDS = ("Nothing was changed", TAKEN_BACK, "with the same error")
 
 
@@ -285,7 +291,10 @@ ENDS = ("Nothing was changed", TAKEN_BACK, "with the same error")
 def test_daemon_goes_while_a_run_speaks_with_it(
     mishap: str, task: t.Callable[[Rig], Task], rigs: dict[str, Rig]
 ) -> None:
-    """At each request that does something, before it or after."""
+    """A run survives a crash or hang of the daemon before or after a request.
+
+    The run leaves the old or the new state after a crash. The next run reaches the new state.
+    """
 
     def on(rig: Rig) -> list[str]:
         return befallen(rig, task(rig), mishap)
@@ -307,9 +316,9 @@ def befallen(rig: Rig, task: Task, mishap: str) -> list[str]:
         for number, effect in enumerate(effects)
         for when in ((BEFORE, AFTER) if effect.startswith("vici") else ())
     ]
-    # A daemon that hangs takes its time at each request, so a third of the requests is drawn. A
-    # daemon that crashes does so before one request and after the next one, and in the reverse
-    # order on the other release and in the next turn, unless LIVE=all.
+    # Each hang lasts until a timeout, so that the test draws a third of the points. Crashes happen
+    # before one request and after the next request, or at all points with LIVE=all. The other
+    # release and the next turn swap before and after.
     first = [*DEVICES.values()].index(rig.release)
     turn = first + draw.turn()
     crashes = [item for at, item in enumerate(points) if ALL or (at + at // 2 + turn) % 2 == 0]
@@ -330,16 +339,16 @@ def befallen(rig: Rig, task: Task, mishap: str) -> list[str]:
             now = device.state()
             if not run.failed:
                 odd = differing(now, new)
-                assert not odd, f"succeeded, yet {odd}"
+                assert not odd, f"the run succeeded, but the state differs: {odd}"
             elif "the files are the new ones" in said:
-                assert now["files"] == new["files"], f"{said}, yet {differing(now, new)}"
+                assert now["files"] == new["files"], f"{said}, but {differing(now, new)}"
             elif mishap == CRASH:
                 odd = differing(now, old)
-                assert not odd, f"failed, yet {odd}"
+                assert not odd, f"the run failed, but the state differs: {odd}"
             device.apply(*task)
             converged(rig, task)
             odd = differing(device.state(), new)
-            assert not odd, f"next run: {odd}"
+            assert not odd, f"state after the next run: {odd}"
         except AssertionError as error:
             failures.append(f"{rig.release}: {when} {number} {effect}: {said}\n    {error}")
     return failures
@@ -407,7 +416,7 @@ def wait_until_held(host: Host) -> None:
 
 @pytest.fixture(name="seconds", scope="module")
 def _seconds(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Host]]:
-    """Return a second driver on each device. No daemon hangs from here on."""
+    """Return a second driver on each device. No later test makes a daemon hang."""
     found = {}
     for release, rig in rigs.items():
         device = rig.device

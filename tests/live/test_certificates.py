@@ -31,8 +31,8 @@ COPY, KEY_COPY, CA_COPY = (
     f"/etc/swanctl/{kind}/tunnelwright.site-b.pem" for kind in ("x509", "private", "x509ca")
 )
 
-# Of an administrator, with a CA of the administrator's own; `friend.example` is certified by that
-# one and, by accident, by the CA of the phase 1.
+# Makes the CA of an administrator. This CA and, by accident, the CA of the phase 1 certify
+# `friend.example`.
 MORE_PKI = f"""
 cd {PKI}
 exec 2>&1
@@ -80,7 +80,7 @@ def on_all(rigs: dict[str, Rig], test: t.Callable[[Rig], None]) -> None:
 
 @pytest.fixture(name="certified", scope="module")
 def _certified(rigs: dict[str, Rig]) -> dict[str, Rig]:
-    """Install the certificates of an administrator on both sides."""
+    """Create the certificates of an administrator, and copy them to both sides."""
 
     def prepare(rig: Rig) -> None:
         rig.peer.sh(MORE_PKI)
@@ -107,7 +107,7 @@ def _admin(certified: dict[str, Rig]) -> t.Iterator[dict[str, Rig]]:
             """
         )
         rig.device.apply("vpn_network", rig.network())
-        # It trusts the CA that certified the gateway.
+        # The peer trusts the CA that certified the gateway.
         rig.peer.sh(f"install -m 644 {PKI}/admin-ca.pem /etc/swanctl/x509ca/admin.pem")
 
     def end(rig: Rig) -> None:
@@ -128,7 +128,7 @@ def by_hand(rig: Rig, auth: str = "pubkey", more: str = "") -> None:
 
 
 def lets_in(rig: Rig, issuer: str, connection: str, auth: str = "pubkey") -> bool:
-    """Return whether the device accepts an initiator with a certificate of that CA."""
+    """Return whether the device accepts an initiator with a certificate of the CA ``issuer``."""
     told = f"journalctl --unit strongswan --output cat | grep -c 'IKE_SA {connection}.*established'"
     before = rig.device.sh(f"{told} || true")
     pem = rig.peer.sh(f"cat {PKI}/by-{issuer}.pem")
@@ -184,7 +184,10 @@ connections {
 
 
 def test_a_ca_can_not_be_kept_for_one_connection(admin: dict[str, Rig]) -> None:
-    """Wherever its file lies: which is why the collection warns, and does not put it elsewhere."""
+    """strongSwan accepts a CA of one connection for all connections, from any path of the file.
+
+    Therefore the collection warns. Another directory for the file would not help.
+    """
 
     def check(rig: Rig) -> None:
         by_hand(rig)
@@ -200,7 +203,7 @@ def test_a_ca_can_not_be_kept_for_one_connection(admin: dict[str, Rig]) -> None:
             ELSEWHERE,
         )
         assert lets_in(rig, "ca", "admin")
-        # Not even when it is gone.
+        # The daemon still accepts the CA after the removal of its connection.
         rig.device.sh("swanctl --load-conns >/dev/null")
         assert "elsewhere" not in rig.device.sh("swanctl --list-conns")
         assert lets_in(rig, "ca", "admin")
@@ -210,7 +213,10 @@ def test_a_ca_can_not_be_kept_for_one_connection(admin: dict[str, Rig]) -> None:
 
 @pytest.mark.parametrize("auth", ["pubkey", "eap-tls"])
 def test_a_stranger_whose_certificate_is_of_our_ca(admin: dict[str, Rig], auth: str) -> None:
-    """strongSwan lets it into a connection without a CA, and the module warns of this."""
+    """A connection without a CA accepts the certificates of our CA, and the module warns of this.
+
+    The warning disappears when the connection names its own CA.
+    """
 
     def check(rig: Rig) -> None:
         device = rig.device
@@ -236,7 +242,7 @@ def test_a_stranger_whose_certificate_is_of_our_ca(admin: dict[str, Rig], auth: 
 
 
 def test_a_stranger_whose_certificate_is_of_another_ca(admin: dict[str, Rig]) -> None:
-    """A phase 1 accepts certificates of its own CA alone, even if the host trusts more."""
+    """A phase 1 only accepts certificates of its own CA, even if the host trusts more CAs."""
 
     def check(rig: Rig) -> None:
         by_hand(rig, more="cacerts = admin.pem")
@@ -261,7 +267,7 @@ def no_key_in(run: Run, key: str) -> None:
 
 @pytest.mark.parametrize("order", ["first.pem first.key", "first.key first.pem"])
 def test_certificate_and_key_in_one_file(certified: dict[str, Rig], order: str) -> None:
-    """The daemon gets both from the same file, in any order, and the tunnel comes up."""
+    """A file may hold certificate and key, in any order. The tunnel comes up."""
 
     def check(rig: Rig) -> None:
         device = rig.device
@@ -284,7 +290,7 @@ def test_certificate_and_key_in_one_file(certified: dict[str, Rig], order: str) 
         assert device.sh(f"cat {COPY}") == device.sh(f"cat {PKI}/first.pem")
         assert device.sh(f"cat {KEY_COPY}") == key
         assert device.sh(f"cat {CA_COPY}") == device.sh(f"cat {PKI}/ca.pem")
-        # From the files alone.
+        # The daemon reads everything from its files.
         device.sh("systemctl restart strongswan")
         device.wait_for("site-b/net")
         assert not device.run("ipsec_phase1", options).changed
@@ -347,7 +353,10 @@ def playbook(rig: Rig, folder: Path, variables: dict[str, t.Any], *options: str)
 def test_nothing_that_ansible_says_shows_a_key(
     certified: dict[str, Rig], tmp_path: Path, options: list[str]
 ) -> None:
-    """Each module, where whole files were copied, with files that hold more, and in a failure."""
+    """No output or log of Ansible at -vvv shows a private key, not even in a failure.
+
+    The certificate files contain keys too, and the host has copies of the whole files.
+    """
     rig = certified["6.0.1"]
     device = rig.device
     device.wipe()
@@ -357,7 +366,7 @@ def test_nothing_that_ansible_says_shows_a_key(
     ours = rig.phase1(**{**CERTIFIED, **both, "peer_identifier": "peer.example"})
     device.apply("ipsec_phase1", ours)
     device.sh(f"cp {PKI}/both.pem {COPY}; cp {PKI}/ca-both.pem {CA_COPY}")
-    # For the vici library, which a role would have installed.
+    # Provides the vici library, which the role would have installed.
     device.sh(f"ln -sfn {LIBRARY}/vici /usr/lib/python3/dist-packages/vici")
     variables = {
         "phase1": ours,
@@ -371,7 +380,7 @@ def test_nothing_that_ansible_says_shows_a_key(
         device.sh("rm /usr/lib/python3/dist-packages/vici")
         device.run("ipsec_checkpoint", {"state": "rolled_back"})
         device.sh("rm -rf /var/lib/tunnelwright")
-    assert "Using module file" in said, "this is not -vvv"
+    assert "Using module file" in said, "the output is not from -vvv"
     assert COPY in said
     for name in ("first", "second", "ca"):
         lines = device.sh(f"grep -v -- ----- {PKI}/{name}.key").split()
@@ -380,7 +389,7 @@ def test_nothing_that_ansible_says_shows_a_key(
 
 
 def test_a_host_where_whole_files_were_copied(certified: dict[str, Rig]) -> None:
-    """The next run cleans a host of version 0.1.0, and the tunnel stays up on the same SA."""
+    """The next run removes keys from the copies of version 0.1.0. The tunnel keeps its SA."""
 
     def check(rig: Rig) -> None:
         device = rig.device

@@ -4,8 +4,8 @@
 
 """No event on a gateway lets a packet of its LAN out in cleartext: userspace data plane.
 
-``tests/kernel/test_cleartext.py`` is the same for the kernel's data plane. Both write their results
-to ``cleartext.json``, and docs/cleartext.md is made from it.
+``tests/kernel/test_cleartext.py`` tests the data plane of the kernel. Both tests write their
+results to ``cleartext.json``, from which docs/cleartext.md is generated.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ENDS = pytest.mark.parametrize("name", [*DEVICES])
 
 class Container(Host):
     def restart(self) -> None:
-        """Shut down in order and boot again."""
+        """Shut down the container in order, and boot it again."""
         self.close()
         conftest.testbed("restart", f"tw-{BED}-{self.name}")
 
@@ -73,7 +73,7 @@ def test_nothing_leaves(pair: Pair, name: str, event: str) -> None:
 @ENDS
 @pytest.mark.parametrize("event", [*cleartext.OPEN])
 def test_open_on_purpose(pair: Pair, name: str, event: str) -> None:
-    """It shows too that a packet in cleartext would be heard."""
+    """The removal of a phase 2 opens the traffic. This proves that the capture sees cleartext."""
     count = cleartext.check(WIRE, getattr(pair, name), DEVICES[name], event)
     if event == "a phase 2 is removed":
         assert count.ipv4

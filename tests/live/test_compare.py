@@ -4,10 +4,9 @@
 
 """The filter ipsec_mismatches predicts the negotiation of two gateways.
 
-``PAIRS`` random pairs begin with the pair of ``FIRST``. ``make live TEST=compare FIRST=...``, with
-``PAIRS=1``,
-repeats a failed pair. Even pairs have the local end on strongSwan 5.9.8 and the remote end on
-6.0.1, odd pairs the reverse. The agreement is in ``.cache/compare.md``.
+The test tries ``PAIRS`` random pairs, from the seed ``FIRST`` on. ``make live TEST=compare
+FIRST=... PAIRS=1`` repeats a failed pair. Even pairs have the local end on strongSwan 5.9.8 and the
+remote end on 6.0.1, odd pairs the reverse. The results are in ``.cache/compare.md``.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ PAIRS = int(os.environ.get("PAIRS", "40"))
 REPORT = ROOT / ".cache/compare.md"
 NETWORK = {"name": "lan", "ip_address_type": "none", "dataplane": "userspace"}
 
-# Keys that are no result of an initiation.
+# Keys of a prediction that no initiation can show.
 NOT_SEEN = ("initiates", "udp_encapsulation", "local_phase1", "remote_phase1")
 
 
@@ -42,7 +41,7 @@ def _gateways(rigs: dict[str, Rig]) -> t.Iterator[list[Host]]:
     for host in hosts:
         host.wipe()
         host.apply("vpn_network", NETWORK)
-        # The userspace data plane wants an address in each network that it carries.
+        # The userspace data plane needs an address in each network of a tunnel.
         for lan in LANS:
             host.sh(f"ip address replace {ip_network(lan)[1]} dev lo")
     yield hosts
@@ -82,13 +81,13 @@ def compared(hosts: tuple[Host, Host], seed: int) -> tuple[Ends, str, str, list[
 
 
 def expected(said: Options, hosts: tuple[Host, Host]) -> list[Options]:
-    """Return the expected negotiation in the form of these releases.
+    """Return the negotiation that the filter predicts, adapted to these releases.
 
-    strongSwan 6 as the responder closes the IKE SA with a Child SA which it can't install.
+    A responder with strongSwan 6 closes the whole IKE SA when it can't install the Child SA.
     """
     sides = {"local": hosts[0], "remote": hosts[1]}
     codes = {item["code"] for item in said["findings"]}
-    # A refused definition is not tried.
+    # The responder only tries to install a Child SA after an agreement on protocol and proposal.
     tried = not codes & {"protocol_mismatch", "esp_proposal_mismatch"}
     refused = {i["initiator"] for i in said["findings"] if i["code"] == "dataplane_incapable"}
     nothing = {"up": False, "proposal": None}
@@ -112,7 +111,7 @@ def differences(said: list[Options], seen: list[Options]) -> t.Iterator[str]:
     for mine, real in zip(said, seen, strict=True):
         where = f"{mine['initiator']} calls"
         for key in sorted({*mine} - {*NOT_SEEN, "phase2"}):
-            # Which version it was does not show where nothing came up.
+            # An initiation without an SA does not show its version.
             if mine[key] != real.get(key) and not (key == "version" and not mine["up"]):
                 yield f"{where}: {key}: said {mine[key]}, seen {real.get(key)}"
         for expected, child in zip(mine["phase2"], real["phase2"], strict=True):
@@ -134,7 +133,11 @@ def _child_differences(where: str, said: Options, seen: Options) -> t.Iterator[s
 
 
 def verdict_of(ends: Ends, seen: list[Options]) -> str:
-    """Return a verdict by observation: nothing works, or all as both sides want, or a part."""
+    """Return the observed verdict.
+
+    ``down``: no phase 2 came up. ``up``: every phase 2 came up as both sides want. ``degraded``:
+    all other results.
+    """
     calls = [
         item
         for item in seen
@@ -205,13 +208,14 @@ class Told:
         verdicts = ", ".join(f"{number} {what}" for what, number in sorted(self.verdicts.items()))
         twists = ", ".join(f"{what} {number}" for what, number in sorted(self.twists.items()))
         lines = [
-            "# What ipsec_mismatches says, against strongSwan 5.9.8 and 6.0.1",
+            "# Predictions of ipsec_mismatches and results of strongSwan 5.9.8 and 6.0.1",
             "",
             f"{self.figure}: {verdicts}; {seconds:.0f} s.",
             "",
-            "Compared are the verdict and, for either side that calls, the IKE SA with its version",
-            "and proposal, each Child SA with its mode, proposal and networks, whether and with",
-            "which proposal it is rekeyed, and whether it comes up beside another one.",
+            "The test compares the verdict. For each side that can initiate, it compares the IKE",
+            "SA with its version and proposal, and each Child SA with its mode, proposal and",
+            "networks. It also compares the proposal of a rekeyed Child SA, and of a Child SA that",
+            "comes up beside another Child SA.",
             "",
             f"Twists: {twists}.",
             *("", "## Disagreements", "") * bool(self.disagreements),

@@ -14,7 +14,8 @@ from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, Rig
 
 TABLE = ROOT / "tests/unit/plugins/module_utils/_render/fixtures/configurations.json"
-# swanctl reads a strongswan.conf with the same parser. Its status is 64 when the parser refuses it.
+# swanctl reads a strongswan.conf with the same parser as charon. The exit status of swanctl is 64
+# when the parser refuses the file.
 ASK = """
 import json, os, subprocess, sys, tempfile
 verdicts = {}

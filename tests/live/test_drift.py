@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The modules name changes of another administrator, and repair them."""
+"""The modules report and repair the changes that another administrator made to their objects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ BY_HAND = f"sed -i.bak '{{}}' {FILE}; swanctl --load-conns >/dev/null; mv {FILE}
 
 @dataclass(frozen=True)
 class Drift:
-    """A drift: ``module`` (phase 1 by default) reports ``header`` and does ``actions``."""
+    """A drift, made by the script ``by_hand``.
+
+    ``module`` reports ``header`` and does ``actions``.
+    """
 
     name: str
     by_hand: str
@@ -43,7 +46,10 @@ def on_all(rigs: dict[str, Rig], test: t.Callable[[Rig], None]) -> None:
 
 
 def both(device: Host, module: str, options: dict[str, t.Any]) -> Run:
-    """Run a module in check mode, for real, and again; return the second run."""
+    """Run a module in check mode, without check mode, and again. Return the second run.
+
+    The check mode must predict the second run, and the third run must change nothing.
+    """
     predicted = device.run(module, options, check=True)
     done = device.run(module, options)
     assert not done.failed, done.result["msg"]
@@ -166,7 +172,7 @@ def kernel(device: Host) -> list[str]:
 
 
 class TestKernelPolicies:
-    """Drift on the kernel's data plane, which accepts policies here, but no SAs."""
+    """Drift with the data plane of the kernel, which accepts policies here, but no SAs."""
 
     @pytest.fixture(name="rigs", scope="class")
     @classmethod
@@ -215,7 +221,10 @@ USURPERS = {
 
 
 def brought_up(device: Host, *children: str) -> None:
-    """Bring children up. strongSwan 5.9.8 loses those that it initiates on a closing IKE SA."""
+    """Bring children up, after a pause of one second.
+
+    strongSwan 5.9.8 loses the children that it initiates on an IKE SA that is being closed.
+    """
     time.sleep(1)
     for child in children or UP:
         connection, name = child.split("/")

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every failure that can be provoked between two gateways is explained rightly.
+"""ipsec_connection names the cause of every failure that the test can provoke between two gateways.
 
-One in six, others with another ``SEED``, unless SCORECARD is set. Then what was found is written
-to tests/live/scorecard.json, and the logs of both sides to where the unit tests replay them: that
-is ``make scorecard``.
+A run tests one failure in six, which ``SEED`` chooses. ``make scorecard`` sets ``SCORECARD``, and
+tests all failures. It writes the results to tests/live/scorecard.json, and the logs of both sides
+to a fixture that the unit tests replay.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ from ansible_collections.tunnelwright.ipsec.tests.live.provoke import (
 SCORECARD = ROOT / "tests/live/scorecard.json"
 RECORDED = ROOT / "tests/unit/plugins/module_utils/_diagnose/fixtures/recorded.json"
 
-# The logs of all are replayed by the unit tests.
+# The scorecard needs every failure, because the unit tests replay all logs.
 EVERY = 1 if os.environ.get("SCORECARD") else draw.PARTS
 
 KINDS = ("key_exchange",)
-# Of what shows on one side only.
+# The result of the log of the initiator, if only the other side shows the failure.
 UNSEEN = {"cause": "none", "verdict": "unseen"}
 
 Card = dict[str, t.Any]
@@ -62,7 +62,7 @@ Card = dict[str, t.Any]
 
 @pytest.fixture(name="cards", scope="module")
 def _cards() -> t.Iterator[list[Card]]:
-    """Collect the results, and write them beside earlier results if ``SCORECARD`` is set."""
+    """Collect the results. Merge them into the files of earlier results if ``SCORECARD`` is set."""
     cards: list[Card] = []
     yield cards
     if os.environ.get("SCORECARD"):
@@ -82,7 +82,7 @@ def write(path: Path, found: list[Card]) -> None:
 
 @pytest.fixture(name="pair", scope="module", params=DEVICES)
 def _pair(request: pytest.FixtureRequest, hosts: dict[str, Host]) -> Pair:
-    """Return a pair in which ``a`` initiates, then a pair in which ``b`` does."""
+    """Return a pair with the initiator ``a``, then a pair with the initiator ``b``."""
     name = request.param
     (other,) = DEVICES.keys() - {name}
     pair = Pair(DEVICES[name], hosts[name], hosts[other])
@@ -94,7 +94,7 @@ def _pair(request: pytest.FixtureRequest, hosts: dict[str, Host]) -> Pair:
 @pytest.mark.parametrize("failure", draw.sample(FAILURES, EVERY), ids=str)
 def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card]) -> None:
     if failure.peer and failure.peer == pair.release:
-        pytest.skip(f"does not happen to a peer with another release than {failure.peer}")
+        pytest.skip(f"the failure needs a peer with strongSwan {failure.peer}")
     try:
         pair.arrange(failure)
         ours, theirs = Journal(pair.caller), Journal(pair.peer)
@@ -112,7 +112,7 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
         "both": judged(both, failure),
         "recorded": {
             "fails": both.failed,
-            # Those on which it depends which candidates there are.
+            # The options on which the candidates depend.
             "options": {key: failure.phase1[key] for key in KINDS if key in failure.phase1},
             "certified": bool(failure.certified),
             "faults": list(failure.faults),
@@ -122,7 +122,7 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
     }
     cards.append(card)
     told = json.dumps({**card, "result": both.result}, indent=1)
-    # Whether nothing has come, a log with nothing of packets in it leaves open.
+    # A log of the peer without packets does not show whether a request has arrived.
     open_ = card["both"]["cause"] == "no_answer"
     assert card["both"]["verdict"] == ("listed" if open_ else "named"), told
     assert card["alone"]["verdict"] in ("named", "listed"), told
@@ -133,7 +133,7 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
 
 
 def judged(run: Run, failure: Failure) -> dict[str, str]:
-    """Return the reported causes beside the provoked cause."""
+    """Return the reported cause, and whether the result names, lists or misses the real cause."""
     findings = run.result["failures"]
     if not findings:
         return {"cause": "none", "verdict": "missed" if failure.cause else "named"}
@@ -163,7 +163,7 @@ LATER = (
     Failure("initiated twice, IKEv2", "already_up"),
     Failure("a second gateway of the same identity", "replaced_by_same_identity"),
 )
-# An answer is waited for, for two seconds.
+# The initiator waits two seconds for an answer.
 IMPATIENT = """
 echo 'charon { retransmit_tries = 1
  retransmit_timeout = 1
@@ -178,7 +178,7 @@ PATIENT = "rm -f /etc/strongswan.d/impatient.conf; swanctl --reload-settings"
 def test_what_befalls_a_tunnel_later_is_explained(
     pair: Pair, failure: Failure, cards: list[Card]
 ) -> None:
-    """Explain by the journals, while no peer is connecting."""
+    """The logs explain a failure of a tunnel that was up, without a new connection."""
     pair.caller.sh(IMPATIENT)
     try:
         pair.arrange(failure)
@@ -229,7 +229,7 @@ def _initiate_again(pair: Pair) -> None:
 
 
 def _come_anew(pair: Pair) -> None:
-    """Initiate as after a crash, or as another gateway would."""
+    """Kill the daemon of the initiator, and initiate again, as a second gateway would."""
     pair.caller.sh("systemctl kill --signal KILL strongswan; sleep 1; systemctl start strongswan")
     run = pair.connect(LATER[-1])
     assert not run.failed, run.result["msg"]

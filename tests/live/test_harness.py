@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tools of these tests show what they are used to look for."""
+"""The tools of these tests detect the changes, gaps and failures that they must detect."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_tunnel_comes_up_and_goes_down(rig: Rig) -> None:
     assert "child-updown" in {event["kind"] for event in events}
     assert not device.sas().ike
     left = device.state()
-    # Settings that the host needed for it stay.
+    # The forwarding settings of the host stay, and are not in SEEN.
     for key in SEEN:
         assert left[key] == empty[key], key
 

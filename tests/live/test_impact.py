@@ -5,9 +5,9 @@
 """Check mode predicts the impact of each option's change on SAs that are up.
 
 Each test changes a tunnel with two Child SAs beside another tunnel, and records the events of the
-IKE daemon. The table of the results is written to .cache/impact.md. Each option changes where the
-tunnel initiates. The most informative changes run with every other behavior too: a third of the
-ways each, or all with ``LIVE=all``.
+IKE daemon. The table of the results is in .cache/impact.md. Each option is changed on a tunnel that
+initiates. The most informative changes also run with the other behaviors and values of ``apply``: a
+third of the changes each, or all with ``LIVE=all``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 
 TABLE = ROOT / ".cache/impact.md"
 UP = ("site-b/net", "site-b/more", "site-c/net")
-# How long to look for what happens after the module has ended.
+# Seconds in which the test records events after the end of the module.
 AFTER = 1.0
 
 START = "start"
@@ -36,7 +36,10 @@ APPLY = ("graceful", "reestablish", "defer")
 
 @dataclass(frozen=True)
 class Measured:
-    """One change on one device: the check-mode run, the real one, and what happened."""
+    """One change on one device: the run in check mode, the real run, and the observed impact.
+
+    ``told`` is the impact that check mode predicts for each SA.
+    """
 
     check: Run
     real: Run
@@ -92,7 +95,7 @@ def test_impact(
 
 
 def measure(rig: Rig, change: Change, behavior: str, apply: str) -> Measured:
-    """Bring the tunnels up, make the change, and look."""
+    """Bring the tunnels up, make the change, and return the predicted and the observed impact."""
     device = rig.device
     bring_up(rig, change, behavior)
     before = device.sas()
@@ -138,7 +141,7 @@ def check(change: Change, measured: Measured, release: str, apply: str) -> None:
 
 
 def bring_up(rig: Rig, change: Change, behavior: str) -> None:
-    """Bring up a tunnel with two Child SAs for the change, and another one beside it."""
+    """Bring up a tunnel with two Child SAs for the change, beside the unchanged tunnel."""
     device = rig.device
     device.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
     phase1, phase2 = {}, {}

@@ -34,7 +34,7 @@ def tunnel(rig: Rig, **options: t.Any) -> None:
 
 
 def look(host: Host, **options: str) -> dict[str, t.Any]:
-    """Return the result of ipsec_info, which only reads, changes nothing and shows no secret."""
+    """Return the result of ipsec_info. Check that the module only reads and shows no secret."""
     before = host.state()
     run = host.run("ipsec_info", options)
     assert not run.failed, run.result
@@ -51,7 +51,7 @@ def phase1(host: Host) -> dict[str, t.Any]:
 
 
 def state_of(host: Host, wanted: str, seconds: float = 20) -> dict[str, t.Any]:
-    """Return the report on the only phase 1, once it is in this state."""
+    """Wait until the only phase 1 is in the state ``wanted``, and return the report on it."""
     deadline = time.monotonic() + seconds
     while (found := phase1(host))["state"] != wanted:
         assert time.monotonic() < deadline, f"{found['state']}: {host.log()}"
@@ -201,7 +201,7 @@ BY_HAND = {
 
 @pytest.mark.parametrize("what", BY_HAND)
 def test_drift(rig: Rig, what: str) -> None:
-    """It is found, by name, and no longer when the modules have run again."""
+    """ipsec_info names each object with drift. The next run of the modules repairs the drift."""
     script, wanted = BY_HAND[what]
     tunnel(rig)
     rig.device.wait_for("site-b/net")
@@ -257,7 +257,10 @@ class TestLogs:
         assert self.ask(host, phase1="site-c", grep="authentication_failed", lines=1)
 
     def test_of_more_than_fits_the_last_are_told(self, rig: Rig) -> None:
-        """systemd 252 (Debian 12) gives the first ones when it is asked since when, too."""
+        """The log has the last lines, also with systemd 252 (Debian 12).
+
+        With ``--since``, ``journalctl --lines`` of systemd 252 prints the first lines.
+        """
         host = rig.device
         tunnel(rig)
         host.wait_for("site-b/net")
@@ -265,7 +268,7 @@ class TestLogs:
         assert told == host.log(2).splitlines()
 
     def test_of_a_peer_that_nobody_knows(self, rig: Rig) -> None:
-        """The daemon refuses before it knows which connection it is about."""
+        """The log of a phase 1 has refusals that charon logs before it has found a connection."""
         host = rig.device
         tunnel(rig, connection_behavior="responder_only", key_exchange="ikev1")
         call = f"""
@@ -325,7 +328,7 @@ class TestTraces:
         )
 
     def test_it_ends(self, rig: Rig) -> None:
-        """The trace ends with its last packet, or with its time."""
+        """The trace ends after ``count`` packets or after ``seconds``."""
         host = rig.device
         tunnel(rig)
         host.wait_for("site-b/net")

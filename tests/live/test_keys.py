@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A peer that holds one key and claims the identity of another peer, against real daemons.
+"""A peer that has one key and claims the identity of another peer, against real daemons.
 
-Accepted configurations keep it out, and let an honest peer in. Refused ones would let it in:
-so the rules are neither too weak nor too strict.
+Accepted configurations refuse this peer, and accept an honest peer. Refused configurations would
+accept this peer. Both together prove that the rules are neither too weak nor too strict.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.strangers import (
 
 RELEASES = ("5.9.8", "6.0.1")
 PHASE1 = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
-# An earlier version would have configured this with the phase 1.
+# The file with the setting that an earlier version wrote together with the phase 1.
 FOREIGN = "/etc/strongswan.d/strangers.conf"
 AGGRESSIVE = "charon {\n  i_dont_care_about_security_and_use_aggressive_mode_psk = yes\n}\n"
 
@@ -53,7 +53,7 @@ def test_a_stranger_is_kept_out(gateway: Gateway, case: Case) -> None:
             assert gateway.let_in(call) == {call.key}, f"{call}\n{gateway.device.log()}"
         for call, meant in case.strangers:
             assert meant not in gateway.let_in(call), f"{call}\n{gateway.device.log()}"
-        # That there is no trouble left for those who are honest.
+        # The attempts of the strangers do not disturb honest peers.
         for call in case.honest:
             assert gateway.let_in(call) == {call.key}, f"{call}\n{gateway.device.log()}"
     finally:
@@ -87,7 +87,7 @@ def test_what_is_refused_would_let_a_stranger_in(
 def test_a_stranger_at_the_address_of_another_peer(
     gateway: Gateway, identifier: str | None
 ) -> None:
-    """A local identity closes the gap where only addresses distinguish two peers."""
+    """A local identity keeps a stranger out when only addresses distinguish two peers."""
     try:
         gateway.configure("x", {"identifier": identifier, "remote_gateway": "<1>"})
         gateway.configure("y", {"identifier": identifier, "remote_gateway": "<2>"})
@@ -102,7 +102,7 @@ def test_a_stranger_at_the_address_of_another_peer(
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "0x0", "::"])
 def test_a_gateway_that_stands_for_any_address(gateway: Gateway, address: str) -> None:
-    """Refused; and why: a stranger at another address gets in."""
+    """The module refuses such an address, because it would let in a stranger at any address."""
     given = {**HUB, "remote_gateway": address, "peer_identifier": "x.example"}
     stranger = Call("x", "x.example", "hub.example", site=3, ipv6=":" in address)
     run = gateway.device.run("ipsec_phase1", gateway.options("x", given))
@@ -121,7 +121,10 @@ def test_a_gateway_that_stands_for_any_address(gateway: Gateway, address: str) -
 
 
 def test_a_conf_text_with_a_key_for_every_peer(gateway: Gateway) -> None:
-    """Refused beside a phase 1, in either order; and why."""
+    """The modules refuse such a text beside a phase 1, in any order of the tasks.
+
+    Both together would let a stranger in.
+    """
     site = {**HUB, "remote_gateway": "<1>"}
 
     def text(ids: str) -> dict[str, str]:
@@ -157,7 +160,7 @@ def test_a_conf_text_with_a_key_for_every_peer(gateway: Gateway) -> None:
 
 
 def test_the_owners_that_an_earlier_version_gave(gateway: Gateway) -> None:
-    """The next run takes them away, and the tunnel stays up."""
+    """The next run removes the second owner of a key, and the tunnel stays up."""
     device, rig = gateway.device, gateway.rig
     owners = f"{rig.address()}, hub.example"
     options = rig.phase1(
@@ -179,7 +182,7 @@ def test_the_owners_that_an_earlier_version_gave(gateway: Gateway) -> None:
         assert loaded[-1].endswith(f"for: '{rig.address()}'")
         assert "hub.example'" in loaded[-2]
         assert not device.apply("ipsec_phase1", options).changed
-        # The next test uses the key as it is now.
+        # A reauthentication uses the key with its new owners.
         device.vici("rekey", {"ike": "site-b", "reauth": "yes"})
         device.wait_for("site-b/net")
     finally:
@@ -188,7 +191,10 @@ def test_the_owners_that_an_earlier_version_gave(gateway: Gateway) -> None:
 
 
 def test_a_host_with_two_that_are_refused_by_now(gateway: Gateway) -> None:
-    """It is read; what is done to anything else is carried out; and there is a way out."""
+    """A host may have two phase 1 objects that the modules refuse today.
+
+    ipsec_info and runs for other objects succeed. To disable one phase 1 solves the conflict.
+    """
     device = gateway.device
     path = "/etc/swanctl/conf.d/tunnelwright.phase1.x.conf"
     site = {**HUB, "remote_gateway": "<1>"}

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A module that is killed at any of its effects leaves each object old or new, and loses none.
+"""A module that is killed at an effect leaves each object in its old or its new state.
 
-The next run reaches the state of an undisturbed run, for the same options and for the options
-before. ``KILL=all`` kills at every effect. Otherwise a sample of the effects is drawn with
-``KILL_SEED``. ``PART=2/6`` selects every effect of this part.
+The next run reaches the state of an undisturbed run, with the same options and with the options
+before the change. ``KILL=all`` kills at every effect. Otherwise ``KILL_SEED`` draws a sample of the
+effects. ``PART=2/6`` selects every effect of this part.
 """
 
 from __future__ import annotations

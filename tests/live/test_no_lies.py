@@ -4,9 +4,9 @@
 
 """A module does exactly what check mode reports, for random runs in a random order.
 
-``SEQUENCES`` random sequences of runs begin with the sequence of ``FIRST``. ``make live
-TEST=no_lies FIRST=... SEQUENCES=1`` repeats a failed one. Even ones run on one release, odd ones on
-the other.
+The test tries ``SEQUENCES`` random sequences of runs, from the seed ``FIRST`` on. ``make live
+TEST=no_lies FIRST=... SEQUENCES=1`` repeats a failed sequence. Even sequences run on one release,
+odd sequences on the other.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.sequences import (
 CALLS = 6
 # The keys that check mode and the real run report alike.
 ALIKE = ("failed", "msg", "changed", "impact", "impacts", "actions", "diff")
-# How long SAs may take to be negotiated; a peer that has another key never gets there.
+# Seconds that the test waits for a negotiation. The negotiation with another key never succeeds.
 PATIENCE = 2.0
 
 State = dict[str, t.Any]
@@ -52,7 +52,7 @@ def test_no_lies(rigs: dict[str, Rig], sequences: range, capsys: t.Any) -> None:
     rate = 60 * len(sequences) / (time.monotonic() - started)
     calls = ", ".join(f"{number} {what}" for what, number in sorted(outcomes.items()))
     with capsys.disabled():
-        print(f"\n{len(sequences)} sequences, {rate:.0f} a minute, of calls that were {calls}")
+        print(f"\n{len(sequences)} sequences, {rate:.0f} a minute. Results of the calls: {calls}")
     assert not lies, "\n\n".join(lies)
 
 
@@ -72,7 +72,7 @@ def tell(rig: Rig, seeds: t.Iterable[int], outcomes: collections.Counter[str]) -
 
 
 class Story:
-    """One sequence. ``str`` is what was done so far."""
+    """One sequence. ``str`` returns the calls so far, and the current step."""
 
     def __init__(self, rig: Rig, seed: int) -> None:
         self.rig = rig
@@ -104,14 +104,17 @@ class Story:
         self.nothing_to_do()
         self.told = "everything removed"
         self.remove()
-        same(empty, self.device.state(), "does not leave the host as it was", but=LASTING)
-        self.told = "the last values alone"
+        same(empty, self.device.state(), "differs from the empty host", but=LASTING)
+        self.told = "only the last values"
         for call in self.world.calls():
             self.done(call)
-        same(made, self.device.state(), "end otherwise")
+        same(made, self.device.state(), "differs from the end of the sequence")
 
     def call(self, call: Call) -> None:
-        """Run a module in check mode, for real, and once more."""
+        """Run a module in check mode, without check mode, and once more.
+
+        Check mode must predict the real run, and the last run must change nothing.
+        """
         self.calls.append(call)
         self.told = "in check mode"
         check = self.run(call, check=True)
@@ -121,7 +124,7 @@ class Story:
         real = self.run(call)
         assert check.failed or not real.failed, real.result["msg"]
         for key in (*ALIKE, call.module):
-            same(check.result.get(key), real.result.get(key), f"{key} is not as in check mode")
+            same(check.result.get(key), real.result.get(key), f"{key} differs from check mode")
         # Only the real run can report a value that a peer does not accept.
         for warning in check.result.get("warnings", ()):
             assert warning in real.result.get("warnings", ()), f"does not warn: {warning}"
@@ -132,14 +135,14 @@ class Story:
             same(before, self.state, "fails and changes something")
             return
         if not real.changed:
-            same(before, self.state, "says that nothing changed")
-            assert not real.writing, f"sends {real.writing}"
+            same(before, self.state, "reports no change, but the state differs")
+            assert not real.writing, f"reports no change, but sends {real.writing}"
         self.world.note(call)
         self.told = "once more"
         self.idle(call)
 
     def idle(self, call: Call) -> None:
-        """Check a run that finds everything as configured."""
+        """Check that a run with the same options changes nothing and reports no change."""
         again = self.run(call)
         assert not again.failed, again.result["msg"]
         assert not again.changed, f"changes {again.result['actions']} {again.result.get('diff')}"
@@ -175,7 +178,7 @@ class Story:
         return run
 
     def settle(self) -> None:
-        """Wait until no SA is being negotiated with a peer that answers."""
+        """Wait until all negotiations have ended, if the peers answer."""
         deadline = time.monotonic() + PATIENCE
         while self.generator.live and self.device.busy() and time.monotonic() < deadline:
             time.sleep(0.03)
@@ -192,7 +195,7 @@ LASTING = ("forwarding",)
 
 
 def same(before: t.Any, after: t.Any, what: str, but: t.Sequence[str] = ()) -> None:
-    """Compare two states, and show only the differences."""
+    """Check that two states are equal. The error shows only the differences."""
     if before == after:
         return
     if isinstance(before, dict) and isinstance(after, dict):
@@ -206,5 +209,5 @@ def same(before: t.Any, after: t.Any, what: str, but: t.Sequence[str] = ()) -> N
         gone = [item for item in before if item not in after]
         come = [item for item in after if item not in before]
         if gone or come:
-            raise AssertionError(f"{what}: gone {gone}, come {come}")
+            raise AssertionError(f"{what}: removed {gone}, added {come}")
     raise AssertionError(f"{what}: {before}, then {after}")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A rollback is due while another run holds the lock: hanging, at work, or not ours at all."""
+"""A due rollback while the lock is held: by a hanging run, a busy run, or an unmanaged program."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Options
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 
-# In seconds: after how long the rollback is due, how long a run may be silent then, how long one
-# may take to end after a signal, and how long it all may take on a busy machine.
+# Seconds: until the rollback is due, until a run without progress is ended, until a run has ended
+# after a signal, and an allowance for a busy machine.
 DUE, SILENCE, LAST_WORDS, SLACK = 10.0, 15.0, 5.0, 15.0
 RECORD = "/var/lib/tunnelwright/rolled-back.json"
-# It goes when everything is in its place.
+# The rollback removes this file at its end.
 TIMER = "/etc/systemd/system/tunnelwright.rollback.timer"
-# The run that begins it, not the shell in which it is said.
+# Stops the run, which is the parent process of the shell.
 STOP = "kill -STOP $(ps -o ppid= -p $$)"
 HANGING_NFT = """
 cat >/usr/local/sbin/nft <<'END'
@@ -79,7 +79,7 @@ def begun(rig: Rig) -> dict[str, t.Any]:
 
 
 def rolled_back(device: Host, since: float, most: float) -> Seen:
-    """Return the record of the rollback, which has to end in time."""
+    """Wait for the end of the rollback, at most ``most`` seconds, and return its record."""
     while time.monotonic() < since + most:
         text = device.sh(f"cat {RECORD} 2>/dev/null || true")
         if text and device.sh(f"ls {TIMER} 2>/dev/null || true") == "":
@@ -90,7 +90,7 @@ def rolled_back(device: Host, since: float, most: float) -> Seen:
 
 
 CHANGE: Options = {"mtu": 1400, "description": "a change without a confirmation"}
-# Half way, in a program that a script of the collection runs.
+# The run hangs in the middle, or in nft, which a script of the collection runs.
 HANGS = {
     "stopped": ("true", {"number": 10, "script": STOP}),
     "program": (HANGING_NFT, {}),
@@ -108,7 +108,7 @@ def test_a_run_that_hangs_is_ended(tunnels: dict[str, Rig], hang: str) -> None:
         start = time.monotonic()
         assert device.killed("vpn_network", rig.network(**CHANGE), **mishap)
         ended = time.monotonic() - start
-        # Neither before it is due, nor before it has been silent for as long as it may be.
+        # The run is not ended before the rollback is due and SILENCE has passed.
         assert ended >= DUE + SILENCE - 1, ended
         assert ended <= DUE + SILENCE + LAST_WORDS + SLACK, ended
         seen = rolled_back(device, start, DUE + SILENCE + LAST_WORDS + 2 * SLACK)
@@ -128,7 +128,7 @@ def test_a_run_that_hangs_is_ended(tunnels: dict[str, Rig], hang: str) -> None:
 
 
 def test_a_run_that_waits_for_a_peer_is_not_ended(tunnels: dict[str, Rig]) -> None:
-    """Though it takes longer than the time of the checkpoint, and nothing is heard meanwhile."""
+    """A run that waits for a silent peer is not ended, even after the time of the checkpoint."""
 
     def check(rig: Rig) -> None:
         device = rig.device
@@ -145,7 +145,8 @@ def test_a_run_that_waits_for_a_peer_is_not_ended(tunnels: dict[str, Rig]) -> No
         assert called.failed
         assert called.result["failures"][0]["cause"] == "no_answer"
         assert seconds >= DUE + 2 * SILENCE - 1, seconds
-        # The end of the run renewed its time, so that the rollback that was due does nothing.
+        # The end of the run renewed the time of the checkpoint, so that the due rollback does
+        # nothing.
         confirmed = device.apply("ipsec_checkpoint", {"state": "confirmed"})
         assert confirmed.changed
         assert device.sh(f"cat {RECORD} 2>/dev/null || true") == ""
@@ -154,7 +155,7 @@ def test_a_run_that_waits_for_a_peer_is_not_ended(tunnels: dict[str, Rig]) -> No
 
 
 def test_what_is_not_ours_is_left_alone(tunnels: dict[str, Rig]) -> None:
-    """Another program has taken the lock and keeps it."""
+    """The rollback leaves an unmanaged program that holds the lock alone, and does its work."""
 
     def check(rig: Rig) -> None:
         device = rig.device
@@ -167,7 +168,7 @@ def test_what_is_not_ours_is_left_alone(tunnels: dict[str, Rig]) -> None:
             seen = rolled_back(device, start, DUE + SILENCE + 2 * SLACK)
             assert seen.seconds >= DUE + SILENCE - 2
         finally:
-            # It is still there.
+            # The program still runs: otherwise kill would fail.
             device.sh("kill $(cat /run/holder); rm /run/holder")
         assert seen.record["errors"] == [
             "could not get the lock /run/tunnelwright.lock: it is held by a program that is no run "

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The service of the rollback does all its work within what systemd leaves it.
+"""The service of the rollback does all its work inside its systemd sandbox.
 
-The scenario ``molecule/checkpoint`` has the whole of it, with playbooks that are cut off.
+The scenario ``molecule/checkpoint`` tests the whole rollback, with playbooks that are cut off.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ SERVICE = "tunnelwright.rollback.service"
 UNIT = f"/etc/systemd/system/{SERVICE}"
 RECORD = "/var/lib/tunnelwright/rolled-back.json"
 FORGET = "systemctl stop 'tunnelwright.rollback.*'; rm -rf /var/lib/tunnelwright"
-# Some in userspace, where the daemon is restarted to take the plugin out, and back in.
+# A network that is created after the checkpoint, so that the rollback removes it.
 DMZ = {"name": "dmz", "ip_address": "10.8.0.1", "network_address": "10.8.0.0/24"}
-# As systemd counts it, from 0 to 10, the worst. It had 9.6 without anything of this kind.
+# The highest allowed exposure level of `systemd-analyze security`. The levels are 0 to 10, and 10
+# is the worst. Without a sandbox the service had 9.6.
 EXPOSED = 4.0
 
 
 @dataclass(frozen=True)
 class Changed:
-    """A gateway with a checkpoint and changes since; ``before`` is its state at the checkpoint."""
+    """A gateway with changes since a checkpoint. ``before`` is its state at the checkpoint."""
 
     device: Host
     before: dict[str, t.Any]
@@ -75,7 +76,7 @@ def _change(rig: Rig) -> Changed:
 
 
 def _rolled_back(device: Host) -> dict[str, t.Any]:
-    """Return the record of the rollback, once it is done."""
+    """Wait for the end of the rollback, and return its record."""
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         there = device.sh(f"test -e {RECORD} && test ! -e {UNIT} && cat {RECORD} || true")
@@ -83,7 +84,7 @@ def _rolled_back(device: Host) -> dict[str, t.Any]:
             return dict(json.loads(there))
         time.sleep(0.5)
     said = device.sh(f"journalctl --unit {SERVICE} --no-pager -o cat")
-    raise AssertionError(f"{device.name}: it does not roll back: {said}")
+    raise AssertionError(f"{device.name}: no rollback within 90 s: {said}")
 
 
 def _set(device: Host, *names: str) -> dict[str, str]:
@@ -119,7 +120,10 @@ def test_by_a_plan(kept: list[Changed]) -> None:
 
 
 def test_by_its_files(kept: list[Changed]) -> None:
-    """Where there can be no plan: with the daemon gone, it is started, and loads what it finds."""
+    """A rollback without the daemon has no plan. It restores the files and starts the daemon.
+
+    The daemon then loads the restored files.
+    """
 
     def back(changed: Changed) -> None:
         changed.device.sh("systemctl kill --signal KILL strongswan; systemctl stop strongswan")
@@ -134,7 +138,7 @@ def test_by_its_files(kept: list[Changed]) -> None:
 
 
 def test_files_and_a_daemon_that_answers(kept: list[Changed]) -> None:
-    """A kept file that can't be read leaves no plan, and swanctl loads everything."""
+    """A saved file that is not readable prevents a plan. swanctl then loads all files."""
 
     def back(changed: Changed) -> None:
         state = "/var/lib/tunnelwright/checkpoint/state.json"
@@ -151,7 +155,7 @@ def test_files_and_a_daemon_that_answers(kept: list[Changed]) -> None:
     on_all(kept, back)
 
 
-# As where no mount namespace is allowed: it fails to start with what needs one.
+# Imitates a host without mount namespaces: a service with an option that needs one fails to start.
 NO_NAMESPACE = (
     f"[Service]\nExecStartPre=/bin/sh -c 'grep -q ^PrivateTmp= {UNIT} && exit 226; exit 0'\n"
 )
@@ -168,7 +172,7 @@ def _confined(rigs: dict[str, Rig]) -> t.Iterator[None]:
 
 
 def test_where_no_mount_namespace_is_allowed(confined: None, kept: list[Changed]) -> None:
-    """It does with what needs none, and rolls back."""
+    """The service only uses the options that need no mount namespace, and rolls back."""
 
     def back(changed: Changed) -> None:
         found = _set(changed.device, "NoNewPrivileges", "PrivateTmp", "ProtectSystem")

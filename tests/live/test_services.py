@@ -47,7 +47,7 @@ def phase2(host: Host) -> dict[str, t.Any]:
 
 @pytest.mark.parametrize(("local", "remote"), SELECTORS)
 def test_negotiated(rig: Rig, local: str, remote: str) -> None:
-    """It is up with these very selectors, is no drift, and is what it was in the next run."""
+    """The SA has exactly these selectors. There is no drift, and the next run changes nothing."""
     host = rig.device
     options = rig.phase2(local_network=[local], remote_network=[remote])
     host.apply("ipsec_phase2", options)

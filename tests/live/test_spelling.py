@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An identity that is written in another way, on gateways whose tunnels are up.
+"""A change of the spelling of an identity, on gateways whose tunnels are up.
 
-Each is tried on each release with one connection behaviour; ``LIVE=all`` tries it with each.
+Each change is tried on each release with one connection behavior. ``LIVE=all`` tries every
+behavior.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 
 RELEASES = ("5.9.8", "6.0.1")
 
-# The same on the wire.
+# Two spellings that are the same on the wire.
 SAME = [
     ("gw.example.org", "@gw.example.org"),
     ("gw.example.org", "fqdn:gw.example.org"),
@@ -31,7 +32,7 @@ SAME = [
     ("keyid:ab", "@#6162"),
 ]
 BEHAVIORS = ("start", "on_demand", "responder_only")
-# Another one on the wire, which charon takes for the same.
+# Two spellings that differ on the wire, and that are the same identity for charon.
 OTHER = [
     ("GW.example.org", "gw.example.org"),
     ("A@example.org", "a@example.org"),
@@ -40,7 +41,7 @@ OTHER = [
 
 
 def cases(identities: list[tuple[str, str]], behaviors: tuple[str, ...]) -> list[t.Any]:
-    """Return the cases, whose behaviors alternate between neighbors and between releases."""
+    """Return the cases. The behavior alternates from pair to pair and between the releases."""
     return [
         pytest.param(release, behavior, *pair, id=f"{release}-{behavior}-{pair[0]}-{pair[1]}")
         for first, release in enumerate(RELEASES)

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tunnels that are up, and not as they are configured: a narrow peer, and old values.
+"""Tunnels whose SAs differ from the configuration: narrowed selectors, and old values.
 
-The peer is set up by hand. At one of its addresses it takes one pair of networks for each Child SA,
-as gateways of many other makes do.
+The test configures the peer by hand. At one of its addresses the peer accepts one pair of networks
+for each Child SA, as many other products do.
 
-Each change there and back is tried on each release, with one way of applying it; ``LIVE=all`` tries
-it with each way.
+Each change there and back is tried on each release, with one behavior and one value of ``apply``.
+``LIVE=all`` tries all of them.
 """
 
 from __future__ import annotations
@@ -48,13 +48,16 @@ def begin(rig: Rig) -> None:
 
 
 def on_all(rigs: dict[str, Rig], test: t.Callable[[Rig], None]) -> None:
-    """Run a test on all rigs at once, because it waits most of the time."""
+    """Run a test on all rigs at once, because the test waits most of the time."""
     with ThreadPoolExecutor() as pool:
         list(pool.map(test, rigs.values()))
 
 
 def narrow(rig: Rig, *networks: str, local: str = "10.1.0.0/24", **options: t.Any) -> str:
-    """Load a connection of the peer with a child for each pair of networks; return its address."""
+    """Load a connection of the peer with a child for each network.
+
+    Return the address of the peer.
+    """
     address = rig.address(4)
     children = {
         f"n{number}": {
@@ -90,7 +93,7 @@ def connect(host: Host, **options: t.Any) -> Run:
 
 
 def seen(host: Host) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
-    """Return the phase 1 and its only phase 2 as ipsec_info reports them; it only reads."""
+    """Return the phase 1 and its only phase 2 from ipsec_info. Check that ipsec_info only reads."""
     run = host.run("ipsec_info", {})
     assert not run.failed, run.result
     assert run.writing == ()
@@ -145,7 +148,7 @@ class TestNarrowed:
         assert any("probe of 10.3.0.1" in line for line in failure["evidence"])
 
     def test_one_phase_2_for_each_pair(self, rig: Rig) -> None:
-        """Follow the next step that the result recommends."""
+        """The recommended next step, one phase 2 for each pair, brings all networks up."""
         host = rig.device
         tunnel(rig, {"remote_network": V4}, remote_gateway=narrow(rig, *V4))
         host.wait_for("site-b/net")
@@ -185,7 +188,7 @@ class TestNarrowed:
         fails(connect(host), "selectors_narrowed", "Not carried: fd00:1::/64 to fd00:3::/64.")
 
     def test_several_sas_carry_together(self, rig: Rig) -> None:
-        """The peer initiates one network after the other; ipsec_connection waits for all."""
+        """ipsec_connection waits until the peer has initiated the SAs of all networks."""
         host = rig.device
         address = narrow(rig, *V4)
         tunnel(
@@ -228,7 +231,7 @@ THERE_AND_BACK = [
     pytest.param(release, module, change, *way, id=f"{release}-{module}-{change}-{'-'.join(way)}")
     for first, release in enumerate(RELEASES)
     for number, (module, change) in enumerate(CHANGES)
-    # Each way with another change, and each change with another way on the other release.
+    # The way differs from change to change, and between the releases.
     for way in (WAYS if ALL else WAYS[(2 * first + number + SEED) % len(WAYS) :][:1])
 ]
 
@@ -344,7 +347,6 @@ class TestOutdated:
         assert "the peer has not accepted the new values of " in str(run.result["warnings"])
         assert states(host) == ("outdated", "outdated")
         fails(connect(host), "outdated", f"In force: esp_proposals {PROPOSAL}")
-        # Back again.
         assert host.apply("ipsec_phase2", rig.phase2()).result["impact"] == "none"
         assert states(host) == ("up", "up")
 
@@ -358,7 +360,7 @@ class TestOutdated:
         )
         assert states(host) == ("outdated", "outdated")
         fails(connect(host), "outdated", rig.address(), rig.address(2))
-        # No run has noted it.
+        # The modules also find the old address without the note of a run.
         host.sh("rm /run/tunnelwright.pending")
         assert states(host) == ("outdated", "outdated")
         fails(connect(host), "outdated", rig.address(), rig.address(2))
@@ -502,7 +504,7 @@ class TestAdvanced:
         other = advanced(rig)["swanctl_conf"].replace("10.6.0.0/24", "10.8.0.0/24")
         host.apply("ipsec_settings", advanced(rig, swanctl_conf=other))
         state, _own = states(host)
-        # No part of it comes up without a command.
+        # The Child SA with the new network only comes up after a command.
         assert state == "outdated"
         assert seen(host)[1]["pending"][0]["in_force"] == "10.6.0.0/24"
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The life of each object, step by step, refusals, and repairs of drift, on both releases.
+"""Steps from the creation to the removal of each object, refusals, and repairs of drift.
 
-The tables in ``steps/`` hold the steps. A step runs in four ways: in check mode, for real, and
-both again.
+The tables in ``steps/`` hold the steps. Each step runs four times on each release: in check mode,
+without check mode, and both again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _row(gateway: Gateway, scenario: Scenario, kind: str, number: int) -> Values
 
 
 def _same(planned: Run, done: Run, keys: t.Iterable[str]) -> None:
-    """Compare the report of check mode with the report of the run that follows it."""
+    """Compare the result of check mode with the result of the run after it."""
     for key in keys:
         assert planned.result[key] == done.result[key], key
 
@@ -48,7 +48,7 @@ def test_step(gateways: dict[str, Gateway], release: str, scenario: Scenario, nu
     gateway.prepared(step)
     planned = device.run(module, options, check=True)
     before = gateway.look()["held"]
-    # A command of the step changes the gateway before check mode.
+    # Only a `prepare` command of the step may change the gateway until here.
     assert "prepare" in step or not differences(gateway.held, before)
 
     done = device.run(module, options)
@@ -80,7 +80,7 @@ def _check_state(
     """Check the conditions that hold for every step, and the conditions of this step."""
     after = looked["held"]
     assert (before == after) == (not done.changed)
-    # The data plane depends on the machine.
+    # The machine determines the data plane and the warnings about it.
     warnings = [item for item in done.warnings if "data plane" not in item]
     words = step.get("warnings", [])
     assert len(warnings) == len(words), warnings
@@ -116,7 +116,7 @@ def test_refused(
 ) -> None:
     gateway = gateways[release]
     row = _row(gateway, scenario, "refused", number)
-    # A refusal changes nothing, so that the next one begins where the first one did.
+    # A refusal changes nothing, so that every refusal begins in the same state.
     gateway.reach(scenario, 0)
     run = gateway.device.run(*gateway.task(scenario, row))
     assert run.failed
@@ -130,7 +130,7 @@ def test_refused(
 
 @_rows("drifts")
 def test_drift(gateways: dict[str, Gateway], release: str, scenario: Scenario, number: int) -> None:
-    """A change by hand is reported in check mode, and the next run repairs it."""
+    """Check mode reports a change by hand, and the next run repairs the change."""
     gateway = gateways[release]
     row = _row(gateway, scenario, "drifts", number)
     gateway.reach(scenario, 0)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The networks of a gateway, its peer and the controller of a run stay reachable."""
+"""No run makes the networks of a gateway, its peer or the controller unreachable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 RELEASES = ("5.9.8", "6.0.1")
 BOTH = pytest.mark.parametrize("check", [True, False])
 
-# A host in the local network, and one in the network of another interface.
+# A host behind the gateway, in its own network namespace.
 NEIGHBOURS = """
 ip netns add {name}
 ip link add {name} type veth peer name up0 netns {name}
@@ -47,7 +47,7 @@ def neighbour(host: Host, name: str, address: str, router: str, master: str = ""
 
 
 def came_from(host: Host, client: str) -> None:
-    """Set the variable that sshd would set."""
+    """Set SSH_CONNECTION, as sshd does for a run from the controller ``client``."""
     host.environment = f"SSH_CONNECTION='{client} 50022 {host.ipv4} 22'"
     host.start()
 
@@ -67,7 +67,7 @@ def around(address: str, prefix: int) -> str:
 
 @BOTH
 def test_a_network_over_the_wan(rig: Rig, check: bool) -> None:
-    """The router of the network would take the way to the peer."""
+    """The module refuses a network over the WAN, because its route would hide the peer."""
     host, peer = rig.device, ipaddress.ip_address(rig.address())
     half = around(str(peer), 25)
     taken = rig.network(ip_address=str(peer + 9), network_address=half)
@@ -93,7 +93,7 @@ def test_a_network_or_a_route_over_the_controller(rig: Rig, check: bool) -> None
         refused(host, "vpn_rule", options, words, "which the host reaches via", check=check)
     options = {**route, "destination": ["0.0.0.0/0"]}
     run = host.run("vpn_rule", options, check=check)
-    # The default route has no metric here, so that it has precedence over the collection's routes.
+    # The default route has no metric here, so that it precedes the routes of the collection.
     assert not run.failed
     assert "via " in host.sh("ip route get 203.0.113.66")
 
@@ -117,7 +117,7 @@ def test_the_connection_of_a_run(rig: Rig) -> None:
 
 
 def test_everything_through_a_tunnel(rig: Rig) -> None:
-    """The local network, other networks, the peer and the controller stay reachable."""
+    """A phase 2 to 0.0.0.0/0 leaves networks, peer and controller reachable for the gateway."""
     host = rig.device
     host.apply("vpn_network", rig.network())
     neighbour(host, "lan0", "10.1.0.7/24", "10.1.0.1", "vpn-lan")
@@ -137,11 +137,11 @@ def test_everything_through_a_tunnel(rig: Rig) -> None:
     assert reached("10.1.0.7")
     assert reached("10.1.0.1", source=lan)
     assert reached("172.31.9.7")
-    # Every packet of a host in the local network matches, to any destination.
+    # All packets of a host in the local network go through the tunnel, to any destination.
     assert not reached("172.31.9.7", source=lan)
     assert reached(rig.address())
     for address in (rig.address(3), "203.0.113.66"):
-        # The gateway itself keeps using its own routes.
+        # The packets of the gateway keep using its routes.
         assert "ipsec0" not in host.sh(f"ip route get {address}")
     with host.capturing("eth0", "net 203.0.113.0/24") as heard:
         before = _packets_out(host)

@@ -41,7 +41,10 @@ def _rig(request: pytest.FixtureRequest, rigs: dict[str, Rig]) -> t.Iterator[Rig
 
 
 def test_the_next_run_brings_the_guard(rig: Rig) -> None:
-    """It says so, in check mode too, and no SA is touched."""
+    """The next run adds the guard against cleartext, and touches no SA.
+
+    Check mode and the run report the same actions.
+    """
     device = rig.device
     before = device.sas()
     foreseen = device.run("vpn_network", rig.network(), check=True)
@@ -65,7 +68,7 @@ def test_the_next_run_brings_the_guard(rig: Rig) -> None:
     assert not device.run("vpn_network", rig.network()).changed
     for module, options in (("ipsec_phase1", rig.phase1()), ("ipsec_phase2", rig.phase2())):
         assert not device.run(module, options).changed
-    # Nothing withdraws the rules any more.
+    # A stop of the services no longer removes the rules.
     device.sh(f"systemctl stop {LAN} {GUARD}")
     assert "no_cleartext_in" in device.sh(TABLE)
     device.sh(f"systemctl start {LAN} {GUARD}")

@@ -4,7 +4,7 @@
 
 """A gateway with objects of every kind: three networks, two phase 1, a phase 2 and a conf text.
 
-The connection, the firewall and the bridge of an administrator were there before.
+The gateway already had a connection, a firewall and a bridge of an administrator.
 """
 
 from __future__ import annotations
@@ -79,7 +79,10 @@ def test_load_all_changes_nothing(gateway: Gateway) -> None:
 
 
 def test_load_all_changes_nothing_that_cannot_be_listed(gateway: Gateway) -> None:
-    """charon logs `updated` for a connection that it has already, else `added` or `replaced`."""
+    """swanctl changes no connection. charon logs `updated` for an unchanged connection.
+
+    For a changed connection charon logs `added` or `replaced`.
+    """
     device = gateway.device
     cursor = device.sh("journalctl -u strongswan -n 0 --show-cursor").split("cursor: ")[1].strip()
     device.sh("swanctl --load-conns")

@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A change affects only its own tunnel, and that tunnel loses no packet either.
+"""A change affects only its own tunnel.
 
-Twenty tunnels carry 100 packets a second each way. Random changes go to one of them, and to the
-settings and rules of the network of the others. ``CHANGES`` is the number of changes, ``SEED``
-repeats a run, ``BASELINE`` is the number of seconds without a change at the beginning.
-The table is written to .cache/zero-loss.md.
+A graceful change interrupts this tunnel for at most ``LONGEST_GAP`` ms.
+Twenty tunnels carry 100 packets a second each way. Random changes go to one tunnel, and to the
+settings and rules of the networks. ``CHANGES`` is the number of changes. ``SEED`` repeats a run.
+``BASELINE`` is the number of seconds without a change at the beginning.
+The table of the results is in .cache/zero-loss.md.
 """
 
 from __future__ import annotations
@@ -37,9 +38,10 @@ CHANGES = int(os.environ.get("CHANGES", "45"))
 SEED = draw.seed()
 BASELINE = float(os.environ.get("BASELINE", "10"))
 TABLE = ROOT / ".cache/zero-loss.md"
-# How long to look for what happens after a module has ended, and for packets that are under way.
+# Seconds to wait for events after the end of a module, and for packets that are on their way.
 AFTER, DRAIN = 0.3, 3.0
-# The milliseconds that a change may cost the tunnel itself, on a machine with other work.
+# Milliseconds without a packet in the changed tunnel: the table shows longer gaps than the first
+# value, and the test fails above the second value. The machine may have other work.
 NOTABLE_GAP, LONGEST_GAP = 50, 500
 
 Flows = dict[str, dict[str, Flow]]
@@ -47,9 +49,9 @@ Flows = dict[str, dict[str, Flow]]
 
 @dataclass(frozen=True)
 class Done:
-    """A call that was made, with the SAs of its gateway before and after, in ``span`` of time.
+    """A call with its results, the SAs of its gateway before and after, and its time ``span``.
 
-    ``sent`` is what each side had sent through the changed tunnel when it began.
+    ``sent`` is the number of packets that each side had sent through the changed tunnel before.
     """
 
     change: Change
@@ -67,14 +69,17 @@ class Done:
 
 @dataclass
 class Campaign:
-    """All changes and their observed effects. ``sent`` counts the packets of each side."""
+    """All changes, and the events and packet flows of each side."""
 
     done: list[Done] = field(default_factory=list)
     events: dict[str, list[Event]] = field(default_factory=dict)
     flows: Flows = field(default_factory=dict)
 
     def lost_by(self, number: int) -> tuple[int, float]:
-        """Return the changed tunnel's lost packets until the next run, and the longest gap."""
+        """Return the lost packets of the changed tunnel until the next run, and the longest gap.
+
+        The gap is in ms.
+        """
         lost, gap = 0, 0.0
         for side in SIDES:
             flow, begin = self.flows[side][ONE], self.done[number].sent[side]
@@ -100,7 +105,7 @@ def test_zero_loss(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
     with Traffic(pair) as traffic:
         time.sleep(BASELINE)
         quiet = traffic.drained(DRAIN)
-        assert not _losses(quiet), "this machine loses packets though nothing is changed"
+        assert not _losses(quiet), "this machine loses packets without a change"
         traffic.go_on()
         campaign = _change_all(pair, traffic)
     after = {side: host.sas() for side, host in pair.hosts.items()}
@@ -122,7 +127,7 @@ def test_zero_loss(pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_loss_is_seen(pair: Pair) -> None:
-    """The measure itself: one of the tunnels is down for a moment."""
+    """The test sees the loss when one tunnel is down for a moment."""
     victim = "t07"
     with Traffic(pair) as traffic:
         with pair.hosts["a"].listening(0.5) as on_a, pair.hosts["b"].listening(0.5) as on_b:
@@ -136,11 +141,11 @@ def test_a_loss_is_seen(pair: Pair) -> None:
 
 
 def about(event: Event) -> set[str]:
-    """Return the connections of an event of the IKE daemon. Its end concerns all of them."""
+    """Return the connections of an event. The end of the daemon counts as another connection."""
     if event["kind"] == "lost":
         return {event["message"]["why"]}
     named = {name for name, sa in event["message"].items() if isinstance(sa, dict)}
-    # A peer that initiates while no connection here has its name.
+    # An initiator without a matching connection has the name (unnamed).
     return named - {"(unnamed)"}
 
 
@@ -225,7 +230,7 @@ def _table(campaign: Campaign) -> str:
 
 def _remarkable(campaign: Campaign) -> t.Iterator[str]:
     """Yield the impacts that differ from their prediction, and the longest gaps."""
-    yield "| change of the tunnel | on | told | seen | lost | longest gap |"
+    yield "| change of the tunnel | on | predicted | seen | lost | longest gap |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for number, done in enumerate(campaign.done):
         begin, end = done.span

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sends numbered packets through tunnels at a steady rate, and notes which of the other end's come.
+"""Send numbered packets through tunnels at a steady rate, and record the packets that arrive.
 
-Runs inside a gateway. Its argument is a JSON list of flows, ``{"name", "local", "remote"}``, whose
-other end is the same program at ``remote``. It obeys the words that come as lines: ``go`` sends,
-``hush`` stops sending, ``sent`` and ``seen`` are answered with a line of JSON.
+This program runs inside a gateway. Its argument is a JSON list of flows, ``{"name", "local",
+"remote"}``. The same program runs at ``remote``. Each line of input is a command: ``go`` begins to
+send, ``hush`` stops. ``sent`` and ``seen`` print a line of JSON.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ import time
 from pathlib import Path
 
 PORT = 7000
-# Of each flow: 100 packets a second.
+# Seconds between two packets of a flow: 100 packets a second.
 INTERVAL = 0.010
 CATCH_UP = 0.2
-# The flows take turns, so that no queue on the way sees them all at once.
+# Each turn sends a part of the flows, so that no queue gets the packets of all flows at once.
 TURNS = 10
 BUFFER = 4 << 20
-# From asm-generic/socket.h: root may go beyond the limit of the host.
+# From asm-generic/socket.h. With this option root may exceed the limit of the host.
 SO_RCVBUFFORCE = 33
-# pidfd_getfd(2), of every architecture.
+# The number of pidfd_getfd(2), the same on every architecture.
 PIDFD_GETFD = 438
-# A number and the time of sending; the rest is filling.
+# The number of a packet and its time of sending. The rest of a packet is padding.
 HEAD = struct.Struct("!Qd")
 SIZE = 128
 
 
 class Flow:
-    """One direction out and one in, between two addresses."""
+    """The packets in both directions between two addresses."""
 
     def __init__(self, name: str, local: str, remote: str) -> None:
         self.name, self.sent, self.slowest = name, 0, 0.0
@@ -57,7 +57,7 @@ class Flow:
         try:
             self.socket.sendto(packet, self._remote)
         except OSError:
-            # The rule against leaks, for example. It is as lost as any other.
+            # For example, the rules against cleartext refuse the packet. The packet counts as lost.
             self.refused += 1
 
     def receive(self) -> None:
@@ -92,9 +92,9 @@ class Flow:
 
 
 def give_room() -> None:
-    """Enlarge the queues, so that they last while another process has the processor.
+    """Enlarge the queues, so that they hold all packets while another process has the processor.
 
-    The loss of a packet because of a busy machine would prove nothing.
+    A packet that a busy machine loses would prove nothing.
     """
     call = ctypes.CDLL(None, use_errno=True).syscall
     (pid,) = subprocess.check_output(["pidof", "charon-systemd"]).split()

@@ -4,8 +4,8 @@
 
 """Two gateways, one of each release, with twenty tunnels between them that carry packets.
 
-Nineteen are in network ``lan``. The changed one is in network ``lab``, for settings of a
-network may renew all of its tunnels.
+Nineteen tunnels are in network ``lan``. The changed tunnel is in network ``lab``, because settings
+of a network may renew all of its tunnels.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ NUMBERS = {**{name: int(name[1:]) for name in OTHERS}, ONE: 20}
 SIDES = {"a": 1, "b": 2}
 FACING = {"a": "b", "b": "a"}
 
-# More networks behind the gateways, for what the changed tunnel carries at times.
+# Further networks behind the gateways, which the changed tunnel carries at times.
 SPARE = (120, 121)
 
-# No rekeying by lifetime falls into a run.
+# With these lifetimes no SA is rekeyed during a run.
 LASTING = {"lifetime": 12, "lifetime_unit": "hours"}
 
-# A group that costs little.
+# DH group 19 needs little CPU time.
 COMMON = {"algorithm": "aes", "key_length": 256, "hash": "sha256", "dh_group": 19}
 
 
@@ -61,7 +61,7 @@ class Flow:
         return self.lost_within(0, self.sent)
 
     def lost_within(self, begin: int, end: int) -> int:
-        """Return how many packets were lost with numbers from ``begin`` to before ``end``."""
+        """Return how many packets with numbers from ``begin`` to ``end`` - 1 were lost."""
         return sum(stop - start for start, stop in self._clipped(begin, end))
 
     def gap_within(self, begin: int, end: int) -> float:
@@ -96,7 +96,7 @@ def phase1(side: str, peer: Host, name: str) -> Options:
         "identifier": f"{name}-{side}.example",
         "peer_identifier": f"{name}-{FACING[side]}.example",
         "psk": f"the first key of tunnel {name}",
-        # The other side initiates only for traffic without an SA. Two attempts must not collide.
+        # Side b initiates only for traffic without an SA, so that two attempts do not collide.
         "connection_behavior": "start" if side == "a" else "on_demand",
         "encryption": [COMMON],
         **LASTING,
@@ -127,10 +127,10 @@ class Pair:
 
     def set_up(self) -> None:
         self.both(self._configure)
-        # The peer was not there yet when some of them tried.
+        # Some tunnels were initiated before the peer was configured.
         for name in NUMBERS:
             self.connect(name)
-        # Where two attempts met, one of them is gone by then.
+        # Two attempts at once may create two SAs. Wait until one SA is left.
         for host in self.hosts.values():
             host.wait_for(*(f"{name}/net" for name in NUMBERS))
 
@@ -145,7 +145,7 @@ class Pair:
             host.apply("ipsec_phase2", phase2(side, name))
 
     def connect(self, name: str) -> None:
-        """Bring a tunnel up by the side that initiates. Both sides may have done so."""
+        """Bring a tunnel up from side a. The tunnel may be up already."""
         host = self.hosts["a"]
         deadline = time.monotonic() + 20
         while f"{name}/net" not in host.sas().child:
@@ -162,7 +162,7 @@ class Pair:
 
 
 def _addresses(side: str, verb: str) -> str:
-    """Return commands for an address in each network that a tunnel carries."""
+    """Return commands for an address in each network of a tunnel."""
     numbers = (*(NUMBERS[name] for name in OTHERS), *SPARE)
     return "".join(f"ip address {verb} {router(side, n)}/32 dev lo\n" for n in numbers)
 
@@ -177,7 +177,7 @@ def _foreign_rules() -> str:
 
 
 class Traffic:
-    """Packets both ways through every tunnel, as long as it is entered. See ``traffic.py``."""
+    """A context with packets in both directions through every tunnel. See ``traffic.py``."""
 
     def __init__(self, pair: Pair) -> None:
         self._pair = pair
@@ -197,7 +197,7 @@ class Traffic:
                 stdout=subprocess.PIPE,
                 text=True,
             )
-        # Both listen before either sends.
+        # The answers prove that both sides listen before one side sends.
         self.sent()
         for side in SIDES:
             self._say(side, "go")
@@ -212,7 +212,10 @@ class Traffic:
         return {side: self._ask(side, "sent") for side in SIDES}
 
     def drained(self, seconds: float) -> dict[str, dict[str, Flow]]:
-        """Stop, wait for what is under way, and say what arrived, by sender and tunnel."""
+        """Stop the traffic, and return the flows by sender and tunnel after ``seconds``.
+
+        In this time the last packets arrive.
+        """
         for side in SIDES:
             self._say(side, "hush")
         sent = self.sent()
