@@ -101,7 +101,7 @@ sys.exit(not found)
 def test_the_matrix_notices(
     pair: Pair, mutate: t.Callable[[Mutation], None], mutation: Mutation
 ) -> None:
-    # Nothing else makes it fail.
+    # The test passes without the mutation.
     mutation.test(pair)
     mutate(mutation)
     with pytest.raises(AssertionError):

@@ -17,7 +17,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import End, Pair, 
 
 ENDS = pytest.mark.parametrize("name", ["a", "b"])
 
-# A firewall as many hosts have it: nothing comes in or through but what is allowed.
+# A common firewall: it drops incoming and forwarded packets that no rule accepts.
 FIREWALL = """
 table inet host {
     chain input {

@@ -252,7 +252,7 @@ def rules(**options: t.Any) -> nft.RulesetInput:
 
 @dataclass(frozen=True)
 class Installed:
-    """The files of a network in a directory, as the module writes them."""
+    """The files of a network in a directory, with the contents that the module writes."""
 
     where: Namespace
     directory: Path
