@@ -86,6 +86,6 @@ def test_info(host: t.Any, record_property: t.Callable[[str, object], None]) -> 
     unit = cpu_seconds(lambda: read_gateway(host.files))
     ratio = cpu_seconds(look) / unit
     size = len(json.dumps(found))
-    print(f"\nreading: {unit:.2f} s; ipsec_info: {ratio:.2f} times as much, {size} bytes")
+    print(f"\nreading: {unit:.2f} s; ipsec_info: {ratio:.2f} times the reading, {size} bytes")
     record_property("ratio", ratio)
     assert ratio < MOST

@@ -78,7 +78,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Suboptions with values that the model refuses together. Without one, it accepts them."""
+    """A minimal set of suboption values that the model refuses. It accepts each smaller set."""
 
     version: int
     use: Use

@@ -18,7 +18,7 @@ from pathlib import Path
 
 # Whether the whole suite runs at both ends, or with PART a part of it (tools/draw.py).
 ALL = os.environ.get("FIELDS") == "all" or bool(os.environ.get("PART"))
-# The strongSwan of each end.
+# The strongSwan release of each end.
 RELEASES = {"a": "5.9.8", "b": "6.0.1"}
 # The outcome of each test, by its name with its parameters: of the latest runs, and in git.
 LATEST = Path(__file__).resolve().parents[2] / ".cache/fields.json"

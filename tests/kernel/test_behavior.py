@@ -26,7 +26,7 @@ def is_up(pair: Pair) -> bool:
 
 
 def cut(end: End) -> None:
-    """Cut the line like a pulled cable, and keep the addresses."""
+    """Cut the line: set the interface down, but keep its IPv4 address."""
     end.machine.sh("ip link set eth1 down")
 
 
@@ -69,7 +69,7 @@ def test_traffic_brings_a_tunnel_up(pair: Pair, name: str) -> None:
     assert wire == []
     assert not is_up(pair)
     call(end)
-    until(lambda: is_up(pair), "the first packet")
+    until(lambda: is_up(pair), "the tunnel after the first packet")
 
 
 @ENDS
@@ -83,7 +83,7 @@ def test_a_start_comes_up_and_comes_back(pair: Pair, name: str) -> None:
     end = getattr(pair, name)
     passive = {end.other.name: {"phase1": {"connection_behavior": "responder_only"}}}
     pair.configure(**passive, **{name: {"phase1": {"connection_behavior": "start"}}})
-    until(lambda: is_up(pair), "the start")
+    until(lambda: is_up(pair), "the tunnel without traffic")
     end.other.terminate()
     call(end)
     until(lambda: is_up(pair), "the tunnel that the peer closed")
@@ -140,7 +140,7 @@ def test_a_dead_peer(pair: Pair, name: str, action: str) -> None:
     mark = end.mark()
     cut(end.other)
     try:
-        until(lambda: "giving up after 2 retransmits" in end.log(mark), "the dead peer", 120)
+        until(lambda: "giving up after 2 retransmits" in end.log(mark), "the failed DPD", 120)
         if action != "restart":
             until(lambda: not end.children(), "the end of the SA")
         with pair.wire(f"({IKE}) and src {end.address}") as wire:
@@ -166,7 +166,7 @@ def test_failures_of_ikev1(pair: Pair, name: str) -> None:
         try:
             begun = float(end.machine.sh("cut -d' ' -f1 /proc/uptime"))
             mark = end.mark()
-            until(lambda mark=mark: "DPD check timed out" in end.log(mark), "the dead peer", 120)
+            until(lambda mark=mark: "DPD check timed out" in end.log(mark), "the failed DPD", 120)
             waits.append(float(end.machine.sh("cut -d' ' -f1 /proc/uptime")) - begun)
         finally:
             mend(end.other)

@@ -66,7 +66,7 @@ def test_nothing_leaves(sending: Pair, wire: cleartext.Wire, gateway: str, event
 def test_open_on_purpose(sending: Pair, wire: cleartext.Wire, gateway: str, event: str) -> None:
     """Cleartext leaves after a phase 2 is removed.
 
-    So the capture of the other tests would contain a packet in cleartext.
+    This proves that the capture of the other tests would contain a packet in cleartext.
     """
     count = cleartext.check(wire, getattr(sending, gateway), RELEASES[gateway], event)
     if event == "a phase 2 is removed":

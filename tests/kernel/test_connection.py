@@ -58,7 +58,7 @@ def test_what_somebody_took_from_the_kernel_is_not_up(pair: Pair, name: str) -> 
     pair.tunnel(name)
     end = getattr(pair, name)
     end.machine.sh("ip xfrm state flush")
-    assert end.children(), "the daemon has noticed"
+    assert end.children(), "charon noticed that the SAs are gone"
     predicted = connect(end, check=True, phase2=PHASE2)
     assert predicted.changed
     done = connect(end, phase2=PHASE2)

@@ -143,7 +143,7 @@ def test_nothing_leaves_in_clear(pair: Pair, before: list[str]) -> None:
                 pair.a.machine.sh(f"{flush}; {send}")
             assert wire == [], flush
             pair.a.machine.sh(load)
-        # Without both, cleartext leaves. So the captures before would contain it.
+        # Without both, packets leave in cleartext. This proves that the captures work.
         pair.a.machine.sh("ip xfrm policy flush; nft flush table inet tunnelwright-lan")
         with pair.wire(CLEAR) as wire:
             pair.a.machine.sh(send)
@@ -153,7 +153,7 @@ def test_nothing_leaves_in_clear(pair: Pair, before: list[str]) -> None:
 
 
 def test_the_firewall_is_as_it_was(pair: Pair, before: list[str]) -> None:
-    """Tables that are not listed never change. Listed tables hold none of our rules in the end."""
+    """Only listed chains get our rules. The rules go when ``firewall_chains`` is removed."""
     configure(pair)
     for end, was in zip(pair.ends, before, strict=True):
         now = foreign(end)

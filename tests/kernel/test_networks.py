@@ -156,7 +156,7 @@ def test_rules_beside_a_firewall(pair: Pair, name: str) -> None:
             ({"firewall_chains": CHAINS}, True),
         ):
             pair.configure(**{name: {**passive, "network": options}})
-            # Existing connections pass.
+            # The firewall accepts packets of existing connections.
             end.machine.sh("conntrack --flush")
             if passes:
                 end.other.initiate()

@@ -27,7 +27,7 @@ def mss_seen(pair: Pair, client: End) -> tuple[int, int]:
         client.machine.capturing("eth0", syn, "lan") as here,
     ):
         peer.machine.sh(f'ip netns exec lan python3 -c "{LISTEN}" >/dev/null 2>&1 &')
-        until(lambda: peer.machine.lan("ss -Htln sport = 5001"), "the server")
+        until(lambda: peer.machine.lan("ss -Htln sport = 5001"), "the server listens")
         client.machine.lan(f'python3 -c "{CALL}" {peer.host()}')
     found = []
     for lines, source in ((there, client.host()), (here, peer.host())):

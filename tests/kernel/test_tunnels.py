@@ -146,7 +146,7 @@ def test_mobike(pair: Pair) -> None:
         change = "ip address add {}/24 dev eth1; ip address del {}/24 dev eth1"
         end.machine.sh(change.format(moved, end.address))
         try:
-            until(lambda end=end: end.other.sa()["remote-host"] != end.address, "a new address")
+            until(lambda end=end: end.other.sa()["remote-host"] != end.address, "the new address")
             pair.ping()
         finally:
             end.machine.sh(change.format(end.address, moved))

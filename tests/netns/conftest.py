@@ -222,7 +222,7 @@ def blocked(
 def segment_sizes(
     client: Namespace, source: str, server: Namespace, target: str
 ) -> tuple[int, int]:
-    """Return the greatest TCP segments in bytes for client and server on a new connection."""
+    """Return the largest TCP segments in bytes for client and server on a new connection."""
     listening = server.python(_LISTEN, target)
     try:
         assert listening.stdout is not None

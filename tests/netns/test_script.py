@@ -193,7 +193,7 @@ def test_own_interface_of_another_kind_is_made_anew(host: Namespace, install: In
 def test_vlan(host: Namespace, install: Install) -> None:
     options = {"layer2_type": "vlan", "layer2_id": 7, "interface_network": "eth0"}
     if host.run(["ip", "link", "add", "x", "link", "eth0", "type", "vlan", "id", "9"])[0]:
-        pytest.skip("this kernel knows no VLANs")
+        pytest.skip("this kernel has no VLANs")
     installed = install(host, network(**options), rules())
     installed("start")
     first = link_state(host, "vpn-lan")

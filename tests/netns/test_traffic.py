@@ -86,9 +86,9 @@ def test_what_is_for_no_tunnel_may_leave_in_clear(site: Site, gateway: Start) ->
 
 @pytest.mark.parametrize("source", [ROUTER, "192.0.2.1"])
 def test_the_gateway_itself_leaks_nothing(site: Site, gateway: Start, source: str) -> None:
-    """The gateway sends nothing to the remote network in cleartext, from none of its addresses.
+    """The gateway sends no cleartext to the remote network, from its LAN or its WAN address.
 
-    Its syslog messages, for example, have the WAN address, which is in no selector.
+    Syslog messages of the gateway have the WAN address, which is in no selector.
     """
     installed = gateway()
     site.through("wan0")

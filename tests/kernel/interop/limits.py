@@ -108,5 +108,5 @@ LIMITS = (
 
 
 def limit_of(column: Column, row: Row) -> Limit | None:
-    """Return the first reason for which a cell can't work."""
+    """Return the first limit that a cell has, or None."""
     return next((limit for limit in LIMITS if limit.holds(column, row)), None)

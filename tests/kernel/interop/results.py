@@ -25,7 +25,7 @@ EXPECTED: Results = {
 
 
 def read(*paths: Path) -> Results:
-    """Return the expected results. For a cell in several files, the last file counts."""
+    """Return results that are as expected. For a cell in several files, the last file counts."""
     found: Results = {}
     for path in paths:
         if path.exists():
