@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The cost of ipsec_info on a host with 1,000 tunnels, all up.
+"""The cost of ipsec_info on a host with 1,000 tunnels that are up.
 
-In CPU time, as a multiple of what it takes to read the configuration back from its 1,000 files,
-which every module does first. So it holds on a machine of any speed, busy or not. The reading took
-0.13 s on a virtual machine of 2026 with two cores, and an eighth of a second is spent per unit.
+The test measures CPU time. Its unit is the time to read the configuration from 1,000 files, which
+every module does first. So the result does not depend on the speed or the load of the machine. One
+unit was 0.13 s on a virtual machine of 2026 with two cores.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_ho
 )
 
 TUNNELS = 1000
-# The unit is the time of `read_gateway`, which is a part of it.
+# The limit for ipsec_info, in units of the time of `read_gateway`, which ipsec_info includes.
 MOST = 4.0
 
 
 def gateway() -> Gateway:
-    """Return a Gateway with as many sites, each with its own network, without the slow checks."""
+    """Return a Gateway with TUNNELS sites, each with its own network, without the slow checks."""
     network = examples.network()
     connections = {}
     for index in range(TUNNELS):
@@ -64,7 +64,7 @@ def _host(tmp_path: Path) -> MemoryHost:
 
 
 def cpu_seconds(work: t.Callable[[], object]) -> float:
-    """Return the least of five times, without garbage collection of the objects of pytest."""
+    """Return the least of five CPU times, without garbage collection of the objects of pytest."""
     spent = []
     for _attempt in range(5):
         gc.collect()
@@ -86,6 +86,6 @@ def test_info(host: t.Any, record_property: t.Callable[[str, object], None]) -> 
     unit = cpu_seconds(lambda: read_gateway(host.files))
     ratio = cpu_seconds(look) / unit
     size = len(json.dumps(found))
-    print(f"\nreading: {unit:.2f} s; ipsec_info: {ratio:.2f} times as much, {size} bytes")
+    print(f"\nreading: {unit:.2f} s; ipsec_info: {ratio:.2f} times the reading, {size} bytes")
     record_property("ratio", ratio)
     assert ratio < MOST

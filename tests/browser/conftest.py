@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Chromium without a screen, for the behaviour and the look of a page."""
+"""Headless Chromium, for tests of the behaviour and the look of a page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 SHOTS = Path(__file__).resolve().parents[2] / ".cache" / "status"
-# It would try to reach its maker otherwise.
+# Without these options, Chromium sends requests to its vendor.
 QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -26,7 +26,7 @@ QUIET = (
 
 
 class Browser:
-    """A browser for pages of HTML, in a frame: a window can't be as narrow as a phone."""
+    """A browser with a page in a frame, because a window can't be as narrow as a phone."""
 
     def __init__(self, program: str, directory: Path) -> None:
         self._argv = [program, *QUIET, f"--user-data-dir={directory / 'profile'}"]
@@ -50,7 +50,7 @@ class Browser:
         return json.loads(html.unescape(found[1]))
 
     def shoot(self, page: str, name: str, width: int, height: int, *, dark: bool) -> Path:
-        """Take a picture of the page with a light or a dark colour scheme."""
+        """Take a picture of the page in a light or dark colour scheme, and return its path."""
         SHOTS.mkdir(parents=True, exist_ok=True)
         picture = SHOTS / f"{name}.png"
         scheme = f"--blink-settings=preferredColorScheme={0 if dark else 1}"

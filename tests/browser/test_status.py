@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The status page in a browser: sorted, searched, on a phone, and by night."""
+"""The status page in a browser: sorting, search, narrow screens and dark colours."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CERTIFICATE = {
 
 
 def branches() -> str:
-    """Return the page of a hub with branches; a partner and a branch do not answer."""
+    """Return the page of a hub with branches. A partner is down, a branch is unreachable."""
     results = {}
     spokes = []
     for at, (name, state) in enumerate(STATES.items(), 2):
@@ -160,7 +160,7 @@ def test_it_asks_nobody_for_anything(browser: Browser) -> None:
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_text_can_be_read(browser: Browser, dark: bool) -> None:
-    """Pictures to be looked at, and their brightest and darkest parts."""
+    """Each picture has the requested height. The texts in it are for a check by eye."""
     for name, width, height in (("desktop", 1320, 1700), ("phone", 390, 3200)):
         picture = browser.shoot(
             branches(), f"{name}-{'dark' if dark else 'light'}", width, height, dark=dark

@@ -4,8 +4,8 @@
 
 """Combinations of algorithms that the model allows, and combinations that it refuses.
 
-Of those allowed, as many as it takes for each pair of values of two suboptions to occur. Of those
-refused, the least ones: every other holds one of these.
+The allowed combinations contain each pair of values of two suboptions at least once. The refused
+combinations are minimal: every other refused combination contains one of them.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Suboptions that the model refuses, with values of which it would take all but one."""
+    """A minimal set of suboption values that the model refuses. It accepts each smaller set."""
 
     version: int
     use: Use
@@ -107,7 +107,7 @@ class Refusal:
 
 
 def allowed(options: t.Mapping[str, t.Any], use: Use, version: int) -> Proposal | None:
-    """Return the proposal of the model for suboptions and this use; None if it refuses them."""
+    """Return the proposal of the model for suboptions and a use, or None if it refuses them."""
     try:
         return Proposal.build(options, use, frozenset({version}))
     except ModelError:
@@ -123,9 +123,10 @@ def all_proposals(use: Use, version: int) -> tuple[Proposal, ...]:
 
 
 def covering(proposals: t.Iterable[Proposal]) -> list[Proposal]:
-    """Return few proposals that contain every pair of values in ``proposals``; the same each time.
+    """Return few of the ``proposals`` that contain every pair of values in ``proposals``.
 
-    Greedy: for the first missing pair, the proposal with the most other missing pairs.
+    The result is the same each time. The algorithm is greedy: for the first missing pair, it
+    chooses the proposal with the most other missing pairs.
     """
     holders: dict[Pair, list[Proposal]] = {}
     for proposal in proposals:
@@ -167,14 +168,14 @@ def _cases(version: int) -> t.Iterator[Case]:
 
 
 def all_refusals() -> list[Refusal]:
-    """Return the least combinations that the model refuses even with any other options."""
+    """Return the minimal combinations that the model refuses with any other options."""
     return [refusal for version in VERSIONS for use in Use for refusal in _refusals(use, version)]
 
 
 def _refusals(use: Use, version: int) -> t.Iterator[Refusal]:
     possible = [proposal.to_options() for proposal in all_proposals(use, version)]
     least: list[frozenset[tuple[str, t.Any]]] = []
-    # No rule is about three; the unit tests would find it.
+    # No rule of the model needs three suboptions. The unit tests would find such a rule.
     for size in (1, 2):
         for names in itertools.combinations(CHOICES, size):
             legal = {tuple(options.get(name) for name in names) for options in possible}

@@ -2,13 +2,15 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whole gateways with a kernel of their own, which has ESP, AH and IPComp: virtual machines.
+"""Virtual machines as gateways. Their kernels have ESP, AH and IPComp.
 
-Of the tests that prove a value of an option a sixth is run, drawn by ``SEED``, and for one end only
-what is there for each. ``FIELDS=all`` runs everything, and ``PART=2/6`` the third sixth of that.
-``KERNEL_TESTBED`` names the machines, ``KERNEL_TOPOLOGY`` another topology file. With
-``KERNEL_KEEP`` set they stay, for a look (``tools/kernel-testbed enter kernel a``) or for the next
-run.
+A run has a sixth of the tests that prove a value of an option, drawn by ``SEED``. A test with a
+case for each end runs on one end only. ``FIELDS=all`` runs everything, and ``PART=2/6`` runs the
+third sixth of everything.
+
+``KERNEL_TESTBED`` names the machines, and ``KERNEL_TOPOLOGY`` names another topology file. With
+``KERNEL_KEEP`` the machines keep running for the next run, or for an inspection with
+``tools/kernel-testbed enter kernel a``.
 """
 
 from __future__ import annotations
@@ -51,7 +53,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def sampled(items: list[pytest.Item], proofs: set[str]) -> list[pytest.Item]:
-    """Return a part of ``proofs`` (names of functions), the ends in turn, and all other tests."""
+    """Return a sixth of the tests in ``proofs`` (names of functions), and all other tests.
+
+    Of a test with a case for each end, only the cases of one end are returned. The ends take turns.
+    """
     numbers: dict[str, int] = {}
     kept = []
     for item in items:
@@ -66,7 +71,7 @@ def sampled(items: list[pytest.Item], proofs: set[str]) -> list[pytest.Item]:
 
 
 def end_of(item: pytest.Item) -> str:
-    """Return the end that a test is about; empty for both ends."""
+    """Return the end that a test is about, or an empty text for both ends."""
     callspec = getattr(item, "callspec", None)
     name = callspec.params.get("name") if callspec else None
     return name if name in ENDS else ""
@@ -113,7 +118,7 @@ def _no_orphans(request: pytest.FixtureRequest) -> t.Iterator[None]:
     yield
     if "pair" in request.fixturenames:
         for end in request.getfixturevalue("pair").ends:
-            until(lambda end=end: not end.orphans(), f"{end.name}: no SA is left alone", 30)
+            until(lambda end=end: not end.orphans(), f"{end.name}: no SA without its daemon", 30)
 
 
 @pytest.fixture(name="summarize")

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The field matrix: which test shows which value of which option at work, and by what.
+"""The field matrix: the test that proves each value of each option, and the effect of the value.
 
-A test says so with ``proves``; ``tools/field_docs.py`` makes docs/fields.md of it, and of the
-releases on which the test has passed.
+The decorator ``proves`` adds the rows of a test. ``tools/field_docs.py`` writes docs/fields.md from
+the rows and from the releases on which the tests have passed.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-# Whether everything is tried, at both ends: the whole, or a part of the whole (tools/draw.py).
+# Whether the whole suite runs at both ends, or with PART a part of it (tools/draw.py).
 ALL = os.environ.get("FIELDS") == "all" or bool(os.environ.get("PART"))
-# The strongSwan of each end.
+# The strongSwan release of each end.
 RELEASES = {"a": "5.9.8", "b": "6.0.1"}
-# The outcome of each test, by its name with its parameters: of the latest runs, and as recorded.
+# The outcome of each test, by its name with its parameters: of the latest runs, and in git.
 LATEST = Path(__file__).resolve().parents[2] / ".cache/fields.json"
 SEEN = Path(__file__).with_name("seen.json")
 
@@ -37,7 +37,7 @@ class Row:
     shown_by: str
 
 
-# In the order in which the tests are read.
+# In the order in which Python imports the tests.
 ROWS: dict[Row, str] = {}
 
 
@@ -46,7 +46,7 @@ def proves(field: str, value: object, becomes: str, shown_by: str) -> t.Callable
 
     def mark(test: _Test) -> _Test:
         row = Row(field, written(value), becomes, shown_by)
-        # pytest may import a module of tests once more, by another name.
+        # pytest may import a test module a second time, under another name.
         others = {item for item, name in ROWS.items() if name != test.__name__}
         assert (row.field, row.value) not in {(item.field, item.value) for item in others}, row
         ROWS[row] = test.__name__
@@ -57,7 +57,7 @@ def proves(field: str, value: object, becomes: str, shown_by: str) -> t.Callable
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a test; ``end`` is the end that it was about, empty for both."""
+    """The outcome of a test. ``end`` is the end that the test is about, empty for both ends."""
 
     end: str
     passed: bool
@@ -92,12 +92,12 @@ def releases(outcomes: t.Mapping[str, Outcome], test: str) -> list[str]:
 
 
 def written(value: object) -> str:
-    """Return a value as the matrix has it."""
+    """Return a value in the notation of the matrix."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def summary(passed: t.Collection[str]) -> str:
-    """Return the share of the matrix that these tests, by name, have shown, as a text."""
+    """Return a text with the share of the matrix that the tests with these names prove."""
     names = {name.partition("[")[0] for name in passed}
     seen = [row for row, test in ROWS.items() if test in names]
     fields = {row.field for row in seen}

@@ -51,7 +51,7 @@ PACKETS = 2
 AS_ASKED = "as asked"
 OTHER = {"a": "b", "b": "a"}
 
-# Names of the kernel, the bits of salt beside a key, and the bits of parity in a key.
+# The name in the kernel, and the bits of salt or parity that the kernel adds to the key length.
 CIPHERS = {
     "aes": ("enc cbc(aes)", 0),
     "aes-gcm": ("aead rfc4106(gcm(aes))", 32),
@@ -63,7 +63,7 @@ CIPHERS = {
     "blowfish": ("enc cbc(blowfish)", 0),
     "cast128": ("enc cbc(cast5)", 0),
 }
-# With the bits of the key, and of what is sent of the result.
+# The name in the kernel, the bits of the key, and the bits of the hash that are sent.
 DIGESTS = {
     "md5": ("hmac(md5)", 128, 96),
     "sha1": ("hmac(sha1)", 160, 96),
@@ -80,11 +80,11 @@ class Failed(Exception):
 
 
 class NotLoaded(Failed):
-    """It does not know the keyword, or takes it for an error."""
+    """An error: the IKE daemon does not know a keyword, or refuses it."""
 
 
 class NotNegotiated(Failed):
-    """The other end found no proposal that it could take."""
+    """An error: the responder accepts none of the proposals."""
 
 
 def told_by_daemon(proposal: Proposal) -> dict[str, str]:
@@ -127,7 +127,7 @@ class Kernel:
     """The algorithms of the SAs in the kernel of a gateway, from its messages about new SAs."""
 
     def __init__(self, machine: Machine) -> None:
-        # Without a terminal it is the end of its input that ends it.
+        # The end of its input ends the script, because the script has no terminal.
         script = "ip xfrm monitor SA & read -r _end || true; kill $!"
         self._monitor = subprocess.Popen(
             [*machine.reach, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -168,7 +168,7 @@ def _bits(key: re.Match[str]) -> str:
 
 
 class Lane:
-    """Addresses of their own on both gateways, so that several tunnels can be tried at once."""
+    """Addresses on both gateways for one tunnel. Several lanes test tunnels at the same time."""
 
     def __init__(
         self, number: int, machines: dict[str, Machine], kernels: dict[str, Kernel]
@@ -182,7 +182,7 @@ class Lane:
 
     def prepare(self) -> None:
         for name, end in self._ends.items():
-            # Without it the kernel opens no socket for echoes.
+            # Without this setting, the kernel opens no socket for pings.
             end.sh("sysctl -q net.ipv4.ping_group_range='0 0'")
             end.sh(self._addresses(name, "replace", "nodad"))
             end.vici("load-shared", {"type": "IKE", "id": self.name, "data": PSK})
@@ -203,7 +203,7 @@ class Lane:
         )
 
     def negotiate(self, case: Case) -> str:
-        """Bring it up, send traffic, and compare; what went wrong, empty if nothing did."""
+        """Bring a tunnel up, send traffic, and compare. Return the error, or an empty text."""
         try:
             self._load({name: self._section(name, case) for name in self._ends})
             self._initiate(case.initiator)
@@ -223,8 +223,9 @@ class Lane:
     def try_out(self, refusal: Refusal, initiator: str) -> str:
         """Give the daemons an entry that the model refuses, and return the result.
 
-        "unknown", "not negotiated", "lost: ..." where an SA comes up without some of it, AS_ASKED
-        where nothing is amiss, or "undecided: ..." where something else failed.
+        The result is "unknown" or "not negotiated". It is AS_ASKED if the SA has the whole entry,
+        and "lost: ..." if the SA lacks a part of the entry. After any other failure it is
+        "undecided: ...".
         """
         proposal = refusal.proposal()
         try:
@@ -320,7 +321,7 @@ class Lane:
             raise Failed(f"{name}: {answer['refused']}")
 
     def _end(self, initiator: str) -> None:
-        """Close the SAs of both ends. In IKEv1 the peer does not acknowledge that."""
+        """Close the SAs of both ends. In IKEv1 the peer does not acknowledge a deletion."""
         message = {"ike": self.name, "timeout": "5000"}
         with contextlib.suppress(Failed):
             self._ask(initiator, "terminate", message)
@@ -348,7 +349,7 @@ class Lane:
         assert self._ends[source].ask("ping", **echo) == {"lost": 0}, "no traffic"
 
     def _sa(self, name: str, wanted: Proposal | None = None) -> Sa:
-        """Return the IKE SA, with its Child SA as ``child``, once it is alone and has its group."""
+        """Return the IKE SA, with ``child``, as soon as its only Child SA has the wanted group."""
         group = told_by_daemon(wanted).get("dh-group") if wanted else None
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:

@@ -27,7 +27,7 @@ NUMBERS = {"a": 1, "b": 2}
 RELEASES = {"a": "5.9.8", "b": "6.0.1"}
 PHASE1, PHASE2 = "site", "net"
 
-# So that a peer which is gone is noticed in seconds: 1 + 1.5 + 2.25.
+# With these settings charon notices a dead peer within seconds: 1 + 1.5 + 2.25.
 SWIFT = {
     "configuration_mode": "advanced",
     "strongswan_conf": "charon {\n retransmit_tries = 2\n retransmit_timeout = 1.0\n"
@@ -36,14 +36,14 @@ SWIFT = {
 
 
 class End:
-    """A gateway of the pair, whose ``other`` end is known once both exist."""
+    """A gateway of the pair. The pair sets ``other``, the other end."""
 
     other: End
 
     def __init__(self, name: str, machine: Machine) -> None:
         self.name, self.machine, self.number = name, machine, NUMBERS[name]
         self._phases: dict[str, set[str]] = {}
-        # The last options of each object. A run without a change takes seconds here.
+        # The last options of each object, because a run takes seconds even without a change.
         self._applied: dict[tuple[str, ...], Options] = {}
 
     @property
@@ -101,7 +101,7 @@ class End:
     def _apply(self, module: str, options: Options) -> Run | None:
         """Run the module, unless the last run of the object had the same options."""
         key = (module, options.get("phase1", ""), options.get("name", ""))
-        # How it is applied is no state, and what is said of it was said.
+        # `apply` does not belong to the state of an object.
         same = {name: value for name, value in options.items() if name != "apply"}
         if self._applied.get(key) == same:
             return None
@@ -112,7 +112,7 @@ class End:
         return run
 
     def clear(self, *, but: frozenset[tuple[str, str]] = frozenset()) -> None:
-        """Remove every phase 1 and phase 2 that is not in ``but``, as pairs of names."""
+        """Remove every phase 1 and phase 2 that is not in ``but``, which has pairs of names."""
         phases = {name for name, _child in but}
         for name in list(self._phases):
             if name not in phases:
@@ -136,7 +136,7 @@ class End:
             self._applied.pop(("ipsec_phase2", phase1, child), None)
 
     def initiate(self, phase1: str = PHASE1, child: str = PHASE2) -> None:
-        """Have charon bring up a child, unless it comes up already, and wait until it is up."""
+        """Initiate a Child SA, which may come up already, and wait until it is up."""
         said = self.machine.sh(
             f"swanctl --initiate --ike {phase1} --child {child} --timeout 30 2>&1 || true"
         )
@@ -202,7 +202,7 @@ class End:
 
 
 class Pair:
-    """Both ends. ``pair.both(f)`` does the same on each, at once."""
+    """Both ends. ``pair.both(f)`` calls ``f`` with each end, at the same time."""
 
     def __init__(self, a: Machine, b: Machine, tap: Machine) -> None:
         self.a, self.b, self._tap = End("a", a), End("b", b), tap
@@ -210,7 +210,7 @@ class Pair:
         self.ends = (self.a, self.b)
 
     def wire(self, expression: str) -> t.ContextManager[list[str]]:
-        """Capture on a third host between the ends, where every packet of a tunnel is protected."""
+        """Return a capture on a third host between the ends, where tunnel packets are protected."""
         return self._tap.capturing("eth1", expression)
 
     def both(self, work: t.Callable[[End], t.Any]) -> list[t.Any]:
@@ -236,7 +236,7 @@ class Pair:
             own = of_end.get(end.name, {})
             given = {key: {**(value or {}), **own.get(key, {})} for key, value in shared.items()}
             end.terminate()
-            # A phase 2 may not suit what its phase 1 is to become.
+            # The old phase 2 may not fit the new options of its phase 1.
             kept = PHASE2 if end.has(given["phase2"]) else ""
             end.clear(but=frozenset({(PHASE1, kept)}))
             end.network(**given["network"])
@@ -271,14 +271,14 @@ def carried(end: End) -> dict[str, int]:
         item
         for sa in end.machine.ask("sas")["sas"]
         for item in sa.get("child-sas", {}).values()
-        # A replaced Child SA stays for a while. Then its counters go with it.
+        # A replaced Child SA stays for a while. Then it disappears with its counters.
         if item["state"] not in ("REKEYED", "DELETED")
     ]
     return {way: sum(int(item.get(f"packets-{way}", 0)) for item in items) for way in ("in", "out")}
 
 
 def until(holds: t.Callable[[], t.Any], what: str, seconds: float = PATIENCE) -> t.Any:
-    """Wait until ``holds`` says something true, and return it."""
+    """Wait until ``holds`` returns a true value, and return the value."""
     deadline = time.monotonic() + seconds
     while not (found := holds()):
         assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
@@ -287,7 +287,7 @@ def until(holds: t.Callable[[], t.Any], what: str, seconds: float = PATIENCE) ->
 
 
 def lost_meanwhile(pair: Pair, holds: t.Callable[[], t.Any], what: str) -> int:
-    """Return how many of 20 packets a second are lost until something holds, and shortly after."""
+    """Return the number of lost packets, of 20 a second, until 2 s after ``holds`` is true."""
     ping = "ip netns exec lan ping -n -i 0.05"
     a = pair.a.machine
     a.sh(f"{ping} {pair.b.host()} >/run/ping 2>&1 & echo $! >/run/ping.pid")

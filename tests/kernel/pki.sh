@@ -1,5 +1,5 @@
-# Certificates in /root/pki of the host that it runs on: a CA; for a and b each one that names no
-# place to fetch a CRL from, one that does, and one that is revoked. In: CRL, the URL.
+# Make a CA and certificates for the ends a and b in the current directory, /root/pki of a host.
+# The certificate `plain` has no URL of a CRL. `listed` and `revoked` have the URL in $CRL.
 umask 077
 cat >ca.conf <<END
 [ca]
@@ -33,7 +33,7 @@ for end in a b; do
         openssl req -new -key "$name.key" -subj "/CN=$end.example" -out "$name.csr" \
             -addext "subjectAltName=DNS:$end.example" ${place:+-addext "$place"}
         openssl ca -batch -config ca.conf -in "$name.csr" -out "$name.pem" -notext
-        # The next one may have the same subject.
+        # The next certificate may have the same subject.
         echo "unique_subject = no" >index.attr
     done
     openssl ca -config ca.conf -revoke "$end-revoked.pem"

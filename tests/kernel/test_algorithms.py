@@ -40,7 +40,7 @@ LANES = 2
 SECONDS = os.environ.get("ALGORITHMS", "60")
 SEED = draw.seed()
 
-# The interface has it in phase 2 only, though IKEv2 has a number for it (RFC 5930).
+# The modules have AES-CTR in phase 2 only, although IKEv2 has a number for it (RFC 5930).
 LEFT_OUT = {Refusal(2, Use.IKE, (("algorithm", "aes-ctr"),))}
 
 Item = t.TypeVar("Item")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The virtual machines are what the other tests take them for."""
+"""The virtual machines have the properties that the other tests need."""
 
 from __future__ import annotations
 

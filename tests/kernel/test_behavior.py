@@ -26,7 +26,7 @@ def is_up(pair: Pair) -> bool:
 
 
 def cut(end: End) -> None:
-    """Cut the line like a pulled cable, and keep the addresses."""
+    """Cut the line: set the interface down, but keep its IPv4 address."""
     end.machine.sh("ip link set eth1 down")
 
 
@@ -49,7 +49,7 @@ def test_a_responder_never_calls(pair: Pair, name: str) -> None:
         assert not is_up(pair)
     assert wire == []
     call(end.other)
-    until(lambda: is_up(pair), "the call of the other")
+    until(lambda: is_up(pair), "the tunnel of the other initiator")
     end.other.terminate()
     with pair.wire(IKE) as wire:
         call(end)
@@ -69,7 +69,7 @@ def test_traffic_brings_a_tunnel_up(pair: Pair, name: str) -> None:
     assert wire == []
     assert not is_up(pair)
     call(end)
-    until(lambda: is_up(pair), "the first packet")
+    until(lambda: is_up(pair), "the tunnel after the first packet")
 
 
 @ENDS
@@ -83,7 +83,7 @@ def test_a_start_comes_up_and_comes_back(pair: Pair, name: str) -> None:
     end = getattr(pair, name)
     passive = {end.other.name: {"phase1": {"connection_behavior": "responder_only"}}}
     pair.configure(**passive, **{name: {"phase1": {"connection_behavior": "start"}}})
-    until(lambda: is_up(pair), "the start")
+    until(lambda: is_up(pair), "the tunnel without traffic")
     end.other.terminate()
     call(end)
     until(lambda: is_up(pair), "the tunnel that the peer closed")
@@ -91,7 +91,7 @@ def test_a_start_comes_up_and_comes_back(pair: Pair, name: str) -> None:
     until(lambda: is_up(pair), "the tunnel after a reboot of this end")
     pair.ping()
     end.other.machine.restart()
-    # This end learns of it by its DPD, or by the peer's INITIAL_CONTACT.
+    # This end would notice the reboot later, by DPD or by INITIAL_CONTACT of the peer.
     end.terminate()
     call(end)
     until(lambda: is_up(pair), "the tunnel after a reboot of the other end")
@@ -140,7 +140,7 @@ def test_a_dead_peer(pair: Pair, name: str, action: str) -> None:
     mark = end.mark()
     cut(end.other)
     try:
-        until(lambda: "giving up after 2 retransmits" in end.log(mark), "the dead peer", 120)
+        until(lambda: "giving up after 2 retransmits" in end.log(mark), "the failed DPD", 120)
         if action != "restart":
             until(lambda: not end.children(), "the end of the SA")
         with pair.wire(f"({IKE}) and src {end.address}") as wire:
@@ -166,7 +166,7 @@ def test_failures_of_ikev1(pair: Pair, name: str) -> None:
         try:
             begun = float(end.machine.sh("cut -d' ' -f1 /proc/uptime"))
             mark = end.mark()
-            until(lambda mark=mark: "DPD check timed out" in end.log(mark), "the dead peer", 120)
+            until(lambda mark=mark: "DPD check timed out" in end.log(mark), "the failed DPD", 120)
             waits.append(float(end.machine.sh("cut -d' ' -f1 /proc/uptime")) - begun)
         finally:
             mend(end.other)
@@ -183,13 +183,13 @@ def test_failures_of_ikev1(pair: Pair, name: str) -> None:
 def test_keying_tries(pair: Pair, name: str) -> None:
     end = getattr(pair, name)
     pair.configure(settings=SWIFT)
-    # There, but deaf.
+    # The host of the peer is up, but its IKE daemon is stopped.
     end.other.machine.sh("systemctl stop strongswan")
     try:
         for tries in (1, 3, 0):
             end.phase1(keying_tries=tries, apply="reestablish")
             mark = end.mark()
-            # A sequence is over after 1 + 1.5 + 2.25 seconds.
+            # A sequence ends after 1 + 1.5 + 2.25 seconds.
             seconds = 7 + 5 * (max(tries, 4) - 1)
             with pair.wire(f"udp port 500 and src {end.address}") as wire:
                 end.machine.sh("swanctl --initiate --child net --timeout 1 >&2 || true")
@@ -223,13 +223,13 @@ def test_unique_ids(pair: Pair, name: str) -> None:
                 end.other.name: {"settings": {"unique_ids": theirs}, "phase1": passive},
             },
         )
-        # After a crash the other end gets no message.
+        # A killed daemon sends no message to its peer.
         end.other.machine.sh(
             "systemctl kill -s KILL strongswan; ip xfrm state flush; sleep 1\n"
             "systemctl restart strongswan"
         )
         end.other.initiate()
-        # charon closes what was replaced ten seconds later.
+        # charon closes a replaced IKE SA ten seconds later.
         end.machine.sh("sleep 12")
         assert len(end.sas()) == expected, (ours, theirs)
         end.terminate()

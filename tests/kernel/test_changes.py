@@ -27,7 +27,7 @@ IKE_BOTH = [*IKE_GCM, {"algorithm": "aes", "key_length": 256, "hash": "sha256", 
 
 def _apply(end: End, phase: str, **options: t.Any) -> t.Any:
     run = getattr(end, phase)(**options)
-    assert run is not None, f"{end.name}: {phase} is like that already"
+    assert run is not None, f"{end.name}: {phase} has these options already"
     return run.result
 
 
@@ -57,7 +57,7 @@ def _once(end: End, phase: str, options: dict[str, t.Any]) -> t.Callable[[], boo
 @proves("ipsec_phase2.apply", "defer", "loaded, nothing closed", "the old Child SA, reported")
 def test_ways_to_apply(pair: Pair, name: str, phase: str) -> None:
     end = getattr(pair, name)
-    # The other end agrees to the old and to the new.
+    # The other end accepts the old and the new algorithms.
     agreeing = {"phase1": {"encryption": IKE_BOTH}, "phase2": {"encryption": BOTH}}
     new = {"encryption": IKE_GCM if phase == "phase1" else GCM}
 
@@ -76,7 +76,7 @@ def test_ways_to_apply(pair: Pair, name: str, phase: str) -> None:
         start = {"connection_behavior": "start"} if phase == "phase1" else {}
         if way == "graceful":
             lost = lost_meanwhile(pair, _once(end, phase, {**new, **start}), "the new SA")
-            # Of 20 a second, on an emulated processor.
+            # The test sends 20 packets a second, on an emulated processor.
             assert lost <= 2
             assert algorithm() == "AES_GCM_16"
             continue

@@ -4,9 +4,9 @@
 
 """No packet of a LAN leaves in cleartext in any event of its gateway: the kernel's data plane.
 
-Hosts behind both gateways send with IPv4 and IPv6. Each event happens to either gateway with
-``FIELDS=all``, and a part of that with ``PART``. Without either, the events of ``SAMPLE`` happen to
-the gateways in turn, from ``SEED``.
+Hosts behind both gateways send with IPv4 and IPv6. With ``FIELDS=all`` each event happens to each
+gateway, and with ``PART`` a part of these cases runs. Without these variables, the events of
+``SAMPLE`` happen to the gateways in turn. ``SEED`` chooses the first gateway.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import Machine
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import RELEASES, Pair
 from ansible_collections.tunnelwright.ipsec.tests.live import cleartext
 
-# The tunnel is down, strongSwan is gone in either way, the rules are gone, the network is off.
+# In these events the tunnel is down, strongSwan is stopped or killed, the rules are gone, or the
+# network is off.
 SAMPLE = (
     "a phase 1 is disabled",
     "every nftables rule is flushed while strongSwan is stopped",
@@ -41,7 +42,7 @@ def cases(events: t.Collection[str], sample: tuple[str, ...]) -> list[tuple[str,
 
 @pytest.fixture(name="wire", scope="module")
 def _wire(machines: dict[str, Machine]) -> cleartext.Wire:
-    """Return the wire, on which a third host hears both ends."""
+    """Return the wire between both ends, on which a third host captures packets."""
     return cleartext.Wire(cleartext.KERNEL, lambda _end: machines["other"], "eth1", pause="0.1")
 
 
@@ -63,7 +64,10 @@ def test_nothing_leaves(sending: Pair, wire: cleartext.Wire, gateway: str, event
 
 @pytest.mark.parametrize(("event", "gateway"), cases(cleartext.OPEN, SAMPLE_OPEN))
 def test_open_on_purpose(sending: Pair, wire: cleartext.Wire, gateway: str, event: str) -> None:
-    """It shows too that a packet in cleartext would be heard."""
+    """Cleartext leaves after a phase 2 is removed.
+
+    This proves that the capture of the other tests would contain a packet in cleartext.
+    """
     count = cleartext.check(wire, getattr(sending, gateway), RELEASES[gateway], event)
     if event == "a phase 2 is removed":
         assert count.ipv4

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""ipsec_connection where the kernel is the data plane: up is what the kernel has."""
+"""ipsec_connection in the kernel's data plane: a tunnel is up if the kernel has its SAs."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_what_somebody_took_from_the_kernel_is_not_up(pair: Pair, name: str) -> 
     pair.tunnel(name)
     end = getattr(pair, name)
     end.machine.sh("ip xfrm state flush")
-    assert end.children(), "the daemon has noticed"
+    assert end.children(), "charon noticed that the SAs are gone"
     predicted = connect(end, check=True, phase2=PHASE2)
     assert predicted.changed
     done = connect(end, phase2=PHASE2)
@@ -72,7 +72,10 @@ def test_what_somebody_took_from_the_kernel_is_not_up(pair: Pair, name: str) -> 
 
 @ENDS
 def test_a_transport_that_became_a_tunnel_is_not_connected(pair: Pair, name: str) -> None:
-    """The peer is set to tunnel mode between the two gateways, and IKEv2 says nothing."""
+    """The module fails if the peer has tunnel mode between the two gateways.
+
+    IKEv2 reports no error for the different modes.
+    """
     end = getattr(pair, name)
     other = {"local_network": [f"{end.other.address}/32"], "remote_network": [f"{end.address}/32"]}
     pair.configure(**{name: {"phase2": GATEWAYS_ONLY}, end.other.name: {"phase2": other}})

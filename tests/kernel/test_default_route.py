@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The remote network is the internet: hosts of the LAN reach it in the tunnel alone.
+"""The remote network is the internet: hosts of the LAN reach the internet only in the tunnel.
 
-The gateway keeps its LAN, its management and its peer.
+The gateway still reaches its LAN, its administrators and its peer.
 """
 
 from __future__ import annotations

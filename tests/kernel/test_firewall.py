@@ -14,7 +14,7 @@ import typing as t
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import End, Pair, until
 
-# A router that masquerades and lets the LAN out, a default drop, and what Docker makes.
+# A router that masquerades and lets the LAN out, a default drop, and the tables of Docker.
 FIREWALL = """
 table ip router {
     chain postrouting {
@@ -117,7 +117,7 @@ def test_lans_reach_each_other_as_themselves(pair: Pair, before: list[str]) -> N
 
 
 def test_nothing_leaves_in_clear(pair: Pair, before: list[str]) -> None:
-    """While the tunnel is up, down, being replaced, and while strongSwan is not even there."""
+    """No cleartext leaves while the tunnel is up, down or replaced, or strongSwan is stopped."""
     configure(pair)
     pair.a.initiate()
     with pair.wire(CLEAR) as wire:
@@ -125,7 +125,7 @@ def test_nothing_leaves_in_clear(pair: Pair, before: list[str]) -> None:
         for end in pair.ends:
             end.phase1(encryption=[{"algorithm": "aes-gcm", "prf": "sha256", "dh_group": 19}])
         pair.a.terminate()
-        until(pair.a.children, "the tunnel that traffic calls")
+        until(pair.a.children, "the tunnel that traffic brings up")
         for end in pair.ends:
             end.machine.sh("systemctl stop strongswan; sleep 1; systemctl start strongswan")
         pair.both(hush)
@@ -134,7 +134,7 @@ def test_nothing_leaves_in_clear(pair: Pair, before: list[str]) -> None:
     pair.a.terminate()
     pair.a.machine.sh("systemctl stop strongswan")
     try:
-        # The policies of the kernel hold without any rule, and the rules without any policy.
+        # The policies of the kernel block without any rule, and the rules block without any policy.
         for flush, load in (
             ("nft flush table inet tunnelwright-lan", "systemctl restart tunnelwright-lan.guard"),
             ("ip xfrm policy flush", "true"),
@@ -143,7 +143,7 @@ def test_nothing_leaves_in_clear(pair: Pair, before: list[str]) -> None:
                 pair.a.machine.sh(f"{flush}; {send}")
             assert wire == [], flush
             pair.a.machine.sh(load)
-        # Without both, packets would have been heard.
+        # Without both, packets leave in cleartext. This proves that the captures work.
         pair.a.machine.sh("ip xfrm policy flush; nft flush table inet tunnelwright-lan")
         with pair.wire(CLEAR) as wire:
             pair.a.machine.sh(send)
@@ -153,7 +153,7 @@ def test_nothing_leaves_in_clear(pair: Pair, before: list[str]) -> None:
 
 
 def test_the_firewall_is_as_it_was(pair: Pair, before: list[str]) -> None:
-    """Tables that are not listed never change. Listed tables hold none of our rules in the end."""
+    """Only listed chains get our rules. The rules go when ``firewall_chains`` is removed."""
     configure(pair)
     for end, was in zip(pair.ends, before, strict=True):
         now = foreign(end)

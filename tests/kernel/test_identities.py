@@ -133,7 +133,7 @@ def test_certificates(pair: Pair, pki: Machine) -> None:
     )
     false = {**certified("plain")(pair.a), "ca": f"{PKI}/false.pem"}
     pair.configure(a={"phase1": false}, b={"phase1": certified("plain")(pair.b)})
-    # The CA that was there stays in the memory of charon until it starts again.
+    # charon keeps the old CA in its memory until a restart.
     pair.a.machine.sh("systemctl restart strongswan")
     mark = pair.a.mark()
     refused(pair.b)
@@ -145,7 +145,10 @@ def test_certificates(pair: Pair, pki: Machine) -> None:
 @proves("ipsec_settings.strict_crl", "ifuri", "remote.revocation = ifuri", "needs the CRL it names")
 @proves("ipsec_settings.strict_crl", "yes", "remote.revocation = strict", "needs a CRL")
 def test_revocation(pair: Pair, pki: Machine, name: str) -> None:
-    """A strict end checks its peer's certificate, with the CRL there and out of reach."""
+    """``strict_crl`` decides whether an end accepts a certificate without a reachable CRL.
+
+    Even with ``no``, the end refuses a revoked certificate.
+    """
     end = getattr(pair, name)
     cases = {
         ("no", "plain", False): True,

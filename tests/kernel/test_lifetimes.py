@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When SAs are replaced, and by what: lifetimes in all units, rekeying, reauthentication."""
+"""The replacement of SAs: lifetimes in all units, rekeying, reauthentication."""
 
 from __future__ import annotations
 
@@ -163,5 +163,5 @@ def test_reauthentication(pair: Pair, name: str) -> None:
         told = end.log(mark)
         assert "reauthenticating IKE_SA" in told
         assert (told.find("established between") < told.find("deleting IKE_SA")) is kind, told
-        # Of 20 a second: packets on the way while only one end has switched.
+        # Of 20 packets a second, some are on the way while only one end uses the new SA.
         assert lost <= 3 or not kind, f"{lost} lost with make_before_break"

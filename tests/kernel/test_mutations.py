@@ -25,7 +25,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel import (
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair
 from ansible_collections.tunnelwright.ipsec.tests.live.host import COLLECTION, LIBRARY
 
-pytestmark = pytest.mark.skipif(not fields.ALL, reason="with FIELDS=all only")
+pytestmark = pytest.mark.skipif(not fields.ALL, reason="runs only with FIELDS=all or PART")
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ sys.exit(not found)
 def test_the_matrix_notices(
     pair: Pair, mutate: t.Callable[[Mutation], None], mutation: Mutation
 ) -> None:
-    # Nothing else makes it fail.
+    # The test passes without the mutation.
     mutation.test(pair)
     mutate(mutation)
     with pytest.raises(AssertionError):

@@ -35,7 +35,7 @@ def _source(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
 
 # Eight minutes for each end on an emulated processor are too long for each run. A sample of the
 # field matrix, which has these rules on the same kernels, is enough there.
-@pytest.mark.skipif(not fields.ALL, reason="with FIELDS=all or PART only")
+@pytest.mark.skipif(not fields.ALL, reason="runs only with FIELDS=all or PART")
 @pytest.mark.parametrize("name", ["a", "b"])
 def test_rules_on_a_kernel_that_has_esp(machines: dict[str, Machine], name: str) -> None:
     machine = machines[name]

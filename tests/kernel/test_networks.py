@@ -17,7 +17,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import End, Pair, 
 
 ENDS = pytest.mark.parametrize("name", ["a", "b"])
 
-# A firewall as many hosts have it: nothing comes in or through but what is allowed.
+# A common firewall: it drops incoming and forwarded packets that no rule accepts.
 FIREWALL = """
 table inet host {
     chain input {
@@ -156,7 +156,7 @@ def test_rules_beside_a_firewall(pair: Pair, name: str) -> None:
             ({"firewall_chains": CHAINS}, True),
         ):
             pair.configure(**{name: {**passive, "network": options}})
-            # Existing connections pass.
+            # The firewall accepts packets of existing connections.
             end.machine.sh("conntrack --flush")
             if passes:
                 end.other.initiate()

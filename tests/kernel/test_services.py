@@ -23,7 +23,7 @@ END
 @proves("ipsec_phase2.local_network", "a port", "local_ts = …[6/8080]", "ESP for it alone")
 @pytest.mark.parametrize("ports", ["8080", "8080-8087"])
 def test_a_port_of_one_side(pair: Pair, ports: str) -> None:
-    """Selected traffic is in ESP, both ways. Other traffic leaves as it did without the tunnel."""
+    """Selected traffic is in ESP, both ways. Other traffic leaves as without the tunnel."""
     service = f"{pair.b.lan4}[tcp/{ports}]"
     pair.configure(
         a={"phase2": {"remote_network": [service]}}, b={"phase2": {"local_network": [service]}}
@@ -31,7 +31,7 @@ def test_a_port_of_one_side(pair: Pair, ports: str) -> None:
     pair.a.initiate()
     for end in pair.ends:
         child = end.child()
-        # Where the host has these names, charon lists a protocol and a port by name.
+        # charon lists a protocol and a port by name if the host knows the names.
         listed = {
             item.replace("[tcp/", "[6/").replace("/http-alt", "/8080")
             for item in (*child["local-ts"], *child["remote-ts"])
@@ -57,7 +57,7 @@ def connect(client: End, server: End, port: int) -> None:
 @proves("ipsec_phase2.remote_network", "a protocol", "remote_ts = …[47]", "GRE in ESP, no other")
 @proves("ipsec_phase2.local_network", "a protocol", "local_ts = …[47]", "GRE in ESP, no other")
 def test_gre_between_the_gateways(pair: Pair) -> None:
-    """A tunnel of GRE, each packet of which is in ESP; and nothing else is."""
+    """Each packet of a GRE tunnel is in ESP, and no other packet is in ESP."""
     networks = {
         end.name: {
             "phase2": {

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The settings of a network, where they show."""
+"""The effects of the settings of a network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def mss_seen(pair: Pair, client: End) -> tuple[int, int]:
         client.machine.capturing("eth0", syn, "lan") as here,
     ):
         peer.machine.sh(f'ip netns exec lan python3 -c "{LISTEN}" >/dev/null 2>&1 &')
-        until(lambda: peer.machine.lan("ss -Htln sport = 5001"), "the server")
+        until(lambda: peer.machine.lan("ss -Htln sport = 5001"), "the server listens")
         client.machine.lan(f'python3 -c "{CALL}" {peer.host()}')
     found = []
     for lines, source in ((there, client.host()), (here, peer.host())):
@@ -61,7 +61,10 @@ def test_mss_clamp(pair: Pair, name: str) -> None:
     "ESP for a remote network within the local one",
 )
 def test_exclude_my_network(pair: Pair, name: str) -> None:
-    """The remote network contains the local network, or lies within it."""
+    """``exclude_my_network`` keeps the LAN out of a tunnel to a network that contains the LAN.
+
+    Without it, a remote network within the LAN is in the tunnel.
+    """
     end = getattr(pair, name)
     larger = {"remote_network": ["10.0.0.0/8"]}
     pair.configure(**{name: {"settings": {"exclude_my_network": True}, "phase2": larger}})

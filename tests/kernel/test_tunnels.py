@@ -118,7 +118,7 @@ def test_ipcomp(pair: Pair) -> None:
     for end in pair.ends:
         assert "cpi-in" in end.child()
         assert "proto comp" in end.machine.sh("ip xfrm state")
-    # 84 bytes are not worth compressing: they come out of ESP as IP in IP.
+    # Compression does not shorten a packet of 84 bytes, which comes out of ESP as IP in IP.
     with pair.wire("esp") as wire:
         pair.ping(size=1200)
     lengths = [int(line.rpartition("length ")[2].rstrip(")")) for line in wire]
@@ -141,12 +141,12 @@ def test_mobike(pair: Pair) -> None:
         pair.tunnel(end.name, phase1={"mobike": True})
         assert end.sa()["local-port"] == "4500"
         moved = end.address.rsplit(".", 1)[0] + f".10{end.number}"
-        # A primary address that goes would take the others along.
+        # Without this setting, the kernel deletes secondary addresses with the primary address.
         end.machine.sh("sysctl -q net.ipv4.conf.eth1.promote_secondaries=1")
         change = "ip address add {}/24 dev eth1; ip address del {}/24 dev eth1"
         end.machine.sh(change.format(moved, end.address))
         try:
-            until(lambda end=end: end.other.sa()["remote-host"] != end.address, "a new address")
+            until(lambda end=end: end.other.sa()["remote-host"] != end.address, "the new address")
             pair.ping()
         finally:
             end.machine.sh(change.format(end.address, moved))

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Network namespaces of this machine's kernel, in which the real nft, ip and sh do their work.
+"""Network namespaces of the local kernel, in which the tests run the real nft, ip and sh.
 
-Every namespace is thrown away after its test; nothing of the machine itself is changed.
+Each namespace is deleted after its test. The network of the machine does not change.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def table_in(ruleset: Ruleset, name: str) -> Ruleset:
     )
 
 
-# Seconds to wait for an answer that should come, on a busy machine too; and one that should not.
+# Timeouts in seconds: for an expected answer on a busy machine, and for an unexpected answer.
 _LONG, _SHORT = 10, 0.5
 
 
@@ -70,8 +70,8 @@ class Namespace:
         self.name = f"tw-{os.getpid()}-{next(_numbers)}"
         subprocess.run(["ip", "netns", "add", self.name], check=True)
         self.sh("ip link set lo up")
-        # A new namespace takes after the machine, which may forward. Addresses are to be usable
-        # at once, without duplicate address detection.
+        # A new namespace copies the settings of the machine, which may forward packets.
+        # Without duplicate address detection, new addresses are usable at once.
         self.sh(
             """
             echo 0 >/proc/sys/net/ipv4/ip_forward
@@ -154,7 +154,7 @@ with socket.socket(family, socket.SOCK_DGRAM) as client:
     client.bind((source, int(port)))
     client.settimeout(float(patience))
     try:
-        # Connected, it hears of an ICMP error, and takes an answer from nobody else.
+        # A connected socket reports ICMP errors, and accepts only answers of its target.
         client.connect((target, int(target_port)))
         client.send(b"?")
         print(client.recv(100).decode())
@@ -189,9 +189,9 @@ def ask(
     patience: float = _LONG,
     at: tuple[str, int] | None = None,
 ) -> str:
-    """Send a datagram and return the source that the receiver saw, or the kind of failure.
+    """Send a datagram and return the source address at the receiver, or the name of the error.
 
-    ``at`` is where the receiver listens, if not where the datagram is sent to.
+    ``at`` is the address and port of the receiver, if NAT changes the target.
     """
     echo = server.python(_ECHO, *(at or (target, port)))
     try:
@@ -222,7 +222,7 @@ def blocked(
 def segment_sizes(
     client: Namespace, source: str, server: Namespace, target: str
 ) -> tuple[int, int]:
-    """Return the greatest TCP segments in bytes for client and server on a new connection."""
+    """Return the largest TCP segments in bytes for client and server on a new connection."""
     listening = server.python(_LISTEN, target)
     try:
         assert listening.stdout is not None
@@ -252,7 +252,7 @@ def rules(**options: t.Any) -> nft.RulesetInput:
 
 @dataclass(frozen=True)
 class Installed:
-    """The files of a network, as the module would leave them."""
+    """The files of a network in a directory, with the contents that the module writes."""
 
     where: Namespace
     directory: Path
@@ -271,13 +271,13 @@ class Installed:
         return self.where.run(["sh", str(self.directory / f"{self.network.name}.sh"), verb])
 
     def __call__(self, verb: str) -> str:
-        """Run a verb, which must succeed; what it said."""
+        """Run the script with a verb, assert that it succeeds, and return its standard error."""
         status, output, errors = self.run(verb)
         assert (status, output) == (0, ""), f"{verb}: {status} {output}{errors}"
         return errors
 
     def unblock(self) -> None:
-        """Take away what holds without the nftables rules, so that only these are left."""
+        """Remove the routes, routing rules and policies of the guard, but no nftables rule."""
         priorities = " ".join(map(str, PRIORITIES.values()))
         self.where.sh(
             f"""
@@ -290,7 +290,7 @@ class Installed:
         )
 
     def flush(self) -> None:
-        """Take away every nftables rule of the host, as many a script of a firewall begins."""
+        """Remove every nftables rule of the host, like the first line of many firewall scripts."""
         self.where.sh("nft flush ruleset")
 
     def live(self) -> str:
@@ -311,8 +311,8 @@ def install(tmp_path: Path) -> t.Callable[..., Installed]:
 class Site:
     """A LAN host, its gateway and the far site, which has hosts and a gateway in one namespace.
 
-    Two links lead to the far site: ``wan0`` is the internet, and ``ipsec0`` what kernel-libipsec
-    would put into the tunnel, so that it is seen here which of them a packet takes.
+    Two links lead to the far site: ``wan0`` is the internet, and ``ipsec0`` stands for the tunnel
+    of kernel-libipsec. The link of a packet shows whether the packet would be in the tunnel.
     """
 
     host: Namespace
@@ -320,9 +320,9 @@ class Site:
     far: Namespace
 
     def through(self, device: str) -> None:
-        """Make both sides send to one another over ``ipsec0`` or ``wan0``.
+        """Route the traffic between both sides over ``ipsec0`` or ``wan0``.
 
-        The routes of charon are in table 220, those to the internet in the main one.
+        The routes of charon are in table 220. Routes to the internet are in the main table.
         """
         near = {"wan0": ("192.0.2.2", "2001:db8::2"), "ipsec0": ("198.51.100.2", "2001:db8:1::2")}
         far = {"wan0": ("192.0.2.1", "2001:db8::1"), "ipsec0": ("198.51.100.1", "2001:db8:1::1")}
@@ -338,7 +338,7 @@ class Site:
 
 @pytest.fixture
 def site(namespace: t.Callable[[], Namespace]) -> Site:
-    """Make a site without the collection; the port ``port0`` of the LAN has no bridge yet."""
+    """Return a site without the collection. ``port0``, the port of the LAN, has no bridge yet."""
     made = Site(namespace(), namespace(), namespace())
     host, far = made.host.name, made.far.name
     made.gateway.sh(
@@ -402,9 +402,9 @@ WAN, WAN6, FAR_WAN, FAR_WAN6 = "192.0.2.1", "2001:db8::1", "192.0.2.2", "2001:db
 
 
 def forge(site: Site, source: str, target: str, seen_by: Namespace, behind: str = "") -> int:
-    """Count the packets that arrive of 3 which the far site sends in cleartext over the internet.
+    """Return how many of 3 packets arrive that the far site sends in cleartext over ``wan0``.
 
-    ``behind`` is the address of the target itself, if it is translated.
+    ``behind`` is the host's own address, if ``target`` is a translated address.
     """
     version = 6 if ":" in target else 4
     hop = {4: WAN, 6: WAN6}[version]
@@ -427,7 +427,7 @@ def forge(site: Site, source: str, target: str, seen_by: Namespace, behind: str 
     )
     _output, errors = site.far.python(send, source, target).communicate(timeout=10)
     assert not errors, errors
-    # Behind them, on the same way, a packet that is not forged.
+    # A packet that is not forged takes the same path. It arrives after the forged packets.
     honest = {4: FAR_WAN, 6: FAR_WAN6}[version]
     assert ask(site.far, honest, seen_by, behind or target) == honest
     listed = seen_by.sh("nft list table inet seen")

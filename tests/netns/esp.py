@@ -20,7 +20,7 @@ _CRYPTO = f"auth 'hmac(sha256)' 0x{'11' * 32} enc 'cbc(aes)' 0x{'22' * 16} flag 
 
 
 def connect(site: Site, near: Pairs = SELECTORS, *, ipcomp: bool = False) -> None:
-    """Install SAs on both gateways, and policies from the first to the second of each pair."""
+    """Install SAs and policies for pairs of networks (local, remote) on both gateways."""
     site.through("wan0")
     far = tuple((remote, local) for local, remote in near)
     for place, ends, selectors in ((site.gateway, OUTER, near), (site.far, OUTER[::-1], far)):
@@ -42,7 +42,7 @@ def _policy(
     direction: str, source: object, target: object, ends: tuple[str, ...], *, ipcomp: bool
 ) -> str:
     outer = f"tmpl src {ends[0]} dst {ends[1]}"
-    # A packet that was not worth compressing has no IPComp header to check.
+    # A packet has no IPComp header when compression does not make it shorter.
     level = "" if direction == "out" else "level use"
     protection = (
         f"{outer} proto comp reqid 1 mode tunnel {level} {outer} proto esp reqid 1 mode transport"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The same with ESP of the kernel itself, between static SAs. Skipped where it has none."""
+"""Real packets in ESP of the kernel, between static SAs. Skipped on a kernel without ESP."""
 
 from __future__ import annotations
 
@@ -147,13 +147,13 @@ def test_mss_is_lowered_in_both_directions_in_tunnels_only(site: Site, start: St
 def test_forged_packets_are_dropped(
     site: Site, start: Start, up: bool, target: str, far: str
 ) -> None:
-    """They claim to come from the remote network, and came out of no tunnel."""
+    """Packets in cleartext with a source address of the remote network are dropped."""
     start()
     if not up:
         for place in (site.gateway, site.far):
             place.sh("ip xfrm state flush; ip xfrm policy flush")
     else:
-        # The far site would put them into its tunnel.
+        # With its policies, the far site would send the forged packets in the tunnel.
         site.far.sh("ip xfrm policy flush")
     seen_by = site.gateway if target in (ROUTER, "fd00:1::1") else site.host
     assert forge(site, far, target, seen_by) == 0
@@ -163,7 +163,10 @@ def test_forged_packets_are_dropped(
 def test_the_gateway_itself_sends_nothing_in_cleartext(
     site: Site, start: Start, source: str
 ) -> None:
-    """The address of the packets is in no selector, with the tunnel up and without it."""
+    """The gateway sends nothing to the remote network in cleartext, with and without a tunnel.
+
+    The WAN address of the gateway is in no selector.
+    """
     start()
     assert ask(site.gateway, ROUTER, site.far, FAR) == ROUTER
     assert blocked(site.gateway, "192.0.2.1", site.far, FAR)
@@ -176,7 +179,10 @@ def test_the_gateway_itself_sends_nothing_in_cleartext(
 def test_nothing_leaves_while_every_rule_is_gone(
     site: Site, start: Start, host: str, far: str
 ) -> None:
-    """The tunnel stays up. Without it, the policies of the lowest precedence are left."""
+    """A tunnel works without nftables rules. Policies block cleartext without a tunnel.
+
+    These policies have the lowest precedence.
+    """
     installed = start()
     installed.flush()
     assert ask(site.host, host, site.far, far) == host

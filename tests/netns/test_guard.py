@@ -4,8 +4,8 @@
 
 """The guard against cleartext: outgoing packets, and packets with a remote source address.
 
-A device named ipsec0 stands for the tunnel of kernel-libipsec. Where the kernel has ESP, the same
-is tried with policies in the place of the tunnel.
+The device ipsec0 stands for the tunnel of kernel-libipsec. With ``userspace=False`` the guard is
+the guard for ESP of the kernel, and blocks with policies instead of routes.
 """
 
 from __future__ import annotations
@@ -60,9 +60,10 @@ def rule(action: str, direction: str, **options: t.Any) -> VpnRule:
 @pytest.mark.parametrize("rp_filter", ["0", "2"])
 @pytest.mark.parametrize("userspace", [True, False])
 class TestForged:
-    """Packets with a forged source. The tunnel is up or down; a strict rp_filter would drop them.
+    """Packets with a forged source, while the tunnel is up and while it is down.
 
-    ``test_esp.py`` has the tunnel of the kernel that is up.
+    ``rp_filter`` is off or loose, because a strict one would drop these packets without a guard.
+    ``test_esp.py`` tests a tunnel of the kernel that is up.
     """
 
     @pytest.fixture(autouse=True)
@@ -77,7 +78,7 @@ class TestForged:
         installed = gateway(userspace=userspace)
         site.through(tunnel)
         assert forge(site, far, host, site.host) == 0
-        # By these, a rp_filter that is loose finds that there is no way back.
+        # With the blocks, a loose rp_filter may find no route back and drop the packets.
         installed.unblock()
         assert forge(site, far, host, site.host) == 0
         installed("stop")
@@ -98,7 +99,7 @@ class TestForged:
     def test_to_a_translated_host(
         self, site: Site, gateway: Start, tunnel: str, userspace: bool
     ) -> None:
-        """Neither its address in the tunnel nor its own address is admitted."""
+        """Forged packets reach neither the translated address of a host nor its own address."""
         outside = ipaddress.ip_network("10.101.0.0/24")
         one_to_one = rule("translate", "outgoing", source=["10.1.0.0/24"], target=str(outside))
         installed = gateway(
@@ -131,7 +132,7 @@ def test_what_comes_out_of_the_tunnel_passes(
 
 
 def test_an_operator_admits_what_comes_in_cleartext(site: Site, gateway: Start) -> None:
-    """The answer passes too. Traffic that no rule names does not pass."""
+    """A rule with ``cleartext`` admits the traffic that it names and its answers only."""
     admit = rule(
         "accept",
         "incoming",
@@ -173,7 +174,7 @@ def test_an_accept_for_the_tunnel_admits_no_cleartext(site: Site, gateway: Start
 
 
 def test_other_networks_of_the_gateway(site: Site, gateway: Start, namespace: t.Any) -> None:
-    """They have no selector, so that nothing of theirs goes to the remote network in cleartext."""
+    """A network without a selector cannot initiate traffic to the remote network in cleartext."""
     guest = namespace()
     site.gateway.sh(
         f"""
@@ -194,12 +195,12 @@ def test_other_networks_of_the_gateway(site: Site, gateway: Start, namespace: t.
     site.through("wan0")
     assert ask(guest, "10.9.0.10", site.far, FAR_WAN) == "10.9.0.10"
     assert blocked(guest, "10.9.0.10", site.far, FAR)
-    # Its answers are none of the tunnel's business.
+    # The guest may answer a host of the remote network in cleartext.
     assert ask(site.far, FAR, guest, "10.9.0.10") == FAR
 
 
 def test_the_way_back_to_who_asks_stays_open(site: Site, gateway: Start) -> None:
-    """A controller in the remote network is not cut off."""
+    """The gateway may answer a controller in the remote network in cleartext."""
     installed = gateway()
     site.through("wan0")
     assert ask(site.far, FAR, site.gateway, WAN) == FAR
@@ -215,7 +216,7 @@ def test_a_wan_in_the_remote_network_is_not_cut_off(site: Site, gateway: Start) 
 
 
 class TestEverything:
-    """The remote network is the internet."""
+    """Tunnels whose remote network is the internet."""
 
     ALL = (nft.TunnelMatch("a/all", LAN4, EVERYTHING),)
 
@@ -232,7 +233,10 @@ class TestEverything:
     def test_a_connection_older_than_the_tunnel(
         self, site: Site, gateway: Start, off: bool
     ) -> None:
-        """The connection was masqueraded, so only its first packet shows its source."""
+        """A tunnel blocks a masqueraded connection that is older than the tunnel.
+
+        Only the first packet of a masqueraded connection shows its source.
+        """
         site.gateway.nft(MASQUERADE)
         tunnels = {"tunnels": (), "dormant": self.ALL} if off else {"tunnels": self.ALL}
         installed = gateway(tunnels=())
@@ -240,7 +244,7 @@ class TestEverything:
         installed.write(rules(**tunnels))
         installed("rules")
         installed.unblock()
-        # Even past the chain that sees the source.
+        # The other chains must block the connection without the chain that sees the source.
         site.gateway.sh("nft flush chain inet tunnelwright-lan no_leak_forward")
         assert site.gateway.run(["true"])[0] == 0
         answer = ask(site.host, HOST, site.far, FAR_WAN, source_port=4711, patience=0.5)
@@ -248,7 +252,7 @@ class TestEverything:
 
 
 class TestHosts:
-    """Selectors of transport mode: the two gateways themselves."""
+    """Selectors of transport mode, which contain only the two gateways."""
 
     @pytest.mark.parametrize("local", [None, "192.0.2.1/32"])
     def test_of_the_gateways(self, site: Site, gateway: Start, local: str | None) -> None:
@@ -257,7 +261,7 @@ class TestHosts:
         installed = gateway(tunnels=(), hosts=(pair,), userspace=False)
         assert blocked(site.gateway, WAN, site.far, FAR_WAN)
         assert blocked(site.far, FAR_WAN, site.gateway, WAN)
-        # No policy is for the sockets of charon.
+        # Policies do not apply to the sockets of charon, so IKE is tested without policies.
         installed.unblock()
         assert blocked(site.gateway, WAN, site.far, FAR_WAN)
         assert ask(site.gateway, WAN, site.far, FAR_WAN, 500, source_port=500) == WAN
@@ -266,7 +270,7 @@ class TestHosts:
         assert ask(site.far, FAR_WAN, site.host, HOST) == FAR_WAN
 
     def test_neighbors_are_found(self, site: Site, gateway: Start) -> None:
-        """Solicitations and advertisements have global addresses here, and pass in cleartext."""
+        """Neighbor solicitations and advertisements with global addresses pass in cleartext."""
         pair = nft.TunnelMatch(
             "a/b", ipaddress.ip_network("2001:db8::1/128"), ipaddress.ip_network("2001:db8::2/128")
         )
@@ -284,13 +288,13 @@ class TestHosts:
 
 
 class TestWays:
-    """Hosts on this side are reached while the tunnel is up. charon's routes are in table 220.
+    """Paths to hosts on the local side while the tunnel is up.
 
-    In both data planes charon has one to the remote network, and the way to the peer besides.
+    In both data planes charon has routes to the remote network and to the peer, in table 220.
     """
 
     def around(self, site: Site, target: str) -> None:
-        """Set up a tunnel to a network that contains others, and a third interface in it."""
+        """Route a remote network, which may contain local networks, over the tunnel like charon."""
         site.gateway.sh(
             f"""
             ip -4 route flush table 220
@@ -322,14 +326,15 @@ class TestWays:
         tunnels = (nft.TunnelMatch("a/all", LAN4, network),)
         installed = gateway(tunnels=tunnels, userspace=userspace)
         self.around(site, remote)
-        # The LAN, from the router and to it.
+        # The router and the LAN reach each other.
         assert ask(site.gateway, ROUTER, site.host, HOST) == ROUTER
         assert ask(site.host, HOST, site.gateway, ROUTER) == HOST
         if network.prefixlen < 15:
-            # Another interface, by the address that the kernel takes and for who asks.
+            # The gateway and a host at another interface reach each other. The kernel
+            # chooses the address of that interface as the source.
             assert ask(site.gateway, "0.0.0.0", guest, "10.9.0.10") == "10.9.0.1"
             assert ask(guest, "10.9.0.10", site.gateway, "10.9.0.1") == "10.9.0.10"
-        # The peer, and who manages the gateway over the WAN.
+        # The gateway and its peer reach each other over the WAN, for example for management.
         assert ask(site.gateway, WAN, site.far, FAR_WAN) == WAN
         assert ask(site.far, FAR_WAN, site.gateway, WAN) == FAR_WAN
         if userspace:
@@ -338,14 +343,14 @@ class TestWays:
         installed("stop")
 
     def test_who_manages_it_from_afar(self, site: Site, gateway: Start) -> None:
-        """The administrator is in the internet, and the remote network is everything."""
+        """An administrator on the internet has access when the remote network is everything."""
         gateway(tunnels=TestEverything.ALL)
         self.around(site, "0.0.0.0/0")
         site.gateway.sh("ip route replace default via 192.0.2.2 dev wan0")
         site.far.sh(f"ip address add 203.0.113.9/32 dev lo; ip route replace {WAN}/32 dev wan0")
         assert ask(site.far, "203.0.113.9", site.gateway, WAN) == "203.0.113.9"
         assert ask(site.gateway, WAN, site.far, "203.0.113.9") == WAN
-        # The LAN takes the tunnel.
+        # Traffic of the LAN is in the tunnel.
         assert ask(site.host, HOST, site.far, "203.0.113.9") == HOST
 
     def test_it_is_needed(self, site: Site, gateway: Start, guest: Namespace) -> None:
@@ -360,7 +365,7 @@ class TestWays:
 
 
 class TestBlocks:
-    """The state without any nftables rule on the host."""
+    """The blocks against cleartext on a host without any nftables rule."""
 
     @BOTH_VERSIONS
     @pytest.mark.parametrize("userspace", [True, False])
@@ -371,7 +376,7 @@ class TestBlocks:
         site.through("wan0")
         installed.flush()
         assert blocked(site.host, host, site.far, far)
-        # No packet has a mark here.
+        # Without the blocks, the same packet passes.
         installed.unblock()
         assert ask(site.host, host, site.far, far) == host
 
@@ -418,7 +423,7 @@ class TestBlocks:
     def test_some_go(
         self, namespace: t.Callable[[], Namespace], install: t.Any, userspace: bool
     ) -> None:
-        """And no other, nor a policy that is not of the collection."""
+        """The adapter deletes only the given blocks, and no policy of another owner."""
         place = namespace()
         foreign = "src 10.1.0.0/24 dst 10.2.0.0/24 dir out priority 371327 action block"
         place.sh(f"ip xfrm policy add {foreign}")
@@ -479,12 +484,15 @@ WIDE = (
 
 
 def test_what_lies_on_this_side_takes_no_tunnel(site: Site, gateway: Start) -> None:
-    """The policies of charon for the internet take the neighbor discovery of the gateway, too."""
+    """Traffic between hosts on the local side does not enter a tunnel to the internet.
+
+    The policies of charon for the internet also match the neighbor discovery of the gateway.
+    """
     selectors = ((LAN4, EVERYTHING), (LAN6, ipaddress.ip_network("::/0")))
     made = tuple(nft.TunnelMatch(f"a/{local}", local, remote) for local, remote in selectors)
     gateway(tunnels=made, userspace=False)
     for local, remote in selectors:
-        # As if there was a tunnel that nothing comes back from.
+        # These policies stand for a tunnel from which no packet comes back.
         policy = "action block priority 300000"
         site.gateway.sh(f"ip xfrm policy add src {local} dst {remote} dir out {policy}")
         for direction in ("in", "fwd"):

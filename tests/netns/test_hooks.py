@@ -24,7 +24,7 @@ PEER, STRANGER, ROUTER = "192.0.2.2", "192.0.2.77", "192.0.2.1"
 PREFIX = nft.comment_prefix("lan")
 CHAINS = ("inet firewall input", "inet firewall forward", "inet firewall output")
 
-# `bottom` comes after a rule that drops, so that rules which are not at the top do nothing.
+# The last rule of `input` drops UDP, so a rule for IKE has no effect below it.
 FIREWALL = """
     table inet firewall {
         set friends { type ipv4_addr; elements = { 203.0.113.7 }; }
@@ -97,7 +97,7 @@ def test_ike_over_ipv6_passes_once_hooked(site: Site, firewalled: Start) -> None
 @pytest.mark.parametrize("port", [500, 4500])
 def test_ike_goes_out_once_hooked(site: Site, firewalled: Start, port: int) -> None:
     installed = firewalled()
-    # The answer comes from port 9 to the port of the gateway, which is a service of it as well.
+    # The answer goes from port 9 to the IKE port of the gateway, so the IKE rules accept it.
     way = (site.gateway, ROUTER, site.far, PEER, 9, port)
     assert ask(*way) == ROUTER
     installed("stop")

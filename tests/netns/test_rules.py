@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The operator's rules and real packets: once with a device that stands for the tunnel of
-kernel-libipsec, and once with ESP of the kernel, where it has that.
+"""The operator's rules and real packets in both data planes.
+
+A device stands for the tunnel of kernel-libipsec. The tests with ESP of the kernel are skipped on a
+kernel without ESP.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ HOST, FAR, ROUTER = "10.1.0.10", "10.2.0.10", "10.1.0.1"
 HOST6, FAR_HOST6, ROUTER6 = "fd00:1::10", "fd00:2::10", "fd00:1::1"
 BOTH_VERSIONS = pytest.mark.parametrize(("host", "far"), [(HOST, FAR), (HOST6, FAR_HOST6)])
 
-# The networks in the tunnel after the translation of the LAN's addresses; on no interface.
+# The translated networks of the LAN in the tunnel. No interface has an address of them.
 OUT4, OUT6 = ipaddress.ip_network("10.101.0.0/24"), ipaddress.ip_network("fd00:101::/64")
 TRANSLATED = (
     nft.TunnelMatch("site-b/out4", OUT4, FAR4),
@@ -74,14 +76,14 @@ ONE_TO_ONE = tuple(
 
 @dataclass(frozen=True)
 class Tunnelled:
-    """A gateway whose tunnel is up. ``kernel``: with ESP of the kernel."""
+    """A gateway whose tunnel is up, with ESP of the kernel if ``kernel`` is set."""
 
     site: Site
     installed: Installed
     kernel: bool
 
     def cut(self) -> None:
-        """Take the tunnel down, so that only the internet is left."""
+        """Take the tunnel down, and leave only the path over the internet."""
         self.site.through("wan0")
         lead(self.site, "wan0")
         for place in (self.site.gateway, self.site.far) if self.kernel else ():
@@ -93,7 +95,7 @@ class Tunnelled:
 
 
 def lead(site: Site, device: str) -> None:
-    """Route the translated networks over this device at the far site too."""
+    """Route the translated networks over ``device`` at the far site."""
     hops = {"wan0": ("192.0.2.1", "2001:db8::1"), "ipsec0": ("198.51.100.1", "2001:db8:1::1")}
     for target, hop in zip((OUT4, OUT6), hops[device]):
         site.far.sh(f"ip -{target.version} route replace {target} via {hop} dev {device}")
@@ -256,7 +258,7 @@ except OSError as error:
 
 
 def connection(client: Namespace, source: str, target: str) -> str:
-    """Return whether TCP gets through, or the kind of failure."""
+    """Return "open" if a TCP connection succeeds, or the name of the error."""
     output, errors = client.python(_TRY, source, target).communicate(timeout=20)
     assert not errors, errors
     return output.strip()
@@ -345,7 +347,7 @@ def test_source_is_translated_before_the_tunnel(
     before = count(begun)
     assert ask(site.host, host, site.far, far) == str(hidden.target)
     assert count(begun) == before + (2 if begun.kernel else 0)
-    # The gateway's own address is one of the LAN.
+    # The gateway's own address is translated too, because it is in the LAN.
     router = ROUTER if host == HOST else ROUTER6
     assert ask(site.gateway, router, site.far, far) == str(hidden.target)
 
@@ -414,7 +416,7 @@ def test_nothing_translated_leaves_in_clear(
     begun.cut()
     assert blocked(site.host, host, site.far, far)
     assert blocked(site.gateway, router, site.far, far)
-    # The rules alone hold it, too.
+    # The nftables rules alone block the traffic too.
     begun.installed.unblock()
     assert blocked(site.host, host, site.far, far)
     assert ask(site.gateway, router, site.far, far) in ("TimeoutError", "PermissionError")
@@ -433,7 +435,10 @@ def dropped(begun: Tunnelled) -> int:
 def test_nothing_translated_leaves_before_there_is_an_sa(
     site: Site, start: Start, host: str, far: str
 ) -> None:
-    """The policy exists in the kernel, like the policy of a trap."""
+    """Translated traffic does not leave without an SA.
+
+    The kernel has the policy of the tunnel, as with a trap of charon.
+    """
     begun = start(*ONE_TO_ONE, tunnels=TRANSLATED)
     assert ask(site.host, host, site.far, far) == OUTSIDE[host]
     site.far.nft(
@@ -453,7 +458,7 @@ def test_nothing_translated_leaves_before_there_is_an_sa(
 
 
 def test_what_was_not_translated_does_not_leave_in_clear(site: Site, start: Start) -> None:
-    """An unmanaged rule has translated the connection before."""
+    """No cleartext leaves when an unmanaged rule translates the connection first."""
     begun = start(hide_behind(4), tunnels=TRANSLATED)
     begun.cut()
     begun.installed.unblock()
@@ -465,7 +470,7 @@ def test_what_was_not_translated_does_not_leave_in_clear(site: Site, start: Star
 
 
 def test_other_traffic_is_not_translated(site: Site, start: Start) -> None:
-    """Traffic to the internet, of tunnels without the target, and of other services stays."""
+    """A rule does not translate traffic to the internet, of other tunnels or other services."""
     begun = start(hide_behind(4), tunnels=TUNNELS + TRANSLATED)
     assert ask(site.host, HOST, site.far, "192.0.2.2") == HOST
     begun.change(hide_behind(4, protocol="udp", source_ports=["7"]), tunnels=TUNNELS + TRANSLATED)
@@ -479,7 +484,10 @@ def test_other_traffic_is_not_translated(site: Site, start: Start) -> None:
 def test_two_tunnels_of_which_one_is_translated(
     site: Site, start: Start, host: str, far: str
 ) -> None:
-    """The LAN is the local network of a tunnel to everywhere else, which is down."""
+    """The translation for one tunnel works beside another tunnel of the LAN that is down.
+
+    The other tunnel leads to everywhere else, so no traffic to the internet leaves in cleartext.
+    """
     anywhere = tuple(
         nft.TunnelMatch(f"site-c/all{item.local.version}", item.local, whole)
         for item, whole in zip(TUNNELS, map(ipaddress.ip_network, ("0.0.0.0/0", "::/0")))

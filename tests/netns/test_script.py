@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The script of a network, run by the real sh: interface, address, forwarding; and again."""
+"""The script of a network in the real sh, also run twice: interface, address, forwarding."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ V6 = {"ip_address": "fd00:1::1", "network_address": str(LAN6)}
 
 @pytest.fixture
 def host(namespace: t.Callable[[], Namespace]) -> Namespace:
-    """Make a host with eth0, which has an address."""
+    """Return a host with the interface eth0, which has an address."""
     made = namespace()
     made.sh(
         """
@@ -49,7 +49,7 @@ def state(host: Namespace) -> t.Any:
 
 
 def settled(host: Namespace) -> t.Any:
-    """Return the state when the kernel is done with what follows a start within a second."""
+    """Return the state of ``host`` when it has not changed for 1.2 seconds."""
     seen, before = state(host), None
     while seen != before:
         time.sleep(1.2)
@@ -160,7 +160,7 @@ def test_interface_of_somebody_else_is_refused(host: Namespace, install: Install
     assert "vpn-lan" in errors
     links, routes, _ruleset, forwards = state(host)
     assert (links, forwards) == (before[0], before[3])
-    # The guard holds all the same.
+    # The guard works although the start has failed.
     assert "no_leak_forward" in installed.live()
     assert "unreachable 10.1.0.0/24" in routes
 
@@ -193,7 +193,7 @@ def test_own_interface_of_another_kind_is_made_anew(host: Namespace, install: In
 def test_vlan(host: Namespace, install: Install) -> None:
     options = {"layer2_type": "vlan", "layer2_id": 7, "interface_network": "eth0"}
     if host.run(["ip", "link", "add", "x", "link", "eth0", "type", "vlan", "id", "9"])[0]:
-        pytest.skip("this kernel knows no VLANs")
+        pytest.skip("this kernel has no VLANs")
     installed = install(host, network(**options), rules())
     installed("start")
     first = link_state(host, "vpn-lan")
@@ -231,7 +231,7 @@ def test_forwarding_is_switched_on_for_the_versions_in_use(
 
 
 def test_forwarding_that_is_on_is_not_written_again(host: Namespace, install: Install) -> None:
-    """Forwarding may be on in a container, with a read-only /proc/sys."""
+    """A start with a read-only /proc/sys, as in a container, works when forwarding is on."""
     installed = install(host, network(), bare(network()))
     read_only = "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys"
     start = f"{read_only}; exec sh {installed.directory}/lan.sh start"

@@ -34,7 +34,7 @@ def tunnels(services: Services) -> tuple[nft.TunnelMatch, ...]:
     )
 
 
-# The service of the far site, and the service of the LAN; alone, and within a range.
+# UDP port 9 at the far site, UDP port 9 in the LAN, and a range of ports at the far site.
 THEIRS = Services(ANY_SERVICE, Service(17, (9, 9)))
 OURS = Services(Service(17, (9, 9)), ANY_SERVICE)
 RANGE = Services(ANY_SERVICE, Service(17, (7, 9)))
@@ -49,7 +49,7 @@ def test_no_more_than_the_service_is_kept_from_leaving(
     installed = gateway(tunnels=tunnels(services), userspace=userspace)
     site.through("wan0")
     assert blocked(site.host, host, site.far, far, 9)
-    # A route knows no ports: the whole remote network lies behind it.
+    # A route has no ports, so its block is for the whole remote network.
     assert (ask(site.host, host, site.far, far, 10, patience=0.5) == host) is not userspace
     installed.unblock()
     assert blocked(site.host, host, site.far, far, 9)
@@ -102,12 +102,12 @@ def test_a_chain_that_drops_lets_the_service_through(
     gateway(tunnels=tunnels(THEIRS), chains=(chain("inet filter forward"),))
     assert ask(site.host, host, site.far, far, 9) == host
     assert blocked(site.host, host, site.far, far, 10)
-    # The way back is for answers of the service.
+    # In the other direction, only answers of the service pass.
     assert blocked(site.far, far, site.host, host, 9)
 
 
 def test_a_translation(site: Site, gateway: Start) -> None:
-    """Within the service of the tunnel, and to the port that the host has."""
+    """A translation applies to the service of the tunnel, and leads to the port of the host."""
     options = {"name": "show", "network": "lan", "action": "translate", "direction": "incoming"}
     show = VpnRule.from_options(
         {
@@ -128,7 +128,10 @@ def test_a_translation(site: Site, gateway: Start) -> None:
 def test_a_port_of_everything_is_set_up_more_than_once(
     site: Site, gateway: Start, userspace: bool
 ) -> None:
-    """The kernel lists a routing rule for any destination without one."""
+    """A second run of the script for any destination changes no routing rule.
+
+    The kernel lists a routing rule for any destination without a destination.
+    """
     everything = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
     made = tuple(
         nft.TunnelMatch(f"a/{item.version}", item, item, services=THEIRS) for item in everything

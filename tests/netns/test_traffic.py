@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The way of real packets. A device named ipsec0 stands for the tunnel of kernel-libipsec."""
+"""The path of real packets. The device ipsec0 stands for the tunnel of kernel-libipsec."""
 
 from __future__ import annotations
 
@@ -86,7 +86,10 @@ def test_what_is_for_no_tunnel_may_leave_in_clear(site: Site, gateway: Start) ->
 
 @pytest.mark.parametrize("source", [ROUTER, "192.0.2.1"])
 def test_the_gateway_itself_leaks_nothing(site: Site, gateway: Start, source: str) -> None:
-    """Its syslog has the address of the WAN, which no selector names."""
+    """The gateway sends no cleartext to the remote network, from its LAN or its WAN address.
+
+    Syslog messages of the gateway have the WAN address, which is in no selector.
+    """
     installed = gateway()
     site.through("wan0")
     assert blocked(site.gateway, source, site.far, FAR)
@@ -99,7 +102,7 @@ def test_the_gateway_itself_leaks_nothing(site: Site, gateway: Start, source: st
 
 @pytest.mark.parametrize("port", [500, 4500])
 def test_ike_is_no_leak(site: Site, gateway: Start, port: int) -> None:
-    """Selectors that cover the gateways themselves must not cut off what makes the tunnel."""
+    """IKE passes in cleartext even if the selectors contain the gateways."""
     everything = ipaddress.ip_network("0.0.0.0/0")
     installed = gateway(tunnels=(nft.TunnelMatch("a/all", everything, everything),))
     source = ("192.0.2.1", site.far, "192.0.2.2", port)
@@ -121,7 +124,7 @@ def test_local_traffic_is_no_leak_when_the_remote_network_is_everything(
     assert ask(site.gateway, ROUTER, site.host, HOST) == ROUTER
     assert ask(site.gateway, ROUTER, site.gateway, ROUTER) == ROUTER
     assert ask(site.gateway, ROUTER, site.gateway, "192.0.2.1") == ROUTER
-    # Neighbour discovery from and to a global address, with nothing learned before.
+    # Neighbour discovery between global addresses, with empty neighbour caches.
     site.host.sh("ip -6 neighbour flush dev eth0")
     site.gateway.sh("ip -6 neighbour flush dev vpn-lan")
     site.host.sh("ip link set eth0 addrgenmode none; ip -6 address flush dev eth0 scope link")

@@ -15,7 +15,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.table import Co
 from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import Machine
 
 OURS = "a"
-# Behind each host of the test bed.
+# The LANs behind each host of the test bed.
 LANS = {
     "a": {4: "10.1.0.0/24", 6: "fd00:1::/64"},
     "b": {4: "10.2.0.0/24", 6: "fd00:2::/64"},
@@ -53,7 +53,7 @@ class Bench:
         return self._rig
 
     def clear(self) -> None:
-        """Leave nothing of the peer of now."""
+        """Remove the configuration of the current peer."""
         if self._rig is not None:
             self._rig.clear()
             self._rig = None

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A tunnel as both sides are configured for it: our tasks, and the files of the peer."""
+"""The configuration of a tunnel on both sides: our tasks, and the files of the peer."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Site:
         self.column, self.tunnel, self.places = column, tunnel, places
         named = tunnel.nat or tunnel.authentication == "pubkey"
         hidden = {"ours": "", "theirs": "", tunnel.nat: places.nat}
-        # As the other side sees it.
+        # The address that the other side sees.
         self.ours = hidden["ours"] or places.ours[tunnel.outside]
         self.theirs = hidden["theirs"] or places.theirs[tunnel.outside]
         self.our_id = OUR_NAME if named else self.ours
@@ -114,7 +114,7 @@ class Site:
             "places": self.places,
             "ikev1": self.column.key_exchange == "ikev1",
             "certified": tunnel.authentication == "pubkey",
-            # Their own address as they know it, and ours as they see it.
+            # The peer's address on its interface, and our address as the peer sees it.
             "local": self.places.behind_nat if behind else self.theirs,
             "remote": self.ours,
             "local_id": self.their_id,

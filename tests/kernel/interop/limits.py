@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Limits of peers, each with its evidence. A test tries each limit, and fails when it works."""
+"""Limits of peers, each with its evidence. The test of a limit fails if the tunnel works."""
 
 from __future__ import annotations
 
@@ -108,5 +108,5 @@ LIMITS = (
 
 
 def limit_of(column: Column, row: Row) -> Limit | None:
-    """Return the first reason for which a cell can't work."""
+    """Return the first limit that a cell has, or None."""
     return next((limit for limit in LIMITS if limit.holds(column, row)), None)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The IKE daemons at the other end, on a host of the test bed, started, loaded and ended."""
+"""The IKE daemons at the other end, and their commands on a host of the test bed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import Machine
 
 
 class Peer(ABC):
-    """``unit`` is its service."""
+    """An IKE daemon at the other end. ``unit`` is its systemd unit."""
 
     unit = ""
     # Seconds until the daemon has noticed that its peer does not answer.
     noticing = 180.0
-    # sh, around what writes the files.
+    # The sh commands of a load. {write} stands for the commands that write the files.
     loading = "systemctl stop {unit}; {write} systemctl start {unit}"
 
     def __init__(self, machine: Machine) -> None:
@@ -32,7 +32,7 @@ class Peer(ABC):
         """Put certificates into the daemon's folders and remove its default configuration, once."""
 
     def load(self, files: dict[str, str], key: str) -> None:
-        """Restart the daemon with these files and without SAs. ``key`` is the kind of its key."""
+        """Load these files into the daemon, and close all SAs. ``key`` is rsa or ecdsa."""
         self._since = time.time()
         write = "".join(
             f"install -m 600 /dev/null {path}; cat >{path} <<'END'\n{text}END\n"
@@ -53,7 +53,7 @@ class Peer(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Close the tunnel, as its administrator would."""
+        """Close the tunnel with the command of an administrator."""
 
     @abstractmethod
     def version(self) -> str:
@@ -67,7 +67,7 @@ class Peer(ABC):
 
 class Libreswan(Peer):
     unit = "ipsec"
-    # It takes long to start.
+    # A start of libreswan takes long, so a load does not restart it.
     loading = """
         systemctl is-active --quiet {unit} || systemctl start {unit}
         for name in $(sed -n 's/^conn //p' /etc/ipsec.d/site-a.conf); do
@@ -82,7 +82,7 @@ class Libreswan(Peer):
         self.machine.sh(
             f"""
             systemctl stop openiked ipsec
-            # It tests its algorithms first.
+            # A start of libreswan begins with slow tests of its algorithms.
             cd /run/systemd/system; mkdir -p ipsec.service.d
             printf '[Service]\\nTimeoutStartSec=600\\n' >ipsec.service.d/slow.conf
             systemctl daemon-reload
@@ -113,7 +113,7 @@ class Libreswan(Peer):
 
 class OpenIked(Peer):
     unit = "openiked"
-    # It looks after five minutes of silence.
+    # OpenIKED checks its peer after five minutes of silence.
     noticing = 480.0
 
     loading = """
@@ -139,7 +139,7 @@ class OpenIked(Peer):
 class StrongSwan(Peer):
     unit = "strongswan"
 
-    # A loaded connection is not started again.
+    # strongSwan does not start a connection again that is already loaded.
     loading = """
         rm -f /etc/swanctl/conf.d/site-a.conf
         swanctl --load-conns >/dev/null

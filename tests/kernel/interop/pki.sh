@@ -1,5 +1,5 @@
-# Certificates of both gateways, signed by one CA, in the directory where this is run; with RSA keys
-# in `rsa`, with ECDSA keys in `ecdsa`. NSS has one nickname for a subject: each kind has its own.
+# Make a CA and certificates of both gateways in the current directory: with RSA keys in `rsa`, with
+# ECDSA keys in `ecdsa`. Each kind has its own subjects, because NSS has one nickname for a subject.
 
 make() {
     folder=$1 name=$2

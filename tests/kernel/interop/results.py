@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The results of the cells: ``works`` or ``limit`` when a cell did what the table expects."""
+"""The results of the cells: ``works`` or ``limit`` if the table expects the result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXPECTED: Results = {
 
 
 def read(*paths: Path) -> Results:
-    """Return the expected results. For a cell in several files, the last file counts."""
+    """Return results that are as expected. For a cell in several files, the last file counts."""
     found: Results = {}
     for path in paths:
         if path.exists():
@@ -34,7 +34,7 @@ def read(*paths: Path) -> Results:
 
 
 def record(cell: str, result: str) -> None:
-    """Keep the latest result of a cell; ``""`` if it failed."""
+    """Keep the latest result of a cell, which is ``""`` for a failure."""
     found = json.loads(LATEST.read_text(encoding="utf-8")) if LATEST.exists() else {}
     LATEST.parent.mkdir(parents=True, exist_ok=True)
     LATEST.write_text(json.dumps({**found, cell: result}, indent=0, sort_keys=True) + "\n")

@@ -23,7 +23,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import Machine
 
 PINGS = 3
 
-# How long to wait for what a daemon does by its own clock, on a machine that is busy, in seconds.
+# Seconds to wait for an action that a daemon takes by its own timer, on a busy machine.
 PATIENCE = 180.0
 
 # Retransmissions that give up after a quarter of a minute instead of three minutes.
@@ -56,7 +56,7 @@ table inet probe {
 }
 """
 
-# A host that masquerades, between this one and `peer`, which is reached through it alone.
+# A host that masquerades, on the only path from this host to `peer`.
 _NAT = """
 ip netns add nat
 ip link add nat0 type veth peer name inside netns nat
@@ -89,7 +89,7 @@ ip route
 
 
 class Rig:
-    """``ours`` is set up by the modules alone; ``peer`` by files that a user may copy."""
+    """Our gateway with modules only, and its peer with files that a user may copy."""
 
     def __init__(self, ours: Machine, peer: Peer, places: Places) -> None:
         self.ours, self.peer, self.places = ours, peer, places
@@ -138,7 +138,7 @@ class Rig:
         self._site, self._since = site, time.time()
         self.ours.ask("request", command="terminate", message={"ike": "peer", "force": "yes"})
         self._translate()
-        # The initiator is the last.
+        # The initiator is set up last.
         ends = [self._load_peer, self._apply_ours]
         for end in ends if site.tunnel.start == "ours" else reversed(ends):
             end()
@@ -148,7 +148,7 @@ class Rig:
         self._route()
 
     def _apply_ours(self) -> None:
-        """Apply the objects that differ from the tunnel before: a run takes seconds here."""
+        """Apply only objects that differ from the previous tunnel, because a run takes seconds."""
         site = self.site
         wanted = {"ipsec_phase1 peer": site.phase1()}
         wanted |= {f"ipsec_phase2 {options['name']}": options for options in site.phase2()}
@@ -162,7 +162,7 @@ class Rig:
                 self._applied[key] = options
 
     def _translate(self) -> None:
-        """Set up NAT at the end that the tunnel needs it at, and only there."""
+        """Set up NAT at the end that needs NAT for the tunnel, and remove it elsewhere."""
         site, places = self.site, self.places
         pairs = {"ours": (self.ours, places.theirs[4]), "theirs": (self.theirs, places.ours[4])}
         for side, (machine, other) in pairs.items():
@@ -187,7 +187,7 @@ class Rig:
                 )
             )
 
-    # --- Observed
+    # --- Observations
 
     def child_sas(self) -> dict[str, tuple[str, str]]:
         """Return the SPIs (in, out) of our Child SAs that are up, by ``connection/child``."""
@@ -253,7 +253,7 @@ class Rig:
         deadline = time.monotonic() + seconds
         while not what():
             assert time.monotonic() < deadline, f"{wanted or 'not up'}\n{self.told()}"
-            # To look takes the emulated processors seconds, which the daemons need.
+            # Each query takes the emulated processors seconds, which the daemons need.
             time.sleep(1)
 
     def wait_up(self, seconds: float = PATIENCE) -> None:
@@ -275,7 +275,7 @@ class Rig:
             lost = self.lost()
             assert not lost, f"lost packets: {lost}\n{self.told()}"
             after = [_seen(machine) for machine in self._ends]
-            # A rekeyed SA takes its counters with it. Then the test counts again.
+            # A rekeyed SA disappears with its counters. Then the test counts again.
             if all(set(old[0]) == set(new[0]) for old, new in zip(before, after, strict=True)):
                 break
         for machine, old, new in zip(self._ends, before, after, strict=True):

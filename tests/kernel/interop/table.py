@@ -18,7 +18,10 @@ Proposal = dict[str, t.Any]
 
 @dataclass(frozen=True)
 class Column:
-    """An IKE daemon in a role: ``host`` of the test bed has it, ``version`` is Debian's."""
+    """An IKE daemon with a version of IKE, on ``host`` of the test bed.
+
+    ``version`` is the version of the daemon in Debian.
+    """
 
     name: str
     title: str
@@ -54,7 +57,7 @@ class Tunnel:
     authentication: str = "psk"
     key: str = "rsa"  # of the certificates
     outside: int = 4  # IP version of the packets between the gateways
-    inside: tuple[int, ...] = (4,)  # of those in the tunnel, a phase 2 for each
+    inside: tuple[int, ...] = (4,)  # IP versions in the tunnel, a phase 2 for each
     mode: str = "tunnel"
     nat: str = ""  # the side behind NAT: "", "ours" or "theirs"
     udp: bool = False  # whether we force UDP encapsulation
@@ -67,7 +70,7 @@ class Tunnel:
 
 @dataclass(frozen=True)
 class Row:
-    """``act`` is what happens to the tunnel once it is up: a function of ``acts.py``."""
+    """A tunnel, and the name of a function in ``acts.py`` that runs once the tunnel is up."""
 
     name: str
     title: str
@@ -93,7 +96,7 @@ def _proposal(text: str) -> Proposal:
     return found
 
 
-# Phase 1, phase 2; a group in phase 2 is PFS, which shows at the first rekeying.
+# Phase 1 and phase 2. A group in phase 2 is PFS, which has its first effect at a rekeying.
 _SUITES = (
     ("aes-256 sha256 14", "aes-256 sha256"),
     ("aes-128 sha256 14", "aes-128 sha512 14"),
@@ -117,7 +120,7 @@ _SUITES = (
     ("aes-gcm-256 prfsha384 20", "aes-gcm-256 20"),
     ("chacha20-poly1305 prfsha256 31", "chacha20-poly1305 31"),
 )
-# AH takes no encryption.
+# AH has no encryption.
 _AH = (("aes-256 sha512 14", "sha512 14"),)
 
 
@@ -180,7 +183,7 @@ EACH = 2
 
 
 def drawn(seed: int) -> set[str]:
-    """Return the cells of the run with this number: some of each peer, after 24 numbers all.
+    """Return the cells of the run with this seed. Any 24 consecutive seeds have all cells.
 
     Suites and behaviours are mixed, so that a run has some of both kinds.
     """

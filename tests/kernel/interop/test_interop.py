@@ -25,7 +25,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.rig import PATI
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.table import COLUMNS, ROWS, drawn
 
 CHOICE = os.environ.get("INTEROP", "sample")
-# How long to wait for what can't come up.
+# Seconds to wait for a tunnel that can't come up.
 HOPELESS = 40.0
 
 
@@ -67,7 +67,10 @@ def works(rig: Rig, site: Site, act: str, seconds: float = PATIENCE) -> None:
 
 
 def falls_short(rig: Rig, site: Site, act: str, limit: Limit) -> None:
-    """Assert that the cell fails with the evidence of its limit, which may be wrong or change."""
+    """Assert that the cell fails with the evidence of its limit.
+
+    So a limit that is wrong, or that a new release no longer has, is found.
+    """
     with pytest.raises(AssertionError) as failure:
         works(rig, site, act, HOPELESS)
     assert re.search(limit.evidence, f"{failure.value}\n{rig.said()}"), str(failure.value)
