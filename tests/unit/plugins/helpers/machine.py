@@ -47,7 +47,7 @@ class Machine:
         self._capsys = capsys
         monkeypatch.setattr(task, "Host", lambda _run: host)
         monkeypatch.setattr(rollback_main, "Host", lambda _run: host)
-        # A lookup test in the same process makes it a controller, and a controller keeps warnings.
+        # A lookup test in the same process sets is_controller, and a controller keeps warnings.
         monkeypatch.setattr(_internal, "is_controller", False)
 
     def run(

@@ -326,7 +326,7 @@ class MemoryVici:
         self.up: dict[str, set[str]] = {}
         self.traps: set[tuple[str, str]] = set()
         self.shunts: set[tuple[str, str]] = set()
-        # Connections whose peer refuses, and connections of which it only accepts phase 1.
+        # Connections that the peer refuses, and connections whose peer only accepts phase 1.
         self.refused: set[str] = set()
         self.half: set[str] = set()
         # How often the keys of a child were renewed.

@@ -32,7 +32,7 @@ def parse(text: str) -> Table:
     name = opening.group(1)
     frame = [MANAGED, f"table inet {name}", f"delete table inet {name}"]
     if lines[:3] != frame or lines[-1] != "}":
-        raise SyntaxFault(1, f"this does not replace the table {name} and nothing else")
+        raise SyntaxFault(1, f"the text does not replace exactly the table {name}")
     return Table(name, tuple(_parse_chains(lines[4:-1], first=5)))
 
 

@@ -139,10 +139,7 @@ class ScriptedVici:
                     return
 
     def _next(self, command: str, message: bytes, registered: set[str]) -> Exchange | None:
-        """Return the next exchange.
-
-        Record a fault and return None if the request differs from it.
-        """
+        """Return the next exchange, or record a fault and return None if the request differs."""
         asked = f"{command} {dict(Deserializer.deserialize(FiniteStream(message)))}"
         if not self._script:
             self._faults.append(f"requested though nothing was expected: {asked}")

@@ -380,7 +380,7 @@ class TestRefused:
 
 
 class TestWaysOut:
-    """Changes beside a pair that an earlier version accepted. The pair does not block them."""
+    """Changes beside a pair that an earlier version accepted. The pair blocks no change."""
 
     @dangerous
     def test_one_is_removed_or_disabled(self, case: str) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The scope of an edit, and the steps by which charon follows it."""
+"""The scope of an edit, and the steps that load the edit into charon."""
 
 from __future__ import annotations
 

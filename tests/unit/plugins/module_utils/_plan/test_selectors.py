@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The networks that the SAs of a phase 2 carry, and the configured networks that they lack."""
+"""The networks that the SAs of a phase 2 carry, and the configured networks that are missing."""
 
 from __future__ import annotations
 

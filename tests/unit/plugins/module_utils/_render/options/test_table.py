@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each option is read back from the strongSwan key that it became."""
+"""Each option is read back from its strongSwan key."""
 
 from __future__ import annotations
 

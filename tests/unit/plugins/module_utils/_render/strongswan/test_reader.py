@@ -36,7 +36,7 @@ TABLE = json.loads((Path(__file__).parents[1] / "fixtures/configurations.json").
 
 
 def reading(files: t.Mapping[str, str]) -> ReadResult:
-    """Read ``main.conf`` and the files that it includes."""
+    """Return the contents of ``main.conf`` and of its included files."""
     texts = {f"/etc/{path}": text.encode().decode("latin-1") for path, text in files.items()}
 
     def include(pattern: str) -> list[tuple[str, str]]:
