@@ -126,7 +126,7 @@ class TestChange:
         assert edited(ENABLED, changed).impact == "none"
 
     def test_of_the_psk_of_what_is_down(self) -> None:
-        """A new PSK initiates children that are down.
+        """A new PSK initiates autostarting children that are down.
 
         charon gave up with the old PSK, and would not try again.
         """

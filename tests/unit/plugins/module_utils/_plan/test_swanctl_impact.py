@@ -125,8 +125,7 @@ ENDS = pytest.mark.parametrize("option", ["identifier", "peer_identifier"])
 def test_an_identity_that_is_written_in_another_way(
     option: str, behavior: str, before: str, after: str
 ) -> None:
-    """A new text of the same identity is only written.
-
+    """A new text of the same identity does not load the connection again.
     charon would see no change and would not initiate.
     """
     old, new = (
