@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The documentation of the modules as data, and tasks written in it carried out on the model."""
+"""Documentation of the modules as data, and functions that apply documented tasks to the model."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ RESOURCES: dict[str, Resource] = {
     )
 }
 
-# Of every module, those that edit nothing included.
+# The argument specifications of all modules, including modules that edit nothing.
 SPECS: dict[str, Spec] = {
     "ipsec_checkpoint": IPSEC_CHECKPOINT,
     "ipsec_connection": IPSEC_CONNECTION,
@@ -71,14 +71,14 @@ SPECS: dict[str, Spec] = {
 
 Document = dict[str, t.Any]
 
-# For module_defaults, the modules of each.
+# The modules of each action group, for module_defaults.
 ACTION_GROUPS: dict[str, list[str]] = yaml.safe_load(
     (ROOT / "meta/runtime.yml").read_text(encoding="utf-8")
 )["action_groups"]
 
 
 def documentation(module: str) -> Document:
-    """Return DOCUMENTATION of a module with its fragments, merged as ansible-doc does it."""
+    """Return the DOCUMENTATION of a module, merged with its fragments as by ansible-doc."""
     document = yaml.safe_load(_module(module).DOCUMENTATION)
     for name in document["extends_documentation_fragment"]:
         for key, entries in _fragment(name).items():
@@ -102,14 +102,14 @@ def _module(name: str) -> t.Any:
 
 
 def _fragment(name: str) -> Document:
-    """Return a fragment by ``namespace.collection.file``, or this with ``.attribute``."""
+    """Return the fragment with the name ``namespace.collection.file[.attribute]``."""
     file, _dot, attribute = name[len(COLLECTION) + 1 :].partition(".")
     fragment = importlib.import_module(f"{PLUGINS}.doc_fragments.{file}").ModuleDocFragment
     return yaml.safe_load(getattr(fragment, attribute.upper() or "DOCUMENTATION"))
 
 
 def validated(module: str, options: Document) -> Params:
-    """Return the parameters that a module makes from options, or fail like the module."""
+    """Return the validated parameters of a module. Fail for options that the module refuses."""
     spec = SPECS[module]
     validator = ArgumentSpecValidator(spec.argument_spec, required_if=list(spec.required_if))
     given = {name: value for name, value in options.items() if value is not None}
@@ -119,14 +119,14 @@ def validated(module: str, options: Document) -> Params:
 
 
 def carry_out(task: Document, gateway: Gateway) -> Edit:
-    """Return the edit of the Gateway by the one module of a task. Raise ModelError."""
+    """Return the edit of the Gateway that a task with one module makes, or raise ModelError."""
     ((name, options),) = ((key, task[key]) for key in task if key.startswith(f"{COLLECTION}."))
     module = name[len(COLLECTION) + 1 :]
     return RESOURCES[module].edit(gateway, validated(module, options), DEBIAN)
 
 
 def told(tasks: t.Iterable[Document], gateway: Gateway, *, keep: bool = False) -> Gateway:
-    """Return the Gateway after tasks in their order; ``keep`` skips tasks that remove objects."""
+    """Return the Gateway after the tasks, in order. ``keep`` skips tasks that remove objects."""
     for task in tasks:
         if not (keep and _takes_away(task)):
             gateway = carry_out(task, gateway).gateway
@@ -154,7 +154,7 @@ def task_lists(text: str) -> list[list[Document]]:
 
 
 def _tasks(entry: Document) -> list[Document]:
-    """Return the tasks of a play and of its roles; or the entry, if it is a task."""
+    """Return the tasks of a play and of its roles, or the entry if the entry is a task."""
     if "hosts" not in entry:
         return [entry]
     roles = [role for role in entry.get("roles", ()) if role["role"] == f"{COLLECTION}.gateway"]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two ends of a tunnel that fit, but for what a test makes different, and what is found of them."""
+"""Two matching ends of a tunnel, changed by a test, and the findings about the ends."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Compared:
 
     @property
     def codes(self) -> set[str]:
-        """Return the codes of the findings, but not of findings of severity ``info``."""
+        """Return the codes of the findings, without findings of severity ``info``."""
         return {item["code"] for item in self.result["findings"] if item["severity"] != "info"}
 
     def finding(self, code: str) -> Options:
@@ -74,7 +74,7 @@ def compared(
     both: Options | None = None,
     children: tuple[Options, Options] = ({}, {}),
 ) -> Compared:
-    """Return two matching ends, with changed options of their phase 1 and one phase 2."""
+    """Return the comparison of two matching ends with changed options of phase 1 and phase 2."""
     common = both or {}
     return Compared(
         local(children[0], **{**common, **(ours or {})}),

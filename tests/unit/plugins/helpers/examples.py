@@ -90,7 +90,7 @@ def gateway(*parts: VpnNetwork | IpsecSettings | IkeConnection | VpnRule) -> Gat
 
 @contextlib.contextmanager
 def refused(option: str, subject: str, *words: str) -> t.Iterator[None]:
-    """Expect a ModelError for this option of this object, in the form of all, with these words."""
+    """Expect a ModelError about the option of the subject, in the common form, with the words."""
     with pytest.raises(ModelError) as raised:
         yield
     assert raised.value.option == option
@@ -105,7 +105,7 @@ _FIX = re.compile(r"[A-Z](?!egal)[^\n]*[^.:;\s]\.")
 
 
 def check_form(error: ModelError) -> None:
-    """Check ``<object>: <option> <value>: <problem>. <what to do>.``"""
+    """Check for the form ``<object>: <option> <value>: <problem>. <what to do>.``"""
     missing = error.value is None or error.value == []
     assert missing or error.option, "a value without its option"
     place = error.option if missing else f"{error.option} {shown(error.value)}"

@@ -75,7 +75,7 @@ def phase2(name: str, state: str = "up", **options: t.Any) -> Facts:
         "sas": [child()] if up else [],
         "missing": copy.deepcopy(MISSING) if state == "partial" else [],
         "pending": copy.deepcopy(PENDING) if state == "outdated" else [],
-        # Of its own: a test may change it.
+        # A copy, because a test may change the explanation.
         "explanation": copy.deepcopy(WHYS.get(state)),
     }
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Another run, as a real process, that has the lock and hangs, or works on."""
+"""Another run as a real process that holds the lock, and then hangs or works."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 PLUGINS = Path(__file__).resolve().parents[4] / "plugins"
-# Starts a program, as a module does, takes the lock at argv[2], and then does what argv[3] says.
+# The process starts a program like a module, takes the lock at argv[2], and runs argv[3].
 HOLDER = """
 import os, signal, subprocess, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -34,7 +34,7 @@ WORKS = "for _ in range(30): time.sleep(0.05); held.alive(1.2)"
 
 
 class Run:
-    """Another process, and the program that it has started."""
+    """A process that holds the lock, and the program that the process started."""
 
     def __init__(self, path: Path, does: str) -> None:
         argv = [sys.executable, "-c", HOLDER, str(PLUGINS), str(path), does]
@@ -48,7 +48,7 @@ class Run:
         return self
 
     def child_is_gone(self) -> bool:
-        """Return whether the child ends within a second. Its parent may leave it as a zombie."""
+        """Return whether the program ends within one second. A zombie counts as ended."""
         deadline = time.monotonic() + 1
         while time.monotonic() < deadline:
             try:

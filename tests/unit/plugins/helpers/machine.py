@@ -47,15 +47,15 @@ class Machine:
         self._capsys = capsys
         monkeypatch.setattr(task, "Host", lambda _run: host)
         monkeypatch.setattr(rollback_main, "Host", lambda _run: host)
-        # A test of a lookup in the same process makes it a controller, which keeps warnings.
+        # A lookup test in the same process sets is_controller, and a controller keeps warnings.
         monkeypatch.setattr(_internal, "is_controller", False)
 
     def run(
         self, module: str, *, check: bool = False, diff: bool = True, **options: t.Any
     ) -> Result:
-        """Run a module and return its result, which must not hold a secret."""
+        """Run a module and return its result. Check that the output does not contain the PSK."""
         self.host.log.clear()
-        # A process is meant to run one module; here they would pile up.
+        # Ansible expects one module per process. The warnings of earlier modules would stay.
         warnings._global_warnings.clear()
         settings = {"_ansible_check_mode": check, "_ansible_diff": diff}
         with patch_module_args({**options, **settings}), pytest.raises(SystemExit):
@@ -79,5 +79,5 @@ class Machine:
 
     @property
     def changes(self) -> list[str]:
-        """Return the effects on the host, without the trials, which leave no trace."""
+        """Return the effects on the host. Trials are left out, because a trial leaves no trace."""
         return [line for line in self.host.log if "tunnelwright-trial" not in line]

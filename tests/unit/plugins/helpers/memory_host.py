@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A whole machine in memory, behind the interface of ``Host``, which applies our files.
+"""A whole machine in memory with the interface of ``Host``, which applies the rendered files.
 
-Files are real, below a directory. The script of a network is not executed but read: interface,
-address, forwarding and rules come out of its lines. charon keeps what it is given, shows of it what
-list-conns shows, and loads everything from conf.d when it is restarted.
+Files are real files below a directory. The script of a network is parsed, not executed: interface,
+address, forwarding and rules come from the lines of the script. charon keeps every loaded object,
+shows the fields of list-conns, and loads all files of conf.d at a restart.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ PACKAGED = {
     "/etc/swanctl/swanctl.conf": "include conf.d/*.conf\n",
 }
 
-# Of every Child SA.
+# The SPI of every Child SA.
 SPI = "c0ffee01"
 
 # Files that are in /run on a real host.
@@ -82,7 +82,7 @@ NOTES = ("unfinished", "pending")
 def sa_section(
     children: t.Iterable[dict[str, t.Any]], made: t.Any = None, uniqueid: str = "1"
 ) -> dict[str, t.Any]:
-    """Return an IKE SA with Child SAs as the event list-sa has it; ``made`` is its section."""
+    """Return an IKE SA with Child SAs as the event list-sa shows it; ``made`` is its section."""
     made = made or {}
     peer = next(iter(made.get("remote_addrs", ())), "203.0.113.20")
     return {
@@ -139,9 +139,9 @@ def one_by_one(child: dict[str, t.Any]) -> list[dict[str, t.Any]]:
 
 
 class MemoryHost:
-    """``log`` is what was done to it, in order; what is in ``failing`` fails, once.
+    """A machine. ``log`` lists the effects in order. An effect in ``failing`` fails once.
 
-    While it is ``dead``, charon does not answer until a restart.
+    charon does not answer until a restart if ``dead`` is set.
     """
 
     def __init__(self, root: Path) -> None:
@@ -157,7 +157,7 @@ class MemoryHost:
         self.link = MemoryLink(self)
         self.blocks = MemoryBlocks(self)
         self.ways = MemoryWays(self)
-        # The SSH connection by which the run came.
+        # The SSH connection of the controller that started the run.
         self.controlled: Controller | None = None
         self.nft = MemoryNft()
         self.systemd = MemorySystemd(self)
@@ -307,7 +307,7 @@ class LoggedFiles(Files):
 
 
 def _key_id(data: bytes) -> str:
-    """Return the id of a private key; a placeholder for a key has its last word as the id."""
+    """Return the id of a private key. The id of a placeholder key is its last word."""
     return pki.key_id(data) if data.startswith(b"-----") else data.split()[-1].decode()
 
 
@@ -326,26 +326,26 @@ class MemoryVici:
         self.up: dict[str, set[str]] = {}
         self.traps: set[tuple[str, str]] = set()
         self.shunts: set[tuple[str, str]] = set()
-        # Connections whose peer refuses, and connections of which it only accepts phase 1.
+        # Connections that the peer refuses, and connections whose peer only accepts phase 1.
         self.refused: set[str] = set()
         self.half: set[str] = set()
         # How often the keys of a child were renewed.
         self.renewed: dict[tuple[str, str], int] = {}
-        # The section that each SA was negotiated with, and how often: of connections and children.
+        # For each connection and child: the section of its SA, and the number of earlier SAs.
         self.made: dict[t.Any, t.Any] = {}
         self.times: dict[t.Any, int] = {}
         self.mode = "TUNNEL"
-        # The networks that the peer accepts of every child, where they are fewer, and whether the
-        # peer makes a separate SA for each network.
+        # The remote networks that the peer accepts for every child (empty: all networks), and
+        # whether the peer makes a separate SA for each network.
         self.taken: tuple[str, ...] = ()
         self.one_by_one = False
-        # By how many packets the counters move from one question to the next.
+        # The number of packets by which the counters grow from query to query.
         self.packets, self._counted = 3, 0
         self.pid = 1
         self.loaded_plugins = {"aes", "kernel-netlink"}
 
     def start(self) -> None:
-        """Start charon as strongswan.service does it, with swanctl --load-all."""
+        """Start charon like strongswan.service, with swanctl --load-all."""
         self.pid += 1
         self.up = {}
         self.made = {}
@@ -357,7 +357,7 @@ class MemoryVici:
         self.loaded_plugins |= {"kernel-libipsec"} if userspace else set()
 
     def load_all(self) -> None:
-        """Load the files as swanctl --load-all does it, which unloads objects without a file."""
+        """Load the files like swanctl --load-all, which unloads objects without a file."""
         self.conns, self.shared, self.private = {}, {}, {}
         self.traps, self.shunts = set(), set()
         for folder in ("x509", "x509ca"):
@@ -374,11 +374,11 @@ class MemoryVici:
                 self.shared[item.id] = item.kind, item.owners, item.secret.reveal()
 
     def _with_contents(self, section: t.Any) -> t.Any:
-        """Return the section as swanctl sends it, with contents in the place of file names."""
+        """Return the section as swanctl sends it: with file contents instead of file names."""
         filled = dict(section)
         for end, key, folder in (("local", "certs", "x509"), ("remote", "cacerts", "x509ca")):
             names = section.get(end, {}).get(key, ())
-            # In a file, a list of one is a text.
+            # A list with one item is a text in a file.
             names = [names] if isinstance(names, str) else names
             found = [self._host.files.read(f"/etc/swanctl/{folder}/{name}") for name in names]
             if names:
@@ -387,7 +387,7 @@ class MemoryVici:
         return filled
 
     def _know(self, pem: bytes) -> None:
-        """Keep each CA of a file, as strongSwan does it."""
+        """Keep the certificate of a file if it is a CA certificate, like strongSwan."""
         found = certificate(pem)
         if found is not None and found.is_ca:
             self.cas.add(found.data)
@@ -492,7 +492,7 @@ class MemoryVici:
         return there
 
     def _exchange(self, name: str, section: t.Any) -> None:
-        """Replace a connection as charon does it: compare children without names, act on names."""
+        """Replace a connection like charon: compare children without names, act by name."""
         old, new = self.conns.get(name, {}), section
         self.conns[name] = section
         gone, come = dict(old.get("children", {})), dict(new.get("children", {}))
@@ -545,7 +545,7 @@ class MemoryVici:
             self.up.setdefault(ike, set())
 
     def _make_anew(self, ike: str, child: str) -> None:
-        """Replace SAs that have other values, as when an old SA is handed over."""
+        """Replace SAs with values other than the loaded values, like a hand-over of an old SA."""
         conn = self.conns.get(ike, {})
         if {**self.made.get(ike, conn), "children": {}} != {**conn, "children": {}}:
             self._gone(ike)
@@ -722,7 +722,7 @@ def _made_link(kind: str, script: str, alias: str) -> LinkState:
 
 
 class MemoryWays:
-    """The networks of the interfaces, and the routes to them and to ``others``."""
+    """The networks of the interfaces, their routes, and the further routes in ``others``."""
 
     def __init__(self, host: MemoryHost) -> None:
         self._host = host
@@ -782,7 +782,7 @@ def blocks_in(script: str) -> set[Block]:
 
 
 class MemoryNft:
-    """A table is its text; there are no chains to hook into but those in ``chains``."""
+    """Tables as texts. The only unmanaged chains are the chains in ``chains``."""
 
     def __init__(self) -> None:
         self.tables: dict[str, str] = {}
@@ -815,7 +815,7 @@ class MemorySystemd:
         self.enabled: set[str] = set()
         self.active: set[str] = set()
         self.stale: set[str] = set()
-        # Whether a unit can have no mount namespace of its own, as in some containers.
+        # Whether units cannot have their own mount namespace, as in some containers.
         self.confined = False
 
     def is_enabled(self, unit: str) -> bool:
@@ -871,7 +871,7 @@ class MemorySystemd:
         self.active.discard(unit)
 
     def _exec(self, unit: str, what: str) -> tuple[str, str] | None:
-        """Run a network's unit, and return its script and verb; None for a timer."""
+        """Return the script and the verb of a unit, or None if the unit runs no script."""
         text = self._host.text(f"/etc/systemd/system/{unit}")
         if unit.startswith("tunnelwright.rollback."):
             if "PrivateTmp=" in text and self.confined:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Parse the nftables table that the renderer has written: a proof that nothing breaks out of it."""
+"""Parser of rendered nftables tables. A parsed table proves that no text breaks out of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RULE = re.compile(r'\t\t(.+) comment "([^"]*)"')
 
 
 def parse(text: str) -> Table:
-    """Return the table of a text that ``render`` made. Raises SyntaxFault for any other text."""
+    """Return the table of a text that ``render`` made. Raise SyntaxFault for any other text."""
     lines = text.splitlines()
     opening = _TABLE.fullmatch(lines[3]) if len(lines) > 4 else None
     if opening is None:
@@ -32,12 +32,12 @@ def parse(text: str) -> Table:
     name = opening.group(1)
     frame = [MANAGED, f"table inet {name}", f"delete table inet {name}"]
     if lines[:3] != frame or lines[-1] != "}":
-        raise SyntaxFault(1, f"this does not replace the table {name} and nothing else")
+        raise SyntaxFault(1, f"the text does not replace exactly the table {name}")
     return Table(name, tuple(_parse_chains(lines[4:-1], first=5)))
 
 
 def _parse_chains(lines: t.Sequence[str], *, first: int) -> t.Iterator[Chain]:
-    """Yield the chains; ``first`` is the number of the first line, for the message."""
+    """Yield the chains. ``first`` is the number of the first line, for error messages."""
     position = 0
     while position < len(lines):
         chain = _CHAIN.fullmatch(lines[position])

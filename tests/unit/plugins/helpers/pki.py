@@ -19,7 +19,7 @@ _PEM = serialization.Encoding.PEM
 _BEGIN = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
 _END = datetime.datetime(2120, 1, 1, tzinfo=datetime.timezone.utc)
 
-# Each way to write an EC key, and an encrypted one.
+# The formats of a private key.
 FORMATS = {
     "pkcs8": serialization.PrivateFormat.PKCS8,
     "traditional": serialization.PrivateFormat.TraditionalOpenSSL,
@@ -30,8 +30,8 @@ FORMATS = {
 class Pair:
     """A key with a certificate that is signed by the ``issuer``, or self-signed.
 
-    ``subject`` is a common name, or a whole name; ``names`` are the subjectAltNames. It is good
-    from ``begin`` to ``end``.
+    ``subject`` is a common name or a whole name; ``names`` are the subjectAltNames. The certificate
+    is valid from ``begin`` to ``end``.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ def block(label: str, content: bytes) -> bytes:
 
 
 def content(pem: bytes) -> bytes:
-    """Return the bytes of the one block of a PEM text."""
+    """Return the bytes of the only block of a PEM text."""
     return base64.b64decode(b"".join(pem.splitlines()[1:-1]))
 
 

@@ -43,7 +43,7 @@ def parts(made: IkeConnection, pem: Credentials = PEM, *, power: str = "started"
 
 
 def holding(*files: SwanctlFile | None, **daemon: t.Any) -> Observed:
-    """Return an observed host without drift; ``daemon`` are further fields of its state."""
+    """Return an observed host without drift. ``daemon`` sets further fields of its daemon state."""
     state: dict[str, t.Any] = {"version": "6.0.1", "connections": {}, "secrets": frozenset()}
     found = {}
     for item in files:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The daemon's end of a vici socket, which follows a script; the library at the other end is real.
+"""The daemon's end of a vici socket, which answers by a script. The client is the real library.
 
 ::
 
@@ -12,9 +12,9 @@
         with Vici(charon.connect) as vici:
             ...
 
-Requests must come in this order and hold exactly these bytes. A request that is not expected, or an
-expected one that does not come, is an ``AssertionError`` at the end of the ``with`` statement.
-Messages are encoded here, not with the library's code, so that a mistake of either shows.
+Requests must come in this order and contain exactly these bytes. An unexpected or missing request
+raises an ``AssertionError`` at the end of the ``with`` statement. This module encodes the messages
+without the code of the library, so that a mistake of one encoder is found.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def packet(kind: int, payload: bytes = b"") -> bytes:
 class Exchange:
     """A request and its answer.
 
-    ``answer`` is sent as it is, in place of events and reply; then the socket is closed if
-    ``close``. An empty answer without close is a daemon that hangs.
+    The raw bytes of ``answer`` replace events and reply. ``close`` closes the socket after the
+    answer. An empty ``answer`` without ``close`` is a daemon that hangs.
     """
 
     command: str
@@ -77,7 +77,7 @@ class Exchange:
 
 
 class ScriptedVici:
-    """The script, and the sockets that ``connect`` handed out."""
+    """The script, and the sockets that ``connect`` made."""
 
     def __init__(self) -> None:
         self._script: collections.deque[Exchange] = collections.deque()
@@ -86,7 +86,7 @@ class ScriptedVici:
         self._threads: list[threading.Thread] = []
 
     def expect(self, command: str, message: Message | None = None, **answer: t.Any) -> None:
-        """Append an exchange; ``answer``: the other fields of ``Exchange``."""
+        """Append an exchange. ``answer`` holds the other fields of ``Exchange``."""
         self._script.append(Exchange(command, message or {}, **answer))
 
     def connect(self) -> socket.socket:
@@ -139,7 +139,7 @@ class ScriptedVici:
                     return
 
     def _next(self, command: str, message: bytes, registered: set[str]) -> Exchange | None:
-        """Return the next exchange if it is for this request, or else None, and note a fault."""
+        """Return the next exchange, or record a fault and return None if the request differs."""
         asked = f"{command} {dict(Deserializer.deserialize(FiniteStream(message)))}"
         if not self._script:
             self._faults.append(f"requested though nothing was expected: {asked}")
@@ -156,7 +156,7 @@ class ScriptedVici:
 
 
 def encoded(message: Message) -> bytes:
-    """Return a message as bytes: names with one byte of length, values with two."""
+    """Return a message as bytes. A name has a length of one byte, and a value of two bytes."""
     return b"".join(_element(key, value) for key, value in message.items())
 
 
@@ -182,7 +182,7 @@ def _value(value: object) -> bytes:
 
 
 def _received(server: socket.socket) -> bytes:
-    """Return the next packet, or no bytes at the end."""
+    """Return the next packet, or empty bytes at the end."""
     header = server.recv(4, socket.MSG_WAITALL)
     if len(header) < 4:
         return b""

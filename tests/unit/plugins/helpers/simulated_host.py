@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An observed host after the steps of a plan were carried out on it."""
+"""The observed host after the steps of a plan."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def listed(section: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def carried_out(plan: Plan, host: Observed, wanted: Artefacts) -> Observed:
-    """Return the host after the plan; the scripts of the networks bring up ``wanted``."""
+    """Return the host after the plan. The scripts of the networks bring up ``wanted``."""
     for step in plan.steps:
         host = _carry_out(step, host, wanted)
     return host
@@ -105,7 +105,7 @@ def _carry_out(step: steps.Step, host: Observed, wanted: Artefacts) -> Observed:
         up = {**daemon.established, step.connection: left}
         return replace(host, daemon=replace(daemon, established=up))
     if isinstance(step, steps.Initiate):
-        # The result depends on the peer.
+        # The peer decides whether an SA comes up.
         assert step.child in daemon.connections[step.connection]["children"]
         return host
     if isinstance(step, steps.UninstallTrap):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Models at random: whole gateways whose objects fit each other."""
+"""Hypothesis strategies for whole gateways with objects that fit each other."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def rules(draw: st.DrawFn, name: str, network: str, index: int) -> VpnRule:
     return VpnRule.from_options({"name": name, "network": network, **options})
 
 
-# Of the traffic that a selector means, all in most cases.
+# The service of a selector: all traffic in half of the cases.
 services = st.sampled_from(("", "", "", "[gre]", "[tcp/443]", "[udp/5000-5010]"))
 
 
@@ -147,7 +147,7 @@ def connections(draw: st.DrawFn, name: str, network: str, index: int) -> IkeConn
 
 @st.composite
 def gateways(draw: st.DrawFn) -> Gateway:
-    """Draw a Gateway of two networks at most, with settings, connections and children."""
+    """Draw a Gateway with up to two networks, settings, rules, connections and children."""
     gateway = Gateway()
     for index in range(1, 1 + draw(st.integers(0, 2))):
         gateway = gateway.with_network(draw(networks(index)))
@@ -165,7 +165,7 @@ def gateways(draw: st.DrawFn) -> Gateway:
         gateway = gateway.with_connection(connection)
         names_of_children = draw(st.lists(st.sampled_from(CHILD_NAMES), unique=True))
         for child_index, child in enumerate(names_of_children):
-            # A lifetime may be too short for the margin; then this child is not to be.
+            # The child is left out if its lifetime is too short for the margin.
             try:
                 number = index * 10 + child_index
                 gateway = gateway.with_child(draw(children(child, number, connection)))

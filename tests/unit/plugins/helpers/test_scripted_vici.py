@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A script that is not kept to must fail, or no test that uses one can."""
+"""Laws of the scripted daemon: a deviation from the script fails the test."""
 
 from __future__ import annotations
 

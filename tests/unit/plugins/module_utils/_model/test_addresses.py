@@ -104,7 +104,7 @@ def test_a_link_local_router_needs_the_interface_that_leads_there() -> None:
     assert VpnRule.from_record({**rule(**route, interface="eth0").to_options(), "interface": None})
 
 
-# Every option that is a network or a list of them.
+# Every option that is a network or a list of networks.
 NETWORKS: dict[str, tuple[str, str, t.Callable[[str], object]]] = {
     "range": (
         "network_address",

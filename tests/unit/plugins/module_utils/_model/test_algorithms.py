@@ -5,9 +5,10 @@
 """Tests of the table against the algorithms that charon lists.
 
 ``fixtures/get_algorithms.json`` holds the answers to ``get-algorithms`` by strongSwan 5.9.8 (Debian
-12) and 6.0.1 (Debian 13): with ``libstrongswan`` alone, and what each further package adds to that
-on a processor without AES instructions. ``fixtures/keywords.json`` holds the negotiated
-name of each keyword on both releases, with the key length if the keyword has one.
+12) and 6.0.1 (Debian 13), on a processor without AES instructions: the algorithms of
+``libstrongswan`` alone, and the additional algorithms of each further package.
+``fixtures/keywords.json`` holds the negotiated name of each keyword on both releases, with the key
+length if the keyword has one.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def test_the_choices() -> None:
 
 
 def test_what_is_weak() -> None:
-    """The list of the option ``weak_crypto``."""
+    """The option ``weak_crypto`` lists exactly the weak algorithms."""
     assert {name for name, row in ENCRYPTIONS.items() if row.weak} == {
         "blowfish",
         "3des",

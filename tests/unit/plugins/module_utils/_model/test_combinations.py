@@ -43,7 +43,7 @@ def test_every_pair_that_is_allowed_occurs(use: Use, version: int) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("use", list(Use))
 def test_whatever_is_refused_holds_a_least_refusal(use: Use, version: int) -> None:
-    """Unless it is for the default of something that is not given."""
+    """Options without a least refusal are legal with some values of the options not given."""
     least = [
         frozenset(item.options) for item in REFUSALS if (item.use, item.version) == (use, version)
     ]

@@ -35,7 +35,7 @@ IKEV1_AEAD = [{"algorithm": "aes-gcm", "key_length": 128}]
 # Texts that strongSwan reads as any address or any identity, or a resolver converts to it.
 UNSPECIFIED = ("0.0.0.0", "::", "::0", "0::0", "0:0:0:0:0:0:0:0", "::ffff:0.0.0.0", "::ffff:0:0")
 NUMBERS = ("0x0", "0X0", "0x", "0x0.0", "0x0.", "0x0.00.0", "0x7f000001", "0x7f.1")
-# Identities that strongSwan would read in another way than they are written.
+# Identities that strongSwan would read with another meaning.
 MISREAD = (
     ('C = CH, O = "Example, Inc.", CN = gw-a', "/C=CH/O=Example, Inc./CN=gw-a"),
     ("CN=gw-a,O=Example\\, Inc.,C=CH", "in the order of the certificate"),
@@ -188,7 +188,7 @@ def test_names(name: str | None) -> None:
 
 @pytest.mark.parametrize("option", ["network", "remote_gateway"])
 def test_what_has_no_default_is_in_the_options(option: str) -> None:
-    """AnsibleModule requires them; a record that lacks one must not pass either."""
+    """A record without a required option is refused. AnsibleModule requires the option in tasks."""
     with pytest.raises(TypeError):
         IkeConnection.from_options({key: PHASE1[key] for key in PHASE1 if key != option})
 

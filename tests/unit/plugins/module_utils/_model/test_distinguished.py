@@ -38,7 +38,7 @@ READ = [
     ("Email=a@b, emailAddress=c@d, E=e@f", "E=a@b, E=c@d, E=e@f"),
     ("EN=1, UN=2, UA=3", "employeeNumber=1, unstructuredName=2, unstructuredAddress=3"),
 ]
-# These are key ids to it, or nothing.
+# strongSwan reads these texts as key ids, or as no identity.
 UNREAD = [
     "",
     "gw.example",
@@ -95,7 +95,7 @@ ORGANIZATION = NameOID.ORGANIZATION_NAME
 
 
 class TestEquals:
-    """Seen on both releases: the case counts in UTF-8, and does not in a PrintableString."""
+    """Comparison as in both releases: case matters in UTF-8, but not in a PrintableString."""
 
     def test_case(self) -> None:
         printable = encoded(x509.NameAttribute(ORGANIZATION, "Test", _ASN1Type.PrintableString))

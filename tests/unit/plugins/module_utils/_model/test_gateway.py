@@ -130,7 +130,7 @@ PEER = {"remote_gateway": "192.0.2.9"}
 
 
 class TestGuests:
-    """Networks that are attached to the interface which another one makes."""
+    """Networks that are attached to the interface of another network."""
 
     GUEST: t.ClassVar = {**OTHER, "interface_network": "vpn-lan"}
 
@@ -228,7 +228,7 @@ class TestReferences:
 
 
 class TestPeers:
-    """A responder takes the first configuration that fits: no two may look alike to it."""
+    """Distinct phase 1 objects: a responder accepts the first configuration that matches a peer."""
 
     @pytest.mark.parametrize(
         "options",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Identities; what matches what is as strongSwan's identification_t does it."""
+"""Identities, which match as in identification_t of strongSwan."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from hypothesis import strategies as st
         ("keyid:site", "key"),
         ("some:thing", "key"),
         ("ipv4:gw", "key"),
-        # strongSwan does not make an address of it.
+        # strongSwan does not read this text as an address.
         ("ipv4:192.0.2.1", "key"),
         ("ipv4:#c0000201", "address"),
         ("IPV6:#20010db8000000000000000000000001", "address"),
@@ -61,7 +61,7 @@ from hypothesis import strategies as st
         ("%any6", "any"),
         ("*", "any"),
         ("{0}:x", "any"),
-        # These are one address, which no peer has.
+        # strongSwan reads this text as one address, which no peer has.
         ("0:0:0:0:0:0:0:0", "address"),
     ],
 )
@@ -122,7 +122,7 @@ def test_one_does_not_prove_another(proved: str, required: str) -> None:
         ("10.0.0.0/8", True),
         ("gw", False),
         ("C=CH, CN=*", True),
-        # To strongSwan that is a value like any other.
+        # strongSwan reads this value literally, not as a pattern.
         ("C=CH, CN=*.example.org", False),
     ],
 )
@@ -142,7 +142,7 @@ def test_what_no_peer_can_bear(text: str, wild: bool) -> None:
         ("C=*, CN=gw", "C=CH, CN=*"),
         ("fqdn:^.*$", "gw.example.org"),
         ("asn1dn:#3003", "C=CH"),
-        # C=CH
+        # The encoding of C=CH.
         ("asn1dn:#300d310b3009060355040613024348", "c=*"),
     ],
 )

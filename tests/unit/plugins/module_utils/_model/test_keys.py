@@ -50,7 +50,7 @@ Options = t.Mapping[str, t.Any]
 
 
 def recorded(name: str, options: Options, psk: str) -> IkeConnection:
-    """Return a connection as an earlier version wrote it, which accepted more."""
+    """Return a connection from a record of an earlier version, which accepted more values."""
     given = {"name": name, "network": "lan", **options, "psk": psk}
     if "authentication" in options:
         given["psk"] = None
@@ -62,7 +62,7 @@ def pair(one: Options, other: Options) -> tuple[IkeConnection, IkeConnection]:
 
 
 def side_by_side(*connections: IkeConnection, **power: str) -> Gateway:
-    """Return a gateway as an earlier version left it."""
+    """Return a gateway with connections that only an earlier version accepted."""
     return replace(gateway(network(**power)), connections={item.name: item for item in connections})
 
 
@@ -71,7 +71,7 @@ def side_by_side(*connections: IkeConnection, **power: str) -> Gateway:
     [
         ({}, ("192.0.2.2",)),
         ({"peer_identifier": "b@example.org"}, ("b@example.org",)),
-        # Our own identity would make it a key for every peer that calls us by it.
+        # With the own identity as owner, the key would be for every peer that sends that identity.
         ({"peer_identifier": "b@example.org", "identifier": "a@example.org"}, ("b@example.org",)),
         (ANY, ()),
         ({**ANY, "identifier": "a@example.org"}, ("a@example.org",)),
@@ -93,7 +93,7 @@ def side_by_side(*connections: IkeConnection, **power: str) -> Gateway:
         ({**V1, "peer_identifier": "%any"}, ("192.0.2.2",)),
         ({**AGGRESSIVE, "peer_identifier": "%any"}, ("192.0.2.2",)),
         ({**V1, **ANY, "peer_identifier": "b@example.org"}, ("b@example.org",)),
-        # IKEv2 looks for the key of %any, which one for an address is not.
+        # IKEv2 looks up a key for %any, and a key for an address does not match.
         ({"peer_identifier": "%any"}, ()),
         ({**AUTO, "peer_identifier": "%any"}, ()),
         ({**AUTO, "peer_identifier": "%any", "identifier": "a@example.org"}, ("a@example.org",)),
@@ -121,8 +121,8 @@ def test_certificates_have_no_key() -> None:
     assert connection(**PUBKEY).key is None
 
 
-# Two phase 1 objects, and words that must be in the error, in either order. `site-b` holds
-# the key that lets in too many.
+# Two phase 1 objects, and words that must be in the error, in either order. The key of `site-b`
+# admits too many peers.
 DANGEROUS: dict[str, tuple[Options, Options, tuple[str, ...]]] = {
     # One key is for every peer.
     "any peer": (ANY, C, ("for every peer", "peer_identifier of phase 1 site-b")),
@@ -241,7 +241,7 @@ DANGEROUS: dict[str, tuple[Options, Options, tuple[str, ...]]] = {
         ("fqdn:^.*$",),
     ),
     "IKEv1 beside IKEv2": ({**V1, **B}, {**C, "peer_identifier": "192.0.2.2"}, ("192.0.2.2",)),
-    # Our own identities.
+    # The own identities of the gateway.
     "our own identity": (
         {**B, "peer_identifier": "hub.example"},
         {**C, **HUB},
@@ -286,7 +286,7 @@ DANGEROUS: dict[str, tuple[Options, Options, tuple[str, ...]]] = {
             "identifier of phase 1 site-c",
         ),
     ),
-    # Without an own identity the peer chooses the name.
+    # The peer chooses the identity of a gateway without an own identity.
     "no own identity": (
         B,
         {**ANY, "peer_identifier": "c.ex"},
@@ -312,7 +312,7 @@ dangerous = pytest.mark.parametrize("case", DANGEROUS)
 
 
 class TestRefused:
-    """The error names both, the effect and the fix, in either order."""
+    """Refused pairs: the error names both objects, the effect and the fix, in either order."""
 
     @dangerous
     @pytest.mark.parametrize("turned", [False, True])
@@ -380,7 +380,7 @@ class TestRefused:
 
 
 class TestWaysOut:
-    """A pair that an earlier version accepted does not block other changes."""
+    """Changes beside a pair that an earlier version accepted. The pair blocks no change."""
 
     @dangerous
     def test_one_is_removed_or_disabled(self, case: str) -> None:
@@ -540,7 +540,7 @@ Fleet = list[dict[str, t.Any]]
 
 @st.composite
 def fleets(draw: st.DrawFn) -> Fleet:
-    """Draw sites as they are usually configured: each with an own key, address or name."""
+    """Draw sites in a usual configuration: each site has its own key, address or name."""
     hub = draw(st.none() | st.sampled_from(("hub.example", "203.0.113.1", "hub@example.org")))
     sites = []
     for number in range(1, 2 + draw(st.integers(1, 8))):

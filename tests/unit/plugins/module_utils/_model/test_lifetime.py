@@ -29,7 +29,7 @@ def test_seconds(value: int, unit: str, seconds: int) -> None:
 
 @given(st.integers(), st.sampled_from(sorted(lifetime.UNITS)))
 def test_whatever_passes_fits_charon(value: int, unit: str) -> None:
-    """strongSwan counts in signed 32 bits, and wraps silently."""
+    """An accepted lifetime fits in signed 32 bits. strongSwan silently wraps larger values."""
     try:
         assert 60 <= lifetime.lifetime_seconds("lifetime", value, unit) < 2**31
     except ModelError:
@@ -72,7 +72,7 @@ def test_shortest(seconds: int, fits: bool) -> None:
 def test_with_a_margin_that_fits_rekeying_never_begins_before_the_start(
     life: int, margin: int
 ) -> None:
-    """rekey = life - margin, and up to a margin off at random: above 0 or refused."""
+    """life - margin - random(0..margin) is above 0, or the lifetime is refused."""
     if life - margin - margin > 0:
         lifetime.check_margin("lifetime", life, margin)
     else:

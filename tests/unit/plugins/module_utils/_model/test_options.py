@@ -83,6 +83,6 @@ def test_plain(value: object, plain: object) -> None:
 
 
 def test_a_text_that_ansible_has_tagged_is_a_text() -> None:
-    """Texts of an inventory have an own class, derived from str."""
+    """A text of an inventory has an own class derived from str, and becomes a plain str."""
     tagged = type("Tagged", (str,), {})("x")
     assert options.plain((tagged,)) == ["x"]

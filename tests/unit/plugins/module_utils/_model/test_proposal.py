@@ -72,7 +72,7 @@ def every_legal_proposal(use: Use) -> t.Iterator[Proposal]:
     [(Use.IKE, (7 * 7 * 11 + 7 * 7) * 22), (Use.ESP, (7 * 14 + 7) * 23), (Use.AH, 7 * 23)],
 )
 def test_every_legal_proposal(use: Use, count: int) -> None:
-    """Each has a keyword of its own, which parses to it, and suboptions that build it."""
+    """Each proposal has an own keyword that parses to it, and suboptions that build it."""
     keywords = set()
     for proposal in every_legal_proposal(use):
         keyword = proposal.keyword()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Traffic selectors: their forms, and what two of them have in common."""
+"""Traffic selectors: their forms and their intersections."""
 
 from __future__ import annotations
 

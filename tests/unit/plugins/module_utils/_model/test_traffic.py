@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Selectors that no gateway of a site can be meant to have; the network lan is 10.1.0.0/24."""
+"""Selectors that no gateway of a site can need. The network lan is 10.1.0.0/24."""
 
 from __future__ import annotations
 
@@ -66,7 +66,11 @@ def test_meant(local: str, remote: str) -> None:
 
 
 class TestExclusion:
-    """A remote network that contains the own one needs it; one within, none."""
+    """The need for exclude_my_network.
+
+    A remote network that contains the own network needs the option. A remote network within the own
+    network is incompatible with the option.
+    """
 
     AROUND: t.ClassVar = {"remote_network": ["10.0.0.0/8"]}
     WITHIN: t.ClassVar = {"remote_network": ["10.1.0.128/25"]}

@@ -45,7 +45,7 @@ def test_who_waits_is_not_called_for() -> None:
 def test_nothing_there_is_nothing_to_close() -> None:
     assert not plan_disconnected(TUNNELS, Live(), one=False)
     assert not plan_disconnected(TUNNELS[:1], Live(), one=True)
-    # The other child's IKE SA stays.
+    # The IKE SA stays for the other child.
     alive = Live(frozenset({("site-b", "more")}), frozenset(), frozenset({"site-b"}))
     assert not plan_disconnected(TUNNELS[:1], alive, one=True)
 

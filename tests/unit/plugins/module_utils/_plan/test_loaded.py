@@ -27,7 +27,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     settings,
 )
 
-# As list-conns of strongSwan 5.9.8 shows the defaults of a phase 1 and its phase 2.
+# The defaults of a phase 1 and its phase 2 in list-conns of strongSwan 5.9.8.
 LISTED: dict[str, t.Any] = {
     "local_addrs": ["%any"],
     "remote_addrs": ["192.0.2.2"],
@@ -182,7 +182,7 @@ def test_lifetimes_of_a_shunt_mean_nothing() -> None:
 
 
 class TestConfText:
-    """The author of a conf text has more than one way to write a thing."""
+    """Conf texts: an author can write the same value in several ways."""
 
     @pytest.mark.parametrize(
         ("time", "shown"),

@@ -83,7 +83,7 @@ LIVE = NetworkState(
     guard_active=True,
 )
 DEAD = NetworkState()
-# Of a network that is switched off, the guard is left.
+# A network that is switched off has only its guard.
 QUIET = replace(DEAD, rules_present=True, rules_match=True, guard_enabled=True, guard_active=True)
 
 
@@ -99,7 +99,7 @@ def planned(
     host: Observed,
     guests: frozenset[str] = frozenset(),
 ) -> Plan:
-    """Return the plan before the tunnels of the network, and the plan after them."""
+    """Return the plan of a network before its tunnels, plus the plan after its tunnels."""
     plan = plan_network(before, after, host, guests)
     return plan if after is None else plan + plan_power_off(before, after, host)
 
@@ -147,7 +147,7 @@ class TestOn:
         ("old", "mtu", "more", "resets"),
         [
             ({"mtu": 1300}, 1300, {}, True),
-            # Changed by hand meanwhile, or gone, or never given, or on another interface now.
+            # No reset: MTU changed by hand, interface gone, MTU never configured, network moved.
             ({"mtu": 1300}, 1400, {}, False),
             ({"mtu": 1300}, 1300, {"device_exists": False, "device_up": False}, False),
             ({}, 1300, {}, False),
@@ -268,7 +268,7 @@ class TestOn:
         assert differences(plan) == [("network lan: blocks against cleartext", "3 of 4", "4")]
 
     def test_rules_that_come_back_take_no_block_along(self) -> None:
-        """Undoing the rules deletes only the blocks that the run made."""
+        """The undo of the rules deletes only the blocks that the run made."""
         made = parts(connection(child()))
         host = holding(made)
         gone = sorted(host.blocks)[0]
@@ -304,7 +304,7 @@ class TestAddresses:
     def test_an_edit_takes_away_the_one_before(self, options: dict[str, str]) -> None:
         before, after = parts(**options), parts(ip_address="10.1.0.2", **options)
         host = holding(after, addresses=("10.1.0.1/24",))
-        # The other way round, the kernel would take the new one along.
+        # In the opposite order, the kernel would delete the new address with the old address.
         assert planned(before, after, host).actions == [
             f"delete address 10.1.0.1/24 from {before.network.device}",
             "bring up interface and routes of network lan",
@@ -317,7 +317,7 @@ class TestAddresses:
 
 
 class TestMoved:
-    """``observed`` is where the network is going to be."""
+    """Networks that move to another interface. ``observed`` shows the new interface."""
 
     def test_from_an_interface_of_ours(self) -> None:
         plan = planned(ON, parts(interface="lan0"), holding(ON, device_exists=False))
@@ -356,7 +356,11 @@ class TestMoved:
 
 
 def interrupted(made: NetworkParts, *interfaces: NetworkParts, **changes: t.Any) -> Observed:
-    """Return the host after an interrupted run with the script of ``made``, noted in the record."""
+    """Return the host after an interrupted run.
+
+    The script is the script of ``made``. The record notes ``interfaces`` and the interface of
+    ``made``.
+    """
     host = holding(made, changes.pop("state", LIVE), **changes)
     record = File(RECORD, record_text({}).encode())
     noted = with_interfaces(record, (interface_of(item.network) for item in (*interfaces, made)))
@@ -364,7 +368,7 @@ def interrupted(made: NetworkParts, *interfaces: NetworkParts, **changes: t.Any)
 
 
 class TestInterrupted:
-    """A run was interrupted after its script had run. Its record still has the old options."""
+    """Runs that were interrupted after the script ran. The record still has the old options."""
 
     def test_another_address(self) -> None:
         was = parts(**ETH)
@@ -391,7 +395,7 @@ class TestInterrupted:
         assert gone.index("delete interface lan0") < gone.index(f"remove {SCRIPT}")
 
     def test_switched_on_then_moved(self) -> None:
-        """Its record has it switched off, so that the interface would be unknown."""
+        """The plan deletes the noted interface of a network that is off in the record."""
         plan = planned(OFF, parts(interface="lan0"), interrupted(ON))
         assert plan.actions[-1] == "delete interface vpn-lan"
 
@@ -406,7 +410,7 @@ class TestInterrupted:
 
 
 class TestNoted:
-    """A new interface is in the record before anything brings it up."""
+    """Notes of new interfaces: the record names an interface before any step brings it up."""
 
     def record(self, *of: NetworkParts) -> File:
         interfaces = (interface_of(item.network) for item in of)
@@ -449,7 +453,10 @@ class TestNoted:
         assert step.file == self.record(ON)
 
     def test_of_an_earlier_version(self) -> None:
-        """Its record has no interface, and its network has one."""
+        """A record of an earlier version names no interface.
+
+        A move notes the old and the new interface.
+        """
         found = Observed({RECORD: File(RECORD, b'{"vpn_network": {}}')})
         assert plan_note(ON, ON, found) == Plan()
         (step,) = plan_note(ON, parts(interface="lan0"), found).steps
@@ -458,7 +465,7 @@ class TestNoted:
 
 
 class TestTakenBack:
-    """Undoing the start removes interface and address, because the verb ``stop`` keeps them."""
+    """Undo of a start: interface and address are removed. The verb ``stop`` keeps both."""
 
     @pytest.mark.parametrize(
         ("options", "state", "undone"),
@@ -566,7 +573,7 @@ class TestGone:
 
 
 class TestEarlierVersion:
-    """A host that version 0.1.0 has configured: one unit, which withdrew the rules at its stop."""
+    """A host of version 0.1.0, which had only one unit. The stop of the unit withdrew the rules."""
 
     def test_the_next_run_brings_the_guard(self) -> None:
         made = parts(connection(child()))
@@ -594,7 +601,7 @@ class TestEarlierVersion:
         ]
 
     def test_removed(self) -> None:
-        """The rules are deleted by a verb of the script."""
+        """A verb of the script deletes the rules if the host has no guard unit."""
         host = holding(ON, guard_enabled=False, guard_active=False)
         del t.cast("dict[str, File]", host.files)[GUARD_UNIT]
         assert planned(ON, None, host).actions == [
@@ -646,7 +653,10 @@ class TestRecord:
         ]
 
     def test_noted_before(self) -> None:
-        """The difference covers the whole plan. The undo is for the last step."""
+        """The difference begins at the old record.
+
+        The undo of the step restores the noted record.
+        """
         old, noted = replace(self.RECORD, data=b"old\n"), replace(self.RECORD, data=b"noted\n")
         plan = plan_record(old, self.RECORD, Observed({old.path: old}), noted)
         assert plan.steps == (WriteFile(self.RECORD, noted),)

@@ -60,7 +60,7 @@ def test_what_overlaps_is_named(local: str, remote: str) -> None:
         listed("fd00:1::/64", "fd00:2::/64"),
         listed("10.1.0.0/24", "10.2.0.0/24", mode="PASS"),
         listed("10.1.0.0/24", "10.2.0.0/24", mode="DROP"),
-        # The addresses of gateways, which are no networks.
+        # ``dynamic`` is the address of a gateway, and no network.
         listed("dynamic", "dynamic"),
         {"mode": "TUNNEL"},
     ],

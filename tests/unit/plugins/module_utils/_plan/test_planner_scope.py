@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The scope of an edit, and the steps by which charon follows it."""
+"""The scope of an edit, and the steps that load the edit into charon."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ class TestOrder:
             assert edited(made(), after).actions == ["write /etc/tunnelwright/lan.json"]
 
     def test_what_is_up_gives_way_when_everything_is_loaded(self) -> None:
-        """All connections are loaded first, for example after a change of a shared setting."""
+        """A change of a shared setting loads all connections before it closes old SAs."""
         other = child(phase1="site-x", remote_network=["10.7.0.0/24"])
         elsewhere = {"name": "site-x", "remote_gateway": "192.0.2.7"}
         tunnels = (connection(child()), connection(other, **elsewhere))
@@ -338,7 +338,7 @@ class TestDaemon:
         assert self.plan(False, True, established=up).impact == impact
 
     def test_not_without_asking(self) -> None:
-        """A module that answers for one tunnel restarts nothing."""
+        """A module with only one tunnel in its scope does not restart the IKE daemon."""
         whole = made(connection(), userspace=True)
         host = Observed(files={}, daemon=DaemonState())
         plan = make_plan(whole, whole, host, Scope(swanctl=frozenset({SITE_B})))

@@ -124,9 +124,9 @@ class TestPolicies:
         [
             # A child that does not trap has no policy while it is down.
             (section("none"), {"traps": frozenset(), "policies": frozenset()}),
-            # The userspace data plane has its policies for itself, and no use for traps.
+            # The kernel has no policies of the userspace data plane, which needs no traps.
             (section(), {"traps": frozenset(), "policies": None}),
-            # These show otherwise in the kernel, or not before the peer is known.
+            # The kernel shows these policies in another form, or only when the peer is known.
             (section(local_ts=("10.1.0.0/24[tcp/80]",)), {"policies": frozenset()}),
             (section(local_ts=("dynamic",)), {"policies": frozenset()}),
             # The kernel shows the network 10.1.0.0/24.
@@ -163,7 +163,7 @@ class TestLeftovers:
         [
             ("trap", {"lan.replaced"}, ["initiate b/lan", HAND]),
             ("trap", {"lan", "lan.replaced"}, ["close the Child SA b/lan.replaced"]),
-            # Nothing could be brought up in its place.
+            # No new SA could replace the SA of the parked child.
             ("none", {"lan.replaced"}, []),
         ],
     )
@@ -200,7 +200,7 @@ class TestLoaded:
         assert told(plan) == [impact]
 
     def test_with_another_child_beside_one_that_is_right(self) -> None:
-        """The IKE SA keeps a Child SA, so that no release closes it."""
+        """No release closes the IKE SA, because the IKE SA keeps a Child SA."""
         wanted = section("trap|start")
         children = {**wanted["children"], "dmz": {**wanted["children"]["lan"]}}
         wanted = {**wanted, "children": children}
@@ -232,7 +232,7 @@ class TestLoaded:
 
 
 class TestInterruptedRun:
-    """A run was interrupted while it swapped the connection."""
+    """Runs that were interrupted during the swap of a connection."""
 
     @pytest.mark.parametrize(
         ("start", "more"),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The networks that the SAs of a phase 2 carry, and the configured networks that they lack."""
+"""The networks that the SAs of a phase 2 carry, and the configured networks that are missing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_several_sas_carry_together():
     assert lacking(([LAN], THREE), *(([LAN], [item]) for item in THREE)) == []
     two = [([LAN], [item]) for item in THREE[:2]]
     assert lacking(([LAN], THREE), *two) == [f"{LAN} to 10.4.0.0/24"]
-    # The same twice is no more than once.
+    # Two equal SAs carry no more than one SA.
     assert len(lacking(([LAN], THREE), two[0], two[0])) == 2
 
 
@@ -50,7 +50,7 @@ def test_several_sas_carry_together():
         ("10.2.0.0/24", "10.2.0.64/26", ["10.2.0.0/26", "10.2.0.128/25"]),
         ("10.2.0.0/24", "10.2.0.0..10.2.0.127", ["10.2.0.128/25"]),
         ("10.2.0.0/24", "10.9.0.0/24", ["10.2.0.0/24"]),
-        # In more than a few pieces.
+        # A remainder of many networks is reported as the whole network.
         ("10.2.0.0/24", "10.2.0.7/32", ["10.2.0.0/24"]),
         ("0.0.0.0/0", "10.2.0.0/24", ["0.0.0.0/0"]),
         ("10.2.0.0/24[tcp/8080]", "10.2.0.0/24[tcp/8080]", []),
@@ -85,7 +85,7 @@ def test_ipv6_beside_ipv4():
     assert lacking((local, remote), (["::/0"], ["::/0"])) == [f"{LAN} to 10.2.0.0/24"]
     half = lacking((["fd00:1::/64"], ["fd00:2::/64"]), (["fd00:1::/64"], ["fd00:2::/65"]))
     assert half == ["fd00:1::/64 to fd00:2:0:0:8000::/65"]
-    # The same numbers, and not the same addresses.
+    # The numbers are equal, but the IP versions differ.
     assert lacking((["10.1.0.0/24"], ["10.2.0.0/24"]), (["::/64"], ["::/64"]))
 
 
@@ -119,7 +119,7 @@ def test_between_the_gateways_no_address_is_compared():
     assert Selectors.of([], []).covers("192.0.2.1", "192.0.2.2")
 
 
-# Sixteen addresses, so that all can be tried.
+# Only sixteen addresses, so that the test can compare every pair.
 networks = st.builds(
     lambda number, length: str(
         ipaddress.ip_network((number & ~((1 << (32 - length)) - 1), length))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""SAs as list-sas shows them, held against sections as they are rendered."""
+"""Comparison of SAs in list-sas with rendered sections."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_of_the_ike_sa(options, changes, key, in_force, configured):
     ("options", "changes"),
     [
         ({"key_exchange": "auto"}, {"version": "1"}),
-        # It may have moved.
+        # A peer with MOBIKE may have moved.
         ({"mobike": True}, {"remote-host": "192.0.2.9", "local-host": "198.51.100.9"}),
         ({"remote_gateway": "gw.example"}, {"remote-host": "192.0.2.9"}),
         ({}, {"local-host": "198.51.100.9", "local-id": "x"}),
@@ -174,7 +174,7 @@ def test_forced_encapsulation():
     assert keys(made, ike) == ["encap"]
     only(ike)["encap"] = "yes"
     assert keys(made, ike) == []
-    # NAT may be the reason for it.
+    # NAT may be the reason for the encapsulation.
     assert keys(section(), ike) == []
 
 
@@ -206,9 +206,9 @@ def test_what_was_noted_of_an_ike_sa():
     (found,) = ike_deviations(NEW, [sa(NEW)], noted)
     assert (found.key, found.in_force, found.configured) == ("dpd_delay", "10", "30")
     assert standing(NEW, sa(NEW), noted).noted
-    # Back again.
+    # The configuration has the old values again.
     assert ike_deviations(OLD, [sa(OLD)], noted) == ()
-    # Of another SA.
+    # The note belongs to another SA.
     assert ike_deviations(NEW, [sa(NEW, uniqueid="2")], noted) == ()
 
 

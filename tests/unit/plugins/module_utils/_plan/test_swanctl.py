@@ -51,7 +51,10 @@ ENABLED = parts(connection(child()))
 
 
 class TestOrder:
-    """The next run finds the rest of an interrupted run. Secrets precede their connections."""
+    """Orders of steps after which the next run finds the rest of an interrupted run.
+
+    Secrets are loaded before their connections.
+    """
 
     def test_new(self) -> None:
         plan = edited(None, ENABLED)
@@ -123,7 +126,10 @@ class TestChange:
         assert edited(ENABLED, changed).impact == "none"
 
     def test_of_the_psk_of_what_is_down(self) -> None:
-        """charon has given it up with the old one, and would not begin again."""
+        """A new PSK initiates autostarting children that are down.
+
+        charon gave up with the old PSK, and would not try again.
+        """
         before, changed = (
             parts(connection(child(), connection_behavior="start", psk=psk))
             for psk in (PSK, "another")
@@ -148,7 +154,7 @@ class TestChange:
             parts(connection(child(), connection_behavior="start", psk=psk))
             for psk in (PSK, "another")
         )
-        # Loading it is what begins.
+        # Loading the connection initiates the children.
         assert edited(before, changed, connections={}).actions == [LOAD_SECRET, WRITE, LOAD]
 
     def test_of_the_identity_the_psk_is_for(self) -> None:
@@ -156,7 +162,7 @@ class TestChange:
         assert edited(ENABLED, changed).actions == [LOAD_SECRET, PARK, WRITE, LOAD]
 
     def test_of_the_owners_that_an_earlier_version_gave_the_psk(self) -> None:
-        """charon does not show the owners of a loaded key. The file has them."""
+        """A changed owner in the file reloads the secret, because charon does not show owners."""
         before = parts(connection(child(), **{**self.OWNED, "key_exchange": "auto"}))
         old = before.file.data.replace(b"id-1 = b.ex", b"id-1 = b.ex\n        id-2 = 192.0.2.2")
         assert old != before.file.data
@@ -230,7 +236,7 @@ class TestChange:
         before = parts(connection(child(), **PUBKEY))
         after = parts(connection(child(), **PUBKEY), replace(PEM, private_key=b"another"))
         plan = edited(before, after)
-        # A key that both files hold, in two forms, is loaded in the end.
+        # The load is the last step, so that a key in both files, in two forms, stays loaded.
         assert plan.actions == [
             f"unload private key {KEY}",
             f"write {KEY}",
@@ -253,7 +259,7 @@ class TestChange:
     def test_of_a_child(self) -> None:
         changed = parts(connection(child(lifetime=2)))
         plan = edited(ENABLED, changed, **up("net"))
-        # The file is written between: parked names and file show how far a run came.
+        # The file is written between parking and loading, to show the progress of a run.
         assert plan.actions == [
             PARK,
             WRITE,
@@ -299,7 +305,7 @@ class TestChildren:
         ]
 
     def test_renamed(self) -> None:
-        """charon compares children without their names, so that parked children do not count."""
+        """charon compares children without their names, so that parked names are no change."""
         renamed = parts(connection(child(), replace(self.DMZ, name="dmz2")))
         traps = frozenset({("site-b", "dmz"), ("site-b", "net")})
         plan = edited(self.BOTH, renamed, **up("net", "dmz"), traps=traps)
@@ -453,7 +459,7 @@ class TestDrift:
 
 
 class TestOfOthers:
-    """Objects in charon with the name of a new phase 1 that were not made for it."""
+    """Unmanaged objects in charon with the name of a new phase 1."""
 
     def test_survives_a_phase_1_that_is_not_loaded(self) -> None:
         theirs = holding(ENABLED).daemon

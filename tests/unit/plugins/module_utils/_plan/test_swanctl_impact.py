@@ -22,7 +22,7 @@ SITE_B = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
 
 ON = {"connection_behavior": "start"}
 
-# The same on the wire.
+# Pairs of texts for the same identity on the wire.
 SAME = [
     ("gw.example.org", "@gw.example.org"),
     ("gw.example.org", "fqdn:gw.example.org"),
@@ -33,7 +33,7 @@ SAME = [
     ("@#0A0B", "@#0a:0b"),
     ("keyid:ab", "@#6162"),
 ]
-# Another one on the wire, which charon takes for the same.
+# Pairs of identities that differ on the wire, but that charon considers equal.
 OTHER = [
     ("GW.example.org", "gw.example.org"),
     ("A@example.org", "a@example.org"),
@@ -125,7 +125,9 @@ ENDS = pytest.mark.parametrize("option", ["identifier", "peer_identifier"])
 def test_an_identity_that_is_written_in_another_way(
     option: str, behavior: str, before: str, after: str
 ) -> None:
-    """charon would take the new connection for the old one, and bring nothing up."""
+    """A new text of the same identity does not load the connection again.
+    charon would see no change and would not initiate.
+    """
     old, new = (
         parts(connection(child(), connection_behavior=behavior, **{option: identity}))
         for identity in (before, after)
@@ -138,7 +140,7 @@ def test_an_identity_that_is_written_in_another_way(
 @ENDS
 @pytest.mark.parametrize(("before", "after"), OTHER)
 def test_an_identity_in_upper_and_lower_case(option: str, before: str, after: str) -> None:
-    """Sent it is another one, which only a new IKE SA brings to the peer."""
+    """A change of case re-establishes the IKE SA, because the peer receives another identity."""
     old, new = (
         parts(connection(child(), **ON, **{option: identity})) for identity in (before, after)
     )
@@ -162,7 +164,10 @@ def test_an_identity_in_upper_and_lower_case(option: str, before: str, after: st
 
 @pytest.mark.parametrize("apply", ["graceful", "reestablish", "defer"])
 def test_the_key_is_not_said_to_have_changed_with_the_address(apply: str) -> None:
-    """The key is loaded again with the identity of the peer at the new address."""
+    """The impact names only the address.
+
+    The key is loaded again for the identity of the new address.
+    """
     old, new = (
         parts(connection(child(), **ON, remote_gateway=address))
         for address in ("192.0.2.2", "192.0.2.3")

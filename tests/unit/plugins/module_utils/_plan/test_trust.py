@@ -180,7 +180,7 @@ class TestOfSwanctlConf:
         ("/etc/swanctl/x509ca/a.pem", PRIVATE, CA.key, False),
         ("/etc/swanctl/x509/a.pem", PUBLIC, GATEWAY.certificate + CA.crl, False),
         ("/etc/swanctl/private/a.pem", PRIVATE, GATEWAY.key, False),
-        # There the mode is drift, and is reported as drift.
+        # The mode of a file in ``private`` is drift, and is reported as drift.
         ("/etc/swanctl/private/a.pem", PUBLIC, GATEWAY.key, False),
     ],
 )

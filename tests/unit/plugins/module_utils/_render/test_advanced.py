@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The parts of a conf text that the daemon is given, and the parts that are refused."""
+"""The parts of a conf text that the daemon receives, and the refused parts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) the tunnelwright.ipsec authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Models of the connections in a conf text, which may say more than the options can."""
+"""Models of the connections in a conf text, which may have values that no option has."""
 
 from __future__ import annotations
 

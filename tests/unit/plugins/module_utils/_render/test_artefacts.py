@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files, connections, secrets and rules that a Gateway becomes."""
+"""The files, connections, secrets and rules of a rendered Gateway."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def routes(local: str, remote: str, own: IPNetwork | None = LAN, peer: str = "")
         ("10.1.0.0/25", "192.0.2.0/24", "192.0.2.2", {"unreachable route to 192.0.2.0/24"}),
         ("192.0.2.1/32", "10.2.0.0/24", "192.0.2.2", {"unreachable route to 10.2.0.0/24"}),
         ("192.0.2.1/32", "10.2.0.0/24", "2001:db8::2", {"unreachable route to 10.2.0.0/24"}),
-        # A name, or any address.
+        # The peer is a name or any address.
         ("192.0.2.1/32", "192.0.2.2/32", "", {"unreachable route to 192.0.2.2/32"}),
     ],
 )

@@ -56,7 +56,7 @@ def known(*pairs: Pair) -> tuple[Certificate, ...]:
 def own(
     *pairs: Pair, ca: t.Sequence[Pair] = (ROOT,), identifier: str | None = None, host: Pair = ROOT
 ) -> tuple[list[Pair], list[str]]:
-    """Return the certificates to install, and the warnings. ``host`` has its CA in another file."""
+    """Return installed certificates and warnings. ``host`` is a CA in another file of the host."""
     asked = []
 
     def elsewhere() -> t.Iterable[Certificate]:
@@ -65,7 +65,7 @@ def own(
 
     pems, warnings = own_chain(of("certificate", *pairs), identifier, known(*ca), elsewhere)
     complete = ROOT in (*pairs, *ca) and not warnings
-    assert not (complete and asked), "nothing else is read where nothing is missing"
+    assert not (complete and asked), "another file is read for a complete chain"
     return [pair for pem in pems for pair in pairs if pair.certificate == pem], warnings
 
 
@@ -75,7 +75,10 @@ def where(text: str) -> str:
 
 class TestOwnChain:
     def test_whole(self) -> None:
-        """The root is in the file often enough, and strongSwan never sends it."""
+        """A file often contains the root.
+
+        The root is no fault, and strongSwan never sends a root.
+        """
         assert own(LEAF, LOWER, UPPER) == ([LEAF, LOWER, UPPER], [])
         assert own(LEAF, LOWER, UPPER, ROOT, ca=[]) == ([LEAF, LOWER, UPPER], [])
 
@@ -83,7 +86,7 @@ class TestOwnChain:
         assert own(LEAF, LOWER, UPPER, ca=[OTHER_ROOT]) == ([LEAF, LOWER, UPPER], [])
 
     def test_intermediates_among_those_of_the_peer(self) -> None:
-        """strongSwan can send a CA of the peer, because it has loaded it."""
+        """An intermediate CA of the peer is not missing, because strongSwan has loaded it."""
         assert own(LEAF, LOWER, ca=[UPPER, ROOT]) == ([LEAF, LOWER], [])
 
     @pytest.mark.parametrize(
@@ -132,7 +135,7 @@ class TestOwnChain:
         assert own(LEAF, LEAF, LOWER, LOWER, UPPER)[1] == []
 
     def test_signed_by_two_roots(self) -> None:
-        """A peer may have the one or the other."""
+        """Both certificates of the CA are installed, because a peer may have either root."""
         installed, warnings = own(LEAF, LOWER, UPPER, CROSS, OTHER_ROOT)
         assert (installed, warnings) == ([LEAF, LOWER, UPPER, CROSS], [])
 
@@ -267,7 +270,10 @@ class TestSizes:
 
 
 def test_what_an_earlier_version_has_copied_whole() -> None:
-    """The root, and what is not of the chain, would be trusted in files of their own."""
+    """Only the chain is kept.
+
+    In files of their own, the root and unrelated certificates would be trusted.
+    """
     copied = (LEAF, OTHER_ROOT, LOWER, UPPER, ROOT)
     found = without_others(tuple(pair.certificate for pair in copied), [ROOT.certificate])
     assert found == (LEAF.certificate, LOWER.certificate, UPPER.certificate)
@@ -275,7 +281,7 @@ def test_what_an_earlier_version_has_copied_whole() -> None:
 
 
 def test_a_bundle_of_eight_hundred() -> None:
-    """Each CA is found by its name, and not by trying all of them."""
+    """The search for an issuer looks up the name, and does not try every CA."""
     pairs = [Pair("Root", ca=True)]
     for number in range(400):
         pairs.append(Pair(f"CA {number}", issuer=pairs[-1], ca=True))

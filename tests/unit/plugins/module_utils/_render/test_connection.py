@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The strongSwan key and text that each option becomes."""
+"""The strongSwan key and text of each option."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_left_out_where_it_means_nothing(options: dict[str, t.Any], left_out: se
 def test_behavior(behavior: str, action: str, dpd: str, dpd_action: str) -> None:
     made = net(phase1={"connection_behavior": behavior, "dpd_action": dpd})
     assert made["start_action"] == action
-    # Restarting or trapping would make an initiator of a responder.
+    # A restart or a trap would make the responder an initiator.
     assert made["dpd_action"] == ("clear" if behavior == "responder_only" else dpd_action)
     # With unique = replace on both sides, SAs would replace each other without end.
     assert "close_action" not in made
@@ -208,7 +208,10 @@ def test_protocol(options: dict[str, t.Any], key: str, keywords: tuple[str, ...]
     ],
 )
 def test_lifetimes(options: t.Any, phase1: t.Any, times: tuple[str, str, str]) -> None:
-    """All three always: a rekey_time of 0 with a rand_time of charon's own rekeys without end."""
+    """All three times are always written.
+
+    charon rekeys without end if rekey_time is 0 and rand_time is the default of charon.
+    """
     made = net(phase1=phase1, **options)
     assert (made["life_time"], made["rekey_time"], made["rand_time"]) == times
 
@@ -231,7 +234,7 @@ def test_lifetimes_of_any(gateway: t.Any) -> None:
 
 
 def _times_hold(section: t.Any) -> None:
-    """Check that the time taken off at random leaves time to renew, or that nothing is renewed."""
+    """Check that rand_time is below the time of the renewal, or that nothing is renewed."""
     times = {key: int(value) for key, value in section.items() if key.endswith("_time")}
     start = times["rekey_time"] or times.get("reauth_time", 0)
     assert times["rand_time"] < start or start == times["rand_time"] == 0

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No text that is shown holds a secret, not even a text that can't be parsed."""
+"""No shown text contains a secret, even if the text cannot be parsed."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class TestMasked:
     def test_shows_no_secret(self, text: str, loaded: bool) -> None:
         shown = masked(conf_text(text, loaded=loaded))
         assert not any(secret in shown for secret in self.SECRETS)
-        # Not because it was hidden whole.
+        # The mask does not hide the whole text.
         assert shown != f"{MANAGED}\n{MASK}\n"
 
     @pytest.mark.parametrize("text", [text for text in WELL if text.startswith("secrets {")])

@@ -206,7 +206,7 @@ def parsed(text: str) -> configparser.ConfigParser:
 
 @pytest.mark.parametrize("name", ["lan", "a-1"])
 def test_unit_of_the_interface(name: str) -> None:
-    """It has no ExecStop, so that a shutdown withdraws nothing."""
+    """The unit has no ExecStop, so that a shutdown withdraws nothing."""
     unit = parsed(network_units.unit(network(name=name), DEBIAN))
     guard = f"tunnelwright-{name}.guard.service"
     assert dict(unit["Unit"]) == {
@@ -226,7 +226,7 @@ def test_unit_of_the_interface(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["lan", "a-1"])
 def test_unit_of_the_rules(name: str) -> None:
-    """It is there before the network of the host, follows nftables, and no shutdown stops it."""
+    """The unit precedes the host's network, follows nftables, and no shutdown stops the unit."""
     unit = parsed(network_units.guard_unit(network(name=name), DEBIAN))
     assert dict(unit["Unit"]) == {
         "Description": f"VPN network {name}: nftables rules and guard against cleartext",

@@ -221,7 +221,7 @@ def test_what_arrives_in_cleartext_is_dropped_and_counted(userspace: bool, clear
             ALL,
             "{ 10.1.0.0/24, 169.254.0.0/16, 224.0.0.0/4, 255.255.255.255/32 }",
         ),
-        # A user who writes a link-scope network as remote network means it.
+        # A user who configures a link-scope network as remote network wants that network.
         (None, LAN, "169.254.10.0/30", ""),
         (None, LAN, "224.0.0.0/4", ""),
         (LAN6, LAN6, "::/0", "{ fd00:1::/64, fe80::/10, ff00::/8 }"),

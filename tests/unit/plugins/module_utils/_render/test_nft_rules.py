@@ -154,7 +154,7 @@ class TestTranslations:
             f'{OUT} rt ipsec missing counter drop comment "b/four"',
             f'{match} rt ipsec missing counter drop comment "hide"',
         ]
-        # Nothing comes to the host in cleartext, by either of its addresses.
+        # No cleartext reaches the hidden host, by its own or by its translated address.
         hidden = "ip saddr 10.2.0.0/24 ip daddr 192.168.7.0/24"
         assert made["no_cleartext_in"][-1] == (
             f'{hidden} meta ipsec missing counter drop comment "hide"'
@@ -195,7 +195,7 @@ class TestTranslations:
             ({"destination": ["10.0.0.0/8"]}, [HIDDEN]),
             ({"destination": ["10.3.0.0/24"]}, []),
             ({"target": "10.7.0.7"}, []),
-            # Not all of it would go into the tunnel.
+            # The tunnel would carry only a part of the translated packets.
             ({"source": ["192.168.0.0/16"], "target": "10.1.0.0/16"}, []),
             ({"source": ["fd00:7::/64"], "target": "fd00:1::7"}, []),
             (
@@ -209,7 +209,7 @@ class TestTranslations:
         assert [line.split(" snat ")[0] for line in made] == matches
 
     def test_everything_but_what_is_near(self) -> None:
-        """The remote network is everything, and so are our own networks by their number."""
+        """The translation leaves out local networks, which 0.0.0.0/0 contains by number."""
         whole = nft.TunnelMatch("b/all", LAN, ipaddress.ip_network("0.0.0.0/0"))
         own = ipaddress.ip_network("10.9.0.0/24")
         (line,) = chains(hide(), tunnels=(whole,), own=own)["translate_source"]

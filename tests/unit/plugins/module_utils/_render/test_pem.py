@@ -85,7 +85,7 @@ def test_no_certificate(pem: bytes) -> None:
 
 
 def test_any_part_of_a_certificate() -> None:
-    """Cut anywhere, it is not read wrongly, and raises nothing."""
+    """A truncated certificate never yields a wrong key id, and raises no error."""
     key = KEYS["ed25519"]()
     begin, *lines, end = certificate(key).splitlines(keepends=True)
     body = b"".join(lines).replace(b"\n", b"")
@@ -129,7 +129,7 @@ def test_names_and_times(year: int) -> None:
     )
     assert str(found.issuer) == "CN=VPN CA"
     assert (found.not_before, found.not_after) == (start.isoformat(), end.isoformat())
-    # Without extensions.
+    # The certificate has no extensions.
     assert (found.names, found.is_ca, found.subject_key_id, found.authority_key_id) == (
         (),
         False,
@@ -154,7 +154,7 @@ class TestExtensions:
         x509.UniformResourceIdentifier("urn:gw-a"),
         x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gw, a")])),
         x509.RegisteredID(x509.ObjectIdentifier("1.2.3")),
-        # A name that looks like another kind.
+        # A DNS name that looks like an address.
         x509.DNSName("192.0.2.9"),
     )
 
@@ -191,7 +191,7 @@ class TestExtensions:
         )
 
     def test_of_a_ca_with_the_name_of_another(self) -> None:
-        """The id of the key decides when both certificates have it."""
+        """The key id decides if both certificates have a key id."""
         leaf, other = (
             reader.certificate(pair.certificate) for pair in (GATEWAY, Pair("Test CA", ca=True))
         )
@@ -203,7 +203,7 @@ class TestExtensions:
         assert leaf.issued_by(plain)
 
     def test_key_ids(self) -> None:
-        """strongSwan accepts a certificate for these identities, seen on both releases."""
+        """Both releases of strongSwan accept a certificate for these identities."""
         pair = Pair("gw.example")
         found = reader.certificate(pair.certificate)
         known = x509.load_pem_x509_certificate(pair.certificate)
@@ -220,7 +220,7 @@ class TestExtensions:
         assert {item.lstrip("0") for item in found.ids} == {item.lstrip("0") for item in expected}
 
     def test_spoilt_ones_are_left_out(self) -> None:
-        """strongSwan refuses such a certificate; here it is only read."""
+        """Spoilt names are left out. strongSwan refuses a certificate with such a name."""
         whole = made(x509.DNSName("gw.example"))
         names = whole.data.index(b"gw.example", whole.data.index(b"\x55\x1d\x11"))
         spoilt = bytearray(whole.data)
@@ -285,7 +285,7 @@ def test_held_by_its_key() -> None:
 
 
 def test_a_large_certificate_in_linear_time() -> None:
-    """One with 40 times the names takes less than 160 times as long."""
+    """A certificate with 40 times the names takes less than 160 times as long."""
     small, large = (
         Pair("gw", *(x509.DNSName(f"{n}.example") for n in range(count))).certificate
         for count in (100, 4000)

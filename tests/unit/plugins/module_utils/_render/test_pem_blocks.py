@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The blocks that are copied and shown of PEM files, in linear time."""
+"""The copied and the shown blocks of PEM files, found in linear time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from hypothesis import strategies as st
 
 CURVE = Pair("curve.example", elliptic=True)
 DER = content(GATEWAY.certificate)
-# OpenSSL adds this to a certificate that it trusts.
+# OpenSSL adds these bytes to a trusted certificate.
 TRUST = b"\x30\x0c\x30\x0a\x06\x08+\x06\x01\x05\x05\x07\x03\x01"
 CERT, KEY = GATEWAY.certificate, GATEWAY.key
 
@@ -60,7 +60,7 @@ class TestCopied:
         ],
     )
     def test_a_certificate(self, data: bytes) -> None:
-        """Every form of a certificate becomes one form."""
+        """Every form of a certificate is copied in one form."""
         assert certificates(data) == (CERT,)
 
     def test_all_of_them_in_order(self) -> None:
@@ -90,7 +90,7 @@ class TestCopied:
         assert found.encrypted is encrypted
 
 
-# None of these is a certificate, even if its label says so.
+# Contents that are no certificate, even in a block with the label CERTIFICATE.
 DISGUISED = [
     content(KEY),
     content(CURVE.key_as("traditional")),
@@ -177,7 +177,7 @@ PIECES = [
 
 @given(st.lists(st.sampled_from(PIECES), max_size=8))
 def test_whatever_is_put_together(pieces: list[bytes]) -> None:
-    """Neither what is copied nor what is shown holds a line of a key."""
+    """No copied and no shown text contains a line of a private key."""
     data = b"".join(pieces)
     lines = {line for key in (KEY, CURVE.key_as("traditional")) for line in key.split(b"\n")[1:-2]}
     text = shown(data.decode())
@@ -201,7 +201,7 @@ def test_whatever_is_put_together(pieces: list[bytes]) -> None:
     ],
 )
 def test_linear_time(piece: bytes) -> None:
-    """A megabyte of it, which would take minutes otherwise."""
+    """A megabyte of the piece takes less than 5 seconds, not minutes."""
     data = piece * (2**20 // len(piece))
     begun = time.process_time()
     certificates(data)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Models to files and back, and what of a file may be shown."""
+"""Conversion of models to files and back, and the texts of a file that may be shown."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ class TestConfTexts:
     @profile(max_examples=60)
     @given(st.text(st.sampled_from('a #of\n\r\x0b\x85\u2028{}="\\')), st.booleans())
     def test_round_trip_of_any(self, text: str, loaded: bool) -> None:
-        # A text in which each line begins with our mark looks like a text that was switched off.
+        # A text with the mark #off on each line looks like a text that was switched off.
         assume(loaded is False or not all(line.startswith("#off ") for line in lines(text)))
         installed = conf_text(text, loaded=loaded)
         assert conf_text(read_conf(installed), loaded=loaded) == installed

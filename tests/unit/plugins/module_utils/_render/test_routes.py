@@ -33,7 +33,7 @@ def made(**options: t.Any) -> list[str]:
         ({"target": "192.0.2.9"}, "10.5.0.0/16 via 192.0.2.9"),
         ({"target": "192.0.2.9", "interface": "eth0"}, "10.5.0.0/16 via 192.0.2.9 dev eth0"),
         ({"interface": "eth0"}, "10.5.0.0/16 dev eth0"),
-        # A router of the network itself is behind its interface.
+        # The interface of the network leads to a router inside the network.
         ({"target": "10.1.0.254"}, "10.5.0.0/16 via 10.1.0.254 dev vpn-lan"),
         ({"target": "10.1.0.254", "interface": "eth0"}, "10.5.0.0/16 via 10.1.0.254 dev eth0"),
     ],

@@ -105,7 +105,7 @@ def test_peers_of_other_networks_do_not_count() -> None:
     ],
 )
 def test_tunnels(power: t.Any, phase1: t.Any, phase2: t.Any, there: bool) -> None:
-    """A tunnel that is switched off carries nothing, and the guard holds."""
+    """A tunnel that is switched off carries no traffic, but the guard covers the tunnel."""
     made = gateway(network(**power), connection(child(**phase2), **phase1))
     rules = ruleset_input(network_views(made)["lan"], userspace=False)
     near, far = ip_network("10.1.0.0/24"), ip_network("10.2.0.0/24")
@@ -157,7 +157,7 @@ def test_a_network_that_is_off_keeps_what_the_guard_depends_on() -> None:
     assert (rules.chains, rules.ike_interfaces, rules.mss_clamp, rules.ipcomp) == ((), (), 0, False)
     names = [chain.name for chain in nft.table(rules).chains]
     assert names == ["no_cleartext_in", "no_leak_forward", "no_leak_postrouting"]
-    # The addresses that it would translate are guarded as they are.
+    # The guard also covers the source addresses of the translation.
     assert [str(item.local) for item in guarded(rules)] == ["10.1.0.0/24", "192.168.7.0/24"]
 
 
@@ -195,7 +195,7 @@ def test_forwarding(options: t.Any, networks: t.Any, versions: tuple[int, ...]) 
 @pytest.mark.parametrize("state", ["started", "stopped"])
 @pytest.mark.parametrize("exclude", [False, True])
 def test_a_remote_network_within_the_own_one(userspace: bool, state: str, exclude: bool) -> None:
-    """It is for the tunnel, unless what is within the own network bypasses tunnels."""
+    """The tunnel carries such a network, unless exclude_my_network is on."""
     made = gateway(
         network(state=state),
         settings(exclude_my_network=exclude),

@@ -50,7 +50,7 @@ def charon(*parts: t.Any, userspace: bool = False) -> t.Any:
 
 
 def test_everything_is_written_out() -> None:
-    """make_before_break became the default with strongSwan 6.0."""
+    """Every setting is written, because make_before_break became the default in strongSwan 6.0."""
     assert charon() == dict.fromkeys(SETTINGS.values(), "no")
     assert set(DAEMON_WIDE) == SETTINGS.keys()
 

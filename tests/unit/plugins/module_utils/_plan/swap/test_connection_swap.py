@@ -160,7 +160,7 @@ def test_old_children_are_parked_with_no_change_but_their_names():
     assert is_parked(put)
     assert not is_parked(section())
     assert not is_parked({"children": {}})
-    # Undone, the children have their own names again.
+    # The undo restores the names of the children.
     assert first.undo() == LoadConnection("b", section())
 
 
@@ -214,7 +214,10 @@ def test_a_child_that_is_not_up_is_not_waited_for():
 @pytest.mark.parametrize(("after", "again"), [(ONE_CHILD, ["initiate b/dmz"]), (WHOLE, [])])
 @pytest.mark.parametrize("apply", [GRACEFUL, REESTABLISH, DEFER])
 def test_an_ike_sa_without_children_is_closed(after, again, apply):
-    """charon closes it in some releases, for some start actions. The plan always closes it."""
+    """The plan always closes such an IKE SA.
+
+    charon closes the IKE SA only in some releases, for some start actions.
+    """
     daemon = replace(UP, established={"b": frozenset()})
     change = swap(section(), after, apply, daemon)
     # charon does not initiate an unchanged child again after its attempt is closed.
@@ -224,7 +227,10 @@ def test_an_ike_sa_without_children_is_closed(after, again, apply):
 
 @pytest.mark.parametrize("state", [{"established": {"b": frozenset()}}, {"established": {}}])
 def test_a_child_that_is_added_disturbs_no_attempt(state):
-    """A role adds children one by one, while the first child is being negotiated."""
+    """An added child does not disturb the negotiation of the first child.
+
+    A role adds children one by one.
+    """
     change = swap(section(dmz=""), section(), daemon=replace(UP, **state))
     assert words(change) == [PARK, LOAD]
     assert told(change) == [("b", "none")]
@@ -285,13 +291,13 @@ def test_deferred_children_that_are_up_are_loaded_without_autostart(after, daemo
     assert {name for name in made if made[name]["start_action"] == "trap"} == put_off
     assert children_without_autostart({"children": made}) == put_off
     assert children_without_autostart(with_parked_children(load.section)) == put_off
-    # A child that only traps has no start to take away.
+    # A child that has only a trap has no autostart to remove.
     assert children_without_autostart(without_autostart(section("trap"), ALL)) == set()
 
 
 @pytest.mark.parametrize("put_off", [set(), {"lan"}, ALL])
 def test_the_parked_section_is_the_section_that_charon_has(put_off):
-    """Were it otherwise, charon would see a change, and act on it."""
+    """The parked section equals the loaded section, because charon acts on a difference."""
     held = without_autostart(section(), put_off)
     daemon = replace(UP, connections={"b": {**LOADED, "children": held["children"]}})
     first, load, *_rest = done(swap(section(), ONE_CHILD, daemon=daemon))
@@ -369,7 +375,10 @@ def test_a_route_is_put_back_when_the_old_sa_is_gone():
     ],
 )
 def test_an_sa_that_the_peer_made_while_its_child_was_set_aside(after, expected):
-    """It has a name that no child has, so that charon would never touch it again."""
+    """The SA is replaced or closed.
+
+    No child has the name of the SA, so that charon would never touch the SA again.
+    """
     daemon = replace(UP, established={"b": frozenset({"lan.replaced", "dmz"})})
     change = swap(section(), after, daemon=daemon)
     assert words(change) == expected
@@ -397,7 +406,7 @@ class TestPending:
         first, *_more = done(change)
         (load,) = [step for step in done(change) if isinstance(step, SwapIn)]
         assert load.in_force.ikes == {"3": ike_part(made)}
-        # Before the file is written, should the run die.
+        # The first step has the note too: a run may be interrupted before it writes the file.
         assert first.in_force == load.in_force
         assert load.in_force.unlike(load.section).ikes == {"3": ike_part(made)}
         assert load.in_force.unlike(made).ikes == {}
@@ -434,7 +443,7 @@ class TestPending:
     @pytest.mark.parametrize("apply", [GRACEFUL, REESTABLISH, DEFER])
     @pytest.mark.parametrize("start", ["trap|start", "trap", "none"])
     def test_back_to_what_is_in_force_nothing_happens(self, start, apply):
-        """charon is given it, and finds that it has it."""
+        """SAs that already have the configured values are not touched. charon finds no change."""
         daemon = self.LEFT if start != "none" else replace(self.LEFT, traps=frozenset())
         change = swap(section(start), section(start, dpd="10"), apply, daemon)
         assert told(change) == [("b/dmz", "none"), ("b/lan", "none")]
@@ -465,7 +474,10 @@ class TestPending:
         assert lan.reason.startswith("ipcomp changed: ")
 
     def test_of_an_ike_sa_whose_values_are_not_known(self):
-        """An earlier version noted only the unique id."""
+        """An IKE SA with unknown values has the impact ``ike``.
+
+        An earlier version noted only the unique id.
+        """
         daemon = replace(UP, pending={"b": InForce({"3": {}})})
         (impact,) = swap(section(), WHOLE, daemon=daemon).impacts
         assert (impact.kind, impact.reason.partition(":")[0]) == ("ike", "dpd_delay changed")

@@ -31,7 +31,10 @@ ALL = [
 
 
 class Row(t.NamedTuple):
-    """``when`` are facts, ``!`` before a false one; any value of ``apply`` fits an empty one."""
+    """A row of the decision table.
+
+    ``when`` lists facts, with ``!`` before a false fact. An empty ``apply`` fits any value.
+    """
 
     when: str
     apply: str

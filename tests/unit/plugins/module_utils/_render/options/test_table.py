@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each option is read back from the strongSwan key that it became."""
+"""Each option is read back from its strongSwan key."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ from hypothesis import assume, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-# Rows whose option is in our record alone.
+# Rows with an option that only the record of this collection has.
 UNREAD = {
     "local.certs",
     "remote.cacerts",
@@ -68,7 +68,7 @@ UNREAD = {
 
 @st.composite
 def connections(draw: st.DrawFn) -> IkeConnection:
-    """Return a phase 1 with any value of each option, and up to two children."""
+    """Draw a phase 1 with any value of each option, and up to two children."""
 
     def any_of(*values: t.Any) -> t.Any:
         return draw(st.sampled_from(values))
@@ -121,7 +121,7 @@ def child_options(draw: st.DrawFn, number: int) -> dict[str, t.Any]:
 
 
 def value_of(option: str, *models: t.Any) -> t.Any:
-    """Return the value of an option; times in seconds."""
+    """Return the value of an option, with times in seconds."""
     module, _dot, name = option.partition(".")
     kinds = {
         "ipsec_phase1": IkeConnection,
@@ -180,7 +180,7 @@ def test_what_is_read_back_is_written_the_same(made: IkeConnection, options: Ips
         found.update(of_child)
     again = IkeConnection.from_options(
         {
-            # Without a child, nothing says which end initiates.
+            # Only a child shows which end initiates.
             "connection_behavior": made.connection_behavior,
             **{key: getattr(made, key) for key in ("name", "network", "psk", *PUBKEY)},
             **model_options("ipsec_phase1", found),
@@ -194,7 +194,7 @@ def test_what_is_read_back_is_written_the_same(made: IkeConnection, options: Ips
 
 
 def model_options(module: str, options: Options) -> dict[str, t.Any]:
-    """Return the options of one module as its task would have them."""
+    """Return the options of one module as in a task."""
     made = {
         option.partition(".")[2]: plain_option(value)
         for option, value in options.items()
@@ -213,7 +213,10 @@ def plain_option(value: t.Any) -> t.Any:
 
 
 def test_every_row_is_read_back_from_some_model() -> None:
-    """The laws above hold for a row that returns nothing, too."""
+    """Every row returns its option for some model.
+
+    A row that returns nothing also passes the laws above.
+    """
     seen: dict[str, Options] = {}
     aggressive = {
         "key_exchange": "ikev1",

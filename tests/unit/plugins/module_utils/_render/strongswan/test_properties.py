@@ -40,7 +40,7 @@ sections = st.recursive(
 
 
 def joined(section: Section) -> Section:
-    """Return ``section`` as ``parse`` returns it: every tuple joined to the text written for it."""
+    """Return ``section`` as ``parse`` returns it: with tuples joined to their written text."""
     return {
         name: joined(value)
         if isinstance(value, Mapping)

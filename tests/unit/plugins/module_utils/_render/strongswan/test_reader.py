@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Verdicts on whole configurations. The same table is held against a real strongSwan of both
-releases by ``tests/live/test_configurations.py``, at random by
-``tools/settings_oracle.py``.
+"""Verdicts on whole configurations.
+
+``tests/live/test_configurations.py`` compares the same table with a real strongSwan of both
+releases. ``tools/settings_oracle.py`` compares random configurations.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ TABLE = json.loads((Path(__file__).parents[1] / "fixtures/configurations.json").
 
 
 def reading(files: t.Mapping[str, str]) -> ReadResult:
-    """Read ``main.conf`` and the files that it includes."""
+    """Return the contents of ``main.conf`` and of its included files."""
     texts = {f"/etc/{path}": text.encode().decode("latin-1") for path, text in files.items()}
 
     def include(pattern: str) -> list[tuple[str, str]]:
@@ -51,7 +52,7 @@ def reading(files: t.Mapping[str, str]) -> ReadResult:
 
 @pytest.mark.parametrize("case", TABLE, ids=[case["name"] for case in TABLE])
 def test_verdict(case: t.Mapping[str, t.Any]) -> None:
-    """Exactly the faulty files are blamed, each with its line."""
+    """Exactly the faulty files have a fault, each at its line."""
     found = {fault.place.path: fault.place.line for fault in reading(case["files"]).faults}
     assert found == {f"/etc/{path}": line for path, line in case["refused"].items()}
 
@@ -83,7 +84,7 @@ def test_patterns_are_absolute() -> None:
     "text", ["hunter2", 'a = "hunter2', "hunter2 {", "hunter2 }", "a : b hunter2 {"]
 )
 def test_faults_repeat_nothing(text: str) -> None:
-    """Stray text may be a secret."""
+    """A fault does not repeat the text, because stray text may be a secret."""
     (fault,) = reading({"main.conf": text}).faults
     assert "hunter2" not in f"{fault.place}: {fault.why}"
     assert str(fault.place) == "/etc/main.conf, line 1"
@@ -100,7 +101,7 @@ def test_what_we_write_is_accepted() -> None:
     "text", ["a = " + '"\\' * 50_000, 'include "' + "\\a" * 50_000, "#" * 200_000 + "\r" * 99_999]
 )
 def test_large_files_take_no_time(text: str) -> None:
-    """A regular expression that backtracks would not come to an end."""
+    """Large files are read to the end. A regular expression that backtracks would not end."""
     assert reading({"main.conf": f"{text}\n"}).sections == ()
 
 

@@ -166,6 +166,6 @@ def test_faults_do_not_repeat_what_may_be_a_secret(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["#" * 40 + "\nx", "a " + "#" * 40, 'k = "' + "\\x" * 40])
 def test_broken_texts_are_refused_in_linear_time(text: str) -> None:
-    """A regex that can split these in more than one way would not end here."""
+    """A regular expression that can split the text in several ways would not end."""
     with pytest.raises(SyntaxFault):
         parse(text)

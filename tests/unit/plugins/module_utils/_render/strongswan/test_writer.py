@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Texts of sections, each read back as it was."""
+"""Texts of sections. Each text is read back as the same section."""
 
 from __future__ import annotations
 
