@@ -31,7 +31,7 @@ SECRET = b"correct\x00horse\xffbattery"
 
 
 class TestSecrecy:
-    """Messages of errors, none of which shows the data that was sent."""
+    """Error messages, which never show the sent data."""
 
     @pytest.mark.parametrize(
         "answer",

@@ -76,7 +76,7 @@ def test_what_never_ends_is_not_read(etc: Path, device: str) -> None:
 
 
 def test_unreadable(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mode does not cause the error here, because root can read every file."""
+    """A read error is reported. The test raises the error, because root can read any mode."""
     (etc / "conf.d/a.conf").write_text(SECTION)
     read = Files.read
 
