@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The documentation agrees with the code: the model runs examples and compares results."""
+"""The documentation agrees with the code: examples run on the model, and results are compared."""
 
 from __future__ import annotations
 

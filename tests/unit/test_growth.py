@@ -69,7 +69,7 @@ Work = t.Callable[[], object]
 FACTOR, MOST = 8, 24
 # Seconds. A shorter time is lost in the noise of the machine.
 LEAST = 0.004
-# The largest first size of very short work. Larger sizes allocate memory, which takes time.
+# A measurement begins at this size at most. Larger sizes allocate memory, which takes time.
 _LARGEST = 16_384
 
 CASES: dict[str, t.Callable[[int], Work]] = {}
@@ -96,7 +96,7 @@ def spent(work: Work, tries: int = 3) -> float:
 
 
 def ratio(make: t.Callable[[int], Work], size: int = 16) -> float:
-    """Return the least of eight ratios of the time for ``FACTOR`` times the size to the time.
+    """Return how many times longer ``FACTOR`` times the work takes: the least of eight tries.
 
     Other tests run at the same time, which slows down one of the two measurements. Quadratic work
     has a ratio of 64 in every try.
@@ -488,8 +488,8 @@ def a_gateway_with_many_tunnels(size: int) -> Work:
     return lambda: fleet(gateway)
 
 
-# First sizes of cases in which only large sizes show faster growth, because the work on each item
-# is very long or very short.
+# First sizes of cases in which small sizes do not show faster growth, because the work on each
+# item is very long or very short.
 BEGIN = {
     "hosts_whose_peers_are_elsewhere": 64,
     "two_hosts_with_many_tunnels": 64,

@@ -148,7 +148,7 @@ def numbered(rows: list[str]) -> list[str]:
 
 
 def test_fingerprints_are_equal_within_a_run_and_others_in_the_next(inventory):
-    """The hosts of a run agree, although Ansible forks a process for each task and host."""
+    """Fingerprints agree within a run, although Ansible forks a process for each task and host."""
     keys = {"a": "first key", "b": "second key"}
     path = inventory(**{name: [local({}, psk=key)] for name, key in keys.items()})
     play = path.parent / "play.yml"

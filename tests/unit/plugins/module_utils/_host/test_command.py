@@ -107,7 +107,7 @@ tunnelwright-lan: could not load the nftables rules
             "RTNETLINK answers: File exists; Command failed -:3",
         ),
         ("\n \n^~~~\n", "exit status 7 without a message"),
-        # A repeated line is shown once.
+        # A repeated line is shown once, so the text needs a repeated line. prose: allow
         ("a\nb\nb\nc\n\x1b[1md\n", "b; c; \\x1b[1md"),
         ("x" * 999, f"{'x' * 200}..."),
     ],

@@ -63,7 +63,7 @@ class Session:
 
 
 def test_one_that_crashed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run waits for a crashed daemon until its unit has loaded the files and it answers."""
+    """A run waits until a crashed daemon answers and its unit has loaded the files."""
     daemon = Daemon(monkeypatch, None, BROKEN, REFUSED, None, None)
     states = ["activating", "active"]
     with Host(lambda _argv, _stdin: (0, f"ActiveState={states.pop(0)}\n", "")) as host:

@@ -124,7 +124,7 @@ def test_it_has_a_network_of_each_kind(earlier: Earlier) -> None:
 
 
 def test_every_file_but_the_records_is_as_it_is_written_today(earlier: Earlier) -> None:
-    """An upgrade rewrites only the records. Another file would affect its readers."""
+    """An upgrade rewrites only the records, because any other file would affect its readers."""
     whole = earlier.rendered
     today = {
         file.path: file

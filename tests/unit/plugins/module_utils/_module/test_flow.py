@@ -44,7 +44,7 @@ HIDE = {
 }
 ROUTE = {"action": "route", "destination": ["10.55.0.0/16"], "target": "10.1.0.254"}
 
-# By module: the objects that it requires, and tasks that create, modify and remove its object.
+# For each module: required objects, and tasks that create, modify and remove its object.
 STORIES: dict[str, tuple[list[t.Any], list[dict[str, t.Any]]]] = {
     "vpn_network": (
         [],

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The next run after a killed run on a network removes each interface without a network.
+"""The run after an interrupted run on a network removes each interface without a network.
 
-The first run is killed at each of its effects. The next run has other options.
+The interrupted run is killed at each of its effects. The next run has other options.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def test_link_to_itself(etc: Path) -> None:
 
 
 def test_byte_order_mark(etc: Path) -> None:
-    """The mark is accepted. It is part of the name of its section, so this section is not found."""
+    """A byte order mark is accepted, but becomes part of a section name, which is not found."""
     (etc / "conf.d/a.conf").write_text(SECTION, encoding="utf-8-sig")
     configuration = found(etc)
     assert configuration.reading.faults == ()

@@ -161,7 +161,7 @@ def test_mtu(run: ScriptedRun) -> None:
 
 @pytest.mark.parametrize("promoted", [True, False])
 def test_an_address_takes_no_other_along(run: ScriptedRun, promoted: bool) -> None:
-    """Later addresses of the network stay. The kernel deletes them without promote_secondaries."""
+    """Later addresses stay, although the kernel deletes them without promote_secondaries."""
     first, second, other = inet("10.1.0.1", 24), inet("10.1.0.2", 24), inet("fd00::1", 64)
     left = [second, other] if promoted else [other]
     run.expect(SHOW, [{**VLAN, "addr_info": [first, second, other]}])

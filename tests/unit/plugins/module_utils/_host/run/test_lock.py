@@ -23,7 +23,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.lock 
 
 PLUGINS = Path(__file__).resolve().parents[6] / "plugins"
 # This script holds the lock at argv[2] until its standard input ends. The child of the script
-# outlives the script, like the program of a killed module.
+# outlives the script, like the program of an interrupted module.
 HOLDER = """
 import subprocess, sys
 sys.path.insert(0, sys.argv[1])
@@ -100,7 +100,7 @@ def test_a_holder_that_does_not_finish_is_named(path: Path, holder: Holder) -> N
 def test_waits_for_one_that_ends(
     path: Path, holder: Holder, end: t.Callable[[Holder], None]
 ) -> None:
-    """The wait ends when the other run is killed or ends. The result names the other run."""
+    """The wait ends when the other run is killed or ends. The note names the other run."""
     timer = threading.Timer(1.2, end, [holder])
     timer.start()
     with exclusive("x", path=str(path), patience=30) as held:

@@ -122,7 +122,7 @@ def test_no_sign_of_life_holds_for_ever(path: Path, monkeypatch: pytest.MonkeyPa
 
 
 class TestNotOurs:
-    """Processes that are not ended, because they have no signature, or not the lock."""
+    """Processes that are not ended, because they have no signature or do not hold the lock."""
 
     @contextlib.contextmanager
     def held(self, path: Path, signature: bytes) -> t.Iterator[None]:
