@@ -319,13 +319,13 @@ PLAY = """
 - hosts: gateways
   gather_facts: false
   tasks:
-    - name: Of this end
+    - name: Copy the key of this host to a file
       ansible.builtin.copy:
         content: "{{ site_psk }}"
         dest: "{{ out }}/{{ inventory_hostname }}"
         mode: "0600"
       no_log: true
-    - name: Of this end, in check mode too
+    - name: Print the key of this host, also in check mode
       ansible.builtin.command: cat
       args:
         stdin: "{{ [inventory_hostname, site_psk] | to_json }}"
