@@ -5,7 +5,7 @@
 """Make ``ansible_collections.tunnelwright.ipsec`` importable from this checkout.
 
 Plain pytest then needs no particular folder name and no installed collection. Under
-``ansible-test units`` the collection loader has already imported it, and nothing is done here.
+``ansible-test units``, the collection loader has imported the collection before this file.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from types import ModuleType
 
 from hypothesis import settings
 
-# hypothesis fails an example that takes 200 ms. That measures the machine, which runs several tests
-# at once. test_growth.py checks how CPU time grows.
+# By default, hypothesis fails an example that takes 200 ms. This limit measures the machine, which
+# runs several tests at once. test_growth.py checks how CPU time grows.
 settings.register_profile("busy", deadline=None)
 settings.load_profile("busy")
 
@@ -26,7 +26,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def _register(name: str, path: Path | None) -> None:
-    """Make ``name`` a package that lives at ``path`` (None: wherever it is installed, if it is)."""
+    """Register ``name`` as a package at ``path``.
+
+    None keeps an installed package, or registers an empty package.
+    """
     if name in sys.modules:
         return
     if path is None:

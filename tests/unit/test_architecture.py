@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The borders of docs/architecture.md: allowed imports, and the only places of some code."""
+"""The rules of docs/architecture.md about imports, and about code in one place only."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ ROOMS: dict[str, set[str]] = {
 }
 PURE = ("_errors", "_model", "_render", "_plan", "_diagnose", "_compare")
 
-# Modules of the standard library for the pure core: none of them reaches out of the process.
+# Modules of the standard library for the pure core. No module has an effect outside the process.
 PURE_LIBRARY = {
     "base64",
     "bisect",
-    # Of it, what makes numbers of a date; `datetime` and `time` know what time it is.
+    # calendar only converts dates to numbers. `datetime` and `time` can read the clock.
     "calendar",
     "collections",
     "dataclasses",
@@ -104,7 +104,7 @@ def imports(path: Path, tree: ast.Module) -> t.Iterator[Import]:
         elif isinstance(node, ast.ImportFrom):
             package = path.relative_to(PLUGINS).with_suffix("").parts[: -node.level]
             target = [*package, *(node.module or "").split(".")]
-            # `from . import x` names its modules, not itself.
+            # `from . import x` imports the module x, not the package.
             names = [name.name for name in node.names] if not node.module else []
             for name in names or [""]:
                 yield _ours([part for part in [*target, name] if part])
@@ -167,7 +167,7 @@ def _calls(tree: ast.Module) -> t.Iterator[ast.Call]:
 
 
 def test_pure_core_runs_under_bare_python() -> None:
-    """No site-packages, no collection loader: the packages are there by their folders alone."""
+    """The folders of the pure core are enough, without site-packages and collection loader."""
     names = [
         ".".join(path.relative_to(PLUGINS).with_suffix("").parts)
         for path in SOURCES
@@ -203,7 +203,7 @@ def test_functions_and_files_stay_short(path: Path) -> None:
         if (node.end_lineno or 0) - node.lineno >= LONGEST_FUNCTION
     }
     assert not long
-    # Documentation has no limit.
+    # Files of documentation have no limit.
     if room_of(path) not in ("modules", "filter", "doc_fragments"):
         reasoned = "longer than 300 lines" in (ast.get_docstring(tree) or "")
         length = len(path.read_text(encoding="utf-8").splitlines())
@@ -217,29 +217,29 @@ def test_no_statement_that_python_may_skip(path: Path) -> None:
 
 @every_source
 def test_a_switch_is_named_where_it_is_thrown(path: Path) -> None:
-    """A bare True among the arguments of a call says nothing."""
+    """A call passes a boolean by keyword, because a bare True does not show its meaning."""
     bare = [
         node.lineno
         for node in _calls(tree_of(path))
         for argument in node.args
         if isinstance(argument, ast.Constant)
         and isinstance(argument.value, bool)
-        # The default of a look-up is named by what is looked up.
+        # The key of a look-up explains the default of the look-up.
         and ast.unparse(node.func).rpartition(".")[2] not in ("get", "getattr")
     ]
     assert not bare
 
 
-# Where a kind of host has its files, and the names that it has for units and packages.
+# Folders, units and packages that depend on the platform.
 PLACES = ("/etc/", "/run/", "/var/lib/", "/usr/lib/")
 UNITS = (DEBIAN.daemon_unit, DEBIAN.firewall_unit)
-# A package with the name of its program, or of systemd, can't be distinguished from it.
+# A package with the name of a program, or of systemd, can't be distinguished from the program.
 PACKAGES = {
     package
     for package in (*DEBIAN.packages.values(), *DEBIAN.plugin_packages.values())
     if package not in {*DEBIAN.packages, "systemd", "nftables"}
 }
-# These texts are about the peer, whose kind of host is not known.
+# These texts are about the peer, whose platform is not known.
 ABOUT_THE_PEER = "_diagnose"
 
 
@@ -255,7 +255,7 @@ ABOUT_THE_PEER = "_diagnose"
     ids=place_of,
 )
 def test_one_file_knows_the_places_of_a_platform(path: Path) -> None:
-    """A path, unit or package of Debian stands in ``_model/platform.py`` alone."""
+    """Only ``_model/platform.py`` has the paths, units and packages of Debian."""
     tree = tree_of(path)
     wrong = [
         text
@@ -266,7 +266,7 @@ def test_one_file_knows_the_places_of_a_platform(path: Path) -> None:
 
 
 def texts(tree: ast.Module) -> t.Iterator[str]:
-    """Yield each string of the code; a docstring explains, and is left out."""
+    """Yield each string of the code, without docstrings."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     docstrings = {
         id(node.body[0].value)
@@ -280,7 +280,7 @@ def texts(tree: ast.Module) -> t.Iterator[str]:
 
 
 def test_modules_are_alike() -> None:
-    """A module holds documentation, and a main that runs one resource."""
+    """Each module only contains documentation, and a main that runs one resource."""
     for path in (PLUGINS / "modules").glob("*.py"):
         (main,) = functions(tree_of(path))
         assert main.name == "main"
@@ -311,7 +311,7 @@ def test_plugins_are_namespace_packages() -> None:
 
 
 def test_a_class_name_exists_once() -> None:
-    """A reader who searches for a public class finds one definition."""
+    """A search for a public class finds one definition."""
     places: dict[str, list[str]] = {}
     for path in SOURCES:
         if path.is_relative_to(PLUGINS / "module_utils") or room_of(path) == "plugin_utils":

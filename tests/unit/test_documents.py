@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The documentation is true: examples are carried out on the model, and results compared."""
+"""The documentation agrees with the code: examples run on the model, and results are compared."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents
 )
 
 MODULES = tuple(RESOURCES)
-# It is about what the others do, and has no object of its own.
+# This module undoes the changes of the other modules, and has no object.
 CHECKPOINT = "ipsec_checkpoint"
 CONNECTION = "ipsec_connection"
-# They only look.
+# These modules change nothing.
 QUERIES = ("ipsec_info", "ipsec_diagnostics")
 ALL = (*MODULES, CHECKPOINT, CONNECTION)
 # Results of one module in addition to the results of every module.
@@ -61,7 +61,7 @@ all_modules = pytest.mark.parametrize("module", ALL)
 
 
 def before(module: str) -> Gateway:
-    """Return the Gateway after the examples of the earlier modules, which a module builds on."""
+    """Return the Gateway after the examples of the modules before ``module``."""
     gateway = Gateway()
     for name in MODULES[: ALL.index(module)]:
         gateway = told(examples(name), gateway, keep=True)
@@ -79,7 +79,7 @@ def test_examples_are_legal_one_after_the_other(module: str) -> None:
 def test_examples_show_every_state(module: str) -> None:
     choices = RESOURCES[module].spec.argument_spec.get("state", {}).get("choices", [])
     shown = {task[f"{COLLECTION}.{module}"].get("state") for task in examples(module)}
-    # `present` and `started` are what an example without a state does.
+    # An example without a state has the state `present` or `started`.
     assert {*choices} - {"present", "started"} <= shown
 
 
@@ -125,7 +125,7 @@ def test_examples_of_connections_are_legal() -> None:
 
 
 def test_a_failure_is_as_documented() -> None:
-    """The lines that the sample shows as evidence lead to the sample."""
+    """The log lines in the sample lead to the cause in the sample."""
     document = returned(CONNECTION)["failures"]["contains"]
     sample = {key: value["sample"] for key, value in document.items()}
     gateway = before(CONNECTION)
@@ -211,7 +211,7 @@ def test_documentation_names_its_neighbours(module: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_tasks_in_pages_are_legal(page: t.Any) -> None:
-    """The blocks of a page are one story that begins on an empty host."""
+    """The model accepts all tasks of a page, which begin on an empty host, one after the other."""
     gateway = Gateway()
     for tasks in task_lists(page.read_text(encoding="utf-8")):
         gateway = told(tasks, gateway)
@@ -236,7 +236,7 @@ def test_every_module_is_known_here() -> None:
 def test_an_action_group_holds_the_modules_with_these_options(
     group: str, options: set[str]
 ) -> None:
-    """All of them, and no other: a default for an option that a module lacks is an error."""
+    """No other module is in the group, because a default for an unknown option is an error."""
     fitting = {name for name, spec in SPECS.items() if options <= spec.argument_spec.keys()}
     assert set(ACTION_GROUPS[group]) == fitting
 

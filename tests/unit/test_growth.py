@@ -5,7 +5,7 @@
 """An input of eight times the length takes about eight times as long, even a hostile one.
 
 The tests compare CPU times as a ratio, which holds on a machine of any speed. The ratio of a sort
-is 8 to 11, the ratio of a comparison of each with each is 64.
+is 8 to 11. The ratio of a comparison of all pairs is 64.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ Work = t.Callable[[], object]
 FACTOR, MOST = 8, 24
 # Seconds. A shorter time is lost in the noise of the machine.
 LEAST = 0.004
-# The size at which a very short measurement ends. Larger sizes allocate memory, which takes time.
+# A measurement begins at this size at most. Larger sizes allocate memory, which takes time.
 _LARGEST = 16_384
 
 CASES: dict[str, t.Callable[[int], Work]] = {}
@@ -82,7 +82,7 @@ def case(make: t.Callable[[int], Work]) -> t.Callable[[int], Work]:
 
 
 def spent(work: Work, tries: int = 3) -> float:
-    """Return CPU seconds, the least of some tries."""
+    """Return the CPU seconds of the fastest try."""
     found = []
     gc.disable()
     try:
@@ -96,10 +96,10 @@ def spent(work: Work, tries: int = 3) -> float:
 
 
 def ratio(make: t.Callable[[int], Work], size: int = 16) -> float:
-    """Return the ratio of the times for work ``FACTOR`` times as large; the best of eight.
+    """Return how many times longer ``FACTOR`` times the work takes: the least of eight tries.
 
-    Other tests run beside it, which slows down one of the two measurements. Quadratic work has a
-    ratio of 64 in each of them.
+    Other tests run at the same time, which slows down one of the two measurements. Quadratic work
+    has a ratio of 64 in every try.
     """
     while size < _LARGEST and spent(make(size), 1) < LEAST:
         size *= 2
@@ -111,7 +111,7 @@ def ratio(make: t.Callable[[int], Work], size: int = 16) -> float:
     return found
 
 
-# Lines of logs, which a peer can make long with what it calls itself, and many.
+# Lines of logs. A peer can make them long with its identity, and can cause many lines.
 
 LINES = (
     *(
@@ -236,7 +236,7 @@ def test_a_configuration(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["a {\n}\n", "}\n", "name\n", "a {\n", '"', "a : b\n", "# x"])
 def test_many_files(text: str) -> None:
-    """Each of them faulty, too: those that read well are read once nevertheless."""
+    """Many files take linear time, even if every file has a fault. Valid files are read once."""
     assert (
         ratio(lambda size: conf({"/r": "include *", **{f"/{at}": text for at in range(size)}}))
         < MOST
@@ -488,7 +488,8 @@ def a_gateway_with_many_tunnels(size: int) -> Work:
     return lambda: fleet(gateway)
 
 
-# Where each takes so long that what grows faster shows late, or so little that it shows late.
+# First sizes of cases in which small sizes do not show faster growth, because the work on each
+# item is very long or very short.
 BEGIN = {
     "hosts_whose_peers_are_elsewhere": 64,
     "two_hosts_with_many_tunnels": 64,
@@ -503,7 +504,7 @@ def test_growth(name: str) -> None:
 
 
 def test_includes_that_double_end() -> None:
-    """Forty files of which each includes the next one twice are 10^12 files."""
+    """The reader refuses forty files that each include the next file twice: 10^12 files."""
     files = {f"/{at}": f"include /{at + 1}\n" * 2 for at in range(40)}
     found = conf({"/r": "include /0", **files, "/40": ""})()
     assert isinstance(found, reader.ReadResult)

@@ -120,7 +120,7 @@ def test_a_misspelt_option_is_named_and_its_value_is_not_shown(inventory):
 
 
 def test_readme_shows_what_it_prints():
-    """The table of three hosts: one has no PFS, and one has another key."""
+    """The README shows the table of three hosts: one has no PFS, and one has another key."""
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = page.partition("<!-- compare output: begin -->\n```\n")[2].partition("```\n")[0]
     addresses = ("198.51.100.7", "203.0.113.20", "203.0.113.30")
@@ -142,13 +142,13 @@ def test_readme_shows_what_it_prints():
 
 
 def numbered(rows: list[str]) -> list[str]:
-    """Number the fingerprints in rows, because each run has other fingerprints."""
+    """Return the rows with numbers as fingerprints, because each run has other fingerprints."""
     seen = list(dict.fromkeys(re.findall(FINGERPRINT, "\n".join(rows))))
     return [re.sub(FINGERPRINT, lambda found: str(seen.index(found[0])), row) for row in rows]
 
 
 def test_fingerprints_are_equal_within_a_run_and_others_in_the_next(inventory):
-    """Each host compares in its own process, because Ansible forks one for each task and host."""
+    """Fingerprints agree within a run, although Ansible forks a process for each task and host."""
     keys = {"a": "first key", "b": "second key"}
     path = inventory(**{name: [local({}, psk=key)] for name, key in keys.items()})
     play = path.parent / "play.yml"

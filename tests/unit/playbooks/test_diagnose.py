@@ -31,7 +31,7 @@ def tasks() -> dict[str, dict[str, t.Any]]:
 
 
 def run(tmp_path: Path, archive: Path, umask: int) -> subprocess.CompletedProcess[str]:
-    """Carry out the tasks that make the archive, with one file that has been collected."""
+    """Run the tasks that make the archive, with one collected file."""
     known = tasks()
     fetched = {
         "name": "Make the fetched file",
@@ -57,7 +57,7 @@ def run(tmp_path: Path, archive: Path, umask: int) -> subprocess.CompletedProces
         ],
     }
     playbook = tmp_path / "play.yml"
-    # As JSON, which YAML can read, so that every string stays one.
+    # JSON is valid YAML, and keeps every string a string.
     playbook.write_text(json.dumps([play]))
     return subprocess.run(
         [ANSIBLE, "-i", "gw-a,", playbook],
@@ -71,7 +71,7 @@ def run(tmp_path: Path, archive: Path, umask: int) -> subprocess.CompletedProces
 
 
 def test_the_archive_and_all_that_is_in_it(tmp_path: Path) -> None:
-    """The umask lets every user read new files, and an older archive exists."""
+    """Only the user can read the archive and its files, even with umask 0 and an older archive."""
     archive = tmp_path / "out/vpn-diagnosis.tar.gz"
     archive.parent.mkdir()
     archive.write_text("older")
@@ -101,7 +101,7 @@ def test_a_symbolic_link_in_its_place_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
-    """An archive can't be written when its path is a directory."""
+    """A run leaves no file when it can't create the archive in a missing directory."""
     archive = tmp_path / "out/a.tar.gz"
     (archive / "x").mkdir(parents=True)
     done = run(tmp_path, archive / "missing/a.tar.gz", umask=0o022)

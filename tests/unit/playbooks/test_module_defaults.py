@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Options of modules in a real play: defaults of a group, and values that are no texts.
+"""Options of modules in a real play: defaults of an action group, and values that are no texts.
 
 Each task has a mistake, so that its module ends before it reads the host.
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The page of playbook status: its contents, and that hostile texts add no markup."""
+"""The page of playbook status has the expected contents. Hostile texts add no markup."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_headline(states: str, headline: str) -> None:
 
 
 def test_the_playbook(tmp_path: Path) -> None:
-    """Ansible's own templating makes the page of hosts that can't be reached."""
+    """The templating of Ansible makes the page, even for hosts that can't be reached."""
     hosts = {f"gw-{name}": {"ansible_host": "127.0.0.1", "ansible_port": 1} for name in "ab"}
     inventory = tmp_path / "inventory.yml"
     inventory.write_text(yaml.safe_dump({"gateways": {"hosts": hosts}}))

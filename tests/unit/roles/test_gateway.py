@@ -214,7 +214,7 @@ EMPTY: dict[str, list] = {name: [] for name in MISSPELT}
 
 @pytest.mark.parametrize("name", MISSPELT)
 def test_the_value_of_a_misspelt_option_is_not_shown(tmp_path, name):
-    """Neither the output of Ansible with -vvv nor the JSON of a callback shows it."""
+    """Neither the output of Ansible with -vvv nor the JSON of a callback shows the value."""
     playbook, variables = tmp_path / "play.yml", tmp_path / "vars.yml"
     playbook.write_text(PLAY.replace("tasks_from: vici", "tasks_from: configure"))
     variables.write_text(yaml.safe_dump({**EMPTY, name: MISSPELT[name]}))
@@ -238,7 +238,7 @@ ROOT = ROLE.parents[1]
 
 
 def test_every_variable_of_the_role_is_known() -> None:
-    """The check of the variables reports every other name as misspelt, also in the playbooks."""
+    """The check knows all variables of role and playbooks, and reports other names as misspelt."""
     documented = {name for spec in SPECS.values() for name in spec["options"]}
     assert {*ROLE_VARIABLES} == {*documented, "gateway_psk_directory"}
     assert {*yaml.safe_load((ROLE / "defaults/main.yml").read_text())} == documented
@@ -428,7 +428,7 @@ def test_check_mode_says_what_a_host_lacks(
 
 @pytest.fixture
 def unmanaged(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
-    """Load the script for a host whose dpkg and apt-get print ``outputs``."""
+    """Return the script for a host on which dpkg-query and apt-get print ``outputs``."""
     spec = importlib.util.spec_from_file_location("unmanaged", ROLE / "files/unmanaged.py")
     assert spec
     assert spec.loader

@@ -29,7 +29,7 @@ def test_no_packet_was_seen(event: str) -> None:
 
 
 def test_what_would_be_seen_was_seen() -> None:
-    """The test sees packets of each IP version that belong to no tunnel any more."""
+    """The live test sees packets of each IP version that no longer belong to a tunnel."""
     for releases in read(SEEN)["a phase 2 is removed"].values():
         assert all(count > 0 for counts in releases.values() for count in counts)
 

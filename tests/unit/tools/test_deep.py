@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The suites of ``make test-deep``, the resumed run, and the file that it writes."""
+"""The suites of ``make test-deep``, a resumed run, and the file that a run writes."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The output of the demo in the README is the output of the demo."""
+"""The README shows the output of the demo."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNSHOWN = ("Two gateways, each", "The playbook, as on", "All proved", "Next step
 
 
 def printed() -> t.Iterator[re.Pattern[str]]:
-    """Yield a pattern for each title and each proof; any text matches a value that is filled in."""
+    """Yield a pattern for each title and each proof. Any text matches a filled-in value."""
     for call in ast.walk(ast.parse((ROOT / "tools/demo").read_text())):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
             mark = MARKS.get(call.func.id)

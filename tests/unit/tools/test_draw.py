@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Six runs in a row see every deep test; each number draws another sample."""
+"""Six consecutive runs see every deep test, because each number draws another sample."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_six_consecutive_runs_provoke_every_failure(monkeypatch: pytest.MonkeyPa
 def test_samples_of_consecutive_numbers_are_disjoint_and_everything(
     monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    """The kill points of a scenario are drawn in this way."""
+    """Six samples contain every item once. The kill points of a scenario are drawn in this way."""
     found: list[int] = []
     for number in range(100, 106):
         monkeypatch.setenv("SEED", str(number))
@@ -154,7 +154,7 @@ def test_the_number_of_a_commit(tmp_path: Path) -> None:
 
 
 def test_no_number_is_constant() -> None:
-    """A constant seed would always draw the same sample."""
+    """No file has a constant seed, which would always draw the same sample."""
     constant = re.compile(
         r"""(?:SEED|FIRST)["'],\s*["']?\d|^(?:export )?SEED\s*[?:]?=\s*["']?\d""", re.MULTILINE
     )

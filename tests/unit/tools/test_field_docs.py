@@ -31,7 +31,7 @@ def test_the_table_of_options_and_the_tests_name_the_same_keys() -> None:
 
 
 def test_each_option_with_keys_is_proven_by_one_of_them() -> None:
-    """An option without few values is described by its test, which must name its key."""
+    """At least one row about an option names a key of this option."""
     words = {}
     for row in field_docs.rows():
         words.setdefault(row.field, []).append(row.becomes)

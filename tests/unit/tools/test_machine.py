@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# Holds the beds of its arguments until the end of its input.
+# This script holds the test beds in its arguments until the end of its input.
 HOLDER = """
 import sys, pathlib
 sys.path.insert(0, sys.argv[1])
@@ -28,7 +28,7 @@ with machine.hold(*sys.argv[3:]) as killed:
     print("holding", *killed, flush=True)
     sys.stdin.read()
 """
-# A child does the same, and outlives its parent.
+# The child of this script holds the test beds, and outlives the script.
 PARENT = """
 import sys, pathlib
 sys.path.insert(0, sys.argv[1])
@@ -105,7 +105,7 @@ def test_a_killed_run_is_not_waited_for_and_known(start: Start, how: signal.Sign
 
 
 def test_beds_are_taken_in_one_order(start: Start) -> None:
-    """Two runs could wait for each other in another order."""
+    """Every run takes test beds in one order. Otherwise two runs could wait for each other."""
     assert said(start("a")) == "holding"
     second = start("b", "a")
     assert "waiting for the test bed a" in said(second)

@@ -19,14 +19,14 @@ DATA = Path(sysconfig.get_path("purelib")) / "ansible_test/_data/requirements"
 
 
 def pins(*paths: Path) -> dict[str, str]:
-    """Return the versions by name, both as pip compares them."""
+    """Return the versions by the names that pip compares."""
     text = "".join(path.read_text(encoding="utf-8") for path in paths)
     found = re.findall(r"^([A-Za-z0-9_.-]+) *== *([^\s;\\]+)", text, re.MULTILINE)
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
 
 
 def hashes(lock: str) -> dict[str, set[str]]:
-    """Return the hashes by name. Every line that is no comment belongs to a pin."""
+    """Return the hashes by name. Every line except comments must belong to a pin."""
     found: dict[str, set[str]] = {}
     name = ""
     for line in (ROOT / lock).read_text(encoding="utf-8").splitlines():
@@ -66,7 +66,7 @@ def test_what_is_required_is_pinned_alike():
 
 
 def test_what_ansible_test_installs_is_pinned_alike():
-    """A newer ansible-core may need other pins: ``make lock`` writes them."""
+    """The lock has all pins of ansible-test. ``make lock`` adds pins of a newer ansible-core."""
     files = [DATA / "ansible-test.txt", *DATA.glob("sanity.*.txt")]
     assert len(files) > 5
     assert pins(*files).items() <= pins(ROOT / "tools/sanity.lock").items()

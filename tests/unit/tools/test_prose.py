@@ -103,7 +103,7 @@ def test_words_that_only_look_alike_are_not_found(tmp_path: Path, name: str) -> 
 
 
 def test_each_pattern_finds_its_words(tmp_path: Path) -> None:
-    """A bad sentence is found by each pattern, not only by another one."""
+    """Each pattern finds its own bad sentence, which another pattern may find too."""
     bad = "\n\n".join(bad for bad, _good in CASES["words"])
     found = [item.message.split("'")[1] for item in findings(tmp_path, PLACES["Markdown"], bad)]
     patterns = {**prose_rules.WORDS["noun"], **prose_rules.WORDS["vocabulary"]}

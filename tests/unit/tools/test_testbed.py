@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The topologies of this repository are valid, and mistakes are refused. No container runs."""
+"""Checks of the topologies of this repository, and of mistakes, without a container."""
 
 from __future__ import annotations
 

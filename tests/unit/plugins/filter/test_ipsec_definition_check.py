@@ -68,7 +68,7 @@ def test_a_phase_2_list_may_be_null() -> None:
 
 
 def test_every_error_is_told_with_its_entry() -> None:
-    """All at once, and what depends on a wrong entry is not called wrong as well."""
+    """One check reports all errors, but no error of an entry that only refers to a wrong entry."""
     definition = whole()
     definition["gateway_networks"][0]["ip_address"] = "10.99.0.1"
     definition["gateway_settings"][0]["mss_clamp"] = 7
@@ -158,7 +158,7 @@ def test_what_is_in_a_wrong_network_is_not_wrong() -> None:
     definition["gateway_networks"] = [{**NETWORK, "network_address": "10.1.0.0"}]
     (error,) = errors(definition)
     assert error.startswith(f"gateway_networks[0] {LAN}: network_address")
-    # Nor is it in one without a name, which may be the network that is meant.
+    # The same holds for a network without a name, because it may be the intended network.
     definition["gateway_networks"] = [{**NETWORK, "name": None}]
     assert errors(definition) == [
         "gateway_networks[0]: name: is missing. Give the name of the network."
@@ -176,7 +176,7 @@ def test_two_entries_for_one_object_are_an_error(variable: str) -> None:
 
 
 def test_objects_that_bear_on_each_other_are_judged_together() -> None:
-    """The check finds the errors that the modules would find one after the other."""
+    """One check finds all the errors that the modules would find one after the other."""
     definition = whole()
     same = {**definition["gateway_phase1"][0], "name": "twin"}
     definition["gateway_phase1"].append(same)
@@ -226,7 +226,7 @@ def test_twenty_errors_are_told_at_most() -> None:
     assert told[-1] == "and 5 more"
 
 
-# --- What the host has
+# --- Objects on the host
 
 
 HOST = {"networks": [LAN, "old"], "phase1": [PEER, "old"]}
@@ -302,7 +302,7 @@ def test_a_misspelt_variable_is_an_error(name: str, meant: str) -> None:
 
 
 def test_a_name_like_that_of_a_list_in_use_is_a_warning() -> None:
-    """A user may build the list from it."""
+    """Such a name is no error, because the user may build the list from this variable."""
     judged = check(whole(), {}, ["gateway_network", "gateway_networks"])
     told = (
         "gateway_network: is not a variable of the role. Write gateway_networks, if that is meant."

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All pairs of many hosts."""
+"""The filter ipsec_fleet_mismatches, which compares all pairs of many hosts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ fleet = plugin.ipsec_fleet_mismatches
 
 
 def mesh(size: int, **options: t.Any) -> dict[str, t.Any]:
-    """Return hosts with a tunnel between each two of them."""
+    """Return ``size`` hosts with a tunnel between every two hosts."""
     return {
         f"gw{one}": {
             "inventory_hostname": f"gw{one}",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A gateway in a few lines: how each tunnel fares, and what the variables do not have."""
+"""The short report of a gateway: states of tunnels, and objects that no variable defines."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_a_thousand_tunnels_are_a_few_lines() -> None:
     assert len(found["down"]) == 30
 
 
-# --- What is not in the variables
+# --- Objects that no variable defines
 
 
 LISTED = {

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter: its documentation is true, and its examples do what they show."""
+"""The documentation of the filter ipsec_mismatches agrees with the results of the filter."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def documented(value, document):
 
 
 def test_samples_are_of_one_story(returned):
-    """The samples show PFS on one side only."""
+    """The samples of finding and verdict come from two hosts of which only one has PFS."""
     result = Compared(local({}, name="site-b"), remote({**PFS, "name": "net"})).result
     shown = {key: item["sample"] for key, item in returned["findings"]["contains"].items()}
     found = next(item for item in result["findings"] if item["code"] == shown["code"])
@@ -67,7 +67,7 @@ def test_samples_are_of_one_story(returned):
 
 
 def example(number: int) -> dict[str, t.Any]:
-    """Return the variables of an example."""
+    """Return the variables of the example with this number."""
     task = yaml.safe_load(plugin.EXAMPLES)[number]
     return {"vault_psk": PSK, **task["vars"]}
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lookup psk: one key for each two gateways, made once, and never shown."""
+"""The lookup psk creates one key for each pair of gateways, and never shows the key."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_file_and_directory_are_for_the_owner_alone(tmp_path: Path, mask: int) -
 
 
 def test_twenty_processes_at_once_get_one_key(tmp_path: Path) -> None:
-    """Each process begins when the file ``go`` exists. Only the key is left."""
+    """Twenty processes that start with the file ``go`` get one key, and leave no other file."""
     root = Path(_psk.__file__).parents[1]
     script = (
         "import os, sys, time\n"
@@ -102,7 +102,7 @@ def test_twenty_processes_at_once_get_one_key(tmp_path: Path) -> None:
 def test_a_key_that_another_run_makes_meanwhile_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other run is quicker, after ours has seen that there is no file."""
+    """A run returns the key of another run that creates the file just before this run."""
     other = "k" * 43
     real = os.link
 
@@ -259,7 +259,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert os.listdir(tmp_path / "keys") == []
 
 
-# --- In check mode
+# --- Check mode
 
 
 def test_in_check_mode_a_new_key_is_kept_elsewhere(tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ def test_in_check_mode_a_key_that_is_there_is_the_key(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "scratch") == []
 
 
-# --- Where the keys are
+# --- The directory of the keys
 
 
 def test_a_relative_directory_counts_from_the_inventory(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_without_one_directory_of_the_inventory_it_must_be_absolute(sources: lis
 
 @pytest.mark.parametrize("directory", ["psk", "group_vars/psk", ".", "/{}/keys", "../prod/keys"])
 def test_ansible_must_not_read_keys_as_an_inventory(tmp_path: Path, directory: str) -> None:
-    """It reads every file below an inventory that is a directory, and a key would be a host."""
+    """Ansible reads every file in a directory of an inventory, and each key would be a host."""
     (tmp_path / "prod").mkdir()
     given = f"{tmp_path}/prod/keys" if "{}" in directory else directory
     with pytest.raises(ModelError, match="Ansible would read the keys as host names"):
@@ -312,20 +312,20 @@ def test_a_directory_is_a_path(directory: object) -> None:
         directory_of(directory, ["/one/hosts"])
 
 
-# --- With Ansible
+# --- Plays of Ansible
 
 
 PLAY = """
 - hosts: gateways
   gather_facts: false
   tasks:
-    - name: Of this end
+    - name: Copy the key of this host to a file
       ansible.builtin.copy:
         content: "{{ site_psk }}"
         dest: "{{ out }}/{{ inventory_hostname }}"
         mode: "0600"
       no_log: true
-    - name: Of this end, in check mode too
+    - name: Print the key of this host, also in check mode
       ansible.builtin.command: cat
       args:
         stdin: "{{ [inventory_hostname, site_psk] | to_json }}"
@@ -337,7 +337,7 @@ LOOKUP = "{{ lookup('tunnelwright.ipsec.psk', inventory_hostname ~ ' ' ~ peer) }
 
 
 class Site:
-    """An inventory of two gateways on this machine, and plays of it."""
+    """An inventory of two gateways on this machine, and the plays on this inventory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -387,7 +387,7 @@ def test_both_ends_get_one_key_whoever_is_reached(site: Site) -> None:
     assert KEY.fullmatch(made)
     assert site.got == {"gw-a": made, "gw-b": made}
     assert made not in said
-    # One of them is out of reach.
+    # In this play, gw-a can't be reached.
     site.play("-e", '{"ansible_connection": "ssh", "ansible_port": 1}', "--limit=gw-a", status=4)
     site.play()
     assert site.got == {"gw-a": made, "gw-b": made}
@@ -421,7 +421,7 @@ def test_a_file_may_be_encrypted(site: Site) -> None:
     password.write_text("a password")
     vault = ("--vault-password-file", str(password))
     subprocess.run(["ansible-vault", "encrypt", *vault, site.keys / FILE], check=True)
-    # As git leaves it.
+    # git checks out files with this mode.
     (site.keys / FILE).chmod(0o644)
     assert b"$ANSIBLE_VAULT" in (site.keys / FILE).read_bytes()
     site.play(*vault)
@@ -449,8 +449,8 @@ def test_an_error_names_the_file(site: Site) -> None:
 
 
 def test_examples_are_carried_out(tmp_path: Path) -> None:
-    """Ansible runs the lookups of the examples, whose options are valid for the module."""
-    # To import it would bring the controller's side of Ansible into the process of other tests.
+    """Ansible runs the lookups of the examples, and each lookup returns a key."""
+    # An import would load the controller code of Ansible into the process of the other tests.
     source = Path(_psk.__file__).parents[1] / "lookup/psk.py"
     tasks = yaml.safe_load(source.read_text().split('EXAMPLES = r"""')[1].split('"""')[0])
     keys = [task["tunnelwright.ipsec.ipsec_phase1"]["psk"] for task in tasks]
@@ -471,7 +471,7 @@ def test_examples_are_carried_out(tmp_path: Path) -> None:
 
 
 def test_the_documented_variable_gives_the_key(site: Site) -> None:
-    """The key in a file, encrypted as a variable, is the same key once it is trimmed."""
+    """A key file that is encrypted as a variable gives the same key after the filter trim."""
     site.play()
     made = site.got["gw-a"]
     password = site.path / "password"

@@ -148,7 +148,7 @@ CALLS = [item for item in _calls() if item[0] in ("ModelError", "HostError")]
 
 
 def _texts(node: ast.expr) -> t.Iterator[str]:
-    """Yield the texts that an argument may be, with ``x`` in the place of each expression."""
+    """Yield each possible text of an argument, with ``x`` in the place of each expression."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.JoinedStr):

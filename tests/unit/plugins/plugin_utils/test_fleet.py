@@ -213,6 +213,6 @@ def test_it_is_as_documented() -> None:
     text = str(document)
     for part in ("gateways", "tunnels"):
         untold = {key for key in found[part][0] if f"C({key})" not in text} - {"name"}
-        # Said by the words that name it.
+        # The documentation describes these two keys without C().
         assert untold <= {"local_network", "remote_network"}, part
     assert NOW.endswith("+00:00")

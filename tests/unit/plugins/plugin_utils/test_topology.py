@@ -29,7 +29,7 @@ def test_everybody_has_a_place_of_their_own(count: int, kind: str) -> None:
     assert places.keys() == set(sites)
     assert len({*places.values()}) == count
     for x, y in places.values():
-        # With room for a name.
+        # Each place has room for a name.
         assert 50 <= x <= width - 50
         assert 30 <= y <= height - 30
 

@@ -16,7 +16,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.ends impo
     remote,
 )
 
-# The options of the ends beside their phase 2.
+# The options of both ends without phase 2.
 ENDS_OF_LOCAL = {key: LOCAL[key] for key in ("name", "remote_gateway", "local_address")}
 ENDS_OF_REMOTE = {key: REMOTE[key] for key in ("name", "remote_gateway", "local_address")}
 AES = {"algorithm": "aes", "key_length": 256, "hash": "sha256"}
@@ -87,7 +87,7 @@ def test_the_proposal_of_a_rekeying_may_be_another_one():
 def test_ikev1_offers_one_group_that_of_the_ike_sa_at_best():
     both = {**IKEV1, "encryption": [pfs(AES, 14)]}
     found = lists([pfs(AES, 19), pfs(GCM, 14)], [pfs(AES, 19)], **both)
-    # Called with group 14, the peer finds nothing; it calls with 19 itself.
+    # The local side initiates with group 14, which the peer refuses. The peer initiates with 19.
     assert not found.child("local")["up"]
     assert found.child("remote")["up"]
     assert found.finding("pfs_mismatch")["initiator"] == "local"
@@ -108,7 +108,10 @@ THREE = ["10.2.0.0/24", "10.3.0.0/24", "10.4.0.0/24"]
 
 
 def test_one_phase_2_against_one_for_each_pair():
-    """The commonest complaint: only one subnet works."""
+    """Only one subnet works when one side has one phase 2 and the peer has three of them.
+
+    Users complain about this mismatch most often.
+    """
     ours = local({"remote_network": THREE})
     theirs = remote(*({"name": f"n{at}", "local_network": [net]} for at, net in enumerate(THREE)))
     found = Compared(ours, theirs)
@@ -119,7 +122,7 @@ def test_one_phase_2_against_one_for_each_pair():
     assert finding["next_step"].startswith("Use one phase 2 for each pair of networks")
     assert states(found.child("local")) == ("partial", "up")
     assert found.child("local")["remote_network"] == ["10.2.0.0/24"]
-    # Turned round it is the remote side that lacks something.
+    # With the two sides swapped, the finding is about the remote side.
     turned = Compared({**theirs, **ENDS_OF_LOCAL}, {**ours, **ENDS_OF_REMOTE})
     assert turned.finding("selectors_split")["initiator"] == "remote"
     one_each = local(*({"name": f"n{at}", "remote_network": [net]} for at, net in enumerate(THREE)))
@@ -134,7 +137,7 @@ def test_who_has_more_than_is_carried_is_partial():
     assert states(found.child("remote")) == ("partial", "up")
     down = compared(children=({"remote_network": ["10.9.0.0/24"]}, {}))
     assert states(down.child("local")) == ("down", "down")
-    # Two halves are a whole.
+    # The two halves of a network count as the whole network.
     halves = {"local_network": ["10.2.0.0/25", "10.2.0.128/25"]}
     assert states(compared(children=({}, halves)).child("local")) == ("up", "up")
 
@@ -185,7 +188,7 @@ def test_ikev1_negotiates_the_first_networks_alone():
     assert found.codes == {"ikev1_first_selector"}
     assert found.child("local")["local_network"] == ["10.1.0.0/24"]
     assert compared(children=(several, {})).codes == {"selectors_narrowed"}
-    # The other one comes first.
+    # Here the network that the peer does not have comes first.
     turned = {"local_network": ["10.5.0.0/24", "10.1.0.0/24"]}
     found = compared(both=IKEV1, children=(turned, {}))
     assert not found.child("local")["up"]
@@ -214,7 +217,7 @@ def test_a_phase_2_that_the_other_side_lacks():
     found = Compared(ours, remote({}))
     assert found.verdict == "degraded"
     assert found.finding("selector_mismatch")["local_object"] == "phase 2 dmz of phase 1 site-b"
-    # As bad if it is the side that never calls which has it.
+    # The severity is the same when the side with phase 2 dmz never initiates.
     silent = Compared({**ours, "connection_behavior": "responder_only"}, remote({}))
     assert silent.finding("selector_mismatch")["severity"] == "error"
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two peers as a whole."""
+"""The comparison of two whole peers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def host(name, *phase1, **variables):
 
 
 def turned(result):
-    """Return a result in the view of the other side."""
+    """Return a result from the view of the other side."""
     negotiated = [
         {
             **item,
@@ -63,7 +63,7 @@ def swapped(item, *keys):
 
 
 def test_it_is_the_same_from_the_other_side():
-    """The results are mirrored, apart from the order of equal findings."""
+    """Swapped sides give mirrored results, apart from the order of equal findings."""
     for seed in SEEDS:
         ends = Pairs(ADDRESSES).draw(seed)
         forth = Compared(ends.local, ends.remote).result
@@ -255,7 +255,7 @@ def test_mss():
     settings = {"gateway_settings": [{"network": "lan", "mss_clamp": 1400}]}
     found = Compared({**settings, "gateway_phase1": [local({})]}, remote({}))
     assert found.verdict == "degraded"
-    # 1500 bytes hold 1438 in ESP with AES-CBC and SHA-256, 40 of which are headers.
+    # ESP with AES-CBC and SHA-256 leaves 1438 of 1500 bytes, and 40 of these are headers.
     assert "1398" in found.finding("mss_too_large")["next_step"]
     lower = {"gateway_settings": [{"network": "lan", "mss_clamp": 1398}]}
     theirs = {**lower, "gateway_phase1": [remote({})]}
@@ -311,7 +311,7 @@ def test_no_finding_within_a_definition():
     for harmless in (
         {**road, "state": "disabled"},
         {**road, "psk": local()["psk"]},
-        # Whether it is another one is not known.
+        # Without a key, the comparison can't know whether the keys differ.
         {**road, "psk": None},
         {**road, "psk": None, "authentication": "pubkey"},
         {**road, "peer_identifier": "road.example", "identifier": "hub.example"},

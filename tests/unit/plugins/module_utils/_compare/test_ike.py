@@ -128,7 +128,7 @@ def test_who_calls_one_of_several_finds_no_key():
     assert found.codes == {"psk_not_found_for_wildcard"}
     assert not found.call("local")["up"]
     assert found.call("remote")["up"]
-    # By its own identity, if that is one of them.
+    # The key is found by the own identity when the wildcard also matches this identity.
     ours["identifier"] = theirs["peer_identifier"] = "a.example"
     assert compared(ours, theirs).verdict == "up"
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keys that are compared and never shown."""
+"""The comparison of keys, which are never shown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
 SECRET = Secret(PSK.encode())
 RUN = b"salt of a run"
 SALT = "5b1e7c0d94f2a6384e9bd0c71f63a82d"
-# The fingerprint of a third party, computed as documented.
+# The fingerprint that a third party computes as documented.
 DIGITS = hashlib.pbkdf2_hmac("sha256", PSK.encode(), SALT.encode(), 200000).hex()[:10]
 TOLD = f"{SALT}-{DIGITS}"
 

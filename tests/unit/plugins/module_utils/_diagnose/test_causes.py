@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table of causes holds together, and speaks of what there is."""
+"""The table of causes is consistent, and only names options that exist."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_each_candidate_can_be_proved(cause: Cause) -> None:
 
 @every_cause
 def test_what_is_ours_of_it_is_known(cause: Cause) -> None:
-    """Never empty where a cause is about something that we have."""
+    """The value of our side is only empty for a cause without an aspect."""
     made = connection(child(), local_address="198.51.100.1")
     assert bool(of_our_side(cause.aspect, made, child())) == bool(cause.aspect)
     assert not of_our_side("selectors", made, None)
@@ -81,7 +81,7 @@ def test_signs_tell_of_causes() -> None:
 
 
 def test_what_the_peer_can_tell_lies_behind_something_that_we_see() -> None:
-    """Else its log would be read in vain."""
+    """Each cause that the log of the peer can prove is a candidate of a cause on our side."""
     behind = {code for cause in CAUSES.values() for code in cause.candidates}
     proved = {sign.code for sign in signs.PEER_SIGNS}
     assert proved <= behind

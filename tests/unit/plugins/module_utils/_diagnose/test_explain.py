@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Causes from lines of log. Whole logs of both releases are in test_recorded.py."""
+"""Causes from single log lines. test_recorded.py has whole logs of both releases."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def found(*ours: str, theirs: t.Sequence[str] | None = None, **more: t.Any) -> F
         (("configured DH group NTRU_128 not supported",), "algorithm_unavailable"),
         (("configured key exchange method ML_KEM_768 not supported",), "algorithm_unavailable"),
         (("invalid HASH_V1 payload length, decryption failed?",), "psk_mismatch"),
-        # One message that was garbled, later on, is no other key.
+        # One garbled message on an established SA does not prove a wrong key.
         ((UP, "could not decrypt payloads"), "not_established"),
         (("received NO_PROPOSAL_CHOSEN notify error",), "peer_refused_phase1"),
         (("received NO_PROPOSAL_CHOSEN error notify",), "peer_refused_phase1"),
@@ -93,7 +93,7 @@ def test_the_last_line_counts() -> None:
 
 
 def test_of_another_time_is_nothing() -> None:
-    """The tunnel was up since."""
+    """A failure is ignored when the tunnel was up after the failure."""
     assert found(AUTH_FAILED, CHILD_UP, "received DELETE for IKE_SA x").cause.code == (
         "closed_by_peer"
     )
@@ -108,7 +108,7 @@ def test_the_peers_log_settles_what_lies_behind() -> None:
 
 
 def test_what_can_not_lie_behind_is_not_believed() -> None:
-    """A line of another attempt."""
+    """A line of the peer is ignored when its cause is no candidate: it is of another attempt."""
     theirs = [THEY_GOT, "traffic selectors 10.0.0.0/8 === 10.1.0.0/24 unacceptable"]
     finding = found(SENT, AUTH_FAILED, theirs=theirs)
     assert finding.cause.code == "peer_refused_authentication"
@@ -177,7 +177,7 @@ OTHERS = THEY_GOT.replace("192.0.2.1", "192.0.2.9")
         ([OTHERS, THEY_SENT], "request_lost"),
         ([THEY_GOT, INIT], "request_discarded_by_peer"),
         ([THEY_GOT, INIT, THEY_SENT], "answer_lost"),
-        # It has answered an attempt before.
+        # The peer answered only the earlier attempt.
         ([THEY_GOT, INIT, THEY_SENT, THEY_GOT, INIT], "request_discarded_by_peer"),
     ],
 )

@@ -46,7 +46,7 @@ BEHIND_NAT = (*ELSEWHERE, "local host is behind NAT, sending keep alives")
 def test_behind_nat_one_peer_is_us_and_of_two_neither_is() -> None:
     assert about_us((US, "line"), BEHIND_NAT) == (US, "line")
     assert about_us((US, "line", OTHER, "other"), BEHIND_NAT) == ()
-    # The packets may come from any peer.
+    # Without the line about NAT, the packets may come from any peer.
     assert about_us((US, "line"), ELSEWHERE) == ()
 
 
@@ -56,7 +56,7 @@ def test_nat_is_possible_where_one_has_a_public_address_and_one_has_not() -> Non
     assert not may_hide_us(public, ("sending packet: from 1.1.1.1[500] to 8.8.8.8[500]",))
     assert not may_hide_us((US,), ELSEWHERE)
     assert not may_hide_us((), ELSEWHERE)
-    # It does not log packets.
+    # The log of the peer has no packets.
     assert may_hide_us(("line",), OURS)
 
 

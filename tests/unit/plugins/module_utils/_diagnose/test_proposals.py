@@ -27,7 +27,7 @@ AES = "AES_CBC_256/HMAC_SHA2_256_128"
             "IKE:AES_GCM_16_256/PRF_HMAC_SHA2_384/MODP_2048",
             ("encryption", "hash", "PRF"),
         ),
-        # One of each in common, if not in one proposal.
+        # Both sides share an algorithm of each kind, but not in one proposal.
         (
             f"IKE:{AES}/PRF_HMAC_SHA2_256/MODP_2048, IKE:{AES}/PRF_HMAC_SHA1/ECP_256",
             f"IKE:{AES}/PRF_HMAC_SHA1/MODP_2048",

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The logs of real failures, of both releases and both sides, are explained as they were.
+"""The recorded logs of real failures have the recorded causes.
 
-`make scorecard` records them.
+`make scorecard` records the logs of both releases and of both sides.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
 RECORDED: list[dict[str, t.Any]] = json.loads(
     (Path(__file__).parent / "fixtures" / "recorded.json").read_text(encoding="utf-8")
 )
-# Observed on the host or its SAs, and in no log.
+# Causes that are visible on the host or in its SAs, but in no log.
 NOT_IN_A_LOG = ("local_address_missing", "no_route", "selectors_narrowed", "outdated")
 
 every_failure = pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def _charon() -> t.Iterator[ScriptedVici]:
 
 @pytest.fixture(name="vici")
 def _vici(charon: ScriptedVici) -> t.Iterator[Vici]:
-    # Long enough for a busy machine. Only the tests of a daemon that hangs wait so long.
+    # The timeout is long enough for a busy machine. Only tests of a hanging daemon wait so long.
     with Vici(charon.connect, timeout=20) as vici:
         yield vici
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plans that are carried out and rolled back."""
+"""The application and the rollback of plans."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ class TestSteps:
             network_steps.RunScript("lan", "/a", "start", "replace"),
             network_steps.LoadRules("lan", "/a"),
             network_steps.WithdrawRules("lan", "/a"),
-            # The rollback restores the state without the network.
+            # A missing script is not run: the rollback restores a state without the network.
             network_steps.WithdrawRules("lan", "/gone"),
         )
         verbs = ["start", "rules", "stop"]
@@ -269,7 +269,7 @@ class TestTakenBack:
         host.failing = {"load x"}
         with pytest.raises(HostError, match=r"it was not to be\. Nothing was changed\.$"):
             carry_out(host, steps.LoadConnection("x", SECTION), steps.ReloadSettings())
-        # The daemon may have loaded it without an answer.
+        # The daemon may have loaded the connection without an answer.
         assert host.log == ["load x", "unload x"]
 
     def test_what_reads_files_comes_after_them(self, host: t.Any) -> None:
@@ -328,7 +328,10 @@ class TestTakenBack:
         ]
 
     def test_a_daemon_that_was_started_anew_meanwhile(self, host: t.Any) -> None:
-        """The new daemon may have read the old file. The old daemon had the new secret."""
+        """A run fails and notes the secret when the daemon restarts during the run.
+
+        The old daemon had the new secret. The new daemon may have read the old file.
+        """
         secret = steps.LoadSecret(SharedSecret("s", "IKE", (), Secret(b"hush")))
         write = host.files.write
 
@@ -403,7 +406,7 @@ class TestTakenBack:
 
 
 def _break(monkeypatch: pytest.MonkeyPatch, broken: steps.Step, when: str) -> None:
-    """Have one step fail, before or after it has had its effect."""
+    """Make one step fail, before or after its effect."""
     effect = applier._EFFECTS[type(broken)]
 
     def fail(host: t.Any, step: t.Any) -> str | None:
@@ -477,7 +480,10 @@ class TestTrial:
         assert host.vici.conns == {}
 
     def test_left_by_a_run_that_was_killed(self, host: t.Any) -> None:
-        """An interrupted run leaves its trials. Only connections noted as trials are trials."""
+        """The next run ends the trials of an interrupted run, and keeps all other objects.
+
+        A trial is the connection tunnelwright-trial or a noted key.
+        """
         host.vici.conns = {"tunnelwright-trial": {}, "site-b": {}}
         host.vici.private = {"k1": b"key k1", "k2": b"key k2"}
         left = DaemonState(
@@ -495,7 +501,7 @@ class TestTrial:
         assert host.log == []
 
     def test_key(self, host: t.Any) -> None:
-        """The key is noted while it is loaded, unless another task has loaded it permanently."""
+        """The key of a trial is noted, unless another task has loaded this key permanently."""
         noted = []
         load = host.vici.load_key
 

@@ -66,7 +66,7 @@ def test_a_program_that_hangs_is_ended_and_named(
 
 
 def _sleeping() -> list[str]:
-    """Return the processes that such a program has started."""
+    """Return the ids of the processes that the programs of this test have started."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -107,7 +107,7 @@ tunnelwright-lan: could not load the nftables rules
             "RTNETLINK answers: File exists; Command failed -:3",
         ),
         ("\n \n^~~~\n", "exit status 7 without a message"),
-        # A line that is repeated is shown once. prose: allow
+        # A repeated line is shown once, so the text needs a repeated line. prose: allow
         ("a\nb\nb\nc\n\x1b[1md\n", "b; c; \\x1b[1md"),
         ("x" * 999, f"{'x' * 200}..."),
     ],
@@ -184,7 +184,7 @@ def test_what_can_not_be_started() -> None:
 def test_as_the_real_programs_tell_it(
     monkeypatch: pytest.MonkeyPatch, argv: list[str], program: str
 ) -> None:
-    """The rollback has no AnsibleModule, and reports the same errors."""
+    """The rollback reports the same errors without AnsibleModule."""
     full = [(shutil.which(word) or word) if word in ("sh", "timeout") else word for word in argv]
     monkeypatch.setenv("PATH", "/nonexistent")
     with Host(execute) as host, pytest.raises(HostError, match=DEBIAN.packages[program]):

@@ -18,7 +18,7 @@ STRIPPED = b"\x7fELF\0"
 
 
 def process(proc: Path, maps: str, library: bytes | None) -> None:
-    """Return the /proc of process 7, in a mount namespace of its own."""
+    """Create the entry of process 7, which has its own mount namespace, in ``proc``."""
     root = proc / "7" / "root"
     (root / "usr/lib/ipsec").mkdir(parents=True)
     (proc / "7" / "maps").write_text(maps)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The session with an IKE daemon that breaks off, and the progress that a run reports."""
+"""The lost session with an IKE daemon, and the progress that a run reports."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Session:
 
 
 def test_one_that_crashed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wait ends when the daemon answers and its unit has loaded the files."""
+    """A run waits until a crashed daemon answers and its unit has loaded the files."""
     daemon = Daemon(monkeypatch, None, BROKEN, REFUSED, None, None)
     states = ["activating", "active"]
     with Host(lambda _argv, _stdin: (0, f"ActiveState={states.pop(0)}\n", "")) as host:
@@ -83,7 +83,7 @@ def test_one_that_crashed_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
 def test_but_not_for_ever(
     monkeypatch: pytest.MonkeyPatch, error: HostError, patience: int, tried: int
 ) -> None:
-    """A daemon that runs without an answer is not waited for. Each attempt may take long."""
+    """A run does not wait for a silent daemon that runs, because each attempt may take long."""
     monkeypatch.setattr(module, "RECOVERY_TIME", patience - 0.001)
     daemon = Daemon(monkeypatch, None, *[error] * 5)
     with Host(lambda _argv, _stdin: (0, "ActiveState=active\n", "")) as host:
@@ -96,7 +96,7 @@ def test_but_not_for_ever(
 
 
 class TestSignsOfLife:
-    """Seconds that a run may be silent, by its next action."""
+    """The seconds for which a run may be silent, which depend on its next action."""
 
     @pytest.fixture(name="signs")
     def _signs(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[float]:

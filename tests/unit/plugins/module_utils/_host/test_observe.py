@@ -154,7 +154,7 @@ class TestNetwork:
 
 class TestRules:
     def hook(self, host: t.Any, wanted: t.Any, live: t.Any) -> None:
-        """Set the rules that nft makes from the text for an unmanaged chain, and its live rules."""
+        """Set the rules that nft makes for an unmanaged chain, and the live rules of this chain."""
         own = host.nft.table("tunnelwright-lan")
         host.nft.chains = (INPUT,)
         host.nft.expected = lambda text: wanted if "table inet filter" in text else ()
@@ -174,7 +174,7 @@ class TestRules:
         assert (found.rules_present, found.rules_match) == (True, False)
 
     def test_listed_as_they_were_written(self, host: t.Any) -> None:
-        """Such rules need no trial."""
+        """Rules that nft lists as they were written are compared without a trial."""
         whole = made()
         install(host, whole)
         text = host.nft.tables["tunnelwright-lan"]
@@ -261,7 +261,7 @@ class TestDaemon:
         )
         state = daemon_state(host)
         assert state.established == {"x": frozenset({"net", "more"}), "z": frozenset()}
-        # In any state: an SA is new only if it did not exist before.
+        # SAs in any state count, because an SA is new only if the SA did not exist before.
         assert state.child_ids["x"] == {"1"}
         assert state.child_ids["z"] == set()
         assert state.ike_ids == {"x": {"1", "2"}, "y": {"3"}, "z": {"4"}}

@@ -31,7 +31,7 @@ SECRET = b"correct\x00horse\xffbattery"
 
 
 class TestSecrecy:
-    """Messages of errors, none of which shows the data that was sent."""
+    """Error messages, which never show the sent data."""
 
     @pytest.mark.parametrize(
         "answer",
@@ -152,4 +152,4 @@ class TestBrokenDaemon:
 def test_library_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adapter, "vici", None)
     with pytest.raises(HostError, match=r"Python library vici .* `pip install vici`\.$"):
-        Vici(lambda: pytest.fail("connects without the library"))
+        Vici(lambda: pytest.fail("Vici connects without the library"))

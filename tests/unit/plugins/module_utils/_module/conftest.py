@@ -25,7 +25,7 @@ def _machine(
     host = MemoryHost(tmp_path / "root")
     host.install(LIBIPSEC)
     machine = Machine(host, capsys, monkeypatch)
-    # AnsibleModule uses the module of this name too.
+    # Only the rollback gets this object, because AnsibleModule uses the module syslog too.
     journal = SimpleNamespace(
         LOG_WARNING=4,
         openlog=lambda _name: None,

@@ -134,7 +134,7 @@ class TestInfo:
             "peer_identifier": "b.example",
             "connection_behavior": "on_demand",
         }
-        # A shunt is no tunnel.
+        # The result has no shunt, because a shunt is no tunnel.
         assert [item["name"] for item in legacy["phase2"]] == ["one", "two"]
         assert legacy["phase2"][1]["options"] == {
             "name": "two",

@@ -83,7 +83,7 @@ def test_the_daemon_is_asked_once_for_its_algorithms(
     asked(host, "ipsec_phase1", gateway(connection(*children)), **PHASE1)
     assert len(calls) == 2
     asked(host, "vpn_network", gateway(connection()), **NETWORK)
-    assert len(calls) == 2, "it is asked without need"
+    assert len(calls) == 2, "the daemon is asked without need"
 
 
 class TestRule:
@@ -126,7 +126,7 @@ class TestRule:
 
     @pytest.mark.parametrize("target", ["198.51.100.254", "10.1.0.254", "10.9.0.254"])
     def test_route_by_a_router_that_is_near(self, host: t.Any, target: str) -> None:
-        """The router is on an interface, or in a network that has no address yet."""
+        """A router may be on an interface, or in a network that has no address yet."""
         dmz = network(name="dmz", ip_address="10.9.0.1", network_address="10.9.0.0/24")
         both = gateway(network(), dmz)
         assert self.asked(host, both, **self.ROUTE, target=target) == []
@@ -144,7 +144,7 @@ class TestRule:
     def test_route_by_what_is_no_router(
         self, host: t.Any, target: str, interface: str | None, why: str
     ) -> None:
-        """The kernel would report an invalid gateway for the next hop."""
+        """A next hop is refused if the kernel would report an invalid gateway for this hop."""
         with refused("target", "rule web of network lan", repr(target), why):
             self.asked(host, gateway(), **self.ROUTE, target=target, interface=interface)
         off = gateway(network(state="stopped"))
@@ -284,7 +284,7 @@ class TestSettings:
 
 
 class TestForeignNamesInAConfText:
-    """A conf text does not replace an unmanaged connection, and neither does a phase 1."""
+    """Unmanaged connections, which neither a conf text nor a phase 1 replaces."""
 
     TEXT = "connections { lab { remote_addrs = 192.0.2.9 } } secrets { ike-lab { secret = x } }"
     OURS: t.ClassVar = {
@@ -391,7 +391,7 @@ class TestPhase1:
 
 
 class TestForeign:
-    """Connections of another administrator are not replaced, and their names not used."""
+    """Connections of another administrator, which are not replaced. Their names are not used."""
 
     THEIRS: t.ClassVar = {
         "version": "IKEv2",
@@ -540,7 +540,7 @@ class TestPhase2:
 
 
 class TestLocalAddresses:
-    """The userspace data plane of strongSwan 5 needs an address in each local network."""
+    """The address in each local network that the userspace data plane of strongSwan 5 needs."""
 
     NET: t.ClassVar = {**PHASE2, "local_network": ["10.1.0.0/24", "10.9.0.0/24"]}
     TOLD = (

@@ -112,7 +112,7 @@ every_change = pytest.mark.parametrize("changes", CHANGES.values(), ids=CHANGES)
 
 
 class Always(set):
-    """A set of failures that never end. Every attempt fails."""
+    """A set of failures that never end, so that every attempt fails."""
 
     def discard(self, _item: str) -> None:
         pass
@@ -215,7 +215,7 @@ class TestStarted:
         assert TIMER not in machine.host.systemd.enabled | machine.host.systemd.active
 
     def test_again(self, machine: Machine) -> None:
-        """The older state stays the last good state. The new timeout replaces the old one."""
+        """A second checkpoint keeps the older state as last good state, with the new timeout."""
         machine.prepare(*GATEWAY)
         since = checkpoint(machine, timeout=30)["ipsec_checkpoint"]["since"]
         before = held(machine)
@@ -230,7 +230,7 @@ class TestStarted:
         assert held(machine) == before
 
     def test_again_at_once(self, machine: Machine) -> None:
-        """Only the timer and the state change, because the timer may expire at this moment."""
+        """A repeated checkpoint changes only timer and state, because the timer may expire now."""
         checkpoint(machine)
         checkpoint(machine)
         assert machine.host.log == [
@@ -394,7 +394,7 @@ class TestRolledBack:
         assert not [line for line in machine.host.log if line.endswith("site-b")]
 
     def test_a_changed_tunnel_does_not_stay_up(self, machine: Machine) -> None:
-        """The rollback can't wait for the peer, because the new tunnel may cut off the host."""
+        """The rollback closes a changed tunnel at once, because the tunnel may cut off the host."""
         machine.prepare(*GATEWAY)
         checkpoint(machine)
         changed(machine, [("ipsec_phase2", {**PHASE2, "remote_network": ["0.0.0.0/0"]})])
@@ -436,7 +436,7 @@ class TestRolledBack:
         assert held(machine) == before
 
     def test_what_somebody_had_changed_by_hand_comes_back_as_it_was(self, machine: Machine) -> None:
-        """The live rules are the rules of the file, even if the file was changed by hand."""
+        """The rollback restores a file that was changed by hand, and loads the rules in it."""
         machine.prepare(*GATEWAY)
         rules = machine.host.root / "etc/tunnelwright/lan.nft"
         rules.write_text(f"{rules.read_text()}# by hand\n")
@@ -451,7 +451,7 @@ class TestRolledBack:
     def test_a_step_that_undoes_another(
         self, machine: Machine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The kernel may remove the later addresses of a network together with the first."""
+        """The rollback restores addresses that the kernel removes with the first of a network."""
         machine.prepare(*GATEWAY)
         before = held(machine)
         checkpoint(machine)
@@ -503,7 +503,7 @@ class TestRolledBack:
 
 
 class TestAnotherRun:
-    """Another run holds the lock when the rollback is due."""
+    """A rollback that is due while another run holds the lock."""
 
     @pytest.mark.parametrize("verb", ["timeout", "now"])
     @pytest.mark.parametrize(
@@ -557,7 +557,7 @@ class TestAnotherRun:
 
 
 class TestWithoutAPlan:
-    """The files are restored, and each program loads them."""
+    """A rollback that restores the files, and has each program load these files."""
 
     @every_change
     @pytest.mark.parametrize("dead", [True, False], ids=["dead", "alive"])
@@ -615,7 +615,7 @@ class TestWithoutAPlan:
         assert SITE_B in machine.host.everything()
 
     def test_until_the_files_are_there(self, machine: Machine) -> None:
-        """A step that fails is tried again. The last good state is kept until it succeeds."""
+        """A failed step is tried again. The last good state is kept until the step succeeds."""
         machine.prepare(*GATEWAY)
         before = held(machine)
         checkpoint(machine)

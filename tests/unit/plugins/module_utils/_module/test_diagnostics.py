@@ -123,7 +123,7 @@ class TestLogs:
 
 class TestTrace:
     def test_root_alone_can_read_it(self, machine: Machine, tools: Tools) -> None:
-        """The file has this mode from the first packet on, even if a trace exists already."""
+        """Only root can read the trace from the first packet on, even if an older trace exists."""
         place = machine.host.root / machine.host.platform.trace_file[1:]
         for _again in range(2):
             machine.run("ipsec_diagnostics", query="tcpdump")

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host that an earlier commit has configured, and the next run on it.
+"""The next run on a host that an earlier commit has configured.
 
 ``fixtures/earlier_host`` has the files as commit a162265 wrote them: networks of each kind, phase 1
 and phase 2 objects, rules and conf texts, in the data plane of the kernel and in userspace. Its
-records name no interface. Every other file is as it is written today.
+records name no interface. Every other file equals the file that a run writes today.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Earlier:
         self.boot()
 
     def boot(self) -> None:
-        """Run what the units of the networks run, and start the IKE daemon."""
+        """Run the commands in the units of the networks, and start the IKE daemon."""
         started = [network for network in self.gateway.networks.values() if network.started]
         for name in self.gateway.networks:
             self.switch_on(f"tunnelwright-{name}.guard.service")
@@ -124,7 +124,7 @@ def test_it_has_a_network_of_each_kind(earlier: Earlier) -> None:
 
 
 def test_every_file_but_the_records_is_as_it_is_written_today(earlier: Earlier) -> None:
-    """Else an upgrade would rewrite it, and touch what reads it."""
+    """An upgrade rewrites only the records, because any other file would affect its readers."""
     whole = earlier.rendered
     today = {
         file.path: file
@@ -144,7 +144,10 @@ def test_every_file_but_the_records_is_as_it_is_written_today(earlier: Earlier) 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_next_run_writes_the_record_and_nothing_else(earlier: Earlier, network: str) -> None:
-    """Check mode says so, no SA and no interface is touched, and a second run has nothing to do."""
+    """The next run writes only the record, as check mode predicts.
+
+    The run touches no SA and no interface. A second run changes nothing.
+    """
     machine, path = earlier.machine, DEBIAN.record_path(network)
     daemon, devices = earlier.daemon(), dict(earlier.host.link.devices)
     options = earlier.options(network)
@@ -168,7 +171,7 @@ def test_the_next_run_writes_the_record_and_nothing_else(earlier: Earlier, netwo
 
 
 def test_a_task_for_a_tunnel_leaves_the_record_as_it_is(earlier: Earlier) -> None:
-    """The scope of such a task has no network."""
+    """The scope of a task for a tunnel has no network, so that the record stays unchanged."""
     options = {"name": "site-b", "network": "lan", "remote_gateway": "192.0.2.2"}
     psk = "the key of site-b and of no other tunnel"
     result = earlier.machine.run("ipsec_phase1", **options, psk=psk, dpd_delay=60)
@@ -178,7 +181,7 @@ def test_a_task_for_a_tunnel_leaves_the_record_as_it_is(earlier: Earlier) -> Non
 
 
 def test_a_network_that_moves_at_once(earlier: Earlier) -> None:
-    """The record does not name the interface of before, and its options do."""
+    """The old interface is deleted, although only the options in the record give its name."""
     options = {**earlier.options("bare"), "interface": "bare0"}
     result = earlier.machine.run("vpn_network", **options)
     path = DEBIAN.record_path("bare")

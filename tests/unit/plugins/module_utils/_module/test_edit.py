@@ -522,7 +522,7 @@ class TestPhase2:
             edit("ipsec_phase2", gateway(connection(child())), **off)
 
     def test_switched_off_as_another_one(self) -> None:
-        """A phase 2 in transport mode needs no networks, so that this is a definition."""
+        """These options are a definition, because a phase 2 in transport mode needs no networks."""
         off = {**self.NAMED, "state": "disabled", "mode": "transport"}
         made = edit("ipsec_phase2", gateway(connection(child(lifetime=2))), **off)
         whole = child(local_network=None, remote_network=None, mode="transport", state="disabled")

@@ -44,7 +44,7 @@ HIDE = {
 }
 ROUTE = {"action": "route", "destination": ["10.55.0.0/16"], "target": "10.1.0.254"}
 
-# By module: the objects that it requires, and tasks that create, modify and remove its object.
+# For each module: required objects, and tasks that create, modify and remove its object.
 STORIES: dict[str, tuple[list[t.Any], list[dict[str, t.Any]]]] = {
     "vpn_network": (
         [],
@@ -131,7 +131,7 @@ class TestStories:
                 assert machine.host.log == []
 
     def test_files_alone_are_enough(self, machine: Machine, module: str) -> None:
-        """After a restart, the daemon loads the files, and no drift remains."""
+        """The daemon loads the files after a restart, and no drift remains."""
         before, story = STORIES[module]
         machine.prepare(*before)
         for options in story:
@@ -210,7 +210,7 @@ class TestResult:
         assert machine.host.vici.up == {}
 
     def test_scope(self, machine: Machine) -> None:
-        """A task on one tunnel does not repair, or report, the drift of another."""
+        """A task on one tunnel neither repairs nor reports the drift of another tunnel."""
         other = {**PHASE1, "name": "site-c", "remote_gateway": "192.0.2.3"}
         machine.prepare(LAN, PEER, ("ipsec_phase1", other))
         machine.host.vici.conns.pop("site-b")
@@ -348,7 +348,7 @@ class TestFailure:
 
     @pytest.mark.parametrize("check", [False, True])
     def test_another_run(self, machine: Machine, check: bool) -> None:
-        """The host is not read, because the other run may have done only half of its changes."""
+        """A run does not read the host while another run, which may be half done, has the lock."""
         with exclusive("ipsec_phase1", path=f"{machine.host.root}.lock"):
             result = machine.run("vpn_network", check=check, **NETWORK)
         assert "more by ipsec_phase1 (process" in result["msg"]

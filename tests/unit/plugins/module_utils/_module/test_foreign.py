@@ -57,7 +57,7 @@ class TestEveryModule:
     def test_warns_of_a_broken_file(
         self, gateway: Machine, module: str, options: dict[str, t.Any]
     ) -> None:
-        """The warning, also in check mode, has name and line of the file, but not the text."""
+        """The warning names file and line, but not the text. Check mode gives the same warning."""
         place(gateway, THEIRS, STRAY)
         for check in (True, False):
             (warning,) = warnings(gateway.run(module, check=check, **options))
@@ -175,7 +175,7 @@ class TestDoubles:
         words: str,
         check: bool,
     ) -> None:
-        """The refusal comes before the first change, even if the object exists already."""
+        """A task is refused before the first change, even if the object exists already."""
         place(gateway, THEIRS, text)
         before = gateway.host.everything()
         result = gateway.run(module, check=check, **options)
@@ -198,7 +198,10 @@ class TestDoubles:
     def test_in_a_file_that_comes_with_the_data_plane(
         self, machine: Machine, module: str, options: dict[str, t.Any], words: str
     ) -> None:
-        """A kernel that supports ESP now gets its bypass from the next task, of any module."""
+        """A task of any module is refused if its bypass has the name of an unmanaged connection.
+
+        The next task makes the bypass on a kernel that supports ESP now.
+        """
         machine.host.link.esp = False
         machine.prepare(*TASKS)
         machine.host.link.esp = True
@@ -233,7 +236,7 @@ class TestDoubles:
 
 
 class TestPlan:
-    """A run must not cause the damage that the warnings describe."""
+    """Plans of runs, which must not cause the damage that the warnings describe."""
 
     @pytest.mark.parametrize("check", [False, True])
     @pytest.mark.parametrize("path", [THEIRS, DROP_IN])

@@ -129,7 +129,7 @@ def test_a_date_is_refused_where_it_is_seen(value: t.Any) -> None:
     "written", ["2024-1-1 1:02:03", "2024-01-01 10:00:00.5", "2024-01-01T10:00:00Z"]
 )
 def test_a_time_is_known_by_its_form(machine: Machine, option: str, written: str) -> None:
-    """Ansible passes a time as another text than the text of the user."""
+    """A time without quotes is refused, because Ansible changes the text of the user."""
     text = yaml.safe_load(written).isoformat()
     result = machine.run("ipsec_phase1", **{**PHASE1, option: text})
     assert result["msg"].startswith(f"phase 1 site-b: {option} ")
@@ -179,7 +179,7 @@ def test_yaml_booleans_stand_for_choices(machine: Machine) -> None:
     ],
 )
 def test_null_is_an_option_that_is_left_out(machine: Machine, module: str, options: t.Any) -> None:
-    """This also holds for an option with a default."""
+    """An option with the value null is left out, even if the option has a default."""
     tasks = {
         "vpn_network": NETWORK,
         "ipsec_settings": {"network": "lan"},
@@ -205,7 +205,7 @@ def test_null_is_an_option_that_is_left_out(machine: Machine, module: str, optio
 def test_an_infinite_number_is_no_crash(
     machine: Machine, options: t.Any, option: str, value: t.Any
 ) -> None:
-    """An infinite number crashes ansible-core."""
+    """The module refuses an infinite number, which crashes ansible-core."""
     given = {**PHASE1, **_filled(options, value)}
     result = machine.run("ipsec_phase1", **given)
     assert result["msg"] == (
@@ -265,7 +265,7 @@ ENTRY = (
 def test_what_is_no_dictionary_of_algorithms(
     machine: Machine, encryption: t.Any, told: str, psk: str
 ) -> None:
-    """Ansible fails on such a value before it knows the secrets, and would print them."""
+    """The PSK is masked, although Ansible fails on such a value before it knows the secrets."""
     result = machine.run("ipsec_phase1", **{**PHASE1, "psk": psk, "encryption": encryption})
     assert result["invocation"]["module_args"]["psk"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
     if psk == PSK:
@@ -287,7 +287,7 @@ def _filled(value: t.Any, text: t.Any) -> t.Any:
 
 
 class TestWholeRuns:
-    """An option takes effect, whether it has its default value or not."""
+    """Whole runs, in which an option takes effect whether it has its default value or not."""
 
     def test_the_dataplane_at_its_default(self, machine: Machine) -> None:
         machine.prepare(("vpn_network", {**NETWORK, "dataplane": "kernel", "mtu": 1400}))

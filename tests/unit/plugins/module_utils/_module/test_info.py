@@ -157,7 +157,7 @@ class TestState:
             assert phase1(gateway)["state"] == "down"
 
     def test_loaded_once_more_as_it_was(self, gateway: Machine) -> None:
-        """A tunnel that is down is not initiated again by this task."""
+        """A failure is still explained after a task that loads the tunnel without an initiation."""
         gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "start"}))
         failed = log("received AUTHENTICATION_FAILED notify error")
         loaded = {**failed[0], "MESSAGE": "updated vici connection: site-b"}

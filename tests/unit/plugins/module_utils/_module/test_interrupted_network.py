@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run on a network that is killed at each of its effects, and the next run with other options.
+"""The run after an interrupted run on a network removes each interface without a network.
 
-No interface that the network no longer has is left.
+The interrupted run is killed at each of its effects. The next run has other options.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
 
 RECORD = "/etc/tunnelwright/lan.json"
-# More than any of these runs has effects.
+# No run of these tests has so many effects.
 EFFECTS = 11
 # The options before, the options of the interrupted run, and the options of the next run.
 CHANGES = {
@@ -30,11 +30,11 @@ CHANGES = {
 
 
 class Killed(BaseException):
-    """The end of a process, which no code of it sees."""
+    """The kill of a process, which the code of the process can't handle."""
 
 
 def kill(machine: Machine, monkeypatch: pytest.MonkeyPatch, effect: int) -> None:
-    """Have the run end at its effect of this number."""
+    """Make the run end at the effect with this number."""
     did, left = machine.host.did, [effect]
 
     def die(what: str) -> None:

@@ -107,7 +107,7 @@ HARMLESS = {
         "version = 1\naggressive = yes\nlocal { id = x }\n" + remote("road.ex"), ""
     )
     + secret("road.ex"),
-    # The text does not have the owner of the key.
+    # The text has a connection, but no key.
     "no key": road(remote("%any")),
 }
 
@@ -143,7 +143,7 @@ class TestTexts:
 
     @pytest.mark.parametrize("case", DANGEROUS)
     def test_a_network_that_is_started(self, case: str) -> None:
-        """An earlier version allowed the text and the phase 1 on one host."""
+        """A network is not started beside a dangerous text, which an earlier version allowed."""
         text, _subject, why = DANGEROUS[case]
         own = connection(**beside(case))
         networks = network(state="stopped"), network(**DMZ, state="stopped")
@@ -246,7 +246,7 @@ def host_of_old(machine: Machine) -> None:
 
 
 def rewrite(machine: Machine, **options: t.Any) -> None:
-    """Write options that are refused now into the record of `site-b`."""
+    """Write options that the modules refuse now into the record of `site-b`."""
     file = machine.host.root / SITE_B[1:]
     lines = file.read_text().split("\n")
     (index,) = (at for at, line in enumerate(lines) if line.startswith("# record "))
@@ -355,7 +355,7 @@ class TestHostOfAnEarlierVersion:
 
 
 class TestOwnersOfAnEarlierVersion:
-    """The key of `site-b` also had the address of its peer and an invalid name as owners."""
+    """A key of `site-b` that also has the address of its peer and an invalid name as owners."""
 
     OPTIONS: t.ClassVar = {**PHASE1, **HUB, "key_exchange": "auto", "peer_identifier": "b.ex"}
     OWNERS = ("b.ex", "192.0.2.2")

@@ -97,7 +97,7 @@ def tcpdump(argv: list[str], _stdin: str) -> tuple[int, str, str]:
 
 def check(message: str, value: t.Any) -> None:
     assert message.isprintable(), message
-    # A text that was cut ends with dots.
+    # A shortened text ends with dots.
     for text in filter(lambda text: ".." not in text, texts(value)):
         shown = [text[at : at + LONG] for at in range(len(text) - LONG + 1)]
         assert not any(part in message for part in shown), message

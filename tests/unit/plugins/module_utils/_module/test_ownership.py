@@ -98,7 +98,7 @@ def _gateway(machine: Machine) -> Machine:
 
 @pytest.fixture(name="give_away")
 def _give_away(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[Path], None]:
-    """Give a file or a directory to user and group 1000. Without root, only pretend to do so."""
+    """Return a function that gives a path to user and group 1000, or pretends to without root."""
     given: set[int] = set()
     found, gives = files._owner, files._give
 
@@ -230,7 +230,7 @@ def test_a_mode_beside_another_content(gateway: Machine) -> None:
 
 
 def test_taken_back_as_it_was_found(gateway: Machine, give_away: t.Callable[[Path], None]) -> None:
-    """A failed run even restores the drift that it was about to repair."""
+    """A failed run restores even the drift that the run had to repair."""
     path = f"{RECORDS}/lan.sh"
     place, elsewhere = gateway.host.root / path[1:], gateway.host.root / "elsewhere"
     place.rename(elsewhere)
@@ -250,7 +250,7 @@ def test_taken_back_as_it_was_found(gateway: Machine, give_away: t.Callable[[Pat
 def test_a_rollback_restores_owner_and_mode(
     gateway: Machine, give_away: t.Callable[[Path], None]
 ) -> None:
-    """The checkpoint has owners and modes beside the contents, and reports differences."""
+    """A rollback restores owners and modes beside the contents, and reports the differences."""
     path = f"{RECORDS}/lan.nft"
     place = gateway.host.root / path[1:]
     place.chmod(0o666)
@@ -264,7 +264,7 @@ def test_a_rollback_restores_owner_and_mode(
 
 
 def test_a_checkpoint_of_an_earlier_release_is_read(gateway: Machine) -> None:
-    """Such a checkpoint does not contain owners."""
+    """A checkpoint of an earlier release is read, although it contains no owners."""
     place = gateway.host.root / STATE[1:] / "checkpoint/state.json"
     state = json.loads(place.read_text())
     for file in state["files"]:

@@ -43,7 +43,7 @@ MODELS: dict[str, type] = {
     "ipsec_phase2": ChildSa,
     "vpn_rule": VpnRule,
 }
-# Options about the way of a change, not about its result, and fields that are no option.
+# Options that control how a change is made, not its result. NO_OPTIONS are fields of the model.
 MANNERS = {
     "vpn_network": {"force"},
     "ipsec_settings": set(),
@@ -175,7 +175,7 @@ def test_one_network_may_be_given_without_a_list() -> None:
 
 
 def test_arguments_may_be_changed() -> None:
-    """AnsibleModule writes into its arguments."""
+    """Each call returns new arguments, because AnsibleModule writes into its arguments."""
     first = spec.IPSEC_PHASE1.arguments()
     first["argument_spec"]["encryption"]["options"].clear()
     assert spec.IPSEC_PHASE1.arguments()["argument_spec"]["encryption"]["options"]

@@ -301,7 +301,7 @@ class TestOutdated:
         assert keys == ["remote_addrs", "remote.id"]
 
     def test_a_run_that_is_killed_has_noted_it_before(self, gateway: Machine) -> None:
-        """The file is written, and the daemon still has the old connection."""
+        """The old values are noted before the daemon loads the connection from the new file."""
         gateway.prepare(("ipsec_phase1", {**PHASE1, **PASSIVE}))
         gateway.host.vici.up = {"site-b": {"net"}}
         gateway.host.failing = {"load site-b"}
@@ -356,13 +356,13 @@ class TestKey:
         calls = [line for line in gateway.changes if line.startswith(("initiate", "terminate"))]
         assert calls == ["terminate site-b", *again]
         if not more:
-            # The SA is closed before the file is written. The next run repeats an interrupted one.
+            # The SA is closed before the file is written, so that a run repeats an interrupted run.
             order = [line for line in gateway.changes if "ike-site-b" in line or "site-b" in line]
             assert order[:2] == ["load secret ike-site-b", "terminate site-b"]
         assert gateway.run("ipsec_phase1", **options)["changed"] is False
 
     def test_of_a_new_address_the_secret_is_the_same(self, gateway: Machine) -> None:
-        """The secret is loaded for another peer."""
+        """A new address loads the same secret for another peer, without an impact of the secret."""
         result = gateway.run("ipsec_phase1", **MOVED, apply="defer")
         assert "load secret ike-site-b" in result["actions"]
         assert [item["impact"] for item in result["impacts"]] == ["pending"]

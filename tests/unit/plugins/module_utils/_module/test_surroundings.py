@@ -148,12 +148,12 @@ class TestNetwork:
         refused(machine, "vpn_network", words, check=check, **options)
 
     def test_on_the_interface_that_has_it(self, machine: Machine) -> None:
-        """An attached network does not conflict with the interface."""
+        """A network does not conflict with the interface to which the network is attached."""
         options = lan("198.51.100.77", "198.51.100.0/24", interface_network="eth0")
         machine.prepare(("vpn_network", options))
 
     def test_what_is_there_already_is_asked_nothing(self, machine: Machine) -> None:
-        """A later address of another interface must not make every run fail."""
+        """A run without changes does not fail because of a later address of another interface."""
         machine.prepare(("vpn_network", NETWORK))
         machine.host.link.devices["eth1"] = LinkState("", 1500, True, ("10.1.0.77/24",))
         assert machine.run("vpn_network", **NETWORK)["changed"] is False
@@ -269,7 +269,7 @@ class TestOwnConnection:
         machine.prepare(("ipsec_phase2", self.phase2("10.1.0.0/24", "192.0.0.0/16")))
 
     def test_of_a_host_in_the_own_network(self, machine: Machine) -> None:
-        """exclude_my_network keeps the traffic to this host on this side."""
+        """exclude_my_network keeps the connection of a local controller on this side."""
         self.prepare(machine)
         came_from(machine, "10.1.0.66", "10.1.0.1")
         machine.prepare(("ipsec_phase2", self.phase2("10.1.0.0/24", "0.0.0.0/0")))
@@ -290,7 +290,7 @@ class TestOwnConnection:
     def test_its_tunnel_is_taken_away(
         self, machine: Machine, module: str, options: dict[str, t.Any]
     ) -> None:
-        """The controller is at the other site, and connects through the tunnel."""
+        """A tunnel is not removed while a controller at the other site connects through it."""
         self.prepare(machine)
         machine.prepare(("ipsec_phase2", {**PHASE2, **self.THROUGH}))
         came_from(machine, "10.2.0.66", "10.1.0.1")
@@ -354,7 +354,7 @@ class TestOwnConnection:
     def test_its_network_is_taken_away(
         self, machine: Machine, options: dict[str, t.Any], server: str
     ) -> None:
-        """The controller is in the local network."""
+        """An address is not removed while a controller in the local network connects to it."""
         machine.prepare(("vpn_network", NETWORK))
         came_from(machine, "10.1.0.66", server)
         words = (

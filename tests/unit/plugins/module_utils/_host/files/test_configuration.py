@@ -76,7 +76,7 @@ def test_what_never_ends_is_not_read(etc: Path, device: str) -> None:
 
 
 def test_unreadable(etc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mode does not cause the error here, because root can read every file."""
+    """A read error is reported. The test raises the error, because root can read any mode."""
     (etc / "conf.d/a.conf").write_text(SECTION)
     read = Files.read
 
@@ -95,7 +95,7 @@ def test_link_to_itself(etc: Path) -> None:
 
 
 def test_byte_order_mark(etc: Path) -> None:
-    """The mark is accepted. It is part of the name of its section, so this section is not found."""
+    """A byte order mark is accepted, but becomes part of a section name, which is not found."""
     (etc / "conf.d/a.conf").write_text(SECTION, encoding="utf-8-sig")
     configuration = found(etc)
     assert configuration.reading.faults == ()

@@ -86,7 +86,7 @@ class TestInstalled:
         assert installed_credentials(files, self.install(files, PEM)) == {"site-b": PEM}
 
     def test_of_whole_files_what_they_are_for(self, files: Files) -> None:
-        """Version 0.1.0 copied whole files."""
+        """Each copy is read for its own contents, because version 0.1.0 copied whole files."""
         both = Credentials(
             (GATEWAY.certificate + GATEWAY.key,),
             b"text\n" + GATEWAY.certificate + GATEWAY.key,
@@ -126,7 +126,7 @@ class TestGiven:
         assert given_credentials(files, connection(**PUBKEY)) == (PEM, ())
 
     def test_a_bundle_is_taken_whole(self, files: Files) -> None:
-        """Each certificate is separate. The root is left out, because strongSwan never sends it."""
+        """Each certificate is a separate item, except the root, which strongSwan never sends."""
         bundle = LEAF.certificate + MIDDLE.certificate + CA.certificate
         files.write(File(named("certificate"), bundle))
         files.write(File(named("private_key"), LEAF.key))
@@ -139,7 +139,7 @@ class TestGiven:
         assert given_credentials(files, connection(**PUBKEY)) == (expected, ())
 
     def test_a_curve_before_its_key(self, files: Files) -> None:
-        """The command openssl ecparam writes such a file, which strongSwan would not load."""
+        """The key is read without the block of openssl ecparam, which strongSwan would not load."""
         key = CURVE.key_as("traditional")
         files.write(File(named("private_key"), block("EC PARAMETERS", b"\x06\x01\x01") + key))
         found, warnings = given_credentials(files, connection(**PUBKEY))
@@ -147,13 +147,13 @@ class TestGiven:
 
 
 def bind_socket(path: str) -> None:
-    """Bind by the relative path, because the path of a socket has a short limit."""
+    """Bind a socket by the relative path, because the length of this path is limited."""
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(os.path.relpath(path))
 
 
 class TestNoFile:
-    """Paths that are no readable file. No test may wait, or read without end."""
+    """Paths that are no readable file. A read of such a path must end without a wait."""
 
     @every_option
     def test_missing(self, files: Files, option: str) -> None:
@@ -201,7 +201,7 @@ class TestNoFile:
 
     @every_option
     def test_without_end(self, files: Files, tmp_path: Path, option: str) -> None:
-        """A file such as /proc/kmsg is regular and empty for stat(2), but has contents."""
+        """A file that is empty for stat(2) is refused. /proc/kmsg is such a file, with contents."""
         files.remove(named(option))
         (tmp_path / named(option)[1:]).symlink_to("/proc/self/maps")
         assert refused(files, option) == "is empty"

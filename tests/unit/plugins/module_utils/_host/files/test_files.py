@@ -76,7 +76,7 @@ def test_our_directory_goes_with_the_last_file(files: Files, tmp_path: Path) -> 
     files.remove(SECRET)
     files.clean()
     assert not (tmp_path / "etc/tunnelwright").exists()
-    # An empty directory that is not of this collection.
+    # An empty directory that does not belong to this collection stays.
     assert (tmp_path / "etc/swanctl/conf.d").exists()
 
 

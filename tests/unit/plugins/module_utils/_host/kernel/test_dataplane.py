@@ -51,7 +51,7 @@ def _host(tmp_path: Path) -> t.Any:
         # An earlier run chose this data plane. The kernel is tested again.
         (("auto",), True, True, True, False),
         (("auto",), False, True, True, True),
-        # Another administrator loaded the plugin, and it takes over every SA.
+        # Another administrator loaded the plugin, and the plugin handles every SA.
         (("auto",), True, True, False, True),
         (("userspace",), True, False, False, True),
         (("kernel",), True, False, False, False),

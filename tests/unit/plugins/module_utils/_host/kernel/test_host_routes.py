@@ -43,7 +43,7 @@ ROUTES = [
 
 
 def shown(command: str, output: t.Any) -> Ways:
-    """Return the ways of a host on which the command prints this output."""
+    """Return the Ways of a host on which ``command`` prints ``output``."""
     run = ScriptedRun()
     run.expect(command, output)
     return Ways(run)

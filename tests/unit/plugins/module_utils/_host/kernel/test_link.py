@@ -67,7 +67,7 @@ VETH = {"ifname": "v0", "link": "v1", "flags": [], "mtu": 1500, "linkinfo": {"in
     ],
 )
 def test_get(run: ScriptedRun, device: str, state: LinkState | None) -> None:
-    # Old releases leave an empty object for each interface that they filtered out.
+    # Old releases of iproute2 print an empty object for each interface that the filter excludes.
     run.expect(SHOW, [{}, ETH0, VLAN, VETH])
     assert Link(run).get(device) == state
 
@@ -161,7 +161,7 @@ def test_mtu(run: ScriptedRun) -> None:
 
 @pytest.mark.parametrize("promoted", [True, False])
 def test_an_address_takes_no_other_along(run: ScriptedRun, promoted: bool) -> None:
-    """The kernel also deletes the later addresses of the network without promote_secondaries."""
+    """Later addresses stay, although the kernel deletes them without promote_secondaries."""
     first, second, other = inet("10.1.0.1", 24), inet("10.1.0.2", 24), inet("fd00::1", 64)
     left = [second, other] if promoted else [other]
     run.expect(SHOW, [{**VLAN, "addr_info": [first, second, other]}])

@@ -59,7 +59,7 @@ def test_what_is_ours(files: Files) -> None:
 
 
 def test_any_file_comes_back(files: Files) -> None:
-    """A file may have any bytes and any mode."""
+    """A checkpoint keeps the bytes and the mode of any file."""
     kept = {
         item.path: item
         for item in (

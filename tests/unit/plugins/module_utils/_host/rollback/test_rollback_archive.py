@@ -54,7 +54,7 @@ def test_only_what_runs_on_the_host_is_in_it(path: Path) -> None:
 
 
 def test_it_is_the_same_every_time(path: Path) -> None:
-    """Otherwise a run would write the program again just before a timer starts it."""
+    """Every run makes the same program, so that no run writes it just before a timer starts it."""
     assert rollback_archive.program(rollback_main) == path.read_bytes()
 
 

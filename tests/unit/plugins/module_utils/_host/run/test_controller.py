@@ -23,7 +23,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.contr
 def process(proc: Path, pid: int, parent: int, environment: bytes = b"") -> None:
     (proc / str(pid)).mkdir()
     (proc / str(pid) / "environ").write_bytes(environment)
-    # Any character may be in the name of a program.
+    # The name of a program may contain any character.
     (proc / str(pid) / "stat").write_bytes(b"%d (py) thon) S %d 1 1" % (pid, parent))
 
 
@@ -64,7 +64,7 @@ def test_none(tmp_path: Path, environment: bytes) -> None:
 
 
 def test_of_real_processes() -> None:
-    """Here env removes the variable from the environment of its child, as sudo does."""
+    """The controller is found even if env, like sudo, removes the variable for its child."""
     code = (
         "import json; from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run "
         "import controller; print(json.dumps(str(controller.controller().client)))"

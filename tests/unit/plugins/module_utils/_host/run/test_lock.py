@@ -22,8 +22,8 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.run.lock import exclusive
 
 PLUGINS = Path(__file__).resolve().parents[6] / "plugins"
-# Holds the lock at argv[2] until its standard input ends. Its child outlives it, like the program
-# of a module that was killed.
+# This script holds the lock at argv[2] until its standard input ends. The child of the script
+# outlives the script, like the program of an interrupted module.
 HOLDER = """
 import subprocess, sys
 sys.path.insert(0, sys.argv[1])
@@ -86,7 +86,7 @@ def test_alone(path: Path) -> None:
 def test_a_holder_that_does_not_finish_is_named(path: Path, holder: Holder) -> None:
     descriptors = os.listdir("/proc/self/fd")
     with pytest.raises(HostError) as caught, exclusive("x", path=str(path), patience=0.3):
-        pytest.fail("two were in")
+        pytest.fail("two runs held the lock")
     assert os.listdir("/proc/self/fd") == descriptors
     expected = (
         rf"could not get the lock {path}: it has been held for 0 s and more by ipsec_phase1 "
@@ -100,7 +100,7 @@ def test_a_holder_that_does_not_finish_is_named(path: Path, holder: Holder) -> N
 def test_waits_for_one_that_ends(
     path: Path, holder: Holder, end: t.Callable[[Holder], None]
 ) -> None:
-    """The wait ends when the other run is killed or ends, and its name is reported."""
+    """The wait ends when the other run is killed or ends. The note names the other run."""
     timer = threading.Timer(1.2, end, [holder])
     timer.start()
     with exclusive("x", path=str(path), patience=30) as held:
@@ -146,7 +146,7 @@ def test_a_deleted_file_keeps_nobody_out_and_lets_nobody_in_twice(path: Path) ->
         went = time.monotonic()
     waiting.join()
     first.close()
-    # Each of the two may find the new file first.
+    # Either run may be the first to lock the new file.
     assert late[1] <= came or late[0] >= went
 
 
@@ -155,7 +155,7 @@ def test_a_holder_without_a_name(path: Path, holder: Holder, content: bytes) -> 
     path.write_bytes(content)
     nameless = pytest.raises(HostError, match=r"more by another run\. Nothing")
     with nameless, exclusive("x", path=str(path), patience=0):
-        pytest.fail(f"in, and so is {holder.process.pid}")
+        pytest.fail(f"this run and process {holder.process.pid} held the lock")
 
 
 def test_no_symbolic_link_is_followed(path: Path, tmp_path: Path) -> None:

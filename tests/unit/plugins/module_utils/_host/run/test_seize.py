@@ -79,7 +79,7 @@ def test_a_free_lock(path: Path) -> None:
 def test_a_holder_that_hangs_is_ended(
     path: Path, does: str, number: int, least: float, most: float
 ) -> None:
-    """The processes that it started are ended too, by force when it is necessary."""
+    """A hanging run and its child processes are ended, by force when it is necessary."""
     with Run(path, does).wait_until_in() as run:
         taken, note, seconds = due(path)
         assert taken
@@ -94,7 +94,7 @@ def test_a_holder_that_hangs_is_ended(
 
 
 def test_a_holder_at_work_is_waited_for(path: Path) -> None:
-    """A run may report progress for a long time."""
+    """The rollback waits as long as the run reports progress."""
     with Run(path, WORKS).wait_until_in() as run:
         taken, note, seconds = due(path)
         assert (taken, note) == (True, "")
@@ -103,7 +103,7 @@ def test_a_holder_at_work_is_waited_for(path: Path) -> None:
 
 
 def test_the_last_word_counts(path: Path) -> None:
-    """A long step is complete, and the next step hangs."""
+    """Only the newest report counts when a long step is complete and the next step hangs."""
     does = f"held.alive(100); time.sleep(0.5); {HANGS}"
     with Run(path, does).wait_until_in():
         taken, note, seconds = due(path)
@@ -122,11 +122,11 @@ def test_no_sign_of_life_holds_for_ever(path: Path, monkeypatch: pytest.MonkeyPa
 
 
 class TestNotOurs:
-    """Processes that are not ended: without a signature, or with one but without the lock."""
+    """Processes that are not ended, because they have no signature or do not hold the lock."""
 
     @contextlib.contextmanager
     def held(self, path: Path, signature: bytes) -> t.Iterator[None]:
-        """Hold the lock in this process, which would not survive a mistake."""
+        """Hold the lock in the process of the test, which a mistake would end."""
         path.write_bytes(signature)
         with path.open("r+b") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
@@ -174,7 +174,10 @@ class TestNotOurs:
 
 
 def test_one_that_does_not_end_is_gone_past(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process in an uninterruptible sleep receives no signal."""
+    """The rollback continues without the lock when a signal does not end the holder.
+
+    A process in an uninterruptible sleep receives no signal.
+    """
     sent: list[int] = []
     monkeypatch.setattr(signal, "pidfd_send_signal", lambda _process, number: sent.append(number))
     with Run(path, HANGS).wait_until_in() as run:
@@ -189,7 +192,7 @@ def test_one_that_does_not_end_is_gone_past(path: Path, monkeypatch: pytest.Monk
 
 
 def test_one_that_comes_between_is_not_ended_for_the_first(path: Path) -> None:
-    """Another run also waited for the lock, and gets it first."""
+    """A second run that waited for the lock, and gets the lock first, is not ended."""
     with Run(path, HANGS).wait_until_in() as first, Run(path, WORKS) as second:
         taken, note, _seconds = due(path)
         assert taken

@@ -92,7 +92,7 @@ def test_another_run_leaves_the_note_of_one_that_died(journal: UnfinishedRun) ->
 
 
 def test_networks_are_those_of_the_host(journal: UnfinishedRun) -> None:
-    """Neither the daemon nor the files that were touched make a difference."""
+    """The noted networks depend neither on the daemon process nor on the kind of changed file."""
     files = [File("/etc/tunnelwright/lan.nft", b""), File("/etc/tunnelwright/a.b.json", b"")]
     plan = Plan((steps.WriteFile(files[0]), steps.RemoveFile(files[1]), *C.steps))
     assert unfinished(plan, DEBIAN) == replace(

@@ -43,7 +43,7 @@ class Charon:
 
 @pytest.fixture(autouse=True)
 def _clock(monkeypatch):
-    """Replace the clock by one that advances only when the code sleeps."""
+    """Replace the clock by a clock that advances only when the code sleeps."""
     now = [0.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(module.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
@@ -171,7 +171,7 @@ def test_of_two_that_a_run_has_left_one_stays_until_the_right_one_is_there(right
 
 
 def test_what_is_taken_back_leaves_no_trap_behind():
-    """The trap has its own name. charon keeps a trap when a child is replaced."""
+    """swap_back uninstalls a new trap, because charon keeps the trap of a replaced child."""
     uninstalled = []
 
     class Loaded(Charon):

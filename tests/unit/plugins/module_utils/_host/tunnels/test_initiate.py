@@ -146,14 +146,17 @@ def test_an_attempt_under_way_gets_a_moment(clock) -> None:
 
 
 def test_an_attempt_that_hangs_is_replaced_and_made_again(clock) -> None:
-    """The peer may answer again. If it does not, the daemon continues its attempts."""
+    """A hanging attempt is closed and repeated, because the peer may answer again.
+
+    The daemon continues its attempts if the peer does not answer.
+    """
     there = host(CONNECTING)
     call(there, clock, timeout=5.0)
     assert there.vici.did == ["close 1", "initiate site-b/net", "initiate site-b/net"]
 
 
 def test_a_child_that_is_up_by_now_is_not_initiated(clock) -> None:
-    """A second initiation would rekey the child of IKEv1."""
+    """A child that is up is not initiated again, which would rekey a child of IKEv1."""
     busy = ike(tasks=("QUICK_MODE",))
     there = host(busy, busy, ike(child()))
     assert call(there, clock).up == {KEY}
@@ -179,7 +182,7 @@ def test_a_peer_that_calls_for_one_network_after_the_other_is_waited_for(clock) 
     there = host((), *[carrying(*nets[:1])] * 9, carrying(*nets))
     assert call(there, clock, called=(), awaited=(tunnel,)).up == {KEY}
     assert 1 < clock.now < 3
-    # The tunnel with its present networks, when no other network comes up in time.
+    # The tunnel is up with its present networks when no other network comes up in time.
     short = host((), carrying(*nets[:1]))
     assert call(short, clock, called=(), awaited=(tunnel,), timeout=10.0).up == {KEY}
     assert clock.now > 10
@@ -256,9 +259,9 @@ def test_what_comes_up_by_itself_is_waited_for(clock) -> None:
         # The peer refuses, and the daemon gives up 5 seconds after the last message.
         ([CONNECTING] * 10 + [()], 6.5),
         ([()], 5),
-        # A peer that does not answer.
+        # The peer does not answer.
         ([CONNECTING], 20),
-        # Another phase 2 that is up is not this one.
+        # Only another phase 2 is up.
         ([ike(child(name="more"))], 5),
     ],
 )

@@ -92,7 +92,7 @@ def test_where_none_can_be_left_nothing_fails(tmp_path: Path) -> None:
     Pending(str(tmp_path / "nowhere/pending")).put(1, "b", OLD)
 
 
-# The lines of charon 5.9.8 and 6.0.1 about the IKE SA of this id.
+# Lines of charon 5.9.8 and 6.0.1, with the id of the IKE SA that each line is about.
 TO = "198.51.100.1[a]...192.0.2.2[b]"
 ESTABLISHED = "established with SPIs c1_i c2_o and TS 10.1.0.0/24 === 10.2.0.0/24"
 REKEYED = [
@@ -226,4 +226,4 @@ class TestFollowing:
 
 
 def refuse(*_call: t.Any) -> tuple[int, str, str]:
-    raise AssertionError("the journal is read in vain")
+    raise AssertionError("the journal is read without need")

@@ -73,7 +73,7 @@ def test_what_found_no_connection_is_known_by_the_peer(ends: Ends) -> None:
     log.listen(0.05)
     assert log.about("site-b", "192.0.2.2") == (no_config, "bye")
     assert log.about("site-b", "gw.example") == ("unable to resolve gw.example, initiate aborted",)
-    # The first characters of an address are another address.
+    # A line about 192.0.2.2 is not a line about the shorter address.
     assert log.about("site-b", "192.0.2") == ()
 
 
@@ -104,7 +104,7 @@ def test_a_daemon_without_that_event_says_nothing() -> None:
 
 
 def test_nothing_is_left_unread() -> None:
-    """charon would handle unread data as an error of the connection."""
+    """The client reads all data, because charon would handle unread data as a connection error."""
     ours, theirs = socket.socketpair()
     with theirs:
         theirs.sendall(packet(CONFIRM))

@@ -101,6 +101,6 @@ def test_state_of_an_ike_sa(state: str, up: bool) -> None:
 
 
 def test_ike_sa_without_children() -> None:
-    """charon sends no section for a CONNECTING SA, or an empty one."""
+    """charon sends an empty section of children, or no section, for a CONNECTING SA."""
     sa = {"uniqueid": "1", "state": "CONNECTING", "version": "2"}
     assert IkeState.of("site-b", sa) == IkeState.of("site-b", {**sa, "child-sas": {}})
