@@ -5,7 +5,8 @@
 """A connection plugin that runs tasks in the namespaces of a container, with nsenter.
 
 The plugin containers.podman.podman runs `podman exec` four times for a task. In a scenario of
-hundreds of tasks, these calls take most of the time. A module gets the same input with both plugins.
+hundreds of tasks, these calls take most of the time. A module gets the same input with both
+plugins.
 """
 
 from __future__ import annotations

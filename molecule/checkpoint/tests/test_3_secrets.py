@@ -21,8 +21,8 @@ OTHER = "/etc/swanctl/conf.d/tunnelwright.phase1.other.conf"
 MORE = "/etc/swanctl/conf.d/tunnelwright.phase1.more.conf"
 TEXT = "/etc/swanctl/conf.d/tunnelwright.advanced.lan.conf"
 
-# A checkpoint with the key OLD is confirmed. Then a checkpoint with the key NEW is rolled back, first
-# in check mode.
+# A checkpoint with the key OLD is confirmed. Then a checkpoint with the key NEW is rolled back,
+# first in check mode.
 RUNS = {
     "begin": ("change.yml", {"new_psk": OLD, "timeout": 120}),
     "confirm": ("checkpoint.yml", {"state": "confirmed"}),
