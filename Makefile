@@ -9,7 +9,7 @@ COPY := .cache/tree/ansible_collections/tunnelwright/ipsec
 # One scenario and one step:  make molecule SCENARIO=default STEP=converge
 STEP ?= test
 SCENARIO ?=
-# Some of the live tests:              make live TEST=no_lies SEQUENCES=10000
+# The tests whose names match:         make live TEST=no_lies SEQUENCES=10000
 TEST ?=
 # The seed of every random choice, different for each commit: SEED=7 repeats a run.
 ifndef SEED
@@ -28,12 +28,12 @@ demo: venv ## two gateways and their tunnel, from nothing, with proof
 demo-down: ## remove what `make demo` has started
 	@tools/demo down
 
-test: venv ## a commit, in nine minutes on two cores: each suite, of the deep ones a few cases (root)
-	@echo "tests are drawn by SEED=$(SEED)"
+test: venv ## tests of a commit, in nine minutes on two cores: each suite, a few cases of the deep suites (root)
+	@echo "the tests are drawn from SEED=$(SEED)"
 	@tools/stages molecule-default galaxy types lint / unit netns live-smoke sanity-one browser bench
 
-rotating: venv image ## the sixth of the deep suites that SEED is for, in half an hour; .ci/run adds it (root)
-	@echo "tests are drawn by SEED=$(SEED): PART=$$(tools/rotation part) of $$(tools/rotation)"
+rotating: venv image ## the sixth of the deep suites that SEED selects, in half an hour; part of .ci/run (root)
+	@echo "the tests are drawn from SEED=$(SEED): PART=$$(tools/rotation part) of $$(tools/rotation)"
 	@SEQUENCES=$(or $(SEQUENCES),20) PAIRS=$(or $(PAIRS),10) ALGORITHMS=all PART=$$(tools/rotation part) \
 	    tools/stages $$(tools/rotation)
 
@@ -44,17 +44,17 @@ unit: venv ## unit tests: no host, no root
 	@pytest -q $(if $(TEST),-k $(TEST),--numprocesses=auto --dist=worksteal) --hypothesis-seed=$(SEED)
 
 netns: venv ## rules and packets in network namespaces of this machine (root)
-	@# Most of their time they wait for packets that must not come.
+	@# These tests mostly wait for packets that must not arrive.
 	@pytest -q $(if $(TEST),-k $(TEST),--numprocesses=8 --dist=worksteal) tests/netns
 
-live: venv image ## runs of the modules by the hundred on gateways that talk to peers (root)
+live: venv image ## hundreds of runs of the modules on gateways with tunnels to peers (root)
 	@pytest -q --durations=12 tests/live $(if $(TEST),-k $(TEST))
 
 live-smoke: venv image ## a few random sequences, kills, pairs and failures of the live tests (root)
 	@FEW=$(or $(FEW),3) SEQUENCES=$(or $(SEQUENCES),6) PAIRS=$(or $(PAIRS),4) KILL=$(or $(KILL),0.04) \
 	    pytest -q tests/live -m drawn
 
-scorecard: venv image ## provoke every failure that is explained, and write docs/troubleshooting.md (root)
+scorecard: venv image ## provoke every failure that the modules explain, and write docs/troubleshooting.md (root)
 	@SCORECARD=1 pytest -q tests/live/test_explained.py
 	@python tools/troubleshooting_docs.py
 
@@ -95,7 +95,7 @@ lint: venv ## Python, YAML, playbooks, changelog, module documentation and prose
 sanity: venv ## ansible-test sanity, for each Python of the targets that is installed
 	@tools/sanity
 
-sanity-one: venv ## the same for the newest Python
+sanity-one: venv ## ansible-test sanity, for the newest Python only
 	@NEWEST=1 tools/sanity
 
 galaxy: venv ## build the collection and check it as Galaxy does on upload
@@ -110,7 +110,7 @@ molecule: venv image ## Molecule without scenario kernel; one step of one scenar
 molecule-%: venv image
 	@tools/scenario $*
 
-image: ## build the images of the test hosts, where missing or out of date
+image: ## build the images of the test hosts that are missing or out of date
 	@tools/testbed image
 
 venv: .venv/.complete ## make .venv with the pinned tools
@@ -121,7 +121,7 @@ venv: .venv/.complete ## make .venv with the pinned tools
 format: venv ## format the Python code
 	@ruff check --quiet --fix; ruff format --quiet
 
-lock: venv ## pin what requirements*.txt need, with the hashes of all its files; LOCK=--upgrade takes newer ones
+lock: venv ## pin the packages of requirements*.txt with the hashes of all files; LOCK=--upgrade for newer releases
 	@tools/lock $(LOCK)
 
 clean: demo-down ## remove images, caches and .venv

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A search for secrets in places without permission, in several encodings."""
+"""A search for secrets where no secret may be, in several encodings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def forms(secret: str) -> list[bytes]:
     found = [data, data.hex().encode(), data.hex().upper().encode()]
     for before in range(3):
         encoded = base64.b64encode(b"?" * before + data).rstrip(b"=")
-        # The characters at both ends depend on the neighbours too.
+        # The first and the last character also depend on the bytes beside the secret.
         found.append(encoded[before + 1 if before else 0 : -1])
     return found
 

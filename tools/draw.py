@@ -4,9 +4,9 @@
 
 """Draw the tests of a run by a number that changes with every commit.
 
-Two environment variables decide. ``SEED`` is the number: random values follow from it. ``PART`` is
-the part of a suite that is run, ``2/6`` for the third sixth. Without ``PART`` a suite draws its own
-sample by ``SEED``. All parts together are the whole suite.
+Two environment variables decide. ``SEED`` is the number, and random values derive from it. ``PART``
+is the part of a suite that is run, ``2/6`` for the third sixth. Without ``PART`` a suite draws its
+own sample by ``SEED``. All parts together are the whole suite.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-# After so many consecutive numbers each test has had its turn.
+# The number of runs with consecutive numbers in which each test runs at least once.
 PARTS = 6
-# With it, the sixths of tests/live took 570 to 587 s when every test was measured on a busy
-# machine. Without it they took 435 to 668 s.
+# With this salt, the sixths of tests/live took 570 to 587 s, and 435 to 668 s without a salt. The
+# duration of every test was measured on a busy machine.
 SALT = "4264"
-# The distance between the first seeds of consecutive numbers: they share no sequence and no pair.
+# The distance between the first seeds of consecutive numbers, which share no sequence and no pair.
 SPACING = 1000
 
 _Item = TypeVar("_Item")
@@ -47,23 +47,23 @@ def seed() -> int:
 
 
 def number_of_commit(checkout: Path) -> int:
-    """Return a number that another commit does not have.
+    """Return a number that no other commit has.
 
-    In a whole clone the number is the count of commits: consecutive commits have consecutive
-    numbers, so that six runs in a row see everything. A shallow clone cannot count. There the
-    number derives from the hash of the commit. It differs from commit to commit, and is the
-    same when a commit is tested again, but six runs in a row may see a part twice. A CI with
-    shallow clones that counts its runs hands that count over: ``SEED=123 .ci/run``. The same
-    holds for a CI that tests every second commit, which would see every second part only.
+    In a whole clone the number is the count of commits. Consecutive commits have consecutive
+    numbers, so six runs in a row cover every test. A shallow clone does not have all commits, so
+    the number derives from the hash of the commit. This number is the same when a commit is tested
+    again, but six runs in a row may draw a part twice. A CI with shallow clones can pass the count
+    of its own runs: ``SEED=123 .ci/run``. A CI that tests every second commit must do the same,
+    because otherwise it only draws every second part.
     """
     if _git(checkout, "rev-parse", "--is-shallow-repository") == "false":
         return int(_git(checkout, "rev-list", "--count", "HEAD"))
-    # Without git there is one number: the tree has no history.
+    # A tree without a history has the number 0.
     return int(_git(checkout, "rev-parse", "HEAD")[:7] or "0", 16)
 
 
 def _git(checkout: Path, *words: str) -> str:
-    """Return what git prints, empty where there is no git or no commit."""
+    """Return the output of git, or an empty text without git or without a commit."""
     try:
         done = subprocess.run(
             ("git", "-C", str(checkout), *words), capture_output=True, text=True, check=False
@@ -74,9 +74,9 @@ def _git(checkout: Path, *words: str) -> str:
 
 
 def first_seed() -> int:
-    """Return the first seed of a test that has many: ``FIRST``, or one that follows from SEED.
+    """Return the first of the many seeds of a test: ``FIRST``, or a seed that derives from SEED.
 
-    Each part has other ones, up to ten parts with a hundred each.
+    Up to ten parts have different seeds, a hundred in each part.
     """
     place = wanted.number % 10 if (wanted := part()) else 0
     return int(os.environ.get("FIRST") or seed() * SPACING + place * SPACING // 10)
@@ -100,15 +100,18 @@ def part_of(number: int) -> Part:
 
 
 def sample(items: Sequence[_Item], every: int) -> list[_Item]:
-    """Return one of ``every`` items, others with another SEED. ``PART`` selects its own items."""
+    """Return one in ``every`` items, beginning with an item that SEED selects.
+
+    If ``PART`` is set, return the items of the part instead.
+    """
     chosen = part() or Part(seed() % every, every)
     return list(items[chosen.number :: chosen.parts])
 
 
 def turn() -> int:
-    """Return the number of complete turns of all parts, for the random choices of one test.
+    """Return the number of complete turns of all parts, from which one test can draw its cases.
 
-    Such a test sees the same remainder of SEED by 2, 3 and 6 in each of its runs.
+    A test belongs to one part, so all its runs have the same remainder of SEED by 2, 3 and 6.
     """
     return seed() // PARTS
 
@@ -121,9 +124,9 @@ def shuffled(items: Iterable[_Item], what: str) -> list[_Item]:
 
 
 def chosen(tests: Sequence[str], drawn: Sequence[bool]) -> list[bool]:
-    """Return for each test, a node id of pytest, whether PART and FEW choose it.
+    """Return whether PART and FEW choose each test. A test is a node id of pytest.
 
-    Those that are ``drawn`` draw a sample of their own, so that every part has them.
+    Every part has the tests that are ``drawn``, because these tests draw their own samples.
     """
     wanted, few = part(), int(os.environ.get("FEW") or 0)
     found = in_part(tests, wanted) if wanted else [True] * len(tests)
@@ -136,17 +139,17 @@ def chosen(tests: Sequence[str], drawn: Sequence[bool]) -> list[bool]:
 
 
 def function_of(test: str) -> str:
-    """Return the node id of the function that a test is a case of."""
+    """Return the node id of the function to which a test belongs as a case."""
     return test.partition("[")[0]
 
 
 def in_part(tests: Sequence[str], wanted: Part) -> list[bool]:
-    """Return for each test, a node id of pytest, whether it belongs to the part.
+    """Return whether each test belongs to the part. A test is a node id of pytest.
 
-    The cases of one function are dealt out in turn: they take about equally long, so that the parts
-    do too. Each function begins with another part, lest all functions of one case fall into one
-    part. Its name decides about that, so that a new test moves no other one to another part; and
-    SALT, which was chosen by the durations that were measured.
+    The parts get the cases of one function in turn. The cases take about the same time, so the
+    parts do too. The name of the function and SALT decide which part gets the first case. So not
+    all functions with one case fall into one part, and a new function moves no test of another
+    function. SALT was chosen by measured durations.
     """
     numbers: dict[str, int] = {}
     found = []

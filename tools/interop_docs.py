@@ -148,7 +148,7 @@ def _cell(column: Column, row: Row, results: Results) -> str:
 
 
 def _peer(columns: Sequence[Column]) -> Iterator[str]:
-    """Yield the configuration of one daemon in its first column, and the differences elsewhere."""
+    """Yield the configuration of a daemon in its first column, and how other columns differ."""
     column = columns[0]
     base = Site(column, Tunnel(), PLACES)
     yield f"## {column.title.partition(',')[0]} {column.version}: configuration\n"

@@ -4,7 +4,7 @@
 
 """Commands, packages and locks on the machine that runs the hosts, for both testbeds.
 
-Needs Debian and Python 3.11; works before the virtual environment exists.
+The module needs Debian and Python 3.11, but no virtual environment.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import IO
 ROOT = Path(__file__).resolve().parents[1]
 
 
-# One lock for each test bed of this machine: beds of two checkouts may have one name.
+# One lock for each name of a test bed on this machine, because two checkouts may use one name.
 LOCKS = Path("/run/lock/tunnelwright")
-# The beds that this process or one that started it holds, separated by blanks.
+# The beds that this process or a parent process holds, separated by blanks.
 HELD = "TESTBEDS_HELD"
 
 
@@ -66,16 +66,16 @@ def install_packages(packages: Iterable[str]) -> None:
 
 @contextlib.contextmanager
 def hold(*beds: str) -> Iterator[set[str]]:
-    """Keep every other run from the test beds, and wait for one that is at work with them.
+    """Lock the test beds against other runs. Wait while another run holds a bed.
 
-    The kernel releases the locks when this process ends, however it ends. Yields the beds whose
-    last run was killed: its hosts are in no known state.
+    The kernel releases the locks when this process ends, even if it is killed. Yields the beds
+    whose last run was killed. The state of the hosts of these beds is unknown.
     """
     outer = os.environ.get(HELD, "")
     wanted = sorted(set(beds) - set(outer.split()))
     killed = set()
     with contextlib.ExitStack() as stack:
-        # In one order everywhere, so that two runs never wait for each other.
+        # Every run locks in the same order, so that two runs never wait for each other.
         for bed in wanted:
             if stack.enter_context(_held(bed)):
                 killed.add(bed)
@@ -86,14 +86,14 @@ def hold(*beds: str) -> Iterator[set[str]]:
 
 @contextlib.contextmanager
 def _held(bed: str) -> Iterator[bool]:
-    """Hold one bed. Yields whether its last run was killed, which leaves its line in the file."""
+    """Hold one bed. Yields whether its last run was killed, and so left a line in the file."""
     try:
         LOCKS.mkdir(parents=True, exist_ok=True)
         file = (LOCKS / bed).open("a+")
     except PermissionError:
         raise Failure("needs root, for test beds") from None
     with file as lock:
-        # A process that this one starts with `pass_fds` holds the bed too.
+        # A child process that gets this file by `pass_fds` holds the bed too.
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -119,9 +119,9 @@ def _write(lock: IO[str], text: str) -> None:
 
 
 def run_holding(beds: Iterable[str], command: Sequence[str]) -> int:
-    """Run a command while the beds are held; return its status.
+    """Run a command while this process holds the beds. Return the status of the command.
 
-    The command holds them too, in case this process alone is killed.
+    The command holds the beds too, so that they stay locked if only this process is killed.
     """
     with hold(*beds):
         locks = [

@@ -24,7 +24,7 @@ from proselint.registry.checks.types import ExistenceSimple, PreferredForms
 
 LONGEST_SENTENCE = 25
 
-# Stands between the paragraphs of one document, so that no pattern reaches from one to the next.
+# Stands between the paragraphs of a document, so that no pattern matches across two paragraphs.
 BORDER = "\n|\n"
 
 WORDS = tomllib.loads((Path(__file__).parent / "prose.toml").read_text(encoding="utf-8"))
@@ -63,7 +63,7 @@ BORROWED = (
 
 
 def sentences(words: str) -> Iterator[tuple[int, str]]:
-    """Yield each sentence of a paragraph with its offset. A colon and a dash end one, too."""
+    """Yield each sentence of a paragraph with its offset. Colons and dashes end a sentence too."""
     start = 0
     for match in re.finditer(r"(?<!e\.g)(?<!i\.e)[.!?:][)'\"*_]*(?=\s|$)| - |$", words):
         if words[start : match.end()].strip():

@@ -201,7 +201,8 @@ def is_sentence(words: str) -> bool:
 def line_of(text: Text, offset: int, lines: list[str]) -> int:
     """Return the line of the file that holds the word at ``offset`` of a text.
 
-    Strings and scalars are joined from pieces, so each word is looked for from the last one on.
+    Strings and scalars are joined from pieces, so the search for each word begins after the last
+    word that was found.
     """
     number, column = text.first, 0
     for match in re.finditer(r"\S+", text.words[: offset + 1]):
@@ -250,7 +251,7 @@ def _python_comments(source: str) -> Iterator[Text]:
 
 
 def _joined(comments: Iterable[tuple[int, int, str]]) -> Iterator[Text]:
-    """Yield the paragraphs of comments: those on following lines in the same column are one."""
+    """Yield the paragraphs of comments. Consecutive lines in the same column are one paragraph."""
     group: list[str] = []
     first = column = 0
     for number, place, words in comments:

@@ -279,7 +279,7 @@ def check_render(swanctl: Swanctl, sections: dict[str, Section], secrets: dict[s
 
 
 def values_of(section: PlacedSection) -> Section:
-    """Return the values of a section. Raises ``ValueError`` where swanctl may not find each."""
+    """Return the values of a section. Raises ``ValueError`` if swanctl may not find every value."""
     values = {
         name: item.value.encode("latin-1").decode()
         for name, item in section.values.items()

@@ -7,7 +7,8 @@
     .venv/bin/python tools/troubleshooting_docs.py [--check]
 
 The results of the live tests are in tests/live/scorecard.json. `make scorecard` runs the tests and
-then this program. With --check no file is written, and the status is 1 if the page is out of date.
+then this script. With --check the script writes nothing, and ends with status 1 when the page is
+out of date.
 """
 
 from __future__ import annotations

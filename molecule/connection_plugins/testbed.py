@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tasks in the namespaces of a container, where containers.podman.podman takes four `podman exec`.
+"""A connection plugin that runs tasks in the namespaces of a container, with nsenter.
 
-In a scenario of hundreds of tasks, these calls take most of the time. A module gets the same input
-with both plugins.
+The plugin containers.podman.podman runs `podman exec` four times for a task. In a scenario of
+hundreds of tasks, these calls take most of the time. A module gets the same input with both
+plugins.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ options:
     default: true
 """
 
-# As podman sets it for a command in a container.
+# The environment that podman sets for a command in a container.
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",

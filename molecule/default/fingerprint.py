@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Print, as JSON, what a host is like: one text for each file, rule, interface, route and unit.
+"""Print the state of a host as JSON: one text for each file, interface, route, unit and setting.
 
-Files of Debian packages are not listed, but those that differ from their package are.
+The ruleset of nftables is one text. Files of Debian packages are only listed if they differ from
+their package.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-# Of the kernel, of this run, or caches and logs.
+# Folders of the kernel or of this run, caches and logs. Their files are not listed.
 ASIDE = {
     *("/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp", "/root/.ansible"),
     *("/var/log", "/var/cache", "/var/lib/apt", "/var/lib/dpkg", "/var/lib/mirror"),

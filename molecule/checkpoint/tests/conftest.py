@@ -23,6 +23,6 @@ def gateways() -> list[Gateway]:
 
 @pytest.fixture
 def tunnels(gateways: list[Gateway]) -> None:
-    """Wait until the tunnel to the peer is up, even if the test before has cut it."""
+    """Wait until the tunnel to the peer is up, even if the previous test has cut it."""
     for gateway in gateways:
         wait_for(f"the tunnel of {gateway} is up", gateway.up)

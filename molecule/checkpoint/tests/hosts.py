@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hosts of the scenario, and playbooks that change them."""
+"""The hosts of the scenario, and functions that run playbooks on them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ KEY = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"]) / "key"
 RECORD = "/var/lib/tunnelwright/rolled-back.json"
 KEPT = "/var/lib/tunnelwright/checkpoint/state.json"
 
-# More than a task takes on a busy machine, or the rollback begins between two tasks. The tests wait
-# for it often.
+# Seconds until the rollback. A task on a busy machine takes less, so no rollback begins between two
+# tasks. The value is small, because the tests often wait for the rollback.
 TIMEOUT = 30
-# Seconds in which the program starts and the rollback ends, even on a busy machine.
+# Seconds within which the program starts and the rollback ends, even on a busy machine.
 PATIENCE = 120
 
 
@@ -46,7 +46,7 @@ class Gateway:
         return str(self.host.check_output(command))
 
     def held(self) -> dict[str, Any]:
-        """Return files, connections, secrets, policies, tables, interfaces and units; no SAs."""
+        """Return files, connections, secrets, policies, tables, links and units, without SAs."""
         return json.loads(self.sh("gateway-state"))["held"]
 
     def sas(self) -> list[str]:
@@ -91,7 +91,7 @@ def ssh_options() -> list[str]:
         "UserKnownHostsFile": "/dev/null",
         "BatchMode": "yes",
         "ConnectTimeout": 2,
-        # A connection that is dead is given up after these many seconds, twice.
+        # ssh closes a dead connection after two intervals of two seconds.
         "ServerAliveInterval": 2,
         "ServerAliveCountMax": 2,
     }

@@ -34,7 +34,7 @@ def test_everything_is_as_it_was(gateways: list[Gateway]) -> None:
             assert changed[part] != held[part], part
     wait_for_rollback(gateways)
     for gateway, (held, sas) in zip(gateways, before, strict=True):
-        # The process of the daemon and the SAs of the tunnel are the same ones, too.
+        # `held` contains the process id of the daemon. So the daemon did not restart.
         assert gateway.held() == held
         assert gateway.sas() == sas
         record = gateway.record()
@@ -49,9 +49,10 @@ def test_everything_is_as_it_was(gateways: list[Gateway]) -> None:
 
 
 def test_after_a_reboot_and_with_a_daemon_that_is_off(gateways: list[Gateway]) -> None:
-    """Reboot one gateway, stop the daemon of the other. The countdown begins again.
+    """An unconfirmed change survives neither a reboot nor a stop of the daemon.
 
-    An unconfirmed change does not survive a reboot.
+    The test reboots one gateway, where the countdown begins again. It stops the daemon of the other
+    gateway.
     """
     before = [gateway.held() for gateway in gateways]
     change()

@@ -14,7 +14,7 @@ from hosts import SCENARIO, Gateway, as_controller, playbook, ssh_options, wait_
 
 pytestmark = pytest.mark.usefixtures("tunnels")
 
-# Time enough to see that it is cut off, with ssh giving up after a few seconds.
+# Seconds until the rollback. ssh gives up after a few seconds, so the test sees the disconnection.
 TIMEOUT = 25
 
 
@@ -41,7 +41,7 @@ def test_it_comes_back_by_itself(gateways: list[Gateway], by_ssh: Play) -> None:
     assert done.stdout.count("UNREACHABLE!") == 2, done.stdout
     for gateway in gateways:
         assert not gateway.rolled_back(), f"{gateway} was too quick for this test"
-        # The rule that disconnects the controller is loaded. No new connection is possible either.
+        # The tunnel that disconnects the controller is up. No new connection is possible either.
         assert "cut: #" in gateway.sh("swanctl --list-sas")
         assert not gateway.ssh()
     for gateway in gateways:
@@ -49,9 +49,9 @@ def test_it_comes_back_by_itself(gateways: list[Gateway], by_ssh: Play) -> None:
     for gateway, held in zip(gateways, before, strict=True):
         wait_for(f"{gateway} has rolled back", gateway.rolled_back)
         now = gateway.held()
-        # Others may rely on forwarding by now.
+        # Forwarding stays on, because other software may need it by now.
         assert now == {**held, "forwarding": now["forwarding"]}
-        # The changed tunnel is established again.
+        # The changed tunnel is re-established.
         wait_for(f"the tunnel of {gateway} is up", gateway.up)
         assert "cut: #" not in gateway.sh("swanctl --list-sas")
         assert gateway.record()["errors"] == []

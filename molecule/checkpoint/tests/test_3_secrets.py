@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A checkpoint holds every secret, readable by root alone. No output shows a secret."""
+"""A checkpoint holds every secret, and only root can read it. No output shows a secret."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ import pytest
 from hosts import KEPT, RECORD, Gateway, playbook
 from leaks import forms, shows, telling, watched_processes
 
-# Random for each run, so that only this run can have left them anywhere.
+# The keys are random for each run, so that only this run can have left them on the hosts.
 OLD, NEW = (secrets.token_hex(13) for _ in range(2))
 
 OTHER = "/etc/swanctl/conf.d/tunnelwright.phase1.other.conf"
 MORE = "/etc/swanctl/conf.d/tunnelwright.phase1.more.conf"
 TEXT = "/etc/swanctl/conf.d/tunnelwright.advanced.lan.conf"
 
-# Begun with the one key, confirmed, begun with the other, and taken back.
+# A checkpoint with the key OLD is confirmed. Then a checkpoint with the key NEW is rolled back,
+# first in check mode.
 RUNS = {
     "begin": ("change.yml", {"new_psk": OLD, "timeout": 120}),
     "confirm": ("checkpoint.yml", {"state": "confirmed"}),
@@ -33,7 +34,10 @@ RUNS = {
 
 @dataclass
 class Story:
-    """The output of ansible-playbook in each run, and the places of the secrets after it."""
+    """The output of each run of ansible-playbook, and the files with secrets after the run.
+
+    ``processes`` are the programs that showed a secret during the runs.
+    """
 
     said: dict[str, str]
     found: dict[str, list[dict[str, str]]]
@@ -56,7 +60,7 @@ def story(gateways: list[Gateway]) -> Story:
 def files_with(gateway: Gateway, *secrets_: str) -> dict[str, str]:
     """Return every file of the host that shows a secret, with mode and owner."""
     roots = ["/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/usr", "/var"]
-    # The patterns come from standard input, so that they are no process's arguments.
+    # grep reads the patterns from standard input, so that no process has them as arguments.
     grep = ["grep", "-rlaF", "--exclude-dir=netns", "--file=-", *roots]
     search = ["podman", "exec", "-i", gateway.container, *grep]
     patterns = b"\n".join(form for secret in secrets_ for form in forms(secret))
@@ -77,7 +81,7 @@ def test_arguments_and_environment_of_processes(story: Story) -> None:
 
 
 def test_diffs_are_shown(story: Story) -> None:
-    """Or there would be nothing in which a secret had to be masked."""
+    """The outputs show masked diffs. Without diffs there is no secret to mask."""
     for run in ("confirm", "check", "back"):
         assert OTHER in story.said[run]
         assert "********" in story.said[run]

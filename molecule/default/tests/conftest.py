@@ -38,7 +38,7 @@ def far(near: Gateway, gateways: dict[str, Gateway]) -> Gateway:
 
 @pytest.fixture
 def tunnel(gateways: dict[str, Gateway]) -> None:
-    """Wait until both phase 2 are up on both ends, even if the test before has cut them."""
+    """Wait until both phase 2 are up on both ends, even if the previous test has cut them."""
     wait_for("the tunnel is up", lambda: up(gateways))
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The gateways of the scenario: the reports of their daemons, LAN hosts, the wire, playbooks."""
+"""The gateways of the scenario: reports of their daemons, LAN hosts, captures and playbooks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,11 @@ def wait_for(what: str, look: Callable[[], _T], seconds: float = TUNNEL_SECONDS)
 
 
 class Gateway:
-    """``lan4`` and ``lan6`` are the addresses of the host on the LAN, ``wan`` is the gateway's."""
+    """A gateway of the scenario, with a host on its LAN.
+
+    ``lan4`` and ``lan6`` are the addresses of the host on the LAN. ``wan`` and ``wan6`` are the
+    addresses of the gateway.
+    """
 
     def __init__(self, name: str) -> None:
         topology = tomllib.loads((SCENARIO / "testbed.toml").read_text())["hosts"][name]
@@ -132,7 +136,7 @@ class Gateway:
 
     @contextmanager
     def capture(self, interface: str, arguments: str = "", *, lan: bool = False) -> Iterator[Tap]:
-        """Capture with tcpdump on an interface. ``text`` has the result once the context is left.
+        """Capture with tcpdump on an interface. ``Tap.text`` has the output after the context.
 
         ``lan`` captures on the host on the LAN.
         """
@@ -176,7 +180,7 @@ def up(gateways: Mapping[str, Gateway]) -> bool:
     try:
         return all(gateway.child_sas().keys() == {"ipv4", "ipv6"} for gateway in gateways.values())
     except OSError:
-        # charon is not there yet.
+        # charon does not answer yet.
         return False
 
 
@@ -185,9 +189,11 @@ def up(gateways: Mapping[str, Gateway]) -> bool:
 
 @dataclass
 class Run:
-    """``results`` of the collection's modules by host, task and item.
+    """The outcome of a playbook.
 
-    ``messages`` holds the messages of tasks of the role, by host and task.
+    ``changed`` holds the number of changed tasks of each host. ``results`` holds the results of the
+    collection's modules, by host, task and item. ``messages`` holds the messages of tasks of the
+    role, by host and task.
     """
 
     failures: list[str]

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("tunnel")
 def test_installed(near: Gateway) -> None:
     for package in ("charon-systemd", "strongswan-swanctl", "libstrongswan-standard-plugins"):
         assert near.host.package(package).is_installed
-    # The data plane of a kernel without ESP; see tools/testbed for the kernels this may run on.
+    # This package holds the userspace data plane, for a kernel without ESP.
     assert near.host.package("libcharon-extra-plugins").is_installed == userspace(near)
     assert not near.host.package("libstrongswan-extra-plugins").is_installed
     assert near.sh("python3 -c 'import vici; print(vici.Session.__name__)'") == "Session"
@@ -100,7 +100,7 @@ def test_rules_hooked_into_a_firewall_that_drops(near: Gateway, far: Gateway) ->
     firewall = near.firewall()
     inputs, forwards = firewall.split("chain forward")[0], firewall.split("chain forward")[1]
     forwards = forwards.split("chain output")[0]
-    # Above the rules of the administrator.
+    # The rules of the networks stand above the rules of the administrator.
     assert "ct state" not in inputs[: inputs.index('comment "tunnelwright-lan: IKE"')]
     assert "vpn-lan" not in forwards[: forwards.rindex(f"tunnelwright-lan: {far.name}/")]
     assert forwards.count(f'"tunnelwright-lan: {far.name}/ipv4"') == 2

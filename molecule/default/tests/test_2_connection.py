@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tunnels are closed, brought up and tried by a module, and a broken one is explained."""
+"""The module ipsec_connection closes, initiates and probes tunnels, and explains a failure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_connections_are_made_closed_and_explained(
 ) -> None:
     try:
         run = playbook(str(SCENARIO / "connect.yml"), scratch=tmp_path)
-        # The one failure is rescued.
+        # The playbook rescues the failure of the first attempt.
         unexpected = [item for item in run.failures if "The first attempt" not in item]
         assert not unexpected, "\n".join(unexpected)
         assert run.failures

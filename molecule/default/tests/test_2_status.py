@@ -111,7 +111,7 @@ def drifts(told: dict[str, Any]) -> dict[tuple[str, str | None], list[str]]:
 
 @pytest.fixture
 def broken(play: Play, gateways: dict[str, Gateway]) -> Iterator[None]:
-    """Give gw-b another key, and make both daemons forget their SAs."""
+    """Give gw-b another key, and restart both daemons, so that they have no SAs."""
     try:
         play("site", "--limit=gw-b", site_psk=WRONG)
         for gateway in gateways.values():

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Traffic from LAN to LAN: it arrives, the wire shows no plaintext, and no packet leaks."""
+"""Traffic from LAN to LAN arrives, the wire shows no plaintext, and no packet leaks."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_ping_goes_through_the_tunnel(gateways: dict[str, Gateway]) -> None:
 
 def test_payload_is_not_readable_between_the_gateways(gateways: dict[str, Gateway]) -> None:
     near, far = gateways.values()
-    # Where the kernel does ESP, a capture shows incoming packets again, decrypted. So the outgoing
-    # packets are captured.
+    # When the kernel does ESP, a capture shows each incoming packet again, decrypted. So only
+    # outgoing packets are captured.
     with (
         near.capture("eth0", "-Q out") as there,
         far.capture("eth0", "-Q out") as back,
@@ -66,7 +66,7 @@ def test_without_the_exemption_they_would_be(near: Gateway, far: Gateway) -> Non
 
 
 def sources_seen(near: Gateway, far: Gateway, address: object) -> set[str]:
-    """Return the source addresses of our pings as the host on the far LAN receives them."""
+    """Return the source addresses of the pings that the host on the far LAN receives."""
     with far.capture("eth0", "icmp or icmp6", lan=True) as tap:
         near.ping(address)
     return set(re.findall(rf"IP6? (\S+) > {address}: ICMP6?,? echo request", tap.text))
@@ -75,7 +75,7 @@ def sources_seen(near: Gateway, far: Gateway, address: object) -> set[str]:
 def test_tcp_segments_fit_into_the_tunnel(near: Gateway, far: Gateway) -> None:
     for address in (far.lan4.ip, far.lan6.ip):
         with far.capture("eth0", "tcp", lan=True) as tap:
-            # No program listens there: the test needs the SYN alone.
+            # No program listens on this port, because the test only needs the SYN.
             near.host.run(near.on_lan(f"timeout 2 bash -c '</dev/tcp/{address}/9'"))
         assert set(re.findall(r"Flags \[S\].*\bmss (\d+)", tap.text)) == {"1300"}
 
@@ -85,7 +85,7 @@ def test_tcp_segments_fit_into_the_tunnel(near: Gateway, far: Gateway) -> None:
 
 @pytest.fixture
 def down(near: Gateway, far: Gateway, gateways: dict[str, Gateway], tunnel: None) -> Iterator[None]:
-    """Stop charon on one side, and add a route by which every packet would still arrive."""
+    """Stop charon on one side, and add routes over which every packet would still arrive."""
     routes = ((far.lan4, far.wan), (far.lan6, far.wan6))
     near.sh("systemctl stop strongswan")
     for lan, gateway in routes:
@@ -109,7 +109,7 @@ def test_nothing_leaves_in_clear(near: Gateway, far: Gateway) -> None:
     assert tap.text.strip() == ""
 
     try:
-        # A flush of the rules lets nothing out: policies or routes hold it.
+        # Without the rules no packet leaves either, because policies or routes block the traffic.
         for chain in LEAK_CHAINS:
             near.sh(f"nft flush chain inet tunnelwright-lan {chain}")
         assert seen(near, far, clear) == 0
@@ -121,7 +121,7 @@ def test_nothing_leaves_in_clear(near: Gateway, far: Gateway) -> None:
 
 
 LEAK_CHAINS = ("no_leak_forward", "no_leak_postrouting")
-# The policies of the kernel's data plane, or the routing rules and routes of the userspace one.
+# Removes the policies of the kernel's data plane, or the rules and routes of the userspace plane.
 UNBLOCK = """
 for version in -4 -6; do
     ip $version rule flush protocol 116
@@ -132,7 +132,7 @@ ip xfrm policy deleteall priority 4294967295 || true
 
 
 def seen(near: Gateway, far: Gateway, clear: str) -> int:
-    """Return how many of the packets of the LAN leave in cleartext."""
+    """Return the number of packets of the LAN that leave in cleartext."""
     with near.capture("eth0", clear) as tap:
         near.ping(far.lan4.ip, *FILLED)
         near.ping(far.lan6.ip, *FILLED)

@@ -19,7 +19,7 @@ Play = Callable[..., Run]
 def test_check_mode_equals_the_run(play: Play, gateways: dict[str, Gateway]) -> None:
     before = [state(gateway) for gateway in gateways.values()]
     checked = play("site", "--check", "--diff", **changes())
-    assert [state(gateway) for gateway in gateways.values()] == before, "check mode changed it"
+    assert [state(gateway) for gateway in gateways.values()] == before, "check mode changed a host"
     done = play("site", "--diff", **changes())
 
     assert essence(checked) == essence(done)

@@ -49,7 +49,7 @@ def test_every_form_is_recognised(before: str) -> None:
 
 
 def journal_with(gateway: Gateway, *secrets_: str) -> list[str]:
-    # A text of several lines comes after its length, in binary.
+    # In the export format, the length of a text of several lines precedes the text, in binary.
     journal = gateway.host.run("journalctl --all --output=export").stdout_bytes
     return telling(journal.decode(errors="replace"), *secrets_)
 
@@ -57,7 +57,7 @@ def journal_with(gateway: Gateway, *secrets_: str) -> list[str]:
 def files_with(gateway: Gateway, secret: str) -> dict[str, int]:
     """Return every file of the host that shows the secret, with its mode."""
     roots = ["/etc", "/home", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/usr", "/var"]
-    # The patterns come from standard input, so that they are no process's arguments.
+    # grep reads the patterns from standard input, so that no process has them as arguments.
     grep = ["grep", "-rlaF", "--exclude-dir=netns", "--file=-", *roots]
     search = ["podman", "exec", "-i", gateway.container, *grep]
     done = subprocess.run(search, input=b"\n".join(forms(secret)), capture_output=True)
@@ -78,7 +78,7 @@ def test_a_planted_secret_is_found(near: Gateway) -> None:
     near.sh("rm /root/planted")
 
     with watched_processes(PLANTED) as seen:
-        # Without the second command, sh would become sleep, which has other arguments.
+        # Without the second command, sleep would replace sh and its arguments.
         near.sh(f"sh -c 'sleep 0.5; :' {PLANTED}")
     assert "sh" in seen
 
@@ -92,7 +92,11 @@ def journals(gateway: Gateway) -> set[str]:
 
 @dataclass
 class Story:
-    """The output of ansible-playbook in each run, with its log."""
+    """The output, log and status of ansible-playbook in each run.
+
+    ``processes`` are the programs that showed a secret. ``controller`` is the folder of temporary
+    files on the controller.
+    """
 
     said: dict[str, str]
     statuses: dict[str, int]
@@ -130,7 +134,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
 def variables(run: str) -> dict[str, Any]:
     wanted: dict[str, Any] = {"site_psk": OLD if run == "first" else NEW}
     if run in ("first", "failure", "mistake"):
-        # It copies modules with their arguments into files before they run, as ssh does.
+        # This plugin copies modules with their arguments into files before they run, as ssh does.
         wanted["scenario_connection"] = "containers.podman.podman"
     (phase1,) = example_variables()["gateway_phase1"]
     if run == "failure":
@@ -148,7 +152,8 @@ def test_the_runs_did_what_they_should(story: Story, gateways: dict[str, Gateway
         assert "load secret ike-gw-a" in story.said[name], name
     assert "phase 1 handmade: name 'handmade': makes the connection" in story.said["failure"]
     assert "'999.1.1.1'" in story.said["mistake"]
-    # Both ends have the same key: charon restarts and has only the files.
+    # After the restart charon only has the keys of the files. The tunnel comes up if both ends have
+    # the same key.
     for gateway in gateways.values():
         gateway.sh("systemctl restart strongswan")
     wait_for("the tunnel is up", lambda: up(gateways))

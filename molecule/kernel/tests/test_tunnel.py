@@ -23,7 +23,7 @@ def sh(host: str, script: str) -> str:
 
 @pytest.mark.parametrize("name", FAR)
 def test_lans_reach_each_other_by_esp_alone(name: str) -> None:
-    """Capture on a third host, which receives every packet on the wire."""
+    """Every ping passes the wire as ESP. A third host captures all packets on the wire."""
     pings = "icmp or (icmp6 and (ip6[40] == 128 or ip6[40] == 129))"
     listen = f"timeout 60 tcpdump -Z root -n -c 12 -i eth1 'esp or {pings}'"
     wire = subprocess.Popen(
@@ -51,6 +51,6 @@ def test_the_kernel_encrypts(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAR)
 def test_nothing_was_confined(name: str) -> None:
-    """AppArmor is in force, and has nothing against what the collection does."""
+    """AppArmor is in force, and denies no action of the collection."""
     assert int(sh(name, "aa-status --enforced")) > 0
     assert "DENIED" not in sh(name, "journalctl --boot --output cat _TRANSPORT=audit || true")

@@ -20,11 +20,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from leaks import telling
 
 SCENARIO = Path(__file__).resolve().parents[1]
-# Random for each run, so that only this run can have printed them.
+# The keys are random for each run, so that only this run can have printed them.
 PSK, SECRET = (secrets.token_hex(16) for _ in range(2))
-# In seconds.
+# The new DPD delay in seconds.
 DELAY = 31 + secrets.randbelow(80000)
-# A key that the gateway has since converge.yml, and that a diff would show as the old one.
+# The gateway has this key since converge.yml. A diff would show it as the old value.
 OLD = "keep me hidden"
 HOSTS = ("debian12", "debian13")
 
@@ -65,7 +65,7 @@ def test_no_secret_is_printed(printed: dict[str, str], run: str) -> None:
 
 @pytest.mark.parametrize("run", ["check", "run"])
 def test_diffs_are_printed(printed: dict[str, str], run: str) -> None:
-    """Check the diffs, because no secret has to be masked without one."""
+    """Both runs print masked diffs. Without diffs there is no secret to mask."""
     for line in (
         "+++ after: /etc/swanctl/conf.d/tunnelwright.phase1.hub.conf",
         f"+        dpd_delay = {DELAY}",

@@ -38,7 +38,7 @@ PATIENCE = 60.0
 _PATIENCE_OF = {"systemctl": 120.0}
 # Bounded by its own argument.
 _BOUNDED = "timeout"
-# Seconds for the kernel to end a killed process.
+# Seconds in which the kernel ends a killed process.
 _LAST = 2.0
 
 
@@ -50,7 +50,7 @@ def patience(argv: t.Sequence[str]) -> float | None:
 def execute(argv: list[str], stdin: str) -> tuple[int, str, str]:
     """Run a program on the managed host. Raises HostError for a missing or hanging program."""
     try:
-        # In a process group of its own, so that its children can be ended with it.
+        # The program has its own group, so that its child processes can be ended with it.
         process = subprocess.Popen(
             argv,
             stdin=subprocess.PIPE,

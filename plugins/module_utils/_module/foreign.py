@@ -34,7 +34,7 @@ _UNLOADED = (
 )
 _DOWN = "the next restart of strongSwan fails, and every call of swanctl"
 
-# The option that names what a file is about, where that is not the ``name``.
+# The option that names the object of a file, for the modules where this option is not ``name``.
 _NAMING = {"ipsec_settings": "network", "ipsec_phase2": "phase1", "vpn_rule": "network"}
 
 

@@ -26,7 +26,8 @@ from .keys import check_start
 from .spec import VPN_NETWORK, Spec
 from .surroundings import check_network
 
-# A task without any of them defines no network. It changes options of an existing network.
+# A task without any of these options does not define a network. The task changes the options that
+# it names of an existing network.
 _DEFINING = frozenset({"ip_address_type", "ip_address", "network_address"})
 
 

@@ -26,7 +26,7 @@ from .._render.network_interface import recorded_interfaces
 from .._render.routes import METRIC
 from .edit import View
 
-# An address that the host has to reach, and its role in the configuration.
+# An address that the host has to reach, and its owner, such as "the peer of phase 1 hub".
 _Needed = tuple[IPAddress, str]
 
 

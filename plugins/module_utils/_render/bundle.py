@@ -20,7 +20,7 @@ from .._model.identity import Identity
 from .chain import Authorities, CertificateChain, chain
 from .pem import Certificate, certificate
 
-# In bytes: a value of vici, and what a message of vici has room for besides the rest.
+# Bytes: the largest value of vici, and the room for certificates in one message of vici.
 LARGEST_VALUE = 0xFFFF
 LARGEST_MESSAGE = 480 * 1024
 # How many certificates or names a message names.

@@ -22,7 +22,8 @@ from .._model.secret import MASK
 from .pem import certificate_in
 
 CERTIFICATE = "CERTIFICATE"
-# OpenSSL's older names; to the certificate, the last one adds what OpenSSL trusts it for.
+# The second and the third are older names of OpenSSL. A TRUSTED CERTIFICATE also holds the purposes
+# for which OpenSSL trusts the certificate.
 _CERTIFICATES = (CERTIFICATE, "X509 CERTIFICATE", "TRUSTED CERTIFICATE")
 # Private keys that strongSwan 5.9.8 and 6.0.1 load over vici.
 KEYS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")

@@ -175,7 +175,7 @@ def signs_of_life(host: Host, *, check: bool) -> t.Iterator[None]:
     try:
         yield
     except HostError:
-        # The first failure is the one to report.
+        # The first failure is reported.
         with contextlib.suppress(HostError):
             _sign_of_life(host, check=check)
         raise
