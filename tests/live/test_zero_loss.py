@@ -179,7 +179,7 @@ def _check_prediction(done: Done, events: list[Event]) -> None:
     for result in (predicted, real):
         assert not result.get("failed"), f"{done}: {result['msg']}"
         assert result["changed"], str(done)
-    assert "not taken up" not in str(real.get("warnings")), str(done)
+    assert "has not accepted" not in str(real.get("warnings")), str(done)
     for key in ("changed", "impact", "impacts", "actions", "diff"):
         assert predicted[key] == real[key], f"{done}: {key}"
     harmed = {

@@ -241,7 +241,7 @@ class TestOwnConnection:
         assert done["changed"], done
         assert text in str(done["warnings"])
         # The warning is shown once.
-        assert "takes the connection" not in str(machine.run("ipsec_phase2", **options))
+        assert "would capture the connection" not in str(machine.run("ipsec_phase2", **options))
 
     @pytest.mark.parametrize(
         ("dataplane", "local", "remote"),
@@ -260,7 +260,7 @@ class TestOwnConnection:
         came_from(machine, "192.0.2.66")
         done = machine.run("ipsec_phase2", **self.phase2(local, remote))
         assert done["changed"], done
-        assert "takes the connection" not in str(done)
+        assert "would capture the connection" not in str(done)
 
     def test_a_closer_route_wins_where_the_remote_network_is_large(self, machine: Machine) -> None:
         self.prepare(machine, dataplane="userspace")
