@@ -340,7 +340,7 @@ def befallen(rig: Rig, task: Task, mishap: str) -> list[str]:
             if not run.failed:
                 odd = differing(now, new)
                 assert not odd, f"the run succeeded, but the state differs: {odd}"
-            elif "the files are the new ones" in said:
+            elif "The files have the new configuration" in said:
                 assert now["files"] == new["files"], f"{said}, but {differing(now, new)}"
             elif mishap == CRASH:
                 odd = differing(now, old)
