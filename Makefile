@@ -1,6 +1,6 @@
 # The commands of a developer. `make help` lists them.
 
-.PHONY: help demo demo-down test rotating test-deep unit netns bench browser types lint sanity sanity-one galaxy first-hour live live-smoke scorecard soak thousand kernel-test molecule image venv format lock clean
+.PHONY: help demo demo-down test rotating test-deep unit netns bench browser types lint sanity sanity-one galaxy first-hour live live-smoke scorecard soak thousand kernel-test molecule molecule-smoke image venv format lock clean
 .DEFAULT_GOAL := help
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -30,7 +30,7 @@ demo-down: ## remove what `make demo` has started
 
 test: venv ## tests of a commit, in nine minutes on two cores: each suite, a few cases of the deep suites (root)
 	@echo "the tests are drawn from SEED=$(SEED)"
-	@tools/stages molecule-default galaxy types lint / unit netns live-smoke sanity-one browser bench
+	@tools/stages molecule-smoke galaxy types lint / unit netns live-smoke sanity-one browser bench
 
 rotating: venv image ## the sixth of the deep suites that SEED selects, in half an hour; part of .ci/run (root)
 	@echo "the tests are drawn from SEED=$(SEED): PART=$$(tools/rotation part) of $$(tools/rotation)"
@@ -106,6 +106,9 @@ first-hour: venv image ## the commands of "The first hour" in README, for two ba
 
 molecule: venv image ## Molecule without scenario kernel; one step of one scenario: SCENARIO=default STEP=converge
 	@STEP=$(STEP) tools/scenario $(SCENARIO)
+
+molecule-smoke: venv image ## scenario default without its longest tests (root)
+	@SHORT=1 tools/scenario default
 
 molecule-%: venv image
 	@tools/scenario $*

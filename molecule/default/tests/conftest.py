@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,19 @@ sys.path[:0] = [str(Path(__file__).parents[up]) for up in (0, 2)]
 from gateway import Gateway, Run, playbook, up, wait_for
 
 NAMES = ("gw-a", "gw-b")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "long: a test that SHORT=1 leaves out, as `make test` does")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out long tests with SHORT=1. `make molecule-default` runs them."""
+    if not os.environ.get("SHORT"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    config.hook.pytest_deselected(items=long)
+    items[:] = [item for item in items if item not in long]
 
 
 @pytest.fixture(scope="session")

@@ -81,6 +81,7 @@ def test_all_is_well(page: Any, gateways: dict[str, Gateway]) -> None:
 CONNECTION_FILE = "/etc/swanctl/conf.d/tunnelwright.phase1.gw-b.conf"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("tunnel")
 def test_what_was_changed_by_hand_is_named(
     page: Any, play: Play, gateways: dict[str, Gateway]
@@ -123,6 +124,7 @@ def broken(play: Play, gateways: dict[str, Gateway]) -> Iterator[None]:
     wait_for("the tunnel is up", lambda: up(gateways))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("broken")
 def test_a_tunnel_that_is_down_is_explained(
     page: Any, gateways: dict[str, Gateway], tmp_path: Path

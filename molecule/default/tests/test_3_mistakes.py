@@ -66,6 +66,7 @@ def test_a_failure_that_changed_nothing_is_followed_by_no_change(tmp_path: Path)
         assert said == f"{FAILED} Nothing was changed."
 
 
+@pytest.mark.long
 def test_a_failure_is_taken_back(play: Play, tmp_path: Path) -> None:
     networks = [lan(description="changed"), {"name": "more", "interface_network": "eth7"}]
     networks[1].update(ip_address="10.99.0.1", network_address="10.99.0.0/24")
@@ -78,6 +79,7 @@ def test_a_failure_is_taken_back(play: Play, tmp_path: Path) -> None:
     assert play("site").changed == NOTHING
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", [["--check"], []])
 def test_what_the_variables_do_not_have_is_named(play: Play, options: list[str]) -> None:
     dropped = dict.fromkeys(("gateway_settings", "gateway_phase1", "gateway_rules"))
