@@ -134,7 +134,7 @@ class Walk:
     def _clean(self) -> None:
         """Clean the device, so that a failure does not cause other failures."""
         self.device.ask("request", command="unload-conn", message={"name": TRIAL})
-        self.device.sh("rm -f /run/tunnelwright.unfinished*")
+        self.device.sh("rm -f /run/tunnelwright.unfinished* /run/tunnelwright.pending.new")
         self.device.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
 
     def die(self, at: int, point: Point) -> int:

@@ -30,6 +30,7 @@ def apply(host: Host, plan: Plan, settled: Unfinished = NOTHING) -> list[str]:
     # An interrupted run may have left these.
     host.files.clean()
     host.unfinished_run.clean()
+    host.pending.clean()
     notes = _applied(host, plan) if plan else []
     host.unfinished_run.end(settled)
     return notes

@@ -24,7 +24,7 @@ def read_note(path: str) -> t.Any:
 
 def write_note(path: str, note: object) -> None:
     """Replace the note in one step. Raises OSError."""
-    temporary = f"{path}.new"
+    temporary = _temporary(path)
     # Writing to a pipe in this place would wait without end.
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
@@ -32,3 +32,13 @@ def write_note(path: str, note: object) -> None:
     with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as stream:
         json.dump(note, stream)
     os.replace(temporary, path)
+
+
+def clean_note(path: str) -> None:
+    """Remove the incomplete note of a run that was interrupted while it wrote the note."""
+    with contextlib.suppress(OSError):
+        os.unlink(_temporary(path))
+
+
+def _temporary(path: str) -> str:
+    return f"{path}.new"

@@ -35,7 +35,7 @@ from ..._plan.steps import (
     UnloadSecret,
     WriteFile,
 )
-from ..files.note import read_note, write_note
+from ..files.note import clean_note, read_note, write_note
 
 
 class UnfinishedRun:
@@ -97,9 +97,8 @@ class UnfinishedRun:
             self._note(pid, replace(left, keys=left.keys - {key}))
 
     def clean(self) -> None:
-        """Remove an incomplete note of a run that was interrupted while it wrote the note."""
-        with contextlib.suppress(OSError):
-            os.unlink(f"{self._path}.new")
+        """Remove the incomplete note of a run that was interrupted while it wrote the note."""
+        clean_note(self._path)
 
     def _noted(self) -> tuple[int, Unfinished]:
         try:

@@ -22,7 +22,7 @@ from ..._errors import HostError
 from ..._model.secret import Secret
 from ..._plan.in_force import NOTHING, InForce, key_digest
 from ..command import Run
-from ..files.note import read_note, write_note
+from ..files.note import clean_note, read_note, write_note
 from ..vici.message import IkeState
 from .charon_log import read_log
 
@@ -64,6 +64,10 @@ class Pending:
         entries = {name: asdict(noted) for name, noted in notes.items() if noted}
         with contextlib.suppress(OSError):
             write_note(self._path, {"pid": pid, "connections": entries})
+
+    def clean(self) -> None:
+        """Remove the incomplete note of a run that was interrupted while it wrote the note."""
+        clean_note(self._path)
 
 
 def _read(entry: t.Any) -> InForce:

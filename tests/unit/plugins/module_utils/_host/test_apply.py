@@ -53,6 +53,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     gateway,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
+    NOTES,
     MemoryHost,
 )
 
@@ -68,6 +69,15 @@ def _host(tmp_path: Path) -> t.Any:
 
 def carry_out(host: t.Any, *what: steps.Step) -> None:
     apply(host, Plan(what))
+
+
+@pytest.mark.parametrize("note", NOTES)
+def test_a_run_without_a_change_removes_incomplete_notes(host: t.Any, note: str) -> None:
+    """A run that was interrupted while it wrote a note leaves the temporary file of the note."""
+    half = host.root / f"{note}.new"
+    half.write_text('{"pi')
+    carry_out(host)
+    assert not half.exists()
 
 
 def test_each_step_is_a_sign_of_life(host: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
