@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,25 @@ def test_a_secret_is_private_before_it_is_there(
     monkeypatch.setattr("os.replace", replace)
     files.write(File(SECRET, b"secret", PRIVATE))
     assert seen == [(0o600, ".")]
+
+
+def test_a_new_file_is_private_before_it_has_content(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only root can read the file until it has its mode and its owner, with any umask."""
+    seen, opened = [], os.fdopen
+
+    def fdopen(descriptor: int, mode: str) -> t.Any:
+        seen.append((os.fstat(descriptor).st_mode & 0o777, os.fstat(descriptor).st_size))
+        return opened(descriptor, mode)
+
+    monkeypatch.setattr("os.fdopen", fdopen)
+    before = os.umask(0)
+    try:
+        files.write(File(SECRET, b"secret", PRIVATE))
+    finally:
+        os.umask(before)
+    assert seen == [(0o600, 0)]
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(

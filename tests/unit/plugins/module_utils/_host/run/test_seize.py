@@ -15,6 +15,7 @@ import signal
 import subprocess
 import time
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,16 @@ def test_one_that_comes_between_is_not_ended_for_the_first(path: Path) -> None:
         if second.process.poll() is None:
             second.wait_until_in()
         assert second.process.wait(10) == 0
+
+
+def test_a_process_with_the_id_of_an_ended_run_is_another_holder() -> None:
+    """The start of a process distinguishes it, because the kernel assigns an id again.
+
+    Another holder has its own time, and its own SIGTERM before a SIGKILL.
+    """
+    first = lock.Holder("vpn_network", 7, "12:00:00", began=1, until=5.0)
+    assert first.is_same(replace(first, until=9.0))
+    assert not first.is_same(replace(first, began=2))
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: os.symlink("x", path)])

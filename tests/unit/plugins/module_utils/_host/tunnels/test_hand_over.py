@@ -170,6 +170,14 @@ def test_of_two_that_a_run_has_left_one_stays_until_the_right_one_is_there(right
     assert charon.log == ["close 8 1", *then]
 
 
+def test_without_a_new_sa_an_undo_closes_no_old_sa():
+    """The old SA of a child stays up when the peer accepts the new SA of another child only."""
+    charon = Charon((ike("9", child("1"), child("2", "dmz"), child("3")),))
+    step = HandOver("b", ("dmz", "lan"), OLD, optional=True)
+    assert hand_over(charon, step) is None
+    assert charon.closed == [("9", "1")]
+
+
 def test_what_is_taken_back_leaves_no_trap_behind():
     """swap_back uninstalls a new trap, because charon keeps the trap of a replaced child."""
     uninstalled = []

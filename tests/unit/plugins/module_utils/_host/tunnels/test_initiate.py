@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -207,6 +208,15 @@ def test_the_data_plane_has_the_last_word(plugins, spi, live) -> None:
     there = host(ike(child(spi=spi)))
     there.vici.loaded = frozenset(plugins)
     assert initiate.live_tunnels(there, [TUNNEL]) == live
+
+
+@pytest.mark.parametrize("lost", ["spi_in", "spi_out"])
+def test_a_tunnel_needs_its_sas_of_both_directions(lost) -> None:
+    """A tunnel is not up when the kernel has lost the SA of one direction."""
+    there = host(ike(replace(child(), **{lost: "c0ffee02"})))
+    there.vici.loaded = frozenset({"kernel-netlink"})
+    live = initiate.live_tunnels(there, [TUNNEL])
+    assert (live.up, live.lost) == (frozenset(), {KEY})
 
 
 @pytest.mark.parametrize("state", ["REKEYED", "DELETING", "DELETED", "CREATED", "INSTALLING"])
