@@ -100,6 +100,15 @@ def test_selectors_are_narrowed():
     assert found.child("local")["remote_network"] == ["10.2.0.0/24"]
 
 
+def test_a_responder_that_never_initiates_has_more_than_is_carried():
+    """Only the direction of the initiator shows that the SA lacks a part of its network."""
+    hub = {"remote_gateway": "%any", "peer_identifier": "a.example", "identifier": "b.example"}
+    hub["connection_behavior"] = "responder_only"
+    spoke = {"identifier": "a.example", "peer_identifier": "b.example"}
+    half = {"remote_network": ["10.2.0.0/25"]}
+    assert compared(spoke, hub, children=(half, {})).codes == {"selectors_narrowed"}
+
+
 def states(child):
     return child["local_state"], child["remote_state"]
 

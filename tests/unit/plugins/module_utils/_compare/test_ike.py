@@ -179,6 +179,15 @@ def test_addresses():
     assert "address_family_mismatch" in mixed.codes
 
 
+def test_a_responder_with_another_address_of_its_peer():
+    """The responder finds no connection for the initiator, whose own options are correct."""
+    theirs = {"remote_gateway": "198.51.100.99", "peer_identifier": "198.51.100.7"}
+    found = compared(None, theirs)
+    assert found.codes == {"address_mismatch"}
+    assert not found.call("local")["up"]
+    assert not found.call("remote")["up"]
+
+
 def test_nat_is_assumed_before_a_private_address():
     found = compared({"local_address": "192.168.1.2", "identifier": "198.51.100.7"})
     assert found.verdict == "up"

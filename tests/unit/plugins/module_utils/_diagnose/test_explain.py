@@ -30,6 +30,9 @@ THEY_GOT = "received packet: from 192.0.2.1[500] to 192.0.2.2[500] (464 bytes)"
 THEY_SENT = "sending packet: from 192.0.2.2[500] to 192.0.2.1[500] (36 bytes)"
 AUTH_FAILED = "received AUTHENTICATION_FAILED notify error"
 AGAIN = "retransmit 1 of request with message ID 1"
+UNTRUSTED = 'self-signed certificate "CN=old" is not trusted'
+TRUSTED = "authentication of 'b' with RSA_EMSA_PKCS1_SHA2_256 successful"
+REFUSED = "received TS_UNACCEPTABLE notify, no CHILD_SA built"
 
 
 def found(*ours: str, theirs: t.Sequence[str] | None = None, **more: t.Any) -> Finding:
@@ -67,6 +70,9 @@ def found(*ours: str, theirs: t.Sequence[str] | None = None, **more: t.Any) -> F
         ),
         ((CHILD_UP, "sending DPD request", "giving up after 5 retransmits"), "peer_dead"),
         ((UP, "received DELETE for IKE_SA site-b[1]"), "closed_by_peer"),
+        # An earlier certificate is no cause when a later certificate of the peer is trusted.
+        ((UNTRUSTED, TRUSTED, UP, REFUSED), "peer_refused_selectors"),
+        ((TRUSTED, UNTRUSTED), "peer_certificate_untrusted"),
         (("nothing of interest",), "not_established"),
         ((), "not_established"),
     ],

@@ -286,6 +286,11 @@ DANGEROUS: dict[str, tuple[Options, Options, tuple[str, ...]]] = {
             "identifier of phase 1 site-c",
         ),
     ),
+    "IKEv1 looks by an address in the network of an IKEv2 key": (
+        {**B, "peer_identifier": "192.0.2.0/24"},
+        {**V1, **ANY, "peer_identifier": "c.ex"},
+        ("this key is for 192.0.2.0/24, and phase 1 site-c chooses a psk by the address",),
+    ),
     # The peer chooses the identity of a gateway without an own identity.
     "no own identity": (
         B,

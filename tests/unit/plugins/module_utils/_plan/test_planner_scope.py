@@ -247,6 +247,20 @@ class TestOrder:
         words = [action.split()[0] for action in actions if action.split()[0] in ("load", "wait")]
         assert words == ["load"] * 4 + ["wait"] * 2
 
+    def test_a_route_is_restored_after_the_old_sa_is_closed(self) -> None:
+        """charon removes a route with the old SA, so that an earlier step could not restore it."""
+        half, other = ["10.1.0.0/25"], child(name="other", local_network=["10.9.0.0/24"])
+        before = made(connection(child(), other))
+        after = made(connection(child(local_network=half), other))
+        host = brought_to(before)
+        ids = {"site-b": frozenset({"1"})}
+        up = {"site-b": frozenset({"net"})}
+        daemon = replace(host.daemon, established=up, ike_ids=ids, child_ids=ids)
+        scope = touched(before, after, Scope())
+        actions = make_plan(before, after, replace(host, daemon=daemon), scope).actions
+        late = [action for action in actions if action.split()[0] in ("wait", "install")]
+        assert [action.split()[0] for action in late] == ["wait", "install", "install"]
+
 
 class TestDaemon:
     @pytest.mark.parametrize("option", ["cisco_extensions", "make_before_break"])

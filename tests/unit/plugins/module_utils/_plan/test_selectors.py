@@ -78,6 +78,12 @@ def test_parts(wanted, carried, left):
     assert turned == [f"{item} to {LAN}" for item in left]
 
 
+def test_the_remainders_of_both_sides_do_not_overlap():
+    quarter = (["10.1.0.0/25"], ["10.2.0.0/25"])
+    left = ["10.1.0.128/25 to 10.2.0.0/24", "10.1.0.0/25 to 10.2.0.128/25"]
+    assert lacking(([LAN], ["10.2.0.0/24"]), quarter) == left
+
+
 def test_ipv6_beside_ipv4():
     local, remote = [LAN, "fd00:1::/64"], ["10.2.0.0/24", "fd00:2::/64"]
     assert lacking((local, remote), (local, remote)) == []

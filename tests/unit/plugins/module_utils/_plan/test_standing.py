@@ -72,7 +72,7 @@ def test_as_it_is_configured():
     assert ike_deviations(section(), [sa(section())], NOTHING) == ()
 
 
-@pytest.mark.parametrize("state", ["REKEYED", "DELETING", "DELETED", "CREATED"])
+@pytest.mark.parametrize("state", ["REKEYED", "DELETING", "DELETED", "CREATED", "INSTALLING"])
 def test_what_carries_nothing_does_not_stand(state):
     ike = sa(section())
     only(ike)["state"] = state

@@ -133,6 +133,15 @@ def test_auto_rules_are_narrowed_to_interfaces_and_peers() -> None:
     ]
 
 
+def test_routers_may_report_that_packets_are_too_big() -> None:
+    """The message has another type in each IP version. Without it, large packets get lost."""
+    found = [line for line in expressions(nft.RulesetInput("n"), "allow_input") if "MTU" in line]
+    assert [line.split("fib daddr type local ")[1] for line in found] == [
+        'icmp type destination-unreachable icmp code frag-needed counter accept comment "path MTU"',
+        'icmpv6 type packet-too-big counter accept comment "path MTU"',
+    ]
+
+
 def test_no_peers_let_nobody_in() -> None:
     assert nft.table(nft.RulesetInput("n", peers=())).chains == ()
     assert nft.hook_rules(nft.RulesetInput("n", peers=()), "input") == ()
