@@ -4,7 +4,6 @@
 .DEFAULT_GOAL := help
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-COPY := .cache/tree/ansible_collections/tunnelwright/ipsec
 
 # One scenario and one step:  make molecule SCENARIO=default STEP=converge
 STEP ?= test
@@ -89,8 +88,7 @@ lint: venv ## Python, YAML, playbooks, changelog, module documentation and prose
 	@yamllint --strict .
 	@ansible-lint -q
 	@antsibull-changelog lint
-	@tools/collection-copy
-	@cd $(COPY) && antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
+	@copy=$$(tools/collection-copy lint) && cd "$$copy" && antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=dependent .
 
 sanity: venv ## ansible-test sanity, for each Python of the targets that is installed
 	@tools/sanity

@@ -130,7 +130,7 @@ def test_by_its_files(kept: list[Changed]) -> None:
         record = _rolled_back(changed.device)
         assert record["left"] == []
         (error,) = record["errors"]
-        assert error.startswith("reach the IKE daemon")
+        assert error.startswith("could not reach the IKE daemon")
         assert changed.device.state() == changed.before
         changed.device.wait_for("site-b/net")
 

@@ -65,4 +65,4 @@ def test_after_a_reboot_and_with_a_daemon_that_is_off(gateways: list[Gateway]) -
         assert now == {**held, "pid": now["pid"]}
     assert rebooted.record()["errors"] == []
     (error,) = off.record()["errors"]
-    assert error.startswith("reach the IKE daemon")
+    assert error.startswith("could not reach the IKE daemon")
