@@ -13,32 +13,16 @@ import hashlib
 import json
 import os
 import re
-import subprocess
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+from gateway_state import DIRECTORIES, forwarding, links, printed, routes, text
 from vici import Session
 
 EVENTS = ("ike-updown", "child-updown", "ike-rekey", "child-rekey")
 RECORDS = "/etc/tunnelwright/*.json"
-DIRECTORIES = ("/etc/swanctl", "/etc/strongswan.d", "/etc/tunnelwright", "/etc/systemd/system")
-
-
-def text(value: Any) -> Any:
-    """Return a vici message with its bytes as text, and keys and certificates as digests."""
-    if isinstance(value, dict):
-        return {key: text(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [text(item) for item in value]
-    if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return hashlib.sha256(value).hexdigest()
-    return value
-
 
 _session: Session | None = None
 
@@ -105,35 +89,24 @@ def state() -> dict[str, Any]:
     return {
         "files": paths,
         "interfaces": _noted_interfaces(),
-        "links": _links(),
-        "routes": _routes(),
+        "links": links(),
+        "routes": routes(),
         "blocks": _blocks(),
         "nft": _ruleset(),
-        "forwarding": _forwarding(),
+        "forwarding": forwarding(),
         "units": _units(paths),
         **_daemon(),
     }
 
 
-def _printed(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def _routes() -> list[str]:
-    """Return the routes of the collection. Routes of the kernel and of charon are left out."""
-    listed = _printed("ip", "route") + _printed("ip", "-6", "route")
-    lines = (" ".join(line.replace("linkdown", "").split()) for line in listed.splitlines())
-    return sorted(line for line in lines if " proto 116 " in line)
-
-
 def _blocks() -> list[str]:
     """Return the policies, rules and routes that block cleartext without nftables rules."""
-    policies = re.split(r"\n(?=src )", _printed("ip", "xfrm", "policy", "list", "nosock"))
+    policies = re.split(r"\n(?=src )", printed("ip", "xfrm", "policy", "list", "nosock"))
     found = [" ".join(item.split()) for item in policies if "mark 0/0x80000000" in item]
     for version in ("-4", "-6"):
-        listed = _printed("ip", version, "route", "show", "table", "all", "proto", "116")
+        listed = printed("ip", version, "route", "show", "table", "all", "proto", "116")
         found += [line for line in listed.splitlines() if " table 116 " in f"{line} "]
-        rules = _printed("ip", version, "rule", "list")
+        rules = printed("ip", version, "rule", "list")
         found += [line for line in rules.splitlines() if "lookup 116" in line]
     return sorted(found)
 
@@ -181,30 +154,13 @@ def _noted_interfaces() -> dict[str, Any]:
     }
 
 
-def _links() -> dict[str, Any]:
-    return {
-        item["ifname"]: {
-            "kind": item.get("linkinfo", {}).get("info_kind", ""),
-            "alias": item.get("ifalias", ""),
-            "mtu": item["mtu"],
-            "up": "UP" in item["flags"],
-            "addresses": [
-                f"{address['local']}/{address['prefixlen']}"
-                for address in item["addr_info"]
-                if "local" in address and address["scope"] != "link"
-            ],
-        }
-        for item in json.loads(_printed("ip", "-j", "-d", "address", "show"))
-    }
-
-
 def _ruleset() -> list[Any]:
     """Return every table as nft lists it, sorted by name, without handles and counts.
 
     nft lists tables, chains and sets in the order of their creation, which has no meaning. The
     order of rules has a meaning, and stays.
     """
-    listed = json.loads(_printed("nft", "-s", "-j", "list", "ruleset"))["nftables"]
+    listed = json.loads(printed("nft", "-s", "-j", "list", "ruleset"))["nftables"]
     entries = [_plain(entry) for entry in listed if "metainfo" not in entry]
 
     def place(entry: dict[str, Any]) -> tuple[str, ...]:
@@ -226,16 +182,11 @@ def _plain(item: Any) -> Any:
     return [_plain(element) for element in item] if isinstance(item, list) else item
 
 
-def _forwarding() -> dict[str, str]:
-    names = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
-    return {name: Path("/proc/sys", *name.split(".")).read_text().strip() for name in names}
-
-
 def _units(paths: dict[str, str]) -> dict[str, str]:
     """Return systemd's states of the daemon and of the services of the collection."""
     ours = [path for path in paths if re.search(r"system/tunnelwright-[^/]*\.service$", path)]
     names = ["strongswan.service", *(os.path.basename(path) for path in ours)]
-    shown = _printed("systemctl", "show", "--property=UnitFileState,ActiveState,SubState", *names)
+    shown = printed("systemctl", "show", "--property=UnitFileState,ActiveState,SubState", *names)
     return dict(zip(names, shown.split("\n\n"), strict=True))
 
 
