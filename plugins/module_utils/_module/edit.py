@@ -49,7 +49,7 @@ class Edit:
 
 @dataclass(frozen=True)
 class View:
-    """The state in which the host is asked for its abilities."""
+    """An edit with the state of the host, for the checks that need the host."""
 
     current: Gateway
     edit: Edit

@@ -64,7 +64,7 @@ class Facts:
     all_affected: bool = False
     # This gateway may initiate a child.
     initiates: bool = False
-    # charon takes the changed connection for the loaded one, though the peer would not.
+    # charon finds no difference to the loaded connection, but the peer would notice the change.
     unnoticed: bool = False
 
 
