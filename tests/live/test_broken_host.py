@@ -23,7 +23,11 @@ from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.kill import KEPT, Task, differing
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, PSK, Rig
 
-NO_ROOM = "No space left on device. Nothing was changed."
+AGAIN = "and run the task again."
+NO_ROOM = f"No space left on device. Nothing was changed. Free space on that file system, {AGAIN}"
+READ_ONLY = (
+    f"Read-only file system. Nothing was changed. Mount that file system for writing, {AGAIN}"
+)
 NO_MEMORY = "Error: Could not process rule: Cannot allocate memory"
 TAKEN_BACK = "The changes of this run were undone."
 OTHER_PSK = "another key, which no output may show"
@@ -112,21 +116,22 @@ BREAKS = (
         "read-only etc",
         "mount --bind /etc /etc; mount -o remount,ro,bind /etc",
         "umount /etc",
-        r"could not write /etc/tunnelwright/lan.nft: Read-only file system. Nothing was changed.",
+        f"could not write /etc/tunnelwright/lan.nft: {READ_ONLY}",
         _more,
     ),
     Break(
         "read-only etc, new network",
         "mount --bind /etc /etc; mount -o remount,ro,bind /etc",
         "umount /etc",
-        r"could not write /etc/tunnelwright/dmz.json: Read-only file system. Nothing was changed.",
+        f"could not write /etc/tunnelwright/dmz.json: {READ_ONLY}",
         _network,
     ),
     Break(
         "no room in run",
         "mkdir /run/tunnelwright.unfinished.new",
         "rmdir /run/tunnelwright.unfinished.new",
-        r"could not write /run/tunnelwright.unfinished: Is a directory. Nothing was changed.",
+        f"could not write /run/tunnelwright.unfinished.new: Is a directory. "
+        f"Move that directory away, {AGAIN} Nothing was changed.",
         _change,
     ),
     Break(

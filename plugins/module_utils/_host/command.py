@@ -22,6 +22,7 @@ import subprocess
 import typing as t
 
 from .._errors import HostError, cut, one_line
+from .file_error import file_error
 from .platform import detected
 
 # How Python, the shell, timeout and unshare say that there is no such program.
@@ -122,7 +123,7 @@ def not_started(program: str, error: OSError) -> HostError:
     if isinstance(error, FileNotFoundError) and program in platform.packages:
         advice = f"Install the {platform.name} package {platform.packages[program]}."
         return HostError(f"run {program}", "it is not installed", advice)
-    return HostError(f"run {program}", error.strerror or str(error))
+    return file_error(f"run {program}", error)
 
 
 def with_packages(run: Run) -> Run:

@@ -78,10 +78,12 @@ class Systemd:
     def _do(self, verb: str, unit: str) -> None:
         status, _printed, errors = self._run(["systemctl", "--quiet", verb, unit], "")
         if status != 0:
+            advice = ""
             if verb not in ("enable", "disable"):
-                # Of a job that failed, systemctl only says where to look.
+                # Of a job that failed, systemctl only names the journal.
                 errors = self._journal(unit) or errors
-            raise HostError(f"{verb} {unit}", last_words(errors, status))
+                advice = f"Read `journalctl -u {unit}`."
+            raise HostError(f"{verb} {unit}", last_words(errors, status), advice)
 
     def _show(self, unit: str, what: str) -> str:
         argv = ["systemctl", "show", "--property", what, "--value", unit]

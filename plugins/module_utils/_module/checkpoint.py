@@ -130,7 +130,7 @@ def _roll_back(host: Host, *, check: bool) -> Answer:
     else:
         plan, outcome = roll_back(host, kept, REQUESTED)
         if checkpoint.exists(host.files):
-            raise HostError("roll back", str(outcome))
+            raise HostError("roll back", str(outcome), "The checkpoint stays. Run the task again.")
         notes = tuple(outcome.errors)
     return Answer(
         changed=True,

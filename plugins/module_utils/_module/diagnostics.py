@@ -226,7 +226,8 @@ def _wan(host: Host, subject: Subject) -> str:
         device = device_to(host.run, address)
         if device is None:
             operation = f"find the interface to {subject.phase1.subject}"
-            raise HostError(operation, f"the host has no route to {address}")
+            advice = "Add a route to that address, or set the option interface."
+            raise HostError(operation, f"the host has no route to {address}", advice)
         return device
     network = subject.gateway.networks.get(subject.network or "")
     if network is not None and len(network.ike_interfaces) == 1:

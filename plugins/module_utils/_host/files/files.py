@@ -22,6 +22,7 @@ import typing as t
 from ..._errors import HostError
 from ..._model.platform import Platform
 from ..._render.file import ROOT, Directory, File
+from ..file_error import file_error
 from .regular import regular
 
 # The mode of directories that the collection makes: only root writes, every user reads.
@@ -61,7 +62,7 @@ class Files:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise HostError(f"read {path}", _reason(error)) from None
+            raise file_error(f"read {path}", error) from None
 
     def look(self, path: str) -> File | None:
         """Return the file, or an empty file of mode 0 if it cannot be read, such as a pipe."""
@@ -77,7 +78,7 @@ class Files:
         except FileNotFoundError:
             return ""
         except OSError as error:
-            raise HostError(f"read {path}", _reason(error)) from None
+            raise file_error(f"read {path}", error) from None
         kinds = {stat.S_IFREG: "file", stat.S_IFDIR: "directory"}
         return kinds.get(stat.S_IFMT(mode), "other")
 
@@ -103,8 +104,8 @@ class Files:
                 self._stage(file)
             except OSError as error:
                 self.clean()
-                nothing = "Nothing was changed."
-                raise HostError(f"write {file.path}", _reason(error), nothing) from None
+                state = "Nothing was changed."
+                raise file_error(f"write {file.path}", error, state) from None
 
     def write(self, file: File, *, keep: bool = False) -> None:
         """Replace a file in one step, with its final mode from the start.
@@ -129,7 +130,7 @@ class Files:
             with contextlib.suppress(OSError):
                 if os.path.samefile(old, target):
                     os.unlink(old)
-            raise HostError(f"write {file.path}", _reason(error)) from None
+            raise file_error(f"write {file.path}", error) from None
 
     def remove(self, path: str, *, keep: bool = False) -> None:
         """Remove a file, if it exists. ``keep`` has the same meaning as for ``write``."""
@@ -145,7 +146,7 @@ class Files:
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise HostError(f"remove {path}", _reason(error)) from None
+            raise file_error(f"remove {path}", error) from None
 
     def clean(self) -> None:
         """Remove the temporary and former files, and empty directories of the collection.
@@ -167,7 +168,7 @@ class Files:
         try:
             os.makedirs(self._root + path, exist_ok=True)
         except OSError as error:
-            raise HostError(f"make directory {path}", _reason(error)) from None
+            raise file_error(f"make directory {path}", error) from None
         self.secure(Directory(path, 0o700))
 
     def secure(self, directory: Directory) -> None:
@@ -178,7 +179,7 @@ class Files:
             _give(descriptor, directory.owner)
             os.fchmod(descriptor, directory.mode)
         except OSError as error:
-            raise HostError(f"secure directory {directory.path}", _reason(error)) from None
+            raise file_error(f"secure directory {directory.path}", error) from None
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
@@ -267,7 +268,3 @@ def _sync_directory(directory: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)

@@ -193,7 +193,10 @@ def load(files: Files) -> Checkpoint | None:
         by_path = {item.path: item for item in kept}
         return Checkpoint(state["since"], state["timeout"], by_path, state["units"], state["mtus"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise HostError(f"read the checkpoint {path}", repr(error)) from None
+        advice = "Remove the file to end this checkpoint without a rollback."
+        raise HostError(
+            f"read the checkpoint {path}", f"it is damaged: {error!r}", advice
+        ) from None
 
 
 def _kept(item: t.Mapping[str, t.Any]) -> File:

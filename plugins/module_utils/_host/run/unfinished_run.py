@@ -19,7 +19,6 @@ import os
 import typing as t
 from dataclasses import replace
 
-from ..._errors import HostError
 from ..._model.platform import Platform
 from ..._plan.observed import Unfinished
 from ..._plan.plan import Plan
@@ -35,6 +34,7 @@ from ..._plan.steps import (
     UnloadSecret,
     WriteFile,
 )
+from ..file_error import file_error
 from ..files.note import clean_note, read_note, write_note
 
 
@@ -122,7 +122,8 @@ class UnfinishedRun:
                 return
             write_note(self._path, _plain(pid, work))
         except OSError as error:
-            raise HostError(f"write {self._path}", error.strerror or str(error)) from None
+            # A directory may be in the place of the temporary file.
+            raise file_error(f"write {error.filename or self._path}", error) from None
 
 
 def unfinished(plan: Plan, platform: Platform) -> Unfinished:

@@ -167,7 +167,7 @@ def test_nothing_else_is_taken_for_one(status: int, errors: str) -> None:
 def test_what_can_not_be_started() -> None:
     assert "Debian package nftables" in str(not_started("nft", FileNotFoundError(2, "x")))
     assert str(not_started("nft", PermissionError(13, "Permission denied"))) == (
-        "could not run nft: Permission denied."
+        "could not run nft: Permission denied. Run the task as root, with become."
     )
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 from pathlib import Path
 
@@ -200,7 +201,8 @@ def test_whatever_fails_no_temporary_file_is_left(
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(call, fail)
-    with pytest.raises(HostError, match=r"^could not write /d/a: Input/output error\.$"):
+    failure = "could not write /d/a: Input/output error. Check the disk with dmesg."
+    with pytest.raises(HostError, match=f"^{re.escape(failure)}$"):
         files.write(File("/d/a", b"x", PRIVATE))
     assert list((tmp_path / "d").iterdir()) == []
 

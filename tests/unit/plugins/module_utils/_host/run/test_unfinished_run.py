@@ -170,5 +170,7 @@ def test_a_note_that_makes_no_sense_is_none(journal: UnfinishedRun, path: Path, 
 
 
 def test_where_no_note_can_be_left_nothing_is_begun(tmp_path: Path) -> None:
-    with pytest.raises(HostError, match=r"^could not write .*/nowhere/unfinished: No such file"):
+    with pytest.raises(
+        HostError, match=r"^could not write .*/nowhere/unfinished.new: No such file"
+    ):
         UnfinishedRun(str(tmp_path / "nowhere/unfinished"), DEBIAN).begin(1, B)
