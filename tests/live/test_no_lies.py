@@ -12,6 +12,7 @@ odd sequences on the other.
 from __future__ import annotations
 
 import collections
+import copy
 import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
@@ -159,7 +160,8 @@ class Story:
         self.told = command
         self.device.sh(f"{command} 2>&1")
         self.settle()
-        same(self.state, self.device.state(), "changes something")
+        before, self.state = self.state, self.device.state()
+        same(with_autostart(before), with_autostart(self.state), "changes something")
 
     def remove(self) -> None:
         for name in reversed(NETWORKS):
@@ -182,6 +184,18 @@ class Story:
         deadline = time.monotonic() + PATIENCE
         while self.generator.live and self.device.busy() and time.monotonic() < deadline:
             time.sleep(0.03)
+
+
+def with_autostart(state: State) -> State:
+    """Return a state without the mark of children that a deferred change has loaded without start.
+
+    charon loads these children from their file, and so with their start.
+    """
+    connections = copy.deepcopy(state["connections"])
+    for connection in connections.values():
+        for child in connection.get("children", {}).values():
+            child.pop("close_action", None)
+    return {**state, "connections": connections}
 
 
 def _outcome(run: Run) -> str:
