@@ -315,7 +315,7 @@ actions:
   elements: str
   sample:
     - write /etc/tunnelwright/site-a.nft
-    - replace the nftables rules of network site-a
+    - "change the nftables sets of network site-a: add site-b/lan"
     - load connection site-b
     - write /etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf
 impact:

@@ -159,7 +159,8 @@ def test_states_of_phases(pair: Pair, name: str) -> None:
     end.phase2(description="Servers")
     assert end.child()["spi-in"] == old
     counted = end.machine.sh("nft list table inet tunnelwright-lan")
-    assert f"ip saddr {end.lan4} ip daddr {end.other.lan4} snat ip to ip saddr" in counted
+    assert f"{end.lan4} . {end.other.lan4} comment" in counted
+    assert "ip saddr . ip daddr @out4 snat ip to ip saddr" in counted
     for state in ("disabled", "absent"):
         end.phase2()
         if not end.children():

@@ -73,6 +73,10 @@ def _more(rig: Rig) -> Task:
     return ("ipsec_phase2", rig.phase2("more", remote_network=["10.3.0.0/24"]))
 
 
+def _clamp(_rig: Rig) -> Task:
+    return ("ipsec_settings", {"network": "lan", "mss_clamp": 1300})
+
+
 def _network(rig: Rig) -> Task:
     own = {"name": "dmz", "ip_address": "10.8.0.1", "network_address": "10.8.0.0/24"}
     return ("vpn_network", rig.network(**own))
@@ -171,13 +175,21 @@ BREAKS = (
         "rm -f /usr/local/sbin/nft",
         f"could not replace the nftables rules of network lan: {NO_MEMORY}. "
         "Undoing the changes of this run failed with the same error.",
-        _more,
+        _clamp,
     ),
     Break(
         "nft refuses once",
         wrapper("nft", "'-f /etc/'*", NO_MEMORY, once=True),
         "rm -f /usr/local/sbin/nft",
         f"could not replace the nftables rules of network lan: {NO_MEMORY}. {TAKEN_BACK}",
+        _clamp,
+    ),
+    Break(
+        "nft refuses an element",
+        wrapper("nft", "'--file -'*", NO_MEMORY),
+        "rm -f /usr/local/sbin/nft",
+        "could not change the nftables sets of network lan: add site-b/more: "
+        f"{NO_MEMORY}. {TAKEN_BACK}",
         _more,
     ),
     Break(
@@ -193,6 +205,14 @@ BREAKS = (
         "rm -f /usr/local/sbin/ip",
         "could not replace the nftables rules of network lan: RTNETLINK answers: Cannot allocate "
         f"memory; tunnelwright-lan: could not load the blocks. {TAKEN_BACK}",
+        _clamp,
+    ),
+    Break(
+        "ip refuses a block against cleartext",
+        wrapper("ip", "*'unreachable 10.3.0.0/24'*", "RTNETLINK answers: Cannot allocate memory"),
+        "rm -f /usr/local/sbin/ip",
+        "could not add the unreachable route to 10.3.0.0/24: RTNETLINK answers: Cannot allocate "
+        f"memory. {TAKEN_BACK}",
         _more,
     ),
     Break(
@@ -275,6 +295,7 @@ def bring_up(rig: Rig) -> None:
     device = rig.device
     running(device)
     device.apply("vpn_network", {"name": "dmz", "state": "absent"})
+    device.apply("ipsec_settings", {"network": "lan"})
     if "site-b/net" not in device.sas().child:
         device.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
     device.apply("ipsec_phase1", rig.phase1())

@@ -14,7 +14,10 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.nft import Nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_text import is_listed
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_listing import (
+    read_listing,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_text import body
 
 from .conftest import LAN4, TUNNELS, Installed, Namespace, chain, network, rules, table_in
 
@@ -75,8 +78,8 @@ def test_the_rules_of_many_peers_are_listed_as_they_were_written(namespace: Make
     ]
     text = nft.render(nft.table(rules(peers=peers, tunnels=tunnels)))
     listed = Nft(namespace().run).expected_table(text, "tunnelwright-lan")
-    assert is_listed(listed, text)
-    assert not is_listed(listed, text.replace("192.0.2.7,", "192.0.2.77,"))
+    assert read_listing(listed) == read_listing(body(text))
+    assert read_listing(listed) != read_listing(body(text.replace("192.0.2.7,", "192.0.2.77,")))
 
 
 @pytest.mark.parametrize("others", ["", "table ip nat {\n}\ntable inet filter {\n}\n"])
@@ -84,7 +87,7 @@ def test_a_table_is_listed_beside_others(namespace: Make, others: str) -> None:
     place = namespace()
     place.nft(others + nft.render(nft.table(rules())))
     adapter = Nft(place.run)
-    assert adapter.table("tunnelwright-lan").startswith("table inet tunnelwright-lan {\n\tchain ")
+    assert adapter.table("tunnelwright-lan").startswith("table inet tunnelwright-lan {\n\tset ")
     foreign = {("ip", "nat"), ("inet", "filter")} if others else set()
     assert {*adapter.tables()} == {("inet", "tunnelwright-lan"), *foreign}
     assert adapter.table("tunnelwright-dmz") == ""

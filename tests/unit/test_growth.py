@@ -52,6 +52,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner i
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import (
     masking,
+    nft_listing,
     nft_text,
     pem,
     records,
@@ -278,8 +279,10 @@ def rules_of_a_table(size: int) -> Work:
 @case
 def a_listing_of_a_table(size: int) -> Work:
     rules = tuple(nft_text.Rule("ip saddr 10.0.0.1 drop", f"c{at}") for at in range(size))
-    text = nft_text.render(nft_text.Table("x", (nft_text.Chain("c", "", rules),)))
-    return lambda: nft_text.is_listed(text, text)
+    elements = tuple(nft_text.SetElement(f"10.0.0.0/24 . {at}", f"c{at}") for at in range(size))
+    sets = (nft_text.NftSet("s", "ip saddr . ip daddr", elements),)
+    text = nft_text.render(nft_text.Table("x", (nft_text.Chain("c", "", rules),), sets))
+    return lambda: nft_listing.read_listing(nft_text.body(text))
 
 
 def listed(*entries: dict[str, t.Any]) -> Nft:

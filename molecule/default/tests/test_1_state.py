@@ -80,14 +80,19 @@ def test_rules(near: Gateway, far: Gateway) -> None:
     table = near.table()
     for comment in ("IKE", "NAT traversal", "ESP", "AH"):
         (rule,) = re.findall(rf'(.*) comment "{comment}"\n', table.split("chain nat_exemption")[0])
-        assert rule.strip().startswith(f"ip saddr {far.wan} ")
+        assert rule.strip().startswith("ip saddr @peers4 ")
         assert rule.endswith(" accept")
-    for local, remote in ((near.lan4, far.lan4), (near.lan6, far.lan6)):
-        pair = rf"saddr {local.network} ip6? daddr {remote.network} .*"
-        assert len(re.findall(f"{pair} drop", table)) == 2, "forwarded, and of the gateway itself"
-        assert len(re.findall(f"{pair} size set 1300", table)) == 1
-        back = rf"saddr {remote.network} ip6? daddr {local.network} .*"
-        assert len(re.findall(f"{back} size set 1300", table)) == 1
+    assert f"elements = {{ {far.wan} }}" in table
+    for version, local, remote in ((4, near.lan4, far.lan4), (6, near.lan6, far.lan6)):
+        out, back = f"{local.network} . {remote.network}", f"{remote.network} . {local.network}"
+        label = f'comment "{far.name}/ipv{version}"'
+        # For the guard with a counter, and for NAT exemption and MSS clamp without a counter.
+        assert table.count(f"{out} counter {label}") == table.count(f"{out} {label}") == 1
+        assert table.count(f"{back} counter {label}") == table.count(f"{back} {label}") == 1
+        drops = re.findall(rf"@guard_out{version} counter drop", table)
+        assert len(drops) == 2, "forwarded, and of the gateway itself"
+        for name in ("out", "in"):
+            assert len(re.findall(rf"@{name}{version} .* size set 1300", table)) == 1
 
 
 def test_rules_of_the_operator(near: Gateway) -> None:
@@ -102,9 +107,12 @@ def test_rules_hooked_into_a_firewall_that_drops(near: Gateway, far: Gateway) ->
     forwards = forwards.split("chain output")[0]
     # The rules of the networks stand above the rules of the administrator.
     assert "ct state" not in inputs[: inputs.index('comment "tunnelwright-lan: IKE"')]
-    assert "vpn-lan" not in forwards[: forwards.rindex(f"tunnelwright-lan: {far.name}/")]
-    assert forwards.count(f'"tunnelwright-lan: {far.name}/ipv4"') == 2
-    assert forwards.count(f'"tunnelwright-lan: {far.name}/ipv6"') == 2
+    assert "vpn-lan" not in forwards[: forwards.rindex("tunnelwright-lan: tunnels")]
+    for local, remote in ((near.lan4, far.lan4), (near.lan6, far.lan6)):
+        for ends in ((local.network, remote.network), (remote.network, local.network)):
+            pair = rf"saddr . ip6? daddr \{{ {ends[0]} . {ends[1]} \}} .*"
+            accepts = re.findall(f'{pair}accept comment "tunnelwright-lan: tunnels"', forwards)
+            assert len(accepts) == 1
 
 
 def test_what_others_made_is_untouched(near: Gateway, far: Gateway) -> None:

@@ -12,6 +12,7 @@ import typing as t
 
 from .._errors import HostError
 from .._plan import network_steps, steps
+from .._render.nft_listing import ElementChanges, read_listing
 from .command import last_words
 from .host import Host
 
@@ -38,6 +39,12 @@ def _load_rules(host: Host, step: network_steps.LoadRules) -> None:
 
 def _withdraw_rules(host: Host, step: network_steps.WithdrawRules) -> None:
     _call_script(host, step, step.path, "stop")
+
+
+def _change_elements(host: Host, step: network_steps.ChangeElements) -> None:
+    changes = step.changes.left_in(read_listing(host.nft.table(step.table)))
+    if changes != ElementChanges():
+        host.nft.load(str(step), changes.transaction(step.table))
 
 
 def _add_blocks(host: Host, step: network_steps.AddBlocks) -> None:
@@ -90,6 +97,7 @@ NETWORK_EFFECTS: dict[type[steps.Step], t.Callable[[Host, t.Any], str | None]] =
     network_steps.RunScript: _run_script,
     network_steps.LoadRules: _load_rules,
     network_steps.WithdrawRules: _withdraw_rules,
+    network_steps.ChangeElements: _change_elements,
     network_steps.AddBlocks: _add_blocks,
     network_steps.DeleteBlocks: _delete_blocks,
     network_steps.DeleteLink: _delete_link,

@@ -20,12 +20,13 @@ from .._render.artefacts import Artefacts
 from .._render.file import File
 from .._render.network_parts import NetworkParts
 from .._render.network_units import guard_unit_name, unit_name
-from .._render.nft_text import is_listed
+from .._render.nft_listing import ElementChanges, element_changes, read_listing
+from .._render.nft_text import body
 from .._render.strongswan_conf import LIBIPSEC
 from .files.certificates import remembered, strays
 from .host import Host
 from .kernel.link import LinkState
-from .kernel.nft import Nft, rules_in
+from .kernel.nft import Nft, Ruleset, rules_in
 from .tunnels.outdated_sas import follow
 from .vici.message import IkeState
 
@@ -132,7 +133,7 @@ def _network(host: Host, parts: NetworkParts) -> NetworkState:
     network = parts.network
     link = host.link.get(network.device)
     unit, guard = host.systemd.states(unit_name(network.name), guard_unit_name(network.name))
-    present, match = _rules(host.nft, parts)
+    present, match, elements = _rules(host.nft, parts)
     return NetworkState(
         link is not None and _fits(link, network),
         link is not None and link.up,
@@ -146,6 +147,7 @@ def _network(host: Host, parts: NetworkParts) -> NetworkState:
         guard.enabled,
         guard.active,
         unit.stale or guard.stale,
+        elements,
     )
 
 
@@ -157,24 +159,42 @@ def _fits(link: LinkState, network: VpnNetwork) -> bool:
     return network.attached or link.kind == "bridge"
 
 
-def _rules(adapter: Nft, parts: NetworkParts) -> tuple[bool, bool]:
+def _rules(adapter: Nft, parts: NetworkParts) -> tuple[bool, bool, ElementChanges | None]:
     """Return whether rules of the network are live, and whether they are the wanted rules.
+
+    The third value has the elements to change, if a change of elements is enough.
+    """
+    name = parts.network.name
+    live = adapter.table(nft.table_name(name))
+    own_rules = adapter.own_rules_by_chain(nft.comment_prefix(name))
+    changes = _table_changes(adapter, parts, live)
+    same_hooks = own_rules == _wanted_hooks(adapter, parts)
+    same_table = changes == ElementChanges()
+    enough = changes if same_hooks and not same_table else None
+    return bool(live or own_rules), same_table and same_hooks, enough
+
+
+def _table_changes(adapter: Nft, parts: NetworkParts, live: str) -> ElementChanges | None:
+    """Return the elements to change in the live table; None if other parts differ.
 
     A table that is not listed as it was written is loaded in an empty network namespace and listed
     there. Each release of nft prints some rules in its own way. The load also shows refused rules.
     """
-    name = parts.network.name
-    table = nft.table_name(name)
-    live = adapter.table(table)
-    own_rules = adapter.own_rules_by_chain(nft.comment_prefix(name))
+    text = parts.rules.data.decode()
+    listing = read_listing(live)
+    if element_changes(listing, read_listing(body(text))) == ElementChanges():
+        return ElementChanges()
+    wanted = adapter.expected_table(text, nft.table_name(parts.network.name))
+    return element_changes(listing, read_listing(wanted))
+
+
+def _wanted_hooks(adapter: Nft, parts: NetworkParts) -> dict[str, Ruleset]:
+    """Return the wanted rules in chains of other tables, by chain. A chain without rules is out."""
     hooks = {str(chain): chain.hook for chain in adapter.foreign_chains()}
     listed = [chain for chain in parts.ruleset.chains if str(chain) in hooks]
     mirrors = "".join(nft.mirror_chain(parts.ruleset, item, hooks[str(item)]) for item in listed)
     wanted = adapter.expected(mirrors) if mirrors else ()
-    wanted_hooks = {
+    found = {
         str(chain): rules_in(wanted, chain.family, chain.table, chain.chain) for chain in listed
     }
-    same_hooks = own_rules == {chain: rules for chain, rules in wanted_hooks.items() if rules}
-    text = parts.rules.data.decode()
-    same_table = is_listed(live, text) or live == adapter.expected_table(text, table)
-    return bool(live or own_rules), same_table and same_hooks
+    return {chain: rules for chain, rules in found.items() if rules}

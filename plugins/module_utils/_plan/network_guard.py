@@ -13,10 +13,23 @@ import typing as t
 from .._render.blocks import Block
 from .._render.network_parts import NetworkParts
 from .._render.network_units import guard_unit_name
-from .network_steps import DeleteBlocks, LoadRules, RunScript, SwitchUnit, WithdrawRules
+from .._render.nft import table_name
+from .._render.nft_listing import ElementChanges
+from .network_steps import (
+    AddBlocks,
+    ChangeElements,
+    DeleteBlocks,
+    LoadRules,
+    RunScript,
+    SwitchUnit,
+    WithdrawRules,
+)
 from .observed import NetworkState, Observed
 from .plan import Difference, Plan, state_difference
 from .steps import Step
+
+# The script adds more blocks than these faster than one command for each.
+_FEW_BLOCKS = 20
 
 
 def plan_guard(after: NetworkParts, state: NetworkState, observed: Observed) -> Plan:
@@ -35,13 +48,16 @@ def _load(
     after: NetworkParts, state: NetworkState, observed: Observed, missing: tuple[Block, ...]
 ) -> t.Iterator[Step]:
     name, path = after.network.name, after.script.path
-    undo: tuple[Step, ...] = ()
-    if missing:
-        # The blocks of the host that this network did not bring stay.
-        others = tuple(sorted(observed.blocks - {*after.blocks}))
-        undo = (DeleteBlocks(missing, others),)
+    # The blocks of the host that this network did not bring stay.
+    others = tuple(sorted(observed.blocks - {*after.blocks}))
+    undo: tuple[Step, ...] = (DeleteBlocks(missing, others),) if missing else ()
     if not state.rules_present:
         yield LoadRules(name, path, undo)
+    elif state.elements is not None and len(missing) <= _FEW_BLOCKS:
+        # The blocks first, because the script adds them first too.
+        if missing:
+            yield AddBlocks(missing, others)
+        yield ChangeElements(name, table_name(name), state.elements)
     elif missing or not state.rules_match:
         yield RunScript(name, path, "rules", "replace the nftables rules", undo)
 
@@ -62,10 +78,22 @@ def _rules_differ(
     The rules do not match, but their file does. A change of the file shows as such.
     """
     file = observed.files.get(after.rules.path)
-    if not state.rules_match and file is not None and file.data == after.rules.data:
+    if state.rules_match or file is None or file.data != after.rules.data:
+        return
+    if state.elements is not None:
+        header = f"network {after.network.name}: elements of nftables sets"
+        yield state_difference(header, *_element_words(state.elements))
+    else:
         shown = "changed" if state.rules_present else "not loaded"
         header = f"network {after.network.name}: nftables rules"
         yield state_difference(header, shown, "loaded")
+
+
+def _element_words(changes: ElementChanges) -> tuple[str, str]:
+    """Return the live elements that differ, and the wanted elements, one element in a line."""
+    sides = (changes.deleted, changes.added)
+    live, wanted = ("\n".join(f"{name} {text}" for name, text in side) for side in sides)
+    return live or "missing", wanted or "absent"
 
 
 def _blocks_differ(after: NetworkParts, missing: tuple[Block, ...]) -> t.Iterator[Difference]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .._render.blocks import Block
+from .._render.nft_listing import ElementChanges
 from .._render.routes import Route
 from .steps import Refresh, Step
 
@@ -59,13 +60,40 @@ class WithdrawRules(Step):
 
 
 @dataclass(frozen=True)
+class ChangeElements(Step):
+    """Delete and add elements of the sets of a network, in one transaction."""
+
+    network: str
+    table: str
+    changes: ElementChanges = field(repr=False)
+
+    def __str__(self) -> str:
+        words = [
+            f"{verb} {_listed(labels)}"
+            for verb, labels in (
+                ("delete", self.changes.deleted_labels),
+                ("add", self.changes.added_labels),
+            )
+            if labels
+        ]
+        return f"change the nftables sets of network {self.network}: {', '.join(words)}"
+
+    def undo(self) -> Step:
+        return ChangeElements(self.network, self.table, self.changes.reversed())
+
+
+@dataclass(frozen=True)
 class AddBlocks(Step):
-    """Make policies or routes that block cleartext, like the script of a network."""
+    """Make policies or routes that block cleartext. ``kept`` are the other blocks of the host."""
 
     blocks: tuple[Block, ...]
+    kept: tuple[Block, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return f"add {_counted(self.blocks)} against cleartext"
+
+    def undo(self) -> Step:
+        return DeleteBlocks(self.blocks, self.kept)
 
 
 @dataclass(frozen=True)
@@ -79,7 +107,13 @@ class DeleteBlocks(Step):
         return f"delete {_counted(self.blocks)} against cleartext"
 
     def undo(self) -> Step:
-        return AddBlocks(self.blocks)
+        return AddBlocks(self.blocks, self.kept)
+
+
+def _listed(labels: tuple[str, ...]) -> str:
+    """Return ``site-a/lan, site-b/lan and 5 more``."""
+    rest = f" and {len(labels) - 2} more" if len(labels) > 2 else ""
+    return f"{', '.join(labels[:2])}{rest}"
 
 
 def _counted(blocks: tuple[Block, ...]) -> str:

@@ -16,6 +16,7 @@ from .._model.daemon import DAEMON, DaemonId
 from .._model.platform import DEBIAN, Platform
 from .._render.blocks import Block
 from .._render.file import Directory, File
+from .._render.nft_listing import ElementChanges
 from .._render.pem import Certificate
 from .._render.routes import Route
 from .in_force import InForce
@@ -106,6 +107,8 @@ class NetworkState:
     guard_active: bool = False
     # systemd has not read the present unit files.
     unit_stale: bool = False
+    # The elements of nftables sets to change, if the rules differ by elements alone.
+    elements: ElementChanges | None = None
 
 
 @dataclass(frozen=True)

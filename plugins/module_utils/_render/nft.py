@@ -18,7 +18,19 @@ from .._model.network import ForeignChain
 from .nft_guard import guard
 from .nft_match import IP, HostPair, RulesetInput, TunnelMatch, protected, selector, traffic
 from .nft_rules import accepted, filtering, going_out, translating
-from .nft_text import LONGEST_COMMENT, Chain, Rule, Table, base, render, rule_with_comment, set_of
+from .nft_sets import TunnelSets, tunnel_sets
+from .nft_text import (
+    LONGEST_COMMENT,
+    Chain,
+    NftSet,
+    Rule,
+    SetElement,
+    Table,
+    base,
+    render,
+    rule_with_comment,
+    set_of,
+)
 from .translations import translations
 
 __all__ = [
@@ -68,24 +80,35 @@ def comment_prefix(network: str) -> str:
 
 def table(rules: RulesetInput) -> Table:
     """Return the table of a network. A chain without rules is left out."""
-    services = _services(rules, _IN, (4, 6))
+    services = _services(rules, _IN, (4, 6), inline=False)
+    tunnels = tunnel_sets(rules)
+    guarded = guard(rules)
     chains = (
         Chain("allow_input", base("filter", "input", "filter - 10"), services),
         *translating(rules),
         # In another table an accept would not stop a masquerade. But a source NAT to the address
         # that the source has already settles the NAT of the connection.
-        Chain("nat_exemption", base("nat", "postrouting", "srcnat - 10"), _nat_exemptions(rules)),
-        *guard(rules),
-        *filtering(rules),
+        Chain(
+            "nat_exemption",
+            base("nat", "postrouting", "srcnat - 10"),
+            _nat_exemptions(rules, tunnels),
+        ),
+        *guarded.chains,
+        *filtering(rules, tunnels),
         # Where packets have the addresses that they have in the tunnel, translated or not.
-        Chain("clamp_mss_in", base("filter", "prerouting", "mangle"), _clamps(rules, inwards=True)),
+        Chain(
+            "clamp_mss_in",
+            base("filter", "prerouting", "mangle"),
+            _clamps(rules, tunnels, inwards=True),
+        ),
         Chain(
             "clamp_mss_out",
             base("filter", "postrouting", "srcnat + 10"),
-            _clamps(rules, inwards=False),
+            _clamps(rules, tunnels, inwards=False),
         ),
     )
-    return Table(table_name(rules.network), tuple(chain for chain in chains if chain.rules))
+    sets = (*_peer_sets(rules), *tunnels.all, *guarded.sets)
+    return Table(table_name(rules.network), tuple(chain for chain in chains if chain.rules), sets)
 
 
 def hook_rules(rules: RulesetInput, hook: str, family: str = "inet") -> tuple[Rule, ...]:
@@ -136,9 +159,11 @@ _IN = _Keywords("iifname", "saddr", "dport", "fib daddr type local ")
 _OUT = _Keywords("oifname", "daddr", "sport", "")
 
 
-def _services(rules: RulesetInput, words: _Keywords, versions: tuple[int, ...]) -> tuple[Rule, ...]:
+def _services(
+    rules: RulesetInput, words: _Keywords, versions: tuple[int, ...], *, inline: bool = True
+) -> tuple[Rule, ...]:
     """Return the rules for packets that a peer may send to this host, or this host to a peer."""
-    scopes = _scopes(rules, words, versions)
+    scopes = _scopes(rules, words, versions, inline=inline)
     made = [
         Rule(f"{scope}{match.format(port=words.port)} counter accept", name)
         for name, match in _SERVICES
@@ -160,17 +185,33 @@ def _services(rules: RulesetInput, words: _Keywords, versions: tuple[int, ...]) 
     return tuple(made)
 
 
-def _scopes(rules: RulesetInput, words: _Keywords, versions: tuple[int, ...]) -> tuple[str, ...]:
+def _scopes(
+    rules: RulesetInput, words: _Keywords, versions: tuple[int, ...], *, inline: bool
+) -> tuple[str, ...]:
     """Return the matches of WAN interfaces, peers and this host, one for each IP version."""
     device = _device(rules, words)
     if rules.peers is None:
         return (f"{device}{words.local}",)
-    scopes = []
-    for version in versions:
-        peers = [peer for peer in rules.peers if peer.version == version]
-        if peers:
-            scopes.append(f"{device}{IP[version]} {words.peer} {set_of(peers)} {words.local}")
-    return tuple(scopes)
+    return tuple(
+        f"{device}{item.inline if inline else item.lookup} {words.local}"
+        for version in versions
+        for item in _peer_sets(rules, words.peer)
+        if item.name == f"peers{version}"
+    )
+
+
+def _peer_sets(rules: RulesetInput, end: str = "saddr") -> tuple[NftSet, ...]:
+    """Return the sets of the peers; none if any address may be a peer."""
+    peers = rules.peers or ()
+    by_version = {
+        version: tuple(SetElement(str(peer)) for peer in peers if peer.version == version)
+        for version in IP
+    }
+    return tuple(
+        NftSet(f"peers{version}", f"{IP[version]} {end}", elements, interval=False)
+        for version, elements in by_version.items()
+        if elements
+    )
 
 
 def _device(rules: RulesetInput, words: _Keywords) -> str:
@@ -180,23 +221,28 @@ def _device(rules: RulesetInput, words: _Keywords) -> str:
     return f"{words.device} {names} "
 
 
-def _nat_exemptions(rules: RulesetInput) -> tuple[Rule, ...]:
+def _nat_exemptions(rules: RulesetInput, tunnels: TunnelSets) -> tuple[Rule, ...]:
     """Return the exemptions in both directions.
 
     Traffic that a rule translates has the translated addresses here.
     """
-    directions = [(tunnel, inwards) for tunnel in rules.tunnels for inwards in (False, True)]
-    directions += [(item.inside, True) for item in translations(rules) if item.of_destination]
-    return tuple(_nat_exemption(rules, tunnel, inwards=inwards) for tunnel, inwards in directions)
+    found = [
+        (item.match, item.version, item.label)
+        for inwards in (False, True)
+        for item in tunnels.traffic(rules, inwards=inwards, apart=True)
+    ]
+    inside = (item.inside for item in translations(rules) if item.of_destination)
+    found += [
+        (traffic(rules, tunnel, inwards=True), tunnel.local.version, tunnel.label)
+        for tunnel in inside
+    ]
+    return tuple(
+        rule_with_comment(f"{match} snat {IP[version]} to {IP[version]} saddr", label)
+        for match, version, label in found
+    )
 
 
-def _nat_exemption(rules: RulesetInput, tunnel: TunnelMatch, *, inwards: bool) -> Rule:
-    ip = IP[tunnel.local.version]
-    match = traffic(rules, tunnel, inwards=inwards)
-    return rule_with_comment(f"{match} snat {ip} to {ip} saddr", tunnel.label)
-
-
-def _clamps(rules: RulesetInput, *, inwards: bool) -> tuple[Rule, ...]:
+def _clamps(rules: RulesetInput, tunnels: TunnelSets, *, inwards: bool) -> tuple[Rule, ...]:
     """Return the rules that lower the TCP MSS.
 
     ``maxseg size set`` only lowers, so that a smaller MSS of a peer stays (RFC 9293 3.7.1).
@@ -206,12 +252,12 @@ def _clamps(rules: RulesetInput, *, inwards: bool) -> tuple[Rule, ...]:
     syn = "tcp flags & (syn | rst) == syn"
     return tuple(
         rule_with_comment(
-            f"{selector(tunnel, inwards=inwards)} {protected(rules, inwards=inwards)} {syn}"
+            f"{item.match} {protected(rules, inwards=inwards)} {syn}"
             f" tcp option maxseg size set {rules.mss_clamp}",
-            tunnel.label,
+            item.label,
         )
-        for tunnel in rules.tunnels
-        if tunnel.services.may_be("tcp")
+        for item in tunnels.traffic(rules, inwards=inwards)
+        if item.services.may_be("tcp")
     )
 
 
@@ -220,15 +266,12 @@ def _asked(rules: RulesetInput, hook: str, versions: tuple[int, ...]) -> tuple[R
 
 
 def _forwards(rules: RulesetInput, versions: tuple[int, ...]) -> tuple[Rule, ...]:
+    tunnels = tunnel_sets(rules)
     made = [
-        Rule(
-            f"{selector(tunnel, inwards=inwards)} {protected(rules, inwards=inwards)}"
-            " counter accept",
-            tunnel.label,
-        )
-        for tunnel in rules.tunnels
-        if tunnel.local.version in versions
+        Rule(f"{item.match} {protected(rules, inwards=inwards)} counter accept", item.label)
         for inwards in (False, True)
+        for item in tunnels.traffic(rules, inwards=inwards, inline=True)
+        if item.version in versions
     ]
     for item in translations(rules):
         if item.inside.local.version not in versions:

@@ -13,7 +13,11 @@ A ``vpn_rule`` with ``cleartext`` admits the connections that it names.
 
 from __future__ import annotations
 
+import typing as t
+from dataclasses import dataclass
+
 from .._model.traffic import is_internet
+from .nft_guard_sets import GuardSets, guard_sets, with_ports
 from .nft_match import (
     IP,
     HostPair,
@@ -25,19 +29,30 @@ from .nft_match import (
     traffic,
 )
 from .nft_rules import admitted, going_out
-from .nft_text import Chain, Rule, base, rule_with_comment
+from .nft_sets import TUNNELS
+from .nft_text import Chain, NftSet, Rule, base, rule_with_comment
 from .translations import translations
 
 
-def guard(rules: RulesetInput) -> tuple[Chain, ...]:
-    """Return the chains of the guard. A chain without a drop is empty."""
-    leaks = tuple(_leak(rules, tunnel) for tunnel in guarded(rules))
-    return (
+@dataclass(frozen=True)
+class Guard:
+    """The chains of the guard, and the sets that their rules look up."""
+
+    chains: tuple[Chain, ...]
+    sets: tuple[NftSet, ...]
+
+
+def guard(rules: RulesetInput) -> Guard:
+    """Return the guard of a network. A chain without a drop is empty."""
+    tunnels = guarded(rules)
+    sets = guard_sets(rules, tunnels)
+    leaks = _leaks(rules, sets)
+    chains = (
         Chain(
             "no_cleartext_in",
             base("filter", "prerouting", "mangle - 10"),
             _accepts_then_drops(
-                (*_service("iifname", "dport", "daddr"), *admitted(rules)), _arriving(rules)
+                (*_service("iifname", "dport", "daddr"), *admitted(rules)), _arriving(rules, sets)
             ),
         ),
         Chain(
@@ -50,10 +65,12 @@ def guard(rules: RulesetInput) -> tuple[Chain, ...]:
             "no_leak_postrouting",
             base("filter", "postrouting", "srcnat + 10"),
             _accepts_then_drops(
-                (*_service("oifname", "sport", "saddr"), *admitted(rules)), leaks + _leaving(rules)
+                (*_service("oifname", "sport", "saddr"), *admitted(rules)),
+                leaks + _leaving(rules, sets, tunnels),
             ),
         ),
     )
+    return Guard(chains, sets.all)
 
 
 def _accepts_then_drops(accepts: tuple[Rule, ...], drops: tuple[Rule, ...]) -> tuple[Rule, ...]:
@@ -82,22 +99,33 @@ def guarded(rules: RulesetInput) -> tuple[TunnelMatch, ...]:
     return (*rules.tunnels, *rules.dormant, *dict.fromkeys(untranslated))
 
 
-def _arriving(rules: RulesetInput) -> tuple[Rule, ...]:
+def _looked_up(condition: str, sets: t.Iterable[NftSet]) -> tuple[Rule, ...]:
+    """Return the drops of packets in sets. An element counts them, because it is looked up last."""
+    return tuple(Rule(f"{condition} {item.lookup} counter drop", TUNNELS) for item in sets)
+
+
+def _arriving(rules: RulesetInput, sets: GuardSets) -> tuple[Rule, ...]:
     """Return the drops of packets that arrive.
 
     A host whose address is translated has two addresses, and neither is for cleartext.
     """
-    arrived = f"{arrived_in_cleartext(rules)} counter drop"
+    arrived = arrived_in_cleartext(rules)
     inside = dict.fromkeys(item.inside for item in translations(rules))
     tunnels = tuple(
-        rule_with_comment(f"{traffic(rules, tunnel, inwards=True)} {arrived}", tunnel.label)
-        for tunnel in (*guarded(rules), *inside)
+        rule_with_comment(
+            f"{traffic(rules, tunnel, inwards=True)} {arrived} counter drop", tunnel.label
+        )
+        for tunnel in (*sets.tunnels.rest, *inside)
     )
     hosts = tuple(
-        rule_with_comment(f"{_between(pair, 'saddr', 'daddr')} {arrived}", pair.label)
-        for pair in rules.hosts
+        rule_with_comment(f"{_between(pair, 'saddr', 'daddr')} {arrived} counter drop", pair.label)
+        for pair in with_ports(rules)
     )
-    return tunnels + hosts
+    looked_up = (
+        *_looked_up(arrived, sets.tunnels.arriving + sets.hosts.arriving),
+        *_looked_up(f"{arrived} fib daddr type local", sets.peers_arriving),
+    )
+    return looked_up + tunnels + hosts
 
 
 def _translated_later(rules: RulesetInput) -> tuple[Rule, ...]:
@@ -109,27 +137,53 @@ def _translated_later(rules: RulesetInput) -> tuple[Rule, ...]:
     )
 
 
-def _leak(rules: RulesetInput, tunnel: TunnelMatch) -> Rule:
-    """Return the drop of packets that leave the local network."""
-    match = traffic(rules, tunnel, inwards=False)
-    return rule_with_comment(f"{match} {leaves_in_cleartext(rules)} counter drop", tunnel.label)
+def _leaks(rules: RulesetInput, sets: GuardSets) -> tuple[Rule, ...]:
+    """Return the drops of packets that leave the local network."""
+    leaves = leaves_in_cleartext(rules)
+    return _looked_up(leaves, sets.tunnels.leaving) + tuple(
+        rule_with_comment(
+            f"{traffic(rules, tunnel, inwards=False)} {leaves} counter drop", tunnel.label
+        )
+        for tunnel in sets.tunnels.rest
+    )
 
 
-def _leaving(rules: RulesetInput) -> tuple[Rule, ...]:
-    """Return the drops after ``_leak``: packets of the gateway, then of any other source.
+def _leaving(
+    rules: RulesetInput, sets: GuardSets, tunnels: t.Sequence[TunnelMatch]
+) -> tuple[Rule, ...]:
+    """Return the drops after ``_leaks``: packets of the gateway, then of any other source.
 
     An answer to a connection that another source did not open itself is no leak.
     """
+    leaves = leaves_in_cleartext(rules)
     local = (
-        *(_host_leak(rules, pair) for pair in rules.hosts),
+        *_looked_up(leaves, sets.hosts.leaving),
+        *_looked_up(f"{leaves} fib saddr type local", sets.peers_leaving),
+        *(_host_leak(rules, pair) for pair in with_ports(rules)),
         *_missed(rules),
-        *(_hidden(rules, tunnel) for tunnel in guarded(rules) if is_internet(tunnel.remote)),
+        *(_hidden(rules, tunnel) for tunnel in tunnels if is_internet(tunnel.remote)),
     )
-    other = dict.fromkeys(
-        _other_source(rules, tunnel) for tunnel in guarded(rules) if not is_internet(tunnel.remote)
-    )
+    other = _other_sources(rules, sets)
     answers = Rule("ct state established ct direction reply accept", "answers")
     return (*local, answers, *other) if other else local
+
+
+def _other_sources(rules: RulesetInput, sets: GuardSets) -> tuple[Rule, ...]:
+    """Return the drops for the gateway itself, and for networks that no selector names."""
+    leaves = leaves_in_cleartext(rules)
+    looked_up = tuple(
+        Rule(
+            f"{leaves} {within.typeof} != @{within.name} {remote.lookup} counter drop",
+            f"{TUNNELS}: other",
+        )
+        for remote, within in zip(sets.remote, sets.within)
+    )
+    drops = (
+        _other_source(rules, tunnel)
+        for tunnel in sets.tunnels.rest
+        if not is_internet(tunnel.remote)
+    )
+    return looked_up + tuple(dict.fromkeys(drops))
 
 
 def _host_leak(rules: RulesetInput, pair: HostPair) -> Rule:

@@ -13,11 +13,12 @@ to packets through a tunnel whose local network has the translated address.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 from .._model.rule import Ports, VpnRule
 from .._model.rule_checks import FILTERS
-from .nft_match import IP, RulesetInput, Services, TunnelMatch, protected, selector, traffic
+from .nft_match import IP, RulesetInput, protected, selector, traffic
+from .nft_sets import TunnelSets, TunnelTraffic, tunnel_sets
 from .nft_text import Chain, Rule, base, one_of, rule_with_comment
 from .translations import Translation, translations
 
@@ -76,7 +77,7 @@ def _target(rule: VpnRule) -> str:
     return f"{host}:{rule.target_port}"
 
 
-def filtering(rules: RulesetInput) -> tuple[Chain, ...]:
+def filtering(rules: RulesetInput, tunnels: TunnelSets) -> tuple[Chain, ...]:
     """Return a chain for each direction, and the chains at the hooks that jump to them."""
     filtered = [direction for direction in _PASSED if _filters(rules, direction)]
     chains = [Chain(direction, "", _verdicts(rules, direction)) for direction in filtered]
@@ -85,7 +86,7 @@ def filtering(rules: RulesetInput) -> tuple[Chain, ...]:
             rule_with_comment(f"{tunnel.match} jump {direction}", tunnel.label)
             for direction in filtered
             if hook in _PASSED[direction]
-            for tunnel in _tunnel_traffic(rules, direction)
+            for tunnel in _tunnel_traffic(rules, tunnels, direction)
         )
         chains.append(Chain(f"rules_{hook}", base("filter", hook, "filter - 5"), jumps))
     return tuple(chains)
@@ -94,11 +95,14 @@ def filtering(rules: RulesetInput) -> tuple[Chain, ...]:
 def accepted(rules: RulesetInput, hook: str) -> tuple[tuple[int, Rule], ...]:
     """Return the accepts for a chain of the host at hook input or output, by IP version."""
     direction = {"input": "incoming", "output": "outgoing"}[hook]
+    filters = [rule for rule in _filters(rules, direction) if rule.action == "accept"]
+    if not filters:
+        return ()
+    found = _tunnel_traffic(rules, tunnel_sets(rules), direction, inline=True)
     return tuple(
         (tunnel.version, Rule(f"{tunnel.match}{match} counter accept", rule.name))
-        for rule in _filters(rules, direction)
-        if rule.action == "accept"
-        for tunnel in _tunnel_traffic(rules, direction)
+        for rule in filters
+        for tunnel in found
         # nft refuses a match that contradicts itself.
         if "any" in (rule.protocol, tunnel.protocol) or rule.protocol == tunnel.protocol
         if tunnel.services.may_be(rule.protocol)
@@ -153,43 +157,31 @@ def _original_service(rule: VpnRule) -> str:
     return f" meta l4proto {_NUMBERS[rule.protocol]}{ports}"
 
 
-@dataclass(frozen=True)
-class _TunnelTraffic:
-    """Traffic of a tunnel in one direction, as the local side sees it."""
+def _tunnel_traffic(
+    rules: RulesetInput, tunnels: TunnelSets, direction: str, *, inline: bool = False
+) -> list[TunnelTraffic]:
+    """Return the traffic of the tunnels in one direction, translated traffic last.
 
-    match: str
-    label: str
-    version: int
-    services: Services
-    protocol: str = "any"
-
-
-def _tunnel_traffic(rules: RulesetInput, direction: str) -> list[_TunnelTraffic]:
-    """Return the traffic of each tunnel in one direction, translated traffic last."""
+    Packets that arrive have come out of a tunnel.
+    """
     translated = translations(rules)
-    if direction == "incoming":
-        inside = (item.inside for item in translated)
-        return [_arriving(rules, item) for item in (*rules.tunnels, *inside)]
-    return [
-        *(_leaving(rules, item) for item in rules.tunnels),
-        *(_before_translation(rules, item) for item in translated if item.of_source),
-    ]
+    if direction == "outgoing":
+        return [
+            *tunnels.traffic(rules, inwards=False, apart=True, inline=inline),
+            *(_before_translation(rules, item) for item in translated if item.of_source),
+        ]
+    arriving = tunnels.traffic(rules, inwards=True, inline=inline)
+    for tunnel in (item.inside for item in translated):
+        match = selector(tunnel, inwards=True)
+        arriving.append(TunnelTraffic(match, tunnel.label, tunnel.local.version, tunnel.services))
+    protection = protected(rules, inwards=True)
+    return [replace(item, match=f"{item.match} {protection}") for item in arriving]
 
 
-def _arriving(rules: RulesetInput, tunnel: TunnelMatch) -> _TunnelTraffic:
-    match = f"{selector(tunnel, inwards=True)} {protected(rules, inwards=True)}"
-    return _TunnelTraffic(match, tunnel.label, tunnel.local.version, tunnel.services)
-
-
-def _leaving(rules: RulesetInput, tunnel: TunnelMatch) -> _TunnelTraffic:
-    match = traffic(rules, tunnel, inwards=False)
-    return _TunnelTraffic(match, tunnel.label, tunnel.local.version, tunnel.services)
-
-
-def _before_translation(rules: RulesetInput, item: Translation) -> _TunnelTraffic:
+def _before_translation(rules: RulesetInput, item: Translation) -> TunnelTraffic:
     inside, rule = item.inside, item.rule
     match = going_out(rules, item)
-    return _TunnelTraffic(match, rule.name, inside.local.version, inside.services, rule.protocol)
+    return TunnelTraffic(match, rule.name, inside.local.version, inside.services, rule.protocol)
 
 
 def _verdicts(rules: RulesetInput, direction: str) -> tuple[Rule, ...]:

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""nftables as the kernel has it, read through ``nft -j``. Nothing here changes the host's rules."""
+"""nftables as the kernel has it, through ``nft``. Only ``load`` changes the rules of the host."""
 
 from __future__ import annotations
 
@@ -87,6 +87,11 @@ class Nft:
         if not opening and ("inet", name) in self._tables:
             raise HostError(_LIST, f"nft does not list table inet {name}")
         return opening + content
+
+    def load(self, purpose: str, text: str) -> None:
+        """Load a transaction. ``purpose`` is for the error: ``could not <purpose>``."""
+        self.forget()
+        output(self._run, purpose, ["nft", "--file", "-"], text)
 
     def expected_table(self, text: str, name: str) -> str:
         """Return the listing of a text that is loaded in an empty network namespace.

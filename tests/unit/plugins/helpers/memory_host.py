@@ -50,6 +50,10 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.advanced import loadable
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import File
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_listing import (
+    key_of,
+    read_listing,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.pem import certificate
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan_conf import (
@@ -795,6 +799,25 @@ class MemoryNft:
         found = set(re.findall(r"^table inet (tunnelwright-\S+)", text, re.MULTILINE))
         assert found == {name}
         return text
+
+    def load(self, _purpose: str, text: str) -> None:
+        """Delete and add elements in the text of a table."""
+        for line in text.splitlines():
+            verb, _element, _inet, table, name, element = line.split(" ", 5)
+            found = self.tables[table]
+            elements = read_listing(found).elements[name]
+            wanted = {**elements}
+            element = element.strip("{} ")
+            if verb == "delete":
+                del wanted[element]
+            else:
+                assert key_of(element) not in wanted
+                wanted[key_of(element)] = element
+            separator = ",\n\t\t\t     "
+            before, after = (separator.join(side.values()) for side in (elements, wanted))
+            head, opening, rest = found.partition(f"\tset {name} {{\n")
+            assert before in rest
+            self.tables[table] = f"{head}{opening}{rest.replace(before, after, 1)}"
 
     def expected(self, _text: str) -> t.Any:
         return ()

@@ -12,7 +12,9 @@ import typing as t
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_text import (
     Chain,
+    NftSet,
     Rule,
+    SetElement,
     Table,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records import MANAGED
@@ -20,6 +22,12 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records
 _TABLE = re.compile(r"table inet (\S+) \{")
 _CHAIN = re.compile(r"\tchain (\S+) \{")
 _BASE = re.compile(r"\t\t(type .+;)")
+_SET = re.compile(r"\tset (\S+) \{")
+_TYPEOF = re.compile(r"\t\ttypeof (.+)")
+_ELEMENT = re.compile(
+    r"(?:\t\telements = \{ |\t\t\t     )"
+    r'([^ ,]+(?: \. [^ ,]+)*)( counter)?(?: comment "([^"]*)")?( \}|,)'
+)
 _RULE = re.compile(r'\t\t(.+) comment "([^"]*)"')
 
 
@@ -33,7 +41,37 @@ def parse(text: str) -> Table:
     frame = [MANAGED, f"table inet {name}", f"delete table inet {name}"]
     if lines[:3] != frame or lines[-1] != "}":
         raise SyntaxFault(1, f"the text does not replace exactly the table {name}")
-    return Table(name, tuple(_parse_chains(lines[4:-1], first=5)))
+    rest = lines[4:-1]
+    sets = tuple(_parse_sets(rest))
+    first = 5 + len(lines[4:-1]) - len(rest)
+    return Table(name, tuple(_parse_chains(rest, first=first)), sets)
+
+
+def _parse_sets(lines: list[str]) -> t.Iterator[NftSet]:
+    """Take the sets from the beginning of the lines, and yield them."""
+    while lines and (opening := _SET.fullmatch(lines[0])):
+        typeof = _TYPEOF.fullmatch(lines[1])
+        if typeof is None:
+            raise SyntaxFault(5, "the type of a set is expected")
+        del lines[:2]
+        interval = lines[0] == "\t\tflags interval"
+        del lines[:interval]
+        counted = lines[0] == "\t\tcounter"
+        del lines[:counted]
+        elements = tuple(_parse_elements(lines, counted=counted))
+        if lines.pop(0) != "\t}":
+            raise SyntaxFault(5, f"set {opening[1]} does not end")
+        yield NftSet(opening[1], typeof[1], elements, interval, counted)
+
+
+def _parse_elements(lines: list[str], *, counted: bool) -> t.Iterator[SetElement]:
+    end = ""
+    while end != " }":
+        match = _ELEMENT.fullmatch(lines.pop(0))
+        if match is None or bool(match[2]) is not counted:
+            raise SyntaxFault(5, "an element is expected")
+        yield SetElement(match[1], match[3] or "")
+        end = match[4]
 
 
 def _parse_chains(lines: t.Sequence[str], *, first: int) -> t.Iterator[Chain]:

@@ -146,6 +146,12 @@ def _network_step(step: steps.Step, host: Observed, wanted: Artefacts) -> Observ
     if isinstance(step, network_steps.WithdrawRules):
         state = host.networks.get(step.network, NetworkState())
         return _with(host, step.network, replace(state, rules_present=False, rules_match=False))
+    if isinstance(step, network_steps.ChangeElements):
+        state = host.networks[step.network]
+        assert state.elements == step.changes
+        return _with(host, step.network, replace(state, rules_match=True, elements=None))
+    if isinstance(step, network_steps.AddBlocks):
+        return replace(host, blocks=host.blocks | {*step.blocks})
     if isinstance(step, network_steps.DeleteBlocks):
         assert host.blocks >= {*step.blocks}
         return replace(host, blocks=host.blocks - {*step.blocks})
@@ -198,7 +204,7 @@ def _protected(host: Observed, name: str, wanted: Artefacts) -> Observed:
     """Return the host with the rules and blocks of a network loaded."""
     state = host.networks.get(name, NetworkState())
     host = replace(host, blocks=host.blocks | {*wanted.networks[name].blocks})
-    return _with(host, name, replace(state, rules_present=True, rules_match=True))
+    return _with(host, name, replace(state, rules_present=True, rules_match=True, elements=None))
 
 
 def _routed(host: Observed, name: str, wanted: Artefacts) -> Observed:

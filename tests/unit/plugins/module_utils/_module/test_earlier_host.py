@@ -6,7 +6,8 @@
 
 ``fixtures/earlier_host`` has the files as commit a162265 wrote them: networks of each kind, phase 1
 and phase 2 objects, rules and conf texts, in the data plane of the kernel and in userspace. Its
-records name no interface. Every other file equals the file that a run writes today.
+records name no interface, and its nftables tables have a rule for each tunnel. Scripts with chains
+of other tables differ too. Every other file equals the file that a run writes today.
 """
 
 from __future__ import annotations
@@ -47,6 +48,11 @@ NETWORKS = (
     "asleep",
     "a-name-of-some-length",
 )
+# Their tables have tunnels or peers. In the userspace data plane, the table of `bare` has neither.
+WITH_TUNNELS = {
+    "kernel": {"lan", "guests", "office", "beside", "bare", "six", "asleep"},
+    "userspace": {"lan", "guests", "office", "beside", "six", "asleep"},
+}
 
 
 def files_of(plane: str) -> dict[str, File]:
@@ -103,6 +109,12 @@ class Earlier:
             credentials=installed_credentials(self.host.files, self.gateway),
         )
 
+    def renewed(self, network: str) -> list[str]:
+        """Return the paths of rules and script of a network that are written otherwise today."""
+        parts = self.rendered.networks[network]
+        wanted = (parts.rules, parts.script)
+        return [file.path for file in wanted if self.files[file.path] != file]
+
     def options(self, network: str) -> dict[str, t.Any]:
         options = self.gateway.networks[network].to_options()
         return {option: value for option, value in options.items() if value is not None}
@@ -123,8 +135,10 @@ def test_it_has_a_network_of_each_kind(earlier: Earlier) -> None:
     assert [path for path in records if b'"interfaces"' in earlier.files[path].data] == []
 
 
-def test_every_file_but_the_records_is_as_it_is_written_today(earlier: Earlier) -> None:
-    """An upgrade rewrites only the records, because any other file would affect its readers."""
+def test_every_file_of_the_daemon_and_of_systemd_is_as_it_is_written_today(
+    earlier: Earlier,
+) -> None:
+    """An upgrade rewrites records and rules only. Any other file would affect its readers."""
     whole = earlier.rendered
     today = {
         file.path: file
@@ -139,28 +153,45 @@ def test_every_file_but_the_records_is_as_it_is_written_today(earlier: Earlier) 
         )
     }
     records = {DEBIAN.record_path(name) for name in NETWORKS}
-    assert today == {path: file for path, file in earlier.files.items() if path not in records}
+    renewed = {path for name in NETWORKS for path in earlier.renewed(name)}
+    assert {path for path in renewed if path.endswith(".nft")} == {
+        DEBIAN.rules_path(name) for name in WITH_TUNNELS[earlier.plane]
+    }
+    assert {path for path in renewed if path.endswith(".sh")} == {DEBIAN.script_path("lan")}
+    unchanged = earlier.files.keys() - records - renewed
+    assert today.keys() == unchanged | renewed
+    assert {path: today[path] for path in unchanged} == {
+        path: earlier.files[path] for path in unchanged
+    }
 
 
 @pytest.mark.parametrize("network", NETWORKS)
-def test_the_next_run_writes_the_record_and_nothing_else(earlier: Earlier, network: str) -> None:
-    """The next run writes only the record, as check mode predicts.
+def test_the_next_run_writes_record_and_rules_and_nothing_else(
+    earlier: Earlier, network: str
+) -> None:
+    """The next run writes the record and replaces the rules, as check mode predicts.
 
     The run touches no SA and no interface. A second run changes nothing.
     """
     machine, path = earlier.machine, DEBIAN.record_path(network)
     daemon, devices = earlier.daemon(), dict(earlier.host.link.devices)
     options = earlier.options(network)
+    files = [f"write {renewed}" for renewed in earlier.renewed(network)]
+    actions, changes = [*files], [*files]
+    if files:
+        actions.append(f"replace the nftables rules of network {network}")
+        changes.append(f"{DEBIAN.script_path(network)} rules")
     foreseen = machine.run("vpn_network", check=True, **options)
     assert machine.changes == []
     done = machine.run("vpn_network", **options)
     assert not done.get("failed"), done
-    assert machine.changes == [f"write {path}"]
+    assert machine.changes == [*changes, f"write {path}"]
     for result in (foreseen, done):
         assert not result.get("failed"), result
-        assert (result["changed"], result["actions"]) == (True, [f"write {path}"])
+        assert (result["changed"], result["actions"]) == (True, [*actions, f"write {path}"])
         assert (result["impact"], result["impacts"]) == ("none", [])
-        (difference,) = result["diff"]
+        assert len(result["diff"]) == len(files) + 1
+        difference = result["diff"][-1]
         assert difference["before_header"] == path
         assert '"interfaces"' not in difference["before"]
         assert '"interfaces"' in difference["after"]

@@ -34,6 +34,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file im
     Directory,
     File,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_listing import (
+    ElementChanges,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.routes import Route
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
     SharedSecret,
@@ -168,6 +171,14 @@ class TestPlan:
         assert IMPACTS == ("none", "pending", "child", "ike")
 
 
+CHANGES = ElementChanges(
+    (("out4", '10.1.0.0/24 . 10.2.0.0/24 comment "a/old"'),),
+    tuple(
+        (name, f'10.1.0.0/24 . 10.{at}.0.0/24 comment "a/{word}"')
+        for name in ("out4", "guard_out4")
+        for at, word in enumerate(("one", "two", "three"))
+    ),
+)
 BLOCK = Block("block", "10.1.0.0/24", "10.2.0.0/24", "out")
 ROUTE = Route(ipaddress.ip_network("10.5.0.0/16"), None, "eth1")
 FILE, OLD = File("/a", b"new"), File("/a", b"old")
@@ -251,12 +262,17 @@ NEW_SECTION, OLD_SECTION = {"version": "2"}, {"version": "1"}
         (
             network_steps.AddBlocks((BLOCK,)),
             "add the block policy out 10.1.0.0/24 to 10.2.0.0/24 against cleartext",
-            None,
+            network_steps.DeleteBlocks((BLOCK,)),
         ),
         (
             network_steps.DeleteBlocks((BLOCK, BLOCK), (BLOCK,)),
             "delete the block policy out 10.1.0.0/24 to 10.2.0.0/24 and 1 more against cleartext",
-            network_steps.AddBlocks((BLOCK, BLOCK)),
+            network_steps.AddBlocks((BLOCK, BLOCK), (BLOCK,)),
+        ),
+        (
+            network_steps.ChangeElements("lan", "tunnelwright-lan", CHANGES),
+            "change the nftables sets of network lan: delete a/old, add a/one, a/two and 1 more",
+            network_steps.ChangeElements("lan", "tunnelwright-lan", CHANGES.reversed()),
         ),
         (network_steps.ResetMtu("vpn-lan"), "reset the mtu of vpn-lan", None),
         (network_steps.DeleteLink("vpn-lan"), "delete interface vpn-lan", None),
@@ -327,7 +343,7 @@ def test_no_step_shows_what_it_carries(step: steps.Step) -> None:
 
 
 def test_every_step_is_tested_here() -> None:
-    assert len(_kinds(steps.Step)) == 32
+    assert len(_kinds(steps.Step)) == 33
 
 
 def _kinds(kind: type) -> set[type]:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 import typing as t
 from dataclasses import replace
@@ -14,8 +15,12 @@ from dataclasses import replace
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import SyntaxFault
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import ForeignChain
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.selector import (
+    Service,
+    overlap,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_text import is_listed
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_match import Services
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.nft_parser import parse
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.strategies import (
     rules as vpn_rules,
@@ -25,6 +30,7 @@ from hypothesis import strategies as st
 
 LAN, FAR = ipaddress.ip_network("10.1.0.0/24"), ipaddress.ip_network("10.2.0.0/24")
 LAN6, FAR6 = ipaddress.ip_network("fd00:1::/64"), ipaddress.ip_network("fd00:2::/64")
+FAR7 = ipaddress.ip_network("10.7.0.0/24")
 ALL = ipaddress.ip_network("0.0.0.0/0")
 PEERS = tuple(map(ipaddress.ip_address, ("192.0.2.1", "192.0.2.2", "2001:db8::1")))
 
@@ -55,7 +61,7 @@ RULES = st.builds(
     nft.RulesetInput,
     NETWORK_NAMES,
     st.lists(INTERFACES, max_size=2).map(tuple),
-    st.none() | st.lists(st.ip_addresses(), max_size=3).map(tuple),
+    st.none() | st.lists(st.ip_addresses(), max_size=3, unique=True).map(tuple),
     st.none() | networks(4) | networks(6),
     st.lists(TUNNELS, max_size=3).map(tuple),
     st.lists(TUNNELS, max_size=2).map(tuple),
@@ -73,6 +79,11 @@ def expressions(rules: nft.RulesetInput, chain: str) -> list[str]:
     return [str(rule) for rule in found[0]] if found else []
 
 
+def elements(rules: nft.RulesetInput, name: str) -> list[str]:
+    (found,) = (item for item in nft.table(rules).sets if item.name == name)
+    return [element.text(counted=found.counted) for element in found.elements]
+
+
 @given(RULES)
 def test_what_is_rendered_is_parsed(rules: nft.RulesetInput) -> None:
     table = nft.table(rules)
@@ -86,6 +97,22 @@ def test_comments_fit_and_hold_nothing_that_nft_would_read(rules: nft.RulesetInp
     for rule in made:
         assert len(rule.comment) <= nft.LONGEST_COMMENT
         assert re.fullmatch(r"[A-Za-z0-9_ /:~-]+", rule.comment)
+    for element in (item for found in nft.table(rules).sets for item in found.elements):
+        assert len(element.comment) <= nft.LONGEST_COMMENT
+        assert re.fullmatch(r"[A-Za-z0-9_ /:~-]*", element.comment)
+
+
+@given(RULES)
+def test_no_elements_of_a_set_overlap(rules: nft.RulesetInput) -> None:
+    """The kernel refuses elements that overlap. No set is empty, because nft lists it otherwise."""
+    for found in nft.table(rules).sets:
+        boxes = [
+            [ipaddress.ip_network(end) for end in element.key.split(" . ")]
+            for element in found.elements
+        ]
+        assert boxes
+        for one, other in itertools.combinations(boxes, 2):
+            assert not all(map(overlap, one, other)), (found.name, one, other)
 
 
 @given(RULES)
@@ -109,12 +136,11 @@ def test_a_chain_of_one_ip_version_gets_its_rules_only(
 def test_long_labels_stay_distinct() -> None:
     labels = [f"{'a' * 64}/{'b' * 63}{last}" for last in "cd"]
     rules = nft.RulesetInput(
-        "n", tunnels=tuple(nft.TunnelMatch(label, LAN, FAR) for label in labels)
+        "n",
+        tunnels=tuple(nft.TunnelMatch(label, LAN, far) for label, far in zip(labels, (FAR, FAR7))),
     )
-    comments = {chain.rules[0].comment for chain in (nft.table(rules),) for chain in chain.chains}
-    assert len(comments) > 1
-    leaks = next(chain for chain in nft.table(rules).chains if chain.name == "no_leak_forward")
-    first, second = (rule.comment for rule in leaks.rules)
+    found = {item.name: item.elements for item in nft.table(rules).sets}
+    first, second = (element.comment for element in found["guard_out4"])
     assert first != second
 
 
@@ -126,11 +152,13 @@ def test_auto_rules_are_named() -> None:
 def test_auto_rules_are_narrowed_to_interfaces_and_peers() -> None:
     rules = nft.RulesetInput("n", ike_interfaces=("eth0", "eth1"), peers=PEERS)
     assert expressions(rules, "allow_input")[:2] == [
-        'iifname { "eth0", "eth1" } ip saddr { 192.0.2.1, 192.0.2.2 } fib daddr type local'
+        'iifname { "eth0", "eth1" } ip saddr @peers4 fib daddr type local'
         ' udp dport 500 counter accept comment "IKE"',
-        'iifname { "eth0", "eth1" } ip6 saddr { 2001:db8::1 } fib daddr type local'
+        'iifname { "eth0", "eth1" } ip6 saddr @peers6 fib daddr type local'
         ' udp dport 500 counter accept comment "IKE"',
     ]
+    assert elements(rules, "peers4") == ["192.0.2.1", "192.0.2.2"]
+    assert elements(rules, "peers6") == ["2001:db8::1"]
 
 
 def test_routers_may_report_that_packets_are_too_big() -> None:
@@ -148,8 +176,10 @@ def test_no_peers_let_nobody_in() -> None:
 
 
 def test_peers_of_one_ip_version_open_nothing_for_the_other() -> None:
-    text = "\n".join(expressions(nft.RulesetInput("n", peers=PEERS[:1]), "allow_input"))
-    assert "ip saddr { 192.0.2.1 }" in text
+    rules = nft.RulesetInput("n", peers=PEERS[:1])
+    text = "\n".join(expressions(rules, "allow_input"))
+    assert "ip saddr @peers4" in text
+    assert [item.name for item in nft.table(rules).sets] == ["peers4"]
     assert "ip6" not in text
     assert "icmpv6" not in text
 
@@ -169,23 +199,30 @@ def test_ipcomp_has_its_rule_where_the_kernel_does_it(
 def test_nat_exemption_goes_both_ways() -> None:
     rules = nft.RulesetInput("n", tunnels=(nft.TunnelMatch("a/b", LAN6, FAR6),))
     assert expressions(rules, "nat_exemption") == [
-        'ip6 saddr fd00:1::/64 ip6 daddr fd00:2::/64 snat ip6 to ip6 saddr comment "a/b"',
-        'ip6 saddr fd00:2::/64 ip6 daddr fd00:1::/64 snat ip6 to ip6 saddr comment "a/b"',
+        'ip6 saddr . ip6 daddr @out6 snat ip6 to ip6 saddr comment "tunnels"',
+        'ip6 saddr . ip6 daddr @in6 snat ip6 to ip6 saddr comment "tunnels"',
     ]
+    assert elements(rules, "out6") == ['fd00:1::/64 . fd00:2::/64 comment "a/b"']
+    assert elements(rules, "in6") == ['fd00:2::/64 . fd00:1::/64 comment "a/b"']
 
 
 @pytest.mark.parametrize(
     ("userspace", "clear"), [(False, "rt ipsec missing"), (True, 'oifname != "ipsec0"')]
 )
 def test_leaks_are_dropped_and_counted(userspace: bool, clear: str) -> None:
+    """An element counts only drops, because the match of cleartext is before the lookup."""
     tunnel = nft.TunnelMatch("a/b", LAN, FAR)
     rules = nft.RulesetInput("n", tunnels=(tunnel,), userspace=userspace)
-    drop = f'ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24 {clear} counter drop comment "a/b"'
+    drop = f'{clear} ip saddr . ip daddr @guard_out4 counter drop comment "tunnels"'
     assert expressions(rules, "no_leak_forward") == [drop]
+    assert elements(rules, "guard_out4") == ['10.1.0.0/24 . 10.2.0.0/24 counter comment "a/b"']
     leaving = expressions(rules, "no_leak_postrouting")
     other = (
-        f'ip saddr != 10.2.0.0/24 ip daddr 10.2.0.0/24 {clear} counter drop comment "a/b: other"'
+        f"{clear} ip saddr . ip daddr != @within_remote4 ip daddr @guard_remote4"
+        ' counter drop comment "tunnels: other"'
     )
+    assert elements(rules, "within_remote4") == ['10.2.0.0/24 . 10.2.0.0/24 comment "a/b: other"']
+    assert elements(rules, "guard_remote4") == ['10.2.0.0/24 counter comment "a/b: other"']
     answers = 'ct state established ct direction reply accept comment "answers"'
     assert leaving[4:] == [drop, answers, other]
     assert [line.split(" accept")[0] for line in leaving[:4]] == [
@@ -202,15 +239,72 @@ def test_leaks_are_dropped_and_counted(userspace: bool, clear: str) -> None:
 def test_what_arrives_in_cleartext_is_dropped_and_counted(userspace: bool, clear: str) -> None:
     tunnel = nft.TunnelMatch("a/b", LAN, FAR)
     rules = nft.RulesetInput("n", tunnels=(tunnel,), userspace=userspace)
-    drop = f'ip saddr 10.2.0.0/24 ip daddr 10.1.0.0/24 {clear} counter drop comment "a/b"'
+    drop = f'{clear} ip saddr . ip daddr @guard_in4 counter drop comment "tunnels"'
     arriving = expressions(rules, "no_cleartext_in")
     assert arriving[-1] == drop
+    assert elements(rules, "guard_in4") == ['10.2.0.0/24 . 10.1.0.0/24 counter comment "a/b"']
     assert [line.split(" accept")[0] for line in arriving[:-1]] == [
         'iifname "lo"',
         "udp dport { 500, 4500 } fib daddr type local",
         "meta l4proto { 50, 51 } fib daddr type local",
         "ip6 hoplimit 255 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }",
     ]
+
+
+def test_tunnels_that_are_off_are_guarded_only() -> None:
+    off = nft.TunnelMatch("a/off", LAN, FAR)
+    rules = nft.RulesetInput("n", dormant=(off,))
+    names = {item.name for item in nft.table(rules).sets}
+    assert names == {"guard_in4", "guard_out4", "guard_remote4", "within_remote4"}
+
+
+def test_selectors_that_contain_each_other_are_in_two_sets() -> None:
+    """The larger selectors are in the second set, and each set has its rule in each chain."""
+    wide = ipaddress.ip_network("10.0.0.0/8")
+    tunnels = (nft.TunnelMatch("hub/all", FAR7, wide), nft.TunnelMatch("site/b", FAR7, FAR))
+    rules = nft.RulesetInput("n", tunnels=(nft.TunnelMatch("x/y", LAN, FAR), *tunnels[1:]))
+    assert [item.name for item in nft.table(rules).sets if item.name.startswith("out")] == ["out4"]
+    hub = nft.TunnelMatch("hub/all", FAR7, ipaddress.ip_network("10.2.0.0/16"))
+    rules = nft.RulesetInput("n", tunnels=(hub, tunnels[1]))
+    assert elements(rules, "out4") == ['10.7.0.0/24 . 10.2.0.0/24 comment "site/b"']
+    assert elements(rules, "out4_2") == ['10.7.0.0/24 . 10.2.0.0/16 comment "hub/all"']
+    other = [line for line in expressions(rules, "no_leak_postrouting") if "other" in line]
+    assert [re.findall(r"@(\S+)", line) for line in other] == [
+        ["within_remote4", "guard_remote4"],
+        ["within_remote4_2", "guard_remote4_2"],
+    ]
+    for chain in ("nat_exemption", "no_cleartext_in", "no_leak_forward"):
+        text = "\n".join(expressions(rules, chain))
+        assert len(re.findall(r"@\S+4 ", text)) == len(re.findall(r"@\S+4_2 ", text)) > 0
+
+
+def test_ports_have_a_rule_of_their_own() -> None:
+    services = Services(Service(6, (443, 443)), Service(6))
+    rules = nft.RulesetInput("n", tunnels=(nft.TunnelMatch("a/b", LAN, FAR, services=services),))
+    assert nft.table(rules).sets == ()
+    (leak,) = expressions(rules, "no_leak_forward")
+    assert leak == (
+        "ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24 meta l4proto 6 tcp sport 443"
+        ' rt ipsec missing counter drop comment "a/b"'
+    )
+
+
+def test_transport_mode_is_guarded_by_its_peers() -> None:
+    ours, peer = (ipaddress.ip_network(f"192.0.2.{last}") for last in (1, 2))
+    pairs = (nft.HostPair("a/known", ours, peer), nft.HostPair("b/any", None, peer))
+    rules = nft.RulesetInput("n", hosts=pairs)
+    arrived, leaves = "meta ipsec missing", "rt ipsec missing"
+    assert expressions(rules, "no_cleartext_in")[4:] == [
+        f'{arrived} ip saddr . ip daddr @guard_host_in4 counter drop comment "tunnels"',
+        f'{arrived} fib daddr type local ip saddr @guard_peer_in4 counter drop comment "tunnels"',
+    ]
+    assert expressions(rules, "no_leak_postrouting")[4:] == [
+        f'{leaves} ip saddr . ip daddr @guard_host_out4 counter drop comment "tunnels"',
+        f'{leaves} fib saddr type local ip daddr @guard_peer_out4 counter drop comment "tunnels"',
+    ]
+    assert elements(rules, "guard_host_out4") == ['192.0.2.1 . 192.0.2.2 counter comment "a/known"']
+    assert elements(rules, "guard_peer_out4") == ['192.0.2.2 counter comment "b/any"']
+    assert expressions(rules, "no_leak_forward") == []
 
 
 @pytest.mark.parametrize(
@@ -243,21 +337,20 @@ def test_what_is_local_is_left_out_of_the_remote_network(
     own, local, remote = (item and ipaddress.ip_network(item) for item in (own, local, remote))
     rules = nft.RulesetInput("n", own=own, tunnels=(nft.TunnelMatch("a/b", local, remote),))
     ip = "ip" if local.version == 4 else "ip6"
-    selector = f"{ip} saddr {local} {ip} daddr {remote}"
-    match = f" {ip} daddr != {aside}" if aside else ""
-    assert expressions(rules, "no_leak_forward")[0].startswith(
-        f"{selector}{match} rt ipsec missing"
-    )
-    assert expressions(rules, "nat_exemption")[0].startswith(f"{selector}{match} snat")
+    leak, exemption = expressions(rules, "no_leak_forward")[0], expressions(rules, "nat_exemption")
+    if not aside:
+        assert leak.startswith(f"rt ipsec missing {ip} saddr . {ip} daddr @guard_out")
+        assert exemption[0].startswith(f"{ip} saddr . {ip} daddr @out")
+        return
+    match = f"{ip} saddr {local} {ip} daddr {remote} {ip} daddr != {aside}"
+    assert leak.startswith(f"{match} rt ipsec missing")
+    assert exemption[0].startswith(f"{match} snat")
 
 
 def test_mss_is_clamped_for_both_directions_in_tunnels() -> None:
     tunnels = (nft.TunnelMatch("a/b", LAN, FAR),)
-    syn = 'tcp flags & (syn | rst) == syn tcp option maxseg size set 1300 comment "a/b"'
-    out, back = (
-        "ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24",
-        "ip saddr 10.2.0.0/24 ip daddr 10.1.0.0/24",
-    )
+    syn = 'tcp flags & (syn | rst) == syn tcp option maxseg size set 1300 comment "tunnels"'
+    out, back = "ip saddr . ip daddr @out4", "ip saddr . ip daddr @in4"
     rules = nft.RulesetInput("n", tunnels=tunnels, mss_clamp=1300)
     assert expressions(rules, "clamp_mss_out") == [f"{out} rt ipsec exists {syn}"]
     assert expressions(rules, "clamp_mss_in") == [f"{back} meta ipsec exists {syn}"]
@@ -271,10 +364,10 @@ def test_mss_is_clamped_for_both_directions_in_tunnels() -> None:
 def test_forward_hook_accepts_protected_traffic_only() -> None:
     rules = nft.RulesetInput("n", tunnels=(nft.TunnelMatch("a/b", LAN, FAR),))
     assert [str(rule) for rule in nft.hook_rules(rules, "forward")] == [
-        "ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24 rt ipsec exists counter accept"
-        ' comment "tunnelwright-n: a/b"',
-        "ip saddr 10.2.0.0/24 ip daddr 10.1.0.0/24 meta ipsec exists counter accept"
-        ' comment "tunnelwright-n: a/b"',
+        "ip saddr . ip daddr { 10.1.0.0/24 . 10.2.0.0/24 } rt ipsec exists counter accept"
+        ' comment "tunnelwright-n: tunnels"',
+        "ip saddr . ip daddr { 10.2.0.0/24 . 10.1.0.0/24 } meta ipsec exists counter accept"
+        ' comment "tunnelwright-n: tunnels"',
     ]
 
 
@@ -333,27 +426,3 @@ def test_a_text_that_is_not_of_ours_is_refused(number: int, replacement: str) ->
 def test_a_text_without_the_frame_is_refused(text: str) -> None:
     with pytest.raises(SyntaxFault):
         parse(text)
-
-
-class TestListed:
-    TEXT = nft.render(nft.table(nft.RulesetInput("n", peers=PEERS)))
-    LISTED = TEXT[TEXT.index("table inet tunnelwright-n {") :]
-
-    def test_with_long_sets_in_several_lines(self) -> None:
-        wrapped = self.LISTED.replace("192.0.2.1, ", "192.0.2.1,\n\t\t\t     ")
-        assert wrapped != self.LISTED
-        assert is_listed(wrapped, self.TEXT)
-
-    @pytest.mark.parametrize(
-        "listed",
-        [
-            "",
-            LISTED.replace("192.0.2.1", "192.0.2.9", 1),
-            LISTED.replace("tunnelwright-n", "tunnelwright-m"),
-            LISTED + "table inet other {\n}\n",
-            LISTED.replace(" accept", " drop", 1),
-            TEXT,
-        ],
-    )
-    def test_otherwise(self, listed: str) -> None:
-        assert not is_listed(listed, self.TEXT)

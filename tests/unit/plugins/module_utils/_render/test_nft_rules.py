@@ -20,6 +20,10 @@ TUNNEL, TUNNEL6 = nft.TunnelMatch("b/four", LAN, FAR), nft.TunnelMatch("b/six", 
 
 IN = "ip saddr 10.2.0.0/24 ip daddr 10.1.0.0/24"
 OUT = "ip saddr 10.1.0.0/24 ip daddr 10.2.0.0/24"
+# The same packets, looked up in a set of the table, or in a set in the rule.
+ALL_IN, ALL_OUT = "ip saddr . ip daddr @in4", "ip saddr . ip daddr @out4"
+ONE_IN = "ip saddr . ip daddr { 10.2.0.0/24 . 10.1.0.0/24 }"
+ONE_OUT = "ip saddr . ip daddr { 10.1.0.0/24 . 10.2.0.0/24 }"
 HIDDEN = "ip saddr 192.168.7.0/24 ip daddr 10.2.0.0/24"
 SHOWN = "ip saddr 10.2.0.0/24 ip daddr 192.168.7.0/24"
 
@@ -52,8 +56,8 @@ def test_no_rules_no_chains() -> None:
 class TestFilters:
     def test_jumps_from_the_traffic_of_tunnels(self) -> None:
         made = chains(rule(), rule(name="x", direction="outgoing"), tunnels=(TUNNEL, TUNNEL6))
-        back = f'{IN} meta ipsec exists jump incoming comment "b/four"'
-        away = f'{OUT} jump outgoing comment "b/four"'
+        back = f'{ALL_IN} meta ipsec exists jump incoming comment "tunnels"'
+        away = f'{ALL_OUT} jump outgoing comment "tunnels"'
         assert [line for line in made["rules_forward"] if "ip6" not in line] == [back, away]
         assert [line for line in made["rules_input"] if "ip6" not in line] == [back]
         assert [line for line in made["rules_output"] if "ip6" not in line] == [away]
@@ -61,7 +65,7 @@ class TestFilters:
 
     def test_of_the_userspace_data_plane(self) -> None:
         made = chains(rule(), userspace=True)
-        assert made["rules_input"] == [f'{IN} iifname "ipsec0" jump incoming comment "b/four"']
+        assert made["rules_input"] == [f'{ALL_IN} iifname "ipsec0" jump incoming comment "tunnels"']
 
     @pytest.mark.parametrize(
         ("options", "expected"),
@@ -127,19 +131,19 @@ class TestFilters:
         found = [
             str(line) for line in nft.hook_rules(wanted, "input", "ip") if "ipsec" in str(line)
         ]
-        assert found == [f'{IN} {ssh} comment "tunnelwright-n: web"']
+        assert found == [f'{ONE_IN} {ssh} comment "tunnelwright-n: web"']
         ours = [str(line) for line in nft.hook_rules(wanted, "output") if "out" in line.comment]
         assert ours == [
-            f'{OUT} ip saddr 10.1.0.1/32 counter accept comment "tunnelwright-n: out"',
-            "ip6 saddr fd00:1::/64 ip6 daddr fd00:2::/64 ip6 saddr fd00:1::1/128 counter accept"
-            ' comment "tunnelwright-n: out"',
+            f'{ONE_OUT} ip saddr 10.1.0.1/32 counter accept comment "tunnelwright-n: out"',
+            "ip6 saddr . ip6 daddr { fd00:1::/64 . fd00:2::/64 } ip6 saddr fd00:1::1/128"
+            ' counter accept comment "tunnelwright-n: out"',
         ]
 
     def test_what_nft_would_find_contradictory_is_left_out(self) -> None:
         tcp, udp = hide(protocol="tcp"), rule(direction="outgoing", protocol="udp")
         found = [line.expression for line in nft.hook_rules(rules(tcp, udp), "output")]
         assert [line for line in found if "l4proto 17" in line] == [
-            f"{OUT} meta l4proto 17 counter accept"
+            f"{ONE_OUT} meta l4proto 17 counter accept"
         ]
 
 
@@ -151,7 +155,7 @@ class TestTranslations:
         assert "translate_destination" not in made
         assert made["no_leak_forward"][0] == f'{match} accept comment "hide"'
         assert made["no_leak_postrouting"][4:6] == [
-            f'{OUT} rt ipsec missing counter drop comment "b/four"',
+            'rt ipsec missing ip saddr . ip daddr @guard_out4 counter drop comment "tunnels"',
             f'{match} rt ipsec missing counter drop comment "hide"',
         ]
         # No cleartext reaches the hidden host, by its own or by its translated address.
@@ -231,13 +235,13 @@ class TestTranslations:
     def test_filters_see_the_local_side(self) -> None:
         made = chains(hide(protocol="tcp"), show(), rule(), rule(name="x", direction="outgoing"))
         assert made["rules_input"] == [
-            f'{IN} meta ipsec exists jump incoming comment "b/four"',
+            f'{ALL_IN} meta ipsec exists jump incoming comment "tunnels"',
             f'{SHOWN} meta ipsec exists jump incoming comment "hide"',
             "ip saddr 10.2.0.0/24 ip daddr 192.168.7.20/32 meta ipsec exists jump incoming"
             ' comment "show"',
         ]
         assert made["rules_output"] == [
-            f'{OUT} jump outgoing comment "b/four"',
+            f'{ALL_OUT} jump outgoing comment "tunnels"',
             f'{HIDDEN} meta l4proto 6 jump outgoing comment "hide"',
         ]
 
