@@ -34,6 +34,50 @@ def check_connections(connection: IkeConnection, other: IkeConnection) -> None:
     _check_keys(connection, other)
 
 
+class Neighbors:
+    """Connections by their identities and keys, to find those that affect one another.
+
+    The search for the neighbors of one connection does not compare it with all connections.
+    """
+
+    def __init__(self, connections: t.Iterable[IkeConnection]) -> None:
+        self._all = [item for item in connections if item.enabled]
+        self._by_look: dict[tuple[object, ...], list[int]] = {}
+        self._by_mark: dict[str, list[int]] = {}
+        self._by_own_mark: dict[str, list[int]] = {}
+        self._open: list[int] = []
+        for number, connection in enumerate(self._all):
+            self._by_look.setdefault(_look(connection), []).append(number)
+            if connection.key is None:
+                continue
+            for mark in connection.key.marks:
+                self._by_mark.setdefault(mark, []).append(number)
+            self._by_own_mark.setdefault(connection.key.own_mark, []).append(number)
+            if connection.key.is_open:
+                self._open.append(number)
+
+    def of(self, connection: IkeConnection) -> list[IkeConnection]:
+        """Return the connections for which ``check_connections`` may fail, in their order."""
+        if not connection.enabled:
+            return []
+        key = connection.key
+        if key is not None and key.is_open:
+            return list(self._all)
+        found = {*self._by_look.get(_look(connection), ())}
+        if key is not None:
+            found.update(self._open)
+            found.update(self._by_mark.get(key.own_mark, ()))
+            for mark in key.marks:
+                found.update(self._by_mark.get(mark, ()))
+                found.update(self._by_own_mark.get(mark, ()))
+        return [self._all[number] for number in sorted(found)]
+
+
+def _look(item: IkeConnection) -> tuple[object, ...]:
+    """Return the part of a connection by which a responder selects it."""
+    return item.local_address, item.remote_gateway, item.identifier, item.peer_identity
+
+
 def _check_devices(network: VpnNetwork, other: VpnNetwork) -> None:
     if not network.attached and not other.attached and network.device == other.device:
         raise ModelError(
@@ -135,11 +179,7 @@ def _check_dataplanes(network: VpnNetwork, other: VpnNetwork) -> None:
 
 def _check_distinct(connection: IkeConnection, other: IkeConnection) -> None:
     """Refuse two connections that look alike to a responder: it would always use the first."""
-
-    def seen(item: IkeConnection) -> tuple[object, ...]:
-        return item.local_address, item.remote_gateway, item.identifier, item.peer_identity
-
-    if connection.enabled and other.enabled and seen(connection) == seen(other):
+    if connection.enabled and other.enabled and _look(connection) == _look(other):
         raise ModelError(
             "remote_gateway",
             connection.remote_gateway,

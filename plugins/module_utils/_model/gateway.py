@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from .._errors import ModelError
 from .child import ChildSa
 from .coexistence import (
+    Neighbors,
     check_carried_once,
     check_connections,
     check_networks,
@@ -159,9 +160,10 @@ class Gateway:
                     connection.subject,
                 )
         done: set[str] = set()
+        neighbors = Neighbors(merged.values())
         for connection in added.values():
             done.add(connection.name)
-            for other in merged.values():
+            for other in neighbors.of(connection):
                 if other.name not in done:
                     check_connections(connection, other)
         children = {(name, child.name) for name, item in added.items() for child in item.children}

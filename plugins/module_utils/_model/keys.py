@@ -83,11 +83,11 @@ class Key:
     def may_concern(self, other: Key) -> bool:
         """Return whether two keys may affect each other. The check is quick and mostly False."""
         return (
-            self._open
-            or other._open
-            or not self._marks.isdisjoint(other._marks)
-            or self._own in other._marks
-            or other._own in self._marks
+            self.is_open
+            or other.is_open
+            or not self.marks.isdisjoint(other.marks)
+            or self.own_mark in other.marks
+            or other.own_mark in self.marks
         )
 
     @cached_property
@@ -96,15 +96,17 @@ class Key:
         return (*self.owners, *peer)
 
     @cached_property
-    def _marks(self) -> frozenset[str]:
+    def marks(self) -> frozenset[str]:
+        """Return the owners of the key and the identities of its peer, for an index of keys."""
         return frozenset(map(_mark, self._identities))
 
     @cached_property
-    def _own(self) -> str:
+    def own_mark(self) -> str:
+        """Return the identity of this gateway for the peer; empty without a peer."""
         return _mark(self.peer.own) if self.peer else ""
 
     @cached_property
-    def _open(self) -> bool:
+    def is_open(self) -> bool:
         """Return whether a pattern in the key may match any identity."""
         named = self.peer is not None and self.peer.named and self.peer.own.is_wildcard
         return not self.owners or named or any(item.is_wildcard for item in self._identities)

@@ -15,6 +15,10 @@ from dataclasses import replace
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.coexistence import (
+    Neighbors,
+    check_connections,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import (
     IkeConnection,
 )
@@ -538,6 +542,24 @@ def test_both_orders_come_to_the_same(one: IkeConnection, other: IkeConnection) 
     assert other.key is not None
     # The quick check misses no case.
     assert (found is None) == (way_in(one.key, other.key) is None)
+
+
+@profile(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from("bcdefg").flatmap(phases), min_size=2, max_size=5))
+def test_neighbors_are_all_connections_that_clash(made: list[IkeConnection]) -> None:
+    neighbors = Neighbors(made)
+    for one, other in itertools.permutations(made, 2):
+        try:
+            check_connections(one, other)
+        except ModelError:
+            assert other in neighbors.of(one)
+    assert all(len(neighbors.of(item)) <= len(made) for item in made)
+
+
+def test_a_usual_site_has_no_neighbor_but_itself() -> None:
+    made = [recorded(f"s{at}", {"remote_gateway": f"192.0.2.{at}"}, f"{at}") for at in range(9)]
+    neighbors = Neighbors(made)
+    assert [neighbors.of(item) for item in made] == [[item] for item in made]
 
 
 Fleet = list[dict[str, t.Any]]
