@@ -62,17 +62,23 @@ class Gateway:
         return connection.enabled and network is not None and network.started
 
     def with_network(self, network: VpnNetwork) -> Gateway:
-        for other in self.networks.values():
-            if other.name == network.name:
-                continue
-            check_networks(network, other)
-        self._check_guests(network.name, network)
-        self._check_start(network)
-        known = self.networks.get(network.name)
-        if known is None or known.network_address != network.network_address:
-            children = self._children_of(network.name)
-            check_own_network(network, self.settings_of(network.name), children)
-        return replace(self, networks={**self.networks, network.name: network})
+        return self.with_networks((network,))
+
+    def with_networks(self, networks: t.Iterable[VpnNetwork]) -> Gateway:
+        """Return the gateway with these networks. Networks may exchange their addresses."""
+        added = {item.name: item for item in networks}
+        after = replace(self, networks={**self.networks, **added})
+        for network in added.values():
+            for other in after.networks.values():
+                if other.name != network.name:
+                    check_networks(network, other)
+            self._check_guests(network.name, network, after.networks)
+            self._check_start(network)
+            known = self.networks.get(network.name)
+            if known is None or known.network_address != network.network_address:
+                children = self._children_of(network.name)
+                check_own_network(network, self.settings_of(network.name), children)
+        return after
 
     def without_network(self, name: str, *, force: bool) -> Gateway:
         """Return the gateway without a network. ``force`` removes its phase 1 objects too."""
@@ -85,7 +91,7 @@ class Gateway:
                 "Remove each phase 1 first, or set force to true to remove them with the network.",
                 network_subject(name),
             )
-        self._check_guests(name, None)
+        self._check_guests(name, None, self.networks)
         return Gateway(
             _without(self.networks, name),
             _without(self.settings, name),
@@ -93,8 +99,10 @@ class Gateway:
             _without(self.rules, name),
         )
 
-    def _check_guests(self, name: str, after: VpnNetwork | None) -> None:
-        """Refuse to take away an interface that another network is attached to."""
+    def _check_guests(
+        self, name: str, after: VpnNetwork | None, networks: t.Mapping[str, VpnNetwork]
+    ) -> None:
+        """Refuse to take away an interface that one of the networks is attached to."""
         before = self.networks.get(name)
         if before is None or before.attached or not before.started:
             return
@@ -102,7 +110,7 @@ class Gateway:
             return
         guests = sorted(
             item.name
-            for item in self.networks.values()
+            for item in networks.values()
             if item.started and item.interface_network == before.device
         )
         if guests:
@@ -169,6 +177,18 @@ class Gateway:
         children = {(name, child.name) for name, item in added.items() for child in item.children}
         check_carried_once(merged.values(), children)
         return replace(self, connections=merged)
+
+    def with_tunnels(self, connections: t.Iterable[IkeConnection]) -> Gateway:
+        """Return the gateway with these connections and their children, each checked once."""
+        added = tuple(connections)
+        gateway = self.with_connections(added)
+        for connection in added:
+            network = self.networks[connection.network]
+            settings = self.settings_of(connection.network)
+            for child in connection.children:
+                check_meaning(child)
+            check_own_network(network, settings, connection.children)
+        return gateway
 
     def _with(self, connection: IkeConnection) -> Gateway:
         return replace(self, connections={**self.connections, connection.name: connection})
