@@ -157,8 +157,8 @@ def _noted_interfaces() -> dict[str, Any]:
 def _ruleset() -> list[Any]:
     """Return every table as nft lists it, sorted by name, without handles and counts.
 
-    nft lists tables, chains and sets in the order of their creation, which has no meaning. The
-    order of rules has a meaning, and stays.
+    nft lists tables, chains, sets and their elements in the order of their creation, which has no
+    meaning. The order of rules has a meaning, and stays.
     """
     listed = json.loads(printed("nft", "-s", "-j", "list", "ruleset"))["nftables"]
     entries = [_plain(entry) for entry in listed if "metainfo" not in entry]
@@ -174,12 +174,16 @@ def _ruleset() -> list[Any]:
 
 def _plain(item: Any) -> Any:
     if isinstance(item, dict):
-        return {
-            key: None if key == "counter" else _plain(value)
-            for key, value in item.items()
-            if key != "handle"
-        }
+        return {key: _value(key, value) for key, value in item.items() if key != "handle"}
     return [_plain(element) for element in item] if isinstance(item, list) else item
+
+
+def _value(key: str, value: Any) -> Any:
+    if key == "counter":
+        return None
+    if key == "elem" and isinstance(value, list):
+        return sorted(map(_plain, value), key=repr)
+    return _plain(value)
 
 
 def _units(paths: dict[str, str]) -> dict[str, str]:
