@@ -90,10 +90,22 @@ def routes() -> list[str]:
 
 
 def tables() -> dict[str, str]:
-    """Return the ruleset, each table under ``family name``."""
+    """Return the ruleset, each table under ``family name``.
+
+    The elements of a set are sorted, because nft lists some sets in the order of their creation.
+    """
     listed = printed("nft", "-s", "list", "ruleset")
     found = re.findall(r"^table (\S+ \S+) \{\n(.*?)^\}$", listed, re.MULTILINE | re.DOTALL)
-    return dict(found)
+    return {name: _ELEMENTS.sub(_sorted_elements, content) for name, content in found}
+
+
+_ELEMENTS = re.compile(r"(?<=\telements = \{ )[^{}]*(?= \})")
+
+
+def _sorted_elements(found: re.Match[str]) -> str:
+    """Return the elements of a set, one in a line. No comment of an element has a comma."""
+    elements = sorted(" ".join(item.split()) for item in found[0].split(","))
+    return ",\n\t\t\t     ".join(elements)
 
 
 def units(paths: dict[str, str]) -> dict[str, str]:
