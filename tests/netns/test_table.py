@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import random
 import typing as t
 
+import draw
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.nft import Nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_listing import (
+    element_changes,
     read_listing,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.nft_text import body
@@ -80,6 +83,45 @@ def test_the_rules_of_many_peers_are_listed_as_they_were_written(namespace: Make
     listed = Nft(namespace().run).expected_table(text, "tunnelwright-lan")
     assert read_listing(listed) == read_listing(body(text))
     assert read_listing(listed) != read_listing(body(text.replace("192.0.2.7,", "192.0.2.77,")))
+
+
+def random_tunnel(chance: random.Random) -> nft.TunnelMatch:
+    """Return a tunnel whose selectors often contain the selectors of other ones."""
+    near, far, lengths = ("10.", "172.", (8, 15, 16, 24, 32))
+    tail = ".0.0"
+    if chance.random() < 0.3:
+        near, far, lengths, tail = "fd0", "fc0", (15, 16, 64, 128), "::"
+    ends = (
+        ipaddress.ip_network(
+            (f"{beginning}{chance.randrange(4)}{tail}", chance.choice(lengths)), strict=False
+        )
+        for beginning in (near, far)
+    )
+    return nft.TunnelMatch(f"site/{chance.randrange(9)}", *ends)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_changed_elements_make_the_wanted_table(namespace: Make, seed: int) -> None:
+    """One transaction of elements does what a load of the whole table does."""
+    chance = random.Random(draw.first_seed() + seed)
+    adapter = Nft(namespace().run)
+    tunnels = [random_tunnel(chance) for _each in range(20)]
+    changed = 0
+    for _step in range(40):
+        text = nft.render(nft.table(rules(tunnels=tuple(tunnels))))
+        live = read_listing(adapter.table("tunnelwright-lan"))
+        wanted = read_listing(adapter.expected_table(text, "tunnelwright-lan"))
+        changes = element_changes(live, wanted)
+        if changes is None:
+            # Another number of sets, because more or fewer selectors contain each other.
+            adapter.load("load the table", text)
+        else:
+            adapter.load("change the elements", changes.transaction("tunnelwright-lan"))
+            changed += 1
+        assert read_listing(adapter.table("tunnelwright-lan")) == wanted
+        for _each in range(chance.randrange(1, 4)):
+            tunnels[chance.randrange(len(tunnels))] = random_tunnel(chance)
+    assert changed > 3
 
 
 @pytest.mark.parametrize("others", ["", "table ip nat {\n}\ntable inet filter {\n}\n"])
