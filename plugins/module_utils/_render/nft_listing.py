@@ -121,6 +121,7 @@ def element_changes(live: Listing, wanted: Listing) -> ElementChanges | None:
 
 
 def _labels(elements: t.Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    found = (_COMMENT.search(element) for _name, element in elements)
-    names = (match[1].partition(":")[0] if match else "a peer" for match in found)
-    return tuple(dict.fromkeys(names))
+    """Return the tunnels of elements, and the addresses of elements that are peers."""
+    found = ((_COMMENT.search(element), key_of(element)) for _name, element in elements)
+    names = (match[1].partition(":")[0] if match else f"peer {key}" for match, key in found)
+    return tuple(sorted(dict.fromkeys(names), key=lambda name: name.startswith("peer ")))

@@ -112,7 +112,7 @@ def test_of_a_peer() -> None:
     fewer = text(1).replace("192.0.2.1,\n\t\t\t     ", "")
     found = changes(fewer, text(1))
     assert found is not None
-    assert (found.added, found.added_labels) == ((("peers4", "192.0.2.1"),), ("a peer",))
+    assert (found.added, found.added_labels) == ((("peers4", "192.0.2.1"),), ("peer 192.0.2.1",))
 
 
 def test_nothing() -> None:
