@@ -34,9 +34,10 @@ def leaving(link: Link, before: Artefacts, after: Artefacts) -> list[str]:
 
 def _unguarded(before: Artefacts, after: Artefacts) -> tuple[TunnelMatch, ...]:
     left = _guarded(after)
-    return tuple(
-        tunnel for tunnel in _guarded(before) if not any(_covers(item, tunnel) for item in left)
-    )
+    kept = {(item.local, item.remote) for item in left}
+    # Most tunnels stay as they are, and need no comparison with every other tunnel.
+    gone = (item for item in _guarded(before) if (item.local, item.remote) not in kept)
+    return tuple(tunnel for tunnel in gone if not any(_covers(item, tunnel) for item in left))
 
 
 def _guarded(side: Artefacts) -> tuple[TunnelMatch, ...]:
