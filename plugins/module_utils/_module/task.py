@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""The one driver of all modules: options in, an ``ModuleOutcome`` out, exceptions become failures.
+"""The one driver of all modules: options in, a ``ModuleOutcome`` out, exceptions become failures.
 
 No other file knows AnsibleModule, and no other file ends a module.
 """
