@@ -16,7 +16,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.nf
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
 
-from .conftest import Installed, Namespace, Site, ask, blocked, chain, network, rules
+from .conftest import LAN4, Installed, Namespace, Site, ask, blocked, chain, network, rules
 
 Start = t.Callable[..., Installed]
 
@@ -137,6 +137,26 @@ def test_rules_are_those_expected_and_stay_so(firewalled: Start, hook: str) -> N
     for verb in ("rules", "start", "rules"):
         installed(verb)
         assert installed.where.ruleset() == before
+
+
+def test_a_thousand_tunnels_are_one_rule_for_each_direction(firewalled: Start) -> None:
+    """nft lists the elements of such a rule in many lines. The rule is found again and replaced."""
+    tunnels = tuple(
+        nft.TunnelMatch(
+            f"s{at}/net", LAN4, ipaddress.ip_network(f"10.{100 + at // 250}.{at % 250}.0/24")
+        )
+        for at in range(1000)
+    )
+    installed = firewalled(tunnels=tunnels)
+    for _again in range(2):
+        found = hooked(installed)["inet firewall forward"]
+        assert len(found) == 2
+        assert found == expected(
+            rules(tunnels=tunnels), "inet firewall forward", "forward", installed.where
+        )
+        installed("rules")
+    installed("stop")
+    assert hooked(installed) == {}
 
 
 def test_the_rules_of_others_stay_as_they_were(site: Site, firewalled: Start) -> None:

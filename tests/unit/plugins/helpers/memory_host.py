@@ -801,23 +801,30 @@ class MemoryNft:
         return text
 
     def load(self, _purpose: str, text: str) -> None:
-        """Delete and add elements in the text of a table."""
+        """Delete and add elements in the text of a table, in one transaction."""
+        changed: dict[tuple[str, str], dict[str, str]] = {}
         for line in text.splitlines():
-            verb, _element, _inet, table, name, element = line.split(" ", 5)
-            found = self.tables[table]
-            elements = read_listing(found).elements[name]
-            wanted = {**elements}
-            element = element.strip("{} ")
+            verb, _element, _inet, table, name, rest = line.split(" ", 5)
+            element = rest.strip("{} ")
+            wanted = changed.setdefault(
+                (table, name), {**read_listing(self.tables[table]).elements[name]}
+            )
             if verb == "delete":
                 del wanted[element]
             else:
                 assert key_of(element) not in wanted
                 wanted[key_of(element)] = element
-            separator = ",\n\t\t\t     "
-            before, after = (separator.join(side.values()) for side in (elements, wanted))
-            head, opening, rest = found.partition(f"\tset {name} {{\n")
-            assert before in rest
-            self.tables[table] = f"{head}{opening}{rest.replace(before, after, 1)}"
+        for (table, name), wanted in changed.items():
+            self._replace(table, name, wanted)
+
+    def _replace(self, table: str, name: str, wanted: dict[str, str]) -> None:
+        assert wanted, "a set without elements has another form"
+        elements = read_listing(self.tables[table]).elements[name]
+        separator = ",\n\t\t\t     "
+        before, after = (separator.join(side.values()) for side in (elements, wanted))
+        head, opening, rest = self.tables[table].partition(f"\tset {name} {{\n")
+        assert before in rest
+        self.tables[table] = f"{head}{opening}{rest.replace(before, after, 1)}"
 
     def expected(self, _text: str) -> t.Any:
         return ()
