@@ -178,18 +178,6 @@ class Gateway:
         check_carried_once(merged.values(), children)
         return replace(self, connections=merged)
 
-    def with_tunnels(self, connections: t.Iterable[IkeConnection]) -> Gateway:
-        """Return the gateway with these connections and their children, each checked once."""
-        added = tuple(connections)
-        gateway = self.with_connections(added)
-        for connection in added:
-            network = self.networks[connection.network]
-            settings = self.settings_of(connection.network)
-            for child in connection.children:
-                check_meaning(child)
-            check_own_network(network, settings, connection.children)
-        return gateway
-
     def _with(self, connection: IkeConnection) -> Gateway:
         return replace(self, connections={**self.connections, connection.name: connection})
 
