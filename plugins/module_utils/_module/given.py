@@ -126,9 +126,11 @@ def explained(message: str, spec: Spec, task: t.Mapping[str, t.Any]) -> str:
     for name, value in task.items():
         hidden = options.get(name, {}).get("no_log")
         for text in (name, *(() if hidden else _texts(value, keys=True))):
-            if len(text) > LONGEST_VALUE or not text.isprintable():
-                short = shown(text)
-                message = message.replace(text, short).replace(repr(text), short)
+            # A message may have the value without the blanks at its ends.
+            for form in dict.fromkeys((text, text.strip())):
+                if len(form) > LONGEST_VALUE or not form.isprintable():
+                    short = shown(form)
+                    message = message.replace(form, short).replace(repr(form), short)
     # Ansible may show a part of a text, such as the key of `key=value`.
     return message if any(map(message.__contains__, secrets_in(spec, task))) else one_line(message)
 

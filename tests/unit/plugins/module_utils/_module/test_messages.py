@@ -112,6 +112,23 @@ def test_a_long_identity_of_another_phase_1(machine: Machine) -> None:
     check(result["msg"], name)
 
 
+@pytest.mark.parametrize(
+    ("module", "option"),
+    [
+        ("ipsec_phase1", "identifier"),
+        ("ipsec_phase1", "peer_identifier"),
+        ("ipsec_phase2", "network"),
+    ],
+)
+def test_a_long_value_with_a_blank_at_its_end(machine: Machine, module: str, option: str) -> None:
+    """The advice names the value without the blank, and a full stop follows without the blank."""
+    machine.prepare(("vpn_network", NETWORK), ("ipsec_phase1", PHASE1))
+    value = "10.1.0.0/24" + "0000 " * 40
+    result = machine.run(module, check=True, **{**BASES[module], option: value})
+    assert result["failed"]
+    check(result["msg"], value)
+
+
 @pytest.mark.parametrize(("module", "option"), PLACES)
 @given(data=st.data())
 @settings(
