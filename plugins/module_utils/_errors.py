@@ -100,6 +100,25 @@ class ModelError(TunnelwrightError):
         return ModelError(self.option, self.value, self.problem, self.fix, subject)
 
 
+class EntryErrors(TunnelwrightError):
+    """The user must change several entries of one task. Each error begins with its entry.
+
+    It reads as its only error, or as a line with their number and then one error in a line.
+    """
+
+    def __init__(self, errors: Sequence[str], more: int = 0) -> None:
+        super().__init__(errors, more)
+        self.errors = tuple(errors)
+        self.more = more
+
+    def __str__(self) -> str:
+        if len(self.errors) == 1 and not self.more:
+            return self.errors[0]
+        more = "more than " if self.more else ""
+        head = f"{more}{len(self.errors)} entries are refused. Nothing was changed."
+        return "\n".join([head, *self.errors])
+
+
 class SyntaxFault(TunnelwrightError):
     """The author of a configuration text must correct it. ``line`` counts from 1.
 

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 import typing as t
 
 from .._errors import HostError
@@ -78,8 +79,11 @@ def _begin(host: Host, pid: int, plan: Plan) -> Unfinished:
 def _carry_out(host: Host, plan: Plan, taken_back: t.Callable[[], None]) -> list[str]:
     notes: list[str] = []
     done: list[steps.Step] = []
+    host.negotiating_since = None
     for step in plan.steps:
         host.alive()
+        if isinstance(step, steps.HandOver) and host.negotiating_since is None:
+            host.negotiating_since = time.monotonic()
         try:
             note = _EFFECTS[type(step)](host, step)
         except HostError as error:

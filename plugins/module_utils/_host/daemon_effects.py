@@ -92,7 +92,7 @@ def _initiate(host: Host, step: steps.Initiate) -> None:
 
 
 def _hand_over(host: Host, step: steps.HandOver) -> str | None:
-    return hand_over(_daemon(host, step).vici, step)
+    return hand_over(_daemon(host, step).vici, step, host.negotiating_since)
 
 
 def _install(host: Host, step: steps.InstallTrap) -> str | None:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import time
 import typing as t
@@ -79,8 +80,12 @@ class Host:
         self._exit = contextlib.ExitStack()
         self._vici: Vici | None = None
         self._recovered = False
+        # The time since which the new SAs of a plan are negotiated (time.monotonic).
+        self.negotiating_since: float | None = None
         self.unfinished_run = UnfinishedRun(self.platform.unfinished_note, self.platform)
         self.pending = Pending(self.platform.outdated_note)
+        # The parts that this host lacks, in check mode. See ``without.leave_out``.
+        self.missing: frozenset[str] = frozenset()
 
     def __enter__(self) -> Host:
         return self
@@ -109,6 +114,10 @@ class Host:
         if self._vici is None:
             self._vici = self._exit.enter_context(Vici(self._connect, alive=self.alive))
         return self._vici
+
+    def use(self, session: Vici) -> None:
+        """Use another session from now on."""
+        self._vici = session
 
     def _connect(self) -> socket.socket:
         return charon_socket(self.platform)
@@ -142,6 +151,11 @@ class Host:
     def daemon_log(self) -> DaemonLog:
         """Return the log of the IKE daemon from now on."""
         return DaemonLog(self._connect)
+
+    @property
+    def may_lock(self) -> bool:
+        """Return whether this process may write the lock file."""
+        return os.access(os.path.dirname(self.platform.lock), os.W_OK)
 
     @contextlib.contextmanager
     def exclusive(self, what: str) -> t.Iterator[str]:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from .._model.network import VpnNetwork
 from .._plan.observed import DaemonState, NetworkState, Observed
 from .._plan.ownership import checkpoint_files
-from .._plan.planner import Scope, files_in
+from .._plan.scope import Scope, files_in
 from .._render import nft
 from .._render.artefacts import Artefacts
 from .._render.file import File
@@ -103,7 +103,7 @@ def daemon_state(host: Host, sas: t.Sequence[IkeState] | None = None) -> DaemonS
         ike_ids=_by_name((sa.name, [sa.uniqueid]) for sa in sas),
         child_ids=_by_name((sa.name, [child.uniqueid for child in sa.children]) for sa in sas),
         child_names=_child_names(sas),
-        policies=None if LIBIPSEC in plugins else host.link.outbound_policies(),
+        policies=None if LIBIPSEC in plugins or host.missing else host.link.outbound_policies(),
         keys=vici.keys(),
         unfinished=host.unfinished_run.read(vici.pid),
         pending=follow(host.pending, host.run, host.platform.daemon_unit, vici.pid, sas),

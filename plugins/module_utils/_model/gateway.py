@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import typing as t
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from .._errors import ModelError
 from .child import ChildSa
@@ -29,6 +30,7 @@ from .connection import IkeConnection
 from .keys import intrusion
 from .network import VpnNetwork
 from .rule import VpnRule
+from .secret import Secret
 from .settings import IpsecSettings
 from .subject import network_subject
 from .traffic import check_meaning, check_own_network
@@ -46,9 +48,30 @@ class Gateway:
     connections: t.Mapping[str, IkeConnection] = field(default_factory=dict)
     rules: t.Mapping[str, tuple[VpnRule, ...]] = field(default_factory=dict)
 
+    def in_file_order(self) -> Gateway:
+        """Return the gateway with its objects in the order in which their files are found.
+
+        The order decides about the order of rules, elements and settings in other files.
+        """
+
+        def ordered(items: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+            return {name: items[name] for name in sorted(items, key=lambda name: f"{name}.")}
+
+        return replace(
+            self,
+            networks=ordered(self.networks),
+            settings=ordered(self.settings),
+            connections=ordered(self.connections),
+        )
+
     def settings_of(self, network: str) -> IpsecSettings:
         """Return the settings of a network, by default the default settings."""
         return self.settings.get(network) or IpsecSettings(network)
+
+    @property
+    def special_settings(self) -> tuple[IpsecSettings, ...]:
+        """Return the settings of networks that are not the default settings."""
+        return tuple(item for item in self.settings.values() if item != IpsecSettings(item.network))
 
     def connections_of(self, network: str) -> tuple[IkeConnection, ...]:
         return tuple(item for item in self.connections.values() if item.network == network)
@@ -60,6 +83,22 @@ class Gateway:
         """Return whether the daemon is to load a connection: it and its network are on."""
         network = self.networks.get(connection.network)
         return connection.enabled and network is not None and network.started
+
+    @cached_property
+    def names_by_psk(self) -> dict[Secret, list[str]]:
+        """Return the names of the enabled connections with a PSK, by their PSK."""
+        found: dict[Secret, list[str]] = {}
+        for item in self.connections.values():
+            if item.enabled and item.psk is not None:
+                found.setdefault(item.psk, []).append(item.name)
+        return found
+
+    @property
+    def devices(self) -> frozenset[str]:
+        """Return the interfaces that the networks make while they are on."""
+        return frozenset(
+            item.device for item in self.networks.values() if item.started and not item.attached
+        )
 
     def with_network(self, network: VpnNetwork) -> Gateway:
         return self.with_networks((network,))
@@ -130,6 +169,10 @@ class Gateway:
             check_own_network(network, settings, self._children_of(settings.network))
         return replace(self, settings={**self.settings, settings.network: settings})
 
+    def without_settings(self, network: str) -> Gateway:
+        """Return the gateway with the default settings for a network."""
+        return replace(self, settings=_without(self.settings, network))
+
     def rule(self, network: str, name: str) -> VpnRule | None:
         known = (item for item in self.rules.get(network, ()) if item.name == name)
         return next(known, None)
@@ -177,6 +220,18 @@ class Gateway:
         children = {(name, child.name) for name, item in added.items() for child in item.children}
         check_carried_once(merged.values(), children)
         return replace(self, connections=merged)
+
+    def with_tunnels(self, connections: t.Iterable[IkeConnection]) -> Gateway:
+        """Return the gateway with these connections and their children, each checked once."""
+        added = tuple(connections)
+        gateway = self.with_connections(added)
+        for connection in added:
+            network = self.networks[connection.network]
+            settings = self.settings_of(connection.network)
+            for child in connection.children:
+                check_meaning(child)
+            check_own_network(network, settings, connection.children)
+        return gateway
 
     def _with(self, connection: IkeConnection) -> Gateway:
         return replace(self, connections={**self.connections, connection.name: connection})
@@ -233,9 +288,11 @@ class Gateway:
 
 def _one_of(names: t.Sequence[str], module: str) -> str:
     """Return the fix for a name that does not exist: the names that do, or how to create one."""
-    if not names:
-        return f"Create it first with {module}."
-    return f"Use one of: {', '.join(names)}; or create it first with {module}."
+    known = f"Use one of: {', '.join(names)}; or create" if names else "Create"
+    return (
+        f"{known} it first with {module}. Check mode creates nothing: to predict both, describe "
+        "both in one task of ipsec_gateway."
+    )
 
 
 def _without(items: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:

@@ -234,3 +234,20 @@ _RECORDED: dict[str, Convert] = {
     "interface_network": checks.interface_name,
     "interface": checks.interface_name,
 }
+
+
+def in_order(networks: t.Iterable[VpnNetwork]) -> list[str]:
+    """Return the names of networks, each after the network that makes the interface it uses."""
+    items = sorted(networks, key=lambda item: item.name)
+    makers = {item.device: item for item in items if not item.attached}
+    found: dict[str, None] = {}
+
+    def add(item: VpnNetwork, waiting: frozenset[str]) -> None:
+        maker = makers.get(item.interface_network or "")
+        if maker is not None and maker.name not in waiting:
+            add(maker, waiting | {maker.name})
+        found[item.name] = None
+
+    for item in items:
+        add(item, frozenset({item.name}))
+    return list(found)

@@ -19,7 +19,8 @@ from .authorities import remembered
 from .files import written
 from .observed import Observed
 from .plan import Difference, state_difference
-from .planner import Scope, make_plan
+from .planner import make_plan
+from .scope import Scope
 from .swanctl import plan_swanctl
 
 

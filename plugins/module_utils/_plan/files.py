@@ -48,7 +48,7 @@ def file_difference(before: File | None, after: File | None, platform: Platform)
     Only owner and mode are shown when only these differ.
     """
     path = (after or before or File("", b"")).path
-    old, new = _shown(before, platform), _shown(after, platform)
+    old, new = shown_file(before, platform), shown_file(after, platform)
     if before and after:
         words = _attributes(before, after)
         found, wanted = _instead(words), _wanted(words)
@@ -97,7 +97,8 @@ def _wanted(words: _Words) -> str:
     return ", ".join(f"{what}{wanted}" for what, _found, wanted in words)
 
 
-def _shown(file: File | None, platform: Platform) -> str:
+def shown_file(file: File | None, platform: Platform) -> str:
+    """Return the text of a file with every secret masked, or an empty text for None."""
     if file is None:
         return ""
     text = file.data.decode("utf-8", "replace")

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._render.file import File
 from .steps import RemoveFile, Step, WriteFile
@@ -50,11 +50,16 @@ class Impact:
 
 @dataclass(frozen=True)
 class Plan:
-    """Ordered steps, the differences that they make, and their impact on SAs that are up."""
+    """Ordered steps, the differences that they make, and their impact on SAs that are up.
+
+    ``repaired`` are the names of networks, and the paths of files under conf.d, that differ on the
+    host although their description stays.
+    """
 
     steps: tuple[Step, ...] = ()
     differences: tuple[Difference, ...] = ()
     impacts: tuple[Impact, ...] = ()
+    repaired: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         """Return whether there are steps: Ansible's ``changed``."""
@@ -66,7 +71,12 @@ class Plan:
             self.steps + other.steps,
             self.differences + other.differences,
             self.impacts + other.impacts,
+            self.repaired | other.repaired,
         )
+
+    def of(self, part: str, *, changed: bool) -> Plan:
+        """Return the plan as the plan of a part, whose description is ``changed`` or not."""
+        return replace(self, repaired=frozenset({part} if self.steps and not changed else ()))
 
     @property
     def impact(self) -> str:
@@ -110,8 +120,10 @@ def joined(plans: t.Iterable[Plan]) -> Plan:
     steps: list[Step] = []
     differences: list[Difference] = []
     impacts: list[Impact] = []
+    repaired: set[str] = set()
     for plan in plans:
         steps += plan.steps
         differences += plan.differences
         impacts += plan.impacts
-    return Plan(tuple(steps), tuple(differences), tuple(impacts))
+        repaired |= plan.repaired
+    return Plan(tuple(steps), tuple(differences), tuple(impacts), frozenset(repaired))

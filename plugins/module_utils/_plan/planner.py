@@ -9,18 +9,19 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from .._model.daemon import ALL_DAEMONS, DaemonId
+from .._model.network import in_order
 from .._render.artefacts import Artefacts
 from .._render.strongswan_conf import LIBIPSEC
 from .files import removed, written
 from .network import plan_network, plan_power_off, plan_record
 from .network_guard import plan_blocks
 from .network_interface import plan_note, plan_routes
-from .observed import NOTHING, DaemonState, Observed, Unfinished
+from .observed import DaemonState, Observed
 from .ownership import plan_ownership
 from .plan import Impact, Plan, joined, state_difference
+from .scope import Scope, changed_keys
 from .steps import (
     HandOver,
     InstallTrap,
@@ -33,62 +34,7 @@ from .steps import (
 from .swanctl import plan_swanctl
 from .swap.decision import GRACEFUL
 
-_T = t.TypeVar("_T")
-
 NO_PLAN = Plan()
-
-
-@dataclass(frozen=True)
-class Scope:
-    """The objects whose drift a module repairs, besides the objects of its edit.
-
-    ``networks`` are names, ``swanctl`` are paths of files, and ``daemons`` are the daemons whose
-    settings are in the scope. A module that edits one tunnel must not touch, or report, the state
-    of another tunnel.
-    """
-
-    networks: frozenset[str] = frozenset()
-    swanctl: frozenset[str] = frozenset()
-    daemons: frozenset[DaemonId] = frozenset()
-
-
-def touched(
-    before: Artefacts, after: Artefacts, scope: Scope, left: frozenset[str] = frozenset()
-) -> Scope:
-    """Return the scope with all objects of the edit, and the networks of an interrupted run.
-
-    ``left`` are the networks that the interrupted run worked on.
-    """
-    networks = before.networks.keys() | after.networks.keys()
-    return Scope(
-        scope.networks | _changed(before.networks, after.networks) | (left & networks),
-        scope.swanctl | _changed(before.swanctl, after.swanctl),
-        scope.daemons | (ALL_DAEMONS if before.daemon != after.daemon else frozenset()),
-    )
-
-
-def settled(
-    before: Artefacts, after: Artefacts, scope: Scope, left: Unfinished = NOTHING
-) -> Unfinished:
-    """Return the unfinished work that is finished after a plan for this scope.
-
-    ``left`` is the work of interrupted runs. Finished are the objects in the scope, and the objects
-    that no file has.
-    """
-    others = [
-        part
-        for side in (before, after)
-        for path, part in side.swanctl.items()
-        if path not in scope.swanctl
-    ]
-    connections = {name for part in others for name in part.connection_names}
-    secrets = {name for part in others for name in part.secret_ids}
-    return Unfinished(
-        {name: ids for name, ids in left.connections.items() if name not in connections},
-        left.secrets - secrets,
-        settings=bool(scope.daemons),
-        networks=scope.networks,
-    )
 
 
 def make_plan(
@@ -97,24 +43,19 @@ def make_plan(
     observed: Observed,
     scope: Scope,
     apply: str = GRACEFUL,
+    exceptions: t.Mapping[str, str] | None = None,
 ) -> Plan:
     """Return the plan for a scope, which ``touched`` returned.
 
     Networks come up before their tunnels, and go after them. charon restarts when the files are in
     place from which it loads everything. ``apply`` is graceful, reestablish or defer, for SAs that
-    are up.
+    are up. ``exceptions`` has the value for single files under conf.d, by path.
     """
-    staying = [name for name in sorted(scope.networks) if name in after.networks]
-    going = [name for name in sorted(scope.networks) if name not in after.networks]
+    staying = [name for name in _in_order(after) if name in scope.networks]
+    going = [name for name in _in_order(before) if name in scope.networks - after.networks.keys()]
     why = _restart_reason(before, after, observed) if scope.daemons else ""
-    tunnels = _handed_over_last(
-        joined(
-            plan_swanctl(before.swanctl.get(path), after.swanctl.get(path), observed, apply)
-            for path in sorted(scope.swanctl)
-            if path in before.swanctl or path in after.swanctl
-        )
-    )
-    changed = scope.networks | _changed(before.records, after.records)
+    by_path = exceptions or {}
+    changed = scope.networks | changed_keys(before.records, after.records)
     coming = frozenset(changed & (after.records.keys() - before.records.keys()))
     notes = joined(
         plan_note(before.networks.get(name), after.networks[name], observed) for name in staying
@@ -127,22 +68,26 @@ def make_plan(
         + joined(
             plan_network(
                 before.networks.get(name), after.networks[name], observed, _guests(after, name)
-            )
+            ).of(name, changed=before.networks.get(name) != after.networks[name])
             for name in staying
         )
         + (_plan_daemon(before, after, observed, restart=bool(why)) if scope.daemons else Plan())
-        + tunnels
+        + _plan_tunnels(before, after, observed, scope, lambda path: by_path.get(path, apply))
         + _plan_strays(before, after, observed, scope)
         + _plan_orphans(before, after, observed.daemon)
         + (_plan_restart(why, observed) if why else Plan())
         + joined(
             plan_power_off(before.networks.get(name), after.networks[name], observed)
-            for name in staying
+            for name in reversed(staying)
         )
-        + joined(plan_network(before.networks.get(name), None, observed) for name in going)
+        + joined(plan_network(before.networks[name], None, observed) for name in reversed(going))
         + (plan_blocks(after.networks.values(), observed) if scope.networks else Plan())
         + _plan_records(changed - coming, before, after, observed, notes)
     )
+
+
+def _in_order(side: Artefacts) -> list[str]:
+    return in_order(parts.network for parts in side.networks.values())
 
 
 def _plan_records(
@@ -168,6 +113,23 @@ def _plan_records(
         )
         for name in sorted(names)
     )
+
+
+def _plan_tunnels(
+    before: Artefacts,
+    after: Artefacts,
+    observed: Observed,
+    scope: Scope,
+    apply: t.Callable[[str], str],
+) -> Plan:
+    """Return the plan for the files under conf.d. ``apply`` has its value by path."""
+    parts = (
+        plan_swanctl(before.swanctl.get(path), after.swanctl.get(path), observed, apply(path)).of(
+            path, changed=before.swanctl.get(path) != after.swanctl.get(path)
+        )
+        for path in sorted(scope.swanctl & (before.swanctl.keys() | after.swanctl.keys()))
+    )
+    return _handed_over_last(joined(parts))
 
 
 def _handed_over_last(plan: Plan) -> Plan:
@@ -261,21 +223,3 @@ def _unmanaged_up(before: Artefacts, observed: Observed) -> bool:
     """Return whether an unmanaged connection is up."""
     managed = {name for parts in before.swanctl.values() for name in parts.connection_names}
     return bool(observed.daemon.established.keys() - managed)
-
-
-def _changed(before: t.Mapping[str, _T], after: t.Mapping[str, _T]) -> frozenset[str]:
-    return frozenset(key for key in {*before, *after} if before.get(key) != after.get(key))
-
-
-def files_in(before: Artefacts, after: Artefacts, scope: Scope) -> frozenset[str]:
-    """Return the paths of the files that the planner compares."""
-    paths = {*before.daemon, *after.daemon} if scope.daemons else set()
-    for side in (before, after):
-        for name in scope.networks:
-            if name in side.networks:
-                paths |= {file.path for file in side.networks[name].files}
-        paths |= {file.path for file in side.records.values()}
-        for path in scope.swanctl:
-            if path in side.swanctl:
-                paths |= {path, *(file.path for file in side.swanctl[path].extra_files)}
-    return frozenset(paths)

@@ -20,7 +20,7 @@ from .._render.swanctl_files import SwanctlFile
 from .files import access_in_words, file_difference, removed, written
 from .observed import Observed
 from .plan import Difference, Plan
-from .planner import Scope
+from .scope import Scope
 from .steps import RemoveFile, WriteFile
 
 FilesByPath = t.Mapping[str, File]

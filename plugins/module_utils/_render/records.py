@@ -17,7 +17,7 @@ import json
 import re
 import typing as t
 
-from .._errors import ModelError, SyntaxFault, TunnelwrightError, sentence
+from .._errors import ModelError, TunnelwrightError, sentence
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.network import VpnNetwork
@@ -176,16 +176,14 @@ def _record_line(head: str) -> str:
 def _secrets(text: str) -> Section:
     """Return the section ``secrets`` of the file of a phase 1. Raises SyntaxFault.
 
-    All else is in the record. A file that was damaged before its secrets is read nevertheless.
+    All else is in the record. Only the text from the secrets on is parsed, so that a file that was
+    damaged before its secrets is read nevertheless.
     """
     head, body = split_head(text)
     whole = head + switched_on(body)
-    try:
-        sections = parse(whole)
-    except SyntaxFault:
-        start = whole.find(_SECRETS) + 1
-        # The lines keep their numbers.
-        sections = parse("\n" * whole.count("\n", 0, start) + whole[start:])
+    start = whole.find(_SECRETS) + 1
+    # The lines keep their numbers.
+    sections = parse("\n" * whole.count("\n", 0, start) + whole[start:])
     secrets = sections.get("secrets")
     return secrets if isinstance(secrets, t.Mapping) else {}
 

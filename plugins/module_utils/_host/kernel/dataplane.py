@@ -39,7 +39,8 @@ def uses_userspace(host: Host, gateway: Gateway, *, before: bool) -> bool:
         return False
     userspace = _choose(host, gateway, before=before)
     platform = host.platform
-    if userspace and not os.path.exists(platform.plugin_path(LIBIPSEC)):
+    # Check mode also predicts for a host whose packages are installed later.
+    if userspace and not host.missing and not os.path.exists(platform.plugin_path(LIBIPSEC)):
         package = platform.plugin_packages["charon-extra"]
         raise HostError(
             "use the userspace data plane",
@@ -59,11 +60,11 @@ def _choose(host: Host, gateway: Gateway, *, before: bool) -> bool:
     if LIBIPSEC in host.vici.plugins() and not before:
         # Another administrator has loaded the plugin, and it handles every SA.
         return True
-    return not host.link.kernel_has_esp()
+    return not _kernel_has_esp(host)
 
 
 def _require_kernel(host: Host, network: VpnNetwork) -> None:
-    if not host.link.kernel_has_esp():
+    if not _kernel_has_esp(host):
         raise ModelError(
             "dataplane",
             "kernel",
@@ -71,3 +72,13 @@ def _require_kernel(host: Host, network: VpnNetwork) -> None:
             "Set dataplane to auto or userspace.",
             network.subject,
         )
+
+
+def _kernel_has_esp(host: Host) -> bool:
+    """Return whether the kernel can do ESP. True if this can't be tried on an incomplete host."""
+    try:
+        return host.link.kernel_has_esp()
+    except HostError:
+        if host.missing:
+            return True
+        raise

@@ -22,7 +22,8 @@ from ..._model.gateway import Gateway
 from ..._model.platform import Platform
 from ..._plan import restore
 from ..._plan.plan import Plan
-from ..._plan.planner import make_plan, touched
+from ..._plan.planner import make_plan
+from ..._plan.scope import touched
 from ..._plan.swap.decision import REESTABLISH
 from ..._render.artefacts import Artefacts, artefacts
 from ..._render.file import PRIVATE, File

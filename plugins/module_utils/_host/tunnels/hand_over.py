@@ -4,7 +4,11 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Make before break: wait for the new SAs of a connection, then close the old SAs."""
+"""Make before break: wait for the new SAs of a connection, then close the old SAs.
+
+All connections of a plan negotiate at once. The waits for them begin at one time, so that a
+thousand silent peers take as long as one.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +35,12 @@ IDLE_MEANS_REFUSED_S = 2.0
 DRAIN_S = 1.0
 
 
-def hand_over(vici: Vici, step: HandOver) -> str | None:
-    """Close the old SAs when the new SAs are up. Return a warning if nothing was closed."""
-    waiting = _wait(vici, step)
+def hand_over(vici: Vici, step: HandOver, since: float | None = None) -> str | None:
+    """Close the old SAs when the new SAs are up. Return a warning if nothing was closed.
+
+    ``since`` is the time since which the new SAs are negotiated (``time.monotonic``), default now.
+    """
+    waiting = _wait(vici, step, since)
     if waiting and _kept_one_each(vici, step, waiting):
         waiting = _wait(vici, step)
     if waiting and not step.optional:
@@ -121,10 +128,10 @@ def _of(step: SwapBack, child: str) -> object:
     return children(step.loaded).get(child) if same else None
 
 
-def _wait(vici: Vici, step: HandOver) -> frozenset[str]:
+def _wait(vici: Vici, step: HandOver, since: float | None = None) -> frozenset[str]:
     """Wait for new Child SAs. Return the children without a new Child SA."""
     children = frozenset(step.children)
-    start = last_busy = time.monotonic()
+    start = last_busy = time.monotonic() if since is None else since
     while True:
         sas = vici.sas(step.connection)
         new = {child.name for sa in sas for child in sa.children if _is_new(child, step.old)}

@@ -35,11 +35,8 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed 
     Unfinished,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import (
-    Scope,
-    make_plan,
-    touched,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import make_plan
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.scope import Scope, touched
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.blocks import Block
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.file import PRIVATE, File

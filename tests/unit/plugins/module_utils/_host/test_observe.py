@@ -32,7 +32,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed 
     Unfinished,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import Scope
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.scope import Scope
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (
     Artefacts,
     artefacts,

@@ -18,10 +18,10 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed 
     NetworkState,
     Observed,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import make_plan
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.scope import (
     Scope,
     files_in,
-    make_plan,
     touched,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import (

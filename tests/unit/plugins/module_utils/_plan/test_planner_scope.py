@@ -19,10 +19,10 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed 
     Unfinished,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import make_plan
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.scope import (
     Scope,
     files_in,
-    make_plan,
     settled,
     touched,
 )

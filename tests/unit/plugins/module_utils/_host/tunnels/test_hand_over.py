@@ -87,6 +87,23 @@ def test_the_last_packets_on_the_old_one_are_waited_for_once(age, waits):
     assert charon.closed == [("9", "1")]
 
 
+def test_many_silent_peers_are_waited_for_once():
+    """All connections of a plan negotiate at once, so that the waits overlap."""
+    begun = module.time.monotonic()
+    busy = (ike("9", child("1"), tasks=("CHILD_CREATE",)),)
+    for _each in range(100):
+        said = hand_over(Charon(busy), HandOver("b", ("lan",), OLD), begun)
+        assert "has not accepted" in said
+    assert module.time.monotonic() - begun < module.PATIENCE_S + 1
+
+
+def test_many_peers_that_refuse_are_waited_for_once():
+    begun = module.time.monotonic()
+    for _each in range(100):
+        hand_over(Charon((ike("9", child("1")),)), HandOver("b", ("lan",), OLD), begun)
+    assert module.time.monotonic() - begun < module.IDLE_MEANS_REFUSED_S + 1
+
+
 def test_one_that_was_made_while_its_child_was_set_aside_goes_too():
     charon = Charon((ike("9", child("1", "lan.replaced"), child("2", "dmz"), child("3")),))
     hand_over(charon, HandOver("b", ("lan",), OLD))
