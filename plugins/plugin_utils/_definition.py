@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import multiprocessing
 import typing as t
@@ -24,6 +23,7 @@ from ..module_utils._module.given import (
     check_texts,
     explained,
     subject_of,
+    unknown_option,
 )
 from ..module_utils._module.spec import (
     IPSEC_PHASE1,
@@ -124,12 +124,7 @@ def typed(spec: Spec, definition: Mapping[str, t.Any], kind: str) -> dict[str, t
     for option, value in values.items():
         argument = spec.argument_spec.get(option)
         if argument is None:
-            # The value is not shown, because it may be a secret with a mistyped name.
-            likely = nearest(str(option), spec.argument_spec, 0.6)
-            fix = f"Use one of: {', '.join(spec.argument_spec)}."
-            if likely:
-                fix = f"Write {likely}, if that is meant, or remove it."
-            raise ModelError(str(option), None, "is not an option", fix, subject)
+            raise unknown_option(str(option), spec, subject)
         if "options" in argument and not _is_list_of_mappings(value):
             problem = "is not a list of combinations of algorithms"
             raise ModelError(option, value, problem, _ALGORITHMS, subject)
@@ -168,12 +163,6 @@ _ENTRIES = "Write a list of dictionaries, each with the options of its module."
 _ALGORITHMS = (
     "Write a list such as [{algorithm: aes, key_length: 256, hash: sha256, dh_group: 14}]."
 )
-
-
-def nearest(name: str, names: t.Iterable[str], likeness: float = 0.8) -> str:
-    """Return the known name that the user probably meant, empty if there is none."""
-    matches = difflib.get_close_matches(name, list(names), 1, likeness)
-    return matches[0] if matches else ""
 
 
 def _is_list_of_mappings(value: t.Any) -> bool:

@@ -6,8 +6,7 @@
 
 """The validation of the variables of role gateway without a host: every error, with its place.
 
-Each entry is an edit of a Gateway, by the code of its module, so the errors are the same. Existing
-objects of the host are known only by name. Rules that need more are left to the modules.
+The code of the modules checks each entry. Existing objects of the host are known only by name.
 """
 
 from __future__ import annotations
@@ -27,13 +26,14 @@ from ..module_utils._model.network import VpnNetwork
 from ..module_utils._model.platform import DEBIAN
 from ..module_utils._model.secret import Secret
 from ..module_utils._module.edit import Params
+from ..module_utils._module.given import nearest
 from ..module_utils._module.network import NetworkResource
 from ..module_utils._module.phase1 import Phase1Resource
 from ..module_utils._module.phase2 import Phase2Resource
 from ..module_utils._module.resource import Resource
 from ..module_utils._module.rule import RuleResource
 from ..module_utils._module.settings import SettingsResource
-from ._definition import nearest, plain, typed
+from ._definition import plain, typed
 
 Made = dict[str, t.Any]
 Options = Mapping[str, t.Any]
@@ -44,6 +44,8 @@ ROLE_VARIABLES = (
     *LISTS,
     "gateway_confirm_timeout",
     "gateway_psk_directory",
+    "gateway_purge",
+    "gateway_purge_all",
     "gateway_remove_packages",
     "gateway_vici_digest",
     "gateway_verify",

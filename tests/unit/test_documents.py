@@ -20,6 +20,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.checkpoint import (
     result_of,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.gateway_spec import (
+    GATEWAY_STATES,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.selection import selected
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec import (
     CHECKPOINT_STATES,
@@ -35,6 +38,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents
     carry_out,
     documentation,
     examples,
+    gateway_told,
     returned,
     task_lists,
     told,
@@ -45,11 +49,16 @@ MODULES = tuple(RESOURCES)
 # This module undoes the changes of the other modules, and has no object.
 CHECKPOINT = "ipsec_checkpoint"
 CONNECTION = "ipsec_connection"
+GATEWAY = "ipsec_gateway"
 # These modules change nothing.
 QUERIES = ("ipsec_info", "ipsec_diagnostics")
-ALL = (*MODULES, CHECKPOINT, CONNECTION)
+ALL = (*MODULES, GATEWAY, CHECKPOINT, CONNECTION)
 # Results of one module in addition to the results of every module.
-MORE = {CHECKPOINT: {"differences"}, CONNECTION: {"failures", "remarks"}}
+MORE = {
+    CHECKPOINT: {CHECKPOINT, "differences"},
+    CONNECTION: {CONNECTION, "failures", "remarks"},
+    GATEWAY: {"summary", "objects", "errors", "gathered", "rendered"},
+}
 PAGES = sorted(
     page
     for pattern in ("*.md", "docs/**/*.md", "roles/*/*.md", "examples/*.md")
@@ -63,7 +72,7 @@ all_modules = pytest.mark.parametrize("module", ALL)
 def before(module: str) -> Gateway:
     """Return the Gateway after the examples of the modules before ``module``."""
     gateway = Gateway()
-    for name in MODULES[: ALL.index(module)]:
+    for name in MODULES[: ALL.index(module)] if module in MODULES else MODULES:
         gateway = told(examples(name), gateway, keep=True)
     return gateway
 
@@ -99,6 +108,16 @@ def test_absent_objects_are_returned_as_documented(module: str) -> None:
             named = {key: options[key] for key in ("name", "phase1", "network") if key in options}
             result = carry_out(task, told(examples(module), before(module), keep=True)).result
             assert result == {**named, "state": "absent"}
+
+
+def test_examples_of_the_gateway_are_legal_one_after_the_other() -> None:
+    gateway, shown = Gateway(), set()
+    for task in examples(GATEWAY):
+        options = task[f"{COLLECTION}.{GATEWAY}"]
+        shown.add(options.get("state", "replaced"))
+        if not any("{{" in entries for entries in options.values()):
+            gateway = gateway_told(options, gateway)
+    assert shown == set(GATEWAY_STATES)
 
 
 def test_examples_of_the_checkpoint_are_legal() -> None:
@@ -163,8 +182,8 @@ def test_result_of_the_checkpoint_is_as_documented() -> None:
 @all_modules
 def test_every_returned_value_is_documented(module: str) -> None:
     document = returned(module)
-    more = MORE.get(module, set())
-    assert set(document) == {module, "actions", "impact", "impacts", "diff", *more}
+    more = MORE.get(module, {module})
+    assert set(document) == {"actions", "impact", "impacts", "diff", *more}
     assert document["impact"]["choices"] == list(IMPACTS)
     assert document["impact"]["sample"] in IMPACTS
     assert all("sample" in value or "contains" in value for value in document.values())

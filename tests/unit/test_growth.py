@@ -46,10 +46,8 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.network_s
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import Observed
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.plan import Plan, joined
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import (
-    Scope,
-    make_plan,
-)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import make_plan
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.scope import Scope
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import (
     masking,
     nft_listing,

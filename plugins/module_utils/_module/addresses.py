@@ -19,9 +19,9 @@ from .._render.strongswan_conf import LIBIPSEC
 from .edit import View
 
 
-def lacking(host: Host, child: ChildSa) -> list[str]:
-    """Return the local networks of a phase 2 without an address of this host."""
-    own = [item.split("%")[0] for item in host.link.addresses()]
+def lacking(addresses: t.Iterable[str], child: ChildSa) -> list[str]:
+    """Return the local networks of a phase 2 without one of the addresses of this host."""
+    own = [item.split("%")[0] for item in addresses]
     return [
         text
         for text in map(str, child.local_network)
@@ -29,11 +29,11 @@ def lacking(host: Host, child: ChildSa) -> list[str]:
     ]
 
 
-def warnings_of_addresses(host: Host, child: ChildSa, view: View) -> list[str]:
+def warnings_of_addresses(child: ChildSa, view: View) -> list[str]:
     """Return a warning if a phase 2 cannot come up, in the userspace data plane of strongSwan 5."""
     if not view.userspace or view.observed.daemon.release >= _NEEDS_NONE:
         return []
-    networks = lacking(host, child)
+    networks = lacking(view.asked.addresses, child)
     subject = child.subject
     why = "the userspace data plane of strongSwan 5 needs one in each local network"
     return [f"{subject}:{no_address(networks)[:-1]}, and {why}"] if networks else []
@@ -48,7 +48,7 @@ def with_addresses(host: Host, finding: Finding) -> Finding:
     child = finding.child
     if finding.cause.code != "kernel_refuses_policy" or child is None:
         return finding
-    networks = lacking(host, child) if LIBIPSEC in host.vici.plugins() else []
+    networks = lacking(host.link.addresses(), child) if LIBIPSEC in host.vici.plugins() else []
     return replace(finding, detail=no_address(networks)) if networks else finding
 
 

@@ -13,7 +13,7 @@ import typing as t
 from .._plan.in_force import NOTHING, InForce, child_part, differing, ike_part, values
 from .._plan.observed import DaemonState
 from .._plan.plan import Plan
-from .._plan.planner import Scope
+from .._plan.scope import Scope
 from .._plan.steps import SwapIn, TerminateConnection, UnloadConnection
 from .._render.artefacts import Artefacts
 from .._render.strongswan.section import Section

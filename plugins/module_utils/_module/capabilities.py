@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 
 from .._errors import HostError, ModelError
-from .._host.host import Host
+from .._host.kernel.link import IPInterface
 from .._model.checks import ANY
 from .._model.child import ChildSa
 from .._model.connection import RESERVED_PREFIX, IkeConnection
@@ -23,6 +23,7 @@ from .._plan.observed import DaemonState, Observed
 from .._render.connection import connection_section
 from .._render.shared_secrets import secret_id
 from .._render.strongswan.section import Section
+from .edit import Asked
 
 
 def weak_crypto(subject: str, option: str, weak: t.Sequence[str], policy: str) -> list[str]:
@@ -49,8 +50,11 @@ def check_capabilities(
     *,
     userspace: bool,
 ) -> None:
-    """Refuse missing algorithms. charon accepts any known keyword, and fails at initiation."""
-    lacking = missing(proposals, use, supported, userspace=userspace)
+    """Refuse missing algorithms. charon accepts any known keyword, and fails at initiation.
+
+    ``supported`` is empty if check mode runs on a host without a daemon.
+    """
+    lacking = supported and missing(proposals, use, supported, userspace=userspace)
     if lacking:
         detail = "; ".join(str(item) for item in lacking)
         why = f"the IKE daemon lacks algorithms: {detail}"
@@ -58,12 +62,10 @@ def check_capabilities(
         raise HostError(f"use encryption of {subject}", why, advice)
 
 
-def check_children(host: Host, children: t.Iterable[ChildSa], *, userspace: bool) -> None:
-    """Check that this host supports all phase 2 objects. The daemon is queried once."""
-    supported: Supported | None = None
+def check_children(asked: Asked, children: t.Iterable[ChildSa], *, userspace: bool) -> None:
+    """Check that this host supports all phase 2 objects."""
     for child in children:
-        supported = supported or host.vici.algorithms()
-        check_child(supported, child, userspace=userspace)
+        check_child(asked.algorithms, child, userspace=userspace)
 
 
 def check_child(supported: Supported, child: ChildSa, *, userspace: bool) -> None:
@@ -89,10 +91,10 @@ def _check_userspace(child: ChildSa) -> None:
             )
 
 
-def check_peer(host: Host, connection: IkeConnection) -> None:
+def check_peer(interfaces: t.Iterable[IPInterface], connection: IkeConnection) -> None:
     """Refuse a peer that is this host itself, or all hosts of one of its networks."""
     peer = connection.peer_address
-    for own in host.link.interfaces() if peer is not None else ():
+    for own in interfaces if peer is not None else ():
         network = own.network
         if peer == own.ip:
             what = "an address of this host"

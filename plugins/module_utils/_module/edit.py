@@ -9,22 +9,29 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
+from .._host.host import Host
+from .._host.kernel.link import IPInterface
 from .._model.gateway import Gateway
 from .._plan.observed import Observed
-from .._plan.planner import Scope
+from .._plan.scope import Scope
 
 
 class Params(dict[str, t.Any]):
-    """The options of a task, with the defaults of the module.
+    """The options of a task or of an entry, with the defaults of the module.
 
     ``given`` are the options that the task itself gives. An option that is null is left out.
+    ``place`` is the place of an entry in its task (``phase1[17]``), empty for a whole task.
     """
 
-    def __init__(self, options: t.Mapping[str, t.Any], task: t.Mapping[str, t.Any]) -> None:
+    def __init__(
+        self, options: t.Mapping[str, t.Any], task: t.Mapping[str, t.Any], place: str = ""
+    ) -> None:
         super().__init__(options)
         self.given = frozenset(name for name in options if task.get(name) is not None)
+        self.place = place
 
     def said(self, **others: t.Any) -> dict[str, t.Any]:
         """Return the given options alone, with ``others`` in the place of theirs."""
@@ -35,16 +42,42 @@ class Params(dict[str, t.Any]):
 class Edit:
     """The Gateway as the options want it, and what the module answers for.
 
-    ``result`` is returned under the name of the object, without secrets. ``certified`` is the
-    phase 1 whose certificates come from the files that its options name, which may be new ones;
-    every other keeps the copies that it has.
+    ``result`` is returned under the name of the object, without secrets. ``certified`` are the
+    phase 1 objects whose certificates come from the files that their options name, which may be new
+    ones. Every other keeps the copies that it has. ``apply`` has the option of this name by the
+    path of a file under conf.d, for tasks with several objects.
     """
 
     gateway: Gateway
     scope: Scope
     result: t.Mapping[str, t.Any]
     warnings: tuple[str, ...] = ()
-    certified: str = ""
+    certified: frozenset[str] = frozenset()
+    apply: t.Mapping[str, str] = field(default_factory=dict)
+
+
+class Asked:
+    """Answers of the host that the checks of several objects need. Each is asked for once."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    @cached_property
+    def algorithms(self) -> dict[str, frozenset[str]]:
+        return self._host.vici.algorithms()
+
+    @cached_property
+    def ikev1(self) -> bool:
+        return self._host.speaks_ikev1()
+
+    @cached_property
+    def interfaces(self) -> tuple[IPInterface, ...]:
+        """Return every address of the host with its network."""
+        return self._host.link.interfaces()
+
+    @cached_property
+    def addresses(self) -> frozenset[str]:
+        return self._host.link.addresses()
 
 
 @dataclass(frozen=True)
@@ -56,3 +89,4 @@ class View:
     params: Params
     observed: Observed
     userspace: bool
+    asked: Asked

@@ -19,13 +19,15 @@ from dataclasses import dataclass
 from .._errors import HostError, ModelError
 from .._host.files.configuration import Configuration, read_configuration
 from .._host.files.files import Files
+from .._model.platform import Platform
 from .._plan.plan import Plan
-from .._plan.planner import Scope
+from .._plan.scope import Scope
 from .._plan.steps import ReloadSettings, RestartDaemon
 from .._render.artefacts import Artefacts
 from .._render.strongswan.reader import ReadResult, SectionPlace
 from .._render.swanctl_files import SwanctlFile
 from .edit import Params
+from .entries import ErrorList, label
 from .given import subject_of
 from .resource import Resource
 
@@ -35,6 +37,9 @@ _UNLOADED = (
 _DOWN = "the next restart of strongSwan fails, and every call of swanctl"
 
 # The option that names the object of a file, for the modules where this option is not ``name``.
+# The path of a file of this task, and the error about a name in it.
+_Double = tuple[str, ModelError]
+
 _NAMING = {"ipsec_settings": "network", "ipsec_phase2": "phase1", "vpn_rule": "network"}
 
 
@@ -69,7 +74,8 @@ def check_configuration(
     """
     platform = files.platform
     swanctl = read_configuration(files, platform.swanctl_conf)
-    _check_names(resource, params, swanctl.reading.sections, wanted, scope)
+    doubles = _doubles(resource, params, swanctl.reading.sections, wanted, scope)
+    _refuse(resource, params, wanted.platform, list(doubles))
     daemon = read_configuration(files, platform.strongswan_conf)
     repaired = {*scope.swanctl, *(wanted.daemon if scope.daemons else ())}
     oddities = {**swanctl.oddities, **daemon.oddities}
@@ -106,13 +112,36 @@ def _blind(found: Configuration, root: str, ours: str) -> tuple[str, ...]:
     )
 
 
-def _check_names(
+def _refuse(
+    resource: Resource, params: Params, platform: Platform, doubles: t.Sequence[_Double]
+) -> None:
+    """Raise the error of a name that another file has, for several objects with their entries."""
+    if not doubles:
+        return
+    if not resource.spec.entries:
+        raise doubles[0][1]
+    errors = ErrorList()
+    for path, error in doubles:
+        errors.add(_entry_of(params, path, platform), error)
+    errors.raise_all()
+
+
+def _entry_of(params: Params, path: str, platform: Platform) -> str:
+    """Return the place and the name of the entry that makes a file."""
+    makes = {
+        **{platform.advanced_path(item["network"]): item for item in params["settings"]},
+        **{platform.connection_path(item["name"]): item for item in params["phase1"]},
+    }
+    return label(makes[path].place, makes[path]) if path in makes else "gateway"
+
+
+def _doubles(
     resource: Resource,
     params: Params,
     sections: t.Iterable[SectionPlace],
     wanted: Artefacts,
     scope: Scope,
-) -> None:
+) -> t.Iterator[_Double]:
     theirs = {
         (section.parent, section.name): section
         for section in sections
@@ -123,7 +152,7 @@ def _check_names(
         for parent, name in _names(wanted.swanctl[path]):
             double = theirs.get((parent, name))
             if double is not None:
-                raise _double(resource, params, double, advanced=path.startswith(advanced))
+                yield path, _double(resource, params, double, advanced=path.startswith(advanced))
 
 
 def _names(parts: SwanctlFile) -> list[tuple[str, str]]:
@@ -136,7 +165,7 @@ def _double(
     resource: Resource, params: Params, double: SectionPlace, *, advanced: bool
 ) -> ModelError:
     option = _NAMING.get(resource.key, "name")
-    value = params[option]
+    value = params.get(option, double.name)
     if resource.key == "ipsec_settings" and advanced:
         option, value = "swanctl_conf", double.name
     what = {"connections": "connection", "secrets": "secret"}[double.parent]

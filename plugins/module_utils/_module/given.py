@@ -14,12 +14,13 @@ option requires a text. A number is accepted for ports.
 from __future__ import annotations
 
 import datetime
+import difflib
 import re
 import typing as t
 
 from .._errors import LONGEST_VALUE, ModelError, one_line, shown
 from .._model.secret import MASK
-from .spec import Spec
+from .spec import ArgumentSpec, Spec
 
 _KINDS = (
     (bool, "a boolean"),
@@ -108,9 +109,91 @@ def _kind(value: object) -> str:
 
 
 def secrets_in(spec: Spec, task: t.Mapping[str, t.Any]) -> set[str]:
-    """Return every text in the secret options of a task."""
+    """Return every text in the secret options of a task and of its entries."""
     hidden = [name for name, kind in spec.argument_spec.items() if kind.get("no_log")]
-    return {text for name in hidden for text in _texts(task.get(name)) if text}
+    found = {text for name in hidden for text in _texts(task.get(name)) if text}
+    for name, entry_spec in spec.entries.items():
+        entries = task.get(name)
+        for entry in entries if isinstance(entries, (list, tuple)) else ():
+            if isinstance(entry, t.Mapping):
+                found |= secrets_in(entry_spec, entry)
+    return found
+
+
+def nearest(name: str, names: t.Iterable[str], likeness: float = 0.8) -> str:
+    """Return the known name that the user probably meant, empty if there is none."""
+    matches = difflib.get_close_matches(name, list(names), 1, likeness)
+    return matches[0] if matches else ""
+
+
+def unknown_option(option: str, spec: Spec, subject: str = "") -> ModelError:
+    """Return the error for an unknown option.
+
+    The value is not shown, because it may be a secret with a mistyped name.
+    """
+    likely = nearest(option, spec.argument_spec, 0.6)
+    fix = f"Use one of: {', '.join(spec.argument_spec)}."
+    if likely:
+        fix = f"Write {likely}, if that is meant, or remove it."
+    return ModelError(option, None, "is not an option", fix, subject)
+
+
+def known_options(
+    given: t.Mapping[str, t.Any],
+    spec: ArgumentSpec,
+    entries: t.Mapping[str, Spec] | None = None,
+) -> dict[str, t.Any]:
+    """Return the options with the values of unknown ones masked, in entries and lists as well."""
+    return {
+        name: _known(value, spec[name], (entries or {}).get(name)) if name in spec else MASK
+        for name, value in given.items()
+    }
+
+
+def _known(value: t.Any, kind: t.Mapping[str, t.Any], entry: Spec | None) -> t.Any:
+    if isinstance(value, list):
+        return [_known(item, kind, entry) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if entry is not None:
+        return known_options(value, entry.argument_spec, entry.entries)
+    return known_options(value, kind["options"]) if "options" in kind else value
+
+
+def masked_options(task: t.Mapping[str, t.Any], spec: Spec) -> dict[str, t.Any]:
+    """Return the options of a task with its secret options masked, in entries as well."""
+    return {
+        name: MASK
+        if spec.argument_spec.get(name, {}).get("no_log") and value is not None
+        else _masked_entries(value, spec.entries[name])
+        if name in spec.entries
+        else value
+        for name, value in task.items()
+    }
+
+
+def _masked_entries(entries: t.Any, spec: Spec) -> t.Any:
+    if not isinstance(entries, (list, tuple)):
+        return entries
+    return [masked_options(item, spec) if isinstance(item, t.Mapping) else item for item in entries]
+
+
+# Characters by which the search finds the beginning of a secret.
+_BEGINNING = 6
+
+
+def occurring(secrets: t.Collection[str], value: object) -> set[str]:
+    """Return the secrets that occur in a value: linear in the length of its texts."""
+    found = {secret for secret in secrets if len(secret) < _BEGINNING}
+    by_beginning: dict[str, list[str]] = {}
+    for secret in secrets:
+        by_beginning.setdefault(secret[:_BEGINNING], []).append(secret)
+    for text in {*_texts(value, keys=True)} if by_beginning else ():
+        for at in range(len(text) - _BEGINNING + 1):
+            for secret in by_beginning.get(text[at : at + _BEGINNING], ()):
+                if text.startswith(secret, at):
+                    found.add(secret)
+    return found
 
 
 def explained(message: str, spec: Spec, task: t.Mapping[str, t.Any]) -> str:
@@ -141,8 +224,11 @@ def _check_dictionaries(spec: Spec, task: t.Mapping[str, t.Any], message: str) -
         return
     for place, kind, item in _each(spec.argument_spec, task):
         if kind.get("elements") == "dict" and not isinstance(item, t.Mapping):
-            problem = f"is {_kind(item)}, not a dictionary of algorithms"
-            raise ModelError(place, item, problem, _ALGORITHMS, subject_of(spec, task))
+            what, fix = "algorithms", _ALGORITHMS
+            if place.partition("[")[0] in spec.entries:
+                what, fix = "options", "Write a dictionary with the options of one object."
+            problem = f"is {_kind(item)}, not a dictionary of {what}"
+            raise ModelError(place, item, problem, fix, subject_of(spec, task))
 
 
 def _texts(value: object, *, keys: bool = False) -> t.Iterator[str]:

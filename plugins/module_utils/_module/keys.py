@@ -74,11 +74,8 @@ def warnings_of(connection: IkeConnection, gateway: Gateway) -> list[str]:
             f"{subject}: {given} %any: every peer that knows the psk is accepted, under any "
             "identity; set peer_identifier to the identity of the peer"
         )
-    alike = [
-        item.name
-        for item in gateway.connections.values()
-        if item.enabled and item.name != connection.name and item.psk == connection.psk
-    ]
+    sharing = gateway.names_by_psk.get(connection.psk, ()) if connection.psk is not None else ()
+    alike = [name for name in sharing if name != connection.name]
     if alike:
         more = f" and {len(alike) - _MOST} more" if len(alike) > _MOST else ""
         names = ", ".join(sorted(alike)[:_MOST])

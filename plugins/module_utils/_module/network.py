@@ -12,12 +12,13 @@ import typing as t
 
 from .._errors import ModelError
 from .._host.host import Host
+from .._host.without import INTERFACES, RULES
 from .._model import checks
 from .._model.daemon import ALL_DAEMONS
 from .._model.gateway import Gateway
 from .._model.network import VpnNetwork
 from .._model.platform import Platform
-from .._plan.planner import Scope
+from .._plan.scope import Scope
 from .._render.network_files import alias
 from .._render.nft import HOOKS
 from .capabilities import check_children
@@ -37,18 +38,14 @@ class NetworkResource:
 
     def edit(self, current: Gateway, params: Params, platform: Platform) -> Edit:
         name = checks.network_name("name", params["name"])
-        scope = Scope(
-            frozenset({name}),
-            frozenset({platform.bypass_path(name), platform.advanced_path(name)}),
-            daemons=ALL_DAEMONS,
-        )
+        scope = scope_of(name, platform)
         if params["state"] == "absent":
             gateway = current
             if name in current.networks:
                 gateway = current.without_network(name, force=params["force"])
             return Edit(gateway, scope, {"name": name, "state": "absent"})
         known = current.networks.get(name)
-        network = _wanted(known, params)
+        network = wanted(known, params)
         gateway = current.with_network(network)
         if network.started and known is not None and not known.started:
             try:
@@ -67,16 +64,25 @@ class NetworkResource:
             for child in connection.children
             if connection.enabled and child.enabled
         )
-        check_children(host, children, userspace=view.userspace)
+        check_children(view.asked, children, userspace=view.userspace)
         try:
-            _check_interfaces(host, network)
-            check_network(host, network, view)
-            return _check_firewall(host, network) + _ways_out(host, network, view)
+            if INTERFACES not in host.missing:
+                _check_interfaces(host, network, view.edit.gateway)
+                check_network(host, network, view)
+            firewall = [] if RULES in host.missing else _check_firewall(host, network)
+            return firewall + _ways_out(host, network, view)
         except ModelError as error:
             raise error.within(network.subject) from None
 
 
-def _wanted(known: VpnNetwork | None, params: Params) -> VpnNetwork:
+def scope_of(name: str, platform: Platform) -> Scope:
+    """Return the scope of a network and its settings."""
+    files = frozenset({platform.bypass_path(name), platform.advanced_path(name)})
+    return Scope(frozenset({name}), files, daemons=ALL_DAEMONS)
+
+
+def wanted(known: VpnNetwork | None, params: Params) -> VpnNetwork:
+    """Return the network of the options. Options that do not define it change the known one."""
     state = params["state"]
     if state == "present":
         state = known.state if known else "started"
@@ -89,8 +95,9 @@ def _result(network: VpnNetwork) -> dict[str, t.Any]:
     return {**network.to_options(), "interface": network.device}
 
 
-def _check_interfaces(host: Host, network: VpnNetwork) -> None:
-    existing = host.link.names()
+def _check_interfaces(host: Host, network: VpnNetwork, gateway: Gateway) -> None:
+    # The task may also describe the network that makes the interface.
+    existing = (*host.link.names(), *gateway.devices)
     parent = network.interface_network
     if parent is not None and parent not in existing:
         raise _no_interface("interface_network", parent, existing)
@@ -112,7 +119,7 @@ def _check_interfaces(host: Host, network: VpnNetwork) -> None:
 
 
 def _no_interface(option: str, name: str, existing: t.Iterable[str]) -> ModelError:
-    fix = f"Use one of: {', '.join(existing)}."
+    fix = f"Use one of: {', '.join(dict.fromkeys(existing))}."
     return ModelError(option, name, "does not exist on this host", fix)
 
 

@@ -19,7 +19,7 @@ from .._model.gateway import Gateway
 from .._model.platform import Platform
 from .._model.proposal import Use
 from .._model.subject import phase1_subject
-from .._plan.planner import Scope
+from .._plan.scope import Scope
 from .addresses import warnings_of_addresses
 from .capabilities import check_capabilities, check_child, check_foreign, check_peer, weak_crypto
 from .edit import Edit, Params, View
@@ -34,40 +34,38 @@ class Phase1Resource:
     def edit(self, current: Gateway, params: Params, platform: Platform) -> Edit:
         name = checks.phase_name("name", params["name"])
         scope = Scope(swanctl=frozenset({platform.connection_path(name)}))
-        known = _known(current, name, params["network"])
+        known = known_phase1(current, name, params["network"])
         if params["state"] == "absent":
             return Edit(
                 current.without_connection(name),
                 scope,
                 {"name": name, "network": params["network"], "state": "absent"},
             )
-        connection = _wanted(known, params)
+        connection = wanted(known, params)
         gateway = current.with_connection(connection)
         check_connection(connection, gateway)
-        warnings = _warnings(connection, params, gateway) if connection.enabled else ()
-        # A task that only switches a phase 1 off does not name its files.
-        certified = name if params.given.intersection(CREDENTIALS) else ""
-        return Edit(gateway, scope, connection.to_options(), warnings, certified)
+        warnings = warnings_about(connection, params, gateway)
+        return Edit(gateway, scope, connection.to_options(), warnings, certified(params))
 
     def check_host(self, host: Host, view: View) -> list[str]:
         connection = view.edit.gateway.connections.get(view.params["name"])
         if connection is None or not view.edit.gateway.is_active(connection):
             return []
         subject = connection.subject
-        supported = host.vici.algorithms()
+        supported = view.asked.algorithms
         check_capabilities(
             supported, subject, connection.encryption, Use.IKE, userspace=view.userspace
         )
-        if connection.key_exchange == "ikev1" and not host.speaks_ikev1():
+        if connection.key_exchange == "ikev1" and not view.asked.ikev1:
             problem = "is not supported by the IKE daemon of this host, which has no IKEv1"
             raise ModelError("key_exchange", "ikev1", problem, "Set it to ikev2.", subject)
-        check_peer(host, connection)
+        check_peer(view.asked.interfaces, connection)
         check_foreign(connection, view.current, view.observed)
         warnings = []
         for child in connection.children:
             if child.enabled:
                 check_child(supported, child, userspace=view.userspace)
-                warnings += warnings_of_addresses(host, child, view)
+                warnings += warnings_of_addresses(child, view)
         asleep = view.userspace and view.observed.daemon.release < WAKES
         if asleep and connection.connection_behavior == "on_demand":
             warnings.append(f"{subject}: {_NO_DEMAND}")
@@ -82,7 +80,16 @@ _NO_DEMAND = (
 )
 
 
-def _known(current: Gateway, name: str, network: str) -> IkeConnection | None:
+def certified(params: Params) -> frozenset[str]:
+    """Return the name of the phase 1 if its certificates come from the files of the options.
+
+    A task that only switches a phase 1 off does not name its files.
+    """
+    return frozenset({params["name"]} if params.given.intersection(CREDENTIALS) else ())
+
+
+def known_phase1(current: Gateway, name: str, network: str) -> IkeConnection | None:
+    """Return the phase 1 of this name. Raises ModelError if another network has it."""
     known = current.connections.get(name)
     if known is not None and known.network != network:
         raise ModelError(
@@ -95,7 +102,8 @@ def _known(current: Gateway, name: str, network: str) -> IkeConnection | None:
     return known
 
 
-def _wanted(known: IkeConnection | None, params: Params) -> IkeConnection:
+def wanted(known: IkeConnection | None, params: Params) -> IkeConnection:
+    """Return the phase 1 of the options, with the children of the known one."""
     if known is not None and params["state"] == "disabled" and params["remote_gateway"] is None:
         return known.changed(params.said())
     if params["remote_gateway"] is None:
@@ -109,7 +117,10 @@ def _wanted(known: IkeConnection | None, params: Params) -> IkeConnection:
     return IkeConnection.from_options(params, known)
 
 
-def _warnings(connection: IkeConnection, params: Params, gateway: Gateway) -> tuple[str, ...]:
+def warnings_about(connection: IkeConnection, params: Params, gateway: Gateway) -> tuple[str, ...]:
+    """Return warnings about an enabled phase 1. Raises ModelError for refused weak algorithms."""
+    if not connection.enabled:
+        return ()
     subject = connection.subject
     policy = params["weak_crypto"]
     weak = [reason for item in connection.encryption for reason in item.weaknesses()]

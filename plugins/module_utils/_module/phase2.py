@@ -17,7 +17,7 @@ from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.platform import Platform
 from .._model.subject import phase2_subject
-from .._plan.planner import Scope
+from .._plan.scope import Scope
 from .addresses import warnings_of_addresses
 from .capabilities import check_children, weak_crypto
 from .edit import Edit, Params, View
@@ -35,13 +35,10 @@ class Phase2Resource:
             return _absent(current, name, phase1, network, platform)
         subject = phase2_subject(name, phase1)
         connection = current.connection_of_child(phase1, network, subject)
-        child = _wanted(connection, params)
+        child = wanted(connection, params)
         scope = Scope(swanctl=frozenset({platform.connection_path(phase1)}))
-        weak = [reason for item in child.encryption for reason in item.weaknesses()]
-        warnings: list[str] = []
-        if child.enabled:
-            warnings = weak_crypto(subject, "encryption", weak, params["weak_crypto"])
-        return Edit(current.with_child(child), scope, child.to_options(), tuple(warnings))
+        warnings = warnings_about(child, params)
+        return Edit(current.with_child(child), scope, child.to_options(), warnings)
 
     def check_host(self, host: Host, view: View) -> list[str]:
         connection = view.edit.gateway.connections.get(view.params["phase1"])
@@ -49,8 +46,8 @@ class Phase2Resource:
         if connection is None or child is None or not child.enabled:
             return []
         if view.edit.gateway.is_active(connection):
-            check_children(host, [child], userspace=view.userspace)
-            return warnings_of_addresses(host, child, view)
+            check_children(view.asked, [child], userspace=view.userspace)
+            return warnings_of_addresses(child, view)
         return []
 
 
@@ -64,7 +61,16 @@ def _absent(current: Gateway, name: str, phase1: str, network: str, platform: Pl
     return Edit(gateway, Scope(swanctl=frozenset({platform.connection_path(phase1)})), result)
 
 
-def _wanted(connection: IkeConnection, params: Params) -> ChildSa:
+def warnings_about(child: ChildSa, params: Params) -> tuple[str, ...]:
+    """Return warnings about an enabled phase 2. Raises ModelError for refused weak algorithms."""
+    if not child.enabled:
+        return ()
+    weak = [reason for item in child.encryption for reason in item.weaknesses()]
+    return tuple(weak_crypto(child.subject, "encryption", weak, params["weak_crypto"]))
+
+
+def wanted(connection: IkeConnection, params: Params) -> ChildSa:
+    """Return the phase 2 of the options, for a phase 1."""
     known = connection.child(params["name"])
     defines = params.given & {"local_network", "remote_network"} or params["mode"] == "transport"
     if known is not None and params["state"] == "disabled" and not defines:

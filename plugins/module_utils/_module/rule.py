@@ -12,11 +12,12 @@ import typing as t
 
 from .._errors import ModelError
 from .._host.host import Host
+from .._host.without import INTERFACES
 from .._model import checks
 from .._model.gateway import Gateway
 from .._model.platform import Platform
 from .._model.rule import VpnRule
-from .._plan.planner import Scope
+from .._plan.scope import Scope
 from .._render.network_view import network_views
 from .._render.ruleset_input import ruleset_input
 from .._render.translations import translations
@@ -44,7 +45,8 @@ class RuleResource:
         rule = gateway.rule(network, view.params["name"])
         if rule is None or not rule.enabled:
             return []
-        if rule.action == "route" and gateway.networks[network].started:
+        routes = rule.action == "route" and gateway.networks[network].started
+        if routes and INTERFACES not in host.missing:
             _check_interface(host, rule, gateway)
             _check_router(host, rule, gateway)
             check_route(host, rule, view)
@@ -63,7 +65,8 @@ def _wanted(known: VpnRule | None, params: Params) -> VpnRule:
 
 
 def _check_interface(host: Host, rule: VpnRule, gateway: Gateway) -> None:
-    existing = {*host.link.names(), gateway.networks[rule.network].device}
+    own = gateway.networks[rule.network].device
+    existing = {*host.link.names(), own, *gateway.devices}
     if rule.interface is not None and rule.interface not in existing:
         raise ModelError(
             "interface",

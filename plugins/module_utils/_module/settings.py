@@ -13,13 +13,11 @@ import typing as t
 from .._errors import ModelError, SyntaxFault
 from .._host.host import Host
 from .._model.connection import RESERVED_PREFIX
-from .._model.daemon import ALL_DAEMONS
 from .._model.gateway import Gateway
 from .._model.platform import Platform
 from .._model.secret import MASK
 from .._model.settings import CONF_TEXTS, IpsecSettings
 from .._model.subject import settings_subject
-from .._plan.planner import Scope
 from .._render.advanced import loadable
 from .._render.options.daemon import DAEMON_WIDE, asking
 from .._render.shared_secrets import secret_id
@@ -27,6 +25,7 @@ from .._render.strongswan.strict import parse
 from .capabilities import check_names
 from .edit import Edit, Params, View
 from .keys import check_text, warnings_of_text
+from .network import scope_of
 from .spec import IPSEC_SETTINGS, Spec
 
 _T = t.TypeVar("_T")
@@ -46,17 +45,13 @@ class SettingsResource:
             check_text(settings, current)
         except ModelError as error:
             raise error.within(subject) from None
-        scope = Scope(
-            frozenset({name}),
-            frozenset({platform.bypass_path(name), platform.advanced_path(name)}),
-            daemons=ALL_DAEMONS,
-        )
+        scope = scope_of(name, platform)
         warnings = (*_shared(gateway, settings), *warnings_of_text(settings))
         return Edit(gateway, scope, _result(settings), warnings)
 
     def check_host(self, host: Host, view: View) -> list[str]:
         name = view.params["network"]
-        if view.current.networks[name].started:
+        if view.edit.gateway.networks[name].started:
             try:
                 _check_foreign(name, view)
             except ModelError as error:

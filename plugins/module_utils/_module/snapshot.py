@@ -26,7 +26,7 @@ from .._model.gateway import Gateway
 from .._model.platform import Platform
 from .._plan.in_force import NOTHING, InForce
 from .._plan.observed import DaemonState, Observed
-from .._plan.planner import Scope
+from .._plan.scope import Scope
 from .._plan.standing import Sa
 from .._render.advanced_tunnels import (
     advanced_sections,

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import copy
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from .._model import child, connection, lifetime, network, rule, settings
 from .._model.algorithms import DH_GROUPS, ENCRYPTION_NAMES, HASH_NAMES, PRF_NAMES
 from .._model.authentication import AUTHENTICATIONS
 from .._model.options import defaults
 from .._model.rule_checks import DIRECTIONS
-from .._model.secret import MASK
 from .._plan.swap.decision import APPLY, GRACEFUL
 
 WEAK_CRYPTO = ("allow", "warn", "refuse")
@@ -38,13 +37,20 @@ RequiredIf = tuple[str, str, tuple[str, ...]]
 class Spec:
     """The options of one module as AnsibleModule takes them.
 
-    ``subject`` names the object in errors. The text options ``numbers`` also accept numbers.
+    ``subject`` names the object in errors. The text options ``numbers`` also accept numbers. The
+    options ``entries`` are lists of dictionaries. Each dictionary has the options of another Spec.
     """
 
     argument_spec: ArgumentSpec
     required_if: tuple[RequiredIf, ...] = ()
     subject: str = ""
     numbers: tuple[str, ...] = ()
+    entries: t.Mapping[str, Spec] = field(default_factory=dict)
+
+    def without(self, *names: str) -> Spec:
+        """Return the Spec without some options."""
+        kept = {name: kind for name, kind in self.argument_spec.items() if name not in names}
+        return replace(self, argument_spec=kept)
 
     def arguments(self) -> dict[str, t.Any]:
         """Return keyword arguments for AnsibleModule, which may be modified."""
@@ -53,22 +59,6 @@ class Spec:
             "required_if": list(self.required_if),
             "supports_check_mode": True,
         }
-
-
-def known_options(given: t.Mapping[str, t.Any], spec: ArgumentSpec) -> dict[str, t.Any]:
-    """Return the options with the values of unknown ones masked, in lists of options as well."""
-    return {
-        name: _known(value, spec[name].get("options")) if name in spec else MASK
-        for name, value in given.items()
-    }
-
-
-def _known(value: t.Any, spec: ArgumentSpec | None) -> t.Any:
-    if spec is None:
-        return value
-    if isinstance(value, list):
-        return [_known(item, spec) for item in value]
-    return known_options(value, spec) if isinstance(value, dict) else value
 
 
 _TEXT: dict[str, t.Any] = {"type": "str"}
@@ -80,7 +70,7 @@ _NAME: dict[str, t.Any] = {"type": "str", "required": True}
 _SECRET: dict[str, t.Any] = {"type": "str", "no_log": True}
 
 
-def _choice(choices: t.Iterable[str], *more: str) -> dict[str, t.Any]:
+def choice(choices: t.Iterable[str], *more: str) -> dict[str, t.Any]:
     return {"type": "str", "choices": [*choices, *more]}
 
 
@@ -107,17 +97,17 @@ _ENCRYPTION: dict[str, t.Any] = {
     "type": "list",
     "elements": "dict",
     "options": {
-        "algorithm": _choice(ENCRYPTION_NAMES),
+        "algorithm": choice(ENCRYPTION_NAMES),
         "key_length": _not_secret(_NUMBER),
-        "hash": _choice(HASH_NAMES),
+        "hash": choice(HASH_NAMES),
         "dh_group": {"type": "int", "choices": list(DH_GROUPS)},
-        "prf": _choice(PRF_NAMES),
+        "prf": choice(PRF_NAMES),
     },
 }
 
-_POLICY: ArgumentSpec = {
-    "weak_crypto": {**_choice(WEAK_CRYPTO), "default": "warn"},
-    "apply": {**_choice(APPLY), "default": GRACEFUL},
+POLICY: ArgumentSpec = {
+    "weak_crypto": {**choice(WEAK_CRYPTO), "default": "warn"},
+    "apply": {**choice(APPLY), "default": GRACEFUL},
 }
 
 VPN_NETWORK = Spec(
@@ -126,9 +116,9 @@ VPN_NETWORK = Spec(
         {
             "name": _NAME,
             "description": _TEXT,
-            "layer2_type": _choice(network.LAYER2_TYPES),
+            "layer2_type": choice(network.LAYER2_TYPES),
             "layer2_id": _NUMBER,
-            "ip_address_type": _choice(network.ADDRESS_TYPES),
+            "ip_address_type": choice(network.ADDRESS_TYPES),
             "ip_address": _TEXT,
             "network_address": _TEXT,
             "interface_network": _TEXT,
@@ -136,8 +126,8 @@ VPN_NETWORK = Spec(
             "mtu": _NUMBER,
             "firewall_chains": _TEXTS,
             "ike_interfaces": _TEXTS,
-            "dataplane": _choice(network.DATAPLANES),
-            "state": _choice(network.POWER_STATES, "present", "absent"),
+            "dataplane": choice(network.DATAPLANES),
+            "state": choice(network.POWER_STATES, "present", "absent"),
             "force": {"type": "bool", "default": False},
         },
     ),
@@ -149,15 +139,15 @@ IPSEC_SETTINGS = Spec(
         settings.IpsecSettings,
         {
             "network": _NAME,
-            "configuration_mode": _choice(settings.MODES),
+            "configuration_mode": choice(settings.MODES),
             # AnsibleModule turns a YAML boolean into the one choice that it can stand for.
-            "unique_ids": _choice(settings.UNIQUE_IDS),
+            "unique_ids": choice(settings.UNIQUE_IDS),
             "ipcomp": _SWITCH,
             "exclude_my_network": _SWITCH,
             "cisco_extensions": _SWITCH,
             "unencrypted_main_mode": _SWITCH,
             "mss_clamp": _NUMBER,
-            "strict_crl": _choice(settings.STRICT_CRL),
+            "strict_crl": choice(settings.STRICT_CRL),
             "make_before_break": _SWITCH,
             "swanctl_conf": _SECRET,
             "strongswan_conf": _SECRET,
@@ -174,35 +164,35 @@ IPSEC_PHASE1 = Spec(
                 "name": _NAME,
                 "network": _NAME,
                 "description": _TEXT,
-                "key_exchange": _choice(connection.KEY_EXCHANGES),
+                "key_exchange": choice(connection.KEY_EXCHANGES),
                 "remote_gateway": _TEXT,
                 "local_address": _TEXT,
                 "encryption": _ENCRYPTION,
                 "lifetime": _NUMBER,
-                "lifetime_unit": _choice(lifetime.UNITS),
-                "authentication": _choice(AUTHENTICATIONS),
+                "lifetime_unit": choice(lifetime.UNITS),
+                "authentication": choice(AUTHENTICATIONS),
                 "psk": _SECRET,
                 "certificate": _PATH,
                 "private_key": _PATH,
                 "ca": _PATH,
-                "negotiation_mode": _choice(connection.NEGOTIATION_MODES),
+                "negotiation_mode": choice(connection.NEGOTIATION_MODES),
                 "identifier": _TEXT,
                 "peer_identifier": _TEXT,
-                "connection_behavior": _choice(connection.BEHAVIORS),
+                "connection_behavior": choice(connection.BEHAVIORS),
                 "force_udp_encapsulation": _SWITCH,
                 "keying_tries": _not_secret(_NUMBER),
                 "rekey": _SWITCH,
                 "reauth": _SWITCH,
                 "mobike": _SWITCH,
                 "margintime": _NUMBER,
-                "margintime_unit": _choice(lifetime.UNITS),
-                "dpd_action": _choice(connection.DPD_ACTIONS),
+                "margintime_unit": choice(lifetime.UNITS),
+                "dpd_action": choice(connection.DPD_ACTIONS),
                 "dpd_delay": _NUMBER,
                 "dpd_failures": _NUMBER,
-                "state": _choice(connection.STATES, "absent"),
+                "state": choice(connection.STATES, "absent"),
             },
         ),
-        **_POLICY,
+        **POLICY,
     },
     required_if=(("state", "present", ("remote_gateway",)),),
     subject="phase 1 {name}",
@@ -217,17 +207,17 @@ IPSEC_PHASE2 = Spec(
                 "network": _NAME,
                 "phase1": _NAME,
                 "description": _TEXT,
-                "mode": _choice(child.MODES),
+                "mode": choice(child.MODES),
                 "local_network": _TEXTS,
                 "remote_network": _TEXTS,
-                "protocol": _choice(child.PROTOCOLS),
+                "protocol": choice(child.PROTOCOLS),
                 "lifetime": _NUMBER,
-                "lifetime_unit": _choice(lifetime.UNITS, lifetime.FOREVER),
+                "lifetime_unit": choice(lifetime.UNITS, lifetime.FOREVER),
                 "encryption": _ENCRYPTION,
-                "state": _choice(child.STATES, "absent"),
+                "state": choice(child.STATES, "absent"),
             },
         ),
-        **_POLICY,
+        **POLICY,
     },
     subject="phase 2 {name} of phase 1 {phase1}",
 )
@@ -239,9 +229,9 @@ VPN_RULE = Spec(
             "name": _NAME,
             "network": _NAME,
             "description": _TEXT,
-            "action": _choice(rule.ACTIONS),
-            "direction": _choice(DIRECTIONS),
-            "protocol": _choice(rule.PROTOCOLS),
+            "action": choice(rule.ACTIONS),
+            "direction": choice(DIRECTIONS),
+            "protocol": choice(rule.PROTOCOLS),
             "source": _TEXTS,
             "destination": _TEXTS,
             "source_ports": _TEXTS,
@@ -252,7 +242,7 @@ VPN_RULE = Spec(
             "order": _NUMBER,
             "log": _SWITCH,
             "cleartext": _SWITCH,
-            "state": _choice(rule.STATES, "absent"),
+            "state": choice(rule.STATES, "absent"),
         },
     ),
     required_if=(("state", "present", ("action",)),),
@@ -262,7 +252,7 @@ VPN_RULE = Spec(
 
 IPSEC_CHECKPOINT = Spec(
     {
-        "state": {**_choice(CHECKPOINT_STATES), "default": "started"},
+        "state": {**choice(CHECKPOINT_STATES), "default": "started"},
         "timeout": {"type": "int", "default": 120},
     }
 )
@@ -272,7 +262,7 @@ IPSEC_CONNECTION = Spec(
         "network": _NAME,
         "phase1": _TEXT,
         "phase2": _TEXT,
-        "state": {**_choice(CONNECTION_STATES), "default": "connected"},
+        "state": {**choice(CONNECTION_STATES), "default": "connected"},
         "timeout": {"type": "int", "default": 30},
         "probe": _TEXTS,
         "check_rekey": {**_not_secret(_SWITCH), "default": False},
@@ -286,7 +276,7 @@ IPSEC_INFO = Spec(
 
 IPSEC_DIAGNOSTICS = Spec(
     {
-        "query": {**_choice(DIAGNOSTIC_QUERIES), "required": True},
+        "query": {**choice(DIAGNOSTIC_QUERIES), "required": True},
         "network": _TEXT,
         "phase1": _TEXT,
         "since": _TEXT,

@@ -37,7 +37,11 @@ def check_network(host: Host, network: VpnNetwork, view: View) -> None:
     if wanted is None or (state is not None and network.router in state.addresses):
         return
     own = _own_devices(network, view)
+    # The Gateway refuses networks that overlap after the run.
+    managed = {(item.device, item.on_link) for item in view.current.networks.values()}
     for device, other in host.ways.connected():
+        if (device, other) in managed:
+            continue
         if device not in own and other.version == wanted.version and wanted.overlaps(other):
             raise _refused(wanted, f"overlaps {other}, a network of interface {device}")
     ways = host.ways.main(wanted.version)

@@ -11,18 +11,31 @@ No other file knows AnsibleModule, and no other file ends a module.
 
 from __future__ import annotations
 
+import copy
 import typing as t
 from dataclasses import dataclass
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import RequiredError, UnsupportedError
 
-from .._errors import ModelError, TunnelwrightError, one_line
+from .._errors import EntryErrors, ModelError, TunnelwrightError, one_line
 from .._host.command import execute
 from .._host.host import Host
 from .._plan.plan import Plan
 from .edit import Params
-from .given import check_numbers, check_texts, explained, secrets_in
-from .spec import Spec, known_options
+from .entries import read_entries
+from .given import (
+    check_numbers,
+    check_texts,
+    explained,
+    known_options,
+    masked_options,
+    occurring,
+    secrets_in,
+    unknown_option,
+)
+from .spec import Spec
 
 
 @dataclass(frozen=True)
@@ -30,7 +43,8 @@ class ModuleOutcome:
     """The result of a module: ``values`` beside ``changed``, and the values of its plan.
 
     A value takes the place of what the plan shows under the same name. ``failure`` is the message
-    of a module that fails with a result. It is empty otherwise.
+    of a module that fails with a result. It is empty otherwise. ``shows_secrets``: the values may
+    hold secrets of the task, because the task asks for them.
     """
 
     values: t.Mapping[str, t.Any]
@@ -38,6 +52,7 @@ class ModuleOutcome:
     plan: Plan | None = None
     warnings: tuple[str, ...] = ()
     failure: str = ""
+    shows_secrets: bool = False
 
     def to_result(self, *, diff: bool) -> dict[str, t.Any]:
         """Return the result of the module, with the diff if the task asks for it."""
@@ -65,6 +80,8 @@ def drive(spec: Spec, key: str, body: Body, *, summarised: str = "") -> None:
     task = _Task(spec, key)
     task.refuse(check_texts)
     params = Params(task.params, task.given)
+    if spec.entries:
+        params.update(task.entries())
     if summarised:
         task.params[summarised] = [f"{len(params[summarised] or ())} lines"]
     try:
@@ -72,6 +89,8 @@ def drive(spec: Spec, key: str, body: Body, *, summarised: str = "") -> None:
             outcome = body(host, params, check=task.check_mode)
     except ModelError as error:
         task.fail_json(msg=str(error.within(key)))
+    except EntryErrors as error:
+        task.refuse_entries(error)
     except TunnelwrightError as error:
         task.fail_json(msg=str(error))
     for warning in filter(None, outcome.warnings):
@@ -79,7 +98,40 @@ def drive(spec: Spec, key: str, body: Body, *, summarised: str = "") -> None:
     result = outcome.to_result(diff=task._diff)
     if outcome.failure:
         task.fail_json(msg=outcome.failure, **result)
+    task.hide(() if outcome.shows_secrets else (result, outcome.warnings))
     task.exit_json(**result)
+
+
+class Validation:
+    """The validation of entries by ansible-core. Each Spec is prepared once.
+
+    An entry that changes or removes an object does not need the options that define the object.
+    """
+
+    def __init__(self, state: str) -> None:
+        self._defines = state not in ("merged", "deleted")
+        self._validators: dict[int, ArgumentSpecValidator] = {}
+
+    def __call__(self, spec: Spec, given: dict[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
+        """Return the options of an entry with types and defaults, and the errors."""
+        if id(spec) not in self._validators:
+            arguments = spec.arguments()
+            self._validators[id(spec)] = ArgumentSpecValidator(
+                arguments["argument_spec"],
+                required_if=arguments["required_if"] if self._defines else [],
+            )
+        result = self._validators[id(spec)].validate(given)
+        known = spec.argument_spec
+        unknown = [str(unknown_option(name, spec)) for name in given if name not in known]
+        lacking = [
+            f"{name}: is missing. Give it in the entry."
+            for name, kind in known.items()
+            if kind.get("required") and name not in given
+        ]
+        # The messages of ansible-core for these two name no fix.
+        named = (RequiredError, *((UnsupportedError,) if unknown else ()))
+        others = [error.msg for error in result.errors if not isinstance(error, named)]
+        return result.validated_parameters, [*unknown, *lacking, *others]
 
 
 class _Task(AnsibleModule):  # type: ignore[misc]  # ansible-core brings no types
@@ -102,17 +154,59 @@ class _Task(AnsibleModule):  # type: ignore[misc]  # ansible-core brings no type
         super()._load_params()
         # An option that is null is left out, even if the option has a default.
         self.params = {name: value for name, value in self.params.items() if value is not None}
-        self.given = {**self.params}
+        # Ansible converts lists in place.
+        self.given = copy.deepcopy(self.params)
+        # Ansible knows no secret options of entries, and logs the options of a task.
+        self.no_log_values.update(secrets_in(self._spec, self.given))
 
-    def fail_json(self, msg: str, **more: t.Any) -> t.NoReturn:
-        """End the module without a secret in the result.
+    def hide(self, shown: object) -> None:
+        """Hide the secrets of the task in ``shown``, and in the options that Ansible adds to it.
+
+        Ansible searches each text for each secret, which is quadratic for a thousand entries.
+        Therefore the secret options are masked here, and Ansible searches only for the secrets that
+        also occur in other texts.
+        """
+        hidden = secrets_in(self._spec, self.given)
+        if not self._spec.entries:
+            self.no_log_values.update(hidden)
+            return
+        self.params = masked_options(self.params, self._spec)
+        self.no_log_values.difference_update(hidden)
+        self.no_log_values.update(occurring(hidden, (shown, self.params)))
+
+    def _log_invocation(self) -> None:
+        """Log the options to the system log, with the number of entries in place of the entries."""
+        params = self.params
+        self.params = {
+            name: f"{len(value)} entries" if name in self._spec.entries else value
+            for name, value in params.items()
+        }
+        super()._log_invocation()
+        self.params = params
+
+    def entries(self) -> dict[str, list[Params]]:
+        """Return the entries of the task. End the module if one of them is refused."""
+        try:
+            return read_entries(self._spec, self.given, Validation(self.params["state"]))
+        except EntryErrors as error:
+            self.refuse_entries(error)
+
+    def refuse_entries(self, error: EntryErrors) -> t.NoReturn:
+        """End the module with one error in a line."""
+        self.fail_json(str(error), lines=True, errors=list(error.errors))
+
+    def fail_json(self, msg: str, *, lines: bool = False, **more: t.Any) -> t.NoReturn:
+        """End the module without a secret in the result. ``lines`` keeps the lines of the message.
 
         Ansible may fail before it knows which values are secret. The values of unknown options are
         hidden too, because a misspelt ``psk`` holds the key.
         """
-        self.no_log_values.update(secrets_in(self._spec, self.given))
-        invocation = {"module_args": known_options(self.params, self.argument_spec)}
-        super().fail_json(explained(msg, self._spec, self.given), invocation=invocation, **more)
+        parts = msg.splitlines() if lines else [msg]
+        said = "\n".join(explained(part, self._spec, self.given) for part in parts)
+        self.hide((said, more))
+        known = known_options(self.params, self.argument_spec, self._spec.entries)
+        invocation = {"module_args": known}
+        super().fail_json(said, invocation=invocation, **more)
         raise AssertionError("fail_json has returned")
 
     def refuse(self, check: t.Callable[[Spec, t.Mapping[str, t.Any]], None]) -> None:

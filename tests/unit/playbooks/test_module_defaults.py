@@ -42,6 +42,8 @@ PLAY = """
       ignore_errors: true
     - tunnelwright.ipsec.vpn_rule: {name: r, action: drop, direction: incoming, description: 1:30}
       ignore_errors: true
+    - tunnelwright.ipsec.ipsec_gateway: {networks: [{name: lan, description: 0123}]}
+      ignore_errors: true
     - tunnelwright.ipsec.ipsec_connection: {phase1: yes}
       ignore_errors: true
     - tunnelwright.ipsec.ipsec_info: {phase1: 1.10}
@@ -109,6 +111,7 @@ def test_each_module_takes_the_defaults_of_its_groups(results: Results, module: 
         ("ipsec_phase1", "phase 1 b: psk '********': is a number, not a text. Put"),
         ("ipsec_phase2", "phase 2 c of phase 1 b: local_network[0] 10: is a number, not a text"),
         ("vpn_rule", "rule r of network lan: description 90: is a number, not a text"),
+        ("ipsec_gateway", "networks[0] lan: description 83: is a number, not a text"),
         ("ipsec_connection", "ipsec_connection: phase1 True: is a boolean, not a text"),
         ("ipsec_info", "ipsec_info: phase1 1.1: is a number, not a text"),
         ("ipsec_diagnostics", "ipsec_diagnostics: grep ['a']: is a list, not a text"),

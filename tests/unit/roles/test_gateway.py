@@ -226,7 +226,7 @@ def test_the_value_of_a_misspelt_option_is_not_shown(tmp_path, name):
     environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "Unsupported parameters" in done.stdout
+    assert "is not an option. " in done.stdout
     assert SECRET not in done.stdout + done.stderr
 
 
@@ -383,8 +383,9 @@ INSTALLED = [
     f"installed:{name}"
     for name in yaml.safe_load((ROLE / "vars/main.yml").read_text())["gateway__packages"]
 ]
-BARE, NO_VICI, STOPPED = (
+BARE, NO_RULES, NO_VICI, STOPPED = (
     "strongSwan is not installed on this host.",
+    "nftables is not installed on this host.",
     "The Python library vici is not on this host.",
     "The IKE daemon does not run.",
 )
@@ -395,7 +396,7 @@ INSTALLS, STARTS = "A run would install ", "A run would start the IKE daemon."
     ("packages", "vici", "daemon", "lacks", "first"),
     [
         (INSTALLED, "6.0.3", 0, [], [INSTALLS]),
-        ([], "", 3, [BARE, NO_VICI], [INSTALLS, STARTS]),
+        ([], "", 3, [BARE, NO_RULES, NO_VICI], [INSTALLS, STARTS]),
         (INSTALLED, "6.0.3", 3, [STOPPED], [INSTALLS, STARTS]),
         (INSTALLED, "", 0, [NO_VICI], [INSTALLS]),
     ],

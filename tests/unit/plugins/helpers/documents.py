@@ -16,6 +16,13 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Params
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.entries import read_entries
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.gateway_edit import (
+    GatewayEdit,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.gateway_spec import (
+    IPSEC_GATEWAY,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.network import (
     NetworkResource,
 )
@@ -38,6 +45,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.spec im
     IPSEC_INFO,
     Spec,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.task import Validation
 
 if t.TYPE_CHECKING:
     from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Edit
@@ -62,6 +70,7 @@ RESOURCES: dict[str, Resource] = {
 
 # The argument specifications of all modules, including modules that edit nothing.
 SPECS: dict[str, Spec] = {
+    "ipsec_gateway": IPSEC_GATEWAY,
     "ipsec_checkpoint": IPSEC_CHECKPOINT,
     "ipsec_connection": IPSEC_CONNECTION,
     "ipsec_info": IPSEC_INFO,
@@ -123,6 +132,15 @@ def carry_out(task: Document, gateway: Gateway) -> Edit:
     ((name, options),) = ((key, task[key]) for key in task if key.startswith(f"{COLLECTION}."))
     module = name[len(COLLECTION) + 1 :]
     return RESOURCES[module].edit(gateway, validated(module, options), DEBIAN)
+
+
+def gateway_told(options: Document, gateway: Gateway) -> Gateway:
+    """Return the Gateway after a task of ipsec_gateway. Fail for options that it refuses."""
+    outer = validated("ipsec_gateway", options)
+    entries = read_entries(IPSEC_GATEWAY, options, Validation(outer["state"]))
+    if outer["state"] in ("gathered", "rendered"):
+        return gateway
+    return GatewayEdit(gateway, Params({**outer, **entries}, options), DEBIAN).made().gateway
 
 
 def told(tasks: t.Iterable[Document], gateway: Gateway, *, keep: bool = False) -> Gateway:

@@ -28,6 +28,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_ho
 Result = dict[str, t.Any]
 
 MAINS: dict[str, t.Callable[[], None]] = {
+    "ipsec_gateway": flow.run_gateway,
     "ipsec_checkpoint": flow.run_checkpoint,
     "ipsec_connection": flow.run_connection,
     "ipsec_info": flow.run_info,

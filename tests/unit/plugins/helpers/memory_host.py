@@ -157,6 +157,8 @@ class MemoryHost:
         self.journalctl: list[dict[str, str]] = []
         self.files = LoggedFiles(self, root)
         self.dead = False
+        self.may_lock = True
+        self.missing: frozenset[str] = frozenset()
         self._vici = MemoryVici(self)
         self.link = MemoryLink(self)
         self.blocks = MemoryBlocks(self)
@@ -187,9 +189,12 @@ class MemoryHost:
 
     @property
     def vici(self) -> MemoryVici:
-        if self.dead:
+        if self.dead and not self.missing:
             raise HostError("reach the IKE daemon", "Connection refused")
         return self._vici
+
+    def use(self, session: t.Any) -> None:
+        self._vici = session
 
     def daemon(self, id: DaemonId) -> Daemon:
         return Daemon(id, t.cast(t.Any, self))

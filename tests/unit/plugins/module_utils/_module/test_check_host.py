@@ -16,7 +16,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.li
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.kernel.nft import BaseChain
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import View
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Asked, View
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.observed import (
     DaemonState,
     Observed,
@@ -67,7 +67,7 @@ def asked(
     made = RESOURCES[module].edit(current, params, DEBIAN)
     daemon = DaemonState(version, connections=loaded or {}, secrets=frozenset(secrets))
     observed = Observed(daemon=daemon)
-    view = View(current, made, params, observed, userspace)
+    view = View(current, made, params, observed, userspace, Asked(host))
     return RESOURCES[module].check_host(host, view)
 
 

@@ -19,7 +19,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import MASK
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.edit import Edit
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.planner import Scope
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.scope import Scope
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import (
     RESOURCES,
     validated,
@@ -331,7 +331,7 @@ class TestPhase1:
         assert made.scope == Scope(swanctl=frozenset({SITE_B}))
         assert made.result == connection().to_options()
         assert made.warnings == ()
-        assert made.certified == ""
+        assert made.certified == frozenset()
 
     def test_declared_anew(self) -> None:
         current = gateway(connection(child(), mobike=True))
@@ -425,11 +425,11 @@ class TestPhase1:
 
     def test_certificates_are_those_of_the_files_that_are_named(self) -> None:
         current = gateway(connection(**PUBKEY))
-        assert self.edit(current, **PUBKEY).certified == "site-b"
+        assert self.edit(current, **PUBKEY).certified == {"site-b"}
         off = {"name": "site-b", "network": "lan", "state": "disabled"}
-        assert edit("ipsec_phase1", current, **off).certified == ""
+        assert edit("ipsec_phase1", current, **off).certified == frozenset()
         renewed = edit("ipsec_phase1", current, **off, certificate="/etc/ssl/new.pem")
-        assert renewed.certified == "site-b"
+        assert renewed.certified == {"site-b"}
         new = {**PUBKEY, "certificate": "/etc/ssl/new.pem", "state": "disabled"}
         assert renewed.gateway == gateway(connection(**new))
         with refused("ca", "phase 1 site-b", "/ca.pem", "authentication psk"):
