@@ -192,8 +192,8 @@ class Run:
     """The outcome of a playbook.
 
     ``changed`` holds the number of changed tasks of each host. ``results`` holds the results of the
-    collection's modules, by host, task and item. ``messages`` holds the messages of tasks of the
-    role, by host and task.
+    collection's modules, by host, task and item (empty without a loop). ``messages`` holds the
+    messages of tasks of the role, by host and task.
     """
 
     failures: list[str]
@@ -242,9 +242,9 @@ def write_variables(variables: Mapping[str, Any], scratch: Path) -> Path:
 
 def _results(report: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
     for host, task, result in _tasks(report):
-        for item in result.get("results", ()):
+        for item in result.get("results", [result]):
             if "actions" in item:
-                yield (host, task, item["item"]), item
+                yield (host, task, item.get("item", "")), item
 
 
 def _messages(report: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:

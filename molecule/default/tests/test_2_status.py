@@ -99,7 +99,7 @@ def test_what_was_changed_by_hand_is_named(
     assert "network lan: nftables rules" in html
     assert CONNECTION_FILE in html
 
-    assert play("site").changed == {"gw-a": 2, "gw-b": 0}
+    assert play("site").changed == {"gw-a": 1, "gw-b": 0}
     assert drifts(page()[1]) == {}
 
 

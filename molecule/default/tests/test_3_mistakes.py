@@ -18,7 +18,8 @@ Play = Callable[..., Run]
 NAMES = ("gw-a", "gw-b")
 FAR = dict(zip(NAMES, reversed(NAMES), strict=True))
 NOTHING = dict.fromkeys(NAMES, 0)
-FAILED = "Configure the networks: this task failed, see its error above."
+TASK = "Configure networks, settings, phase 1, phase 2 and rules"
+FAILED = f"{TASK}: this task failed, see its error above."
 
 
 def lan(**more: Any) -> dict[str, Any]:
@@ -67,16 +68,36 @@ def test_a_failure_that_changed_nothing_is_followed_by_no_change(tmp_path: Path)
 
 
 @pytest.mark.long
-def test_a_failure_is_taken_back(play: Play, tmp_path: Path) -> None:
+def test_one_wrong_entry_of_several_changes_nothing(play: Play, tmp_path: Path) -> None:
     networks = [lan(description="changed"), {"name": "more", "interface_network": "eth7"}]
     networks[1].update(ip_address="10.99.0.1", network_address="10.99.0.0/24")
     variables = {"gateway_networks": networks, "gateway_settings": None, "gateway_phase1": None}
     run = playbook("site", variables=variables, scratch=tmp_path)
-    assert run.changed == dict.fromkeys(NAMES, 1)
+    assert run.changed == NOTHING
     for name in NAMES:
         said = run.messages[name, "Report the failure of the configuration"]
-        assert said == f"{FAILED} The last good state is in force."
+        assert said == f"{FAILED} Nothing was changed."
     assert play("site").changed == NOTHING
+
+
+@pytest.mark.long
+def test_objects_are_purged_only_on_request(play: Play, tmp_path: Path) -> None:
+    """Check mode names each object. Without gateway_purge_all the last tunnel stays."""
+    dropped = dict.fromkeys(("gateway_settings", "gateway_phase1", "gateway_rules"))
+    wanted = {"gateway_networks": [lan()], **dropped, "gateway_purge": True}
+    refused = playbook("site", "--check", variables=wanted, scratch=tmp_path)
+    assert refused.changed == NOTHING
+    assert "state 'overridden': would remove the last tunnel of this host" in str(refused.failures)
+    run = play("site", "--check", gateway_purge_all=True, **wanted)
+    for name, far in FAR.items():
+        assert run.messages[name, "Report the changed objects"][1:7] == [
+            "removed network lan6",
+            f"removed phase1 {far}",
+            f"removed phase2 {far}/ipv4",
+            f"removed phase2 {far}/ipv6",
+            "removed rule lan/no-telnet",
+            "removed settings lan",
+        ]
 
 
 @pytest.mark.long

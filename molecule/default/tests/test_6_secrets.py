@@ -150,7 +150,7 @@ def test_the_runs_did_what_they_should(story: Story, gateways: dict[str, Gateway
     assert story.statuses == {"first": 0, "check": 0, "change": 0, "failure": 2, "mistake": 2}
     for name in ("first", "check", "change"):
         assert "load secret ike-gw-a" in story.said[name], name
-    assert "phase 1 handmade: name 'handmade': makes the connection" in story.said["failure"]
+    assert "phase1[0] handmade: name 'handmade': makes the connection" in story.said["failure"]
     assert "'999.1.1.1'" in story.said["mistake"]
     # After the restart charon only has the keys of the files. The tunnel comes up if both ends have
     # the same key.
