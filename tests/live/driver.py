@@ -54,8 +54,9 @@ RESOURCES = {
         rule.RuleResource(),
     )
 }
-# The modules that do not edit objects.
+# The modules that do not edit one object.
 OTHERS = {
+    "ipsec_gateway": flow.run_gateway,
     "ipsec_checkpoint": flow.run_checkpoint,
     "ipsec_connection": flow.run_connection,
     "ipsec_info": flow.run_info,

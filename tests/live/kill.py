@@ -135,7 +135,8 @@ class Walk:
         """Clean the device, so that a failure does not cause other failures."""
         self.device.ask("request", command="unload-conn", message={"name": TRIAL})
         self.device.sh("rm -f /run/tunnelwright.unfinished* /run/tunnelwright.pending.new")
-        self.device.apply("ipsec_phase1", {"name": "site-b", "network": "lan", "state": "absent"})
+        for name in ("site-b", "site-d"):
+            self.device.apply("ipsec_phase1", {"name": name, "network": "lan", "state": "absent"})
 
     def die(self, at: int, point: Point) -> int:
         """Kill a run between two sides, run the next play, and return the side after it."""
@@ -218,12 +219,7 @@ class Walk:
         return effects
 
     def _side(self, tasks: list[Task], number: int) -> Side:
-        names = [(module, options) for module, options in tasks if module == "ipsec_phase2"]
-        children = tuple(
-            f"{options['phase1']}/{options['name']}"
-            for _module, options in names
-            if options.get("state") != "absent"
-        )
+        children = tuple(_children(tasks))
         if any(options.get("state") in ("disabled", "absent") for _m, options in tasks):
             children = ()
         if children:
@@ -254,6 +250,16 @@ class Walk:
                 keys = ("state", "encr-alg", "encr-keysize", "local-ts", "remote-ts")
                 found[f"{sa['name']}/{child['name']}"] = {key: child.get(key) for key in keys}
         return found
+
+
+def _children(tasks: list[Task]) -> t.Iterator[str]:
+    """Yield the Child SAs that come up with the tasks."""
+    for module, options in tasks:
+        if module == "ipsec_phase2" and options.get("state") != "absent":
+            yield f"{options['phase1']}/{options['name']}"
+        for entry in options["phase1"] if module == "ipsec_gateway" else ():
+            if entry.get("connection_behavior") == "start":
+                yield from (f"{entry['name']}/{child['name']}" for child in entry["phase2"])
 
 
 def _chosen(effects: tuple[str, ...], share: float, chance: random.Random) -> list[Point]:

@@ -37,8 +37,15 @@ class Call:
     options: Options
 
     def __str__(self) -> str:
-        shown = {key: "..." if key == "psk" else value for key, value in self.options.items()}
-        return f"{self.module} {shown}"
+        return f"{self.module} {_without_keys(self.options)}"
+
+
+def _without_keys(value: t.Any) -> t.Any:
+    if isinstance(value, list):
+        return [_without_keys(item) for item in value]
+    if isinstance(value, dict):
+        return {key: "..." if key == "psk" else _without_keys(item) for key, item in value.items()}
+    return value
 
 
 @dataclass
@@ -60,6 +67,28 @@ class World:
             *(Call("ipsec_phase2", item) for item in self.phase2.values()),
             *(Call("vpn_rule", item) for item in self.rules.values()),
         ]
+
+    def whole(self) -> Call:
+        """Return the one run that leads from any host to this state."""
+        children: dict[str, list[Options]] = {name: [] for name in self.phase1}
+        for (phase1, _name), options in self.phase2.items():
+            children[phase1].append(_of_an_entry(options))
+        lists = {
+            "networks": [*self.networks.values()],
+            "settings": [*self.settings.values()],
+            "phase1": [{**item, "phase2": children[name]} for name, item in self.phase1.items()],
+            "rules": [*self.rules.values()],
+        }
+        return Call("ipsec_gateway", {**lists, "state": "overridden", "purge_all": True})
+
+    def as_gateway(self, call: Call) -> Call:
+        """Return the run of ipsec_gateway with one entry that does what another module does."""
+        options = call.options
+        if call.module == "ipsec_phase2":
+            named = {"name": options["phase1"], "network": options["network"]}
+            entry = {**named, **self.phase1.get(options["phase1"], {})}
+            options = {**entry, "network": named["network"], "phase2": [_of_an_entry(options)]}
+        return Call("ipsec_gateway", {_LISTS[call.module]: [options]})
 
     def note(self, call: Call) -> None:
         """Note a run that did not fail."""
@@ -119,13 +148,31 @@ class World:
             del self.phase2[key]
 
 
+_LISTS = {
+    "vpn_network": "networks",
+    "ipsec_settings": "settings",
+    "ipsec_phase1": "phase1",
+    "ipsec_phase2": "phase1",
+    "vpn_rule": "rules",
+}
+
+
+def _of_an_entry(options: Options) -> Options:
+    """Return the options of a phase 2 as an entry of its phase 1."""
+    return {name: value for name, value in options.items() if name not in ("phase1", "network")}
+
+
 class Generator:
-    """A source of random calls that fit the current world. ``live``: the tunnels come up."""
+    """A source of random calls that fit the current world. ``live``: the tunnels come up.
+
+    ``whole``: the calls go through ipsec_gateway.
+    """
 
     def __init__(self, seed: int, rig: Rig) -> None:
         self._random = random.Random(seed)
         self._rig = rig
         self.live = self._chance(0.4)
+        self.whole = self._chance(0.4)
 
     def given(self) -> list[Call]:
         """Return the runs before most sequences: a network and one or two tunnels."""

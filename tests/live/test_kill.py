@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 import draw
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.changes import AES128, CERTIFIED, SECOND
+from ansible_collections.tunnelwright.ipsec.tests.live.host import Options
 from ansible_collections.tunnelwright.ipsec.tests.live.kill import Scenario, Task, Walk
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
 
@@ -51,6 +52,33 @@ def _rule(**options: t.Any) -> Task:
 def _way(destination: str) -> Task:
     own = {"name": "way", "network": "lan", "action": "route", "target": "10.1.0.254"}
     return ("vpn_rule", {**own, "destination": destination})
+
+
+def _whole(rig: Rig, site_d: Options, rule: Options, **child: t.Any) -> Task:
+    """Return a task for two phase 1, a phase 2 that is up, and a rule."""
+    children = [_entry(rig.phase2(**child))]
+    site_b = {**rig.phase1(connection_behavior="start"), "phase2": children}
+    rules = [{"name": "some", "network": "lan", **rule}]
+    return ("ipsec_gateway", {"phase1": [site_b, site_d], "rules": rules})
+
+
+def _entry(options: Options) -> Options:
+    return {key: value for key, value in options.items() if key not in ("phase1", "network")}
+
+
+def _whole_before(rig: Rig) -> list[Task]:
+    absent = {"name": "site-d", "network": "lan", "state": "absent"}
+    return [_whole(rig, absent, {"state": "absent"})]
+
+
+def _whole_after(rig: Rig) -> list[Task]:
+    """Return a task with another algorithm, another phase 1 with a phase 2, and a rule."""
+    far = {"local_network": ["10.1.0.0/24"], "remote_network": ["10.77.0.0/24"], "name": "net"}
+    site_d = rig.phase1(
+        name="site-d", remote_gateway="192.0.2.77", connection_behavior="responder_only"
+    )
+    rule = {"action": "accept", "direction": "outgoing"}
+    return [_whole(rig, {**site_d, "phase2": [far]}, rule, encryption=AES128)]
 
 
 STRANGE = "of no peer that there is"
@@ -134,6 +162,7 @@ SCENARIOS = (
         lambda rig: [_dmz(rig)],
         lambda rig: [_dmz(rig, state="stopped")],
     ),
+    Scenario("whole gateway", _whole_before, _whole_after, renews="child"),
 )
 
 

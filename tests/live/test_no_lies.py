@@ -107,7 +107,7 @@ class Story:
         self.remove()
         same(empty, self.device.state(), "differs from the empty host", but=LASTING)
         self.told = "only the last values"
-        for call in self.world.calls():
+        for call in [self.world.whole()] if self.generator.whole else self.world.calls():
             self.done(call)
         same(made, self.device.state(), "differs from the end of the sequence")
 
@@ -116,6 +116,9 @@ class Story:
 
         Check mode must predict the real run, and the last run must change nothing.
         """
+        noted = call
+        if self.generator.whole:
+            call = self.world.as_gateway(call)
         self.calls.append(call)
         self.told = "in check mode"
         check = self.run(call, check=True)
@@ -124,7 +127,7 @@ class Story:
         self.settle()
         real = self.run(call)
         assert check.failed or not real.failed, real.result["msg"]
-        for key in (*ALIKE, call.module):
+        for key in (*ALIKE, call.module, "summary", "objects"):
             same(check.result.get(key), real.result.get(key), f"{key} differs from check mode")
         # Only the real run can report a value that a peer does not accept.
         for warning in check.result.get("warnings", ()):
@@ -138,7 +141,7 @@ class Story:
         if not real.changed:
             same(before, self.state, "reports no change, but the state differs")
             assert not real.writing, f"reports no change, but sends {real.writing}"
-        self.world.note(call)
+        self.world.note(noted)
         self.told = "once more"
         self.idle(call)
 
@@ -151,7 +154,7 @@ class Story:
         assert not again.writing, f"sends {again.writing}"
 
     def nothing_to_do(self) -> None:
-        for call in self.world.calls():
+        for call in [*self.world.calls(), self.world.whole()]:
             self.told = f"at the end, {call}"
             self.idle(call)
         same(self.state, self.device.state(), "changes something")
@@ -164,6 +167,9 @@ class Story:
         same(with_autostart(before), with_autostart(self.state), "changes something")
 
     def remove(self) -> None:
+        if self.generator.whole:
+            self.done(World().whole())
+            return
         for name in reversed(NETWORKS):
             self.done(Call("vpn_network", {"name": name, "state": "absent", "force": True}))
 
