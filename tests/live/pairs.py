@@ -303,6 +303,9 @@ def _everything(maker: _Maker, ends: Ends, side: str) -> bool:
 
 def _elsewhere(maker: _Maker, ends: Ends, side: str) -> bool:
     networks = _networks(maker, ends, side)
+    if _ELSEWHERE in networks:
+        # No peer accepts a network twice.
+        return False
     if "mode" not in ends.phase1(side)["phase2"][0]:
         networks[maker.random.randrange(len(networks))] = _ELSEWHERE
     return True
@@ -318,6 +321,8 @@ def _several(maker: _Maker, ends: Ends, side: str) -> bool:
     if ends.phase1(side)["key_exchange"] != "ikev1":
         return False
     networks = _networks(maker, ends, side)
+    if _MORE in networks:
+        return False
     networks.insert(maker.random.randrange(len(networks) + 1), _MORE)
     return True
 
