@@ -123,6 +123,11 @@ def shuffled(items: Iterable[_Item], what: str) -> list[_Item]:
     return found
 
 
+def half(name: str) -> bool:
+    """Return whether a case is in the half of the cases that SEED draws."""
+    return (zlib.crc32(name.encode()) + seed()) % 2 == 0
+
+
 def chosen(tests: Sequence[str], drawn: Sequence[bool]) -> list[bool]:
     """Return whether PART and FEW choose each test. A test is a node id of pytest.
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import random
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import spec
+from ansible_collections.tunnelwright.ipsec.tests.live.entries import as_gateway
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Options
 from ansible_collections.tunnelwright.ipsec.tests.live.twenty import (
     COMMON,
@@ -171,9 +172,21 @@ class Operator:
         names = [*KINDS, *_SPECIAL]
         weights = [1] * len(KINDS) + list(_SPECIAL.values())
         (drawn,) = self._random.choices(names, weights)
-        if isinstance(drawn, Kind):
-            return self._change(drawn)
-        return _SPECIAL_CHANGES[drawn](self)
+        special = _SPECIAL_CHANGES.get(drawn) if isinstance(drawn, str) else None
+        change = special(self) if special else self._change(t.cast(Kind, drawn))
+        # A third of the changes is made by the module for whole gateways.
+        return self._whole(change) if self._random.random() < 1 / 3 else change
+
+    def _whole(self, change: Change) -> Change:
+        calls = tuple(
+            Call(
+                call.side,
+                "ipsec_gateway",
+                as_gateway(call.module, call.options, self._wanted[call.side, "phase1"]),
+            )
+            for call in change.calls
+        )
+        return replace(change, kind=f"{change.kind}, ipsec_gateway", calls=calls)
 
     def _change(self, kind: Kind) -> Change:
         side = self._random.choice(kind.sides)

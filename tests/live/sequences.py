@@ -11,6 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.tunnelwright.ipsec.tests.live.changes import CERTIFIED, SECOND
+from ansible_collections.tunnelwright.ipsec.tests.live.entries import as_gateway, of_entry
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 
 Options = dict[str, t.Any]
@@ -72,7 +73,7 @@ class World:
         """Return the one run that leads from any host to this state."""
         children: dict[str, list[Options]] = {name: [] for name in self.phase1}
         for (phase1, _name), options in self.phase2.items():
-            children[phase1].append(_of_an_entry(options))
+            children[phase1].append(of_entry(options))
         lists = {
             "networks": [*self.networks.values()],
             "settings": [*self.settings.values()],
@@ -83,12 +84,8 @@ class World:
 
     def as_gateway(self, call: Call) -> Call:
         """Return the run of ipsec_gateway with one entry that does what another module does."""
-        options = call.options
-        if call.module == "ipsec_phase2":
-            named = {"name": options["phase1"], "network": options["network"]}
-            entry = {**named, **self.phase1.get(options["phase1"], {})}
-            options = {**entry, "network": named["network"], "phase2": [_of_an_entry(options)]}
-        return Call("ipsec_gateway", {_LISTS[call.module]: [options]})
+        phase1 = self.phase1.get(call.options.get("phase1", ""), {})
+        return Call("ipsec_gateway", as_gateway(call.module, call.options, phase1))
 
     def note(self, call: Call) -> None:
         """Note a run that did not fail."""
@@ -146,20 +143,6 @@ class World:
         self.phase1.pop(phase1, None)
         for key in [key for key in self.phase2 if key[0] == phase1]:
             del self.phase2[key]
-
-
-_LISTS = {
-    "vpn_network": "networks",
-    "ipsec_settings": "settings",
-    "ipsec_phase1": "phase1",
-    "ipsec_phase2": "phase1",
-    "vpn_rule": "rules",
-}
-
-
-def _of_an_entry(options: Options) -> Options:
-    """Return the options of a phase 2 as an entry of its phase 1."""
-    return {name: value for name, value in options.items() if name not in ("phase1", "network")}
 
 
 class Generator:

@@ -5,9 +5,10 @@
 """Check mode predicts the impact of each option's change on SAs that are up.
 
 Each test changes a tunnel with two Child SAs beside another tunnel, and records the events of the
-IKE daemon. The table of the results is in .cache/impact.md. Each option is changed on a tunnel that
-initiates. The most informative changes also run with the other behaviors and values of ``apply``: a
-third of the changes each, or all with ``LIVE=all``.
+IKE daemon. ipsec_gateway makes a half of the changes, which ``SEED`` draws. The table of results is
+in .cache/impact.md. Each option is changed on a tunnel that initiates. The most informative changes
+also run with the other behaviors and values of ``apply``: a third of the changes each, or all with
+``LIVE=all``.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import draw
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import spec
 from ansible_collections.tunnelwright.ipsec.tests.live.changes import CHANGES, TELLING, Change
 from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL, SEED
+from ansible_collections.tunnelwright.ipsec.tests.live.entries import as_gateway
 from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, Event, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.impact import Impact, seen, told
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
@@ -106,9 +109,15 @@ def measure(rig: Rig, change: Change, behavior: str, apply: str) -> Measured:
     options = {**options, "apply": apply, **change.after(rig)}
     if "state" in change.option:
         options = {**options, "remote_gateway": None} if "remote_gateway" in options else options
-    predicted = device.run(change.module, options, check=True)
+    module = change.module
+    # An entry of a phase 2 has no option for these two.
+    entered = change.option not in ("network", "phase1") or module == "ipsec_phase1"
+    if entered and draw.half(f"{change} {behavior} {apply}"):
+        module = "ipsec_gateway"
+        options = as_gateway(change.module, options, rig.phase1(connection_behavior=behavior))
+    predicted = device.run(module, options, check=True)
     with device.listening(after=AFTER) as events:
-        real = device.run(change.module, options)
+        real = device.run(module, options)
     happened = seen(before, device.sas(), events)
     both = None
     if not predicted.failed and "impacts" in predicted.result:

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 import draw
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.changes import AES128, CERTIFIED, SECOND
+from ansible_collections.tunnelwright.ipsec.tests.live.entries import of_entry
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Options
 from ansible_collections.tunnelwright.ipsec.tests.live.kill import Scenario, Task, Walk
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
@@ -56,14 +57,10 @@ def _way(destination: str) -> Task:
 
 def _whole(rig: Rig, site_d: Options, rule: Options, **child: t.Any) -> Task:
     """Return a task for two phase 1, a phase 2 that is up, and a rule."""
-    children = [_entry(rig.phase2(**child))]
+    children = [of_entry(rig.phase2(**child))]
     site_b = {**rig.phase1(connection_behavior="start"), "phase2": children}
     rules = [{"name": "some", "network": "lan", **rule}]
     return ("ipsec_gateway", {"phase1": [site_b, site_d], "rules": rules})
-
-
-def _entry(options: Options) -> Options:
-    return {key: value for key, value in options.items() if key not in ("phase1", "network")}
 
 
 def _whole_before(rig: Rig) -> list[Task]:

@@ -1,0 +1,241 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The time and memory of ipsec_gateway with many tunnels, beside the usual ways without it.
+
+``make thousand`` runs this measurement and writes docs/performance.md. Each value is the time of a
+whole ``ansible-playbook``, with one task for all tunnels. The baselines are an empty task, and a
+template of the same connections with ``swanctl --load-all``. ``NUMBERS`` has the numbers of
+tunnels.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import TESTBED
+from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, ROOT, SITE, Host, Options
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, PSK, Rig
+
+NUMBERS = tuple(map(int, os.environ.get("NUMBERS", "10,100,1000,5000").split(",")))
+MEASURED = HERE / "performance.json"
+# Limits for 1,000 tunnels.
+FIRST, UNCHANGED, ONE_UNCHANGED, ONE_CHANGED = 2.0, 1.5, 1.15, 1.3
+
+TEMPLATE = """\
+connections {
+{% for item in phase1 %}
+    {{ item.name }} {
+        version = 2
+        remote_addrs = {{ item.remote_gateway }}
+        proposals = aes256-sha256-modp2048
+        dpd_delay = 30s
+        local {
+            auth = psk
+        }
+        remote {
+            auth = psk
+            id = {{ item.remote_gateway }}
+        }
+        children {
+            net {
+                local_ts = 10.1.0.0/24
+                remote_ts = {{ item.phase2[0].remote_network[0] }}
+                esp_proposals = aes256-sha256-modp2048
+                start_action = trap
+            }
+        }
+    }
+{% endfor %}
+}
+secrets {
+{% for item in phase1 %}
+    ike-{{ item.name }} {
+        id-1 = {{ item.remote_gateway }}
+        secret = "{{ item.psk }}"
+    }
+{% endfor %}
+}
+"""
+LOAD = {"ansible.builtin.command": "swanctl --load-all --noprompt"}
+CONF = "/etc/swanctl/conf.d/template.conf"
+# Runs Python and notes its largest memory, in KiB.
+PYTHON = """\
+#!/usr/bin/python3
+import resource, subprocess, sys
+status = subprocess.run(["/usr/bin/python3", *sys.argv[1:]]).returncode
+with open("/run/measured", "w") as file:
+    file.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(status)
+"""
+
+
+def tunnels(number: int, **options: t.Any) -> list[Options]:
+    """Return entries for phase 1 objects, each with a phase 2 to its own network."""
+    found = []
+    for index in range(number):
+        high, low = divmod(index, 250)
+        child = {
+            "name": "net",
+            "local_network": ["10.1.0.0/24"],
+            "remote_network": [f"10.{100 + high}.{low}.0/24"],
+        }
+        entry = {
+            "name": f"site-{index:04}",
+            "network": "lan",
+            "remote_gateway": f"198.51.{high}.{low + 1}",
+            "psk": f"{PSK}, number {index}",
+            "phase2": [child],
+        }
+        found.append({**entry, **options})
+    return found
+
+
+@dataclass
+class Controller:
+    """Plays on one device. ``seconds`` and ``result`` are those of the last play."""
+
+    rig: Rig
+    device: Host
+    scratch: Path
+    seconds: float = 0.0
+    result: dict[str, t.Any] = field(default_factory=dict)
+
+    def play(self, *tasks: Options, python: str = "/usr/bin/python3", **variables: t.Any) -> float:
+        """Run tasks as one play, and return the seconds of ``ansible-playbook``."""
+        book, values = self.scratch / "play.yml", self.scratch / "variables.json"
+        book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+        values.write_text(json.dumps(variables))
+        container = f"tw-{TESTBED}-{self.device.name}"
+        begun = time.monotonic()
+        done = subprocess.run(
+            [
+                Path(sys.executable).parent / "ansible-playbook",
+                *("-i", f"{container},", "-e", "ansible_connection=testbed"),
+                *("-e", f"ansible_python_interpreter={python}", "-e", f"@{values}", book),
+            ],
+            env={
+                **os.environ,
+                "ANSIBLE_CONNECTION_PLUGINS": str(ROOT / "molecule/connection_plugins"),
+                "ANSIBLE_COLLECTIONS_PATH": str(SITE),
+                "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.seconds = time.monotonic() - begun
+        assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+        shown = json.loads(done.stdout[done.stdout.index("{\n") :])
+        self.result = shown["plays"][0]["tasks"][-1]["hosts"][container]
+        return self.seconds
+
+    def best(self, *tasks: Options, times: int = 3, **variables: t.Any) -> float:
+        return min(self.play(*tasks, **variables) for _attempt in range(times))
+
+    def gateway(self, entries: list[Options], **options: t.Any) -> float:
+        """Run one task with all entries."""
+        task = {"networks": [self.rig.network()], "phase1": "{{ phase1 }}", **options}
+        return self.play({"tunnelwright.ipsec.ipsec_gateway": task}, phase1=entries)
+
+
+@pytest.fixture(name="controllers", scope="module")
+def _controllers(
+    rigs: dict[str, Rig], tmp_path_factory: pytest.TempPathFactory
+) -> t.Iterator[dict[str, Controller]]:
+    found = {}
+    for release, rig in rigs.items():
+        rig.device.wipe()
+        # Ansible looks for vici where the role would install it.
+        rig.device.sh(f"ln -sfn {LIBRARY_OF_VICI} /usr/lib/python3/dist-packages/vici")
+        rig.device.sh("cat >/usr/local/bin/measured-python", PYTHON)
+        rig.device.sh("chmod 755 /usr/local/bin/measured-python")
+        found[release] = Controller(rig, rig.device, tmp_path_factory.mktemp("plays"))
+    yield found
+    for rig in rigs.values():
+        rig.device.sh(f"rm -f /usr/lib/python3/dist-packages/vici {CONF}")
+        rig.device.wipe()
+
+
+LIBRARY_OF_VICI = "/opt/tunnelwright-live/vici"
+
+
+def template(controller: Controller, number: int) -> float:
+    """Return the time of a template with all connections and ``swanctl --load-all``."""
+    source = controller.scratch / "template.conf.j2"
+    source.write_text(TEMPLATE)
+    write = {"ansible.builtin.template": {"src": str(source), "dest": CONF, "mode": "0600"}}
+    seconds = controller.play(write, LOAD, phase1=tunnels(number))
+    controller.device.sh(f"rm {CONF}; swanctl --load-all --noprompt")
+    return seconds
+
+
+def measured(controller: Controller, number: int) -> dict[str, float]:
+    """Return seconds, and MB of memory, for a number of tunnels."""
+    entries = tunnels(number)
+    one = {"name": "site-0001", "network": "lan"}
+    phase1 = {**{key: entries[1][key] for key in ("remote_gateway", "psk")}, **one}
+    phase2 = {**entries[1]["phase2"][0], "phase1": "site-0001", "network": "lan"}
+    found = {"empty": controller.best({"ansible.builtin.ping": {}})}
+    found["template"] = template(controller, number)
+    controller.gateway([])
+    found["first"] = controller.gateway(entries)
+    assert controller.result["summary"]["made"] == 2 * number
+    found["unchanged"] = min(controller.gateway(entries) for _attempt in range(3))
+    assert not controller.result["changed"]
+    for name, module, options, other in (
+        ("phase1", "ipsec_phase1", phase1, {"dpd_delay": 20}),
+        ("phase2", "ipsec_phase2", phase2, {"lifetime": 2}),
+    ):
+        task = {f"tunnelwright.ipsec.{module}": options}
+        found[f"{name} unchanged"] = controller.best(task)
+        changes = [{f"tunnelwright.ipsec.{module}": {**options, **other}}, task]
+        found[f"{name} changed"] = min(controller.play(change) for change in changes * 2)
+    changed = tunnels(number)
+    changed[1]["phase2"][0]["remote_network"] = ["10.99.0.0/24"]
+    found["one changed"] = controller.gateway(changed)
+    steps = controller.result["actions"]
+    loaded = {step.split()[2] for step in steps if step.startswith("load connection")}
+    assert loaded == {"site-0001"}, steps
+    assert not any("load the nftables rules" in step for step in steps), steps
+    found["all changed"] = controller.gateway(tunnels(number, dpd_delay=20))
+    assert controller.result["summary"]["changed"] == number
+    task = {"networks": [controller.rig.network()], "phase1": "{{ phase1 }}"}
+    controller.play(
+        {"tunnelwright.ipsec.ipsec_gateway": task},
+        python="/usr/local/bin/measured-python",
+        phase1=tunnels(number, dpd_delay=20),
+    )
+    found["MB, host"] = int(controller.device.sh("cat /run/measured")) / 1024
+    found["MB, controller"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    found["removed"] = controller.gateway([], state="overridden", purge_all=True, networks=[])
+    return found
+
+
+@pytest.mark.parametrize("release", DEVICES.values())
+def test_gateway(controllers: dict[str, Controller], release: str, capsys: t.Any) -> None:
+    values = {number: measured(controllers[release], number) for number in NUMBERS}
+    known = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
+    known[release] = {str(number): found for number, found in values.items()}
+    MEASURED.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+    with capsys.disabled():
+        for name in values[NUMBERS[0]]:
+            row = ", ".join(f"{number}: {found[name]:.2f}" for number, found in values.items())
+            sys.stdout.write(f"\n{release} {name}: {row}")
+    if {10, 1000} <= values.keys():
+        few, many = values[10], values[1000]
+        assert many["first"] <= FIRST * many["template"]
+        assert many["unchanged"] <= many["empty"] + UNCHANGED
+        for name in ("phase1", "phase2"):
+            assert many[f"{name} unchanged"] <= ONE_UNCHANGED * few[f"{name} unchanged"]
+            assert many[f"{name} changed"] <= ONE_CHANGED * few[f"{name} changed"]
