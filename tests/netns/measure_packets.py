@@ -19,6 +19,7 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render import nft
+from ansible_collections.tunnelwright.ipsec.tests.live.measurements import note
 from ansible_collections.tunnelwright.ipsec.tests.netns.conftest import (
     Installed,
     Namespace,
@@ -26,8 +27,9 @@ from ansible_collections.tunnelwright.ipsec.tests.netns.conftest import (
     rules,
 )
 
-NUMBERS = tuple(map(int, os.environ.get("NUMBERS", "1,10,100,1000,5000").split(",")))
-ROUNDS, SECONDS = 20, 0.2
+# Without tunnels, with one, and with more.
+NUMBERS = (1, *map(int, os.environ.get("NUMBERS", "10,100,1000,5000").split(",")))
+ROUNDS, SECONDS = 30, 0.2
 # The lowest rate with 1,000 tunnels, in units of the rate with one tunnel.
 LEAST = 0.85
 ENDS = {4: ("192.0.2.2", "198.51.100.2"), 6: ("2001:db8:1::2", "2001:db8:2::2")}
@@ -117,11 +119,15 @@ def test_rate(
                 rates.setdefault((number, mss, version), []).append(router.rate(version))
     best = {case: max(found) for case, found in rates.items()}
     plane = "userspace" if userspace else "kernel"
+    cases: dict[str, dict[str, float]] = {}
+    for (number, mss, version), rate in best.items():
+        for clamp in (mss,) if number else (0, 1300):
+            case = f"{plane}, IPv{version}, {clamp or 'off'}"
+            cases.setdefault(case, {})[str(number)] = rate
+    note("packets", cases)
     with capsys.disabled():
-        sys.stdout.write(f"\n{plane}: packets a second, and in units of one tunnel\n")
-        for (number, mss, version), rate in sorted(best.items(), key=lambda item: item[0][1:]):
-            one = best[1, mss, version]
-            said = f"IPv{version}, MSS clamp {mss or 'off'}, {number} tunnels"
-            sys.stdout.write(f"  {said}: {rate:,.0f}  {rate / one:.2f}\n")
+        for case, rates in cases.items():
+            told = ", ".join(f"{number}: {rate:,.0f}" for number, rate in rates.items())
+            sys.stdout.write(f"\n{case}: {told}")
     for mss, version in itertools.product((0, 1300), ENDS):
         assert best[1000, mss, version] >= LEAST * best[1, mss, version], (mss, version)
