@@ -1,6 +1,6 @@
 # The commands of a developer. `make help` lists them.
 
-.PHONY: help demo demo-down test rotating test-deep unit netns bench browser types lint sanity sanity-one galaxy first-hour live live-smoke scorecard soak thousand kernel-test molecule molecule-smoke image venv format lock clean
+.PHONY: help demo demo-down test rotating test-deep unit netns bench browser types lint sanity sanity-one galaxy first-hour live live-smoke scorecard soak thousand thousand-info kernel-test molecule molecule-smoke image venv format lock clean
 .DEFAULT_GOAL := help
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -15,7 +15,6 @@ ifndef SEED
 SEED := $(shell tools/seed)
 endif
 export SEED
-comma := ,
 # A part of the deep suites:           make live PART=2/6
 PART ?=
 
@@ -34,7 +33,7 @@ test: venv ## tests of a commit, in nine minutes on two cores: each suite, a few
 
 rotating: venv image ## the sixth of the deep suites that SEED selects, in half an hour; part of .ci/run (root)
 	@echo "the tests are drawn from SEED=$(SEED): PART=$$(tools/rotation part) of $$(tools/rotation)"
-	@SEQUENCES=$(or $(SEQUENCES),20) PAIRS=$(or $(PAIRS),10) NUMBERS=$(or $(NUMBERS),10$(comma)1000) ALGORITHMS=all PART=$$(tools/rotation part) \
+	@SEQUENCES=$(or $(SEQUENCES),20) PAIRS=$(or $(PAIRS),10) ALGORITHMS=all PART=$$(tools/rotation part) \
 	    tools/stages $$(tools/rotation)
 
 test-deep: venv image ## all tests, for hours; continues after an interruption (root)
@@ -62,10 +61,13 @@ soak: venv image ## 500 random changes beside tunnels under traffic: 20 minutes;
 	@CHANGES=$(or $(CHANGES),500) BASELINE=60 pytest -q tests/live/test_zero_loss.py
 
 thousand: venv image ## time, memory and packets a second with up to 5,000 tunnels, and docs/performance.md: half an hour (root)
-	@pytest -q tests/live/measure_thousand.py
+	@$(MAKE) --no-print-directory thousand-info
 	@pytest -q tests/live/measure_gateway.py
 	@pytest -q tests/netns/measure_packets.py
 	@python tools/performance_docs.py
+
+thousand-info: venv image ## the time of ipsec_info with a thousand tunnels: two minutes (root)
+	@pytest -q tests/live/measure_thousand.py
 
 browser: venv ## the status page in headless Chromium; pictures in .cache/status (root, to install it)
 	@command -v chromium >/dev/null || { apt-get update -qq || true; \

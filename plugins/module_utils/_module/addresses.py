@@ -14,26 +14,15 @@ from dataclasses import replace
 from .._diagnose.explain import Finding
 from .._host.host import Host
 from .._model.child import ChildSa
-from .._plan.selectors import Selectors
 from .._render.strongswan_conf import LIBIPSEC
-from .edit import View
-
-
-def lacking(addresses: t.Iterable[str], child: ChildSa) -> list[str]:
-    """Return the local networks of a phase 2 without one of the addresses of this host."""
-    own = [item.split("%")[0] for item in addresses]
-    return [
-        text
-        for text in map(str, child.local_network)
-        if not any(Selectors.of([text], ()).covers(address, "") for address in own)
-    ]
+from .edit import View, without_address
 
 
 def warnings_of_addresses(child: ChildSa, view: View) -> list[str]:
     """Return a warning if a phase 2 cannot come up, in the userspace data plane of strongSwan 5."""
     if not view.userspace or view.observed.daemon.release >= _NEEDS_NONE:
         return []
-    networks = lacking(view.asked.addresses, child)
+    networks = view.asked.without_address(child.local_network)
     subject = child.subject
     why = "the userspace data plane of strongSwan 5 needs one in each local network"
     return [f"{subject}:{no_address(networks)[:-1]}, and {why}"] if networks else []
@@ -48,7 +37,11 @@ def with_addresses(host: Host, finding: Finding) -> Finding:
     child = finding.child
     if finding.cause.code != "kernel_refuses_policy" or child is None:
         return finding
-    networks = lacking(host.link.addresses(), child) if LIBIPSEC in host.vici.plugins() else []
+    networks = (
+        without_address(child.local_network, host.link.addresses())
+        if LIBIPSEC in host.vici.plugins()
+        else []
+    )
     return replace(finding, detail=no_address(networks)) if networks else finding
 
 

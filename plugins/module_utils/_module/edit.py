@@ -15,8 +15,10 @@ from functools import cached_property
 from .._host.host import Host
 from .._host.kernel.link import IPInterface
 from .._model.gateway import Gateway
+from .._model.selector import TrafficSelector
 from .._plan.observed import Observed
 from .._plan.scope import Scope
+from .._plan.selectors import Selectors
 
 
 class Params(dict[str, t.Any]):
@@ -61,6 +63,7 @@ class Asked:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._lacking: dict[tuple[TrafficSelector, ...], list[str]] = {}
 
     @cached_property
     def algorithms(self) -> dict[str, frozenset[str]]:
@@ -78,6 +81,22 @@ class Asked:
     @cached_property
     def addresses(self) -> frozenset[str]:
         return self._host.link.addresses()
+
+    def without_address(self, networks: tuple[TrafficSelector, ...]) -> list[str]:
+        """Return the networks in which this host has no address."""
+        if networks not in self._lacking:
+            self._lacking[networks] = without_address(networks, self.addresses)
+        return self._lacking[networks]
+
+
+def without_address(networks: t.Iterable[TrafficSelector], addresses: t.Iterable[str]) -> list[str]:
+    """Return the networks that contain none of the addresses."""
+    own = [item.split("%")[0] for item in addresses]
+    return [
+        text
+        for text in map(str, networks)
+        if not any(Selectors.of([text], ()).covers(address, "") for address in own)
+    ]
 
 
 @dataclass(frozen=True)

@@ -245,7 +245,11 @@ def _planned(
     )
     userspace = uses_userspace(host, edit.gateway, before=before.userspace)
     after = artefacts(
-        edit.gateway, platform, userspace=userspace, credentials={**installed, **given}
+        edit.gateway,
+        platform,
+        userspace=userspace,
+        credentials={**installed, **given},
+        known=(current, before),
     )
     left = host.unfinished_run.read(host.vici.pid)
     scope = touched(before, after, edit.scope, left.networks)

@@ -73,7 +73,8 @@ def check_configuration(
     collection in the scope are left out, because the task repairs them.
     """
     platform = files.platform
-    swanctl = read_configuration(files, platform.swanctl_conf)
+    rendered = {path: parts.file.data for path, parts in wanted.swanctl.items()}
+    swanctl = read_configuration(files, platform.swanctl_conf, rendered)
     doubles = _doubles(resource, params, swanctl.reading.sections, wanted, scope)
     _refuse(resource, params, wanted.platform, list(doubles))
     daemon = read_configuration(files, platform.strongswan_conf)

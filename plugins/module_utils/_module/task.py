@@ -37,6 +37,9 @@ from .given import (
 )
 from .spec import Spec
 
+# Entries of a list in the options that Ansible shows with a result.
+_MOST_SHOWN = 20
+
 
 @dataclass(frozen=True)
 class ModuleOutcome:
@@ -170,17 +173,23 @@ class _Task(AnsibleModule):  # type: ignore[misc]  # ansible-core brings no type
         if not self._spec.entries:
             self.no_log_values.update(hidden)
             return
-        self.params = masked_options(self.params, self._spec)
+        self.params = masked_options(self._short(), self._spec)
         self.no_log_values.difference_update(hidden)
         self.no_log_values.update(occurring(hidden, (shown, self.params)))
 
-    def _log_invocation(self) -> None:
-        """Log the options to the system log, with the number of entries in place of the entries."""
-        params = self.params
-        self.params = {
-            name: f"{len(value)} entries" if name in self._spec.entries else value
-            for name, value in params.items()
+    def _short(self) -> dict[str, t.Any]:
+        """Return the options, with the number of entries in place of a long list of entries."""
+        return {
+            name: f"{len(value)} entries"
+            if name in self._spec.entries and isinstance(value, list) and len(value) > _MOST_SHOWN
+            else value
+            for name, value in self.params.items()
         }
+
+    def _log_invocation(self) -> None:
+        """Log the options to the system log, a long list of entries by its length."""
+        params = self.params
+        self.params = self._short()
         super()._log_invocation()
         self.params = params
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.platform import Platform
 from .credentials import Credentials
@@ -47,14 +48,20 @@ def artefacts(
     *,
     userspace: bool,
     credentials: t.Mapping[str, Credentials],
+    known: tuple[Gateway, Artefacts] | None = None,
 ) -> Artefacts:
     """Return the rendering of a Gateway.
 
-    ``credentials`` by name of the phase 1, for those with ``authentication: pubkey``.
+    ``credentials`` by name of the phase 1, for those with ``authentication: pubkey``. ``known`` is
+    another Gateway with its rendering, from which equal parts are taken.
     """
     views = network_views(gateway)
+    old = network_views(known[0]) if known and known[1].userspace == userspace else {}
     networks = {
-        name: network_parts(view, platform, userspace=userspace) for name, view in views.items()
+        name: known[1].networks[name]
+        if known and old.get(name) == view
+        else network_parts(view, platform, userspace=userspace)
+        for name, view in views.items()
     }
     return Artefacts(
         platform,
@@ -63,7 +70,7 @@ def artefacts(
         {
             parts.file.path: parts
             for parts in (
-                *_connection_files(gateway, platform, credentials),
+                *_connection_files(gateway, platform, credentials, known),
                 *_shared_files(views.values(), platform, userspace=userspace),
             )
         },
@@ -73,12 +80,36 @@ def artefacts(
 
 
 def _connection_files(
-    gateway: Gateway, platform: Platform, credentials: t.Mapping[str, Credentials]
+    gateway: Gateway,
+    platform: Platform,
+    credentials: t.Mapping[str, Credentials],
+    known: tuple[Gateway, Artefacts] | None,
 ) -> t.Iterator[SwanctlFile]:
     for connection in gateway.connections.values():
         certified = connection.uses_certificates
         pem = credentials.get(connection.name) if certified else None
-        yield connection_file(gateway, connection, pem, platform)
+        same = _same(gateway, connection, pem, platform, known) if known else None
+        yield same or connection_file(gateway, connection, pem, platform)
+
+
+def _same(
+    gateway: Gateway,
+    connection: IkeConnection,
+    pem: Credentials | None,
+    platform: Platform,
+    known: tuple[Gateway, Artefacts],
+) -> SwanctlFile | None:
+    """Return the file of a known phase 1 if all that it depends on is equal."""
+    other, rendering = known
+    if other.connections.get(connection.name) != connection:
+        return None
+    same = (
+        other.is_active(connection) == gateway.is_active(connection)
+        and other.settings_of(connection.network) == gateway.settings_of(connection.network)
+        and rendering.platform == platform
+    )
+    parts = rendering.swanctl[platform.connection_path(connection.name)]
+    return parts if same and parts.credentials == pem else None
 
 
 def _shared_files(

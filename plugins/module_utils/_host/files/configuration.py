@@ -27,13 +27,23 @@ class Configuration:
     oddities: t.Mapping[str, str]
 
 
-def read_configuration(files: Files, path: str) -> Configuration:
-    """Return the configuration that strongSwan reads from ``path`` and its includes."""
+def read_configuration(
+    files: Files, path: str, good: t.Mapping[str, bytes] | None = None
+) -> Configuration:
+    """Return the configuration that strongSwan reads from ``path`` and its includes.
+
+    ``good`` has contents by path. A file with such a content is without fault, and counts as empty.
+    """
     oddities: dict[str, str] = {}
+    known = {path: data.decode("latin-1") for path, data in (good or {}).items()}
 
     def include(pattern: str) -> list[tuple[str, str]]:
         texts = ((path, _text(files, path, oddities)) for path in files.find(pattern))
-        return [(path, text) for path, text in texts if text is not None]
+        return [
+            (path, "" if text == known.get(path) else text)
+            for path, text in texts
+            if text is not None
+        ]
 
     text = _text(files, path, oddities)
     reading = read(path, text or "", include)
