@@ -9,6 +9,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import 
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.network import (
     VpnNetwork,
     derived_interface,
+    in_order,
 )
 
 LAN = {"name": "lan", "ip_address": "10.1.0.1", "network_address": "10.1.0.0/24"}
@@ -98,3 +99,17 @@ def test_networks_without_broadcast_may_use_every_address():
 def test_an_address_that_an_earlier_version_took_is_read() -> None:
     old = {**LAN, "ip_address": "0.0.0.0", "network_address": "0.0.0.0/32"}
     assert VpnNetwork.from_record(old).router == "0.0.0.0/32"
+
+
+def test_networks_follow_the_network_that_makes_their_interface():
+    base = network(name="z", interface="br-z")
+    vlan = network(name="m", layer2_type="vlan", layer2_id=7, interface_network="br-z")
+    guest = network(name="a", interface_network=vlan.device)
+    other = network(name="b", interface_network="eth0")
+    assert in_order([guest, other, vlan, base]) == ["z", "m", "a", "b"]
+
+
+def test_networks_that_use_each_other_are_named_once():
+    one = network(name="a", interface="v1", layer2_type="vlan", layer2_id=7, interface_network="v2")
+    two = network(name="b", interface="v2", layer2_type="vlan", layer2_id=7, interface_network="v1")
+    assert sorted(in_order([one, two])) == ["a", "b"]

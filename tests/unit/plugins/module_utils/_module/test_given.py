@@ -9,10 +9,14 @@ from __future__ import annotations
 import datetime
 import typing as t
 
+import hypothesis.strategies as st
 import pytest
 import yaml
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.given import check_texts
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.given import (
+    check_texts,
+    occurring,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.plugin_utils._definition import read
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import SPECS
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
@@ -23,6 +27,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     RULE,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
+from hypothesis import given
 
 # Values without quotes, with the type that YAML reads.
 NO_TEXTS = {
@@ -330,3 +335,15 @@ def test_a_key_that_ansible_reads_in_a_text_is_printable(machine: Machine) -> No
     told = machine.run("ipsec_phase2", **{**PHASE2, "encryption": ["\x1b=x"]})["msg"]
     assert "\\x1b" in told
     assert told.isprintable()
+
+
+LETTERS = st.text("ab ", max_size=12)
+
+
+@given(st.sets(LETTERS.filter(bool)), st.lists(st.one_of(LETTERS, st.lists(LETTERS))))
+def test_the_secrets_that_occur_are_found(secrets: set[str], value: list[t.Any]) -> None:
+    texts = [text for item in value for text in (item if isinstance(item, list) else [item])]
+    found = occurring(secrets, value)
+    assert {secret for secret in secrets if any(secret in text for text in texts)} <= found
+    # Ansible searches for short secrets in any case.
+    assert all(len(secret) < 6 or any(secret in text for text in texts) for secret in found)

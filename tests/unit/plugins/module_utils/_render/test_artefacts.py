@@ -321,3 +321,42 @@ def test_an_edit_of_one_shows_in_its_parts_alone() -> None:
     lan = before.networks["lan"]
     changed = after.networks["lan"]
     assert replace(lan, rules=changed.rules, ruleset=changed.ruleset) == changed
+
+
+@given(gateways(), gateways(), st.booleans(), st.booleans(), st.data())
+@profile(deadline=None)
+def test_parts_of_a_known_gateway_are_those_of_the_gateway(
+    one: Gateway, other: Gateway, was_userspace: bool, userspace: bool, data: st.DataObject
+) -> None:
+    """A known rendering saves work, and changes nothing."""
+    mixed = replace(
+        one,
+        networks={
+            name: data.draw(st.sampled_from([item, other.networks.get(name, item)]))
+            for name, item in one.networks.items()
+        },
+        settings=data.draw(st.sampled_from([one.settings, other.settings])),
+    )
+    known = artefacts(one, DEBIAN, userspace=was_userspace, credentials={})
+    assert artefacts(
+        mixed, DEBIAN, userspace=userspace, credentials={}, known=(one, known)
+    ) == artefacts(mixed, DEBIAN, userspace=userspace, credentials={})
+
+
+@pytest.mark.parametrize("changed", [PEM, replace(PEM, ca=(b"another",)), None])
+def test_certificates_of_a_known_gateway(changed: Credentials | None) -> None:
+    made = gateway(connection(child(), **PUBKEY))
+    known = artefacts(made, DEBIAN, userspace=False, credentials={"site-b": PEM})
+    given_now = {"site-b": changed} if changed else {}
+    again = artefacts(made, DEBIAN, userspace=False, credentials=given_now, known=(made, known))
+    assert again == artefacts(made, DEBIAN, userspace=False, credentials=given_now)
+    assert (again == known) is (changed == PEM)
+
+
+def test_a_network_of_a_known_gateway_is_switched_off() -> None:
+    made = gateway(connection(child()))
+    known = artefacts(made, DEBIAN, userspace=False, credentials={})
+    off = replace(made, networks={"lan": network(state="stopped")})
+    again = artefacts(off, DEBIAN, userspace=False, credentials={}, known=(made, known))
+    assert again == artefacts(off, DEBIAN, userspace=False, credentials={})
+    assert again.swanctl[PHASE1].connections == {}

@@ -106,3 +106,13 @@ def test_a_file_that_includes_itself(etc: Path) -> None:
     (etc / "conf.d/a.conf").write_text(f"{SECTION}\ninclude b.conf\n")
     (etc / "conf.d/b.conf").write_text("include a.conf\ninclude a.conf\n")
     assert "includes itself: " in found(etc).oddities[A]
+
+
+def test_a_file_with_its_good_content_counts_as_empty(etc: Path) -> None:
+    (etc / "conf.d/a.conf").write_text(SECTION)
+    files = Files(DEBIAN, str(etc.parents[1]))
+    good = {A: SECTION.encode()}
+    assert read_configuration(files, ROOT, good).reading.sections == ()
+    (etc / "conf.d/a.conf").write_text(f"{SECTION} }}")
+    (fault,) = read_configuration(files, ROOT, good).reading.faults
+    assert fault.place.path == A

@@ -1,0 +1,28 @@
+# Copyright (c) the tunnelwright.ipsec authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible_collections.tunnelwright.ipsec.tools import performance_docs
+
+GATEWAY = {name: 1.25 for name in performance_docs.ROWS}
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert performance_docs.main(["--check"]) == 0
+
+
+def test_the_rows_of_a_page() -> None:
+    text = performance_docs.page(
+        {
+            "machine": "a day, a machine",
+            "gateway": {"6.0.1": {"1000": GATEWAY, "10": GATEWAY}},
+            "packets": {"kernel, IPv4, off": {"0": 2000.0, "1": 1000.0, "1000": 900.0}},
+        }
+    )
+    assert "a day, a machine" in text
+    assert "| tunnels | 10 | 1,000 |\n" in text
+    assert "| `ipsec_gateway`, first run | 1.2 | 1.2 |\n" in text
+    assert "| data plane, IP version, MSS clamp | none | 1 | 1,000 |\n" in text
+    assert "| kernel, IPv4, off | 2,000 (2.00) | 1,000 (1.00) | 900 (0.90) |\n" in text
