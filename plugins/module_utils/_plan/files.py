@@ -16,7 +16,7 @@ from .._render.file import PRIVATE, Directory, File
 from .._render.masking import masked
 from .._render.pem_blocks import shown
 from .observed import Observed
-from .plan import Difference, Plan
+from .plan import Difference, LateDifference, Plan
 from .steps import RemoveFile, Step, WriteFile
 
 # An attribute, its value as found, and its wanted value.
@@ -48,18 +48,23 @@ def file_difference(before: File | None, after: File | None, platform: Platform)
     Only owner and mode are shown when only these differ.
     """
     path = (after or before or File("", b"")).path
+    return LateDifference(path, lambda: _texts(before, after, platform))
+
+
+def _texts(before: File | None, after: File | None, platform: Platform) -> tuple[str, str]:
+    """Return the texts of a difference before and after."""
     old, new = shown_file(before, platform), shown_file(after, platform)
     if before and after:
         words = _attributes(before, after)
         found, wanted = _instead(words), _wanted(words)
         if words and before.data == after.data:
-            return Difference(path, f"{found}\n", f"{wanted}\n")
+            return f"{found}\n", f"{wanted}\n"
         if old == new:
             found = found or f"mode {before.mode:04o}"
             wanted = f"{wanted or f'mode {after.mode:04o}'}, different hidden content"
         if found:
             old, new = f"{old}({found})\n", f"{new}({wanted})\n"
-    return Difference(path, old, new)
+    return old, new
 
 
 def directory_difference(before: Directory, after: Directory) -> Difference:

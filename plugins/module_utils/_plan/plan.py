@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from .._render.file import File
 from .steps import RemoveFile, Step, WriteFile
@@ -25,6 +26,36 @@ class Difference:
     header: str
     before: str
     after: str
+
+
+class LateDifference(Difference):
+    """A difference whose texts are made when they are read, because most runs show no diff."""
+
+    def __init__(self, header: str, make: t.Callable[[], tuple[str, str]]) -> None:
+        object.__setattr__(self, "header", header)
+        object.__setattr__(self, "_make", make)
+
+    @cached_property
+    def _texts(self) -> tuple[str, str]:
+        made: tuple[str, str] = self.__dict__["_make"]()
+        return made
+
+    @property
+    def before(self) -> str:
+        return self._texts[0]
+
+    @property
+    def after(self) -> str:
+        return self._texts[1]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Difference):
+            return NotImplemented
+        own = (self.header, self.before, self.after)
+        return own == (other.header, other.before, other.after)
+
+    def __hash__(self) -> int:
+        return hash(self.header)
 
 
 def state_difference(header: str, before: str, after: str) -> Difference:

@@ -25,6 +25,7 @@ from .scope import Scope, changed_keys
 from .steps import (
     HandOver,
     InstallTrap,
+    LoadSecret,
     ReloadSettings,
     RestartDaemon,
     Step,
@@ -129,20 +130,25 @@ def _plan_tunnels(
         )
         for path in sorted(scope.swanctl & (before.swanctl.keys() | after.swanctl.keys()))
     )
-    return _handed_over_last(joined(parts))
+    return _in_turn(joined(parts))
 
 
-def _handed_over_last(plan: Plan) -> Plan:
-    """Return the plan with the steps last that wait for new SAs.
+def _in_turn(plan: Plan) -> Plan:
+    """Return the plan with the new secrets first, and with the steps last that wait for new SAs.
 
-    No SA is closed before every connection is loaded, and all new SAs are negotiated at once. A
-    trap is installed again after the SA that took its policy along is closed.
+    While charon installs the traps of a connection, it loads a secret slowly. No SA is closed
+    before every connection is loaded, and all new SAs are negotiated at once. A trap is installed
+    again after the SA that took its policy along is closed.
     """
+    secrets: list[Step] = []
     early: list[Step] = []
     late: list[Step] = []
     for step in plan.steps:
-        (late if isinstance(step, (HandOver, InstallTrap)) else early).append(step)
-    return replace(plan, steps=(*early, *late))
+        if isinstance(step, LoadSecret):
+            secrets.append(step)
+        else:
+            (late if isinstance(step, (HandOver, InstallTrap)) else early).append(step)
+    return replace(plan, steps=(*secrets, *early, *late))
 
 
 def _plan_orphans(before: Artefacts, after: Artefacts, daemon: DaemonState) -> Plan:
