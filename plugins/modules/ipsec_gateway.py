@@ -72,6 +72,7 @@ options:
       - With V(overridden), the lists describe the whole gateway. Objects of this collection without
         an entry are removed. Objects of other administrators stay in every state.
       - With V(deleted), the objects of the entries are removed, a network with everything in it.
+        Settings get their defaults.
         An entry needs no other options than the names, and C(remote_gateway) of a phase 1 and
         C(action) of a rule are not required.
       - With V(gathered), the module changes nothing, and RV(gathered) has the lists that describe

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel.fields import proves
@@ -28,6 +30,18 @@ def is_up(pair: Pair) -> bool:
 def cut(end: End) -> None:
     """Cut the line: set the interface down, but keep its IPv4 address."""
     end.machine.sh("ip link set eth1 down")
+
+
+@contextlib.contextmanager
+def known(end: End) -> t.Iterator[None]:
+    """Keep the link address of the peer, because a packet to an unknown one is never sent."""
+    link = end.other.machine.sh("cat /sys/class/net/eth1/address").strip()
+    entry = f"{end.other.address} dev eth1"
+    end.machine.sh(f"ip neighbor replace {entry} lladdr {link} nud permanent")
+    try:
+        yield
+    finally:
+        end.machine.sh(f"ip neighbor delete {entry}")
 
 
 def mend(end: End) -> None:
@@ -141,11 +155,12 @@ def test_a_dead_peer(pair: Pair, name: str, action: str) -> None:
     mark = end.mark()
     cut(end.other)
     try:
-        until(lambda: "giving up after 2 retransmits" in end.log(mark), "the failed DPD", 120)
-        if action != "restart":
-            until(lambda: not end.children(), "the end of the SA")
-        with pair.wire(f"({IKE}) and src {end.address}") as wire:
-            end.machine.sh("sleep 6")
+        with known(end):
+            until(lambda: "giving up after 2 retransmits" in end.log(mark), "the failed DPD", 120)
+            if action != "restart":
+                until(lambda: not end.children(), "the end of the SA")
+            with pair.wire(f"({IKE}) and src {end.address}") as wire:
+                end.machine.sh("sleep 6")
         assert bool(wire) is (action == "restart"), wire
     finally:
         mend(end.other)

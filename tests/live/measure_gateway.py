@@ -103,7 +103,7 @@ def tunnels(number: int, **options: t.Any) -> list[Options]:
 
 @dataclass
 class Controller:
-    """Plays on one device. ``seconds`` and ``result`` are those of the last play."""
+    """Plays on one device. ``seconds`` and ``result`` belong to the last play."""
 
     rig: Rig
     device: Host

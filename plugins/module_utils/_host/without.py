@@ -32,20 +32,22 @@ def leave_out(host: Host) -> list[str]:
 
     ``host.missing`` has the names of these parts afterwards.
     """
-    probes: tuple[tuple[str, t.Callable[[], object]], ...] = (
-        (DAEMON, lambda: host.vici.version()),
-        (RULES, host.nft.foreign_chains),
-        (INTERFACES, host.link.names),
-        (UNITS, lambda: host.systemd.is_active(host.platform.daemon_unit)),
-    )
     reasons = []
-    for part, probe in probes:
+    for part, probe in _PROBES.items():
         try:
-            probe()
+            probe(host)
         except HostError as error:
             _replace(host, part)
             reasons.append(f"{part}: {error}")
     return reasons
+
+
+_PROBES: dict[str, t.Callable[[Host], object]] = {
+    DAEMON: lambda host: host.vici.version(),
+    RULES: lambda host: host.nft.foreign_chains(),
+    INTERFACES: lambda host: host.link.names(),
+    UNITS: lambda host: host.systemd.is_active(host.platform.daemon_unit),
+}
 
 
 def _replace(host: Host, part: str) -> None:

@@ -96,9 +96,8 @@ class Gateway:
     @property
     def devices(self) -> frozenset[str]:
         """Return the interfaces that the networks make while they are on."""
-        return frozenset(
-            item.device for item in self.networks.values() if item.started and not item.attached
-        )
+        started = (item for item in self.networks.values() if item.started)
+        return frozenset(item.device for item in started if not item.attached)
 
     def with_network(self, network: VpnNetwork) -> Gateway:
         return self.with_networks((network,))
@@ -289,10 +288,8 @@ class Gateway:
 def _one_of(names: t.Sequence[str], module: str) -> str:
     """Return the fix for a name that does not exist: the names that do, or how to create one."""
     known = f"Use one of: {', '.join(names)}; or create" if names else "Create"
-    return (
-        f"{known} it first with {module}. Check mode creates nothing: to predict both, describe "
-        "both in one task of ipsec_gateway."
-    )
+    together = "to predict both, describe both in one task of ipsec_gateway."
+    return f"{known} it first with {module}. Check mode creates nothing: {together}"
 
 
 def _without(items: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:

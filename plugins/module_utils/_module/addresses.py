@@ -22,7 +22,7 @@ def warnings_of_addresses(child: ChildSa, view: View) -> list[str]:
     """Return a warning if a phase 2 cannot come up, in the userspace data plane of strongSwan 5."""
     if not view.userspace or view.observed.daemon.release >= _NEEDS_NONE:
         return []
-    networks = view.asked.without_address(child.local_network)
+    networks = view.asked.without_address(child.local_network, view.edit.gateway)
     subject = child.subject
     why = "the userspace data plane of strongSwan 5 needs one in each local network"
     return [f"{subject}:{no_address(networks)[:-1]}, and {why}"] if networks else []

@@ -82,10 +82,15 @@ class Asked:
     def addresses(self) -> frozenset[str]:
         return self._host.link.addresses()
 
-    def without_address(self, networks: tuple[TrafficSelector, ...]) -> list[str]:
-        """Return the networks in which this host has no address."""
+    def without_address(self, networks: tuple[TrafficSelector, ...], gateway: Gateway) -> list[str]:
+        """Return the networks in which this host has no address.
+
+        The networks of ``gateway``, which is the same in each call, have their addresses by then.
+        """
         if networks not in self._lacking:
-            self._lacking[networks] = without_address(networks, self.addresses)
+            started = (item for item in gateway.networks.values() if item.started)
+            brought = {str(item.ip_address) for item in started if item.ip_address}
+            self._lacking[networks] = without_address(networks, self.addresses | brought)
         return self._lacking[networks]
 
 

@@ -60,18 +60,11 @@ class GatewayEdit:
             self._set_rules()
         self._check_last_tunnel()
         self._errors.raise_all()
-        return Edit(
-            self.gateway.in_file_order(),
-            self._scope(),
-            {},
-            tuple(self._warnings),
-            frozenset(self._certified),
-            self._apply(),
-        )
+        gateway, certified = self.gateway.in_file_order(), frozenset(self._certified)
+        return Edit(gateway, self._scope(), {}, tuple(self._warnings), certified, self._apply())
 
     def _apply(self) -> dict[str, str]:
-        """Return ``apply`` of the entries that say it themselves. A phase 1 counts before its
-        phase 2 objects."""
+        """Return ``apply`` of the entries with it, by path. A phase 1 counts before its phase 2."""
         found = {}
         for entry in self._params["phase1"]:
             path = self._platform.connection_path(entry["name"])
@@ -91,6 +84,8 @@ class GatewayEdit:
         """Remove absent objects, and with state overridden the objects that no entry names."""
         for entry in self._entries("rules", absent=True):
             self.gateway = self.gateway.without_rule(entry["network"], entry["name"])
+        for entry in self._entries("settings", absent=True):
+            self.gateway = self.gateway.without_settings(entry["network"])
         for entry in self._entries("phase1", absent=True):
             with self._noting(entry):
                 phase1.known_phase1(self.gateway, entry["name"], entry["network"])
@@ -131,7 +126,7 @@ class GatewayEdit:
                 self._once(network.name, made)
                 made[network.name] = network
         before = self.gateway
-        self._checked(made, lambda networks: self.gateway.with_networks(networks), "networks")
+        self._checked(made, self.gateway.with_networks, "networks")
         for name, network in made.items():
             known = before.networks.get(name)
             if network.started and known is not None and not known.started:
@@ -156,7 +151,7 @@ class GatewayEdit:
                 connection = self._connection(entry)
                 self._once(connection.name, made)
                 made[connection.name] = connection
-        self._checked(made, lambda items: self.gateway.with_tunnels(items), "phase1")
+        self._checked(made, self.gateway.with_tunnels, "phase1")
         for entry in self._entries("phase1"):
             if entry["name"] not in made:
                 continue
@@ -275,7 +270,7 @@ class GatewayEdit:
             self._errors.add(_NO_PLACE, ModelError("state", "overridden", problem, fix))
 
     def _scope(self) -> Scope:
-        """Return the scope of all entries, and of the objects that the edit removes."""
+        """Return the scope of all entries, which includes removed objects."""
         networks = _names(self._params["networks"]) | _names(self._params["settings"], "network")
         networks |= {entry["network"] for entry in self._params["rules"]}
         known = self._current.networks.keys() | self.gateway.networks.keys()

@@ -99,7 +99,7 @@ def _same(
     platform: Platform,
     known: tuple[Gateway, Artefacts],
 ) -> SwanctlFile | None:
-    """Return the file of a known phase 1 if all that it depends on is equal."""
+    """Return the file of a known phase 1, if everything in the file is equal."""
     other, rendering = known
     if other.connections.get(connection.name) != connection:
         return None

@@ -266,6 +266,12 @@ class TestDeleted:
         done = run(machine, state="deleted", rules=[{"name": "web", "network": "lan"}])
         assert becomes(done) == {("rule", "lan/web"): "removed"}
 
+    def test_settings_get_their_defaults(self, machine: Machine) -> None:
+        run(machine, **whole(site(2)))
+        result = run(machine, state="deleted", settings=[{"network": "lan"}])
+        assert becomes(result) == {("settings", "lan"): "removed"}
+        assert not run(machine, state="deleted", settings=[{"network": "lan"}])["changed"]
+
 
 class TestErrors:
     def test_each_entry_is_named_and_nothing_is_changed(self, machine: Machine) -> None:
@@ -529,6 +535,27 @@ class TestRendered:
     def test_a_refused_entry(self, machine: Machine) -> None:
         result = machine.run("ipsec_gateway", state="rendered", phase1=[site(2)])
         assert result["msg"].startswith("phase1[0] s2: network 'lan': does not exist")
+
+
+class TestFirstRun:
+    def test_a_network_of_the_task_brings_the_address_of_a_tunnel(self, machine: Machine) -> None:
+        """The userspace data plane of strongSwan 5 needs an address in the local network."""
+        machine.host.vici.release = "5.9.8"
+        options = whole(site(2, connection_behavior="start"))
+        options["networks"] = [{**NETWORK, "dataplane": "userspace"}]
+        result = machine.run("ipsec_gateway", check=True, **options)
+        assert "has no address in" not in str(result)
+        options["networks"] = [
+            {
+                **NETWORK,
+                "dataplane": "userspace",
+                "ip_address_type": "none",
+                "ip_address": None,
+                "network_address": None,
+            }
+        ]
+        result = machine.run("ipsec_gateway", check=True, **options)
+        assert "The gateway has no address in 10.1.0.0/24" in str(result)
 
 
 class TestFromNothing:
