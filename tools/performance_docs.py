@@ -52,6 +52,12 @@ ROWS = {
     "MB, controller": "memory of the largest process on the controller, MB",
 }
 
+# The goals for 1,000 tunnels.
+GOALS = """\
+`make thousand` fails if a goal for 1,000 tunnels is missed. Goals in this measurement:
+
+"""
+
 PACKETS = """\
 ## Packets
 
@@ -65,6 +71,8 @@ def page(measured: Mapping[str, Any]) -> str:
     parts = [INTRODUCTION.format(machine=measured["machine"])]
     for release, values in sorted(measured["gateway"].items()):
         parts.append(f"## strongSwan {release}\n\n{_times(values)}\n")
+        if {"10", "1000"} <= values.keys():
+            parts.append(f"{GOALS}{_goals(values['10'], values['1000'])}\n")
     parts.append(PACKETS)
     parts.append(_rates(measured["packets"]))
     return "".join(parts)
@@ -78,6 +86,27 @@ def _times(values: Mapping[str, Mapping[str, float]]) -> str:
         for name, text in ROWS.items()
     ]
     return table(head, rows)
+
+
+def _goals(few: Mapping[str, float], many: Mapping[str, float]) -> str:
+    """Return a table of the goals, from the values for 10 and for 1,000 tunnels."""
+    goals = [
+        ("first run, in units of the baseline", many["first"] / many["template"], 2.0),
+        ("nothing to change, seconds beside the empty task", _beside(many), 1.5),
+    ]
+    for what, most in (("unchanged", 1.15), ("changed", 1.3)):
+        for kind in ("phase1", "phase2"):
+            ratio = many[f"{kind} {what}"] / few[f"{kind} {what}"]
+            goals.append((f"one `ipsec_{kind}` {what}, in units of 10 tunnels", ratio, most))
+    rows = [
+        [text, f"{most:.2f}", f"{value:.2f}", "reached" if value <= most else "missed"]
+        for text, value, most in goals
+    ]
+    return table(["goal", "at most", "measured", ""], rows)
+
+
+def _beside(values: Mapping[str, float]) -> float:
+    return values["unchanged"] - values["empty"]
 
 
 def _rates(packets: Mapping[str, Mapping[str, float]]) -> str:

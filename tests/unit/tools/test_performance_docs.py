@@ -24,5 +24,19 @@ def test_the_rows_of_a_page() -> None:
     assert "a day, a machine" in text
     assert "| tunnels | 10 | 1,000 |\n" in text
     assert "| `ipsec_gateway`, first run | 1.2 | 1.2 |\n" in text
+    assert "| first run, in units of the baseline | 2.00 | 1.00 | reached |\n" in text
     assert "| data plane, IP version, MSS clamp | none | 1 | 1,000 |\n" in text
     assert "| kernel, IPv4, off | 2,000 (2.00) | 1,000 (1.00) | 900 (0.90) |\n" in text
+
+
+def test_a_missed_goal() -> None:
+    slow = {**GATEWAY, "unchanged": 3.5}
+    text = performance_docs.page(
+        {
+            "machine": "a machine",
+            "gateway": {"6.0.1": {"1000": slow, "10": GATEWAY}},
+            "packets": {"kernel": {"0": 1.0, "1": 1.0}},
+        }
+    )
+    told = "| nothing to change, seconds beside the empty task | 1.50 | 2.25 | missed |\n"
+    assert told in text
