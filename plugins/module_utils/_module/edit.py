@@ -59,7 +59,7 @@ class Edit:
 
 
 class Asked:
-    """Answers of the host that the checks of several objects need. Each is asked for once."""
+    """The answers of the host for the checks of all objects. The host gets each question once."""
 
     def __init__(self, host: Host) -> None:
         self._host = host

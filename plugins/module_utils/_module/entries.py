@@ -112,6 +112,35 @@ def _entry(spec: Spec, given: Options, place: str, validate: Validate, errors: E
     return Params(converted, options, place)
 
 
+# The options that name an object, by the list of its entry.
+_NAMES = {
+    "networks": ("name",),
+    "settings": ("network",),
+    "phase1": ("name",),
+    "rules": ("network", "name"),
+}
+
+
+def check_once(params: Params, errors: ErrorList) -> None:
+    """Note an error for each second entry of an object, because entries have no order."""
+    for option, names in _NAMES.items():
+        _check_once(params[option], names, errors)
+    for entry in params["phase1"]:
+        _check_once(entry["phase2"], ("name",), errors)
+
+
+def _check_once(entries: t.Iterable[Params], names: tuple[str, ...], errors: ErrorList) -> None:
+    seen = set()
+    for entry in entries:
+        key = tuple(entry[name] for name in names)
+        if key in seen:
+            problem = "is the name in an earlier entry"
+            fix = "Describe each object in one entry."
+            error = ModelError(names[-1], entry[names[-1]], problem, fix)
+            errors.add(label(entry.place, entry), error)
+        seen.add(key)
+
+
 def label(place: str, options: Options) -> str:
     """Return ``phase1[17] site-b``: the place of an entry, and its name."""
     name = options.get("name", options.get("network"))

@@ -20,12 +20,13 @@ from .._errors import ModelError
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.network import VpnNetwork, in_order
+from .._model.options import option_values
 from .._model.platform import Platform
 from .._model.subject import network_subject, phase1_subject, phase2_subject
 from .._plan.scope import Scope
 from . import phase1, phase2
 from .edit import Edit, Params
-from .entries import ErrorList, label
+from .entries import ErrorList, check_once, label
 from .keys import check_connection, check_start
 from .network import scope_of
 from .network import wanted as wanted_network
@@ -52,6 +53,7 @@ class GatewayEdit:
 
     def made(self) -> Edit:
         """Return the edit. Raises EntryErrors with the errors of all entries."""
+        check_once(self._params, self._errors)
         self._remove()
         if self._state != "deleted":
             self._set_networks()
@@ -123,7 +125,6 @@ class GatewayEdit:
         for entry in self._entries("networks"):
             with self._noting(entry):
                 network = wanted_network(self.gateway.networks.get(entry["name"]), entry)
-                self._once(network.name, made)
                 made[network.name] = network
         before = self.gateway
         self._checked(made, self.gateway.with_networks, "networks")
@@ -138,7 +139,8 @@ class GatewayEdit:
             with self._noting(entry):
                 options = entry
                 if self._state == "merged":
-                    known = self.gateway.settings_of(entry["network"]).to_options()
+                    # The conf texts are no part of ``to_options``, which has no secrets.
+                    known = option_values(self.gateway.settings_of(entry["network"]))
                     options = Params({**entry, **known, **entry.said()}, entry, entry.place)
                 edit = SettingsResource().edit(self.gateway, options, self._platform)
                 self.gateway = edit.gateway
@@ -149,7 +151,6 @@ class GatewayEdit:
         for entry in self._entries("phase1"):
             with self._noting(entry):
                 connection = self._connection(entry)
-                self._once(connection.name, made)
                 made[connection.name] = connection
         self._checked(made, self.gateway.with_tunnels, "phase1")
         for entry in self._entries("phase1"):
@@ -242,11 +243,6 @@ class GatewayEdit:
             for child in entry.get("phase2", ()):
                 found[phase2_subject(child["name"], name)] = label(child.place, child)
         return found
-
-    def _once(self, name: str, made: t.Container[str]) -> None:
-        if name in made:
-            fix = "Describe each object in one entry."
-            raise ModelError("name", name, "is the name of an earlier entry of this task", fix)
 
     def _entry(self, option: str, name: str) -> Params:
         entries: list[Params] = self._params[option]

@@ -56,7 +56,7 @@ class SettingsResource:
                 _check_foreign(name, view)
             except ModelError as error:
                 raise error.within(settings_subject(name)) from None
-        if view.userspace and view.params["ipcomp"]:
+        if view.userspace and view.edit.gateway.settings_of(name).ipcomp:
             return ["ipcomp has no effect in the userspace data plane of this host"]
         return []
 

@@ -198,6 +198,18 @@ class TestMerged:
         options["rules"] = [{**RULE, "log": True}]
         assert not run(machine, **options)["changed"]
 
+    def test_conf_texts_stay(self, machine: Machine) -> None:
+        text = "connections {\n    road {\n        remote_addrs = 192.0.2.77\n    }\n}\n"
+        advanced = {"network": "lan", "configuration_mode": "advanced", "swanctl_conf": text}
+        run(machine, networks=[NETWORK], settings=[advanced])
+        assert not run(machine, state="merged", settings=[{"network": "lan"}])["changed"]
+        run(machine, state="merged", settings=[{"network": "lan", "mss_clamp": 1300}])
+        file = machine.host.files.read("/etc/swanctl/conf.d/tunnelwright.advanced.lan.conf")
+        assert file is not None
+        assert text in file.data.decode()
+        found = machine.run("ipsec_gateway", state="gathered")["gathered"]
+        assert not run(machine, state="merged", **found)["changed"]
+
     def test_a_new_object_needs_its_definition(self, machine: Machine) -> None:
         run(machine, **whole(site(2)))
         refused = run(machine, state="merged", phase1=[{"name": "s9", "network": "lan"}])
@@ -346,6 +358,24 @@ class TestErrors:
             networks=[NETWORK, {**DMZ, "interface_network": "eth7"}],
         )
         assert refused["msg"].startswith("networks[1] dmz: interface_network 'eth7': ")
+
+    def test_one_entry_for_each_object(self, machine: Machine) -> None:
+        twice = site(2)
+        twice["phase2"] = [*twice["phase2"], {"name": "net", "state": "absent"}]
+        refused = run(
+            machine,
+            networks=[NETWORK, NETWORK],
+            settings=[SETTINGS, SETTINGS],
+            phase1=[twice, {"name": "s2", "network": "lan", "state": "absent"}],
+            rules=[RULE, {**RULE, "action": "accept"}],
+        )
+        assert [text.partition(": is the name in an earlier")[0] for text in refused["errors"]] == [
+            "networks[1] lan: name 'lan'",
+            "settings[1] lan: network 'lan'",
+            "phase1[0].phase2[1] net: name 'net'",
+            "phase1[1] s2: name 's2'",
+            "rules[1] web: name 'web'",
+        ]
 
     def test_names_in_files_of_others(self, machine: Machine) -> None:
         conf = machine.host.root / "etc/swanctl/conf.d/admin.conf"
@@ -592,9 +622,11 @@ class TestFromNothing:
         refused = machine.run("ipsec_gateway", check=True, phase1=[site(2, lifetime=0)])
         assert "phase1[0] s2: " in refused["msg"]
 
-    def test_without_the_rights_for_the_lock(self, machine: Machine) -> None:
+    def test_without_the_rights_for_the_lock(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         machine.host.dead, machine.host.may_lock = True, False
-        machine.host.exclusive = None  # type: ignore[assignment]  # a call would fail
+        monkeypatch.setattr(machine.host, "exclusive", None)
         assert counts(machine.run("ipsec_gateway", check=True, **whole(site(2)))) == {"made": 5}
 
 
