@@ -124,7 +124,7 @@ class GatewayEdit:
         made: dict[str, VpnNetwork] = {}
         for entry in self._entries("networks"):
             with self._noting(entry):
-                network = wanted_network(self.gateway.networks.get(entry["name"]), entry)
+                network = self._network(entry)
                 made[network.name] = network
         before = self.gateway
         self._checked(made, self.gateway.with_networks, "networks")
@@ -133,6 +133,13 @@ class GatewayEdit:
             if network.started and known is not None and not known.started:
                 with self._noting(self._entry("networks", name)):
                     check_start(name, self.gateway)
+
+    def _network(self, entry: Params) -> VpnNetwork:
+        known = self.gateway.networks.get(entry["name"])
+        if known is None or self._state != "merged":
+            return wanted_network(known, entry)
+        power = {"state": known.state} if entry["state"] == "present" else {}
+        return known.changed(entry.said(**power))
 
     def _set_settings(self) -> None:
         for entry in self._entries("settings"):

@@ -198,6 +198,14 @@ class TestMerged:
         options["rules"] = [{**RULE, "log": True}]
         assert not run(machine, **options)["changed"]
 
+    def test_a_network_keeps_every_option_that_is_left_out(self, machine: Machine) -> None:
+        stopped = {**NETWORK, "mtu": 1400, "description": "the office", "state": "stopped"}
+        run(machine, networks=[stopped])
+        for change in ({}, {"ip_address": "10.1.0.7"}, {"state": "present"}, {"mtu": 1300}):
+            stopped = {**stopped, **change, "state": "stopped"}
+            run(machine, state="merged", networks=[{"name": "lan", **change}])
+            assert not run(machine, networks=[stopped])["changed"], change
+
     def test_conf_texts_stay(self, machine: Machine) -> None:
         text = "connections {\n    road {\n        remote_addrs = 192.0.2.77\n    }\n}\n"
         advanced = {"network": "lan", "configuration_mode": "advanced", "swanctl_conf": text}
