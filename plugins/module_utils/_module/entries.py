@@ -91,7 +91,9 @@ def _entries(
         if isinstance(item, t.Mapping):
             found.append(_entry(spec, item, place, validate, errors))
         else:
-            errors.note(place, "this entry is not a dictionary of options.")
+            errors.note(
+                place, "is not a dictionary. Write a dictionary with the options of one object."
+            )
     return found
 
 
