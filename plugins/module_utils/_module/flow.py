@@ -273,7 +273,10 @@ def _planned(
     in_order = settled(before, after, scope, left)
     warnings += leaving(host.link, before, after)
     warnings += behind(after, observed.daemon, scope, plan)
-    said = (*edit.warnings, *exposed((before, after), observed), *foreign.warnings, *warnings)
+    # A missing file of a package that is not installed yet is no fault.
+    new = DAEMON in host.missing and not host.files.kind(platform.swanctl_conf)
+    warnings = [*([] if new else foreign.warnings), *warnings]
+    said = (*edit.warnings, *exposed((before, after), observed), *warnings)
     return _Planned(edit, plan, in_order, said, after, scope)
 
 

@@ -606,6 +606,17 @@ class TestFromNothing:
         (warning,) = (text for text in map(str, foreseen["warnings"]) if "lacks" in text)
         assert "could not reach the IKE daemon: Connection refused" in warning
 
+    def test_missing_files_of_a_missing_package_are_no_warning(self, machine: Machine) -> None:
+        machine.host.dead = True
+        for path in ("strongswan.conf", "swanctl/swanctl.conf"):
+            (machine.host.root / "etc" / path).unlink()
+        foreseen = machine.run("ipsec_gateway", check=True, **whole(site(2)))
+        assert "does not exist" not in str(foreseen["warnings"])
+        machine.host.dead, machine.host.missing = False, frozenset()
+        machine.host.use(MemoryVici(machine.host))
+        foreseen = machine.run("ipsec_gateway", check=True, **whole(site(2)))
+        assert "swanctl.conf does not exist" in str(foreseen["warnings"])
+
     def test_it_predicts_the_run_with_a_daemon(self, machine: Machine) -> None:
         machine.host.dead = True
         foreseen = machine.run("ipsec_gateway", check=True, **whole(site(2)))
