@@ -155,7 +155,11 @@ options:
       - V(absent) removes the network and everything that the collection made for it, including its
         rules. A warning names each network whose traffic leaves in cleartext afterwards.
       - V(stopped) and V(absent) remove the interface that the module made for the network. The
-        module refuses both while another network that is switched on is attached to that interface.
+        module refuses both while another network that is switched on uses that interface. It does
+        so if it is attached to the interface, names it in its O(ike_interfaces), or has an enabled
+        rule with it in O(tunnelwright.ipsec.vpn_rule#module:interface).
+      - V(started) is refused if this host can't have an enabled object of the network. An example
+        is a route through an interface that does not exist.
       - A reboot keeps the network switched on or off.
       - A task for an existing network may leave out O(ip_address), O(network_address) and
         O(ip_address_type) together. Such a task changes only the options that it gives, even to

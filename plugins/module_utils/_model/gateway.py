@@ -110,7 +110,6 @@ class Gateway:
             for other in after.networks.values():
                 if other.name != network.name:
                     check_networks(network, other)
-            self._check_guests(network.name, network, after.networks)
             self._check_start(network)
             known = self.networks.get(network.name)
             if known is None or known.network_address != network.network_address:
@@ -129,36 +128,12 @@ class Gateway:
                 "Remove each phase 1 first, or set force to true to remove them with the network.",
                 network_subject(name),
             )
-        self._check_guests(name, None, self.networks)
         return Gateway(
             _without(self.networks, name),
             _without(self.settings, name),
             {key: item for key, item in self.connections.items() if item.network != name},
             _without(self.rules, name),
         )
-
-    def _check_guests(
-        self, name: str, after: VpnNetwork | None, networks: t.Mapping[str, VpnNetwork]
-    ) -> None:
-        """Refuse to take away an interface that one of the networks is attached to."""
-        before = self.networks.get(name)
-        if before is None or before.attached or not before.started:
-            return
-        if after is not None and after.started and after.device == before.device:
-            return
-        guests = sorted(
-            item.name
-            for item in networks.values()
-            if item.started and item.interface_network == before.device
-        )
-        if guests:
-            raise ModelError(
-                "interface",
-                before.device,
-                f"is used by network {', '.join(guests)}, which would lose it",
-                "Stop or remove that network first.",
-                network_subject(name),
-            )
 
     def with_settings(self, settings: IpsecSettings) -> Gateway:
         self._require_network(settings.network, settings.subject)

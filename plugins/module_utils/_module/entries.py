@@ -131,6 +131,11 @@ def check_once(params: Params, errors: ErrorList) -> None:
         _check_once(entry["phase2"], ("name",), errors)
 
 
+def identity(option: str, entry: Options) -> tuple[object, ...]:
+    """Return the list and the name of an object, which one entry of a task alone has."""
+    return (option, *(entry[name] for name in _NAMES[option]))
+
+
 def _check_once(entries: t.Iterable[Params], names: tuple[str, ...], errors: ErrorList) -> None:
     seen = set()
     for entry in entries:

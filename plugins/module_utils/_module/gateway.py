@@ -16,22 +16,19 @@ from .._host.host import Host
 from .._model.gateway import Gateway
 from .._model.platform import Platform
 from .._plan.plan import Plan
+from .concerned import RESOURCES, Concerned, concerned
 from .edit import Edit, Params, View
-from .entries import ErrorList, label
+from .entries import ErrorList, identity, label
 from .gateway_edit import GatewayEdit
 from .gateway_spec import IPSEC_GATEWAY
-from .network import NetworkResource
-from .phase1 import Phase1Resource
-from .resource import Resource
-from .rule import RuleResource
-from .settings import SettingsResource
+from .network import check_entry
 from .spec import Spec
 
-_RESOURCES: dict[str, Resource] = {
-    "networks": NetworkResource(),
-    "settings": SettingsResource(),
-    "phase1": Phase1Resource(),
-    "rules": RuleResource(),
+_CheckHost = t.Callable[[Host, View], list[str]]
+
+_CHECKS: dict[str, _CheckHost] = {
+    "networks": check_entry,
+    **{option: resource.check_host for option, resource in RESOURCES.items()},
 }
 
 
@@ -43,20 +40,32 @@ class GatewayResource:
         return GatewayEdit(current, params, platform).made()
 
     def check_host(self, host: Host, view: View) -> list[str]:
-        """Check every entry that exists afterwards. Raises EntryErrors with all errors."""
+        """Check every object that the task describes or starts. Raises EntryErrors."""
+        if view.params["state"] == "deleted":
+            return []
         errors, warnings = ErrorList(), list[str]()
-        for option, resource in _RESOURCES.items():
-            for entry in view.params[option]:
-                if view.params["state"] == "deleted" or errors.full:
-                    continue
-                seen = replace(view, params=entry)
-                try:
-                    warnings += resource.check_host(host, seen)
-                except ModelError as error:
-                    errors.add(label(entry.place, entry), error)
+        for option, params, subject in _checked(view):
+            if errors.full:
+                break
+            try:
+                warnings += _CHECKS[option](host, replace(view, params=params))
+            except ModelError as error:
+                errors.add(subject, error)
         errors.raise_all()
         # Several entries of one network have the same warnings about the host.
         return list(dict.fromkeys(warnings))
+
+
+def _checked(view: View) -> t.Iterator[Concerned]:
+    """Yield the entries, then the objects without entry that a changed network concerns."""
+    described = set()
+    for option in _CHECKS:
+        for entry in view.params[option]:
+            described.add(identity(option, entry))
+            yield Concerned(option, entry, label(entry.place, entry))
+    for item in concerned(view.current, view.edit):
+        if identity(item.option, item.params) not in described:
+            yield item
 
 
 def summary(before: Gateway, after: Gateway, plan: Plan, platform: Platform) -> dict[str, t.Any]:

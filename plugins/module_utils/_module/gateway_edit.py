@@ -19,16 +19,16 @@ from dataclasses import replace
 from .._errors import ModelError
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
-from .._model.network import VpnNetwork, in_order
+from .._model.interface_users import check_interfaces_kept
+from .._model.network import VpnNetwork
 from .._model.options import option_values
 from .._model.platform import Platform
 from .._model.subject import network_subject, phase1_subject, phase2_subject
-from .._plan.scope import Scope
+from .._plan.scope import Scope, network_scope
 from . import phase1, phase2
 from .edit import Edit, Params
 from .entries import ErrorList, check_once, label
 from .keys import check_connection, check_start
-from .network import scope_of
 from .network import wanted as wanted_network
 from .rule import RuleResource
 from .settings import SettingsResource
@@ -60,6 +60,7 @@ class GatewayEdit:
             self._set_settings()
             self._set_tunnels()
             self._set_rules()
+        self._check_interfaces()
         self._check_last_tunnel()
         self._errors.raise_all()
         gateway, certified = self.gateway.in_file_order(), frozenset(self._certified)
@@ -94,20 +95,11 @@ class GatewayEdit:
                 self.gateway = self.gateway.without_connection(entry["name"])
         if self._state == "overridden":
             self._remove_unnamed()
-        self._remove_networks()
-
-    def _remove_networks(self) -> None:
-        """Remove networks, each before the network that makes the interface it uses."""
-        entries = {entry["name"]: entry for entry in self._entries("networks", absent=True)}
-        named = _names(self._params["networks"])
-        for name in reversed(in_order(self._current.networks.values())):
-            if name in entries:
-                entry = entries[name]
-                force = self._state == "deleted" or entry["force"]
-                with self._noting(entry):
-                    self.gateway = self.gateway.without_network(name, force=force)
-            elif self._state == "overridden" and name not in named:
-                self.gateway = self.gateway.without_network(name, force=True)
+        for entry in self._entries("networks", absent=True):
+            force = self._state == "deleted" or entry["force"]
+            with self._noting(entry):
+                if entry["name"] in self.gateway.networks:
+                    self.gateway = self.gateway.without_network(entry["name"], force=force)
 
     def _remove_unnamed(self) -> None:
         rules = {(entry["network"], entry["name"]) for entry in self._params["rules"]}
@@ -119,6 +111,8 @@ class GatewayEdit:
             self.gateway = self.gateway.without_connection(name)
         for name in self._current.settings.keys() - _names(self._params["settings"], "network"):
             self.gateway = self.gateway.without_settings(name)
+        for name in self._current.networks.keys() - _names(self._params["networks"]):
+            self.gateway = self.gateway.without_network(name, force=True)
 
     def _set_networks(self) -> None:
         made: dict[str, VpnNetwork] = {}
@@ -263,6 +257,12 @@ class GatewayEdit:
         except ModelError as error:
             self._errors.add(label(entry.place, entry), error)
 
+    def _check_interfaces(self) -> None:
+        try:
+            check_interfaces_kept(self._current, self.gateway)
+        except ModelError as error:
+            self._errors.add(self._labels("networks").get(error.subject, error.subject), error)
+
     def _check_last_tunnel(self) -> None:
         """Refuse to remove every tunnel of a host that the task does not name."""
         if self._state != "overridden" or self._params["purge_all"]:
@@ -283,7 +283,7 @@ class GatewayEdit:
             )
         )
         for name in sorted(networks & known):
-            own = scope_of(name, self._platform)
+            own = network_scope(name, self._platform)
             scope = Scope(scope.networks | own.networks, scope.swanctl | own.swanctl, own.daemons)
         return scope
 

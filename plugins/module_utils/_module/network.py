@@ -14,14 +14,14 @@ from .._errors import ModelError
 from .._host.host import Host
 from .._host.without import INTERFACES, RULES
 from .._model import checks
-from .._model.daemon import ALL_DAEMONS
 from .._model.gateway import Gateway
+from .._model.interface_users import check_interfaces_kept
 from .._model.network import VpnNetwork
 from .._model.platform import Platform
-from .._plan.scope import Scope
+from .._plan.scope import network_scope
 from .._render.network_files import alias
 from .._render.nft import HOOKS
-from .capabilities import check_children
+from .concerned import concerned
 from .edit import Edit, Params, View
 from .keys import check_start
 from .spec import VPN_NETWORK, Spec
@@ -38,15 +38,17 @@ class NetworkResource:
 
     def edit(self, current: Gateway, params: Params, platform: Platform) -> Edit:
         name = checks.network_name("name", params["name"])
-        scope = scope_of(name, platform)
+        scope = network_scope(name, platform)
         if params["state"] == "absent":
             gateway = current
             if name in current.networks:
                 gateway = current.without_network(name, force=params["force"])
+                check_interfaces_kept(current, gateway)
             return Edit(gateway, scope, {"name": name, "state": "absent"})
         known = current.networks.get(name)
         network = wanted(known, params)
         gateway = current.with_network(network)
+        check_interfaces_kept(current, gateway)
         if network.started and known is not None and not known.started:
             try:
                 check_start(name, gateway)
@@ -55,30 +57,25 @@ class NetworkResource:
         return Edit(gateway, scope, _result(network))
 
     def check_host(self, host: Host, view: View) -> list[str]:
-        network = view.edit.gateway.networks.get(view.params["name"])
-        if network is None or not network.started:
-            return []
-        children = (
-            child
-            for connection in view.edit.gateway.connections_of(network.name)
-            for child in connection.children
-            if connection.enabled and child.enabled
-        )
-        check_children(view.asked, children, userspace=view.userspace)
-        try:
-            if INTERFACES not in host.missing:
-                _check_interfaces(host, network, view.edit.gateway)
-                check_network(host, network, view)
-            firewall = [] if RULES in host.missing else _check_firewall(host, network)
-            return firewall + _ways_out(host, network, view)
-        except ModelError as error:
-            raise error.within(network.subject) from None
+        warnings = check_entry(host, view)
+        for item in concerned(view.current, view.edit):
+            warnings += item.check_host(host, view)
+        return warnings
 
 
-def scope_of(name: str, platform: Platform) -> Scope:
-    """Return the scope of a network and its settings."""
-    files = frozenset({platform.bypass_path(name), platform.advanced_path(name)})
-    return Scope(frozenset({name}), files, daemons=ALL_DAEMONS)
+def check_entry(host: Host, view: View) -> list[str]:
+    """Check the network alone, without its objects. Returns warnings, raises ModelError."""
+    network = view.edit.gateway.networks.get(view.params["name"])
+    if network is None or not network.started:
+        return []
+    try:
+        if INTERFACES not in host.missing:
+            _check_interfaces(host, network, view.edit.gateway)
+            check_network(host, network, view)
+        firewall = [] if RULES in host.missing else _check_firewall(host, network)
+        return firewall + _ways_out(host, network, view)
+    except ModelError as error:
+        raise error.within(network.subject) from None
 
 
 def wanted(known: VpnNetwork | None, params: Params) -> VpnNetwork:

@@ -18,6 +18,7 @@ from .._model.platform import Platform
 from .._model.secret import MASK
 from .._model.settings import CONF_TEXTS, IpsecSettings
 from .._model.subject import settings_subject
+from .._plan.scope import network_scope
 from .._render.advanced import loadable
 from .._render.options.daemon import DAEMON_WIDE, asking
 from .._render.shared_secrets import secret_id
@@ -25,7 +26,6 @@ from .._render.strongswan.strict import parse
 from .capabilities import check_names
 from .edit import Edit, Params, View
 from .keys import check_text, warnings_of_text
-from .network import scope_of
 from .spec import IPSEC_SETTINGS, Spec
 
 _T = t.TypeVar("_T")
@@ -45,7 +45,7 @@ class SettingsResource:
             check_text(settings, current)
         except ModelError as error:
             raise error.within(subject) from None
-        scope = scope_of(name, platform)
+        scope = network_scope(name, platform)
         warnings = (*_shared(gateway, settings), *warnings_of_text(settings))
         return Edit(gateway, scope, _result(settings), warnings)
 

@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._model.daemon import ALL_DAEMONS, DaemonId
+from .._model.platform import Platform
 from .._render.artefacts import Artefacts
 from .observed import NOTHING, Unfinished
 
@@ -30,6 +31,12 @@ class Scope:
     networks: frozenset[str] = frozenset()
     swanctl: frozenset[str] = frozenset()
     daemons: frozenset[DaemonId] = frozenset()
+
+
+def network_scope(name: str, platform: Platform) -> Scope:
+    """Return the scope of a network and its settings."""
+    files = frozenset({platform.bypass_path(name), platform.advanced_path(name)})
+    return Scope(frozenset({name}), files, daemons=ALL_DAEMONS)
 
 
 def touched(

@@ -71,23 +71,6 @@ class TestNetworks:
         device = made.networks["lan"].device
         assert made.with_network(network(**OTHER, interface_network=device))
 
-    @pytest.mark.parametrize("change", [{"state": "stopped"}, {"interface": "lan0"}, None])
-    def test_its_interface_stays_while_another_is_attached(
-        self, change: dict[str, str] | None
-    ) -> None:
-        guest = network(**OTHER, interface_network="vpn-lan")
-        made = gateway(network(), guest)
-
-        def edit(before: Gateway) -> Gateway:
-            if change is None:
-                return before.without_network("lan", force=True)
-            return before.with_network(network(**change))
-
-        with refused("interface", "network lan", "vpn-lan", "network dmz"):
-            edit(made)
-        assert edit(made.with_network(replace(guest, state="stopped")))
-        assert made.with_network(network(description="x"))
-
     @pytest.mark.parametrize(
         ("one", "other", "fits"),
         [
@@ -127,45 +110,6 @@ class TestNetworks:
 
 
 PEER = {"remote_gateway": "192.0.2.9"}
-
-
-class TestGuests:
-    """Networks that are attached to the interface of another network."""
-
-    GUEST: t.ClassVar = {**OTHER, "interface_network": "vpn-lan"}
-
-    @pytest.mark.parametrize(
-        "options", [{"state": "stopped"}, {"interface": "lan0"}, {"interface_network": "eth1"}]
-    )
-    def test_it_is_not_taken_away_from_them(self, options: dict[str, str]) -> None:
-        made = gateway(network(), network(**self.GUEST))
-        with refused("interface", "network lan", "'vpn-lan'", "is used by network dmz,"):
-            made.with_network(network(**options))
-        with refused("interface", "network lan", "'vpn-lan'", "is used by network dmz,"):
-            made.without_network("lan", force=True)
-
-    @pytest.mark.parametrize(
-        ("host", "guest"),
-        [
-            ({}, {"state": "stopped"}),
-            ({}, {"interface_network": "vpn-other"}),
-            ({"state": "stopped"}, {}),
-        ],
-    )
-    def test_where_it_is_in_use(self, host: dict[str, str], guest: dict[str, str]) -> None:
-        made = gateway(network(**host), network(**{**self.GUEST, **guest}))
-        assert made.without_network("lan", force=False)
-        assert made.with_network(network(interface="lan0"))
-
-    def test_an_edit_that_leaves_it_is_fine(self) -> None:
-        made = gateway(network(), network(**self.GUEST))
-        assert made.with_network(network(description="x", ip_address="10.1.0.2"))
-        assert made.without_network("dmz", force=False)
-
-    def test_an_interface_of_others_stays_anyway(self) -> None:
-        attached = network(interface_network="eth1")
-        made = gateway(attached, network(**OTHER, interface_network="eth1"))
-        assert made.without_network("lan", force=False)
 
 
 class TestPower:

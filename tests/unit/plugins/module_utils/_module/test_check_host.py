@@ -78,12 +78,63 @@ def test_the_daemon_is_asked_once_for_its_algorithms(
     calls = []
     answer = host.vici.algorithms()
     monkeypatch.setattr(host.vici, "algorithms", lambda: calls.append(1) or answer)
-    asked(host, "vpn_network", gateway(connection(*children)), **NETWORK)
+    stopped = network(state="stopped")
+    asked(host, "vpn_network", gateway(stopped, connection(*children)), **NETWORK)
     assert len(calls) == 1
     asked(host, "ipsec_phase1", gateway(connection(*children)), **PHASE1)
     assert len(calls) == 2
-    asked(host, "vpn_network", gateway(connection()), **NETWORK)
+    asked(host, "vpn_network", gateway(connection(*children)), **NETWORK)
     assert len(calls) == 2, "the daemon is asked without need"
+
+
+class TestStart:
+    """The start of a network is refused for what its objects can't be, as a real run would be."""
+
+    LOST: t.ClassVar = {"action": "route", "direction": None, "destination": ["10.55.0.0/16"]}
+
+    def started(self, host: t.Any, *items: t.Any, **options: t.Any) -> list[str]:
+        current = gateway(network(state="stopped"), *items)
+        return asked(host, "vpn_network", current, **NETWORK, **options)
+
+    def test_route_out_of_nowhere(self, host: t.Any) -> None:
+        lost = rule(**self.LOST, interface="eth7")
+        with refused("interface", "rule web of network lan", "eth7", "eth0"):
+            self.started(host, lost)
+        assert self.started(host, replace(lost, state="disabled")) == []
+
+    def test_route_by_a_router_that_a_new_address_leaves_behind(self, host: t.Any) -> None:
+        near = gateway(network(), rule(**self.LOST, target="10.1.0.254"))
+        moved = {**NETWORK, "ip_address": "10.8.0.1", "network_address": "10.8.0.0/24"}
+        with refused("target", "rule web of network lan", "cannot be reached"):
+            asked(host, "vpn_network", near, **moved)
+
+    def test_algorithm_that_the_daemon_lacks(self, host: t.Any) -> None:
+        weird = connection(encryption=[{"algorithm": "aes", "hash": "md5", "dh_group": 14}])
+        host.vici.algorithms = lambda: {"integrity": frozenset({"HMAC_SHA2_256_128"})}
+        with pytest.raises(HostError, match="phase 1 site-b"):
+            self.started(host, weird)
+
+    def test_connection_of_another_administrator(self, host: t.Any) -> None:
+        theirs = {"site-b": {"version": "2"}}
+        current = gateway(network(state="stopped"), connection())
+        assert asked(host, "vpn_network", current, loaded={}, **NETWORK) == []
+        with refused("name", "phase 1 site-b", "site-b"):
+            asked(host, "vpn_network", current, loaded=theirs, **NETWORK)
+
+    def test_warnings_of_its_objects(self, host: t.Any) -> None:
+        on_demand = connection(connection_behavior="on_demand")
+        current = gateway(network(state="stopped"), on_demand)
+        told = asked(host, "vpn_network", current, userspace=True, **NETWORK)
+        assert any("on_demand" in text for text in told)
+
+    def test_data_plane_that_other_networks_cannot_use(self, host: t.Any) -> None:
+        other = network(name="dmz", ip_address="10.9.0.1", network_address="10.9.0.0/24")
+        ah = child(protocol="ah", encryption=[{"hash": "sha256"}])
+        current = gateway(network(), other, connection(ah))
+        options = {**NETWORK, "name": "dmz", "ip_address": "10.9.0.1"}
+        options |= {"network_address": "10.9.0.0/24", "dataplane": "userspace"}
+        with refused("protocol", "phase 2 net of phase 1 site-b", "ah"):
+            asked(host, "vpn_network", current, userspace=True, **options)
 
 
 class TestRule:

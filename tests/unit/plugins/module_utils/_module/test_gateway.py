@@ -367,6 +367,46 @@ class TestErrors:
         )
         assert refused["msg"].startswith("networks[1] dmz: interface_network 'eth7': ")
 
+    LOST: t.ClassVar = {
+        "name": "out",
+        "network": "lan",
+        "action": "route",
+        "destination": ["10.55.0.0/16"],
+        "interface": "eth7",
+    }
+
+    def test_start_of_a_network_with_objects_that_cannot_be(self, machine: Machine) -> None:
+        """The objects of the network have no entry, and check mode finds them nevertheless."""
+        run(machine, networks=[{**NETWORK, "state": "stopped"}], rules=[self.LOST])
+        on = {**NETWORK, "state": "started"}
+        refused = run(machine, state="merged", networks=[on])
+        assert refused["errors"][0].startswith(
+            "rule out of network lan: interface 'eth7': does not exist on this host."
+        )
+        refused = run(machine, networks=[on], rules=[self.LOST])
+        assert [text.partition(":")[0] for text in refused["errors"]] == ["rules[0] out"]
+
+    def test_interface_that_an_object_of_another_network_uses(self, machine: Machine) -> None:
+        by_dmz = {**self.LOST, "network": "dmz", "interface": "vpn-lan"}
+        run(machine, networks=[NETWORK, DMZ], rules=[by_dmz])
+        stopped = {**NETWORK, "state": "stopped"}
+        refused = run(machine, networks=[stopped, DMZ], rules=[by_dmz])
+        assert refused["errors"][0].startswith(
+            "networks[0] lan: interface 'vpn-lan': is used by rule out of network dmz, which would"
+        )
+        moved = {**by_dmz, "interface": "eth0"}
+        assert run(machine, networks=[stopped, DMZ], rules=[moved])["changed"]
+
+    def test_interface_of_a_network_that_goes(self, machine: Machine) -> None:
+        by_dmz = {**self.LOST, "network": "dmz", "interface": "vpn-lan"}
+        run(machine, networks=[NETWORK, DMZ], rules=[by_dmz])
+        refused = run(machine, state="overridden", networks=[DMZ], rules=[by_dmz])
+        assert refused["errors"][0].startswith("network lan: interface 'vpn-lan': is used by")
+        stopped = {**NETWORK, "state": "stopped"}
+        assert run(machine, state="overridden", networks=[stopped, DMZ])["changed"]
+        refused = run(machine, rules=[by_dmz])
+        assert refused["errors"][0].startswith("rules[0] out: interface 'vpn-lan': does not exist")
+
     def test_one_entry_for_each_object(self, machine: Machine) -> None:
         twice = site(2)
         twice["phase2"] = [*twice["phase2"], {"name": "net", "state": "absent"}]
