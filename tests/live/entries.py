@@ -28,6 +28,11 @@ def as_gateway(module: str, options: Options, phase1: Options) -> Options:
     return {LISTS[module]: [options]}
 
 
+def merged_entry(module: str, options: Options) -> Options:
+    """Return the options of ipsec_gateway with state merged and one entry of these options."""
+    return {**as_gateway(module, options, {}), "state": "merged"}
+
+
 def of_entry(options: Options) -> Options:
     """Return the options of a phase 2 without those that its phase 1 gives."""
     return {name: value for name, value in options.items() if name not in ("phase1", "network")}

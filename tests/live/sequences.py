@@ -87,9 +87,30 @@ class World:
         phase1 = self.phase1.get(call.options.get("phase1", ""), {})
         return Call("ipsec_gateway", as_gateway(call.module, call.options, phase1))
 
+    def known(self, call: Call) -> Options:
+        """Return the options of the object of a call, or none if the object does not exist."""
+        options = call.options
+        found: Options | None
+        if call.module == "vpn_network":
+            found = self.networks.get(options["name"])
+        elif call.module == "ipsec_settings":
+            found = self.settings.get(options["network"])
+        elif call.module == "ipsec_phase1":
+            found = self.phase1.get(options["name"])
+        elif call.module == "ipsec_phase2":
+            found = self.phase2.get((options["phase1"], options["name"]))
+        else:
+            found = self.rules.get((options["network"], options["name"]))
+        return found or {}
+
+    def merged(self, call: Call) -> Call:
+        """Return the call that describes the whole object which a merged entry leaves."""
+        return Call(call.module, {**self.known(call), **call.options})
+
     def note(self, call: Call) -> None:
-        """Note a run that did not fail."""
-        getattr(self, f"_{call.module}")(call.options)
+        """Note a run that did not fail, without the options that a run does not keep."""
+        kept = {key: value for key, value in call.options.items() if key not in NOT_KEPT}
+        getattr(self, f"_{call.module}")(kept)
 
     def _vpn_network(self, options: Options) -> None:
         name, known = options["name"], self.networks.get(options["name"])
@@ -145,6 +166,10 @@ class World:
             del self.phase2[key]
 
 
+# Options about one run, which are no part of the object.
+NOT_KEPT = ("apply", "weak_crypto")
+
+
 class Generator:
     """A source of random calls that fit the current world. ``live``: the tunnels come up.
 
@@ -192,6 +217,22 @@ class Generator:
             "vpn_rule": self._rule,
         }
         return Call(module, draw[module](world))
+
+    def merges(self) -> bool:
+        """Return whether the next call is a merged entry of ipsec_gateway."""
+        return self.whole and self._chance(0.4)
+
+    def part(self, call: Call, world: World) -> Call:
+        """Return a call for a known object with a part of its options, as a merged entry has."""
+        known = world.known(call)
+        if not known or call.options.get("state") == "absent":
+            return call
+        kept = {
+            key: value
+            for key, value in call.options.items()
+            if key in ("name", "network", "phase1") or self._chance(0.5)
+        }
+        return Call(call.module, kept)
 
     # Modules
 

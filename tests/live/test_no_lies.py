@@ -18,6 +18,7 @@ import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.tests.live.entries import merged_entry
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
 from ansible_collections.tunnelwright.ipsec.tests.live.sequences import (
@@ -117,7 +118,12 @@ class Story:
         Check mode must predict the real run, and the last run must change nothing.
         """
         noted = call
-        if self.generator.whole:
+        if self.generator.merges():
+            part = self.generator.part(call, self.world)
+            noted = self.world.merged(part)
+            call = Call("ipsec_gateway", merged_entry(part.module, part.options))
+            self.alike(call, self.world.as_gateway(noted))
+        elif self.generator.whole:
             call = self.world.as_gateway(call)
         self.calls.append(call)
         self.told = "in check mode"
@@ -144,6 +150,13 @@ class Story:
         self.world.note(noted)
         self.told = "once more"
         self.idle(call)
+
+    def alike(self, merged: Call, whole: Call) -> None:
+        """Check that a merged entry predicts what an entry with all options predicts."""
+        self.told = f"{merged}, which is a part of {whole}"
+        one, other = self.run(merged, check=True), self.run(whole, check=True)
+        for key in ("failed", "changed", "impact", "actions", "summary", "objects"):
+            same(one.result.get(key), other.result.get(key), f"{key} differs")
 
     def idle(self, call: Call) -> None:
         """Check that a run with the same options changes nothing and reports no change."""
