@@ -34,6 +34,10 @@ class Machine(Host):
         super().__init__(name, ("ssh", "-F", str(settings), name), ipv4, ipv6)
         self.testbed, self.image = testbed_name, image
 
+    def now(self) -> str:
+        """Return the time of the machine in whole seconds, as ``journalctl --since @`` takes it."""
+        return self.sh("date +%s").strip()
+
     def restart(self) -> None:
         """Shut down in order and boot again."""
         self.close()

@@ -11,6 +11,7 @@ import re
 import subprocess
 import tarfile
 
+import draw
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.kernel import fields
 from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import Machine
@@ -25,6 +26,7 @@ def packed() -> bytes:
     with tarfile.open(fileobj=archive, mode="w") as tar:
         for package in PYTEST:
             tar.add(SITE / package, package, filter=_source)
+        tar.add(ROOT / "tools/draw.py", "draw.py")
         tar.add(ROOT / "tests/netns", f"{COLLECTION}/tests/netns", filter=_source)
     return archive.getvalue()
 
@@ -41,7 +43,7 @@ def test_rules_on_a_kernel_that_has_esp(machines: dict[str, Machine], name: str)
     machine = machines[name]
     subprocess.run([*machine.reach, f"tar -x -C {LIBRARY}"], input=packed(), check=True)
     told = machine.sh(
-        f"cd {LIBRARY}/{COLLECTION}; export PYTHONPATH={LIBRARY}; "
+        f"cd {LIBRARY}/{COLLECTION}; export PYTHONPATH={LIBRARY} SEED={draw.seed()}; "
         "python3 -m pytest -q -p no:cacheprovider --import-mode=importlib tests/netns "
         "-k 'test_esp or kernel or vlan' 2>&1 || true"
     )

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.configuration import PKI
@@ -24,7 +23,7 @@ class Peer(ABC):
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self._since = 0.0
+        self._since = "0"
         self._answer = ""
 
     @abstractmethod
@@ -33,7 +32,7 @@ class Peer(ABC):
 
     def load(self, files: dict[str, str], key: str) -> None:
         """Load these files into the daemon, and close all SAs. ``key`` is rsa or ecdsa."""
-        self._since = time.time()
+        self._since = self.machine.now()
         write = "".join(
             f"install -m 600 /dev/null {path}; cat >{path} <<'END'\n{text}END\n"
             for path, text in files.items()
@@ -61,7 +60,7 @@ class Peer(ABC):
 
     def log(self) -> str:
         """Return the output of the load command, and the log since then."""
-        since = f"--since @{self._since:.0f} --output cat --no-pager"
+        since = f"--since @{self._since} --output cat --no-pager"
         return self._answer + self.machine.sh(f"journalctl --unit {self.unit} {since}")
 
 

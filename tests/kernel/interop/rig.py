@@ -96,7 +96,7 @@ class Rig:
         self.theirs = peer.machine
         self._ends = (ours, peer.machine)
         self._site: Site | None = None
-        self._since = 0.0
+        self._since = "0"
         self._translated: set[str] = set()
         self._applied: dict[str, Options] = {}
 
@@ -135,7 +135,7 @@ class Rig:
 
     def set_up(self, site: Site) -> None:
         """Set up both ends for the tunnel of ``site``, without a wait. Raise AssertionError."""
-        self._site, self._since = site, time.time()
+        self._site, self._since = site, self.ours.now()
         self.ours.ask("request", command="terminate", message={"ike": "peer", "force": "yes"})
         self._translate()
         # The initiator is set up last.
@@ -217,7 +217,7 @@ class Rig:
     def said(self) -> str:
         """Return the logs of both daemons since the tunnel was set up."""
         ours = self.ours.sh(
-            f"journalctl --unit strongswan --since @{self._since:.0f} --output cat --no-pager"
+            f"journalctl --unit strongswan --since @{self._since} --output cat --no-pager"
         )
         return f"--- ours\n{ours}\n--- the peer's\n{self.peer.log()}"
 
