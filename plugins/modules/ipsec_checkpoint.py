@@ -236,7 +236,7 @@ diff:
         }
 """
 
-from ..module_utils._module.flow import run_checkpoint as run
+from ..module_utils._module.checkpoint import run
 
 
 def main() -> None:

@@ -397,7 +397,7 @@ diff:
         }
 """
 
-from ..module_utils._module.flow import run_connection as run
+from ..module_utils._module.connect import run
 
 
 def main() -> None:

@@ -254,7 +254,7 @@ ipsec_diagnostics:
       sample: 4711
 """
 
-from ..module_utils._module.flow import run_diagnostics as run
+from ..module_utils._module.diagnostics import run
 
 
 def main() -> None:

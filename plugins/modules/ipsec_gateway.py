@@ -361,7 +361,7 @@ diff:
         }
 """
 
-from ..module_utils._module.flow import run_gateway as run
+from ..module_utils._module.gateway import run
 
 
 def main() -> None:

@@ -776,7 +776,7 @@ ipsec_info:
           sample: loaded
 """
 
-from ..module_utils._module.flow import run_info as run
+from ..module_utils._module.info import run
 
 
 def main() -> None:

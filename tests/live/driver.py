@@ -36,7 +36,12 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici impo
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.client import Vici
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import (
+    checkpoint,
+    connect,
+    diagnostics,
     flow,
+    gateway,
+    info,
     network,
     phase1,
     phase2,
@@ -56,11 +61,11 @@ RESOURCES = {
 }
 # The modules that do not edit one object.
 OTHERS = {
-    "ipsec_gateway": flow.run_gateway,
-    "ipsec_checkpoint": flow.run_checkpoint,
-    "ipsec_connection": flow.run_connection,
-    "ipsec_info": flow.run_info,
-    "ipsec_diagnostics": flow.run_diagnostics,
+    "ipsec_gateway": gateway.run,
+    "ipsec_checkpoint": checkpoint.run,
+    "ipsec_connection": connect.run,
+    "ipsec_info": info.run,
+    "ipsec_diagnostics": diagnostics.run,
 }
 
 Answer = dict[str, Any]

@@ -144,6 +144,42 @@ def test_imports_keep_to_the_rooms(path: Path) -> None:
     assert not wrong, f"{room} must not import from {wrong}"
 
 
+EDITING = ("vpn_network", "ipsec_settings", "ipsec_phase1", "ipsec_phase2", "vpn_rule")
+# The files with the run of a module that is not in EDITING.
+RUNS = ("gateway", "checkpoint", "connect", "diagnostics", "info")
+
+
+@pytest.mark.parametrize("module", [*EDITING, "ipsec_gateway"])
+def test_a_module_that_edits_brings_no_file_of_the_others(module: str) -> None:
+    """Ansible reads and sends each file that a module can import, wherever the import stands."""
+    found = reached(PLUGINS / f"modules/{module}.py")
+    names = {place_of(path) for path in found}
+    others = {f"_module/{name}.py" for name in RUNS} - {f"_module/{module[6:]}.py"}
+    assert not names & others
+    assert not {name for name in names if name.startswith(("_diagnose/", "_compare/"))}
+
+
+def reached(path: Path) -> set[Path]:
+    """Return the files that a file imports, and those that these import, and so on."""
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        item = waiting.pop()
+        if item not in found and item.exists():
+            found.add(item)
+            waiting += _imported(item)
+    return found
+
+
+def _imported(path: Path) -> t.Iterator[Path]:
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            package = path.parents[node.level - 1]
+            target = package.joinpath(*(node.module or "").split("."))
+            yield target.with_suffix(".py")
+            yield from (target / f"{name.name}.py" for name in node.names)
+
+
 @every_source
 def test_third_party_packages_stay_in_their_place(path: Path) -> None:
     for item in imports(path, tree_of(path)):

@@ -9,13 +9,9 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import replace
 
-from .._diagnose.explain import Finding
-from .._host.host import Host
 from .._model.child import ChildSa
-from .._render.strongswan_conf import LIBIPSEC
-from .edit import View, without_address
+from .edit import View
 
 
 def warnings_of_addresses(child: ChildSa, view: View) -> list[str]:
@@ -30,19 +26,6 @@ def warnings_of_addresses(child: ChildSa, view: View) -> list[str]:
 
 # The first release of strongSwan whose userspace data plane does without.
 _NEEDS_NONE = 6
-
-
-def with_addresses(host: Host, finding: Finding) -> Finding:
-    """Return the finding with the local networks for which the data plane refuses a tunnel."""
-    child = finding.child
-    if finding.cause.code != "kernel_refuses_policy" or child is None:
-        return finding
-    networks = (
-        without_address(child.local_network, host.link.addresses())
-        if LIBIPSEC in host.vici.plugins()
-        else []
-    )
-    return replace(finding, detail=no_address(networks)) if networks else finding
 
 
 def no_address(networks: t.Sequence[str]) -> str:

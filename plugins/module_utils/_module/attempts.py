@@ -16,8 +16,10 @@ from .._host.host import Host
 from .._host.vici.log_events import DaemonLog
 from .._model.connection import IkeConnection
 from .._plan.connect import Live, Tunnel
-from .addresses import with_addresses
+from .._render.strongswan_conf import LIBIPSEC
+from .addresses import no_address
 from .connection_request import ConnectionRequest
+from .edit import without_address
 from .own_certificate import OwnCertificates
 
 
@@ -74,3 +76,16 @@ def distinct(findings: t.Sequence[Finding]) -> tuple[Finding, ...]:
         name = shown.child.name if shown.child else ""
         found.setdefault((shown.connection.name, name, shown.cause.code), shown)
     return tuple(found.values())
+
+
+def with_addresses(host: Host, finding: Finding) -> Finding:
+    """Return the finding with the local networks for which the data plane refuses a tunnel."""
+    child = finding.child
+    if finding.cause.code != "kernel_refuses_policy" or child is None:
+        return finding
+    networks = (
+        without_address(child.local_network, host.link.addresses())
+        if LIBIPSEC in host.vici.plugins()
+        else []
+    )
+    return replace(finding, detail=no_address(networks)) if networks else finding

@@ -30,6 +30,8 @@ from .._model.platform import Platform
 from .._plan import restore
 from .._plan.plan import Impact, Plan
 from .edit import Params
+from .spec import IPSEC_CHECKPOINT
+from .task import ModuleOutcome, drive
 
 # In seconds. Less than the first is over before the next task begins.
 TIMEOUTS = (10, 86400)
@@ -45,6 +47,24 @@ class Answer:
     actions: t.Sequence[str] = ()
     plan: Plan = field(default_factory=Plan)
     warnings: tuple[str, ...] = ()
+
+
+def run() -> None:
+    """Run ipsec_checkpoint. It edits nothing, and does not restart its own timer."""
+    key = "ipsec_checkpoint"
+
+    def body(host: Host, params: Params, *, check: bool) -> ModuleOutcome:
+        with host.exclusive(key) as waited:
+            answer = carry_out(host, params, check=check)
+        # A rollback does more than its plan where the plan can't reach.
+        values = {
+            key: answer.checkpoint,
+            "differences": answer.differs,
+            "actions": answer.actions,
+        }
+        return ModuleOutcome(values, answer.changed, answer.plan, (waited, *answer.warnings))
+
+    drive(IPSEC_CHECKPOINT, key, body)
 
 
 def carry_out(host: Host, params: Params, *, check: bool) -> Answer:

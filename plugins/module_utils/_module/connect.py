@@ -21,6 +21,7 @@ from .._model import addresses
 from .._model.options import list_of
 from .._plan.connect import Live, plan_connected, plan_disconnected, plan_reconnected
 from .._plan.plan import Plan
+from .at_work import at_work
 from .attempts import distinct, failure_of, rekey_failure_of
 from .connection_request import (
     CONNECTED,
@@ -33,7 +34,9 @@ from .connection_request import (
 from .edit import Params
 from .own_connection import check_disconnection
 from .probes import probe_failures, probe_result
+from .spec import IPSEC_CONNECTION
 from .status import UP
+from .task import ModuleOutcome, drive
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,25 @@ class ConnectionResult:
     def message(self) -> str:
         """Return the text of the failure, or an empty text."""
         return "\n".join(str(item) for item in self.failures)
+
+
+def run() -> None:
+    """Run ipsec_connection. It edits nothing, and may fail with a result."""
+    key = "ipsec_connection"
+
+    def body(host: Host, params: Params, *, check: bool) -> ModuleOutcome:
+        with at_work(host, key, check=check) as waited:
+            answer = carry_out(host, params, check=check)
+        values = {
+            key: answer.result,
+            "failures": [item.to_result() for item in answer.failures],
+            "remarks": [item.to_result() for item in answer.remarks],
+        }
+        warnings = (waited, *map(str, answer.remarks))
+        return ModuleOutcome(values, answer.changed, answer.plan, warnings, answer.message)
+
+    # The log of a peer may hold anything. Ansible shows options with the result.
+    drive(IPSEC_CONNECTION, key, body, summarised="peer_log")
 
 
 def carry_out(host: Host, params: Params, *, check: bool) -> ConnectionResult:

@@ -27,7 +27,8 @@ from .._render.masking import masked
 from .._render.pem_blocks import shown
 from .edit import Params
 from .selection import not_on_this_host
-from .spec import DIAGNOSTIC_QUERIES
+from .spec import DIAGNOSTIC_QUERIES, IPSEC_DIAGNOSTICS
+from .task import drive_look
 
 LOGS, TCPDUMP, CONFIGURATION = DIAGNOSTIC_QUERIES
 WAN, INSIDE = "wan", "inside"
@@ -57,6 +58,11 @@ class Subject:
         if self.phase1 is not None:
             return (self.phase1,)
         return tuple(item for item in self.known.values() if self.network in (None, item.network))
+
+
+def run() -> None:
+    """Run ipsec_diagnostics, which changes nothing."""
+    drive_look(IPSEC_DIAGNOSTICS, "ipsec_diagnostics", look)
 
 
 def look(host: Host, params: Params, *, check: bool) -> tuple[Facts, list[str]]:

@@ -8,21 +8,31 @@
 
 from __future__ import annotations
 
+import gc
 import typing as t
 from dataclasses import replace
 
 from .._errors import ModelError
+from .._host.apply import apply
+from .._host.files.read_back import read_gateway
 from .._host.host import Host
+from .._host.observe import observe
+from .._host.without import leave_out
 from .._model.gateway import Gateway
 from .._model.platform import Platform
 from .._plan.plan import Plan
+from .._plan.planner import make_plan
+from .at_work import at_work
 from .concerned import RESOURCES, Concerned, concerned
 from .edit import Edit, Params, View
 from .entries import ErrorList, identity, label
+from .flow import Planned, planned
 from .gateway_edit import GatewayEdit
 from .gateway_spec import IPSEC_GATEWAY
+from .gathered import gathered, rendered
 from .network import check_entry
 from .spec import Spec
+from .task import ModuleOutcome, drive
 
 _CheckHost = t.Callable[[Host, View], list[str]]
 
@@ -66,6 +76,65 @@ def _checked(view: View) -> t.Iterator[Concerned]:
     for item in concerned(view.current, view.edit):
         if identity(item.option, item.params) not in described:
             yield item
+
+
+def run() -> None:
+    """Run ipsec_gateway, which edits several objects as one. The garbage collector is off."""
+    resource = GatewayResource()
+    gc.disable()
+
+    def body(host: Host, params: Params, *, check: bool) -> ModuleOutcome:
+        if params["state"] == "gathered":
+            return ModuleOutcome({"gathered": gathered(read_gateway(host.files))})
+        if params["state"] == "rendered":
+            texts, warnings = rendered(params, host.platform)
+            shows = params["show_secrets"]
+            return ModuleOutcome({"rendered": texts}, warnings=warnings, shows_secrets=shows)
+        lacks = leave_out(host) if check else []
+        with at_work(host, resource.key, check=check) as waited:
+            current = read_gateway(host.files)
+            made = planned(resource, host, params, current, check=check)
+            notes = [] if check else apply(host, made.plan, made.settled)
+            left = [] if check or not made.plan else _left(host, made)
+        values = summary(current, made.edit.gateway, made.plan, host.platform)
+        said = (waited, *_incomplete(lacks), *made.warnings, *notes)
+        return ModuleOutcome(values, bool(made.plan), made.plan, said, _failure(left))
+
+    drive(resource.spec, resource.key, body)
+
+
+def _incomplete(lacks: t.Sequence[str]) -> list[str]:
+    """Return the warnings of check mode about the parts that the host lacks."""
+    if not lacks:
+        return []
+    why = "; ".join(text.rstrip(".") for text in lacks)
+    return [
+        f"a run needs parts that this host lacks, and fails without them: {why}. Check mode "
+        "predicts the run on a host where they work, and where nothing of this collection is "
+        "loaded. It can't check what they support."
+    ]
+
+
+def _left(host: Host, made: Planned) -> list[str]:
+    """Return the steps that the scope still needs after the plan. No step should be left."""
+    host.nft.forget()
+    observed = observe(host, made.after, made.after, made.scope)
+    return make_plan(made.after, made.after, observed, made.scope).actions
+
+
+def _failure(left: t.Sequence[str]) -> str:
+    if not left:
+        return ""
+    steps = "; ".join(left[:_MOST_STEPS])
+    more = f"; and {len(left) - _MOST_STEPS} more" if len(left) > _MOST_STEPS else ""
+    return (
+        "The run made its changes, but the host still differs from the configuration. Still to do: "
+        f"{steps}{more}. Find out what changes the host back, and run the task again."
+    )
+
+
+# Steps in a message.
+_MOST_STEPS = 5
 
 
 def summary(before: Gateway, after: Gateway, plan: Plan, platform: Platform) -> dict[str, t.Any]:

@@ -42,9 +42,16 @@ from .info_facts import (
 from .reasons import add_reasons
 from .selection import not_on_this_host
 from .snapshot import host_scope, take_snapshot
+from .spec import IPSEC_INFO
+from .task import drive_look
 
 # The range of the option wait, in seconds.
 WAIT = (0, 600)
+
+
+def run() -> None:
+    """Run ipsec_info, which changes nothing."""
+    drive_look(IPSEC_INFO, "ipsec_info", look)
 
 
 def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, list[str]]:

@@ -18,8 +18,7 @@ from .._host.tunnels.charon_log import Log, LogLine, ended, last_attempt, read_l
 from .._host.vici.facts import Facts
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
-from .addresses import with_addresses
-from .attempts import unreachable
+from .attempts import unreachable, with_addresses
 from .own_certificate import OwnCertificates
 from .status import CONNECTING, DISABLED, DOWN, IDLE, UP, phase1_state
 

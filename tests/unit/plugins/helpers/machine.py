@@ -18,7 +18,15 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.rollback 
     rollback_main,
     timer,
 )
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import flow, task
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import (
+    checkpoint,
+    connect,
+    diagnostics,
+    flow,
+    gateway,
+    info,
+    task,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import RESOURCES
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import PSK
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
@@ -28,11 +36,11 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_ho
 Result = dict[str, t.Any]
 
 MAINS: dict[str, t.Callable[[], None]] = {
-    "ipsec_gateway": flow.run_gateway,
-    "ipsec_checkpoint": flow.run_checkpoint,
-    "ipsec_connection": flow.run_connection,
-    "ipsec_info": flow.run_info,
-    "ipsec_diagnostics": flow.run_diagnostics,
+    "ipsec_gateway": gateway.run,
+    "ipsec_checkpoint": checkpoint.run,
+    "ipsec_connection": connect.run,
+    "ipsec_info": info.run,
+    "ipsec_diagnostics": diagnostics.run,
     **{name: partial(flow.run, resource) for name, resource in RESOURCES.items()},
 }
 
