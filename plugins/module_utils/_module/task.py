@@ -24,6 +24,7 @@ from .._errors import EntryErrors, ModelError, TunnelwrightError, one_line
 from .._host.command import execute
 from .._host.host import Host
 from .._plan.plan import Plan
+from .alike_warnings import readable
 from .edit import Params
 from .entries import read_entries
 from .given import (
@@ -97,7 +98,7 @@ def drive(spec: Spec, key: str, body: Body, *, summarised: str = "") -> None:
         task.refuse_entries(error)
     except TunnelwrightError as error:
         task.fail_json(msg=str(error))
-    for warning in filter(None, outcome.warnings):
+    for warning in readable(outcome.warnings):
         task.warn(one_line(warning))
     result = outcome.to_result(diff=task._diff)
     if outcome.failure:
