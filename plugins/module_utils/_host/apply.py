@@ -18,6 +18,7 @@ from .._plan.observed import NOTHING, Unfinished
 from .._plan.ownership import SecureDirectory
 from .._plan.plan import Plan
 from .daemon_effects import DAEMON_EFFECTS
+from .files import known_gateway
 from .host import Host
 from .network_effects import NETWORK_EFFECTS
 from .run.unfinished_run import unfinished
@@ -39,6 +40,7 @@ def apply(host: Host, plan: Plan, settled: Unfinished = NOTHING) -> list[str]:
 
 def _applied(host: Host, plan: Plan) -> list[str]:
     host.nft.forget()
+    known_gateway.forget(host.files)
     host.files.stage(step.file for step in plan.steps if isinstance(step, steps.WriteFile))
     try:
         pid = host.vici.pid

@@ -162,6 +162,10 @@ class Platform:
     def outdated_note(self) -> str:
         return f"{self.run_dir}/tunnelwright.pending"
 
+    @property
+    def known_gateway(self) -> str:
+        return f"{self.run_dir}/tunnelwright.known"
+
     # Directories by their owner
 
     @property

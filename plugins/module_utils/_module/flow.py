@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from .._errors import HostError, ModelError
 from .._host.apply import apply
 from .._host.files.credentials import given_credentials, installed_credentials
+from .._host.files.known_gateway import KnownGateway, recall, remember
 from .._host.files.read_back import read_gateway
 from .._host.host import Host
 from .._host.kernel.dataplane import uses_userspace, was_userspace
@@ -48,9 +49,8 @@ def run(resource: Resource) -> None:
 
     def body(host: Host, params: Params, *, check: bool) -> ModuleOutcome:
         with at_work(host, key, check=check) as waited:
-            current = read_gateway(host.files)
-            made = planned(resource, host, params, current, check=check)
-            notes = [] if check else apply(host, made.plan, made.settled)
+            made = planned(resource, host, params, check=check)
+            notes = [] if check else carried_out(host, made)
         said = (waited, *made.warnings, *notes)
         return ModuleOutcome({key: made.edit.result}, bool(made.plan), made.plan, said)
 
@@ -61,26 +61,32 @@ def run(resource: Resource) -> None:
 class Planned:
     """The plan of a run, and everything that it depends on.
 
+    ``current`` is the Gateway of the files on the host, and ``known`` the note of the last run.
     ``settled`` are the entries of the note of unfinished changes that the plan settles.
     """
 
+    current: Gateway
     edit: Edit
     plan: Plan
     settled: Unfinished
     warnings: tuple[str, ...]
     after: Artefacts
     scope: Scope
+    known: KnownGateway | None
 
 
-def planned(
-    resource: Resource, host: Host, params: Params, current: Gateway, *, check: bool
-) -> Planned:
-    """Return the edit and its plan.
+def carried_out(host: Host, made: Planned) -> list[str]:
+    """Apply the plan, and note the Gateway for the next run. Return notes. Raises HostError."""
+    notes = apply(host, made.plan, made.settled)
+    remember(host.files, made.edit.gateway, made.after, made.known)
+    return notes
 
-    ``current`` is the Gateway of the files on the host. Nothing is changed. Raises ModelError and
-    HostError.
-    """
+
+def planned(resource: Resource, host: Host, params: Params, *, check: bool) -> Planned:
+    """Return the edit and its plan. Nothing is changed. Raises ModelError and HostError."""
     platform = host.platform
+    known = recall(host.files)
+    current = read_gateway(host.files, known)
     edit = resource.edit(current, params, platform)
     installed = installed_credentials(host.files, current)
     given, notes = _given(host, edit)
@@ -90,6 +96,7 @@ def planned(
         platform,
         userspace=was_userspace(host),
         credentials={**given, **installed},
+        known=known.rendered if known is not None else None,
     )
     userspace = uses_userspace(host, edit.gateway, before=before.userspace)
     after = artefacts(
@@ -125,7 +132,7 @@ def planned(
     new = DAEMON in host.missing and not host.files.kind(platform.swanctl_conf)
     warnings = [*([] if new else foreign.warnings), *warnings]
     said = (*edit.warnings, *exposed((before, after), observed), *warnings)
-    return Planned(edit, plan, in_order, said, after, scope)
+    return Planned(current, edit, plan, in_order, said, after, scope, known)
 
 
 def _given(host: Host, edit: Edit) -> tuple[dict[str, Credentials], list[str]]:

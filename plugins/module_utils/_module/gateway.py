@@ -13,7 +13,6 @@ import typing as t
 from dataclasses import replace
 
 from .._errors import ModelError
-from .._host.apply import apply
 from .._host.files.read_back import read_gateway
 from .._host.host import Host
 from .._host.observe import observe
@@ -26,7 +25,7 @@ from .at_work import at_work
 from .concerned import RESOURCES, Concerned, concerned
 from .edit import Edit, Params, View
 from .entries import ErrorList, identity, label
-from .flow import Planned, planned
+from .flow import Planned, carried_out, planned
 from .gateway_edit import GatewayEdit
 from .gateway_spec import IPSEC_GATEWAY
 from .gathered import gathered, rendered
@@ -92,11 +91,10 @@ def run() -> None:
             return ModuleOutcome({"rendered": texts}, warnings=warnings, shows_secrets=shows)
         lacks = leave_out(host) if check else []
         with at_work(host, resource.key, check=check) as waited:
-            current = read_gateway(host.files)
-            made = planned(resource, host, params, current, check=check)
-            notes = [] if check else apply(host, made.plan, made.settled)
+            made = planned(resource, host, params, check=check)
+            notes = [] if check else carried_out(host, made)
             left = [] if check or not made.plan else _left(host, made)
-        values = summary(current, made.edit.gateway, made.plan, host.platform)
+        values = summary(made.current, made.edit.gateway, made.plan, host.platform)
         said = (waited, *_incomplete(lacks), *made.warnings, *notes)
         return ModuleOutcome(values, bool(made.plan), made.plan, said, _failure(left))
 

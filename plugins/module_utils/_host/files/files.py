@@ -35,6 +35,19 @@ LARGEST = 64 * 2**20
 _NEW, _OLD = ".{}.new", ".{}.old"
 
 
+class Mark(t.NamedTuple):
+    """The identity, the size in bytes and the times of a file in nanoseconds.
+
+    The kernel sets ``changed`` at each change of content, mode or owner. No program can set it.
+    """
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+
 class Files:
     """The files of a host of the kind ``platform``.
 
@@ -63,6 +76,17 @@ class Files:
             return None
         except OSError as error:
             raise file_error(f"read {path}", error) from None
+
+    def mark(self, path: str) -> Mark | None:
+        """Return what changes with each change of a file, or None if it is no regular file."""
+        try:
+            found = os.lstat(self._root + path)
+        except OSError:
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        times = found.st_mtime_ns, found.st_ctime_ns
+        return Mark(found.st_dev, found.st_ino, found.st_size, *times)
 
     def look(self, path: str) -> File | None:
         """Return the file, or an empty file of mode 0 if it cannot be read, such as a pipe."""

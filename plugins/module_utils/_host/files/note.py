@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""A note in /run as JSON, written atomically and removed by a reboot."""
+"""A note in /run, written atomically and removed by a reboot. Most notes are JSON."""
 
 from __future__ import annotations
 
@@ -24,13 +24,18 @@ def read_note(path: str) -> t.Any:
 
 def write_note(path: str, note: object) -> None:
     """Replace the note in one step. Raises OSError."""
+    write_private(path, json.dumps(note).encode())
+
+
+def write_private(path: str, data: bytes) -> None:
+    """Replace a file that only root can read, in one step. Raises OSError."""
     temporary = _temporary(path)
     # Writing to a pipe in this place would wait without end.
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    with open(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as stream:
-        json.dump(note, stream)
+    with open(os.open(temporary, flags, 0o600), "wb") as stream:
+        stream.write(data)
     os.replace(temporary, path)
 
 

@@ -21,10 +21,15 @@ from ..._render.strongswan.section import Section
 from ..._render.swanctl_files import loaded_section
 from .credentials import installed_credentials
 from .files import Files
+from .known_gateway import KnownGateway
 
 
-def read_gateway(files: Files) -> Gateway:
-    """Return the Gateway. Raises RecordFault for a damaged file of the collection."""
+def read_gateway(files: Files, known: KnownGateway | None = None) -> Gateway:
+    """Return the Gateway. Raises RecordFault for a damaged file of the collection.
+
+    ``known`` is the Gateway that the last run noted. The files of its phase 1 objects that have not
+    changed since are not read.
+    """
     networks, settings, rules = {}, {}, {}
     platform = files.platform
     for path in files.find(platform.record_path("*")):
@@ -36,8 +41,10 @@ def read_gateway(files: Files) -> Gateway:
             rules[network.name] = own
     connections = {}
     for path in files.find(platform.connection_path("*")):
-        connection = records.read_connection(path, _text(files, path))
-        _check_name(path, platform.connection_path(connection.name))
+        connection = known.at(path, files.mark(path)) if known is not None else None
+        if connection is None:
+            connection = records.read_connection(path, _text(files, path))
+            _check_name(path, platform.connection_path(connection.name))
         connections[connection.name] = connection
     return Gateway(networks, settings, connections, rules)
 
