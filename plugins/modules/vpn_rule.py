@@ -53,7 +53,9 @@ options:
         gateway to the remote side if the firewall of the host drops by default.
       - V(drop) stops traffic without an answer to the sender.
       - V(reject) stops traffic, and answers the sender with a TCP reset, or with an ICMP
-        "administratively prohibited" for other protocols.
+        "administratively prohibited" for other protocols. In the kernel data plane a sender on the
+        remote side gets no ICMP message. The kernel would send it in cleartext, and the guard drops
+        it.
       - V(translate) changes addresses, see O(target).
       - V(route) adds a route to O(destination) through O(target), O(interface) or both, in the main
         routing table of the gateway.

@@ -199,9 +199,9 @@ def test_vlan(host: Namespace, install: Install) -> None:
     first = link_state(host, "vpn-lan")
     assert (first.kind, first.parent, first.vlan_id) == ("vlan", "eth0", 7)
     assert (first.up, first.addresses) == (True, ("10.1.0.1/24",))
-    once = state(host)
+    once = settled(host)
     installed("start")
-    assert state(host) == once
+    assert settled(host) == once
     install(host, network(**{**options, "layer2_id": 8}), rules())("start")
     assert link_state(host, "vpn-lan").vlan_id == 8
     install(host, network(**{**options, "interface_network": "far0"}), rules())("start")

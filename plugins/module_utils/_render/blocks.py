@@ -17,7 +17,8 @@ from .routes import PROTOCOL
 PRIORITIES = {"block": 4294967295, "allow": 4294967294, "pass": 116}
 # The kernel holds two policies with the same selectors only if their marks differ. charon sets no
 # mark. This one matches every packet whose mark has the highest bit clear.
-_MARK = ("mark", "0", "mask", "0x80000000")
+UNBLOCKED = "0x80000000"
+_MARK = ("mark", "0", "mask", UNBLOCKED)
 # The routing table of the blocks, which is looked up after the table of charon.
 TABLE = "116"
 

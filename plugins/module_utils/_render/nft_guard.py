@@ -16,7 +16,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._model.selector import overlap
 from .._model.traffic import is_internet
+from .blocks import UNBLOCKED
 from .nft_guard_sets import GuardSets, guard_sets, with_ports
 from .nft_match import (
     IP,
@@ -48,6 +50,11 @@ def guard(rules: RulesetInput) -> Guard:
     sets = guard_sets(rules, tunnels)
     leaks = _leaks(rules, sets)
     chains = (
+        Chain(
+            "unblocked",
+            base("filter", "prerouting", "mangle - 10"),
+            _unblocked(rules, tunnels),
+        ),
         Chain(
             "no_cleartext_in",
             base("filter", "prerouting", "mangle - 10"),
@@ -126,6 +133,29 @@ def _arriving(rules: RulesetInput, sets: GuardSets) -> tuple[Rule, ...]:
         *_looked_up(f"{arrived} fib daddr type local", sets.peers_arriving),
     )
     return looked_up + tunnels + hosts
+
+
+def _unblocked(rules: RulesetInput, tunnels: t.Sequence[TunnelMatch]) -> tuple[Rule, ...]:
+    """Return the rules that mark packets whose tunnel another tunnel would block.
+
+    The kernel looks for a block before it translates a source. The untranslated packet may be
+    traffic of another tunnel, which is down. Without these rules, the block holds. The kernel looks
+    at packets of the gateway itself before any rule, so that these stay blocked.
+    """
+    if rules.userspace:
+        return ()
+    return tuple(
+        Rule(
+            f"{going_out(rules, item)} meta mark set meta mark | {UNBLOCKED}",
+            item.rule.name,
+        )
+        for item in translations(rules)
+        if item.of_source and any(_overlap(item.inside, tunnel) for tunnel in tunnels)
+    )
+
+
+def _overlap(one: TunnelMatch, other: TunnelMatch) -> bool:
+    return overlap(one.local, other.local) and overlap(one.remote, other.remote)
 
 
 def _translated_later(rules: RulesetInput) -> tuple[Rule, ...]:

@@ -158,11 +158,24 @@ class TestTranslations:
             'rt ipsec missing ip saddr . ip daddr @guard_out4 counter drop comment "tunnels"',
             f'{match} rt ipsec missing counter drop comment "hide"',
         ]
+        assert "unblocked" not in made
         # No cleartext reaches the hidden host, by its own or by its translated address.
         hidden = "ip saddr 10.2.0.0/24 ip daddr 192.168.7.0/24"
         assert made["no_cleartext_in"][-1] == (
             f'{hidden} meta ipsec missing counter drop comment "hide"'
         )
+
+    @pytest.mark.parametrize("place", ["tunnels", "dormant"])
+    def test_of_a_source_that_another_tunnel_would_block(self, place: str) -> None:
+        """The kernel looks for a block before it translates."""
+        whole = nft.TunnelMatch("c/all", ipaddress.ip_network("192.168.0.0/16"), FAR)
+        options: t.Any = {"tunnels": (TUNNEL, whole)}
+        if place == "dormant":
+            options = {"dormant": (whole,)}
+        mark = "meta mark set meta mark | 0x80000000"
+        assert chains(hide(), **options)["unblocked"] == [f'{HIDDEN} {mark} comment "hide"']
+        assert "unblocked" not in chains(hide(), userspace=True, **options)
+        assert "unblocked" not in chains(show(), **options)
 
     def test_of_a_destination(self) -> None:
         made = chains(show(protocol="tcp", destination_ports=["80"], target_port=8080))
