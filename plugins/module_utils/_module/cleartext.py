@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from .._host.kernel.link import Link
+from .._host.kernel.host_routes import Ways
 from .._model.selector import contains
 from .._model.subject import phase2_subject
 from .._render.artefacts import Artefacts
@@ -16,11 +16,13 @@ from .._render.nft_guard import guarded
 from .._render.nft_match import TunnelMatch
 
 
-def leaving(link: Link, before: Artefacts, after: Artefacts) -> list[str]:
+def leaving(ways: Ways, before: Artefacts, after: Artefacts) -> list[str]:
     """Return a warning for each pair of networks that loses its guard and has a route."""
     warnings = []
-    for tunnel in _unguarded(before, after):
-        device = link.way_out(tunnel.remote)
+    unguarded = _unguarded(before, after)
+    devices = ways.out(tunnel.remote for tunnel in unguarded)
+    for tunnel in unguarded:
+        device = devices[tunnel.remote]
         if device:
             phase1, _slash, phase2 = tunnel.label.partition("/")
             warnings.append(

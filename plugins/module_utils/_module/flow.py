@@ -126,7 +126,7 @@ def planned(resource: Resource, host: Host, params: Params, *, check: bool) -> P
         end_trials(host, observed.daemon)
         try_out(host, plan)
     in_order = settled(before, after, scope, left)
-    warnings += leaving(host.link, before, after)
+    warnings += leaving(host.ways, before, after)
     warnings += behind(after, observed.daemon, scope, plan)
     # A missing file of a package that is not installed yet is no fault.
     new = DAEMON in host.missing and not host.files.kind(platform.swanctl_conf)

@@ -36,6 +36,38 @@ _POLICY = re.compile(
 _KINDS = {str(priority): kind for kind, priority in PRIORITIES.items()}
 
 
+# How ``ip`` names the line of a command that failed.
+_FAILED_LINE = re.compile(r"^Command failed .*:(\d+)$", re.MULTILINE)
+
+
+def _by_version(blocks: t.Sequence[Block]) -> t.Iterator[list[Block]]:
+    for version in (4, 6):
+        group = [block for block in blocks if block.version == version]
+        if group:
+            yield group
+
+
+def _to_delete(blocks: t.Sequence[Block]) -> t.Iterator[list[Block]]:
+    """Yield the blocks that one batch deletes.
+
+    ``ip`` keeps the selectors of a policy that it deletes for the next command of a batch.
+    """
+    yield from _by_version([block for block in blocks if block.kind not in POLICIES])
+    for block in blocks:
+        if block.kind in POLICIES:
+            yield [block]
+
+
+def _failed(failure: str) -> int:
+    """Return the place of the first command that failed."""
+    found = _FAILED_LINE.search(failure)
+    return int(found[1]) - 1 if found else 0
+
+
+def _reason(failure: str, status: int) -> str:
+    return last_words(_FAILED_LINE.sub("", failure), status)
+
+
 class Blocks:
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -47,9 +79,11 @@ class Blocks:
     def add(self, blocks: t.Iterable[Block]) -> None:
         """Add blocks, and keep blocks that exist already."""
         known = self.present()
-        for block in blocks:
-            if block not in known:
-                self._ip(f"add the {block}", block, block.words)
+        missing = [block for block in blocks if block not in known]
+        for group in _by_version(missing):
+            status, failure = self._batch(group, [block.words for block in group])
+            if status != 0:
+                raise HostError(f"add the {group[_failed(failure)]}", _reason(failure, status))
 
     def delete(self, blocks: t.Sequence[Block], kept: t.Sequence[Block]) -> None:
         """Delete ``blocks``. A block of ``kept`` that goes with one of them is added again."""
@@ -63,19 +97,23 @@ class Blocks:
                     argv = ["ip", "xfrm", "policy", "deleteall", "action", first.action]
                     what = "delete the policies against cleartext"
                     output(self._run, what, [*argv, "priority", first.priority])
-        for block in left:
-            try:
-                self._ip(f"delete the {block}", block, block.words_to_delete)
-            except HostError:
-                # A block that another program has deleted meanwhile is gone.
-                if block in self.present():
-                    raise
+        for group in _to_delete(left):
+            words = [block.words_to_delete for block in group]
+            status, failure = self._batch(group, words, "-force")
+            # A block that another program has deleted meanwhile is gone.
+            remaining = self.present().intersection(group) if status != 0 else ()
+            if remaining:
+                raise HostError(f"delete the {min(remaining)}", _reason(failure, status))
         self.add(item for item in kept if any(_takes_along(block, item) for block in left))
 
-    def _ip(self, what: str, block: Block, words: t.Sequence[str]) -> None:
-        status, printed, errors = self._run(["ip", f"-{block.version}", *words], "")
-        if status != 0:
-            raise HostError(what, last_words(errors or printed, status))
+    def _batch(
+        self, blocks: t.Sequence[Block], commands: t.Sequence[t.Sequence[str]], *options: str
+    ) -> tuple[int, str]:
+        """Run the commands of blocks of one IP version. Return the status and what ``ip`` says."""
+        lines = "".join(f"{' '.join(words)}\n" for words in commands)
+        argv = ["ip", f"-{blocks[0].version}", *options, "-batch", "-"]
+        status, printed, errors = self._run(argv, lines)
+        return status, errors or printed
 
     def _policies(self) -> t.Iterator[Block]:
         status, listed, _errors = self._run(["ip", "xfrm", "policy", "list", "nosock"], "")

@@ -13,6 +13,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ..._model.checks import IPAddress, IPNetwork
+from ..._model.selector import contains
 from ..._render.routes import PROTOCOL
 from ..command import Run, json_output
 
@@ -54,13 +55,36 @@ class Ways:
         )
         return tuple((device, ipaddress.ip_network(text, strict=False)) for device, text in found)
 
+    def out(self, networks: t.Iterable[IPNetwork]) -> dict[IPNetwork, str]:
+        """Return the interface for packets to each network, or an empty text without a route.
+
+        Only the main table counts: the routes of charon are for the tunnel itself.
+        """
+        wanted = tuple(networks)
+        tables = {version: self._devices(version) for version in {item.version for item in wanted}}
+        return {item: _device(tables[item.version], item) for item in wanted}
+
+    def _devices(self, version: int) -> dict[IPNetwork, str]:
+        """Return the interface of each route of the main table; empty for an unreachable route."""
+        found: dict[IPNetwork, str] = {}
+        for item in self._listed(version):
+            hops = (item, *item.get("nexthops", ()))
+            device = next((str(hop["dev"]) for hop in hops if "dev" in hop), "")
+            leads = item.get("type", "unicast") == "unicast"
+            # Of two routes to one network, the kernel lists the lesser metric first.
+            found.setdefault(_destination(item, version), device if leads else "")
+        return found
+
+    def _listed(self, version: int) -> list[dict[str, t.Any]]:
+        argv = ["ip", "-j", f"-{version}", "route", "show", "table", "main"]
+        listed: list[dict[str, t.Any]] = json_output(self._run, "list routes", argv)
+        return listed
+
     def main(self, version: int) -> tuple[Way, ...]:
         """Return the routes of the main table by which packets leave."""
-        argv = ["ip", "-j", f"-{version}", "route", "show", "table", "main"]
-        listed = json_output(self._run, "list routes", argv)
         return tuple(
             _way(item, hop, version)
-            for item in listed
+            for item in self._listed(version)
             if item.get("type", "unicast") == "unicast"
             for hop in (item.get("nexthops") or [item])
             if "dev" in hop
@@ -77,10 +101,26 @@ def to(ways: t.Iterable[Way], address: IPAddress) -> Way | None:
     return max(found, key=lambda way: way.destination.prefixlen, default=None)
 
 
+def _device(devices: t.Mapping[IPNetwork, str], network: IPNetwork) -> str:
+    """Return the interface of the closest route to a network, or of a route to a part of it."""
+    lengths = {item.prefixlen for item in devices if item.prefixlen <= network.prefixlen}
+    for length in sorted(lengths, reverse=True):
+        outer = network.supernet(new_prefix=length)
+        if outer in devices:
+            return devices[outer]
+    parts = (device for part, device in devices.items() if contains(network, part))
+    return next(filter(None, parts), "")
+
+
+def _destination(item: t.Mapping[str, t.Any], version: int) -> IPNetwork:
+    text = item["dst"]
+    return _EVERYTHING[version] if text == "default" else ipaddress.ip_network(text)
+
+
 def _way(item: dict[str, t.Any], hop: dict[str, t.Any], version: int) -> Way:
-    destination, router = item["dst"], hop.get("gateway") or hop.get("via", {}).get("host")
+    router = hop.get("gateway") or hop.get("via", {}).get("host")
     return Way(
-        _EVERYTHING[version] if destination == "default" else ipaddress.ip_network(destination),
+        _destination(item, version),
         hop["dev"],
         ipaddress.ip_address(router) if router else None,
         item.get("metric", 0),

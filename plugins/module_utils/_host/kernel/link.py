@@ -15,7 +15,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ..._errors import HostError
-from ..._model.checks import IPAddress, IPNetwork
+from ..._model.checks import IPAddress
 from ..._render.blocks import PRIORITIES
 from ..._render.network_files import FORWARDING_SWITCHES
 from ..._render.routes import PROTOCOL, Route
@@ -177,24 +177,6 @@ class Link:
         """Return whether the kernel has a route to an address."""
         status, _printed, _errors = self._run(["ip", "route", "get", address], "")
         return status == 0
-
-    def way_out(self, network: IPNetwork) -> str:
-        """Return the interface for packets to a network, or an empty text without a route.
-
-        Only the main table counts: the routes of charon are for the tunnel itself.
-        """
-        for selection in ("match", "root"):
-            argv = ["ip", "-j", f"-{network.version}", "route", "show", selection, str(network)]
-            routes = json_output(self._run, f"look for a route to {network}", argv)
-            # The last one that matches is the closest.
-            for route in reversed(routes):
-                hops = [route, *route.get("nexthops", ())]
-                device = next((hop["dev"] for hop in hops if "dev" in hop), "")
-                if route.get("type", "unicast") != "unicast":
-                    return ""
-                if device:
-                    return str(device)
-        return ""
 
     def kernel_has_esp(self) -> bool:
         """Return whether the kernel can do ESP, by a trial.

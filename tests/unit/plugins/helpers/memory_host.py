@@ -717,9 +717,6 @@ class MemoryLink:
     def ra_default_route_interfaces(self) -> tuple[str, ...]:
         return self.learned
 
-    def way_out(self, network: IPNetwork) -> str:
-        return self.default_route if network.version == 4 else ""
-
 
 def _made_link(kind: str, script: str, alias: str) -> LinkState:
     """Return a new interface. ``kind`` are the words of ip, such as ``type vlan id 20``."""
@@ -743,6 +740,10 @@ class MemoryWays:
             for device, state in self._host.link.devices.items()
             for address in state.addresses
         )
+
+    def out(self, networks: t.Iterable[IPNetwork]) -> dict[IPNetwork, str]:
+        default = self._host.link.default_route
+        return {item: default if item.version == 4 else "" for item in networks}
 
     def main(self, version: int) -> tuple[Way, ...]:
         near = [Way(network, device) for device, network in self.connected()]

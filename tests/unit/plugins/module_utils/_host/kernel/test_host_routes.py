@@ -86,3 +86,40 @@ def test_the_closest_route(address: str, device: str) -> None:
     ways = shown("ip -j -4 route show table main", ROUTES).main(4)
     way = to(ways, ipaddress.ip_address(address))
     assert (way.device if way else "") == device
+
+
+@pytest.mark.parametrize(
+    ("network", "device"),
+    [
+        ("10.1.0.0/24", "eth0"),
+        ("0.0.0.0/0", "eth0"),
+        ("10.9.7.0/24", "eth0"),
+        ("10.6.1.0/24", ""),
+        ("10.6.0.0/15", "eth0"),
+        ("203.0.113.7/32", "wg0"),
+        ("10.5.0.0/24", "wg0"),
+    ],
+)
+def test_the_way_out(network: str, device: str) -> None:
+    """The closest route counts, and of two routes to one network the first."""
+    twice = [{"dst": "10.5.0.0/16", "dev": "wg0"}, {"dst": "10.5.0.0/16", "dev": "eth9"}]
+    ways = shown("ip -j -4 route show table main", [*ROUTES, *twice])
+    assert ways.out([net(network)]) == {net(network): device}
+
+
+@pytest.mark.parametrize(
+    ("network", "device"), [("10.8.0.0/15", "eth0"), ("10.6.0.0/16", ""), ("10.4.0.0/16", "")]
+)
+def test_the_way_out_without_a_default_route(network: str, device: str) -> None:
+    """A route to a part of a network is a way out."""
+    ways = shown("ip -j -4 route show table main", ROUTES[1:])
+    assert ways.out([net(network)]) == {net(network): device}
+
+
+def test_the_ways_out_of_many_networks_are_one_listing_for_each_version() -> None:
+    run = ScriptedRun()
+    run.expect("ip -j -4 route show table main", ROUTES)
+    run.expect("ip -j -6 route show table main", [])
+    networks = [net(f"10.1.{number}.0/24") for number in range(200)]
+    found = Ways(run).out([*networks, net("2001:db8:1::/64")])
+    assert found == {**dict.fromkeys(networks, "eth0"), net("2001:db8:1::/64"): ""}
