@@ -21,9 +21,10 @@ import typing as t
 
 from ..._errors import HostError
 from ..._model.platform import Platform
-from ..._render.file import ROOT, Directory, File
+from ..._render.file import Directory, File
 from ..file_error import file_error
 from .regular import regular
+from .status import Mark, give, holds, link_of, mode_of, owner_of
 
 # The mode of directories that the collection makes: only root writes, every user reads.
 _DIRECTORY_MODE = 0o755
@@ -35,19 +36,6 @@ LARGEST = 64 * 2**20
 _NEW, _OLD = ".{}.new", ".{}.old"
 
 
-class Mark(t.NamedTuple):
-    """The identity, the size in bytes and the times of a file in nanoseconds.
-
-    The kernel sets ``changed`` at each change of content, mode or owner. No program can set it.
-    """
-
-    device: int
-    inode: int
-    size: int
-    modified: int
-    changed: int
-
-
 class Files:
     """The files of a host of the kind ``platform``.
 
@@ -57,6 +45,8 @@ class Files:
     def __init__(self, platform: Platform, root: str = "") -> None:
         self.platform = platform
         self._root = root
+        # The directories whose changes ``clean`` takes to the disk.
+        self._unsynced: set[str] = set()
 
     def read(self, path: str, largest: int = LARGEST) -> File | None:
         """Return the file with its mode and owner, or None if it does not exist.
@@ -70,8 +60,8 @@ class Files:
                 data = stream.read(min(found.st_size, largest + 1))
                 if len(data) > largest:
                     raise OSError(errno.EFBIG, f"it is larger than {largest // 2**20} MiB")
-                link = _link(self._root + path)
-                return File(path, data, _mode(found), _owner(found), link)
+                link = link_of(self._root + path)
+                return File(path, data, mode_of(found), owner_of(found), link)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -113,7 +103,7 @@ class Files:
             with contextlib.suppress(OSError):
                 status = os.stat(self._root + path)
                 if stat.S_ISDIR(status.st_mode):
-                    found.append(Directory(path, _mode(status), _owner(status)))
+                    found.append(Directory(path, mode_of(status), owner_of(status)))
         return tuple(found)
 
     def find(self, pattern: str) -> tuple[str, ...]:
@@ -123,31 +113,36 @@ class Files:
 
     def stage(self, files: t.Iterable[File]) -> None:
         """Write files beside their targets. On HostError no target was changed."""
-        for file in files:
-            try:
-                self._stage(file)
-            except OSError as error:
-                self.clean()
-                state = "Nothing was changed."
-                raise file_error(f"write {file.path}", error, state) from None
+        staged = tuple(files)
+        # The first of many files takes all of them to the disk, so that the others take no time.
+        for act in (self._stage, self._sync):
+            for file in staged:
+                try:
+                    act(file)
+                except OSError as error:
+                    self.clean()
+                    state = "Nothing was changed."
+                    raise file_error(f"write {file.path}", error, state) from None
 
     def write(self, file: File, *, keep: bool = False) -> None:
         """Replace a file in one step, with its final mode from the start.
 
         ``keep`` keeps the former file beside the target until ``clean``, so an undo needs no space.
+        Then ``clean`` takes the new name to the disk.
         """
         target = self._root + file.path
         new, old = self._beside(target, _NEW), self._beside(target, _OLD)
         try:
-            if _holds(old, file):
+            if holds(old, file):
                 os.replace(old, target)
             else:
-                if not _holds(new, file):
+                if not holds(new, file):
                     self._stage(file)
+                    self._sync(file)
                 if keep:
                     _keep(target, old)
                 os.replace(new, target)
-            _sync_directory(os.path.dirname(target))
+            self._changed(target, later=keep)
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.unlink(new)
@@ -166,7 +161,7 @@ class Files:
                 os.replace(target, self._beside(target, _OLD))
             else:
                 os.unlink(target)
-            _sync_directory(os.path.dirname(target))
+            self._changed(target, later=keep)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -177,6 +172,10 @@ class Files:
 
         It raises no error, because a remaining file does no harm.
         """
+        for directory in sorted(self._unsynced):
+            with contextlib.suppress(OSError):
+                _sync_directory(directory)
+        self._unsynced.clear()
         ours = [f"{directory}/*" for directory in self.platform.own_dirs]
         ours += [f"{directory}/tunnelwright*" for directory in self.platform.shared_dirs]
         for pattern in ours:
@@ -200,7 +199,7 @@ class Files:
         descriptor = -1
         try:
             descriptor = os.open(self._root + directory.path, os.O_RDONLY | os.O_DIRECTORY)
-            _give(descriptor, directory.owner)
+            give(descriptor, directory.owner)
             os.fchmod(descriptor, directory.mode)
         except OSError as error:
             raise file_error(f"secure directory {directory.path}", error) from None
@@ -235,10 +234,20 @@ class Files:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(file.data)
-            _give(stream.fileno(), file.owner)
+            give(stream.fileno(), file.owner)
             os.fchmod(stream.fileno(), file.mode)
-            stream.flush()
-            os.fsync(stream.fileno())
+
+    def _sync(self, file: File) -> None:
+        """Take a staged file to the disk."""
+        if not file.link:
+            _sync(self._beside(self._root + file.path, _NEW), os.O_NOFOLLOW)
+
+    def _changed(self, target: str, *, later: bool) -> None:
+        directory = os.path.dirname(target)
+        if later:
+            self._unsynced.add(directory)
+        else:
+            _sync_directory(directory)
 
 
 def _keep(target: str, old: str) -> None:
@@ -249,45 +258,12 @@ def _keep(target: str, old: str) -> None:
         os.link(target, old, follow_symlinks=False)
 
 
-def _holds(path: str, file: File) -> bool:
-    """Return whether ``path`` has exactly the content, mode and owner of ``file``."""
-    try:
-        if file.link:
-            return os.readlink(path) == file.link
-        with open(regular(path, os.O_NOFOLLOW), "rb") as stream:
-            found = os.fstat(stream.fileno())
-            known = stream.read(), _mode(found), _owner(found)
-            return known == (file.data, file.mode, file.owner)
-    except OSError:
-        return False
-
-
-def _link(path: str) -> str:
-    """Return the target of a symbolic link, or an empty text for another file."""
-    return os.readlink(path) if os.path.islink(path) else ""
-
-
-def _mode(status: os.stat_result) -> int:
-    return stat.S_IMODE(status.st_mode)
-
-
-def _owner(status: os.stat_result) -> tuple[int, int]:
-    """Return user and group. In a test without root, the user of the test counts as root."""
-    owner, own = (status.st_uid, status.st_gid), (os.geteuid(), os.getegid())
-    return ROOT if os.geteuid() != 0 and owner == own else owner
-
-
-def _give(descriptor: int, owner: tuple[int, int]) -> None:
-    """Set user and group, because new files may inherit the group of a directory.
-
-    Only root can do this.
-    """
-    if os.geteuid() == 0:
-        os.fchown(descriptor, *owner)
-
-
 def _sync_directory(directory: str) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
+    _sync(directory, os.O_DIRECTORY)
+
+
+def _sync(path: str, flags: int) -> None:
+    descriptor = os.open(path, os.O_RDONLY | flags)
     try:
         os.fsync(descriptor)
     finally:

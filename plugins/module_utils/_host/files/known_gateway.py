@@ -32,9 +32,10 @@ from ..._model.gateway import Gateway
 from ..._render.artefacts import Artefacts
 from ..._render.file import File
 from ..._render.swanctl_files import SwanctlFile
-from .files import Files, Mark
+from .files import Files
 from .note import write_private
 from .regular import regular
+from .status import Mark
 
 # A file counts only if it was left alone for this time, in nanoseconds. Two changes within one tick
 # of the kernel, 10 ms at most, can leave the same times.

@@ -251,6 +251,40 @@ class TestStaged:
         assert files.read(SECRET) == self.OLD
         assert self.beside(tmp_path) == set()
 
+    def test_all_are_written_before_the_first_goes_to_the_disk(
+        self, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The first fsync takes all files to the disk, so that the others take no time."""
+        synced = []
+
+        def fsync(descriptor: int) -> None:
+            synced.append((os.readlink(f"/proc/self/fd/{descriptor}"), self.beside(tmp_path)))
+
+        monkeypatch.setattr("os.fsync", fsync)
+        files.stage((self.NEW, self.MORE))
+        assert len({path for path, _files in synced}) == 2
+        assert all(len(found) == 2 for _path, found in synced)
+
+    def test_a_directory_goes_to_the_disk_once(
+        self, files: Files, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        more = File(SECRET.replace("tunnelwright", "tunnelwright.x"), b"y", PRIVATE)
+        files.stage((self.NEW, self.MORE, more))
+        synced: list[str] = []
+        monkeypatch.setattr(
+            "os.fsync", lambda file: synced.append(os.readlink(f"/proc/self/fd/{file}"))
+        )
+        for file in (self.NEW, self.MORE, more):
+            files.write(file, keep=True)
+        files.remove(SECRET, keep=True)
+        assert synced == []
+        files.clean()
+        assert [path.rpartition("/")[2] for path in synced] == ["conf.d", "tunnelwright"]
+        files.clean()
+        assert len(synced) == 2
+        files.write(self.NEW)
+        assert len(synced) == 4
+
     def test_taken_back_without_room_for_a_byte(
         self, files: Files, monkeypatch: pytest.MonkeyPatch
     ) -> None:
