@@ -157,3 +157,7 @@ class HostError(TunnelwrightError):
         """Return the error with one more sentence at its end."""
         advice = f"{self.advice} {sentence(text)}".strip()
         return HostError(self.operation, self.detail, advice)
+
+
+class Unsupported(HostError):
+    """The host lacks what one object needs. Other objects may lack something else."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import HostError, ModelError
+from .._errors import ModelError, Unsupported
 from .._host.kernel.link import IPInterface
 from .._model.checks import ANY
 from .._model.child import ChildSa
@@ -59,7 +59,7 @@ def check_capabilities(
         detail = "; ".join(str(item) for item in lacking)
         why = f"the IKE daemon lacks algorithms: {detail}"
         advice = "Install the packages and restart the IKE daemon, or use other algorithms."
-        raise HostError(f"use encryption of {subject}", why, advice)
+        raise Unsupported(f"use encryption of {subject}", why, advice)
 
 
 def check_children(asked: Asked, children: t.Iterable[ChildSa], *, userspace: bool) -> None:

@@ -12,7 +12,7 @@ import gc
 import typing as t
 from dataclasses import replace
 
-from .._errors import ModelError
+from .._errors import ModelError, Unsupported
 from .._host.files.read_back import read_gateway
 from .._host.host import Host
 from .._host.observe import observe
@@ -60,6 +60,8 @@ class GatewayResource:
                 warnings += _CHECKS[option](host, replace(view, params=params))
             except ModelError as error:
                 errors.add(subject, error)
+            except Unsupported as error:
+                errors.note(subject, str(error))
         errors.raise_all()
         # Several entries of one network have the same warnings about the host.
         return list(dict.fromkeys(warnings))

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Mode, owner and identity of a file, as the kernel has them."""
+"""Mode, owner and identity of a file."""
 
 from __future__ import annotations
 

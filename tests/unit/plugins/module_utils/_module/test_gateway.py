@@ -407,6 +407,14 @@ class TestErrors:
         refused = run(machine, rules=[by_dmz])
         assert refused["errors"][0].startswith("rules[0] out: interface 'vpn-lan': does not exist")
 
+    def test_what_the_daemon_lacks_is_named_for_each_entry(self, machine: Machine) -> None:
+        machine.host.vici.algorithms = lambda: {"integrity": frozenset({"HMAC_SHA2_256_128"})}
+        refused = run(machine, networks=[NETWORK], phase1=[site(2), site(3, dpd_delay=3), site(4)])
+        assert [
+            text.partition(": could not use encryption of phase 1 s")[0]
+            for text in refused["errors"]
+        ] == ["phase1[0] s2", "phase1[1] s3", "phase1[2] s4"]
+
     def test_one_entry_for_each_object(self, machine: Machine) -> None:
         twice = site(2)
         twice["phase2"] = [*twice["phase2"], {"name": "net", "state": "absent"}]
