@@ -287,7 +287,7 @@ for priority in 116 4294967294 4294967295; do ip xfrm policy deleteall priority 
 rm -rf /etc/tunnelwright
 find /etc/swanctl /etc/strongswan.d /etc/systemd/system -depth \
     '(' -name 'tunnelwright*' -o -name '.tunnelwright*' ')' -delete
-rm -f /run/tunnelwright.unfinished* /run/tunnelwright.pending*
+rm -f /run/tunnelwright.unfinished* /run/tunnelwright.pending* /run/tunnelwright.known*
 systemctl daemon-reload
 # Resets the limit on starts in a short time.
 systemctl reset-failed strongswan

@@ -26,8 +26,13 @@ AGAIN, REGRETTED, LOADED = FOLLOWS = ("again", "regretted", "loaded")
 
 TRIAL = "tunnelwright-trial"
 ASIDE = ".replaced"
-# Files that stay in /run: the locks, and the list of IKE SAs with replaced values.
-KEPT = {"tunnelwright.lock", "tunnelwright.trace.lock", "tunnelwright.pending"}
+# Files that stay in /run: locks, the list of IKE SAs with replaced values, and the known Gateway.
+KEPT = {
+    "tunnelwright.lock",
+    "tunnelwright.trace.lock",
+    "tunnelwright.pending",
+    "tunnelwright.known",
+}
 
 
 @dataclass(frozen=True)

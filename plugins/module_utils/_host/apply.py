@@ -33,6 +33,7 @@ def apply(host: Host, plan: Plan, settled: Unfinished = NOTHING) -> list[str]:
     host.files.clean()
     host.unfinished_run.clean()
     host.pending.clean()
+    known_gateway.clean(host.files)
     notes = _applied(host, plan) if plan else []
     host.unfinished_run.end(settled)
     return notes

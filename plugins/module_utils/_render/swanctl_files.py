@@ -56,7 +56,7 @@ def connection_file(
     """Return the file of a phase 1. ``pem`` is None without certificates, or without copies."""
     section = connection_section(connection, gateway.settings_of(connection.network))
     copies = credential_files(connection, pem, platform) if pem else {}
-    secrets = _secrets(connection)
+    secrets = secrets_of(connection)
     body = _body(connection, section, copies)
     loaded = gateway.is_active(connection)
     text = connection_text(connection, body, loaded=loaded)
@@ -86,7 +86,8 @@ def _loadable(section: Section, pem: Credentials | None) -> Section:
     return with_certificates(section, pem.certificate, pem.ca) if pem else section
 
 
-def _secrets(connection: IkeConnection) -> tuple[SharedSecret, ...]:
+def secrets_of(connection: IkeConnection) -> tuple[SharedSecret, ...]:
+    """Return the secrets that the daemon is to have for a phase 1."""
     if connection.authentication != "psk" or connection.psk is None:
         return ()
     name = secret_id(connection.name)
@@ -101,7 +102,7 @@ def _body(
         names = {option: [file.name for file in files] for option, files in copies.items()}
         section = with_certificates(section, names["certificate"], names["ca"])
     body: dict[str, Value] = {"connections": {connection.name: section}}
-    for shared in _secrets(connection):
+    for shared in secrets_of(connection):
         body["secrets"] = secrets_section(connection.name, shared.owners, shared.secret)
     return body
 

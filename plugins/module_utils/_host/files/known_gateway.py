@@ -6,16 +6,17 @@
 
 """The Gateway as the last run left it, which spares the next run most of the reading.
 
-Without it, a run reads and renders each phase 1 of the host again, also for a change of one. The
-note in /run has the Gateway with its rendering. A phase 1 of the note counts only while its file
-has the same identity, size and times, and the code that reads and renders it is the same. Any doubt
-drops the note, and the run reads the files. A run compares everything that it may change or repair
-with the files in any case. The note holds keys, like the files, and only root can read it.
+Without it, a run parses and renders each phase 1 of the host again, also for a change of one. The
+note in /run has the Gateway with its rendering, and no key. A phase 1 of the note counts only while
+its file has the same identity, size and times, and the code that parses and renders it is the same.
+Its pre-shared key comes from its file. Any doubt drops the note, and the run parses the files. A
+run compares everything that it may change or repair with the files in any case.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import pickle
 import stat
@@ -23,17 +24,19 @@ import sys
 import time
 import typing as t
 import zlib
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields, replace
 
 from ..._errors import HostError
 from ..._model.connection import IkeConnection
 from ..._model.gateway import Gateway
+from ..._model.secret import Secret
+from ..._model.settings import CONF_TEXTS
 from ..._render.artefacts import Artefacts
 from ..._render.file import File
-from ..._render.swanctl_files import SwanctlFile
+from ..._render.strongswan.section import secret_bytes
+from ..._render.swanctl_files import SwanctlFile, secrets_of
 from .files import Files
-from .note import write_private
+from .note import clean_note, write_private
 from .regular import regular
 from .status import Mark
 
@@ -43,6 +46,8 @@ _QUIET = 100_000_000
 _PACKAGE = __name__.partition("._host.")[0]
 # The rooms whose code decides how a file is read and rendered.
 _ROOMS = tuple(f"{_PACKAGE}.{room}" for room in ("_errors", "_model.", "_render."))
+# Before the key in a file of the collection. The key itself is one word in base64.
+_SECRET = b" secret = "
 
 
 @dataclass(frozen=True)
@@ -57,29 +62,28 @@ class KnownGateway:
     def rendered(self) -> tuple[Gateway, Artefacts]:
         return self.gateway, self.rendering
 
-    @cached_property
-    def _by_path(self) -> dict[str, IkeConnection]:
-        path = self.rendering.platform.connection_path
-        return {path(item.name): item for item in self.gateway.connections.values()}
-
-    def at(self, path: str, mark: Mark | None) -> IkeConnection | None:
-        """Return the phase 1 of a file, if the file still has the mark."""
-        if mark is None or self.marks.get(path) != mark:
+    def at(self, path: str) -> IkeConnection | None:
+        """Return the phase 1 of a file that has not changed since it was noted."""
+        if path not in self.marks:
             return None
-        return self._by_path.get(path)
+        return self.gateway.connections[self.rendering.swanctl[path].connection_names[0]]
 
 
 def recall(files: Files) -> KnownGateway | None:
-    """Return what the last run noted, or None without a note of the same code."""
+    """Return what the last run noted, or None without a note of the same code.
+
+    The phase 1 objects whose files have changed are left out.
+    """
     try:
         with open(regular(files.platform.known_gateway, os.O_NOFOLLOW), "rb") as file:
             if not _is_private(os.fstat(file.fileno())) or not _is_ours(_Reader(file).load()):
                 return None
             found = _Reader(file).load()
+        if not isinstance(found, KnownGateway) or found.rendering.platform != files.platform:
+            return None
+        return _with_keys(files, found)
     except Exception:  # A damaged note may raise any error.
         return None
-    ours = isinstance(found, KnownGateway) and found.rendering.platform == files.platform
-    return found if ours else None
 
 
 def remember(
@@ -87,29 +91,118 @@ def remember(
 ) -> None:
     """Note the Gateway of the host and its rendering, unless ``known`` says the same.
 
-    A file that does not hold its rendering is left out. It raises no error, because the next run
-    does without the note.
+    Left out are files that do not hold their rendering, certificates, and networks with conf texts,
+    which may have keys. It raises no error, because the next run does without the note.
     """
     marks = {}
-    for name in gateway.connections:
+    for name, connection in gateway.connections.items():
         parts = rendering.swanctl[files.platform.connection_path(name)]
+        if connection.uses_certificates or _has_texts(gateway, connection.network):
+            continue
         mark = files.mark(parts.file.path)
         if mark and (_is_known(parts, mark, known) or _is_held(files, parts.file, mark)):
             marks[parts.file.path] = mark
-    if known is not None and (known.marks, known.gateway) == (marks, gateway):
+    found = KnownGateway(gateway, rendering, marks)
+    bare = _without_keys(found)
+    if known is not None and _say_the_same(known, bare, found):
         return
     forget(files)
     if not marks:
         return
-    note = _pickled(_code()) + _pickled(KnownGateway(gateway, rendering, marks))
     with contextlib.suppress(OSError):
-        write_private(files.platform.known_gateway, note)
+        write_private(files.platform.known_gateway, _pickled(_code()) + _pickled(bare))
 
 
 def forget(files: Files) -> None:
-    """Remove the note, so that no key outlives its file."""
+    """Remove the note."""
     with contextlib.suppress(OSError):
         os.unlink(files.platform.known_gateway)
+
+
+def clean(files: Files) -> None:
+    """Remove the incomplete note of a run that was interrupted while it wrote the note."""
+    clean_note(files.platform.known_gateway)
+
+
+def _say_the_same(known: KnownGateway, bare: KnownGateway, found: KnownGateway) -> bool:
+    """Return whether the note has everything. ``bare`` is ``found`` without keys."""
+    one, other = known.gateway, bare.gateway
+    return (
+        known.marks == bare.marks
+        and (one.networks, one.settings, one.rules) == (other.networks, other.settings, other.rules)
+        and all(
+            known.rendering.swanctl[path] == found.rendering.swanctl[path] for path in bare.marks
+        )
+    )
+
+
+def _has_texts(gateway: Gateway, network: str) -> bool:
+    settings = gateway.settings_of(network)
+    return any(getattr(settings, option) for option in CONF_TEXTS)
+
+
+def _without_keys(known: KnownGateway) -> KnownGateway:
+    gateway, rendering = known.rendered
+    networks = {
+        name: item for name, item in gateway.networks.items() if not _has_texts(gateway, name)
+    }
+    connections = (known.at(path) for path in known.marks)
+    return KnownGateway(
+        Gateway(
+            networks,
+            {name: item for name, item in gateway.settings.items() if name in networks},
+            {item.name: _with_key(item, None) for item in connections if item is not None},
+            {name: item for name, item in gateway.rules.items() if name in networks},
+        ),
+        replace(
+            rendering,
+            networks={name: rendering.networks[name] for name in networks},
+            records={},
+            swanctl={path: _parts_without_keys(rendering.swanctl[path]) for path in known.marks},
+            daemon={},
+        ),
+        known.marks,
+    )
+
+
+def _parts_without_keys(parts: SwanctlFile) -> SwanctlFile:
+    return replace(parts, file=replace(parts.file, data=b""), secrets=())
+
+
+def _with_keys(files: Files, known: KnownGateway) -> KnownGateway:
+    """Return the note with the keys from the files, without the files that have changed."""
+    connections, swanctl, marks = {}, {}, {}
+    for path, mark in known.marks.items():
+        connection = t.cast("IkeConnection", known.at(path))
+        file = files.read(path)
+        if file is None or files.mark(path) != mark:
+            continue
+        whole = _with_key(connection, _key_in(file.data))
+        parts = known.rendering.swanctl[path]
+        secrets = secrets_of(whole) if parts.connections else ()
+        connections[whole.name], marks[path] = whole, mark
+        swanctl[path] = replace(parts, file=file, secrets=secrets)
+    return KnownGateway(
+        replace(known.gateway, connections=connections),
+        replace(known.rendering, swanctl=swanctl),
+        marks,
+    )
+
+
+def _key_in(data: bytes) -> Secret:
+    """Return the key in a file of the collection, which is the last word of its line."""
+    begin = data.rindex(_SECRET) + len(_SECRET)
+    word = data[begin : data.index(b"\n", begin)].strip(b'"')
+    return Secret(secret_bytes(word.decode()))
+
+
+def _with_key(connection: IkeConnection, key: Secret | None) -> IkeConnection:
+    """Return a phase 1 with another key, without a check and without values derived from a key."""
+    made = copy.copy(connection)
+    for name in made.__dict__.keys() - {item.name for item in fields(IkeConnection)}:
+        del made.__dict__[name]
+    made.__dict__["psk"] = key
+    return made
 
 
 def _is_known(parts: SwanctlFile, mark: Mark, known: KnownGateway | None) -> bool:

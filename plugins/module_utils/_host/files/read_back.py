@@ -41,7 +41,7 @@ def read_gateway(files: Files, known: KnownGateway | None = None) -> Gateway:
             rules[network.name] = own
     connections = {}
     for path in files.find(platform.connection_path("*")):
-        connection = known.at(path, files.mark(path)) if known is not None else None
+        connection = known.at(path) if known is not None else None
         if connection is None:
             connection = records.read_connection(path, _text(files, path))
             _check_name(path, platform.connection_path(connection.name))

@@ -87,6 +87,13 @@ def test_a_key_goes_with_its_tunnel(ready: Machine) -> None:
     assert not note(ready).exists()
 
 
+def test_the_incomplete_note_of_a_killed_run_goes(ready: Machine) -> None:
+    half = note(ready).with_name(f"{note(ready).name}.new")
+    half.write_bytes(b"half of a note, with keys")
+    assert again(ready, "ipsec_phase1")["changed"] is False
+    assert not half.exists()
+
+
 def test_a_run_that_fails_leaves_no_note(ready: Machine) -> None:
     ready.host.failing = {"load site-b"}
     assert ready.run("ipsec_phase1", **{**PHASE1, "dpd_delay": 77})["failed"]

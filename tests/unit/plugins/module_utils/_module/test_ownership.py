@@ -12,7 +12,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import files
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.files import files, status
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.ownership import (
     checkpoint_files,
@@ -100,7 +100,7 @@ def _gateway(machine: Machine) -> Machine:
 def _give_away(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[Path], None]:
     """Return a function that gives a path to user and group 1000, or pretends to without root."""
     given: set[int] = set()
-    found, gives = files._owner, files._give
+    found, gives = status.owner_of, status.give
 
     def give(descriptor: int, owner: tuple[int, int]) -> None:
         given.discard(os.fstat(descriptor).st_ino)
@@ -108,10 +108,13 @@ def _give_away(monkeypatch: pytest.MonkeyPatch) -> t.Callable[[Path], None]:
 
     if os.geteuid() == 0:
         return lambda path: os.chown(path, 1000, 1000)
-    monkeypatch.setattr(
-        files, "_owner", lambda status: (1000, 1000) if status.st_ino in given else found(status)
-    )
-    monkeypatch.setattr(files, "_give", give)
+
+    def owner_of(item: os.stat_result) -> tuple[int, int]:
+        return (1000, 1000) if item.st_ino in given else found(item)
+
+    for module in (files, status):
+        monkeypatch.setattr(module, "owner_of", owner_of)
+        monkeypatch.setattr(module, "give", give)
     return lambda path: given.add(path.stat().st_ino)
 
 
