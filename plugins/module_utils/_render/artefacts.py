@@ -59,7 +59,7 @@ def artefacts(
     old = network_views(known[0]) if known and known[1].userspace == userspace else {}
     networks = {
         name: known[1].networks[name]
-        if known and old.get(name) == view
+        if known and name in known[1].networks and old.get(name) == view
         else network_parts(view, platform, userspace=userspace)
         for name, view in views.items()
     }

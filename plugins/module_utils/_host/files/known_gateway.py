@@ -33,6 +33,7 @@ from ..._model.secret import Secret
 from ..._model.settings import CONF_TEXTS
 from ..._render.artefacts import Artefacts
 from ..._render.file import File
+from ..._render.network_parts import NetworkParts
 from ..._render.strongswan.section import secret_bytes
 from ..._render.swanctl_files import SwanctlFile, secrets_of
 from .files import Files
@@ -156,13 +157,31 @@ def _without_keys(known: KnownGateway) -> KnownGateway:
         ),
         replace(
             rendering,
-            networks={name: rendering.networks[name] for name in networks},
+            networks=_whole(rendering, gateway, known.marks, networks),
             records={},
             swanctl={path: _parts_without_keys(rendering.swanctl[path]) for path in known.marks},
             daemon={},
         ),
         known.marks,
     )
+
+
+def _whole(
+    rendering: Artefacts, gateway: Gateway, marks: t.Container[str], networks: t.Container[str]
+) -> dict[str, NetworkParts]:
+    """Return the parts of the networks all of whose phase 1 objects have marks.
+
+    The rules of a network also hold a phase 1 without a mark, whose file may go unnoticed.
+    """
+    path = rendering.platform.connection_path
+    lacking = {
+        item.network for item in gateway.connections.values() if path(item.name) not in marks
+    }
+    return {
+        name: parts
+        for name, parts in rendering.networks.items()
+        if name in networks and name not in lacking
+    }
 
 
 def _parts_without_keys(parts: SwanctlFile) -> SwanctlFile:
@@ -184,7 +203,11 @@ def _with_keys(files: Files, known: KnownGateway) -> KnownGateway:
         swanctl[path] = replace(parts, file=file, secrets=secrets)
     return KnownGateway(
         replace(known.gateway, connections=connections),
-        replace(known.rendering, swanctl=swanctl),
+        replace(
+            known.rendering,
+            networks=_whole(known.rendering, known.gateway, marks, known.gateway.networks),
+            swanctl=swanctl,
+        ),
         marks,
     )
 

@@ -69,6 +69,24 @@ def test_what_others_changed_is_repaired(ready: Machine, module: str, check: boo
     assert (file.read_text() == before) is not check
 
 
+def test_the_rules_of_a_tunnel_go_with_its_file(ready: Machine) -> None:
+    """The noted rules of a network have the tunnels that it had."""
+    other = {
+        **PHASE1,
+        "name": "site-c",
+        "remote_gateway": "192.0.2.3",
+        "psk": "key of another site",
+    }
+    child = {**PHASE2, "phase1": "site-c", "remote_network": ["10.3.0.0/24"]}
+    ready.prepare(("ipsec_phase1", other), ("ipsec_phase2", child))
+    (ready.host.root / FILE.replace("site-b", "site-c")).unlink()
+    with_note = again(ready, "vpn_network", check=True)
+    note(ready).unlink()
+    without = again(ready, "vpn_network", check=True)
+    assert with_note["changed"] is True
+    assert with_note["actions"] == without["actions"]
+
+
 def test_check_mode_leaves_it_alone(ready: Machine) -> None:
     before = note(ready).read_bytes()
     changed = ready.run(
