@@ -141,6 +141,76 @@ ipsec_info:
           type: list
           elements: str
           sample: [aes, kernel-netlink, openssl, sha2, vici]
+    capabilities:
+      description:
+        - The abilities of the running IKE daemon, of the kernel and of nft. The module asks each of
+          them. No ability is inferred from a connection that the daemon has loaded.
+        - The names of algorithms are the names of strongSwan, as in C(swanctl --list-algs).
+      returned: always
+      type: dict
+      contains:
+        version:
+          description: The version of strongSwan. Null if the daemon does not answer. The lists are
+            then empty.
+          returned: always
+          type: str
+          sample: 6.1.0
+        ike_versions:
+          description: The IKE versions that the daemon can negotiate. Debian builds strongSwan 6.1
+            and later without IKEv1.
+          returned: always
+          type: list
+          elements: int
+          sample: [2]
+        encryption:
+          description: The encryption algorithms of the daemon, without AEAD algorithms.
+          returned: always
+          type: list
+          elements: str
+          sample: [3DES_CBC, AES_CBC, AES_CTR, CAMELLIA_CBC]
+        aead:
+          description: The AEAD algorithms of the daemon.
+          returned: always
+          type: list
+          elements: str
+          sample: [AES_CCM_16, AES_GCM_16, CHACHA20_POLY1305]
+        integrity:
+          description: The integrity algorithms of the daemon.
+          returned: always
+          type: list
+          elements: str
+          sample: [HMAC_SHA1_96, HMAC_SHA2_256_128]
+        prf:
+          description: The pseudo-random functions of the daemon.
+          returned: always
+          type: list
+          elements: str
+          sample: [PRF_HMAC_SHA1, PRF_HMAC_SHA2_256]
+        key_exchange:
+          description: The key exchange methods of the daemon, with ML-KEM if the daemon has it.
+          returned: always
+          type: list
+          elements: str
+          sample: [CURVE_25519, ECP_384, ML_KEM_768, MODP_2048]
+        plugins:
+          description: The plugins that the daemon has loaded.
+          returned: always
+          type: list
+          elements: str
+          sample: [aes, kernel-netlink, openssl, sha2, vici]
+        kernel:
+          description: True for a protocol that the kernel can do, by a trial. Null for a protocol
+            that was not tried. The module tries C(esp) and C(ah) if the kernel carries the tunnels
+            of a network.
+          returned: always
+          type: dict
+          sample: {esp: true, ah: true}
+        nftables:
+          description: The C(version) of nft, and whether nft was built with C(json). Null if nft
+            does not answer.
+          returned: always
+          type: dict
+          sample: {version: 1.1.7, json: true}
     networks:
       description: The VPN networks, by name.
       returned: always

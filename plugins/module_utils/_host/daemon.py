@@ -8,13 +8,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 PROC = Path("/proc")
 
-# A line of /proc/<pid>/maps; " (deleted)" follows when the package was upgraded meanwhile.
-_LIBCHARON = re.compile(r" (/\S*/libcharon\.so\S*)(?: \(deleted\))?$", re.MULTILINE)
+# In the path of a line of /proc/<pid>/maps.
+_LIBCHARON = "/libcharon.so"
+# Follows a path whose file was replaced, as an upgrade of the package does.
+_DELETED = " (deleted)"
 # Exported functions of libcharon, in the form of its table of dynamic names: the task of Main Mode,
 # and a task of IKEv2 that proves that the table exists.
 _MAIN_MODE = b"\0main_mode_create\0"
@@ -27,11 +28,30 @@ def speaks_ikev1(pid: int, proc: Path = PROC) -> bool:
     IKEv1 is an option of ``configure``, and off by default from strongSwan 6.1 on. vici does not
     report it, so the library that the process has mapped is searched.
     """
+    for path in _libraries(proc / str(pid)):
+        try:
+            library = path.read_bytes()
+        except OSError:
+            continue
+        return _MAIN_MODE in library or _IKEV2 not in library
+    return True
+
+
+def _libraries(process: Path) -> tuple[Path, ...]:
+    """Return the mapped library, then the file of its name, which an upgrade may have replaced.
+
+    Some containers do not let their root open the first one.
+    """
     try:
-        mapped = _LIBCHARON.search((proc / str(pid) / "maps").read_text())
-        if mapped is None:
-            return True
-        library = (proc / str(pid) / "root" / mapped[1].lstrip("/")).read_bytes()
+        maps = (process / "maps").read_text()
     except OSError:
-        return True
-    return _MAIN_MODE in library or _IKEV2 not in library
+        return ()
+    place = maps.find(_LIBCHARON)
+    if place < 0:
+        return ()
+    line = maps[maps.rfind("\n", 0, place) + 1 :].partition("\n")[0]
+    # Addresses, permissions, offset, device, inode, path. See proc_pid_maps(5).
+    addresses, *_others, path = line.split(None, 5)
+    begin, end = (text.lstrip("0") for text in addresses.split("-"))
+    name = path[: -len(_DELETED)] if path.endswith(_DELETED) else path
+    return process / "map_files" / f"{begin}-{end}", process / "root" / name.lstrip("/")

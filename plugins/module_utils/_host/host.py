@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import HostError
+from .._model.capabilities import Capabilities
 from .._model.daemon import DaemonId
 from .._model.platform import Platform
 from .command import Run, patience, with_packages
@@ -181,9 +182,15 @@ class Host:
         """Return the SSH connection by which this run came; None where it came otherwise."""
         return controller()
 
-    def speaks_ikev1(self) -> bool:
-        """Return whether the running daemon was built with IKEv1. True if this is unknown."""
-        return speaks_ikev1(self.vici.pid)
+    def capabilities(self) -> Capabilities:
+        """Return the answers of the running daemon, which take a millisecond."""
+        vici = self.vici
+        return Capabilities(
+            vici.version().get("version", ""),
+            frozenset({1, 2} if speaks_ikev1(vici.pid) else {2}),
+            vici.algorithms(),
+            vici.plugins(),
+        )
 
     def restart_daemon(self) -> None:
         """Restart charon; returns when it answers again, with everything loaded from its files."""

@@ -14,6 +14,7 @@ from functools import cached_property
 
 from .._host.host import Host
 from .._host.kernel.link import IPInterface
+from .._model.capabilities import Capabilities
 from .._model.gateway import Gateway
 from .._model.selector import TrafficSelector
 from .._plan.observed import Observed
@@ -66,12 +67,8 @@ class Asked:
         self._lacking: dict[tuple[TrafficSelector, ...], list[str]] = {}
 
     @cached_property
-    def algorithms(self) -> dict[str, frozenset[str]]:
-        return self._host.vici.algorithms()
-
-    @cached_property
-    def ikev1(self) -> bool:
-        return self._host.speaks_ikev1()
+    def capabilities(self) -> Capabilities:
+        return self._host.capabilities()
 
     @cached_property
     def interfaces(self) -> tuple[IPInterface, ...]:

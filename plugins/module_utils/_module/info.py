@@ -30,6 +30,7 @@ from .._plan.trust import bad_certificates, disclosed, open_connections
 from .._render.advanced_tunnels import (
     advanced_tunnels,
 )
+from .capability_facts import capability_facts
 from .edit import Params
 from .info_facts import (
     advanced_facts,
@@ -96,6 +97,7 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
         "time": moment(seen.now),
         "addresses": [item for item in sorted(host.link.addresses()) if not _local(item)],
         "daemon": daemon_facts(seen),
+        "capabilities": capability_facts(host, seen),
         "networks": [network_facts(seen, name) for name in sorted(networks & {*gateway.networks})],
         "phase1": [facts for _connection, facts in found],
         "unmanaged": unmanaged_connections(seen),

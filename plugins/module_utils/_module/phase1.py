@@ -52,11 +52,12 @@ class Phase1Resource:
         if connection is None or not view.edit.gateway.is_active(connection):
             return []
         subject = connection.subject
-        supported = view.asked.algorithms
+        capabilities = view.asked.capabilities
+        supported = capabilities.algorithms
         check_capabilities(
             supported, subject, connection.encryption, Use.IKE, userspace=view.userspace
         )
-        if connection.key_exchange == "ikev1" and not view.asked.ikev1:
+        if connection.key_exchange == "ikev1" and not capabilities.ikev1:
             problem = "is not supported by the IKE daemon of this host, which has no IKEv1"
             raise ModelError("key_exchange", "ikev1", problem, "Set it to ikev2.", subject)
         check_peer(view.asked.interfaces, connection)

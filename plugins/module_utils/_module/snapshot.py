@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from .._errors import HostError
@@ -20,6 +20,7 @@ from .._host.host import Host
 from .._host.kernel.dataplane import was_userspace
 from .._host.observe import daemon_state, observe
 from .._host.vici.message import IkeState
+from .._model.capabilities import Capabilities
 from .._model.connection import IkeConnection
 from .._model.daemon import ALL_DAEMONS
 from .._model.gateway import Gateway
@@ -50,6 +51,7 @@ class HostSnapshot:
     # The process id of the daemon, or 0 without an answer.
     pid: int = 0
     silent: str = ""
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
     @property
     def daemon(self) -> DaemonState:
@@ -86,19 +88,21 @@ def take_snapshot(
     scope = host_scope(networks, platform)
     paths = scope.swanctl | {platform.connection_path(item.name) for item in connections}
     scope = Scope(scope.networks, paths, daemons=ALL_DAEMONS)
-    daemon, pid, silent = DaemonState(), 0, ""
+    daemon, pid, silent, capabilities = DaemonState(), 0, "", Capabilities()
     sections: tuple[tuple[str, Sa], ...] = ()
     try:
         sections = host.vici.sa_sections()
         pid = host.vici.pid
         daemon = daemon_state(host, [IkeState.of(name, section) for name, section in sections])
+        capabilities = host.capabilities()
     except HostError as error:
         silent = str(error)
     sas: dict[str, list[Sa]] = {}
     for name, section in sections:
         sas.setdefault(name, []).append(section)
     observed = observe(host, wanted, wanted, scope, daemon)
-    return HostSnapshot(gateway, wanted, observed, sas, time.time(), pid, silent)
+    now = time.time()
+    return HostSnapshot(gateway, wanted, observed, sas, now, pid, silent, capabilities)
 
 
 def host_scope(networks: set[str], platform: Platform) -> Scope:

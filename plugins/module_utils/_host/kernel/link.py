@@ -21,13 +21,13 @@ from ..._render.network_files import FORWARDING_SWITCHES
 from ..._render.routes import PROTOCOL, Route
 from ..command import Run, json_output, last_words, output
 
-# An ESP state between documentation addresses (RFC 5737), in a namespace that ends with it.
-_TRY_ESP = [
-    *("unshare", "--net", "ip", "xfrm", "state", "add", "src", "192.0.2.1", "dst", "192.0.2.2"),
-    *("proto", "esp", "spi", "0x1001", "mode", "tunnel"),
-    *("auth", "hmac(sha256)", f"0x{'00' * 32}", "enc", "cbc(aes)", f"0x{'00' * 16}"),
-]
-
+# A state between documentation addresses (RFC 5737), in a namespace that ends with it.
+_TRY = ("unshare", "--net", "ip", "xfrm", "state", "add", "src", "192.0.2.1", "dst", "192.0.2.2")
+_INTEGRITY = ("spi", "0x1001", "mode", "tunnel", "auth", "hmac(sha256)", f"0x{'00' * 32}")
+_TRIALS = {
+    "esp": [*_TRY, "proto", "esp", *_INTEGRITY, "enc", "cbc(aes)", f"0x{'00' * 16}"],
+    "ah": [*_TRY, "proto", "ah", *_INTEGRITY],
+}
 
 # A policy begins at the margin. A port or a protocol may follow the networks. Blocks against
 # cleartext are not policies of charon.
@@ -61,7 +61,7 @@ class LinkState:
 class Link:
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._esp: bool | None = None
+        self._tried: dict[str, bool] = {}
 
     def get(self, device: str) -> LinkState | None:
         """Return the interface, or None if it does not exist."""
@@ -183,12 +183,17 @@ class Link:
 
         The kernel may load its module for it.
         """
-        if self._esp is None:
-            status, _printed, errors = self._run(list(_TRY_ESP), "")
+        return self.kernel_has("esp")
+
+    def kernel_has(self, protocol: str) -> bool:
+        """Return whether the kernel can do ``esp`` or ``ah``, by a trial that loads its module."""
+        if protocol not in self._tried:
+            status, _printed, errors = self._run(list(_TRIALS[protocol]), "")
             if errors.startswith("unshare:"):
-                raise HostError("try ESP in a network namespace", last_words(errors, status))
-            self._esp = status == 0
-        return self._esp
+                operation = f"try {protocol.upper()} in a network namespace"
+                raise HostError(operation, last_words(errors, status))
+            self._tried[protocol] = status == 0
+        return self._tried[protocol]
 
     def ra_default_route_interfaces(self) -> tuple[str, ...]:
         """Return interfaces with an IPv6 default route from a router advertisement.

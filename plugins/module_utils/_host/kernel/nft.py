@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -34,6 +35,9 @@ _NAMES_AND_TABLE = (
 )
 
 _LIST, _TRY = "list the nftables rules", "try the nftables rules"
+
+_VERSION = re.compile(r"nftables v(\S+)")
+_WITH_JSON = re.compile(r"^\s*json:\s*yes$", re.MULTILINE)
 
 _IPTABLES_TABLES = ("raw", "mangle", "nat", "filter", "security")
 _IPTABLES_CHAINS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
@@ -74,6 +78,14 @@ class Nft:
         self._run = run
         self._tables: tuple[tuple[str, str], ...] | None = None
         self._foreign: Ruleset | None = None
+
+    def features(self) -> dict[str, t.Any]:
+        """Return the version of nft, and whether it was built with ``json``."""
+        printed = output(self._run, "get the version of nft", ["nft", "-V"])
+        version = _VERSION.match(printed)
+        if version is None:
+            raise HostError("get the version of nft", f"nft printed {printed[:200]!r}")
+        return {"version": version[1], "json": _WITH_JSON.search(printed) is not None}
 
     def forget(self) -> None:
         """Drop the kept listing, because rules are about to change."""

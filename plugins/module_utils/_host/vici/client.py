@@ -23,6 +23,7 @@ import socket
 import struct
 import sys
 import typing as t
+from functools import cached_property
 
 from ..._errors import HostError
 from .message import ChildState, IkeState, Message, PolicyState, actions, decode, encoded
@@ -114,15 +115,24 @@ class Vici:
         return self._request("get the version of the IKE daemon", "version")
 
     def plugins(self) -> frozenset[str]:
-        """Return the names of the loaded plugins."""
+        """Return the names of the loaded plugins. A running daemon keeps them."""
+        return self._plugins
+
+    @cached_property
+    def _plugins(self) -> frozenset[str]:
         stats = self._request("get the plugins of the IKE daemon", "stats")
         return frozenset(stats.get("plugins", ()))
 
     def algorithms(self) -> dict[str, frozenset[str]]:
         """Return the algorithms by kind: ``{"encryption": {"AES_CBC", ...}, "ke": ...}``.
 
-        Key exchange is ``ke``, the name in strongSwan 6, for every version.
+        Key exchange is ``ke``, the name in strongSwan 6, for every version. A running daemon keeps
+        its algorithms.
         """
+        return self._algorithms
+
+    @cached_property
+    def _algorithms(self) -> dict[str, frozenset[str]]:
         answer = self._request("get the algorithms of the IKE daemon", "get-algorithms")
         return {"ke" if kind == "dh" else kind: frozenset(names) for kind, names in answer.items()}
 

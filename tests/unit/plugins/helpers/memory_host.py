@@ -44,6 +44,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.mess
     PolicyState,
     encode,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.capabilities import (
+    Capabilities,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.checks import IPNetwork
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.daemon import DaemonId
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
@@ -234,8 +237,11 @@ class MemoryHost:
     def controller(self) -> Controller | None:
         return self.controlled
 
-    def speaks_ikev1(self) -> bool:
-        return self.vici.ikev1
+    def capabilities(self) -> Capabilities:
+        vici = self.vici
+        versions = frozenset({1, 2} if getattr(vici, "ikev1", True) else {2})
+        version = vici.version().get("version", "")
+        return Capabilities(version, versions, vici.algorithms(), vici.plugins())
 
     def restart_daemon(self) -> None:
         self.did("restart")
@@ -714,6 +720,9 @@ class MemoryLink:
     def kernel_has_esp(self) -> bool:
         return self.esp
 
+    def kernel_has(self, protocol: str) -> bool:
+        return self.esp and protocol in ("esp", "ah")
+
     def ra_default_route_interfaces(self) -> tuple[str, ...]:
         return self.learned
 
@@ -797,6 +806,9 @@ class MemoryNft:
     def __init__(self) -> None:
         self.tables: dict[str, str] = {}
         self.chains: tuple[t.Any, ...] = ()
+
+    def features(self) -> dict[str, t.Any]:
+        return {"version": "1.1.7", "json": True}
 
     def table(self, name: str) -> str:
         return self.tables.get(name, "")

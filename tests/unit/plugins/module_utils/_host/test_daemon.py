@@ -11,7 +11,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.daemon im
 
 LIBRARY = "/usr/lib/ipsec/libcharon.so.0.0.0"
 LIBC = "7f2c-7f2d r-xp 00028000 08:01 3153962            /usr/lib/libc.so.6\n"
-MAPPED = f"7f3c-7f3d r-xp 00028000 08:01 3153973            {LIBRARY}"
+MAPPED = f"0007f3c-0007f3d r-xp 00028000 08:01 3153973            {LIBRARY}"
 BOTH = b"\x7fELF\0ike_init_create\0main_mode_create\0"
 IKEV2_ONLY = b"\x7fELF\0ike_init_create\0sa_main_mode_create_x\0"
 STRIPPED = b"\x7fELF\0"
@@ -32,6 +32,15 @@ def process(proc: Path, maps: str, library: bytes | None) -> None:
 )
 def test_library(tmp_path: Path, maps: str, library: bytes | None, answer: bool) -> None:
     process(tmp_path, maps, library)
+    assert speaks_ikev1(7, tmp_path) is answer
+
+
+@pytest.mark.parametrize(("library", "answer"), [(BOTH, True), (IKEV2_ONLY, False)])
+def test_upgraded_under_a_running_daemon(tmp_path: Path, library: bytes, answer: bool) -> None:
+    """The daemon still has the old library, which the name no longer stands for."""
+    process(tmp_path, f"{MAPPED} (deleted)\n", BOTH if library == IKEV2_ONLY else IKEV2_ONLY)
+    (tmp_path / "7" / "map_files").mkdir()
+    (tmp_path / "7" / "map_files" / "7f3c-7f3d").write_bytes(library)
     assert speaks_ikev1(7, tmp_path) is answer
 
 

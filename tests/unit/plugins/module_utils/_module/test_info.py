@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import info as info_module
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import returned
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
@@ -245,6 +246,48 @@ class TestDrift:
     def test_connections_of_others(self, gateway: Machine) -> None:
         gateway.host.vici.conns["road"] = {"remote_addrs": ("%any",)}
         assert info(gateway)["unmanaged"] == ["road"]
+
+
+class TestCapabilities:
+    def test_daemon_kernel_and_nft(self, gateway: Machine) -> None:
+        gateway.host.vici.ikev1 = False
+        assert info(gateway)["capabilities"] == {
+            "version": "6.0.1",
+            "ike_versions": [2],
+            "encryption": ["3DES_CBC", "AES_CBC"],
+            "aead": ["AES_GCM_16"],
+            "integrity": ["HMAC_SHA1_96", "HMAC_SHA2_256_128"],
+            "prf": ["PRF_HMAC_SHA1", "PRF_HMAC_SHA2_256"],
+            "key_exchange": ["MODP_1024", "MODP_2048"],
+            "plugins": ["aes", "kernel-netlink"],
+            "kernel": {"esp": True, "ah": True},
+            "nftables": {"version": "1.1.7", "json": True},
+        }
+
+    def test_the_kernel_is_not_tried_for_nothing(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(machine.host.link, "kernel_has", None)
+        untried = {"esp": None, "ah": None}
+        assert info(machine)["capabilities"]["kernel"] == untried
+        machine.prepare(LAN)
+        machine.host.vici.loaded_plugins |= {"kernel-libipsec"}
+        assert info(machine)["capabilities"]["kernel"] == untried
+
+    def test_parts_that_do_not_answer(
+        self, gateway: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def silent(*_arguments: object) -> t.NoReturn:
+            raise HostError("ask", "no answer")
+
+        monkeypatch.setattr(gateway.host.link, "kernel_has", silent)
+        monkeypatch.setattr(gateway.host.nft, "features", silent)
+        found = info(gateway)["capabilities"]
+        assert (found["kernel"], found["nftables"]) == ({"esp": None, "ah": None}, None)
+        gateway.host.dead = True
+        found = gateway.run("ipsec_info")["ipsec_info"]["capabilities"]
+        assert found["version"] is None
+        assert found["ike_versions"] == found["key_exchange"] == found["plugins"] == []
 
 
 class TestSilence:

@@ -97,6 +97,13 @@ def test_esp_is_there_if_it_can_be_added(
     assert Link(run).kernel_has_esp() is wanted
 
 
+def test_ah_is_tried_once(run: ScriptedRun) -> None:
+    trial = TRY_ESP.replace("proto esp", "proto ah").partition(" enc ")[0]
+    run.expect(trial, "", 2, "Error: Requested type not found.")
+    link = Link(run)
+    assert [link.kernel_has("ah"), link.kernel_has("ah")] == [False, False]
+
+
 def test_a_host_where_nothing_can_be_tried_is_an_error(run: ScriptedRun) -> None:
     run.expect(TRY_ESP, "", 1, "unshare: unshare failed: Operation not permitted\n")
     with pytest.raises(HostError, match="unshare failed"):

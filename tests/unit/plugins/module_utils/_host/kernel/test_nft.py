@@ -29,6 +29,28 @@ ONE = 'listed=$(nft -s -p list table inet "$1") && printf "%s\\n" "$listed"'
 METAINFO = {"metainfo": {"version": "1.0.6", "json_schema_version": 1}}
 
 
+# Of Debian 12, 13 and testing.
+VERSIONS = {
+    "1.0.6": "nftables v1.0.6 (Lester Gooch #5)",
+    "1.1.3": "nftables v1.1.3 (Commodore Bullmoose #4)",
+    "1.1.7": "nftables v1.1.7 (Commodore Bullmoose #8)",
+}
+BUILD = "\n  cli:\t\teditline\n  json:\t\t{}\n  minigmp:\tno\n  libxtables:\tyes\n"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("said", "json"), [("yes", True), ("no", False)])
+def test_features(run: ScriptedRun, version: str, said: str, json: bool) -> None:
+    run.expect("nft -V", VERSIONS[version] + BUILD.format(said))
+    assert Nft(run).features() == {"version": version, "json": json}
+
+
+def test_unknown_features(run: ScriptedRun) -> None:
+    run.expect("nft -V", "something else\n")
+    with pytest.raises(HostError, match="version of nft"):
+        Nft(run).features()
+
+
 def table(name: str, family: str = "inet") -> dict[str, t.Any]:
     return {"table": {"family": family, "name": name, "handle": 4}}
 

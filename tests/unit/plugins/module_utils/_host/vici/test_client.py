@@ -65,6 +65,13 @@ class TestDaemon:
         )
         assert vici.algorithms() == {"encryption": {"AES_CBC"}, "ke": {"MODP_2048"}}
 
+    def test_a_running_daemon_keeps_its_properties(self, charon: ScriptedVici, vici: Vici) -> None:
+        charon.expect("stats", reply={"plugins": ["aes"]})
+        charon.expect("get-algorithms", reply={"ke": {"ML_KEM_768": "openssl"}})
+        for _time in range(2):
+            assert vici.plugins() == {"aes"}
+            assert vici.algorithms() == {"ke": {"ML_KEM_768"}}
+
     def test_reload_settings(self, charon: ScriptedVici, vici: Vici) -> None:
         charon.expect("reload-settings", reply=OK)
         vici.reload_settings()
