@@ -86,4 +86,86 @@ def test_a_recipe_is_another_one_when_any_of_its_files_changes(tmp_path, monkeyp
         file.write_text(content)
         file.chmod(mode)
         hashes |= {testbed.recipe_hash(release) for release in testbed.SUITES}
-    assert len(hashes) == 6
+    assert len(hashes) == 3 * len(testbed.SUITES)
+
+
+def test_a_recipe_is_another_one_when_the_package_sources_change(monkeypatch):
+    before = testbed.recipe_hash("debian13")
+    monkeypatch.setattr(testbed.debian, "lines", lambda *_: ["another line"])
+    assert testbed.recipe_hash("debian13") != before
+
+
+# --- A release that Debian still changes
+
+
+@pytest.fixture(name="images")
+def _images(tmp_path, monkeypatch):
+    """Return the releases whose build was tried. No image exists, and each build fails."""
+    built = []
+
+    def fail(release, _status):
+        built.append(release)
+        raise testbed.Failure("building failed:\nE: no package python3-apt")
+
+    def build(releases):
+        for release in releases:
+            with testbed.failing(release):
+                fail(release, 1)
+
+    monkeypatch.setattr(testbed, "CACHE", tmp_path)
+    monkeypatch.setattr(testbed, "is_current", lambda *_: False)
+    monkeypatch.setattr(testbed, "build_targets", build)
+    monkeypatch.setattr(testbed, "choose_podman_settings", lambda _image: None)
+    return built
+
+
+def host(release, name="c"):
+    image = f"localhost/tunnelwright-gateway:{release}"
+    return testbed.Host(f"tw-x-{name}", name, image, "192.0.2.1", "2001:db8::1", {})
+
+
+def test_a_moving_release_without_an_image_is_skipped_by_name(images, capsys):
+    testbed.build_images({"localhost/tunnelwright-gateway:debian14"})
+    said = capsys.readouterr().out
+    assert "WARNING: SKIPPED: all tests on debian14" in said
+    assert "E: no package python3-apt" in said
+    hosts = [host("debian13", "b"), host("debian14")]
+    assert testbed.without_image(hosts) == {"c": "E: no package python3-apt"}
+
+
+def test_a_failed_build_is_not_repeated_by_the_next_command_of_a_run(images, monkeypatch):
+    for _command in range(2):
+        testbed.build_images({"localhost/tunnelwright-gateway:debian14"})
+    assert images == ["debian14"]
+    monkeypatch.setattr(testbed.skipped, "RETRY_SECONDS", -1)
+    assert not testbed.without_image([host("debian14")])
+    testbed.build_images({"localhost/tunnelwright-gateway:debian14"})
+    assert images == ["debian14", "debian14"]
+
+
+def test_an_image_that_exists_ends_the_skipping(images, monkeypatch):
+    testbed.build_images({"localhost/tunnelwright-gateway:debian14"})
+    monkeypatch.setattr(testbed, "is_current", lambda *_: True)
+    testbed.build_images({"localhost/tunnelwright-gateway:debian14"})
+    assert not testbed.without_image([host("debian14")])
+
+
+@pytest.mark.parametrize("release", sorted(testbed.SUITES.keys() - testbed.MOVING))
+def test_a_stable_release_without_an_image_is_a_failure(images, release):
+    with pytest.raises(testbed.Failure):
+        testbed.build_images({f"localhost/tunnelwright-gateway:{release}"})
+
+
+def test_versions_are_read_from_the_image(tmp_path):
+    packages = {
+        "var/lib/dpkg/status": "Package: systemd-sysv\nVersion: 1\n\n"
+        "Package: systemd\nStatus: install ok installed\nVersion: 262-1\n",
+        "var/lib/mirror/Packages": "Package: charon-systemd\nSource: strongswan\n"
+        "Version: 6.1.0-2\n\nPackage: other\nVersion: 3\n",
+    }
+    for name, text in packages.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(text)
+    tarball = tmp_path / "x.tar"
+    testbed.run("tar", "--create", "--file", str(tarball), "-C", str(tmp_path), "./var")
+    assert testbed.versions_in(tarball) == ("262-1", "6.1.0-2")
