@@ -141,6 +141,16 @@ ipsec_info:
           type: list
           elements: str
           sample: [aes, kernel-netlink, openssl, sha2, vici]
+        restart_needed:
+          description:
+            - True if files of the daemon were replaced or removed since it started, such as by an
+              upgrade of its packages. The daemon is then older than the installed packages, and
+              their security fixes are not in force. A restart of the daemon interrupts every
+              tunnel.
+            - Null if the daemon does not answer, or if its files are not known.
+          returned: always
+          type: bool
+          sample: false
     capabilities:
       description:
         - The abilities of the running IKE daemon, of the kernel and of nft. The module asks each of
@@ -211,6 +221,85 @@ ipsec_info:
           returned: always
           type: dict
           sample: {version: 1.1.7, json: true}
+    packages:
+      description: The distribution, and the packages of strongSwan and nftables.
+      returned: always
+      type: dict
+      contains:
+        distribution:
+          description: The distribution, C(ID) in C(os-release). Null if it is not known.
+          returned: always
+          type: str
+          sample: debian
+        codename:
+          description: The release of the distribution. Null if it is not known.
+          returned: always
+          type: str
+          sample: trixie
+        installed:
+          description: The version of each installed package, by name. Empty on a host without
+            C(dpkg-query).
+          returned: always
+          type: dict
+          sample:
+            charon-systemd: 6.0.1-6+deb13u6
+            libstrongswan: 6.0.1-6+deb13u6
+            nftables: 1.1.3-1
+    advisories:
+      description:
+        - The security fixes of strongSwan that the installed packages lack, the newest first. They
+          come from a table in the collection, which C(docs/advisories.md) shows. The module never
+          uses the network for them. Fixes that are newer than the table are not reported.
+        - A fix is reported if a package with the vulnerable component is installed. The component
+          need not be in use.
+        - Null if the table does not know the installed packages, such as the packages of other
+          distributions. An empty list means that the packages have every fix of the table.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: The number of the vulnerability.
+          returned: always
+          type: str
+          sample: CVE-2026-78135
+        component:
+          description: The vulnerable part of strongSwan.
+          returned: always
+          type: str
+          sample: libcharon
+        text:
+          description: The effect of the vulnerability.
+          returned: always
+          type: str
+          sample: >-
+            A CREATE_CHILD_SA request can create a usable Child SA before the authentication is
+            complete.
+        package:
+          description: The package that lacks the fix.
+          returned: always
+          type: str
+          sample: strongswan-libcharon
+        installed:
+          description: The installed version of the package.
+          returned: always
+          type: str
+          sample: 6.0.1-6+deb13u6
+        fixed_in:
+          description: The first version with the fix in the same release of Debian.
+          returned: always
+          type: str
+          sample: 6.0.1-6+deb13u7
+        source:
+          description: The source of this line of the table.
+          returned: always
+          type: str
+          sample: Debian changelog of strongswan 6.0.1-6+deb13u7 (trixie-security, 2026-09-01)
+        table_date:
+          description: The day on which the table was made.
+          returned: always
+          type: str
+          sample: '2026-11-30'
     networks:
       description: The VPN networks, by name.
       returned: always

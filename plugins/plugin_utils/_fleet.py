@@ -91,6 +91,9 @@ def _gateway(name: str, host: _Host) -> Made:
         "running": bool(daemon.get("running")),
         "version": daemon.get("version"),
         "dataplane": daemon.get("dataplane"),
+        "restart_needed": bool(daemon.get("restart_needed")),
+        # None if the table of advisories does not know the packages.
+        "advisories": info.get("advisories"),
         "networks": [
             {key: network[key] for key in ("name", "state", "interface", "addresses")}
             for network in info.get("networks", ())

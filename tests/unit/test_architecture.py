@@ -30,16 +30,17 @@ ROOMS: dict[str, set[str]] = {
     "_render": {"_errors", "_model"},
     "_plan": {"_errors", "_model", "_render"},
     "_diagnose": {"_errors", "_model"},
+    "_releases": {"_errors", "_model"},
     "_compare": {"_errors", "_model", "_render"},
-    "_host": {"_errors", "_model", "_render", "_plan"},
-    "_module": {"_errors", "_model", "_render", "_plan", "_diagnose", "_host"},
+    "_host": {"_errors", "_model", "_render", "_plan", "_releases"},
+    "_module": {"_errors", "_model", "_render", "_plan", "_diagnose", "_releases", "_host"},
     "modules": {"_module"},
     "plugin_utils": {"_errors", "_model", "_compare", "_module"},
     "filter": {"_compare", "plugin_utils"},
     "lookup": {"_errors", "plugin_utils"},
     "doc_fragments": set(),
 }
-PURE = ("_errors", "_model", "_render", "_plan", "_diagnose", "_compare")
+PURE = ("_errors", "_model", "_render", "_plan", "_diagnose", "_compare", "_releases")
 
 # Modules of the standard library for the pure core. No module has an effect outside the process.
 PURE_LIBRARY = {
@@ -156,7 +157,9 @@ def test_a_module_that_edits_brings_no_file_of_the_others(module: str) -> None:
     names = {place_of(path) for path in found}
     others = {f"_module/{name}.py" for name in RUNS} - {f"_module/{module[6:]}.py"}
     assert not names & others
-    assert not {name for name in names if name.startswith(("_diagnose/", "_compare/"))}
+    assert not {
+        name for name in names if name.startswith(("_diagnose/", "_compare/", "_releases/"))
+    }
 
 
 def reached(path: Path) -> set[Path]:
@@ -277,6 +280,8 @@ PACKAGES = {
 }
 # These texts are about the peer, whose platform is not known.
 ABOUT_THE_PEER = "_diagnose"
+# Tables of the releases of Debian.
+ABOUT_DEBIAN = "_releases"
 
 
 @pytest.mark.parametrize(
@@ -286,7 +291,7 @@ ABOUT_THE_PEER = "_diagnose"
         for path in SOURCES
         if path.is_relative_to(PLUGINS / "module_utils")
         and place_of(path) != "_model/platform.py"
-        and room_of(path) != ABOUT_THE_PEER
+        and room_of(path) not in (ABOUT_THE_PEER, ABOUT_DEBIAN)
     ],
     ids=place_of,
 )

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -16,6 +17,10 @@ PROC = Path("/proc")
 _LIBCHARON = "/libcharon.so"
 # Follows a path whose file was replaced, as an upgrade of the package does.
 _DELETED = " (deleted)"
+# The files of strongSwan that a process has mapped, and whether they were replaced meanwhile.
+_REPLACED = re.compile(
+    r" /\S*/(?:libcharon|libstrongswan)[-\w.]*\.so\S* \(deleted\)$", re.MULTILINE
+)
 # Exported functions of libcharon, in the form of its table of dynamic names: the task of Main Mode,
 # and a task of IKEv2 that proves that the table exists.
 _MAIN_MODE = b"\0main_mode_create\0"
@@ -55,3 +60,18 @@ def _libraries(process: Path) -> tuple[Path, ...]:
     begin, end = (text.lstrip("0") for text in addresses.split("-"))
     name = path[: -len(_DELETED)] if path.endswith(_DELETED) else path
     return process / "map_files" / f"{begin}-{end}", process / "root" / name.lstrip("/")
+
+
+def runs_replaced_files(pid: int, proc: Path = PROC) -> bool | None:
+    """Return whether files of the daemon ``pid`` were replaced since it started. None if unknown.
+
+    An upgrade of a package replaces the files on the disk. The daemon runs the earlier files until
+    it restarts.
+    """
+    try:
+        maps = (proc / str(pid) / "maps").read_text()
+    except OSError:
+        return None
+    if _LIBCHARON not in maps:
+        return None
+    return _REPLACED.search(maps) is not None

@@ -20,7 +20,7 @@ from .._model.capabilities import Capabilities
 from .._model.daemon import DaemonId
 from .._model.platform import Platform
 from .command import Run, patience, with_packages
-from .daemon import speaks_ikev1
+from .daemon import runs_replaced_files, speaks_ikev1
 from .files.files import Files
 from .kernel.blocks import Blocks
 from .kernel.host_routes import Ways
@@ -191,6 +191,10 @@ class Host:
             vici.algorithms(),
             vici.plugins(),
         )
+
+    def runs_replaced_files(self, pid: int) -> bool | None:
+        """Return whether the daemon is older than its files on the disk. None if unknown."""
+        return runs_replaced_files(pid)
 
     def restart_daemon(self) -> None:
         """Restart charon; returns when it answers again, with everything loaded from its files."""

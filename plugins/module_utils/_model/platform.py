@@ -26,6 +26,7 @@ class Platform:
     ``strongswan_conf`` is the file that the daemon reads first. ``packages`` has the package of
     each program, and ``plugin_packages`` the package of each group of strongSwan's plugins.
     ``firewall_unit`` is the unit that flushes the rules of the host when it starts or reloads.
+    ``watched_packages`` are patterns of the packages whose versions ipsec_info reports.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Platform:
     vici_socket: str
     daemon_unit: str
     firewall_unit: str
+    os_release: str
+    watched_packages: tuple[str, ...]
     packages: t.Mapping[str, str] = field(repr=False)
     plugin_packages: t.Mapping[str, str] = field(repr=False)
 
@@ -192,6 +195,8 @@ DEBIAN = Platform(
     vici_socket="/run/charon.vici",
     daemon_unit="strongswan.service",
     firewall_unit="nftables.service",
+    os_release="/etc/os-release",
+    watched_packages=("libstrongswan*", "libcharon*", "strongswan*", "charon*", "nftables"),
     packages={
         "awk": "mawk",
         "cat": "coreutils",

@@ -16,6 +16,7 @@ import typing as t
 from .._errors import HostError
 from .._host.files.read_back import read_gateway
 from .._host.host import Host
+from .._host.packages import installed
 from .._host.tunnels.initiate import wait_for
 from .._host.vici.facts import Facts, moment
 from .._model import checks
@@ -34,9 +35,11 @@ from .capability_facts import capability_facts
 from .edit import Params
 from .info_facts import (
     advanced_facts,
+    advisory_facts,
     daemon_facts,
     drift_facts,
     network_facts,
+    package_facts,
     phase1_facts,
     unmanaged_connections,
 )
@@ -93,11 +96,14 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
         add_reasons(host, seen.pid, found)
     except HostError as error:
         warnings.append(str(error))
+    packages = installed(host.run, host.platform)
     facts = {
         "time": moment(seen.now),
         "addresses": [item for item in sorted(host.link.addresses()) if not _local(item)],
-        "daemon": daemon_facts(seen),
+        "daemon": daemon_facts(seen, replaced=host.runs_replaced_files(seen.pid)),
         "capabilities": capability_facts(host, seen),
+        "packages": package_facts(packages),
+        "advisories": advisory_facts(packages),
         "networks": [network_facts(seen, name) for name in sorted(networks & {*gateway.networks})],
         "phase1": [facts for _connection, facts in found],
         "unmanaged": unmanaged_connections(seen),

@@ -19,6 +19,8 @@ from .._plan.in_force import is_key
 from .._plan.observed import NetworkState
 from .._plan.plan import Difference
 from .._plan.standing import Sa, child_standing, ike_deviations
+from .._releases.advisories import TABLE_DATE, lacking
+from .._releases.packages import Installed
 from .._render.advanced_tunnels import (
     advanced_child_options,
     advanced_options,
@@ -33,15 +35,45 @@ from .status import DOWN, OUTDATED, UP, phase1_state, phase2_state, standing_sta
 _GOING = ("REKEYED", "DELETING", "DELETED")
 
 
-def daemon_facts(seen: HostSnapshot) -> Facts:
-    """Return the facts of the IKE daemon."""
+def daemon_facts(seen: HostSnapshot, *, replaced: bool | None) -> Facts:
+    """Return the facts of the IKE daemon. ``replaced`` is whether its files were replaced."""
     dataplane = "userspace" if LIBIPSEC in seen.daemon.plugins else "kernel"
     return {
         "running": not seen.silent,
         "version": seen.daemon.version or None,
         "dataplane": None if seen.silent else dataplane,
         "plugins": sorted(seen.daemon.plugins),
+        "restart_needed": None if seen.silent else replaced,
     }
+
+
+def package_facts(installed: Installed) -> Facts:
+    """Return the distribution and the packages."""
+    return {
+        "distribution": installed.distribution or None,
+        "codename": installed.codename or None,
+        "installed": {item.name: item.version for item in installed.packages},
+    }
+
+
+def advisory_facts(installed: Installed) -> list[Facts] | None:
+    """Return the security fixes that the packages lack. None if the table cannot know them."""
+    found = lacking(installed)
+    if found is None:
+        return None
+    return [
+        {
+            "id": item.id,
+            "component": item.vulnerability.component,
+            "text": item.vulnerability.effect,
+            "package": item.package,
+            "installed": item.installed,
+            "fixed_in": item.upload.version,
+            "source": item.upload.source,
+            "table_date": TABLE_DATE,
+        }
+        for item in found
+    ]
 
 
 def unmanaged_connections(seen: HostSnapshot) -> list[str]:

@@ -19,6 +19,7 @@ import yaml
 from ansible_collections.tunnelwright.ipsec.plugins.plugin_utils._fleet import fleet
 from ansible_collections.tunnelwright.ipsec.plugins.plugin_utils._page import page
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.fleets import (
+    ADVISORY,
     NOW,
     host,
     phase1,
@@ -86,6 +87,7 @@ def everything() -> dict[str, t.Any]:
             phase1("f", "192.0.2.12", phase2("lan", "disabled")),
             drift=drift,
             unmanaged=["road"],
+            advisories=[ADVISORY],
         ),
         "gw-b": {"unreachable": True, "msg": "No route to host"},
     }
@@ -101,6 +103,27 @@ def test_whatever_hosts_say_is_text() -> None:
         key for _tag, found in good.elements for key in found
     }
     assert spoilt.text.count("<script>alert(1)</script>") > 20
+
+
+def test_packages_without_security_fixes_are_named() -> None:
+    text = Page(shown({"a": host("203.0.113.10", advisories=[ADVISORY])})).text
+    assert "1 without security fixes" in text
+    assert "The packages lack 1 security fix known on 2026-11-30" in text
+    assert "CVE-2026-78135 (libcharon): A CREATE_CHILD_SA request" in text
+    assert "strongswan-libcharon 6.0.1-6+deb13u6 , fixed in 6.0.1-6+deb13u7" in text
+    assert "older than the installed package" not in text
+
+
+@pytest.mark.parametrize("advisories", [[], None])
+def test_complete_and_unknown_packages_say_nothing(advisories: list[t.Any] | None) -> None:
+    assert "security fix" not in shown({"a": host("203.0.113.10", advisories=advisories)})
+
+
+def test_a_daemon_older_than_its_package_is_named() -> None:
+    found = host("203.0.113.10")
+    found["ipsec_info"]["daemon"]["restart_needed"] = True
+    text = Page(shown({"a": found})).text
+    assert "The running daemon is older than the installed package." in text
 
 
 def test_no_network_is_needed() -> None:

@@ -40,6 +40,17 @@ OUTDATED = {
 WHYS = {"down": WHY, "partial": NARROWED, "outdated": OUTDATED}
 MISSING = [{"local_network": "10.1.0.0/24", "remote_network": "10.3.0.0/24"}]
 PENDING = [{"key": "remote_addrs", "in_force": "192.0.2.2", "configured": "192.0.2.3"}]
+ADVISORY = {
+    "id": "CVE-2026-78135",
+    "component": "libcharon",
+    "text": "A CREATE_CHILD_SA request can create a usable Child SA before the authentication is "
+    "complete.",
+    "package": "strongswan-libcharon",
+    "installed": "6.0.1-6+deb13u6",
+    "fixed_in": "6.0.1-6+deb13u7",
+    "source": "Debian changelog of strongswan 6.0.1-6+deb13u7 (trixie-security, 2026-09-01)",
+    "table_date": "2026-11-30",
+}
 LOG = [
     "2026-01-31T11:58:59+00:00 [IKE] <site-b> initiating IKE_SA site-b[7] to 203.0.113.20",
     "2026-01-31T11:59:00+00:00 [IKE] <site-b> received AUTHENTICATION_FAILED notify error",
@@ -105,7 +116,14 @@ def host(address: str, *connections: Facts, **more: t.Any) -> Facts:
     found = {
         "time": NOW,
         "addresses": [address],
-        "daemon": {"running": True, "version": "6.0.1", "dataplane": "kernel", "plugins": []},
+        "daemon": {
+            "running": True,
+            "version": "6.0.1",
+            "dataplane": "kernel",
+            "plugins": [],
+            "restart_needed": False,
+        },
+        "advisories": [],
         "networks": [
             {"name": "lan", "state": "up", "interface": "vpn-lan", "addresses": ["10.1.0.1/24"]}
         ],

@@ -153,12 +153,20 @@ class MemoryHost:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.platform = replace(DEBIAN, plugin_dir=f"{root}.plugins", run_dir=f"{root}.run")
+        self.platform = replace(
+            DEBIAN,
+            plugin_dir=f"{root}.plugins",
+            run_dir=f"{root}.run",
+            os_release=str(root / "etc/os-release"),
+        )
         self.log: list[str] = []
         self.failing: set[str] = set()
         # Lines of charon in the journal, in the fields of journald.
         self.journalctl: list[dict[str, str]] = []
         self.files = LoggedFiles(self, root)
+        # The packages as dpkg-query prints them, and whether charon runs replaced files.
+        self.dpkg = ""
+        self.replaced: bool | None = False
         self.dead = False
         self.may_lock = True
         self.missing: frozenset[str] = frozenset()
@@ -243,6 +251,9 @@ class MemoryHost:
         version = vici.version().get("version", "")
         return Capabilities(version, versions, vici.algorithms(), vici.plugins())
 
+    def runs_replaced_files(self, _pid: int) -> bool | None:
+        return self.replaced
+
     def restart_daemon(self) -> None:
         self.did("restart")
         self.dead = False
@@ -252,6 +263,8 @@ class MemoryHost:
         if argv[0] == "ping":
             self.log.append(" ".join(argv))
             return self.answers
+        if argv[0] == "dpkg-query":
+            return 0, self.dpkg, ""
         if "journalctl" in argv:
             return 0, "".join(f"{json.dumps(entry)}\n" for entry in reversed(self.journalctl)), ""
         program, path, verb = argv

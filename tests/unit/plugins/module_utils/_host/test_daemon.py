@@ -7,7 +7,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.daemon import speaks_ikev1
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.daemon import (
+    runs_replaced_files,
+    speaks_ikev1,
+)
 
 LIBRARY = "/usr/lib/ipsec/libcharon.so.0.0.0"
 LIBC = "7f2c-7f2d r-xp 00028000 08:01 3153962            /usr/lib/libc.so.6\n"
@@ -52,3 +55,26 @@ def test_other_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pid", [0, 8])
 def test_no_such_process(tmp_path: Path, pid: int) -> None:
     assert speaks_ikev1(pid, tmp_path) is True
+
+
+PLUGIN = "7f4c-7f4d r-xp 00028000 08:01 3153974    /usr/lib/ipsec/plugins/libstrongswan-aes.so"
+
+
+@pytest.mark.parametrize(
+    ("maps", "answer"),
+    [
+        (f"{LIBC}{MAPPED}\n{PLUGIN}\n", False),
+        (f"{LIBC}{MAPPED} (deleted)\n", True),
+        (f"{LIBC}{MAPPED}\n{PLUGIN} (deleted)\n", True),
+        # Another package was upgraded.
+        (f"{LIBC[:-1]} (deleted)\n{MAPPED}\n", False),
+        (LIBC, None),
+    ],
+)
+def test_replaced_files(tmp_path: Path, maps: str, answer: bool | None) -> None:
+    process(tmp_path, maps, BOTH)
+    assert runs_replaced_files(7, tmp_path) is answer
+
+
+def test_no_process_with_replaced_files(tmp_path: Path) -> None:
+    assert runs_replaced_files(8, tmp_path) is None

@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import HostError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import info as info_module
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._releases.advisories import (
+    TABLE_DATE,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import returned
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     NETWORK,
@@ -290,6 +294,67 @@ class TestCapabilities:
         assert found["ike_versions"] == found["key_exchange"] == found["plugins"] == []
 
 
+OUTDATED_PACKAGES = (
+    "installed\tlibstrongswan\t6.0.1-6+deb13u6+b1\tstrongswan\t6.0.1-6+deb13u6\n"
+    "installed\tstrongswan-libcharon\t6.0.1-6+deb13u6\tstrongswan\t6.0.1-6+deb13u6\n"
+    "not-installed\tlibcharon-extauth-plugins\t\tlibcharon-extauth-plugins\t\n"
+)
+
+
+class TestAdvisories:
+    def test_what_the_packages_lack(self, gateway: Machine) -> None:
+        release(gateway, "ID=debian\nVERSION_CODENAME=trixie\n")
+        gateway.host.dpkg = OUTDATED_PACKAGES
+        found = info(gateway)
+        assert found["packages"] == {
+            "distribution": "debian",
+            "codename": "trixie",
+            "installed": {
+                "libstrongswan": "6.0.1-6+deb13u6",
+                "strongswan-libcharon": "6.0.1-6+deb13u6",
+            },
+        }
+        assert found["advisories"][0] == {
+            "id": "CVE-2026-78135",
+            "component": "libcharon",
+            "text": "A CREATE_CHILD_SA request can create a usable Child SA before the "
+            "authentication is complete.",
+            "package": "strongswan-libcharon",
+            "installed": "6.0.1-6+deb13u6",
+            "fixed_in": "6.0.1-6+deb13u7",
+            "source": "Debian changelog of strongswan 6.0.1-6+deb13u7 (trixie-security, "
+            "2026-09-01)",
+            "table_date": TABLE_DATE,
+        }
+        _compare({"ipsec_info": found}, returned("ipsec_info"), "")
+
+    @pytest.mark.parametrize(
+        ("text", "packages"),
+        [
+            ("ID=ubuntu\n", OUTDATED_PACKAGES),
+            ("ID=debian\n", OUTDATED_PACKAGES.replace("deb13u6", "deb13u6+local1")),
+            ("ID=debian\n", ""),
+        ],
+    )
+    def test_nothing_is_said_where_nothing_is_known(
+        self, gateway: Machine, text: str, packages: str
+    ) -> None:
+        release(gateway, text)
+        gateway.host.dpkg = packages
+        assert info(gateway)["advisories"] is None
+
+    @pytest.mark.parametrize("replaced", [True, False, None])
+    def test_a_daemon_older_than_its_package(self, gateway: Machine, replaced: bool | None) -> None:
+        gateway.host.replaced = replaced
+        assert info(gateway)["daemon"]["restart_needed"] is replaced
+
+
+def release(machine: Machine, text: str) -> None:
+    path = Path(machine.host.platform.os_release)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+
+
 class TestSilence:
     def test_a_daemon_that_does_not_run(self, gateway: Machine) -> None:
         gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "start"}))
@@ -301,6 +366,7 @@ class TestSilence:
             "version": None,
             "dataplane": None,
             "plugins": [],
+            "restart_needed": None,
         }
         assert found["phase1"][0]["state"] == "down"
         assert found["phase1"][0]["drift"] == found["drift"] == []
