@@ -111,6 +111,26 @@ options:
           - sha512
           - aesxcbc
           - aescmac
+      additional_key_exchange:
+        description:
+          - Key exchanges beside O(encryption[].dh_group) that resist quantum computers (RFC 9370),
+            as a list of rounds. The keys are secure while one of the key exchanges is secure.
+          - A round is V(mlkem512), V(mlkem768) or V(mlkem1024), or a list of these in order of
+            preference. The last alternative V(none) makes the round optional. For example,
+            V([mlkem768]) is one round, and V([[mlkem768, none]]) is one optional round. Each method
+            is for one round.
+          - The option requires IKEv2 and a strongSwan with ML-KEM on this host. That is strongSwan
+            6.0.2 or later with OpenSSL 3.5 or later. It is refused with C(key_exchange) V(ikev1)
+            and V(auto), because IKEv1 has no additional key exchange.
+          - A peer that knows RFC 9370 (strongSwan 6) skips an optional round that it does not have.
+            An earlier peer, such as strongSwan 5, refuses the whole entry. For such a peer, add an
+            entry without the option to O(encryption).
+          - In a phase 2 the option requires O(encryption[].dh_group). It applies when the Child SA
+            is rekeyed, because the first Child SA takes its keys from the IKE SA.
+          - The messages of a round are larger than one packet. The IKE daemon splits them by IKE
+            fragmentation (RFC 7383), which is always on.
+        type: list
+        elements: raw
   weak_crypto:
     description:
       - The reaction to cryptography that is no longer secure. V(allow) accepts it silently. V(warn)

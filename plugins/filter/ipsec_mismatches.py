@@ -251,6 +251,8 @@ _value:
             - nat_assumed
             - ike_version_mismatch
             - ike_proposal_mismatch
+            - additional_key_exchange_mismatch
+            - additional_key_exchange_unknown
             - ikev1_unsupported_algorithm
             - aggressive_mode_group_mismatch
             - negotiation_mode_mismatch

@@ -85,6 +85,19 @@ CAUSES: t.Mapping[str, MismatchKind] = {
         "The encryption lists of phase 1 have no common combination of algorithms.",
         "Add one of {ours} to encryption of phase 1 on {remote}, or one of {theirs} on {local}.",
     ),
+    "additional_key_exchange_mismatch": MismatchKind(
+        ERROR,
+        "The encryption lists of {phase} differ only in additional_key_exchange. {consequence}.",
+        "Set additional_key_exchange in encryption of {phase} to the same methods on both sides. "
+        "Or add an entry without it on the side that requires it.",
+    ),
+    "additional_key_exchange_unknown": MismatchKind(
+        WARNING,
+        "{initiator} offers an optional additional key exchange, and {responder} has none. A "
+        "responder that does not know RFC 9370, such as strongSwan 5, refuses this offer.",
+        "Add an entry without additional_key_exchange to encryption of {phase} on {initiator}, "
+        "unless {responder} has strongSwan 6.",
+    ),
     "ikev1_unsupported_algorithm": MismatchKind(
         WARNING,
         "IKEv1 can't negotiate {proposals} in encryption of phase 1, and ignores it.",

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 
 from .._model.child import ChildSa
@@ -23,6 +24,8 @@ from .selectors import Selectors
 
 UP, PARTIAL, DOWN = "up", "partial", "down"
 
+# Mismatches that first count when the Child SA is rekeyed.
+_AT_REKEYING = ("pfs_mismatch", "additional_key_exchange_mismatch")
 _WITHOUT_PFS = {
     1: "With IKEv1 the Child SA does not come up",
     2: "The Child SA comes up together with the IKE SA. It can't be rekeyed, and it can't come up "
@@ -119,7 +122,7 @@ def _whole(
 
 
 def _prevents(mismatch: Mismatch) -> bool:
-    return mismatch.severity == "error" and mismatch.code != "pfs_mismatch"
+    return mismatch.severity == "error" and mismatch.code not in _AT_REKEYING
 
 
 def _choose(pair: ChildPair, ike: Proposal | None) -> _Choice:
@@ -137,7 +140,10 @@ def _choose(pair: ChildPair, ike: Proposal | None) -> _Choice:
     # The first Child SA takes its keys from the IKE SA. The group counts only for a rekeying.
     first = proposals.chosen(proposals.without_group(offers), proposals.without_group(own))
     rekey = proposals.chosen(offers, own)
-    return _Choice(first, rekey, None if rekey else _no_proposal(pair, pfs=first is not None))
+    if rekey is None:
+        return _Choice(first, rekey, _no_proposal(pair, offers, own))
+    unknown = proposals.needs_rfc9370(offers, own)
+    return _Choice(first, rekey, _unknown_round(pair) if unknown else None)
 
 
 def _choose_ikev1(
@@ -150,14 +156,38 @@ def _choose_ikev1(
     chosen = proposals.chosen(proposals.quick_mode_offer(offers, group), own)
     if chosen:
         return _Choice(chosen, chosen)
-    same = proposals.chosen(proposals.without_group(offers), proposals.without_group(own))
-    return _Choice(mismatch=_no_proposal(pair, pfs=same is not None))
+    return _Choice(mismatch=_no_proposal(pair, offers, own))
 
 
-def _no_proposal(pair: ChildPair, *, pfs: bool) -> Mismatch:
-    """Return the mismatch of two lists, with ``pfs`` of lists that differ only in the group."""
-    lists = [proposals.keywords(item.encryption) for item in pair.both]
-    code, words = "esp_proposal_mismatch", {}
-    if pfs:
-        code, words = "pfs_mismatch", {"consequence": _WITHOUT_PFS[pair.version]}
-    return pair.direction.phase2_mismatch(code, pair.both, "encryption", lists, **words)
+def _no_proposal(
+    pair: ChildPair, offers: proposals.Proposals, own: proposals.Proposals
+) -> Mismatch:
+    """Return the mismatch of two lists, which may differ only in the group or in the rounds."""
+    code = "esp_proposal_mismatch"
+    if _fit(proposals.without_group, offers, own):
+        code = "pfs_mismatch"
+    # IKEv1 has no rounds, and does not offer every group of its list.
+    if pair.version == 2 and _fit(proposals.without_rounds, offers, own):
+        code = "additional_key_exchange_mismatch"
+    words = {"consequence": _WITHOUT_PFS[pair.version], "phase": "phase 2"}
+    return pair.direction.phase2_mismatch(code, pair.both, "encryption", _lists(pair), **words)
+
+
+def _fit(
+    reduced: t.Callable[[proposals.Proposals], proposals.Proposals],
+    offers: proposals.Proposals,
+    own: proposals.Proposals,
+) -> bool:
+    """Return whether two reduced lists have a common proposal."""
+    return proposals.chosen(reduced(offers), reduced(own)) is not None
+
+
+def _unknown_round(pair: ChildPair) -> Mismatch:
+    words = {**pair.direction.roles, "phase": "phase 2"}
+    return pair.direction.phase2_mismatch(
+        "additional_key_exchange_unknown", pair.both, "encryption", _lists(pair), **words
+    )
+
+
+def _lists(pair: ChildPair) -> list[list[str]]:
+    return [proposals.keywords(item.encryption) for item in pair.both]

@@ -54,6 +54,11 @@ class Direction:
         return {self.side: self.initiator.peer, self._other: self.responder.peer}
 
     @property
+    def roles(self) -> dict[str, str]:
+        """Return the names of the peers by their roles."""
+        return {"initiator": self.initiator.peer, "responder": self.responder.peer}
+
+    @property
     def _other(self) -> str:
         return REMOTE if self.side == LOCAL else LOCAL
 

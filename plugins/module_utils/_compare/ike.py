@@ -15,7 +15,7 @@ from .._model.connection import IkeConnection
 from .._model.identity import Identity
 from .._model.proposal import Proposal, Use
 from . import proposals
-from .direction import Direction, behind_nat
+from .direction import BothValues, Direction, behind_nat
 from .mismatch import Mismatch
 
 Mismatches = t.Iterator[Mismatch]
@@ -95,7 +95,10 @@ def _choose(direction: Direction, version: int) -> tuple[Proposal | None, list[M
         )
     chosen = proposals.chosen(offered, configured)
     if chosen is None:
-        mismatches.append(direction.phase1_mismatch("ike_proposal_mismatch", lists))
+        mismatches.append(_no_proposal(direction, lists, offered, configured))
+    elif proposals.needs_rfc9370(offered, configured):
+        code, roles = "additional_key_exchange_unknown", direction.roles
+        mismatches.append(direction.phase1_mismatch(code, lists, phase="phase 1", **roles))
     elif version == 1 and initiator.negotiation_mode == "aggressive":
         sent, preferred = initiator.encryption[0].dh_group, chosen.dh_group
         if preferred != sent:
@@ -104,6 +107,20 @@ def _choose(direction: Direction, version: int) -> tuple[Proposal | None, list[M
                 direction.phase1_mismatch("aggressive_mode_group_mismatch", lists, **words)
             )
     return chosen, mismatches
+
+
+def _no_proposal(
+    direction: Direction,
+    lists: BothValues,
+    offered: proposals.Proposals,
+    configured: proposals.Proposals,
+) -> Mismatch:
+    """Return the mismatch of two lists without a common proposal."""
+    others = map(proposals.without_rounds, (offered, configured))
+    if proposals.chosen(*others) is None:
+        return direction.phase1_mismatch("ike_proposal_mismatch", lists)
+    words = {"phase": "phase 1", "consequence": "The IKE SA does not come up"}
+    return direction.phase1_mismatch("additional_key_exchange_mismatch", lists, **words)
 
 
 def _authentication(direction: Direction, version: int) -> Mismatches:

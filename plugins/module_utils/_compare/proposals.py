@@ -13,19 +13,53 @@ from dataclasses import replace
 
 from .._errors import ModelError
 from .._model.proposal import Proposal, Use
+from .._model.rounds import negotiated
 
 Proposals = tuple[Proposal, ...]
 
 
 def chosen(offered: t.Iterable[Proposal], configured: t.Iterable[Proposal]) -> Proposal | None:
-    """Return the first proposal of the responder that the initiator offers, None without one."""
+    """Return the first proposal of the responder that the initiator offers, None without one.
+
+    It has the negotiated method of each additional key exchange.
+    """
     offers = tuple(offered)
-    return next((item for item in configured if item in offers), None)
+    pairs = ((item, offer) for item in configured for offer in offers)
+    return next((found for found in (_common(*pair) for pair in pairs) if found), None)
+
+
+def _common(configured: Proposal, offer: Proposal) -> Proposal | None:
+    """Return the proposal that two proposals have in common, None without one."""
+    if _without_rounds(configured) != _without_rounds(offer):
+        return None
+    rounds = negotiated(offer.additional_key_exchange, configured.additional_key_exchange)
+    return None if rounds is None else replace(configured, additional_key_exchange=rounds)
+
+
+def _without_rounds(proposal: Proposal) -> Proposal:
+    return replace(proposal, additional_key_exchange=())
+
+
+def without_rounds(proposals: Proposals) -> Proposals:
+    """Return the proposals without their additional key exchanges."""
+    return tuple(dict.fromkeys(map(_without_rounds, proposals)))
+
+
+def needs_rfc9370(offered: Proposals, configured: Proposals) -> bool:
+    """Return whether a responder without rounds is offered only proposals with optional rounds."""
+    if any(item.additional_key_exchange for item in configured):
+        return False
+    plain = tuple(item for item in offered if not item.additional_key_exchange)
+    return chosen(offered, configured) is not None and chosen(plain, configured) is None
 
 
 def without_group(proposals: Proposals) -> Proposals:
     """Return the proposals of the first Child SA, which takes its keys from the IKE SA (no PFS)."""
-    return tuple(dict.fromkeys(replace(item, dh_group=None) for item in proposals))
+    return tuple(
+        dict.fromkeys(
+            replace(item, dh_group=None, additional_key_exchange=()) for item in proposals
+        )
+    )
 
 
 def usable(proposals: Proposals, use: Use, version: int) -> Proposals:

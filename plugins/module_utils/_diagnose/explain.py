@@ -21,7 +21,7 @@ from . import peer_log
 from .cause import OURS, THEIRS
 from .causes import CAUSES, MIRRORED
 from .finding import Attempt, Finding, evidence, unproved
-from .named import certain_faults, exact_code, named, with_own_certificate
+from .named import ROUNDS_DIFFER, certain_faults, exact_code, named, with_own_certificate
 from .search import SignMatch, matches
 from .signs import OUR_SIGNS, PEER_SIGNS
 
@@ -83,7 +83,18 @@ def _behind(attempt: Attempt, match: SignMatch, theirs: tuple[str, ...]) -> Find
         _named_by_peer(attempt, match, theirs)
         or _faulty_certificate(attempt, match)
         or _lost_packet(attempt, match, theirs)
-        or unproved(attempt, match.code, lines)
+        or replace(unproved(attempt, match.code, lines), detail=_likely(attempt, match.code))
+    )
+
+
+def _likely(attempt: Attempt, code: str) -> str:
+    """Return a hint at an additional key exchange, which many peers lack."""
+    required = all(item.quantum_safe for item in attempt.connection.encryption)
+    if code != "peer_refused_phase1" or not required:
+        return ""
+    return (
+        " Every combination of this side requires an additional key exchange, which the peer may "
+        f"lack. {ROUNDS_DIFFER}"
     )
 
 

@@ -17,6 +17,10 @@ from .causes import CAUSES
 from .finding import Attempt, Finding, evidence
 from .search import SignMatch
 
+ROUNDS_DIFFER = (
+    "Set additional_key_exchange to the same methods on both sides, or add an entry without it to "
+    "encryption."
+)
 # Faults of our own certificate, for which every peer refuses it.
 _CERTAIN = (
     "our_certificate_expired",
@@ -38,6 +42,8 @@ def named(attempt: Attempt, match: SignMatch, side: str) -> Finding:
     if side == THEIRS and code.endswith("_proposal_mismatch") and ours and theirs:
         kinds = proposals.differences(ours, theirs)
         detail = f" No common value of: {', '.join(kinds)}." if kinds else ""
+        if proposals.only_rounds_differ(ours, theirs):
+            detail += f" {ROUNDS_DIFFER}"
     lines = evidence(side, match.lines)
     return Finding(CAUSES[code], attempt.connection, attempt.child, ours, theirs, lines, detail)
 

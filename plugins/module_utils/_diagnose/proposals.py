@@ -10,15 +10,25 @@ from __future__ import annotations
 
 import re
 
+from .._model.algorithms import MOST_ROUNDS
+
+# The first words of the kind of each round of additional key exchanges.
+ADDITIONAL = "additional key exchange"
 _KINDS = (
     ("PRF", re.compile(r"PRF_")),
-    ("DH group", re.compile(r"(?:KE\d_)?(?:MODP|ECP|CURVE|ML_KEM|NTRU|NEWHOPE|FRODO|KYBER)_")),
+    *(
+        # strongSwan 5 knows only the number of the type of a transform.
+        (f"{ADDITIONAL} {number}", re.compile(rf"KE{number}_|UNKNOWN_{number + 5}_"))
+        for number in range(1, MOST_ROUNDS + 1)
+    ),
+    ("DH group", re.compile(r"(?:MODP|ECP|CURVE|ML_KEM|NTRU|NEWHOPE|FRODO|KYBER)_")),
     ("ESN", re.compile(r"(?:NO_)?EXT_SEQ")),
     ("hash", re.compile(r"HMAC_|AES_XCBC_|AES_CMAC_|AES_\d+_GMAC")),
     ("encryption", re.compile(r"")),
 )
 # For a proposal without an algorithm of a kind.
 _NONE = "none"
+_NO_ROUND = re.compile(r"KE\d_(?:KE_)?NONE")
 # More than any peer sends, and few enough to compare all pairs.
 _MOST = 100
 
@@ -41,7 +51,16 @@ def differences(ours: str, theirs: str) -> tuple[str, ...]:
 
 def only_group_differs(ours: str, theirs: str) -> bool:
     """Return whether a combination of one side differs from the other side only in the DH group."""
-    kinds = [kind for kind, _pattern in _KINDS if kind != "DH group"]
+    return _only_differs("DH group", ours, theirs)
+
+
+def only_rounds_differ(ours: str, theirs: str) -> bool:
+    """Return whether a combination differs only in its additional key exchanges."""
+    return _only_differs(ADDITIONAL, ours, theirs)
+
+
+def _only_differs(beginning: str, ours: str, theirs: str) -> bool:
+    kinds = [kind for kind, _pattern in _KINDS if not kind.startswith(beginning)]
     others = _parsed(theirs)
     return any(
         protocol == other_protocol and all(one[kind] & other[kind] for kind in kinds)
@@ -60,7 +79,9 @@ def _parsed(text: str) -> list[tuple[str, Transforms]]:
         protocol, _colon, names = item.strip().partition(":")
         by_kind: dict[str, set[str]] = {}
         for name in names.split("/"):
-            by_kind.setdefault(_kind(name), set()).add(name)
+            # A round with NONE is the same as no round.
+            value = _NONE if _NO_ROUND.fullmatch(name) else name
+            by_kind.setdefault(_kind(name), set()).add(value)
         transforms = {kind: frozenset(by_kind.get(kind, {_NONE})) for kind, _pattern in _KINDS}
         proposals.append((protocol, transforms))
     return proposals

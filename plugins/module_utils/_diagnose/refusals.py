@@ -75,9 +75,12 @@ REFUSALS = (
         "peer_refused_rekeying",
         "The peer accepted the proposals for phase 2 when the tunnel came up, but refuses them "
         "when it is rekeyed (NO_PROPOSAL_CHOSEN).",
-        both("ipsec_phase2 encryption[].dh_group"),
-        "Compare dh_group in encryption of phase 2 on both sides. With IKEv2 the group is first "
-        "negotiated at a rekeying.",
+        both(
+            "ipsec_phase2 encryption[].dh_group",
+            "ipsec_phase2 encryption[].additional_key_exchange",
+        ),
+        "Compare dh_group and additional_key_exchange in encryption of phase 2 on both sides. With "
+        "IKEv2 they are first negotiated at a rekeying.",
         aspect="esp_proposals",
         candidates=("pfs_mismatch", "esp_proposal_mismatch"),
     ),

@@ -9,7 +9,7 @@
 A name is the value of an option. A keyword is the text in ``connections.<conn>.proposals`` and
 ``children.<child>.esp_proposals``. A ``charon`` name is the name in the vici command
 ``get-algorithms``. Versions, keywords and packages were measured with strongSwan 5.9.8 and 6.0.1
-as Debian 12 and 13 ship them.
+as Debian 12 and 13 ship them, and the additional key exchanges with strongSwan 6.1.0.
 """
 
 from __future__ import annotations
@@ -98,6 +98,25 @@ class DhGroup:
         return f"DH group {self.number}"
 
 
+@dataclass(frozen=True)
+class AdditionalKeyExchange:
+    """A key exchange beside the DH group, which resists quantum computers (RFC 9370).
+
+    ``{}`` in ``keyword`` stands for the number of the round. IKEv1 has no additional key exchange.
+    ``release`` are the releases whose ``package`` has it.
+    """
+
+    name: str
+    keyword: str
+    charon: str
+    package: str
+    release: str
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+
 _AES = (128, 192, 256)
 
 ENCRYPTIONS: t.Mapping[str, Encryption] = {
@@ -177,6 +196,22 @@ DH: t.Mapping[int, DhGroup] = {
     )
 }
 
+# The plugin of strongSwan that has ML-KEM uses OpenSSL.
+_ML_KEM = "strongSwan 6.0.2 or later with OpenSSL 3.5 or later"
+
+ADDITIONAL_KEY_EXCHANGES: t.Mapping[str, AdditionalKeyExchange] = {
+    row.name: row
+    for row in (
+        AdditionalKeyExchange("mlkem512", "ke{}_mlkem512", "ML_KEM_512", _BASE, _ML_KEM),
+        AdditionalKeyExchange("mlkem768", "ke{}_mlkem768", "ML_KEM_768", _BASE, _ML_KEM),
+        AdditionalKeyExchange("mlkem1024", "ke{}_mlkem1024", "ML_KEM_1024", _BASE, _ML_KEM),
+    )
+}
+# RFC 9370 section 2.1 has the transform types 6 to 12.
+MOST_ROUNDS = 7
+# The alternative that makes a round optional.
+NO_ROUND = "none"
+
 # The choices of the options.
 ENCRYPTION_NAMES: tuple[str, ...] = tuple(ENCRYPTIONS)
 HASH_NAMES: tuple[str, ...] = tuple(HASHES)
@@ -186,3 +221,15 @@ DH_GROUPS: tuple[int, ...] = tuple(DH)
 DEFAULT_ENCRYPTION = "aes"
 DEFAULT_HASH = "sha256"
 DEFAULT_DH_GROUP = 14
+
+# The suboptions of each keyword.
+MEANING: t.Mapping[str, t.Mapping[str, str | int]] = {
+    **{
+        row.keyword.format(length): {"algorithm": row.name, "key_length": length}
+        for row in ENCRYPTIONS.values()
+        for length in row.key_lengths
+    },
+    **{name: {"hash": name} for name in HASH_NAMES},
+    **{f"prf{name}": {"prf": name} for name in PRF_NAMES},
+    **{row.keyword: {"dh_group": row.number} for row in DH.values()},
+}

@@ -30,6 +30,7 @@ from .algorithms import (
     ENCRYPTIONS,
     HASH_NAMES,
     HASHES,
+    MEANING,
     PRF_NAMES,
     DhGroup,
     Encryption,
@@ -37,6 +38,7 @@ from .algorithms import (
     IkeVersions,
 )
 from .options import field_names
+from .rounds import OPTION, Rounds, is_required, keywords, rounds, to_option, with_keyword
 
 _Given = t.Mapping[str, object]
 _Negotiable = t.TypeVar("_Negotiable", Encryption, Hash)
@@ -55,8 +57,8 @@ class Proposal:
     """A combination of algorithms with its defaults filled in, so that equal ones are equal.
 
     ``algorithm`` and ``key_length`` (bits) are None for AH, ``hash`` for AEAD algorithms, ``prf``
-    outside IKE, ``dh_group`` for a Child SA without PFS. ``build`` and ``parse`` check; the
-    constructor does not.
+    outside IKE, ``dh_group`` for a Child SA without PFS. ``additional_key_exchange`` are the rounds
+    after the key exchange of the group. ``build`` and ``parse`` check; the constructor does not.
     """
 
     algorithm: str | None
@@ -64,6 +66,7 @@ class Proposal:
     hash: str | None
     dh_group: int | None
     prf: str | None
+    additional_key_exchange: Rounds = ()
 
     @classmethod
     def build(cls, options: _Given, use: Use, versions: IkeVersions) -> Proposal:
@@ -75,25 +78,34 @@ class Proposal:
         _check_known(given)
         encryption = _encryption(given, use, versions)
         hash_name = _hash(given, encryption, use, versions)
+        dh_group = _dh_group(given, use)
         return cls(
             algorithm=encryption.name if encryption else None,
             key_length=_key_length(given, encryption) if encryption else None,
             hash=hash_name,
-            dh_group=_dh_group(given, use),
+            dh_group=dh_group,
             prf=_prf(given, hash_name, use, versions),
+            additional_key_exchange=rounds(given.get(OPTION, ()), dh_group, versions),
         )
 
     @classmethod
     def parse(cls, keyword: str, use: Use) -> Proposal:
         """Return the proposal of a ``keyword()``. Raises ModelError for any other text."""
         options: dict[str, object] = {}
+        found: Rounds = ()
         for word in keyword.split("-"):
-            meaning = _MEANING.get(word, {})
+            more = with_keyword(found, word)
+            if more is not None:
+                found = more
+                continue
+            meaning = MEANING.get(word, {})
             if not meaning or meaning.keys() & options.keys():
                 kind = "a second algorithm of one kind" if meaning else "an unknown keyword"
                 fix = "Use one keyword of each kind."
                 raise ModelError("proposal", keyword, f"contains {kind}: {word!r}", fix)
             options.update(meaning)
+        if found:
+            options[OPTION] = found
         # IKEv2 can negotiate every algorithm of IKEv1.
         proposal = cls.build(options, use, frozenset({2}))
         if proposal.keyword() != keyword:
@@ -115,12 +127,18 @@ class Proposal:
             words.append(f"prf{self.prf}")
         if self.dh_group is not None:
             words.append(DH[self.dh_group].keyword)
-        return "-".join(words)
+        return "-".join([*words, *keywords(self.additional_key_exchange)])
 
-    def to_options(self) -> dict[str, str | int]:
+    def to_options(self) -> dict[str, t.Any]:
         """Return the suboptions that build this proposal."""
         values = {name: getattr(self, name) for name in field_names(Proposal)}
+        values[OPTION] = to_option(self.additional_key_exchange) or None
         return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def quantum_safe(self) -> bool:
+        """Return whether a round is required, so that the keys resist quantum computers."""
+        return any(map(is_required, self.additional_key_exchange))
 
     def weaknesses(self) -> tuple[str, ...]:
         """Return the algorithms that no longer protect: ``("3des", "sha1", "DH group 2")``."""
@@ -270,18 +288,6 @@ def _limit(versions: IkeVersions, limit: str) -> str:
         return f"key_exchange auto also accepts IKEv1, which {limit}"
     return f"IKEv1 {limit}"
 
-
-# The suboptions of each keyword.
-_MEANING: t.Mapping[str, _Given] = {
-    **{
-        row.keyword.format(length): {"algorithm": row.name, "key_length": length}
-        for row in ENCRYPTIONS.values()
-        for length in row.key_lengths
-    },
-    **{name: {"hash": name} for name in HASH_NAMES},
-    **{f"prf{name}": {"prf": name} for name in PRF_NAMES},
-    **{row.keyword: {"dh_group": row.number} for row in DH.values()},
-}
 
 # The defaults of the option ``encryption``.
 DEFAULT_IKE = (Proposal("aes", 256, DEFAULT_HASH, DEFAULT_DH_GROUP, DEFAULT_HASH),)

@@ -11,8 +11,9 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .algorithms import DH, ENCRYPTIONS, HASHES
+from .algorithms import ADDITIONAL_KEY_EXCHANGES, DH, ENCRYPTIONS, HASHES
 from .proposal import Proposal, Use
+from .rounds import OPTION
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Requirement:
     """An algorithm that the running daemon must have.
 
     ``kind`` and ``name`` are the section of ``get-algorithms`` and the name in it. ``option`` and
-    ``value`` are the suboption of the user. ``package`` is the Debian package with the algorithm.
+    ``value`` are the suboption of the user. ``package`` is the Debian package with the algorithm,
+    and ``release`` the releases of it, empty for all releases.
     """
 
     kind: str
@@ -28,9 +30,11 @@ class Requirement:
     option: str
     value: str | int
     package: str
+    release: str = ""
 
     def __str__(self) -> str:
-        return f"{self.option} {self.value} ({self.name}): package {self.package}"
+        place = self.release or f"package {self.package}"
+        return f"{self.option} {self.value} ({self.name}): {place}"
 
 
 def requirements(
@@ -57,6 +61,12 @@ def requirements(
     if proposal.dh_group is not None:
         group = DH[proposal.dh_group]
         needs.append(Requirement("ke", group.charon, "dh_group", group.number, group.package))
+    needs += [
+        Requirement("ke", row.charon, OPTION, row.name, row.package, row.release)
+        for one in proposal.additional_key_exchange
+        for row in (ADDITIONAL_KEY_EXCHANGES.get(name) for name in one)
+        if row is not None
+    ]
     return tuple(needs)
 
 

@@ -59,6 +59,8 @@ def check_capabilities(
         detail = "; ".join(str(item) for item in lacking)
         why = f"the IKE daemon lacks algorithms: {detail}"
         advice = "Install the packages and restart the IKE daemon, or use other algorithms."
+        if all(item.release for item in lacking):
+            advice = "Remove these algorithms, or upgrade the host."
         raise Unsupported(f"use encryption of {subject}", why, advice)
 
 

@@ -102,6 +102,8 @@ _ENCRYPTION: dict[str, t.Any] = {
         "hash": choice(HASH_NAMES),
         "dh_group": {"type": "int", "choices": list(DH_GROUPS)},
         "prf": choice(PRF_NAMES),
+        # A round is a text, or a list of texts.
+        "additional_key_exchange": _not_secret({"type": "list", "elements": "raw"}),
     },
 }
 

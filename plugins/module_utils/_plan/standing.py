@@ -12,19 +12,18 @@ change of the configuration, see ``in_force.py``.
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 import re
 import typing as t
 from dataclasses import dataclass
 
-from .._model.algorithms import DH, ENCRYPTIONS, HASHES
 from .._model.checks import ANY
 from .._model.identity import Identity
 from .._render.strongswan.section import Section
 from .children import children, mode, selector_texts, texts
 from .in_force import InForce, Plain, child_part, ike_part, values
 from .selectors import DYNAMIC, Pair, Selectors, exact, missing
+from .used_algorithms import keywords, proposed
 
 # An entry of the vici event list-sa, or of its child-sas.
 Sa = t.Mapping[str, t.Any]
@@ -247,45 +246,6 @@ def _other_identity(end: str, section: Section, seen: str | None) -> t.Iterator[
 def _other_algorithms(key: str, section: Section, sa: Sa) -> t.Iterator[Deviation]:
     """Yield the algorithms of an SA when no proposal has them."""
     configured = texts(section.get(key, ()))
-    used = _keywords(sa)
-    if used and not _proposed(tuple(used), configured):
+    used = keywords(sa)
+    if used and not proposed(tuple(used), configured):
         yield Deviation(key, "-".join(used), ", ".join(configured))
-
-
-@functools.lru_cache(maxsize=1024)
-def _proposed(used: tuple[str, ...], configured: tuple[str, ...]) -> bool:
-    """Return whether a proposal has these algorithms, or whether a proposal is not readable."""
-    proposals = [{*item.split("-")} for item in configured]
-    readable = bool(proposals) and all(item <= _KEYWORDS for item in proposals)
-    return not readable or any(_fits(used, item) for item in proposals)
-
-
-def _fits(keywords: t.Sequence[str], proposal: t.AbstractSet[str]) -> bool:
-    """Return whether a proposal has these keywords. Without a PRF in it, the hash implies one."""
-    named = any(word.startswith("prf") for word in proposal)
-    return all(word in proposal or (word.startswith("prf") and not named) for word in keywords)
-
-
-def _keywords(sa: Sa) -> list[str]:
-    """Return the keywords of the algorithms of an SA; none when one of them is unknown."""
-    size = sa.get("encr-keysize", "")
-    encryption = f"{sa.get('encr-alg', '')} {size}"
-    keywords = [
-        _ENCRYPTION.get(encryption, _ENCRYPTION.get(f"{sa.get('encr-alg', '')} ", "")),
-        *(_OTHERS.get(sa[key], "") for key in ("integ-alg", "prf-alg", "dh-group") if key in sa),
-    ]
-    keywords = keywords if "encr-alg" in sa else keywords[1:]
-    return keywords if all(keywords) else []
-
-
-_ENCRYPTION = {
-    f"{item.charon} {size}": item.keyword.format(size)
-    for item in ENCRYPTIONS.values()
-    for size in (*item.key_lengths, *([""] if "{" not in item.keyword else []))
-}
-_OTHERS = {
-    **{item.integrity: item.name for item in HASHES.values()},
-    **{item.prf: f"prf{item.name}" for item in HASHES.values()},
-    **{item.charon: item.keyword for item in DH.values()},
-}
-_KEYWORDS = frozenset({*_ENCRYPTION.values(), *_OTHERS.values()})

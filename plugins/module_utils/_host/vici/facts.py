@@ -14,6 +14,8 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime, timezone
 
+from ..._model.algorithms import MOST_ROUNDS
+
 Section = t.Mapping[str, t.Any]
 Facts = dict[str, t.Any]
 
@@ -71,14 +73,25 @@ def child_facts(section: Section, now: float) -> Facts:
 
 
 def _algorithms(section: Section) -> str:
-    """Return algorithms as swanctl prints them: ``AES_CBC-256 HMAC_SHA2_256_128 MODP_2048``."""
+    """Return algorithms as charon lists them: ``AES_CBC-256 HMAC_SHA2_256_128 MODP_2048``.
+
+    Additional key exchanges follow: ``ake1=ML_KEM_768``.
+    """
     words = []
     for kind in ("encr", "integ"):
         name, size = section.get(f"{kind}-alg"), section.get(f"{kind}-keysize")
         if name is not None:
             words.append(f"{name}-{size}" if size is not None else name)
     words += [section[key] for key in ("prf-alg", "dh-group") if key in section]
+    words += [f"{key}={section[key]}" for key in additional_key_exchanges(section)]
     return " ".join([*words, *(["ESN"] if section.get("esn") == "1" else [])])
+
+
+def additional_key_exchanges(section: Section) -> list[str]:
+    """Return the keys of the additional key exchanges of an SA: ``ake1``, ``ake2``."""
+    return [
+        key for key in (f"ake{number}" for number in range(1, MOST_ROUNDS + 1)) if key in section
+    ]
 
 
 def _number(section: Section, key: str) -> int | None:

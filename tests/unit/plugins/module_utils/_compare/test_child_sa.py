@@ -294,3 +294,30 @@ def test_what_is_good_to_know():
     assert (finding["ours"], finding["theirs"]) == (7200, 3600)
     ours = {"gateway_settings": [{"network": "lan", "ipcomp": True}], "gateway_phase1": [local({})]}
     assert Compared(ours, remote({})).finding("ipcomp_one_sided")["severity"] == "info"
+
+
+def ake(*rounds):
+    return {**pfs(GCM, 31), "additional_key_exchange": list(rounds)}
+
+
+def test_an_additional_key_exchange_applies_at_the_first_rekeying():
+    found = lists([ake("mlkem768")], [ake(["mlkem768", "none"])])
+    assert found.verdict == "up"
+    assert found.child("local")["proposal"] == "aes128gcm16"
+    assert found.child("local")["rekey_proposal"] == "aes128gcm16-curve25519-ke1_mlkem768"
+
+
+def test_a_required_round_that_the_peer_lacks():
+    found = lists([ake("mlkem768")], [pfs(GCM, 31)])
+    assert found.verdict == "degraded"
+    finding = found.finding("additional_key_exchange_mismatch")
+    assert "It can't be rekeyed" in finding["explanation"]
+    assert found.child("local")["up"]
+    assert found.child("local")["rekey_proposal"] is None
+
+
+def test_an_optional_round_that_the_peer_lacks():
+    found = lists([ake(["mlkem768", "none"])], [pfs(GCM, 31)])
+    assert found.codes == {"additional_key_exchange_unknown"}
+    assert "encryption of phase 2" in found.finding("additional_key_exchange_unknown")["next_step"]
+    assert found.child("local")["rekey_proposal"] == "aes128gcm16-curve25519"

@@ -234,3 +234,64 @@ def test_a_responder_of_ikev1_needs_its_key_before_it_knows_who_calls():
     assert "psk_not_found" in found.codes
     named = {**theirs, "identifier": "203.0.113.20"}
     assert compared({"identifier": "a.example"}, named, both=IKEV1).verdict == "up"
+
+
+def ake(*rounds):
+    return {"encryption": [{**GCM, "additional_key_exchange": list(rounds)}]}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "chosen"),
+    [
+        (["mlkem768"], ["mlkem768"], "-ke1_mlkem768"),
+        ([["mlkem768", "none"]], [["mlkem768", "none"]], "-ke1_mlkem768"),
+        ([["mlkem768", "none"]], ["mlkem768"], "-ke1_mlkem768"),
+        (
+            [["mlkem768", "none"], "mlkem1024"],
+            [["mlkem512", "none"], "mlkem1024"],
+            "-ke2_mlkem1024",
+        ),
+    ],
+)
+def test_additional_key_exchanges(ours, theirs, chosen):
+    found = compared(ake(*ours), ake(*theirs))
+    assert found.verdict == "up"
+    for side in ("local", "remote"):
+        assert found.call(side)["proposal"] == f"aes128gcm16-prfsha256-ecp256{chosen}"
+
+
+def test_the_responder_chooses_the_method():
+    found = compared(ake(["mlkem768", "mlkem1024"]), ake(["mlkem1024", "mlkem768"]))
+    assert found.call("local")["proposal"].endswith("-ke1_mlkem1024")
+    assert found.call("remote")["proposal"].endswith("-ke1_mlkem768")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"), [(["mlkem768"], []), ([], ["mlkem768"]), (["mlkem768"], ["mlkem1024"])]
+)
+def test_a_required_round_that_the_peer_lacks(ours, theirs):
+    found = compared(ake(*ours), ake(*theirs))
+    assert found.verdict == "down"
+    finding = found.finding("additional_key_exchange_mismatch")
+    assert finding["explanation"] == (
+        "The encryption lists of phase 1 differ only in additional_key_exchange. The IKE SA does "
+        "not come up."
+    )
+    assert finding["ours"] == [f"aes128gcm16-prfsha256-ecp256{''.join(f'-ke1_{x}' for x in ours)}"]
+
+
+def test_an_optional_round_falls_back():
+    found = compared(ake(["mlkem768", "none"]), ake())
+    assert found.verdict == "degraded"
+    assert found.codes == {"additional_key_exchange_unknown"}
+    # A peer that initiates does not offer what it does not know.
+    finding = found.finding("additional_key_exchange_unknown")
+    assert (finding["initiator"], finding["severity"]) == ("local", "warning")
+    for side in ("local", "remote"):
+        assert found.call(side)["proposal"] == "aes128gcm16-prfsha256-ecp256"
+
+
+def test_an_entry_without_a_round_suits_every_peer():
+    found = compared({"encryption": [*ake("mlkem768")["encryption"], GCM]}, {"encryption": [GCM]})
+    assert found.verdict == "up"
+    assert found.call("local")["proposal"] == "aes128gcm16-prfsha256-ecp256"

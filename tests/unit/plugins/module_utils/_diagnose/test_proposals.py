@@ -8,6 +8,7 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._diagnose.proposals import (
     differences,
     only_group_differs,
+    only_rounds_differ,
 )
 
 AES = "AES_CBC_256/HMAC_SHA2_256_128"
@@ -39,7 +40,23 @@ AES = "AES_CBC_256/HMAC_SHA2_256_128"
         (
             f"ESP:{AES}/CURVE_25519/NO_EXT_SEQ",
             f"ESP:{AES}/KE1_ML_KEM_768/NO_EXT_SEQ",
-            ("DH group",),
+            ("DH group", "additional key exchange 1"),
+        ),
+        (
+            f"IKE:{AES}/CURVE_25519/KE1_ML_KEM_768/KE2_ML_KEM_1024",
+            f"IKE:{AES}/CURVE_25519/KE1_ML_KEM_768",
+            ("additional key exchange 2",),
+        ),
+        (
+            f"IKE:{AES}/CURVE_25519/KE1_ML_KEM_768/KE1_KE_NONE",
+            f"IKE:{AES}/CURVE_25519",
+            (),
+        ),
+        # In the log of strongSwan 5.9.8.
+        (
+            f"IKE:{AES}/CURVE_25519/UNKNOWN_6_36/UNKNOWN_6_0",
+            f"IKE:{AES}/CURVE_25519",
+            ("additional key exchange 1",),
         ),
     ],
 )
@@ -63,3 +80,17 @@ def test_kinds_with_nothing_in_common(ours: str, theirs: str, kinds: tuple[str, 
 )
 def test_pfs_alone(ours: str, theirs: str, group: bool) -> None:
     assert only_group_differs(ours, theirs) is group
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "rounds"),
+    [
+        (f"IKE:{AES}/ECP_384/KE1_ML_KEM_1024", f"IKE:{AES}/ECP_384", True),
+        (f"IKE:{AES}/ECP_384/KE1_ML_KEM_1024", f"IKE:{AES}/ECP_384/KE1_ML_KEM_768", True),
+        (f"IKE:{AES}/ECP_384/UNKNOWN_6_36", f"IKE:{AES}/ECP_384", True),
+        (f"IKE:{AES}/ECP_384/KE1_ML_KEM_1024", f"IKE:{AES}/ECP_256", False),
+    ],
+)
+def test_additional_key_exchanges_alone(ours: str, theirs: str, rounds: bool) -> None:
+    assert only_rounds_differ(ours, theirs) is rounds
+    assert not only_group_differs(ours, theirs)

@@ -131,7 +131,7 @@ Options = dict[str, object]
             Use.ESP,
             IKEV2,
             "integrity 'sha256': is not a suboption of encryption. Use the suboptions algorithm, "
-            "key_length, hash, dh_group, prf.",
+            "key_length, hash, dh_group, prf, additional_key_exchange.",
         ),
     ],
 )

@@ -88,3 +88,17 @@ def test_a_daemon_that_says_nothing_lacks_everything() -> None:
 def test_a_requirement_reads_well() -> None:
     need = missing(DEFAULT_IKE, Use.IKE, {})[-1]
     assert str(need) == "dh_group 14 (MODP_2048): package libstrongswan"
+
+
+def test_an_additional_key_exchange_needs_a_release() -> None:
+    options = {"dh_group": 31, "additional_key_exchange": [["mlkem768", "none"], "mlkem1024"]}
+    proposal = Proposal.build(options, Use.ESP, IKEV2)
+    # A daemon without ML-KEM would offer even an optional round, and then fail (measured on 6.0.1).
+    assert [str(item) for item in missing((proposal,), Use.ESP, {"ke": {"CURVE_25519"}})] == [
+        "additional_key_exchange mlkem768 (ML_KEM_768): strongSwan 6.0.2 or later with OpenSSL 3.5 "
+        "or later",
+        "additional_key_exchange mlkem1024 (ML_KEM_1024): strongSwan 6.0.2 or later with OpenSSL "
+        "3.5 or later",
+    ]
+    has = {"ke": {"CURVE_25519", "ML_KEM_768", "ML_KEM_1024"}}
+    assert missing((proposal,), Use.ESP, has) == ()
