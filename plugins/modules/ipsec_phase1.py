@@ -45,6 +45,12 @@ options:
         back to IKEv1. If the peer supports IKEv1 only, let the peer initiate, or set V(ikev1).
       - The limits of IKEv1 apply with V(ikev1) and V(auto). Phase 1 supports no AEAD algorithm, and
         each phase 2 carries one local and one remote network.
+      - Debian builds strongSwan 6.1 and later without IKEv1. Such a daemon loads a connection of
+        IKEv1, and never brings it up. The module asks the daemon, and refuses V(ikev1) there, also
+        in check mode. V(auto) then means V(ikev2), with a warning.
+      - A phase 1 with V(ikev1) that was configured before an upgrade does not disturb tasks for
+        other objects. M(tunnelwright.ipsec.ipsec_info) shows it as V(down) with the reason. To
+        continue, set V(ikev2) here and at the peer, or remove the phase 1.
     type: str
     choices:
       - auto
@@ -305,7 +311,7 @@ options:
       - Number of unanswered DPD messages after which an IKEv1 peer counts as dead. C(dpd_timeout)
         becomes (O(dpd_failures) + 1) * O(dpd_delay).
       - It has no effect with IKEv2. There a peer counts as dead after all retransmissions of one
-        message, which take almost three minutes.
+        message, which take almost three minutes. It has no effect on a host without IKEv1.
     type: int
     default: 5
   state:

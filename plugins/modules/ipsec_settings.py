@@ -76,7 +76,7 @@ options:
   cisco_extensions:
     description:
       - Announce the Cisco Unity extensions (C(charon.cisco_unity) in strongSwan). They apply to
-        IKEv1 only. Leave this off unless a Cisco peer needs it.
+        IKEv1 only. Leave this off unless a Cisco peer needs it. A host without IKEv1 refuses it.
       - The module applies it without a restart. All networks share one IKE daemon, so it is on for
         all networks when one network of the host has it on.
     type: bool
@@ -85,7 +85,7 @@ options:
     description:
       - Accept unencrypted ID and HASH payloads in IKEv1 Main Mode
         (C(charon.accept_unencrypted_mainmode_messages) in strongSwan). This weakens security. Use
-        it only for a peer that cannot encrypt them.
+        it only for a peer that cannot encrypt them. A host without IKEv1 refuses it.
       - The module applies it without a restart. All networks share one IKE daemon, so it is on for
         all networks when one network of the host has it on.
     type: bool
@@ -144,6 +144,7 @@ options:
       - Before any change, the module parses the text and loads each of its connections into the
         daemon on trial. A text that fails is refused. A text is also refused if an unmanaged
         connection or secret has the same name.
+      - A host without IKEv1 refuses a connection with C(version = 1).
       - The module makes no other check. It does not warn about weak algorithms and short keys, and
         does not notice networks that another tunnel carries. The rules of the network do not cover
         the tunnels of the text. Their traffic leaves in cleartext while they are down, and IKE, ESP

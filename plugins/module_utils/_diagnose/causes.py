@@ -105,6 +105,7 @@ CAUSES = {cause.code: cause for causes in SECTIONS.values() for cause in causes}
 MIRRORED = {
     "psk_missing_at_peer": "psk_missing",
     "config_unknown_to_peer": "initiator_unknown",
+    "ikev1_not_supported_at_peer": "ikev1_not_supported",
     "identities_unknown_to_peer": "initiator_identities_unknown",
     "our_identity_unknown": "peer_identity_mismatch",
     "peer_kernel_refuses_sa": "kernel_refuses_sa",

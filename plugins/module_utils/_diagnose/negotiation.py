@@ -44,6 +44,23 @@ PHASE1 = (
         aspect="version",
     ),
     Cause(
+        "ikev1_not_supported",
+        "The tunnel uses IKEv1, and the IKE daemon of this host was built without IKEv1.",
+        both("ipsec_phase1 key_exchange"),
+        "Set key_exchange of phase 1 to ikev2 on both sides. If the peer has IKEv1 only, the "
+        "tunnel needs a host with strongSwan 6.0 or earlier.",
+        aspect="version",
+    ),
+    Cause(
+        "ikev1_not_supported_at_peer",
+        "This side initiates with IKEv1, and the IKE daemon of the peer has no IKEv1.",
+        both("ipsec_phase1 key_exchange"),
+        "Set key_exchange of phase 1 to ikev2 on both sides.",
+        look_for="received unsupported IKE version 1.0 from <us>, sending INVALID_MAJOR_VERSION",
+        aspect="version",
+        only="ikev1",
+    ),
+    Cause(
         "address_unknown_to_peer",
         "The peer expects another address of this side, or another address of its own.",
         (

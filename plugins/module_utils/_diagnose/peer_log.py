@@ -18,6 +18,8 @@ import re
 import typing as t
 
 _PACKET = re.compile(r"received packet: from (\S+)\[\d+\] to (\S+)\[\d+\]")
+# The line about a packet that charon drops because of its version.
+_DROPPED = re.compile(r"received unsupported IKE version \S+ from ([^\s,]+)")
 _SENT = re.compile(r"sending packet: from (\S+)\[\d+\] to ")
 _NAT = "local host is behind NAT"
 _BEGUN = re.compile(r"establishing CHILD_SA (\S+?)\{")
@@ -32,7 +34,7 @@ def about_us(theirs: t.Iterable[str], ours: t.Sequence[str]) -> tuple[str, ...]:
     is returned whole.
     """
     lines = [line for text in theirs for line in text.splitlines()]
-    senders = {match[1] for match in map(_PACKET.search, lines) if match}
+    senders = {match[1] for match in map(_sender, lines) if match}
     if not senders:
         return tuple(lines)
     us = _own(ours) & senders
@@ -40,12 +42,16 @@ def about_us(theirs: t.Iterable[str], ours: t.Sequence[str]) -> tuple[str, ...]:
         us = senders
     selected, is_ours = [], False
     for line in lines:
-        packet = _PACKET.search(line)
+        packet = _sender(line)
         if packet:
             is_ours = packet[1] in us
         if is_ours:
             selected.append(line)
     return tuple(selected)
+
+
+def _sender(line: str) -> t.Match[str] | None:
+    return _PACKET.search(line) or _DROPPED.search(line)
 
 
 def may_hide_us(theirs: t.Sequence[str], ours: t.Iterable[str]) -> bool:

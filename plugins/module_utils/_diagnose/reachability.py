@@ -43,7 +43,7 @@ REACHABILITY = (
         "Run tcpdump for UDP port 500 on the peer while this side initiates. If the packets "
         "arrive, check the answers of the peer. If they do not, check the firewalls between.",
         aspect="gateway",
-        candidates=("peer_down", "request_lost", "answer_lost"),
+        candidates=("peer_down", "request_lost", "answer_lost", "ikev1_not_supported_at_peer"),
     ),
     Cause(
         "peer_down",

@@ -7,7 +7,7 @@
 """Lines of charon's log, and the causes that they show.
 
 The tables are in the order of certainty: lines that name the cause first, then answers of the peer,
-then missing answers. The texts are the texts of strongSwan 5.9.8 and 6.0.1.
+then missing answers. The texts are the texts of strongSwan 5.9.8, 6.0.1 and 6.1.0.
 
 A peer can make a line long. So no part of a pattern reaches over the place where the pattern could
 begin again, or the part has a limit. The time is linear in the length of the line.
@@ -126,6 +126,12 @@ _KERNEL_POLICY = (
     r"unable to install IPsec policies \(SPD\) in kernel|error installing route with policy"
 )
 
+# The answer to IKEv1 of a daemon without IKEv1, which logs the message as its cause. The answer is
+# a message of IKEv2, and has no SA at the initiator.
+_OLD_VERSION = r"received unsupported IKE version 1\.\d+ from "
+_NEWER_ANSWER = r"received unencrypted informational: from "
+_OLD_INITIATOR = r"initiating (?:Main|Aggressive) Mode IKE_SA "
+
 # In the log of the initiator.
 OUR_SIGNS: tuple[Sign, ...] = (
     _sign(rf"no shared key found for {_ID.format('ours')} - {_ID.format('theirs')}", "psk_missing"),
@@ -136,6 +142,7 @@ OUR_SIGNS: tuple[Sign, ...] = (
     _sign(
         r"constraint check failed: identity '(?P<ours>[^']*)' required", "peer_identity_mismatch"
     ),
+    _sign(_NEWER_ANSWER, "ikev1_not_supported_at_peer", after=_OLD_INITIATOR, before=_RECEIVED),
     _sign(r", but MAC mismatched", "psk_mismatch"),
     _sign(r"calculated HASH does not match HASH payload", "psk_mismatch"),
     _sign(_UNDECRYPTABLE, "psk_mismatch", before=_ESTABLISHED),
@@ -189,6 +196,8 @@ OUR_SIGNS: tuple[Sign, ...] = (
         "closed_by_peer",
         after=_ESTABLISHED,
     ),
+    # The peer initiates, with another version than this side.
+    _sign(_OLD_VERSION, "ikev1_not_supported"),
     # Missing answers.
     _sign(
         r"retransmit \d+ of request (?:with message ID [1-9]|message ID 0, seq [2-9])",
@@ -223,6 +232,7 @@ _LOOKING = (
 
 # In the log of the responder. Two lists of proposals are compared to find the exact cause.
 PEER_SIGNS: tuple[Sign, ...] = (
+    _sign(_OLD_VERSION, "ikev1_not_supported_at_peer"),
     _sign(r", but MAC mismatched", "psk_mismatch"),
     _sign(_UNDECRYPTABLE, "psk_mismatch", before=_ESTABLISHED),
     _sign(r"calculated HASH does not match HASH payload", "psk_mismatch"),

@@ -14,13 +14,38 @@ from dataclasses import replace
 from .._diagnose.explain import Attempt, Finding, explain
 from .._host.host import Host
 from .._host.vici.log_events import DaemonLog
+from .._model.capabilities import Capabilities
+from .._model.child import ChildSa
 from .._model.connection import IkeConnection
-from .._plan.connect import Live, Tunnel
+from .._plan.connect import Key, Live, Tunnel
 from .._render.strongswan_conf import LIBIPSEC
 from .addresses import no_address
 from .connection_request import ConnectionRequest
 from .edit import without_address
 from .own_certificate import OwnCertificates
+
+
+def impossible(host: Host, tunnels: t.Iterable[Tunnel]) -> dict[Key, Finding]:
+    """Return the explanation of each tunnel of IKEv1, if the daemon has no IKEv1.
+
+    charon accepts such a connection, and the line about its failure names no connection.
+    """
+    old = [item for item in tunnels if item.connection.key_exchange == "ikev1"]
+    if not old:
+        return {}
+    capabilities = host.capabilities()
+    found = {} if capabilities.ikev1 else {item.key: item for item in old}
+    return {
+        key: without_ikev1(item.connection, item.child, capabilities) for key, item in found.items()
+    }
+
+
+def without_ikev1(
+    connection: IkeConnection, child: ChildSa | None, capabilities: Capabilities
+) -> Finding:
+    """Return the explanation of a tunnel of IKEv1 on a daemon without IKEv1."""
+    finding = explain(Attempt(connection, child, seen="ikev1_not_supported"))
+    return replace(finding, detail=f" It is strongSwan {capabilities.version}.")
 
 
 def failure_of(

@@ -32,16 +32,24 @@ RESOURCES: t.Mapping[str, Resource] = {
 
 
 class Concerned(t.NamedTuple):
-    """An object without an entry in the task: its list, its name as options, and its subject."""
+    """An object to check: its list, its options, and its subject.
+
+    An object without an entry in the task has only its name as options. It is not ``described``.
+    """
 
     option: str
     params: Params
     subject: str
+    described: bool = False
 
     def check_host(self, host: Host, view: View) -> list[str]:
         """Ask the host about the object. Returns warnings, raises ModelError."""
         resource = RESOURCES[self.option]
-        return resource.check_host(host, replace(view, params=self.params))
+        return resource.check_host(host, self.view(view))
+
+    def view(self, view: View) -> View:
+        """Return the view of this object."""
+        return replace(view, params=self.params, described=self.described)
 
 
 def concerned(current: Gateway, edit: Edit) -> t.Iterator[Concerned]:

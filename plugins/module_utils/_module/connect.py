@@ -22,7 +22,7 @@ from .._model.options import list_of
 from .._plan.connect import Live, plan_connected, plan_disconnected, plan_reconnected
 from .._plan.plan import Plan
 from .at_work import at_work
-from .attempts import distinct, failure_of, rekey_failure_of
+from .attempts import distinct, failure_of, impossible, rekey_failure_of
 from .connection_request import (
     CONNECTED,
     DISCONNECTED,
@@ -88,6 +88,8 @@ def carry_out(host: Host, params: Params, *, check: bool) -> ConnectionResult:
         check_disconnection(host, gateway, request.tunnels)
     if check:
         failures = states.shortcomings(request.required) if request.state == CONNECTED else ()
+        never = () if request.state == DISCONNECTED else impossible(host, request.required).values()
+        failures = distinct((*never, *failures))
         return ConnectionResult(bool(plan), _result(request, states), plan, failures)
     if request.state == DISCONNECTED:
         tear_down(host, plan.steps)
@@ -115,14 +117,17 @@ def _connect(
     tear_down(host, plan.steps)
     again = request.state != CONNECTED
     missing = [item for item in request.required if again or item.key not in before.up]
-    if missing:
-        initiated = [item for item in missing if item.initiates]
-        awaited = [item for item in missing if not item.initiates]
+    never = impossible(host, missing)
+    tried = [item for item in missing if item.key not in never]
+    if tried:
+        initiated = [item for item in tried if item.initiates]
+        awaited = [item for item in tried if not item.initiates]
         bring_up(host, log, initiated, awaited, request.timeout)
     states = tunnel_states(host, request.tunnels)
     live = states.live
-    failures = [
-        failure_of(host, log, request, item, live) for item in missing if item.key not in live.up
+    failures = [*never.values()]
+    failures += [
+        failure_of(host, log, request, item, live) for item in tried if item.key not in live.up
     ]
     failures += states.shortcomings(request.required)
     others = [item for item in request.tunnels if item not in request.required]

@@ -103,7 +103,10 @@ def without_address(networks: t.Iterable[TrafficSelector], addresses: t.Iterable
 
 @dataclass(frozen=True)
 class View:
-    """An edit with the state of the host, for the checks that need the host."""
+    """An edit with the state of the host, for the checks that need the host.
+
+    ``described`` is False for the check of an object that the task starts and does not describe.
+    """
 
     current: Gateway
     edit: Edit
@@ -111,3 +114,4 @@ class View:
     observed: Observed
     userspace: bool
     asked: Asked
+    described: bool = True

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import typing as t
-from dataclasses import replace
 
 from .._errors import ModelError, Unsupported
 from .._host.files.read_back import read_gateway
@@ -53,15 +52,15 @@ class GatewayResource:
         if view.params["state"] == "deleted":
             return []
         errors, warnings = ErrorList(), list[str]()
-        for option, params, subject in _checked(view):
+        for item in _checked(view):
             if errors.full:
                 break
             try:
-                warnings += _CHECKS[option](host, replace(view, params=params))
+                warnings += _CHECKS[item.option](host, item.view(view))
             except ModelError as error:
-                errors.add(subject, error)
+                errors.add(item.subject, error)
             except Unsupported as error:
-                errors.note(subject, str(error))
+                errors.note(item.subject, str(error))
         errors.raise_all()
         # Several entries of one network have the same warnings about the host.
         return list(dict.fromkeys(warnings))
@@ -73,7 +72,7 @@ def _checked(view: View) -> t.Iterator[Concerned]:
     for option in _CHECKS:
         for entry in view.params[option]:
             described.add(identity(option, entry))
-            yield Concerned(option, entry, label(entry.place, entry))
+            yield Concerned(option, entry, label(entry.place, entry), described=True)
     for item in concerned(view.current, view.edit):
         if identity(item.option, item.params) not in described:
             yield item

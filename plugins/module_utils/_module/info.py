@@ -93,7 +93,7 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
     warnings += told(seen.daemon.remembered)
     warnings += bad_certificates(seen.wanted, paths, seen.now)
     try:
-        add_reasons(host, seen.pid, found)
+        add_reasons(host, seen.pid, found, seen.capabilities)
     except HostError as error:
         warnings.append(str(error))
     packages = installed(host.run, host.platform)

@@ -23,6 +23,7 @@ from .._plan.scope import Scope
 from .addresses import warnings_of_addresses
 from .capabilities import check_capabilities, check_child, check_foreign, check_peer, weak_crypto
 from .edit import Edit, Params, View
+from .ikev1 import check_phase1
 from .keys import check_connection, warnings_of
 from .spec import IPSEC_PHASE1, Spec
 
@@ -52,17 +53,13 @@ class Phase1Resource:
         if connection is None or not view.edit.gateway.is_active(connection):
             return []
         subject = connection.subject
-        capabilities = view.asked.capabilities
-        supported = capabilities.algorithms
+        warnings = check_phase1(view, connection)
+        supported = view.asked.capabilities.algorithms
         check_capabilities(
             supported, subject, connection.encryption, Use.IKE, userspace=view.userspace
         )
-        if connection.key_exchange == "ikev1" and not capabilities.ikev1:
-            problem = "is not supported by the IKE daemon of this host, which has no IKEv1"
-            raise ModelError("key_exchange", "ikev1", problem, "Set it to ikev2.", subject)
         check_peer(view.asked.interfaces, connection)
         check_foreign(connection, view.current, view.observed)
-        warnings = []
         for child in connection.children:
             if child.enabled:
                 check_child(supported, child, userspace=view.userspace)

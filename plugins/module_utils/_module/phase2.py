@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 from .._host.host import Host
 from .._model import checks
@@ -21,6 +22,7 @@ from .._plan.scope import Scope
 from .addresses import warnings_of_addresses
 from .capabilities import check_children, weak_crypto
 from .edit import Edit, Params, View
+from .ikev1 import check_phase1
 from .spec import IPSEC_PHASE2, Spec
 
 
@@ -47,7 +49,10 @@ class Phase2Resource:
             return []
         if view.edit.gateway.is_active(connection):
             check_children(view.asked, [child], userspace=view.userspace)
-            return warnings_of_addresses(child, view)
+            warnings = warnings_of_addresses(child, view)
+            if connection.key_exchange == "ikev1":
+                warnings += check_phase1(replace(view, described=False), connection)
+            return warnings
         return []
 
 

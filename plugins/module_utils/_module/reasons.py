@@ -16,9 +16,10 @@ from .._diagnose.explain import Attempt, Finding, explain
 from .._host.host import Host
 from .._host.tunnels.charon_log import Log, LogLine, ended, last_attempt, read_log, since_loaded
 from .._host.vici.facts import Facts
+from .._model.capabilities import Capabilities
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
-from .attempts import unreachable, with_addresses
+from .attempts import unreachable, with_addresses, without_ikev1
 from .own_certificate import OwnCertificates
 from .status import CONNECTING, DISABLED, DOWN, IDLE, UP, phase1_state
 
@@ -30,7 +31,12 @@ _UNTOLD = ("not_established", "not_initiated_by_peer")
 _PACKET = re.compile(r"^(sending|received) packet: ")
 
 
-def add_reasons(host: Host, pid: int, found: t.Iterable[tuple[IkeConnection, Facts]]) -> None:
+def add_reasons(
+    host: Host,
+    pid: int,
+    found: t.Iterable[tuple[IkeConnection, Facts]],
+    capabilities: Capabilities,
+) -> None:
     """Add time, explanation and last log lines to each phase 1 that is not up.
 
     Only the last attempt of the daemon ``pid`` with the loaded connection counts. A waiting tunnel
@@ -44,6 +50,9 @@ def add_reasons(host: Host, pid: int, found: t.Iterable[tuple[IkeConnection, Fac
         OwnCertificates(host),
     )
     for connection, facts in asked:
+        if connection.key_exchange == "ikev1" and not capabilities.ikev1:
+            _add_impossible(connection, facts, capabilities)
+            continue
         lines = log.about((connection.name, connection.remote_gateway))
         facts["log"] = [str(line) for line in lines[-_TOLD:]]
         attempt = last_attempt(since_loaded(lines, connection.name, pid, at_all=False))
@@ -55,6 +64,16 @@ def add_reasons(host: Host, pid: int, found: t.Iterable[tuple[IkeConnection, Fac
         for entry in (facts, *facts["phase2"]):
             if entry["state"] in (DOWN, IDLE) and entry["since"] is None:
                 entry["since"] = ended(lines)
+
+
+def _add_impossible(connection: IkeConnection, facts: Facts, capabilities: Capabilities) -> None:
+    """Explain a phase 1 of IKEv1 on a daemon without IKEv1, which the log does not name."""
+    for child, entry in zip(connection.children, facts["phase2"]):
+        if entry["state"] != DISABLED:
+            entry["state"] = DOWN
+            entry["explanation"] = without_ikev1(connection, child, capabilities).to_result()
+    facts["state"] = DOWN
+    facts["explanation"] = without_ikev1(connection, None, capabilities).to_result()
 
 
 def _add_reason(

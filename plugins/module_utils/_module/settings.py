@@ -22,9 +22,11 @@ from .._plan.scope import network_scope
 from .._render.advanced import loadable
 from .._render.options.daemon import DAEMON_WIDE, asking
 from .._render.shared_secrets import secret_id
+from .._render.strongswan.section import Section
 from .._render.strongswan.strict import parse
 from .capabilities import check_names
 from .edit import Edit, Params, View
+from .ikev1 import check_settings
 from .keys import check_text, warnings_of_text
 from .spec import IPSEC_SETTINGS, Spec
 
@@ -53,7 +55,8 @@ class SettingsResource:
         name = view.params["network"]
         if view.edit.gateway.networks[name].started:
             try:
-                _check_foreign(name, view)
+                connections = _check_foreign(name, view)
+                check_settings(view, view.edit.gateway.settings_of(name), connections)
             except ModelError as error:
                 raise error.within(settings_subject(name)) from None
         if view.userspace and view.edit.gateway.settings_of(name).ipcomp:
@@ -95,8 +98,8 @@ def _check_texts(settings: IpsecSettings, gateway: Gateway) -> None:
     _parsed("strongswan_conf", parse, settings.strongswan_conf or "")
 
 
-def _check_foreign(network: str, view: View) -> None:
-    """Refuse new names of a conf text that the daemon already has."""
+def _check_foreign(network: str, view: View) -> dict[str, Section]:
+    """Refuse new names of a conf text that the daemon already has. Return its connections."""
     known = _names(view.current.settings_of(network))
     text = view.edit.gateway.settings_of(network).swanctl_conf or ""
     connections, secrets = loadable(text)
@@ -106,6 +109,7 @@ def _check_foreign(network: str, view: View) -> None:
         [shared.id for shared in secrets if shared.id not in known],
         view.observed.daemon,
     )
+    return connections
 
 
 def _names(settings: IpsecSettings) -> tuple[str, ...]:

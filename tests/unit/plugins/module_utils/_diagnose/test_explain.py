@@ -41,6 +41,75 @@ def found(*ours: str, theirs: t.Sequence[str] | None = None, **more: t.Any) -> F
     return explain(Attempt(**{**attempt.__dict__, **more}))
 
 
+# strongSwan 6.0.1 initiates IKEv1, and 6.1.0 responds without IKEv1.
+OLD = (
+    "initiating Main Mode IKE_SA site-b[1] to 192.0.2.2",
+    "generating ID_PROT request 0 [ SA V V V V V ]",
+    "sending packet: from 192.0.2.1[500] to 192.0.2.2[500] (180 bytes)",
+)
+NEWER_ANSWER = (
+    "received unencrypted informational: from 192.0.2.2[500] to 192.0.2.1[500]",
+    "payload type NOTIFY was not encrypted",
+    "could not decrypt payloads",
+    "INFORMATIONAL response with message ID 0 processing failed",
+    "sending retransmit 1 of request message ID 0, seq 1",
+)
+AT_THE_RESPONDER = (
+    "generating INFORMATIONAL response 0 [ N(INVAL_MAJOR) ]",
+    "sending packet: from 192.0.2.2[500] to 192.0.2.1[500] (36 bytes)",
+    "received unsupported IKE version 1.0 from 192.0.2.1, sending INVALID_MAJOR_VERSION",
+)
+
+
+class TestIkev1:
+    """One of the daemons was built without IKEv1."""
+
+    def test_answer_of_the_peer(self) -> None:
+        told = found(*OLD, *NEWER_ANSWER)
+        assert told.cause.code == "ikev1_not_supported_at_peer"
+        assert told.evidence == (f"ours: {NEWER_ANSWER[0]}",)
+
+    @pytest.mark.parametrize(
+        ("lines", "cause"),
+        [
+            # A peer that speaks IKEv1 has answered before.
+            ((*OLD, GOT, *NEWER_ANSWER), "psk_mismatch"),
+            # The message may be a connectivity check of a mediated connection of IKEv2.
+            ((SENT, *NEWER_ANSWER[:2]), "no_answer"),
+        ],
+    )
+    def test_other_answers(self, lines: tuple[str, ...], cause: str) -> None:
+        assert found(*lines).cause.code == cause
+
+    def test_log_of_the_peer(self) -> None:
+        """The log of another daemon shows no answer, or the peer sends none."""
+        old = connection(child(), key_exchange="ikev1")
+        alone = found(*OLD, connection=old)
+        assert alone.cause.code == "no_answer"
+        assert "ikev1_not_supported_at_peer" in {item.code for item in alone.candidates}
+        assert "ikev1_not_supported_at_peer" not in {item.code for item in found(SENT).candidates}
+        other = "received packet: from 192.0.2.9[500] to 192.0.2.2[500] (464 bytes)"
+        for theirs in (AT_THE_RESPONDER, (other, *AT_THE_RESPONDER, other)):
+            both = found(*OLD, connection=old, theirs=theirs)
+            assert both.cause.code == "ikev1_not_supported_at_peer"
+            assert both.ours == "ikev1"
+            assert f"theirs: {AT_THE_RESPONDER[2]}" in both.evidence
+
+    def test_this_side_refuses_the_peer(self) -> None:
+        """The log of the responder has the other addresses."""
+        mirrored = [line.replace("192.0.2.1", "192.0.2.7") for line in AT_THE_RESPONDER]
+        for initiates in (True, False):
+            told = found(*mirrored, initiates=initiates)
+            assert told.cause.code == "ikev1_not_supported"
+        # The peer also has a connection of IKEv2.
+        assert found(AUTH_FAILED, *mirrored).cause.code == "peer_refused_authentication"
+
+    def test_seen_on_the_host(self) -> None:
+        told = found(*OLD, seen="ikev1_not_supported")
+        assert told.cause.code == "ikev1_not_supported"
+        assert "6.0 or earlier" in told.cause.next_step
+
+
 @pytest.mark.parametrize(
     ("lines", "cause"),
     [

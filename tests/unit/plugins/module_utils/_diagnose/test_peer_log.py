@@ -39,6 +39,12 @@ def test_a_whole_text_is_lines() -> None:
     assert about_us([f"{OTHER}\ntheirs\n{US}\nours\n"], OURS) == (US, "ours")
 
 
+def test_packets_that_are_dropped_for_their_version() -> None:
+    dropped = "received unsupported IKE version 1.0 from {}, sending INVALID_MAJOR_VERSION"
+    log = (dropped.format("192.0.2.9"), "theirs", dropped.format("192.0.2.1"), "ours")
+    assert about_us(log, OURS) == log[2:]
+
+
 ELSEWHERE = ("sending packet: from 10.0.0.1[500] to 198.51.100.2[500] (464 bytes)",)
 BEHIND_NAT = (*ELSEWHERE, "local host is behind NAT, sending keep alives")
 

@@ -333,6 +333,36 @@ class TestSettings:
         found = asked(host, "ipsec_settings", gateway(), userspace=userspace, **options)
         assert len(found) == warnings
 
+    OLD = "connections { old { version = 1 } new { version = 2 } any { remote_addrs = 192.0.2.9 } }"
+
+    @pytest.mark.parametrize(
+        ("options", "option", "word"),
+        [
+            ({"cisco_extensions": True}, "cisco_extensions", "has no effect"),
+            ({"unencrypted_main_mode": True}, "unencrypted_main_mode", "has no effect"),
+            (
+                {"configuration_mode": "advanced", "swanctl_conf": OLD},
+                "swanctl_conf",
+                "in connection old, which",
+            ),
+        ],
+    )
+    def test_options_of_ikev1(
+        self, host: t.Any, options: dict[str, t.Any], option: str, word: str
+    ) -> None:
+        options = {"network": "lan", **options}
+        assert asked(host, "ipsec_settings", gateway(), **options) == []
+        host.vici.ikev1, host.vici.release = False, "6.1.0"
+        with refused(option, "IPsec settings of network lan", word, "strongSwan 6.1.0", "the peer"):
+            asked(host, "ipsec_settings", gateway(), **options)
+        stopped = gateway(network(state="stopped"))
+        assert asked(host, "ipsec_settings", stopped, **options) == []
+
+    def test_settings_of_before_an_upgrade(self, host: t.Any) -> None:
+        host.vici.ikev1 = False
+        old = gateway(network(state="stopped"), settings(cisco_extensions=True))
+        assert asked(host, "vpn_network", old, **NETWORK) == []
+
 
 class TestForeignNamesInAConfText:
     """Unmanaged connections, which neither a conf text nor a phase 1 replaces."""
@@ -419,11 +449,36 @@ class TestPhase1:
         assert self.asked(host, current, **options) == []
 
     def test_ikev1_must_be_built_in(self, host: t.Any) -> None:
-        assert self.asked(host, key_exchange="ikev1") == []
-        host.vici.ikev1 = False
-        with refused("key_exchange", "phase 1 site-b", "'ikev1'", "ikev2"):
+        for version in ("ikev1", "auto"):
+            assert self.asked(host, key_exchange=version) == []
+        host.vici.ikev1, host.vici.release = False, "6.1.0"
+        with refused("key_exchange", "phase 1 site-b", "'ikev1'", "strongSwan 6.1.0", "ikev2"):
             self.asked(host, key_exchange="ikev1")
-        assert self.asked(host, key_exchange="auto") == []
+        aggressive = {"negotiation_mode": "aggressive", "identifier": "us.example"}
+        with refused("key_exchange", "phase 1 site-b", "negotiation_mode to main", "the peer"):
+            self.asked(host, key_exchange="ikev1", **aggressive)
+        assert self.asked(host, key_exchange="ikev2") == []
+
+    def test_auto_means_ikev2_without_ikev1(self, host: t.Any) -> None:
+        host.vici.ikev1, host.vici.release = False, "6.1.0"
+        (told,) = self.asked(host, key_exchange="auto")
+        assert told.startswith("phase 1 site-b: key_exchange auto means IKEv2 on this host")
+        assert "strongSwan 6.1.0" in told
+        assert "dpd_failures" in told
+
+    def test_phase1_of_before_an_upgrade(self, host: t.Any) -> None:
+        """Neither a task on its network nor one on its phase 2 fails, and both name it."""
+        host.vici.ikev1, host.vici.release = False, "6.1.0"
+        old = connection(child(), key_exchange="ikev1")
+        assert asked(host, "vpn_network", gateway(old), **NETWORK) == []
+        stopped = gateway(network(state="stopped"), old)
+        started = asked(host, "vpn_network", stopped, **NETWORK)
+        children = asked(host, "ipsec_phase2", gateway(old), **PHASE2)
+        for (told,) in (started, children):
+            assert told.startswith("phase 1 site-b: key_exchange ikev1 cannot come up")
+            assert "strongSwan 6.1.0" in told
+        auto = gateway(connection(child(), key_exchange="auto"))
+        assert asked(host, "ipsec_phase2", auto, **PHASE2) == []
 
     @pytest.mark.parametrize("behavior", ["on_demand", "start", "responder_only"])
     @pytest.mark.parametrize("userspace", [True, False])

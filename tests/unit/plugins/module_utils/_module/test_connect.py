@@ -81,6 +81,21 @@ def test_connects_what_is_meant_once(
     assert up(again) == tunnels
 
 
+@pytest.mark.parametrize("state", ["connected", "reconnected"])
+def test_ikev1_is_not_tried_on_a_daemon_without_ikev1(gateway: Machine, state: str) -> None:
+    gateway.prepare(("ipsec_phase1", {**PHASE1, "key_exchange": "ikev1"}))
+    gateway.host.vici.ikev1, gateway.host.vici.release = False, "6.1.0"
+    for check in (True, False):
+        result = connect(gateway, state=state, timeout=60, check=check)
+        assert result["failed"]
+        (told,) = result["failures"]
+        assert (told["cause"], told["phase1"]) == ("ikev1_not_supported", "site-b")
+        assert "strongSwan 6.1.0" in told["explanation"]
+        assert up(result) == ([] if check else ["site-c/net"])
+    gone = connect(gateway, state="disconnected")
+    assert not gone.get("failed")
+
+
 def test_only_what_is_down_is_initiated(gateway: Machine) -> None:
     gateway.host.vici.up = {"site-b": {"net"}}
     assert connect(gateway, phase1="site-b")["actions"] == ["initiate site-b/more"]

@@ -415,6 +415,40 @@ class TestErrors:
             for text in refused["errors"]
         ] == ["phase1[0] s2", "phase1[1] s3", "phase1[2] s4"]
 
+    @pytest.mark.parametrize("check", [True, False])
+    def test_each_entry_of_ikev1_is_named_on_a_daemon_without_ikev1(
+        self, machine: Machine, check: bool
+    ) -> None:
+        machine.host.vici.ikev1, machine.host.vici.release = False, "6.1.0"
+        auto, old = {"key_exchange": "auto"}, {"key_exchange": "ikev1"}
+        entries = [site(2, **old), site(3, **auto), site(4), site(5, **auto), site(6, **old)]
+        settings = [{**SETTINGS, "cisco_extensions": True, "unencrypted_main_mode": True}]
+        refused = machine.run(
+            "ipsec_gateway", check=check, networks=[NETWORK], settings=settings, phase1=entries
+        )
+        assert [text.partition(": ")[0] for text in refused["errors"]] == [
+            "settings[0] lan",
+            "phase1[0] s2",
+            "phase1[4] s6",
+        ]
+        assert all("strongSwan 6.1.0" in text for text in refused["errors"])
+        assert machine.host.log == []
+        done = machine.run("ipsec_gateway", check=check, networks=[NETWORK], phase1=entries[1:4])
+        (told,) = (text for text in map(str, done["warnings"]) if "exchange auto" in text)
+        assert "phase 1 s3, phase 1 s5: key_exchange auto means IKEv2" in told
+
+    def test_ikev1_of_before_an_upgrade_stops_nothing_but_its_own_entry(
+        self, machine: Machine
+    ) -> None:
+        run(machine, networks=[NETWORK], phase1=[site(2, key_exchange="ikev1"), site(3)])
+        machine.host.vici.ikev1, machine.host.vici.release = False, "6.1.0"
+        done = run(machine, phase1=[site(3, dpd_delay=7)])
+        assert counts(done)["changed"] == 1
+        assert run(machine, phase1=[site(2, key_exchange="ikev1")])["failed"]
+        gone = run(machine, phase1=[{"name": "s2", "network": "lan", "state": "absent"}])
+        assert counts(gone)["removed"] == 2
+        assert "s2" not in machine.host.vici.conns
+
     def test_one_entry_for_each_object(self, machine: Machine) -> None:
         twice = site(2)
         twice["phase2"] = [*twice["phase2"], {"name": "net", "state": "absent"}]

@@ -355,6 +355,34 @@ def release(machine: Machine, text: str) -> None:
     path.write_text(text)
 
 
+class TestWithoutIkev1:
+    """A phase 1 of IKEv1 on a host that was upgraded."""
+
+    @pytest.mark.parametrize("behavior", ["start", "on_demand", "responder_only"])
+    def test_it_is_down_with_the_reason(self, gateway: Machine, behavior: str) -> None:
+        old = {**PHASE1, "key_exchange": "ikev1", "connection_behavior": behavior}
+        gateway.prepare(("ipsec_phase1", old))
+        gateway.host.vici.ikev1, gateway.host.vici.release = False, "6.1.0"
+        found = phase1(gateway)
+        assert [found["state"], found["phase2"][0]["state"]] == ["down", "down"]
+        for told in (found["explanation"], found["phase2"][0]["explanation"]):
+            assert told["cause"] == "ikev1_not_supported"
+            assert "strongSwan 6.1.0" in told["explanation"]
+            assert "ikev2 on both sides" in told["next_step"]
+        assert found["drift"] == []
+
+    def test_a_disabled_one_stays_disabled(self, gateway: Machine) -> None:
+        gateway.prepare(("ipsec_phase2", {**TUNNEL[1], "state": "disabled"}))
+        gateway.prepare(("ipsec_phase1", {**PHASE1, "key_exchange": "ikev1", "state": "disabled"}))
+        gateway.host.vici.ikev1 = False
+        found = phase1(gateway)
+        assert (found["state"], found["explanation"]) == ("disabled", None)
+
+    def test_ikev2_needs_no_reason(self, gateway: Machine) -> None:
+        gateway.host.vici.ikev1 = False
+        assert phase1(gateway)["explanation"] is None
+
+
 class TestSilence:
     def test_a_daemon_that_does_not_run(self, gateway: Machine) -> None:
         gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": "start"}))
