@@ -102,6 +102,9 @@ sanity: venv ## ansible-test sanity, for each Python of the targets that is inst
 sanity-one: venv ## ansible-test sanity, for the newest Python only
 	@NEWEST=1 tools/sanity
 
+core-%: ## sanity and scenario default (short) with another ansible-core of tools/core, such as core-2.20 (root)
+	@tools/with-core $* sanity-one molecule-smoke
+
 galaxy: venv ## build the collection and check it as Galaxy does on upload
 	@tools/galaxy-check
 

@@ -74,6 +74,7 @@ def test_every_target_of_the_tests_is_a_suite() -> None:
     assert {suite.target for suite in deep.SUITES} >= targets - others
     scenarios = {path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")}
     assert set(deep.SCENARIOS) == scenarios
+    assert set(deep.CORES) == {path.stem for path in ROOT.glob("tools/core/*.in")}
 
 
 def test_it_continues_with_what_has_not_passed(made: list[list[str]]) -> None:

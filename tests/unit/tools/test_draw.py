@@ -176,4 +176,6 @@ def test_every_deep_stage_has_its_turn() -> None:
     assert all(run[0][0] == "kernel-test" and run[1][0] == "live" for run in runs)
     stages = {stage for run in runs for lane in run for stage in lane}
     scenarios = {f"molecule-{path.parent.name}" for path in ROOT.glob("molecule/*/molecule.yml")}
-    assert stages == {"kernel-test", "live", "sanity", "first-hour", "thousand-info"} | scenarios
+    cores = {f"core-{path.stem}" for path in ROOT.glob("tools/core/*.in")}
+    whole = {"kernel-test", "live", "sanity", "first-hour", "thousand-info"}
+    assert stages == whole | scenarios | cores

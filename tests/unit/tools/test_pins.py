@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-LOCKS = ("constraints.txt", "tools/sanity.lock")
+CORES = sorted(path.stem for path in (ROOT / "tools/core").glob("*.in"))
+SANITY_LOCKS = ["tools/sanity.lock", *(f"tools/core/{name}.sanity.lock" for name in CORES)]
+LOCKS = ["constraints.txt", *(f"tools/core/{name}.txt" for name in CORES), *SANITY_LOCKS]
 # Packages that ansible-test would install without a hash.
 DATA = Path(sysconfig.get_path("purelib")) / "ansible_test/_data/requirements"
 
@@ -47,11 +49,9 @@ def test_every_pin_has_the_hashes_of_a_whole_release(lock):
     known = hashes(lock)
     assert known.keys() == pins(ROOT / lock).keys()
     assert not [name for name, found in known.items() if not found]
-    compiled = {
-        "constraints.txt": ("cryptography", "ruff", "mypy"),
-        "tools/sanity.lock": ("pyyaml",),
-    }
-    assert not [name for name in compiled[lock] if len(known[name]) < 10]
+    compiled = {"constraints.txt": ("cryptography", "ruff", "mypy")}
+    compiled.update(dict.fromkeys(SANITY_LOCKS, ("pyyaml",)))
+    assert not [name for name in compiled.get(lock, ()) if len(known[name]) < 10]
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -63,6 +63,14 @@ def test_what_is_required_is_pinned_alike():
     required = pins(ROOT / "requirements.txt", ROOT / "requirements-dev.txt")
     assert required
     assert required.items() <= pins(ROOT / "constraints.txt").items()
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_the_packages_of_another_core_are_pinned_alike(core):
+    """The lock has exactly the packages of its input, and the file is named after the release."""
+    required = pins(ROOT / f"tools/core/{core}.in")
+    assert required == pins(ROOT / f"tools/core/{core}.txt")
+    assert required["ansible-core"].startswith(f"{core}.")
 
 
 def test_what_ansible_test_installs_is_pinned_alike():
