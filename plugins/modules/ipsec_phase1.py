@@ -126,6 +126,48 @@ options:
       - Peers with the same key can always authenticate as each other, and the module warns about
         it. Use a separate key for each peer.
     type: str
+  ppk:
+    description:
+      - A post-quantum pre-shared key, PPK (RFC 8784). The peers mix it into the keys of the IKE SA
+        and of each Child SA. A quantum computer that breaks the key exchange then does not reveal
+        the traffic. The PPK does not replace O(psk) or the certificates.
+      - Use 32 or more random characters, about 256 bits. O(weak_crypto) decides whether a shorter
+        PPK is accepted. The PPK must be another key than O(psk).
+      - Requires O(ppk_id), and IKEv2. With O(key_exchange=ikev1) it is refused, because IKEv1 has
+        no PPK.
+      - If left out, an existing phase 1 with O(ppk_id) keeps its PPK. To remove the PPK, leave out
+        O(ppk) and O(ppk_id).
+      - The daemon receives exactly the bytes of this text. A PPK that a third party gives as raw
+        bytes, in hexadecimal digits or base64, is not such a text.
+      - Keep the PPK in a vault, or use the lookup P(tunnelwright.ipsec.psk#lookup) with a
+        C(directory) of its own. The PPK never appears in logs, diffs or results.
+      - A changed PPK does not disturb an SA that is up. The next authentication uses the new PPK.
+        Until both sides have the same PPK, no new IKE SA comes up, even if O(ppk_required=false).
+    type: str
+  ppk_id:
+    description:
+      - The identity of O(ppk), the same on both sides (C(ppk_id)). The initiator sends it, and the
+        responder finds the PPK by it. It is no secret.
+      - 1 to 127 of the characters C(A-Z), C(a-z), C(0-9), C(.), C(_), C(@), C(+) and C(-), of which
+        the first is a letter or a digit. It is not an address, because strongSwan sends an address
+        in a form by which no peer finds a PPK. strongSwan ignores case in it, and other products do
+        not.
+      - A peer that sends another identity is refused, even if O(ppk_required=false).
+      - strongSwan finds the PPK among all PPKs of the host. Two enabled phase 1 objects with the
+        same identity and different PPKs are refused. With the same PPK they are accepted with a
+        warning, because each of their peers knows the PPK of the others.
+      - Requires O(ppk).
+    type: str
+  ppk_required:
+    description:
+      - Whether an IKE SA without O(ppk) is refused (C(ppk_required)).
+      - With V(false), the tunnel comes up without the PPK if the peer has no PPK at all. Use
+        V(false) while the two sides introduce the PPK, and then V(true).
+        M(tunnelwright.ipsec.ipsec_info) shows whether an SA uses the PPK.
+      - V(true) requires O(key_exchange=ikev2). With V(auto), strongSwan would accept a peer that
+        initiates IKEv1, without a PPK.
+    type: bool
+    default: false
   certificate:
     description:
       - Path of the certificate of this gateway, a PEM file on the managed host (C(certs)). Only for
@@ -324,7 +366,7 @@ options:
       - With V(disabled), a task for an existing phase 1 may leave out O(remote_gateway). Such a
         task changes only the options that it gives, even to their defaults. Every other option
         keeps its value.
-      - V(absent) closes the tunnel and removes the phase 1, its phase 2 objects and its key. A
+      - V(absent) closes the tunnel and removes the phase 1, its phase 2 objects and its keys. A
         warning names each network whose traffic leaves in cleartext afterwards, if there is a route
         for it.
     type: str
@@ -353,6 +395,9 @@ seealso:
   - name: RFC 8247
     link: https://www.rfc-editor.org/rfc/rfc8247
     description: Algorithms to use with IKEv2, and algorithms to avoid.
+  - name: RFC 8784
+    link: https://www.rfc-editor.org/rfc/rfc8784
+    description: Mixing preshared keys in IKEv2 for post-quantum security.
   - name: swanctl.conf
     link: https://docs.strongswan.org/docs/latest/swanctl/swanctlConf.html
     description: The strongSwan settings named here in parentheses.
@@ -461,13 +506,23 @@ EXAMPLES = r"""
     name: site-b
     network: site-a
     state: absent
+
+- name: Protect against quantum computers with a PPK, which both sides have
+  tunnelwright.ipsec.ipsec_phase1:
+    name: site-f
+    network: site-a
+    remote_gateway: 203.0.113.60
+    psk: "{{ vault_psk_site_f }}"
+    ppk: "{{ vault_ppk_site_f }}"
+    ppk_id: ppk-site-a-site-f
+    ppk_required: true
 """
 
 RETURN = r"""
 ipsec_phase1:
   description:
     - The configuration of the phase 1 after the run, or as it would be in check mode, under the
-      names of the options. The pre-shared key is left out.
+      names of the options. The keys are left out.
     - With O(state=absent), only the name, the network and the state.
   returned: success
   type: dict
@@ -487,6 +542,8 @@ ipsec_phase1:
     lifetime: 3
     lifetime_unit: hours
     authentication: psk
+    ppk_id: null
+    ppk_required: false
     certificate: null
     private_key: null
     ca: null

@@ -19,6 +19,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel import (
     test_behavior,
     test_identities,
     test_lifetimes,
+    test_ppk,
     test_settings,
     test_tunnels,
 )
@@ -59,6 +60,11 @@ MUTATIONS = (
         "identity",
         *("_render/options/phase1.py", 'x.connection.identifier or ""', '"other"'),
         test_identities.test_identities,
+    ),
+    Mutation(
+        "PPK",
+        *("_render/options/phase1.py", '"yes" if x.connection.ppk_required', '"no" if True'),
+        test_ppk.test_ppks,
     ),
     Mutation(
         "lifetime",

@@ -54,7 +54,7 @@ def _load_secret(host: Host, step: steps.LoadSecret) -> None:
     shared = step.shared
     if step.before is not None:
         for name, ikes in step.ikes.items():
-            host.pending.put_key(_daemon(host, step).vici.pid, name, ikes, step.before.secret)
+            host.pending.put_key(_daemon(host, step).vici.pid, name, ikes, step.before)
     vici = _daemon(host, step).vici
     vici.load_shared(shared.id, shared.owners, shared.secret.reveal(), kind=shared.kind)
 

@@ -14,6 +14,7 @@ from .._errors import ModelError
 from .connection import IkeConnection
 from .keys import intrusion
 from .network import VpnNetwork
+from .ppk import check_ppks, ppk_mark
 from .rule import VpnRule
 from .secret import MASK
 from .selector import overlap, overlapping_numbers
@@ -32,6 +33,7 @@ def check_connections(connection: IkeConnection, other: IkeConnection) -> None:
     """Raise ModelError if charon would confuse the two connections, or their peers."""
     _check_distinct(connection, other)
     _check_keys(connection, other)
+    check_ppks(connection, other)
 
 
 class Neighbors:
@@ -45,9 +47,11 @@ class Neighbors:
         self._by_look: dict[tuple[object, ...], list[int]] = {}
         self._by_mark: dict[str, list[int]] = {}
         self._by_own_mark: dict[str, list[int]] = {}
+        self._by_ppk: dict[str | None, list[int]] = {}
         self._open: list[int] = []
         for number, connection in enumerate(self._all):
             self._by_look.setdefault(_look(connection), []).append(number)
+            self._by_ppk.setdefault(ppk_mark(connection), []).append(number)
             if connection.key is None:
                 continue
             for mark in connection.key.marks:
@@ -64,6 +68,8 @@ class Neighbors:
         if key is not None and key.is_open:
             return list(self._all)
         found = {*self._by_look.get(_look(connection), ())}
+        if connection.ppk_id is not None:
+            found.update(self._by_ppk[ppk_mark(connection)])
         if key is not None:
             found.update(self._open)
             found.update(self._by_mark.get(key.own_mark, ()))

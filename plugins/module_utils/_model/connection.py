@@ -21,8 +21,9 @@ from .connection_checks import check_child, check_connection
 from .identity import Identity
 from .keys import Key, PskPeer
 from .options import Convert, Options, field_values, for_change, option_values
+from .ppk import check_ppk, ppk_id
 from .proposal import DEFAULT_IKE, Proposal, Use
-from .secret import MASK, Secret
+from .secret import STRONG_PPK, STRONG_PSK, Secret, secret
 from .subject import phase1_subject
 
 KEY_EXCHANGES = {"auto": frozenset({1, 2}), "ikev1": frozenset({1}), "ikev2": frozenset({2})}
@@ -30,6 +31,8 @@ NEGOTIATION_MODES = ("main", "aggressive")
 BEHAVIORS = ("responder_only", "on_demand", "start")
 DPD_ACTIONS = ("clear", "hold", "restart", "none")
 STATES = ("present", "disabled")
+# The options that hold a key. Results and records have none of them.
+KEYS = ("psk", "ppk")
 
 # Names that the collection itself uses in the daemon.
 RESERVED_PREFIX = "tunnelwright-"
@@ -50,6 +53,9 @@ class IkeConnection:
     lifetime_unit: str = "hours"
     authentication: str = PSK
     psk: Secret | None = None
+    ppk: Secret | None = None
+    ppk_id: str | None = None
+    ppk_required: bool = False
     certificate: str | None = None
     private_key: str | None = None
     ca: str | None = None
@@ -74,7 +80,7 @@ class IkeConnection:
     def from_options(cls, options: Options, kept: IkeConnection | None = None) -> IkeConnection:
         """Return a phase 1. Raise ModelError naming the phase 1 and the option.
 
-        ``kept`` is the present phase 1. Its children stay. Its PSK stays unless a PSK is given.
+        ``kept`` is the present phase 1. Its children stay, and its keys that are not given.
         """
         return cls._made(options, _CONVERT, kept)
 
@@ -87,7 +93,7 @@ class IkeConnection:
         """Return the phase 1 with these options, and every other as it is. Raises ModelError."""
         # Certificate files are dropped when the authentication no longer uses them.
         gone = CREDENTIALS if options.get("authentication") == PSK else ()
-        kept = option_values(self, without=("psk", "children", *gone))
+        kept = option_values(self, without=(*KEYS, "children", *gone))
         return self._made({**kept, **options}, for_change(_CONVERT, _RECORDED, options), self)
 
     @classmethod
@@ -103,18 +109,21 @@ class IkeConnection:
                 connection = replace(connection, children=kept.children)
                 if connection.uses_psk and connection.psk is None:
                     connection = replace(connection, psk=kept.psk)
+                if connection.ppk_id is not None and connection.ppk is None:
+                    connection = replace(connection, ppk=kept.ppk)
             check_connection(connection)
+            check_ppk(connection)
             return connection
         except ModelError as error:
             raise error.within(phase1_subject(name)) from None
 
     def to_options(self) -> dict[str, t.Any]:
-        """Return every option except the PSK and the children."""
+        """Return every option except the keys and the children."""
         return {**self._plain}
 
     @cached_property
     def _plain(self) -> dict[str, t.Any]:
-        return option_values(self, without=("psk", "children"))
+        return option_values(self, without=(*KEYS, "children"))
 
     @property
     def subject(self) -> str:
@@ -230,19 +239,6 @@ def _key_exchange(option: str, value: t.Any) -> str:
     return checks.one_of(option, "ikev2" if value is None else value, tuple(KEY_EXCHANGES))
 
 
-def _psk(option: str, value: t.Any) -> Secret:
-    if isinstance(value, Secret):
-        return value
-    try:
-        secret = Secret(str(value).encode("utf-8"))
-    except UnicodeEncodeError:
-        fix = "Use characters that can be written in UTF-8."
-        raise ModelError(option, MASK, "is not UTF-8 text", fix) from None
-    if not secret.reveal():
-        raise ModelError(option, MASK, "is empty", "Give 20 random characters or more.")
-    return secret
-
-
 _CONVERT: dict[str, Convert] = {
     "network": checks.network_name,
     "remote_gateway": ends.gateway,
@@ -250,7 +246,9 @@ _CONVERT: dict[str, Convert] = {
     "key_exchange": _key_exchange,
     "local_address": ends.local_address,
     "authentication": checks.choice(AUTHENTICATIONS),
-    "psk": _psk,
+    "psk": secret(STRONG_PSK),
+    "ppk": secret(STRONG_PPK),
+    "ppk_id": ppk_id,
     "certificate": checks.file_path,
     "private_key": checks.file_path,
     "ca": checks.file_path,

@@ -93,6 +93,15 @@ class Gateway:
                 found.setdefault(item.psk, []).append(item.name)
         return found
 
+    @cached_property
+    def names_by_ppk(self) -> dict[Secret, list[str]]:
+        """Return the names of the enabled connections with a PPK, by their PPK."""
+        found: dict[Secret, list[str]] = {}
+        for item in self.connections.values():
+            if item.enabled and item.ppk is not None:
+                found.setdefault(item.ppk, []).append(item.name)
+        return found
+
     @property
     def devices(self) -> frozenset[str]:
         """Return the interfaces that the networks make while they are on."""

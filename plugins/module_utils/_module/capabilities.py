@@ -21,8 +21,8 @@ from .._model.requirements import missing
 from .._plan.loaded import expected_view, is_loaded
 from .._plan.observed import DaemonState, Observed
 from .._render.connection import connection_section
-from .._render.shared_secrets import secret_id
 from .._render.strongswan.section import Section
+from .._render.swanctl_files import secrets_of
 from .edit import Asked
 
 
@@ -122,7 +122,7 @@ def check_foreign(connection: IkeConnection, current: Gateway, observed: Observe
     if known is not None and current.is_active(known):
         return
     section = connection_section(connection, current.settings_of(connection.network))
-    secrets = [secret_id(connection.name)] if connection.uses_psk else []
+    secrets = [shared.id for shared in secrets_of(connection)]
     try:
         check_names("name", {connection.name: section}, secrets, observed.daemon)
         _check_peer(connection, section, current, observed.daemon)

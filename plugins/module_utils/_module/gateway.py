@@ -169,7 +169,7 @@ def _objects(gateway: Gateway, platform: Platform) -> dict[tuple[str, str], _Obj
             found["rule", f"{rule.network}/{rule.name}"] = (rule, "")
     for connection in gateway.connections.values():
         path = platform.connection_path(connection.name)
-        options = (connection.to_options(), connection.psk)
+        options = (connection.to_options(), connection.psk, connection.ppk)
         found["phase1", connection.name] = (options, path)
         for child in connection.children:
             found["phase2", f"{connection.name}/{child.name}"] = (child, "")

@@ -75,15 +75,32 @@ def warnings_of(connection: IkeConnection, gateway: Gateway) -> list[str]:
             "identity; set peer_identifier to the identity of the peer"
         )
     sharing = gateway.names_by_psk.get(connection.psk, ()) if connection.psk is not None else ()
-    alike = [name for name in sharing if name != connection.name]
+    alike = _others(connection, sharing)
     if alike:
-        more = f" and {len(alike) - _MOST} more" if len(alike) > _MOST else ""
-        names = ", ".join(sorted(alike)[:_MOST])
         warnings.append(
-            f"{subject}: its psk is the psk of phase 1 {names}{more} too: each of these peers can "
+            f"{subject}: its psk is the psk of phase 1 {alike} too: each of these peers can "
             "pass for another"
         )
     return warnings
+
+
+def warnings_of_ppk(connection: IkeConnection, gateway: Gateway) -> list[str]:
+    """Return warnings about a PPK that several peers know."""
+    sharing = gateway.names_by_ppk.get(connection.ppk, ()) if connection.ppk is not None else ()
+    alike = _others(connection, sharing)
+    if not alike:
+        return []
+    return [
+        f"{connection.subject}: its ppk is the ppk of phase 1 {alike} too: each of these peers "
+        "knows the PPK of the others"
+    ]
+
+
+def _others(connection: IkeConnection, names: t.Iterable[str]) -> str:
+    """Return the names of other connections as a warning names them."""
+    others = sorted(name for name in names if name != connection.name)
+    more = f" and {len(others) - _MOST} more" if len(others) > _MOST else ""
+    return f"{', '.join(others[:_MOST])}{more}"
 
 
 def warnings_of_text(settings: IpsecSettings) -> list[str]:

@@ -18,13 +18,14 @@ from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.platform import Platform
 from .._model.proposal import Use
+from .._model.secret import STRONG_PPK, STRONG_PSK
 from .._model.subject import phase1_subject
 from .._plan.scope import Scope
 from .addresses import warnings_of_addresses
 from .capabilities import check_capabilities, check_child, check_foreign, check_peer, weak_crypto
 from .edit import Edit, Params, View
 from .ikev1 import check_phase1
-from .keys import check_connection, warnings_of
+from .keys import check_connection, warnings_of, warnings_of_ppk
 from .spec import IPSEC_PHASE1, Spec
 
 
@@ -126,6 +127,9 @@ def warnings_about(connection: IkeConnection, params: Params, gateway: Gateway) 
     if connection.negotiation_mode == "aggressive" and connection.uses_psk:
         weak = ["aggressive mode with a PSK"]
         warnings += weak_crypto(subject, "negotiation_mode", weak, policy)
-    if connection.psk is not None and connection.psk.short:
-        warnings.append(f"{subject}: the psk has fewer than 20 characters")
-    return (*warnings, *warnings_of(connection, gateway))
+    if connection.psk is not None and connection.psk.shorter_than(STRONG_PSK):
+        warnings.append(f"{subject}: the psk has fewer than {STRONG_PSK} characters")
+    if connection.ppk is not None and connection.ppk.shorter_than(STRONG_PPK):
+        weak = [f"a ppk of fewer than {STRONG_PPK} characters"]
+        warnings += weak_crypto(subject, "ppk", weak, policy)
+    return (*warnings, *warnings_of(connection, gateway), *warnings_of_ppk(connection, gateway))

@@ -21,7 +21,7 @@ from .._model.subject import settings_subject
 from .._plan.scope import network_scope
 from .._render.advanced import loadable
 from .._render.options.daemon import DAEMON_WIDE, asking
-from .._render.shared_secrets import secret_id
+from .._render.shared_secrets import ppk_secret_id, secret_id
 from .._render.strongswan.section import Section
 from .._render.strongswan.strict import parse
 from .capabilities import check_names
@@ -82,7 +82,8 @@ def _shared(gateway: Gateway, settings: IpsecSettings) -> tuple[str, ...]:
 
 
 def _check_texts(settings: IpsecSettings, gateway: Gateway) -> None:
-    taken = {*gateway.connections, *map(secret_id, gateway.connections)}
+    names = gateway.connections
+    taken = {*names, *map(secret_id, names), *map(ppk_secret_id, names)}
     for other in gateway.settings.values():
         if other.network != settings.network:
             taken.update(_names(other))

@@ -22,12 +22,14 @@ from .._render.strongswan.section import Section
 # charon ignores this option when it compares a connection with the loaded one.
 _NOT_COMPARED = "dpd_timeout"
 _ENDS = ("local", "remote")
+_PPK = "ppk_id"
 
 
 def would_be_dropped(before: Section | None, after: Section, loaded: t.Mapping[str, t.Any]) -> bool:
     """Return whether charon would take ``after`` for the loaded connection, though it differs."""
     ignored_change = str(loaded.get(_NOT_COMPARED, "0")) != str(after.get(_NOT_COMPARED, "0"))
     shown = {end: loaded.get(f"{end}-1", {}) for end in _ENDS}
+    shown[_PPK] = loaded.get(_PPK, "")
     other = (
         ignored_change
         or respelled(shown, after)
@@ -40,7 +42,8 @@ def alike(one: Section, other: Section) -> bool:
     """Return whether charon takes two connections for the same, apart from their children."""
 
     def compared(section: Section) -> dict[str, t.Any]:
-        return {**_anonymous(section), "children": {}, _NOT_COMPARED: ""}
+        fixed = {"children": {}, _NOT_COMPARED: "", _PPK: _ppk(section).casefold()}
+        return {**_anonymous(section), **fixed}
 
     return compared(one) == compared(other) and all(
         _identity(one, end).equals(_identity(other, end)) for end in _ENDS
@@ -64,7 +67,14 @@ def sent(section: Section) -> dict[str, t.Any]:
 def respelled(one: t.Mapping[str, t.Any], other: t.Mapping[str, t.Any]) -> bool:
     """Return whether an identity of one connection differs only in case from the other."""
     pairs = ((_identity(one, end), _identity(other, end)) for end in _ENDS)
-    return any(before.equals(after) and before.exact != after.exact for before, after in pairs)
+    ppks = _ppk(one), _ppk(other)
+    return (ppks[0] != ppks[1] and ppks[0].casefold() == ppks[1].casefold()) or any(
+        before.equals(after) and before.exact != after.exact for before, after in pairs
+    )
+
+
+def _ppk(section: t.Mapping[str, t.Any]) -> str:
+    return str(section.get(_PPK, ""))
 
 
 def _identity(section: t.Mapping[str, t.Any], end: str) -> Identity:

@@ -38,11 +38,22 @@ class InForce:
     ikes: t.Mapping[str, Plain] = field(default_factory=dict)
     # Name and values of the child.
     children: t.Mapping[str, tuple[str, Plain]] = field(default_factory=dict)
-    # The digest of the pre-shared key by which the IKE SA authenticated.
+    # The digest of the pre-shared key, and of the PPK, by which the IKE SA authenticated.
     keys: t.Mapping[str, str] = field(default_factory=dict)
+    ppks: t.Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.ikes or self.children or self.keys)
+        return bool(self.ikes or self.children or self.keys or self.ppks)
+
+    def digests(self, kind: str) -> t.Mapping[str, str]:
+        """Return the digests of the secrets of a kind, IKE or PPK, by the IKE SA."""
+        return {"IKE": self.keys, "PPK": self.ppks}.get(kind, {})
+
+    def with_digests(self, kind: str, digests: t.Mapping[str, str]) -> InForce:
+        """Return the same with these digests of a kind. Another kind is not noted."""
+        if kind == "PPK":
+            return replace(self, ppks=digests)
+        return replace(self, keys=digests) if kind == "IKE" else self
 
     def unlike(self, section: Section) -> InForce:
         """Return the SAs whose values differ from the configured values."""
@@ -64,6 +75,7 @@ class InForce:
             {key: made for key, made in self.ikes.items() if key in ikes},
             {key: made for key, made in self.children.items() if key in children},
             {key: digest for key, digest in self.keys.items() if key in ikes},
+            {key: digest for key, digest in self.ppks.items() if key in ikes},
         )
 
     def beside(
@@ -84,6 +96,7 @@ class InForce:
             {**dict.fromkeys(ikes, ike_part(section)), **noted.ikes},
             {**made, **noted.children},
             noted.keys,
+            noted.ppks,
         )
 
     def followed(self, connection: str, log: t.Iterable[tuple[str, str]]) -> InForce:
@@ -103,6 +116,7 @@ class InForce:
             _with_successors(self.ikes, successors),
             {**self.children, **dict(self._child_successors(lines))},
             _with_successors(self.keys, rekeyed),
+            _with_successors(self.ppks, rekeyed),
         )
 
     def _child_successors(
@@ -156,7 +170,7 @@ _RESTART = re.compile(r"restarting CHILD_SA (?P<name>\S+?)")
 
 
 def key_digest(secret: bytes, salt: str) -> str:
-    """Return a digest of a pre-shared key, preceded by its salt."""
+    """Return a digest of a key, preceded by its salt."""
     digest = hashlib.pbkdf2_hmac("sha256", secret, salt.encode(), _ROUNDS).hex()
     return f"{salt}${digest}"
 

@@ -17,6 +17,7 @@ import re
 import typing as t
 
 from .._model.identity import Identity
+from .._render.options.table import YES
 from .._render.pem import certificate
 from .._render.strongswan.section import Section
 from .children import children, is_shunt, mode, selector_texts, texts
@@ -50,6 +51,7 @@ def expected_view(section: Section) -> View:
         "dpd_timeout": _seconds(section, "dpd_timeout"),
         "local_id": _simple_identity(_end(section, "local")),
         "remote_id": _simple_identity(_end(section, "remote")),
+        "ppk": _ppk(section),
         "certs": _subjects(section, "local", "certs"),
         "cacerts": _subjects(section, "remote", "cacerts"),
         "children": {name: _expected_child(child) for name, child in children(section).items()},
@@ -67,6 +69,7 @@ def actual_view(conn: View, expected: View) -> View:
         "dpd_timeout": str(conn.get("dpd_timeout", "0")),
         "local_id": Identity.parse(conn.get("local-1", {}).get("id", "")).exact,
         "remote_id": Identity.parse(conn.get("remote-1", {}).get("id", "")).exact,
+        "ppk": (str(conn.get("ppk_id", "")), str(conn.get("ppk_required", "no"))),
         "certs": texts(conn.get("local-1", {}).get("certs", ())),
         "cacerts": texts(conn.get("remote-1", {}).get("cacerts", ())),
     }
@@ -113,6 +116,16 @@ def _seconds(section: Section, key: str) -> str:
     """Return a time in seconds as list-conns shows it, or an empty text when it is not known."""
     match = _TIME.fullmatch(str(section.get(key, "")))
     return str(int(match[1]) * _SECONDS[match[2]]) if match else ""
+
+
+def _ppk(section: Section) -> tuple[str, str] | None:
+    """Return the identity of the PPK and whether it is required; None when not known."""
+    text = str(section.get("ppk_id", ""))
+    shown = _simple_identity(text)
+    if text and not shown:
+        return None
+    required = str(section.get("ppk_required", "no")).lower() in YES
+    return shown, "yes" if required else "no"
 
 
 def _end(section: Section, name: str) -> str:

@@ -7,7 +7,7 @@
 """The files that are the only state: models to text, and back.
 
 A phase 1 file is swanctl.conf text under a comment that holds its options. charon and the next run
-of a module therefore read the same file. Only the section ``secrets`` holds the PSK. The text of a
+of a module therefore read the same file. Only the section ``secrets`` holds the keys. The text of a
 disabled phase 1 is commented out, which keeps ``swanctl --load-all`` from loading it.
 """
 
@@ -21,11 +21,12 @@ from .._errors import ModelError, TunnelwrightError, sentence
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.network import VpnNetwork
+from .._model.options import defaults
 from .._model.rule import VpnRule
 from .._model.secret import Secret
 from .._model.settings import IpsecSettings
 from .network_interface import INTERFACES, interfaces_of, record_text
-from .shared_secrets import owners_of
+from .shared_secrets import owners_of, ppk_secret_id
 from .strongswan.section import Section, secret_bytes, split_list
 from .strongswan.strict import parse
 from .strongswan.writer import render
@@ -33,6 +34,10 @@ from .strongswan.writer import render
 MANAGED = "# Managed by the Ansible collection tunnelwright.ipsec: its next run replaces this file."
 _RECORD = "# record "
 _OFF = "#off "
+# Options that the record names only with another value than the default. So the files of an earlier
+# version stay as they are.
+_LATER = ("ppk_id", "ppk_required")
+_DEFAULTS = defaults(IkeConnection)
 # The line with which we begin the section.
 _SECRETS = "\nsecrets {\n"
 _COPIES = re.compile(rf"^(?:{_OFF})? +(certs|cacerts) = (.+)$", re.MULTILINE)
@@ -93,6 +98,9 @@ def read_network(
 def connection_text(connection: IkeConnection, body: Section, *, loaded: bool) -> str:
     """Return the file of a phase 1. ``body`` holds the sections ``connections`` and ``secrets``."""
     options = connection.to_options()
+    for option in _LATER:
+        if options[option] == _DEFAULTS[option]:
+            del options[option]
     options["children"] = [child.to_options() for child in connection.children]
     record = json.dumps(options, sort_keys=True)
     text = render(body)
@@ -104,7 +112,7 @@ def read_connection(path: str, text: str) -> IkeConnection:
     try:
         options = json.loads(_record_line(split_head(text)[0]))
         children = options.pop("children")
-        options["psk"] = _psk(text)
+        options.update(_keys(text, options["name"]))
         connection = IkeConnection.from_record(options)
         return connection.with_children(
             ChildSa.from_record(item, connection.versions) for item in children
@@ -188,11 +196,13 @@ def _secrets(text: str) -> Section:
     return secrets if isinstance(secrets, t.Mapping) else {}
 
 
-def _psk(text: str) -> Secret | None:
-    for section in _secrets(text).values():
-        if isinstance(section, t.Mapping) and isinstance(section.get("secret"), str):
-            return Secret(secret_bytes(str(section["secret"])))
-    return None
+def _keys(text: str, name: str) -> dict[str, Secret]:
+    """Return the keys in the file of a phase 1, by their options."""
+    return {
+        "ppk" if key == ppk_secret_id(name) else "psk": Secret(secret_bytes(str(section["secret"])))
+        for key, section in _secrets(text).items()
+        if isinstance(section, t.Mapping) and isinstance(section.get("secret"), str)
+    }
 
 
 def reason(error: Exception) -> str:

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import typing as t
 from dataclasses import dataclass
 
 from .._errors import ModelError
@@ -37,14 +36,19 @@ def secret_id(name: str) -> str:
     return f"ike-{name}"
 
 
-def secrets_section(name: str, owners: t.Sequence[str], secret: Secret) -> Section:
-    """Return ``secrets`` of a connection.
+def ppk_secret_id(name: str) -> str:
+    """Return the name of a connection's PPK, in the file and over vici alike."""
+    return f"ppk-{name}"
+
+
+def secret_section(shared: SharedSecret) -> Section:
+    """Return the section of a secret within ``secrets``.
 
     The secret is in base64, so that no byte of it means anything to the parser.
     """
-    section = {f"id-{index}": owner for index, owner in enumerate(owners, 1)}
-    section["secret"] = secret_text(secret.reveal())
-    return {secret_id(name): section}
+    section = {f"id-{index}": owner for index, owner in enumerate(shared.owners, 1)}
+    section["secret"] = secret_text(shared.secret.reveal())
+    return section
 
 
 def owners_of(section: Section) -> tuple[str, ...]:

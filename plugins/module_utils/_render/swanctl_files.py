@@ -21,7 +21,7 @@ from .file import PRIVATE, File
 from .network_view import NetworkView
 from .pem import key_id
 from .records import conf_text, connection_text
-from .shared_secrets import SharedSecret, secret_id, secrets_section
+from .shared_secrets import SharedSecret, ppk_secret_id, secret_id, secret_section
 from .strongswan.section import Section, Value
 from .strongswan.writer import render
 
@@ -87,11 +87,15 @@ def _loadable(section: Section, pem: Credentials | None) -> Section:
 
 
 def secrets_of(connection: IkeConnection) -> tuple[SharedSecret, ...]:
-    """Return the secrets that the daemon is to have for a phase 1."""
-    if connection.authentication != "psk" or connection.psk is None:
-        return ()
-    name = secret_id(connection.name)
-    return (SharedSecret(name, "IKE", connection.psk_owners, connection.psk),)
+    """Return the secrets that the daemon is to have for a phase 1: its PSK, then its PPK."""
+    secrets = []
+    if connection.authentication == "psk" and connection.psk is not None:
+        name = secret_id(connection.name)
+        secrets.append(SharedSecret(name, "IKE", connection.psk_owners, connection.psk))
+    if connection.ppk is not None and connection.ppk_id is not None:
+        name = ppk_secret_id(connection.name)
+        secrets.append(SharedSecret(name, "PPK", (connection.ppk_id,), connection.ppk))
+    return tuple(secrets)
 
 
 def _body(
@@ -102,9 +106,8 @@ def _body(
         names = {option: [file.name for file in files] for option, files in copies.items()}
         section = with_certificates(section, names["certificate"], names["ca"])
     body: dict[str, Value] = {"connections": {connection.name: section}}
-    for shared in secrets_of(connection):
-        body["secrets"] = secrets_section(connection.name, shared.owners, shared.secret)
-    return body
+    secrets = {shared.id: secret_section(shared) for shared in secrets_of(connection)}
+    return {**body, "secrets": secrets} if secrets else body
 
 
 def bypass_file(view: NetworkView, platform: Platform, *, userspace: bool) -> SwanctlFile | None:

@@ -17,6 +17,8 @@ SPECS = {
 }
 # The option that only names the network of the settings.
 WHOSE = {"ipsec_settings.network"}
+# Tests that no virtual machine has run yet. The page names no release for their rows.
+UNSEEN = {"test_ppks"}
 
 
 def test_the_page_is_up_to_date() -> None:
@@ -49,9 +51,8 @@ def test_each_option_with_keys_is_proven_by_one_of_them() -> None:
 def test_every_value_was_seen_on_both_releases() -> None:
     outcomes = fields.read(fields.SEEN)
     both = [*fields.RELEASES.values()]
-    assert {test: fields.releases(outcomes, test) for test in field_docs.rows().values()} == (
-        dict.fromkeys(field_docs.rows().values(), both)
-    )
+    wanted = {test: [] if test in UNSEEN else both for test in field_docs.rows().values()}
+    assert {test: fields.releases(outcomes, test) for test in wanted} == wanted
 
 
 def test_one_outcome_of_a_kind_is_not_enough() -> None:

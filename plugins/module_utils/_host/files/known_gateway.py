@@ -9,7 +9,7 @@
 Without it, a run parses and renders each phase 1 of the host again, also for a change of one. The
 note in /run has the Gateway with its rendering, and no key. A phase 1 of the note counts only while
 its file has the same identity, size and times, and the code that parses and renders it is the same.
-Its pre-shared key comes from its file. Any doubt drops the note, and the run parses the files. A
+Its keys come from its file. Any doubt drops the note, and the run parses the files. A
 run compares everything that it may change or repair with the files in any case.
 """
 
@@ -25,9 +25,10 @@ import time
 import typing as t
 import zlib
 from dataclasses import dataclass, fields, replace
+from itertools import zip_longest
 
 from ..._errors import HostError
-from ..._model.connection import IkeConnection
+from ..._model.connection import KEYS, IkeConnection
 from ..._model.gateway import Gateway
 from ..._model.secret import Secret
 from ..._model.settings import CONF_TEXTS
@@ -49,6 +50,7 @@ _PACKAGE = __name__.partition("._host.")[0]
 _ROOMS = tuple(f"{_PACKAGE}.{room}" for room in ("_errors", "_model.", "_render."))
 # Before the key in a file of the collection. The key itself is one word in base64.
 _SECRET = b" secret = "
+_SECTION = b"secrets {\n"
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def _without_keys(known: KnownGateway) -> KnownGateway:
         Gateway(
             networks,
             {name: item for name, item in gateway.settings.items() if name in networks},
-            {item.name: _with_key(item, None) for item in connections if item is not None},
+            {item.name: _with_keys_of(item, ()) for item in connections if item is not None},
             {name: item for name, item in gateway.rules.items() if name in networks},
         ),
         replace(
@@ -196,7 +198,7 @@ def _with_keys(files: Files, known: KnownGateway) -> KnownGateway:
         file = files.read(path)
         if file is None or files.mark(path) != mark:
             continue
-        whole = _with_key(connection, _key_in(file.data))
+        whole = _with_keys_of(connection, _keys_in(file.data))
         parts = known.rendering.swanctl[path]
         secrets = secrets_of(whole) if parts.connections else ()
         connections[whole.name], marks[path] = whole, mark
@@ -212,19 +214,22 @@ def _with_keys(files: Files, known: KnownGateway) -> KnownGateway:
     )
 
 
-def _key_in(data: bytes) -> Secret:
-    """Return the key in a file of the collection, which is the last word of its line."""
-    begin = data.rindex(_SECRET) + len(_SECRET)
-    word = data[begin : data.index(b"\n", begin)].strip(b'"')
-    return Secret(secret_bytes(word.decode()))
+def _keys_in(data: bytes) -> tuple[Secret, ...]:
+    """Return the keys in a file of the collection: the PSK, then the PPK if there is one.
+
+    A key is the last word of its line. Only keys follow the section ``secrets``.
+    """
+    lines = data[data.rindex(_SECTION) :].split(b"\n")
+    words = (line.partition(_SECRET)[2].strip(b'"') for line in lines if _SECRET in line)
+    return tuple(Secret(secret_bytes(word.decode())) for word in words)
 
 
-def _with_key(connection: IkeConnection, key: Secret | None) -> IkeConnection:
-    """Return a phase 1 with another key, without a check and without values derived from a key."""
+def _with_keys_of(connection: IkeConnection, keys: t.Sequence[Secret]) -> IkeConnection:
+    """Return a phase 1 with other keys, without a check and without values derived from a key."""
     made = copy.copy(connection)
     for name in made.__dict__.keys() - {item.name for item in fields(IkeConnection)}:
         del made.__dict__[name]
-    made.__dict__["psk"] = key
+    made.__dict__.update(zip_longest(KEYS, keys))
     return made
 
 

@@ -19,8 +19,8 @@ import typing as t
 from dataclasses import asdict, replace
 
 from ..._errors import HostError
-from ..._model.secret import Secret
 from ..._plan.in_force import NOTHING, InForce, key_digest
+from ..._render.shared_secrets import SharedSecret
 from ..command import Run
 from ..files.note import clean_note, read_note, write_note
 from ..vici.message import IkeState
@@ -46,18 +46,18 @@ class Pending:
             return {}
 
     def put(self, pid: int, name: str, made_of: InForce) -> None:
-        """Note the values of the SAs of a connection, and keep the note about its key."""
-        notes = self.read(pid)
-        keys = notes.get(name, NOTHING).keys
-        self.write(pid, {**notes, name: replace(made_of, keys=keys)})
-
-    def put_key(self, pid: int, name: str, ikes: t.Iterable[str], key: Secret) -> None:
-        """Note a digest of the pre-shared key with which IKE SAs have authenticated."""
+        """Note the values of the SAs of a connection, and keep the note about its keys."""
         notes = self.read(pid)
         known = notes.get(name, NOTHING)
-        digest = key_digest(key.reveal(), os.urandom(8).hex())
-        keys = {**dict.fromkeys(ikes, digest), **known.keys}
-        self.write(pid, {**notes, name: replace(known, keys=keys)})
+        self.write(pid, {**notes, name: replace(made_of, keys=known.keys, ppks=known.ppks)})
+
+    def put_key(self, pid: int, name: str, ikes: t.Iterable[str], shared: SharedSecret) -> None:
+        """Note a digest of the PSK or PPK with which IKE SAs have authenticated."""
+        notes = self.read(pid)
+        known = notes.get(name, NOTHING)
+        digest = key_digest(shared.secret.reveal(), os.urandom(8).hex())
+        digests = {**dict.fromkeys(ikes, digest), **known.digests(shared.kind)}
+        self.write(pid, {**notes, name: known.with_digests(shared.kind, digests)})
 
     def write(self, pid: int, notes: t.Mapping[str, InForce]) -> None:
         """Write the note. A failure is ignored: without the note, a tunnel may seem up to date."""
@@ -75,7 +75,8 @@ def _read(entry: t.Any) -> InForce:
         # An earlier version noted only the unique ids of the IKE SAs.
         return InForce({key: {} for key in entry})
     children = {key: (name, made) for key, (name, made) in entry["children"].items()}
-    return InForce(entry["ikes"], children, entry["keys"])
+    # An earlier version knew no PPK.
+    return InForce(entry["ikes"], children, entry["keys"], entry.get("ppks", {}))
 
 
 def follow(pending: Pending, run: Run, unit: str, pid: int, sas: t.Iterable[IkeState]) -> Notes:
@@ -101,8 +102,9 @@ def follow(pending: Pending, run: Run, unit: str, pid: int, sas: t.Iterable[IkeS
 def _strange(noted: InForce, sas: t.Iterable[IkeState]) -> bool:
     """Return whether an SA exists that may have replaced a noted SA."""
     names = {name for name, _made in noted.children.values()}
+    ikes = {*noted.ikes, *noted.keys, *noted.ppks}
     return any(
-        ((noted.ikes or noted.keys) and sa.uniqueid not in {*noted.ikes, *noted.keys})
+        (ikes and sa.uniqueid not in ikes)
         or any(
             child.name in names and child.uniqueid not in noted.children for child in sa.children
         )

@@ -30,14 +30,14 @@ from .decision import Facts
 class ChangedConnection:
     """A connection that is loaded as ``before`` and is to be loaded as ``after``.
 
-    With ``new_key``, the peers must authenticate again with a changed key.
+    ``new_keys`` are the options of changed keys, with which the peers must authenticate again.
     """
 
     name: str
     before: Section
     after: Section
     daemon: DaemonState
-    new_key: bool = False
+    new_keys: tuple[str, ...] = ()
 
     @cached_property
     def facts(self) -> Facts:
@@ -79,7 +79,7 @@ class ChangedConnection:
     @property
     def needs_new_ike_sa(self) -> bool:
         """Return whether this change, or a pending one, can't be applied to the IKE SA."""
-        return self.new_key or bool(self.outdated_ike_sas)
+        return bool(self.new_keys or self.outdated_ike_sas)
 
     @cached_property
     def outdated_ike_sas(self) -> frozenset[str]:
@@ -141,12 +141,11 @@ class ChangedConnection:
 
     def changed_options(self) -> tuple[str, ...]:
         """Return the options that changed; children are left out when IKE options changed."""
-        key = ("psk",) if self.new_key else ()
         if not self.ike_options_changed:
-            return (*key, *differing(self.before, self.after))
+            return (*self.new_keys, *differing(self.before, self.after))
         wanted = ike_part(self.after)
         parts = [part for part in self.in_force.ikes.values() if part] or [ike_part(self.before)]
-        return (*key, *sorted({key for part in parts for key in differing(part, wanted)}))
+        return (*self.new_keys, *sorted({key for part in parts for key in differing(part, wanted)}))
 
     @property
     def earlier_change_pending(self) -> bool:

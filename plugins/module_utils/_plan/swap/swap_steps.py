@@ -131,7 +131,7 @@ def _new_sas(change: ChangedConnection) -> Steps:
         # charon initiates an autostarting child, unless it takes the child for unchanged.
         if not autostarts(new[name]) or change.has_parked_name(name):
             yield Initiate(change.name, name)
-    ike_sas = change.ike_sas if change.new_key else change.outdated_ike_sas
+    ike_sas = change.ike_sas if change.new_keys else change.outdated_ike_sas
     if awaited or (ike_sas and not change.outdated_children):
         yield HandOver(change.name, awaited, change.child_sas, ike_sas)
 

@@ -11,7 +11,16 @@ from __future__ import annotations
 from ..._model.checks import ANY
 from ..._model.connection import IkeConnection
 from ..._model.proposal import Use
-from ..strongswan.section import Section, Value
+from ..strongswan.section import Value
+from .phase1_times import (
+    margin,
+    read_lifetime,
+    read_margintime,
+    read_reauth,
+    read_rekey,
+    reauth_time,
+    rekey_time,
+)
 from .table import (
     Options,
     Phase1,
@@ -38,6 +47,10 @@ _REVOCATION = {"yes": "strict", "ifuri": "ifuri", "no": "relaxed"}
 
 def _is_ikev1(model: Phase1) -> bool:
     return 1 in model.connection.versions
+
+
+def _has_ppk(model: Phase1) -> bool:
+    return model.connection.ppk_id is not None
 
 
 def _is_certified(model: Phase1) -> bool:
@@ -98,58 +111,6 @@ def _looks_for_dead_peers(model: Phase1) -> bool:
     return _is_ikev1(model) and model.connection.dpd_action != "none"
 
 
-# Times. With L the lifetime and M the margin: an SA is renewed at L - M, less up to M at random,
-# and closed M later.
-
-
-def _renewal(connection: IkeConnection) -> str:
-    return str(connection.lifetime_seconds - connection.margin_seconds)
-
-
-def _margin(model: Phase1) -> str:
-    return str(model.connection.margin_seconds) if model.connection.rekey else "0"
-
-
-def _rekey_time(model: Phase1) -> str:
-    connection = model.connection
-    return _renewal(connection) if connection.rekey and not connection.reauth else "0"
-
-
-def _reauth_time(model: Phase1) -> str:
-    connection = model.connection
-    return _renewal(connection) if connection.rekey and connection.reauth else "0"
-
-
-def _seconds(section: Section, key: str) -> int:
-    return number(f"ipsec_phase1.{key}", section.get(key, "0"))
-
-
-def _renewed_at(section: Section) -> int:
-    """Return the time in seconds at which the IKE SA is renewed, 0 for never."""
-    return _seconds(section, "rekey_time") or _seconds(section, "reauth_time")
-
-
-def _lifetime(_text: Value, sections: Sections) -> Options:
-    renewed_at = _renewed_at(sections.connection)
-    if renewed_at == 0:
-        return {}
-    return {"ipsec_phase1.lifetime": renewed_at + _seconds(sections.connection, "over_time")}
-
-
-def _reauth(text: Value, sections: Sections) -> Options:
-    is_reauth = number("ipsec_phase1.reauth", text) != 0
-    return {"ipsec_phase1.reauth": is_reauth} if _renewed_at(sections.connection) else {}
-
-
-def _margintime(text: Value, _sections: Sections) -> Options:
-    seconds = number("ipsec_phase1.margintime", text)
-    return {"ipsec_phase1.margintime": seconds} if seconds else {}
-
-
-def _rekey(_text: Value, sections: Sections) -> Options:
-    return {"ipsec_phase1.rekey": _renewed_at(sections.connection) != 0}
-
-
 # In the order in which the keys are written.
 PHASE1: tuple[Setting[Phase1], ...] = (
     choice("ipsec_phase1.key_exchange", "version", _VERSION, lambda x: x.connection.key_exchange),
@@ -170,6 +131,24 @@ PHASE1: tuple[Setting[Phase1], ...] = (
         "proposals",
         lambda x: keywords(x.connection.encryption),
         proposals("ipsec_phase1.encryption", Use.IKE),
+    ),
+    Setting(
+        "ipsec_phase1.ppk_id",
+        "ppk_id",
+        lambda x: x.connection.ppk_id or "",
+        as_written("ipsec_phase1.ppk_id"),
+        _has_ppk,
+    ),
+    Setting(
+        "ipsec_phase1.ppk_required",
+        "ppk_required",
+        lambda x: "yes" if x.connection.ppk_required else "no",
+        lambda text, _sections: {
+            "ipsec_phase1.ppk_required": is_yes("ipsec_phase1.ppk_required", text)
+        },
+        _has_ppk,
+        {False: "no", True: "yes"},
+        also=("ipsec_phase1.ppk_id",),
     ),
     choice("ipsec_settings.unique_ids", "unique", _UNIQUE, lambda x: x.settings.unique_ids),
     switch(
@@ -213,29 +192,29 @@ PHASE1: tuple[Setting[Phase1], ...] = (
     Setting(
         "ipsec_phase1.lifetime",
         "rekey_time",
-        _rekey_time,
-        _lifetime,
+        rekey_time,
+        read_lifetime,
         also=("ipsec_phase1.margintime", "ipsec_phase1.rekey", "ipsec_phase1.reauth"),
     ),
     Setting(
         "ipsec_phase1.reauth",
         "reauth_time",
-        _reauth_time,
-        _reauth,
+        reauth_time,
+        read_reauth,
         also=("ipsec_phase1.lifetime", "ipsec_phase1.margintime", "ipsec_phase1.rekey"),
     ),
     Setting(
         "ipsec_phase1.margintime",
         "over_time",
-        _margin,
-        _margintime,
+        margin,
+        read_margintime,
         also=("ipsec_phase1.rekey",),
     ),
     Setting(
         "ipsec_phase1.rekey",
         "rand_time",
-        _margin,
-        _rekey,
+        margin,
+        read_rekey,
         also=("ipsec_phase1.margintime",),
     ),
     choice(

@@ -38,6 +38,7 @@ PHASE2 = {
     "remote_network": ["10.2.0.0/24"],
 }
 RULE = {"name": "web", "network": "lan", "action": "accept", "direction": "incoming"}
+PPK = {"ppk": "a key that a quantum computer needs", "ppk_id": "ppk-site-b"}
 PUBKEY = {
     "authentication": "pubkey",
     "psk": None,

@@ -45,6 +45,10 @@ def listed(section: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     for key in ("rekey_time", "dpd_delay", "dpd_timeout"):
         if section.get(key, "0") != "0":
             conn[key] = section[key]
+    if "ppk_id" in section:
+        conn["ppk_id"] = section["ppk_id"]
+    if section.get("ppk_required", "no") == "yes":
+        conn["ppk_required"] = "yes"
     for end in ("local", "remote"):
         auth = section.get(end, {}).get("auth", "psk")
         conn[f"{end}-1"] = {"class": CLASSES[auth]}

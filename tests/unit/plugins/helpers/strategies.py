@@ -126,14 +126,23 @@ def children(draw: st.DrawFn, name: str, index: int, connection: IkeConnection) 
 
 @st.composite
 def connections(draw: st.DrawFn, name: str, network: str, index: int) -> IkeConnection:
+    key_exchange, psk = draw(st.sampled_from(tuple(KEY_EXCHANGES))), draw(psks)
+    ppk = {}
+    if key_exchange != "ikev1" and draw(switches):
+        ppk = {
+            "ppk": draw(psks.filter(lambda text: text != psk)),
+            "ppk_id": f"ppk-{name}",
+            "ppk_required": key_exchange == "ikev2" and draw(switches),
+        }
     return IkeConnection.from_options(
         {
             "name": name,
             "network": network,
             "description": draw(texts),
             "remote_gateway": draw(st.sampled_from((f"192.0.2.{index}", f"2001:db8::{index}"))),
-            "key_exchange": draw(st.sampled_from(tuple(KEY_EXCHANGES))),
-            "psk": draw(psks),
+            "key_exchange": key_exchange,
+            "psk": psk,
+            **ppk,
             "identifier": draw(st.sampled_from((None, "gw@example.org", 'quo"te{}#$(x)'))),
             "connection_behavior": draw(st.sampled_from(("responder_only", "on_demand", "start"))),
             "dpd_action": draw(st.sampled_from(("clear", "hold", "restart", "none"))),

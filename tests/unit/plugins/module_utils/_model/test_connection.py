@@ -269,11 +269,12 @@ class TestOptions:
             bare = made
             for item in made.children:
                 bare = bare.without_child(item.name)
-            again = IkeConnection.from_options({**made.to_options(), "psk": made.psk})
+            keys = {"psk": made.psk, "ppk": made.ppk}
+            again = IkeConnection.from_options({**made.to_options(), **keys})
             assert again == bare
 
-    def test_every_field_shows_but_the_psk_and_the_children(self) -> None:
-        names = {item.name for item in fields(IkeConnection)} - {"psk", "children"}
+    def test_every_field_shows_but_the_keys_and_the_children(self) -> None:
+        names = {item.name for item in fields(IkeConnection)} - {"psk", "ppk", "children"}
         assert connection().to_options().keys() == names
 
     def test_values_are_plain(self) -> None:

@@ -36,11 +36,11 @@ def test_compares_bytes() -> None:
 
 @pytest.mark.parametrize(("length", "short"), [(0, True), (19, True), (20, False), (64, False)])
 def test_short(length: int, short: bool) -> None:
-    assert Secret(b"x" * length).short is short
+    assert Secret(b"x" * length).shorter_than(20) is short
 
 
 def test_counts_bytes() -> None:
-    assert not Secret("\u00e4".encode() * 10).short
+    assert not Secret("\u00e4".encode() * 10).shorter_than(20)
 
 
 def test_frozen() -> None:

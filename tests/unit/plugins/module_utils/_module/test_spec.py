@@ -127,6 +127,7 @@ def test_secrets_and_nothing_else_are_kept_from_the_log() -> None:
     }
     assert hidden == {
         ("ipsec_phase1", "psk"),
+        ("ipsec_phase1", "ppk"),
         ("ipsec_settings", "swanctl_conf"),
         ("ipsec_settings", "strongswan_conf"),
     }

@@ -28,7 +28,8 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records
     connection_text,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
-    secrets_section,
+    SharedSecret,
+    secret_section,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     PSK,
@@ -45,7 +46,7 @@ def text_of(made: IkeConnection, *, loaded: bool = True) -> str:
     """Return the file of a phase 1 with a PSK."""
     sections = {made.name: connection_section(made, IpsecSettings(made.network))}
     assert made.psk is not None
-    secrets = secrets_section(made.name, made.psk_owners, made.psk)
+    secrets = {"ike-b": secret_section(SharedSecret("", "IKE", made.psk_owners, made.psk))}
     return connection_text(made, {"connections": sections, "secrets": secrets}, loaded=loaded)
 
 

@@ -36,8 +36,10 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.records
     read_network,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
+    SharedSecret,
+    ppk_secret_id,
     secret_id,
-    secrets_section,
+    secret_section,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.section import (
     secret_bytes,
@@ -47,6 +49,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongs
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.strongswan.writer import (
     render,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.swanctl_files import (
+    secrets_of,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
     PSK,
@@ -76,8 +81,9 @@ def body_of(made: IkeConnection) -> dict[str, t.Any]:
     body: dict[str, t.Any] = {
         "connections": {made.name: connection_section(made, IpsecSettings(made.network))}
     }
-    if made.psk is not None:
-        body["secrets"] = secrets_section(made.name, made.psk_owners, made.psk)
+    secrets = secrets_of(made)
+    if secrets:
+        body["secrets"] = {shared.id: secret_section(shared) for shared in secrets}
     return body
 
 
@@ -96,6 +102,7 @@ class TestConnections:
     @given(connections("x", "lan", 1), psks, st.booleans())
     def test_round_trip_of_any_psk(self, made: IkeConnection, psk: str, loaded: bool) -> None:
         made = replace(made, psk=Secret(psk.encode()))
+        assume(made.psk != made.ppk)
         assert read_connection(PATH, text_of(made, loaded=loaded)) == made
 
     @pytest.mark.parametrize("loaded", [True, False])
@@ -135,14 +142,14 @@ class TestConnections:
 class TestSecrets:
     @pytest.mark.parametrize("owners", [(), ("192.0.2.2",), ("b@example.org", "192.0.2.2")])
     def test_section(self, owners: tuple[str, ...]) -> None:
-        made = secrets_section("site-b", owners, Secret(b"hush"))
-        assert made.keys() == {"ike-site-b"}
-        section = t.cast("dict[str, str]", made["ike-site-b"])
+        shared = SharedSecret("ike-site-b", "IKE", owners, Secret(b"hush"))
+        section = t.cast("dict[str, str]", secret_section(shared))
         assert tuple(section[key] for key in section if key.startswith("id")) == owners
         assert secret_bytes(section["secret"]) == b"hush"
 
     def test_swanctl_tells_the_kind_by_the_name(self) -> None:
         assert secret_id("x").startswith("ike")
+        assert ppk_secret_id("x").startswith("ppk")
 
 
 class TestNetworks:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,15 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.in_force 
     InForce,
     is_key,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.shared_secrets import (
+    SharedSecret,
+)
 
 NONSENSE = (', "connections": 3', ', "connections": {"b": {}}')
 OLD = InForce({"3": {"dpd_delay": "30"}}, {"7": ("net", {"remote_ts": ["10.2.0.0/24"]})})
 KEY = Secret(b"the key before this one")
+PSK_BEFORE = SharedSecret("ike-b", "IKE", (), KEY)
+PPK_BEFORE = SharedSecret("ppk-b", "PPK", ("ppk-b",), Secret(b"a quantum key"))
 
 
 @pytest.fixture(name="path")
@@ -59,7 +65,7 @@ def test_what_was_put_is_there_for_that_daemon(path: Path) -> None:
 
 def test_a_key_is_noted_as_a_digest_of_its_own(path: Path) -> None:
     pending = Pending(str(path))
-    pending.put_key(1, "b", {"3", "4"}, KEY)
+    pending.put_key(1, "b", {"3", "4"}, PSK_BEFORE)
     pending.put(1, "b", OLD)
     noted = pending.read(1)["b"]
     assert (noted.ikes, {*noted.keys}) == (OLD.ikes, {"3", "4"})
@@ -67,16 +73,32 @@ def test_a_key_is_noted_as_a_digest_of_its_own(path: Path) -> None:
     assert not is_key(noted.keys["3"], b"another")
     assert KEY.reveal().decode() not in path.read_text()
     # The SAs have authenticated with the key that was noted first.
-    pending.put_key(1, "b", {"3", "5"}, Secret(b"another"))
+    pending.put_key(1, "b", {"3", "5"}, replace(PSK_BEFORE, secret=Secret(b"another")))
     again = pending.read(1)["b"].keys
     assert again["3"] == noted.keys["3"]
     assert is_key(again["5"], b"another")
     assert again["5"].partition("$")[0] != again["3"].partition("$")[0]
 
 
+def test_a_ppk_is_noted_beside_the_psk(path: Path) -> None:
+    pending = Pending(str(path))
+    pending.put_key(1, "b", {"3"}, PSK_BEFORE)
+    pending.put_key(1, "b", {"3"}, PPK_BEFORE)
+    pending.put(1, "b", OLD)
+    noted = pending.read(1)["b"]
+    assert is_key(noted.keys["3"], KEY.reveal())
+    assert is_key(noted.ppks["3"], PPK_BEFORE.secret.reveal())
+    assert "quantum" not in path.read_text()
+    pending.put_key(1, "b", {"3"}, replace(PSK_BEFORE, kind="EAP"))
+    assert pending.read(1)["b"] == noted
+
+
 def test_the_note_of_an_earlier_version(path: Path) -> None:
     path.write_text('{"pid": 1, "connections": {"b": ["3"]}}')
     assert Pending(str(path)).read(1) == {"b": InForce({"3": {}})}
+    entry = '{"ikes": {}, "children": {}, "keys": {"3": "a$b"}}'
+    path.write_text(f'{{"pid": 1, "connections": {{"b": {entry}}}}}')
+    assert Pending(str(path)).read(1) == {"b": InForce(keys={"3": "a$b"})}
 
 
 @pytest.mark.parametrize(

@@ -485,7 +485,9 @@ class TestPending:
 
 @pytest.mark.parametrize("after", [section(), WHOLE, ONE_CHILD])
 def test_with_a_new_key_the_ike_sa_is_closed(after):
-    change = ConnectionSwap(ChangedConnection("b", section(), after, UP, new_key=True), REESTABLISH)
+    change = ConnectionSwap(
+        ChangedConnection("b", section(), after, UP, new_keys=("psk",)), REESTABLISH
+    )
     assert words(change) == [PARK, "close the IKE SA of b", LOAD, HAND_BOTH]
     (impact,) = change.impacts
     assert impact.kind == "ike"

@@ -43,6 +43,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.options
     write,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import (
+    PPK,
     PUBKEY,
     child,
     connection,
@@ -223,7 +224,7 @@ def test_every_row_is_read_back_from_some_model() -> None:
         "negotiation_mode": "aggressive",
         "identifier": "a.example",
     }
-    for options in (aggressive, PUBKEY, {"peer_identifier": "b.example"}, {"mobike": True}):
+    for options in (aggressive, PUBKEY, {"peer_identifier": "b.example"}, PPK, {"mobike": True}):
         for protocol in ("esp", "ah"):
             made = connection(child(protocol=protocol), **options)
             section: t.Any = connection_section(made, settings())
