@@ -46,6 +46,10 @@ netns: venv ## rules and packets in network namespaces of this machine (root)
 	@# These tests mostly wait for packets that must not arrive.
 	@pytest -q $(if $(TEST),-k $(TEST),--numprocesses=8 --dist=worksteal) tests/netns
 
+netns-%: venv ## the same with nft and ip of a release: make netns-debian14 (root)
+	@said=$$(tools/testbed programs $*) || exit 1; echo "$$said"; folder=$$(echo "$$said" | tail -n 1); \
+	    case $$folder in */programs-*) PATH="$$folder:$$PATH"; pytest -q --numprocesses=8 --dist=worksteal tests/netns;; esac
+
 live: venv image ## hundreds of runs of the modules on gateways with tunnels to peers (root)
 	@pytest -q --durations=12 tests/live $(if $(TEST),-k $(TEST))
 

@@ -39,6 +39,12 @@ class Change:
         return self.label or f"{self.module.removeprefix('ipsec_')} {self.option} {self.shown}"
 
     @property
+    def ikev1(self) -> bool:
+        """Return whether the tunnel has IKEv1 before or after the change."""
+        values = {**self.base, **self.base1, self.option: self.value}
+        return values.get("key_exchange") == "ikev1"
+
+    @property
     def shown(self) -> str:
         return "elsewhere" if callable(self.value) else str(self.value)
 

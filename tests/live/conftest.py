@@ -28,7 +28,7 @@ import draw
 import machine
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, ROOT, Host, in_container
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, LEFT_OUT, NO_IKEV1, Rig
 from ansible_collections.tunnelwright.ipsec.tests.live.step_gateway import Gateway
 
 TESTBED = os.environ.get("LIVE_TESTBED", "live")
@@ -77,6 +77,34 @@ def holding(request: pytest.FixtureRequest, bed: str) -> t.Iterator[bool]:
         yield bed in killed
 
 
+# The hosts that have no image today, with the reason. Their tests are skipped.
+ABSENT: dict[str, str] = {}
+_T = t.TypeVar("_T")
+
+
+class Present(dict[str, _T]):
+    """Values by host or by release. A test that needs an absent value is skipped by name."""
+
+    def __missing__(self, key: str) -> t.NoReturn:
+        name = next((name for name, release in DEVICES.items() if release == key), key)
+        if name not in ABSENT:
+            raise KeyError(key)
+        pytest.skip(f"{key}: no image today: {ABSENT[name]}")
+
+
+def pytest_terminal_summary(terminalreporter: t.Any) -> None:
+    for name, reason in ABSENT.items():
+        told = f"WARNING: SKIPPED: all tests on {name} ({DEVICES.get(name, 'a peer')}): {reason}"
+        terminalreporter.write_line(told, yellow=True)
+    for test in LEFT_OUT:
+        terminalreporter.write_line(f"SKIPPED: {test}: {NO_IKEV1}", yellow=True)
+
+
+def absent() -> dict[str, str]:
+    lines = testbed("skipped", str(TOPOLOGY)).splitlines()
+    return {name: reason for name, _blank, reason in (line.partition(" ") for line in lines)}
+
+
 @pytest.fixture(name="hosts", scope="session")
 def _hosts(request: pytest.FixtureRequest) -> t.Iterator[dict[str, Host]]:
     """Yield every host of the topology, booted, with its driver, and the devices wiped."""
@@ -85,19 +113,18 @@ def _hosts(request: pytest.FixtureRequest) -> t.Iterator[dict[str, Host]]:
 
 
 def _started(was_killed: bool) -> t.Iterator[dict[str, Host]]:
-    hosts = {
-        name: Host(name, in_container(f"tw-{TESTBED}-{name}"), item["ipv4"], item["ipv6"])
-        for name, item in tomllib.loads(TOPOLOGY.read_text())["hosts"].items()
-    }
     # An interrupted run may leave hosts in any state. New hosts take only some seconds.
     testbed("up", TESTBED, str(TOPOLOGY), *_keep(), *(["--fresh"] if was_killed else []))
     use_podman_settings()
+    ABSENT.update(absent())
+    hosts = Present(
+        (name, Host(name, in_container(f"tw-{TESTBED}-{name}"), item["ipv4"], item["ipv6"]))
+        for name, item in tomllib.loads(TOPOLOGY.read_text())["hosts"].items()
+        if name not in ABSENT
+    )
     try:
-        for host in hosts.values():
-            host.deliver()
-            host.start()
-        for name in DEVICES.keys() & hosts.keys():
-            hosts[name].wipe()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(_ready, hosts.values()))
         yield hosts
     finally:
         for host in hosts.values():
@@ -106,13 +133,22 @@ def _started(was_killed: bool) -> t.Iterator[dict[str, Host]]:
             testbed("down", TESTBED)
 
 
+def _ready(host: Host) -> None:
+    """Start the driver of a host, and wipe the host if it is a device."""
+    host.deliver()
+    host.start()
+    if host.name in DEVICES:
+        host.wipe()
+
+
 @pytest.fixture(name="rigs", scope="session")
 def _rigs(hosts: dict[str, Host]) -> dict[str, Rig]:
     """Return each device under test with its peer, by the release of strongSwan."""
-    rigs = {
-        release: Rig(release, hosts[name], hosts[f"peer-{name}"])
+    rigs = Present(
+        (release, Rig(release, hosts[name], hosts[f"peer-{name}"]))
         for name, release in DEVICES.items()
-    }
+        if name in hosts and f"peer-{name}" in hosts
+    )
     with ThreadPoolExecutor() as pool:
         list(pool.map(Rig.prepare, rigs.values()))
     return rigs
@@ -121,9 +157,9 @@ def _rigs(hosts: dict[str, Host]) -> dict[str, Rig]:
 @pytest.fixture(name="gateways", scope="module")
 def _gateways(rigs: dict[str, Rig]) -> t.Iterator[dict[str, Gateway]]:
     """Return each device with the objects of an administrator, by release, for the step tables."""
-    gateways = {release: Gateway(rig) for release, rig in rigs.items()}
-    for gateway in gateways.values():
-        gateway.prepare()
+    gateways = Present((release, Gateway(rig)) for release, rig in rigs.items())
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(Gateway.prepare, gateways.values()))
     yield gateways
     for gateway in gateways.values():
         gateway.clear()

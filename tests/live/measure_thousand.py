@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.gateway import Gateway
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform import DEBIAN
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.artefacts import artefacts
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, RELEASES, Rig
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import examples
 
 TUNNELS = 1000
@@ -51,7 +51,7 @@ def packed() -> str:
     return base64.encodebytes(archive.getvalue()).decode()
 
 
-@pytest.mark.parametrize("release", ["5.9.8", "6.0.1"])
+@pytest.mark.parametrize("release", RELEASES)
 def test_info(rigs: dict[str, Rig], release: str, capsys: t.Any) -> None:
     rig = rigs[release]
     host, peer = rig.device, rig.peer

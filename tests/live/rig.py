@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
+import os
+import time
 import typing as t
 
+import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, Host
 
 # The key in peer.conf.
@@ -16,8 +20,10 @@ PSK = "the key of every tunnel of this test"
 
 PKI = "/root/pki"
 
-# The release of strongSwan on each device of the topology.
-DEVICES = {"a": "5.9.8", "b": "6.0.1"}
+# The release of strongSwan on each device of the topology. Debian still changes forky, so its
+# release has no number here.
+DEVICES = {"a": "5.9.8", "b": "6.0.1", "c": "forky"}
+RELEASES = tuple(DEVICES.values())
 
 PEER_SETTINGS = """
 charon {
@@ -47,10 +53,15 @@ systemctl reset-failed strongswan
 
 
 class Rig:
-    """A device and its peer. ``release`` is the version of strongSwan on the device."""
+    """A device and its peer. ``release`` is the name of the device's strongSwan in ``DEVICES``."""
 
     def __init__(self, release: str, device: Host, peer: Host) -> None:
         self.release, self.device, self.peer = release, device, peer
+
+    @property
+    def version(self) -> str:
+        """Return the version of strongSwan on the device."""
+        return self.device.sh("swanctl --version").split()[-1]
 
     def address(self, number: int = 0) -> str:
         """Return one of the addresses 0 to 9 of the peer. Each plays another remote gateway."""
@@ -106,6 +117,51 @@ class Rig:
             "remote_network": ["10.2.0.0/24"],
             **options,
         }
+
+
+NO_IKEV1 = "this strongSwan has no IKEv1"
+# The tests of IKEv1 on all devices that left a device out.
+LEFT_OUT: list[str] = []
+_QUESTION = {
+    "version": "1",
+    "remote_addrs": ["127.0.0.1"],
+    "local": {"auth": "psk"},
+    "remote": {"auth": "psk"},
+}
+
+
+@functools.cache
+def speaks_ikev1(host: Host) -> bool:
+    """Return whether the daemon initiates with IKEv1. Every release loads such a connection.
+
+    A daemon without IKEv1 creates no SA.
+    """
+    name = {"ike": "question"}
+    host.vici("load-conn", {"question": {**_QUESTION, "children": {"question": {}}}})
+    try:
+        host.ask("request", command="initiate", message={**name, "timeout": "-1"})
+        deadline = time.monotonic() + 1
+        while time.monotonic() < deadline:
+            if any(sa["name"] == "question" for sa in host.ask("sas")["sas"]):
+                return True
+        return False
+    finally:
+        host.ask("request", command="terminate", message={**name, "force": "yes"})
+        host.vici("unload-conn", {"name": "question"})
+
+
+def need_ikev1(*hosts: Host) -> None:
+    """Skip the test by name if the IKE daemon of a host has no IKEv1."""
+    if not all(speaks_ikev1(host) for host in hosts):
+        pytest.skip(NO_IKEV1)
+
+
+def with_ikev1(rigs: t.Mapping[str, Rig]) -> dict[str, Rig]:
+    """Return the rigs whose devices have IKEv1. Record the test of the others in ``LEFT_OUT``."""
+    found = {release: rig for release, rig in rigs.items() if speaks_ikev1(rig.device)}
+    test = os.environ["PYTEST_CURRENT_TEST"].split(" ")[0]
+    LEFT_OUT.extend(f"{test} on {release}" for release in rigs if release not in found)
+    return found
 
 
 def _text(name: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.tunnelwright.ipsec.tests.live.changes import CERTIFIED, SECOND
 from ansible_collections.tunnelwright.ipsec.tests.live.entries import as_gateway, of_entry
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig, speaks_ikev1
 
 Options = dict[str, t.Any]
 
@@ -267,14 +267,16 @@ class Generator:
         options: Options = {"network": self._network_name(world)}
         if self._chance(0.2):
             options["configuration_mode"] = "advanced"
+        # Settings of IKEv1.
+        on = (True, False) if speaks_ikev1(self._rig.device) else (False, False)
         return self._with(
             options,
             {
                 "unique_ids": ("yes", "no", "never"),
                 "ipcomp": (True, False),
                 "exclude_my_network": (False, True),
-                "cisco_extensions": (True, False),
-                "unencrypted_main_mode": (True, False),
+                "cisco_extensions": on,
+                "unencrypted_main_mode": on,
                 "mss_clamp": (1300, 1200, 0, 10),
                 "strict_crl": ("yes", "ifuri", "no"),
                 "make_before_break": (True, False),
@@ -297,12 +299,17 @@ class Generator:
             **self._authentication(known is not None),
         }
         if self._chance(0.2):
-            options["key_exchange"] = self._one("ikev1", "auto")
+            version = self._one("ikev1", "auto")
+            if version == "auto" or speaks_ikev1(self._rig.device):
+                options["key_exchange"] = version
         if options.get("key_exchange") == "ikev1" and self._chance(0.3):
             options["negotiation_mode"] = "aggressive"
             if "authentication" not in options:
                 options["identifier"] = "gw.example"
-        return self._with(options, PHASE1_VALUES, 0.12)
+        options = self._with(options, PHASE1_VALUES, 0.12)
+        if not speaks_ikev1(self._rig.device):
+            options.pop("dpd_failures", None)
+        return options
 
     def _phase2(self, world: World) -> Options:
         phase1 = self._one(*(world.phase1 or PHASE1[:1]))

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.tunnelwright.ipsec.tests.live.differences import differences
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Run
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig, speaks_ikev1
 from ansible_collections.tunnelwright.ipsec.tests.live.step_tables import (
     KINDS,
     STEPS,
@@ -63,18 +63,19 @@ class Gateway:
         self.start: State = {}
         # The state after the last test, with which the next test begins.
         self.held: State = {}
-        self._kernel: dict[str, bool] = {}
+        self._features: dict[str, bool] = {}
         self._scenario: Scenario | None = None
         self._next = 0
 
     def prepare(self) -> None:
-        """Create the objects of the administrator, and find the features of the kernel."""
+        """Create the objects of the administrator, and find the features of the host."""
         self.device.wipe()
         self.device.sh("cat >/root/by-hand.nft", text("by-hand.nft"))
         program = "#!/usr/bin/python3\n" + text("vici-request")
         self.device.sh("cat >/usr/local/sbin/vici-request; chmod 700 /usr/local/sbin/*", program)
         self.device.sh(BY_HAND + ADDRESSES, text("by-hand.conf"))
-        self._kernel = {name: self._can(script) for name, script in KERNEL.items()}
+        self._features = {name: self._can(script) for name, script in KERNEL.items()}
+        self._features["ikev1"] = speaks_ikev1(self.device)
         self.found = self.look()["held"]
 
     def _can(self, script: str) -> bool:
@@ -93,7 +94,7 @@ class Gateway:
     @property
     def facts(self) -> Values:
         """Return the variables that every template of a table may use."""
-        return {"found": self.found, "start": self.start, **self._kernel}
+        return {"found": self.found, "start": self.start, **self._features}
 
     def reach(self, scenario: Scenario, number: int) -> None:
         """Create the objects of the scenario and carry out its steps before ``number``.
@@ -105,6 +106,8 @@ class Gateway:
             return
         self._begin(scenario)
         for step in scenario.rows("steps")[:number]:
+            if not scenario.applies(step, self.facts):
+                continue
             self.prepared(step)
             self.device.apply(*self.task(scenario, step))
         if number:

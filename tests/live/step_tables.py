@@ -9,8 +9,8 @@ A table is a list of scenarios, and a scenario has these keys:
 - ``name``: the name of the scenario in the ids of the tests.
 - ``objects``: the objects that the gateway has before the first row, by kind.
 - ``module``: the module of the rows without a ``module``.
-- ``when``: a condition on ``kernel_esp`` and ``kernel_vlan``, the features of the kernel. A row may
-  have a ``when`` too.
+- ``when``: a condition on ``kernel_esp`` and ``kernel_vlan``, the features of the kernel, and on
+  ``ikev1``, which the IKE daemon may lack. A row may have a ``when`` too.
 - ``steps``, ``refused`` or ``drifts``: the rows. Each row is a test on each release.
 - Each other key is a variable.
 
@@ -22,8 +22,8 @@ A row has ``options`` for the module. The rows of ``steps`` follow each other, a
 - ``live``: conditions on ``before`` and ``after``, the state of the host before and after the
   run, on ``found`` and ``start``, the state without and with the objects of the scenario, on
   ``sas``, and on ``done``, the result of the run. ``gateway_state.py`` reports the state.
-- ``warnings``: words of the warnings of the run. Warnings about the data plane are left out,
-  because they depend on the machine.
+- ``warnings``: words of the warnings of the run, which may depend on the same features. Warnings
+  about the data plane are left out, because they depend on the machine.
 
 A row of ``refused`` has ``words`` for the message: object, option, value and remedy. The row needs
 a ``name`` if another row has the same words.
@@ -102,7 +102,7 @@ class Scenario:
         return [item for item in conditions if not templar.evaluate_conditional(item)]
 
     def applies(self, row: Values, facts: Values) -> bool:
-        """Return whether the kernel of this host has the features that ``row`` needs."""
+        """Return whether this host has the features that ``row`` needs."""
         conditions = [item["when"] for item in (self.entry, row) if "when" in item]
         return not self.untrue(conditions, facts)
 

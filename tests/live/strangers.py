@@ -71,6 +71,14 @@ class Case:
     def __str__(self) -> str:
         return self.label
 
+    @property
+    def ikev1(self) -> bool:
+        """Return whether a phase 1 or a call of the case has IKEv1."""
+        calls = (*(call for call, _meant in self.strangers), *self.honest)
+        return any(V1.items() <= given.items() for given in (self.x, self.y)) or any(
+            call.version == "1" for call in calls
+        )
+
 
 @dataclass
 class Gateway:

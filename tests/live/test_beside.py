@@ -22,7 +22,7 @@ import jinja2
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.differences import differences, lost
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Run
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import RELEASES
 from ansible_collections.tunnelwright.ipsec.tests.live.step_gateway import (
     Gateway,
     State,
@@ -34,11 +34,17 @@ from ansible_collections.tunnelwright.ipsec.tests.live.step_tables import Scenar
 OBJECTS, BROKEN, DOUBLES = (Scenario("beside", entry) for entry in read("beside"))
 STEPS = OBJECTS.rows("beside")
 # The identity of each device, and a part of the addresses of its networks.
-NAMES = {"5.9.8": ("debian12", "61"), "6.0.1": ("debian13", "62")}
+NAMES = {"5.9.8": ("debian12", "61"), "6.0.1": ("debian13", "62"), "forky": ("debian14", "63")}
+# The pair of each device. The partner of a device is the other device of the pair.
+PAIRS = {"5.9.8": ("5.9.8", "6.0.1"), "6.0.1": ("5.9.8", "6.0.1"), "forky": ("6.0.1", "forky")}
 PARTNER_CONF = "/etc/swanctl/conf.d/partner.conf"
 ZZ_DOUBLES = "/etc/swanctl/conf.d/zz-doubles.conf"
 
-RELEASES = pytest.mark.parametrize("release", DEVICES.values())
+ON_EACH = pytest.mark.parametrize(
+    ("neighbors", "release"),
+    [pytest.param(PAIRS[release], release, id=release) for release in RELEASES],
+    indirect=["neighbors"],
+)
 
 
 @dataclass
@@ -99,22 +105,27 @@ def _set_up(gateway: Gateway, other: Gateway) -> None:
 
 
 @pytest.fixture(name="neighbors", scope="module")
-def _neighbors(gateways: dict[str, Gateway]) -> t.Iterator[dict[str, Neighbor]]:
-    first, second = gateways.values()
+def _neighbors(
+    request: pytest.FixtureRequest, gateways: dict[str, Gateway]
+) -> t.Iterator[dict[str, Neighbor]]:
+    """Return both devices of a pair, by release."""
+    pair = {release: gateways[release] for release in request.param}
+    first, second = pair.values()
     _set_up(first, second)
     _set_up(second, first)
     for child in ("partner", "live"):
         first.device.sh(f"swanctl --initiate --child {child} --timeout 30")
-    neighbors = {release: Neighbor(gateway) for release, gateway in gateways.items()}
+    neighbors = {release: Neighbor(gateway) for release, gateway in pair.items()}
     for neighbor in neighbors.values():
         neighbor.theirs = neighbor.gateway.look()
     yield neighbors
     for neighbor in neighbors.values():
         if neighbor.device.sh(f"ls {PARTNER_CONF} 2>/dev/null || true"):
             neighbor.device.sh("rm -f /etc/tunnelwright/*; . /dev/stdin", text("partner-gone"))
+            neighbor.device.wipe()
 
 
-@RELEASES
+@ON_EACH
 def test_there_is_something_to_lose(neighbors: dict[str, Neighbor], release: str) -> None:
     theirs = neighbors[release].theirs
     held = theirs["held"]
@@ -125,7 +136,7 @@ def test_there_is_something_to_lose(neighbors: dict[str, Neighbor], release: str
     assert held["private_keys"]
 
 
-@RELEASES
+@ON_EACH
 @pytest.mark.parametrize("number", range(len(STEPS)), ids=[row["name"] for row in STEPS])
 def test_a_step_leaves_theirs_alone(
     neighbors: dict[str, Neighbor], release: str, number: int
@@ -136,7 +147,7 @@ def test_a_step_leaves_theirs_alone(
     neighbor.done = number + 1
 
 
-@RELEASES
+@ON_EACH
 @pytest.mark.parametrize("row", BROKEN.rows("broken"), ids=lambda row: row["path"])
 def test_a_file_that_strongswan_refuses(
     neighbors: dict[str, Neighbor], release: str, row: Values
@@ -170,7 +181,7 @@ def _doubled(neighbors: dict[str, Neighbor], release: str) -> t.Iterator[Neighbo
     neighbor.device.sh(f"rm {ZZ_DOUBLES}")
 
 
-@RELEASES
+@ON_EACH
 @pytest.mark.parametrize("row", DOUBLES.rows("doubled"), ids=lambda row: row["module"])
 def test_a_name_that_strongswan_would_merge(doubled: Neighbor, row: Values) -> None:
     before = doubled.gateway.look()["held"]
@@ -182,14 +193,14 @@ def test_a_name_that_strongswan_would_merge(doubled: Neighbor, row: Values) -> N
     assert not differences(before, doubled.gateway.look()["held"])
 
 
-@RELEASES
+@ON_EACH
 def test_an_object_with_such_a_name_can_be_removed(doubled: Neighbor) -> None:
     for row in DOUBLES.rows("removable"):
         doubled.check(doubled.run(DOUBLES, row), row.get("fails", False))
     doubled.done = 0
 
 
-@RELEASES
+@ON_EACH
 def test_a_run_waits_for_another_run(neighbors: dict[str, Neighbor], release: str) -> None:
     neighbor = neighbors[release]
     neighbor.reach(1)
@@ -201,7 +212,7 @@ def test_a_run_waits_for_another_run(neighbors: dict[str, Neighbor], release: st
     assert len(waits) == 1, run.warnings
 
 
-@RELEASES
+@ON_EACH
 def test_removal_leaves_theirs_alone(neighbors: dict[str, Neighbor], release: str) -> None:
     """The removal of the last network does not restart the daemon, because other SAs are up."""
     neighbor = neighbors[release]
@@ -219,7 +230,7 @@ def test_removal_leaves_theirs_alone(neighbors: dict[str, Neighbor], release: st
     assert "/etc/tunnelwright/notes.txt" in after["files"]
 
 
-@RELEASES
+@ON_EACH
 def test_the_host_is_as_it_was_found(neighbors: dict[str, Neighbor], release: str) -> None:
     gateway = neighbors[release].gateway
     gateway.device.sh(". /dev/stdin", text("partner-gone"))

@@ -18,7 +18,6 @@ import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.host import LIBRARY, ROOT, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PKI, Rig
 
-RELEASES = ("5.9.8", "6.0.1")
 CERTIFIED = {
     "authentication": "pubkey",
     "psk": None,

@@ -24,7 +24,7 @@ BED = f"{conftest.TESTBED}-cleartext"
 WIRE = cleartext.Wire(
     cleartext.USERSPACE, lambda end: end.other.machine, device="eth0", pause="0.02"
 )
-ENDS = pytest.mark.parametrize("name", [*DEVICES])
+ENDS = pytest.mark.parametrize("name", ["a", "b"])
 
 
 class Container(Host):

@@ -207,15 +207,16 @@ class TestKernelPolicies:
         on_all(rigs, found)
 
 
+# The impact is by the major release of strongSwan.
 USURPERS = {
-    "another peer timeout": ("s/dpd_delay = .*/dpd_delay = 77/", {"5.9.8": "ike", "6.0.1": "ike"}),
+    "another peer timeout": ("s/dpd_delay = .*/dpd_delay = 77/", {"5": "ike", "6": "ike"}),
     "another child": (
         "s/remote_ts = 10.2.0.0.*/remote_ts = 10.2.0.0\\/25/",
-        {"5.9.8": "child", "6.0.1": "child"},
+        {"5": "child", "6": "child"},
     ),
     "all children otherwise": (
         "/^ *children/,$ s/rekey_time = .*/rekey_time = 1777/",
-        {"5.9.8": "ike", "6.0.1": "child"},
+        {"5": "ike", "6": "child"},
     ),
 }
 
@@ -263,7 +264,7 @@ class TestUsurper:
             with device.listening(after=1.0) as events:
                 done = both(device, "ipsec_phase1", options)
             assert predicted.result["impacts"] == done.result["impacts"]
-            assert done.result["impact"] == impact[rig.release], rig.release
+            assert done.result["impact"] == impact[rig.version[0]], rig.release
             happened = seen(before, device.sas(), events)
             assert told(done, before) == happened, (rig.release, str(happened))
             device.wait_for(*UP)

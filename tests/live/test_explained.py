@@ -28,7 +28,6 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.child im
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import (
     IkeConnection,
 )
-from ansible_collections.tunnelwright.ipsec.tests.live.conftest import DEVICES
 from ansible_collections.tunnelwright.ipsec.tests.live.failures import (
     FAILURES,
     NOTHING_LOST,
@@ -46,6 +45,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.provoke import (
     Pair,
     filled,
 )
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, need_ikev1
 
 SCORECARD = ROOT / "tests/live/scorecard.json"
 RECORDED = ROOT / "tests/unit/plugins/module_utils/_diagnose/fixtures/recorded.json"
@@ -54,6 +54,8 @@ RECORDED = ROOT / "tests/unit/plugins/module_utils/_diagnose/fixtures/recorded.j
 EVERY = 1 if os.environ.get("SCORECARD") else draw.PARTS
 
 KINDS = ("key_exchange",)
+# The device with strongSwan 5.
+OLD_DEVICE = "a"
 # The result of the log of the initiator, if only the other side shows the failure.
 UNSEEN = {"cause": "none", "verdict": "unseen"}
 
@@ -80,12 +82,14 @@ def write(path: Path, found: list[Card]) -> None:
     path.write_text(json.dumps(cards, indent=1) + "\n")
 
 
-@pytest.fixture(name="pair", scope="module", params=DEVICES)
+# The device that initiates, and its peer.
+PAIRS = {"a": "b", "b": "a", "c": "b"}
+
+
+@pytest.fixture(name="pair", scope="module", params=PAIRS)
 def _pair(request: pytest.FixtureRequest, hosts: dict[str, Host]) -> Pair:
-    """Return a pair with the initiator ``a``, then a pair with the initiator ``b``."""
     name = request.param
-    (other,) = DEVICES.keys() - {name}
-    pair = Pair(DEVICES[name], hosts[name], hosts[other])
+    pair = Pair(DEVICES[name], hosts[name], hosts[PAIRS[name]])
     pair.prepare()
     return pair
 
@@ -93,8 +97,10 @@ def _pair(request: pytest.FixtureRequest, hosts: dict[str, Host]) -> Pair:
 @pytest.mark.drawn
 @pytest.mark.parametrize("failure", draw.sample(FAILURES, EVERY), ids=str)
 def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card]) -> None:
-    if failure.peer and failure.peer == pair.release:
-        pytest.skip(f"the failure needs a peer with strongSwan {failure.peer}")
+    if failure.ikev1:
+        need_ikev1(pair.caller, pair.peer)
+    if failure.old and getattr(pair, failure.old).name != OLD_DEVICE:
+        pytest.skip(f"the failure needs strongSwan 5 on the {failure.old}")
     try:
         pair.arrange(failure)
         ours, theirs = Journal(pair.caller), Journal(pair.peer)
@@ -179,6 +185,8 @@ def test_what_befalls_a_tunnel_later_is_explained(
     pair: Pair, failure: Failure, cards: list[Card]
 ) -> None:
     """The logs explain a failure of a tunnel that was up, without a new connection."""
+    if failure.ikev1:
+        need_ikev1(pair.caller, pair.peer)
     pair.caller.sh(IMPATIENT)
     try:
         pair.arrange(failure)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.kill import gaps
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, RELEASES, Rig
 
-RELEASES = ("5.9.8", "6.0.1")
 SEEN = ("files", "links", "nft", "connections", "secrets", "policies", "units")
 
 

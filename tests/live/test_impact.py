@@ -25,7 +25,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL, SEED
 from ansible_collections.tunnelwright.ipsec.tests.live.entries import as_gateway
 from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, Event, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.impact import Impact, seen, told
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import RELEASES, Rig, with_ikev1
 
 TABLE = ROOT / ".cache/impact.md"
 UP = ("site-b/net", "site-b/more", "site-c/net")
@@ -89,9 +89,11 @@ def test_impact(
     def on(rig: Rig) -> Measured:
         return measure(rig, change, behavior, apply)
 
+    if change.ikev1:
+        rigs = with_ikev1(rigs)
     with ThreadPoolExecutor() as pool:
         found = dict(zip(rigs, pool.map(on, rigs.values()), strict=True))
-    cells = [_cell(item) for item in found.values()]
+    cells = [_cell(found[release]) if release in found else "" for release in RELEASES]
     table.append((behavior, apply, str(change), *cells))
     for release, measured in found.items():
         check(change, measured, release, apply)
@@ -184,8 +186,8 @@ def _table() -> t.Iterator[list[tuple[str, ...]]]:
     rows: list[tuple[str, ...]] = []
     yield rows
     lines = [
-        "| behaviour | apply | change | 5.9.8: predicted; seen | 6.0.1: predicted; seen |",
-        "| --- | --- | --- | --- | --- |",
+        f"| behaviour | apply | change | {' | '.join(f'{r}: predicted; seen' for r in RELEASES)} |",
+        f"| --- | --- | --- |{' --- |' * len(RELEASES)}",
         *(f"| {' | '.join(row)} |" for row in rows),
     ]
     TABLE.parent.mkdir(exist_ok=True)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, RELEASES, Rig, need_ikev1
 from ansible_collections.tunnelwright.ipsec.tests.live.strangers import (
     ANY,
     HUB,
@@ -25,7 +25,6 @@ from ansible_collections.tunnelwright.ipsec.tests.live.strangers import (
     Gateway,
 )
 
-RELEASES = ("5.9.8", "6.0.1")
 PHASE1 = "/etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf"
 # The file with the setting that an earlier version wrote together with the phase 1.
 FOREIGN = "/etc/strongswan.d/strangers.conf"
@@ -46,6 +45,8 @@ def _gateway(request: pytest.FixtureRequest, rigs: dict[str, Rig]) -> t.Iterator
 
 @pytest.mark.parametrize("case", LEGAL, ids=str)
 def test_a_stranger_is_kept_out(gateway: Gateway, case: Case) -> None:
+    if case.ikev1:
+        need_ikev1(gateway.device)
     try:
         gateway.configure("x", case.x)
         gateway.configure("y", case.y)
@@ -65,6 +66,8 @@ def test_a_stranger_is_kept_out(gateway: Gateway, case: Case) -> None:
 def test_what_is_refused_would_let_a_stranger_in(
     gateway: Gateway, case: Case, turned: bool
 ) -> None:
+    if case.ikev1:
+        need_ikev1(gateway.device)
     sides = {"x": case.x, "y": case.y}
     first, second = ("y", "x") if turned else ("x", "y")
     try:

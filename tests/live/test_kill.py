@@ -21,7 +21,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.changes import AES128, CE
 from ansible_collections.tunnelwright.ipsec.tests.live.entries import of_entry
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Options
 from ansible_collections.tunnelwright.ipsec.tests.live.kill import Scenario, Task, Walk
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig, speaks_ikev1
 
 SHARE = 1.0 if os.environ.get("KILL") == "all" else float(os.environ.get("KILL", "0.1"))
 SEED = os.environ.get("KILL_SEED") or str(draw.seed())
@@ -122,7 +122,11 @@ SCENARIOS = (
     Scenario(
         "settings",
         lambda rig: [_settings(), _p1(rig), _p2(rig)],
-        lambda rig: [_settings(mss_clamp=1300, cisco_extensions=True), _p1(rig), _p2(rig)],
+        lambda rig: [
+            _settings(mss_clamp=1300, cisco_extensions=speaks_ikev1(rig.device)),
+            _p1(rig),
+            _p2(rig),
+        ],
     ),
     Scenario(
         "create network",

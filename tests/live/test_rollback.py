@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig, speaks_ikev1
 
 SERVICE = "tunnelwright.rollback.service"
 UNIT = f"/etc/systemd/system/{SERVICE}"
@@ -68,7 +68,8 @@ def _change(rig: Rig) -> Changed:
     before = device.state()
     device.apply("ipsec_checkpoint", {"timeout": 10})
     device.apply("vpn_network", rig.network(ip_address="10.1.0.2", interface="lan0"))
-    device.apply("ipsec_settings", {"network": "lan", "cisco_extensions": True, "mss_clamp": 1300})
+    cisco = {"cisco_extensions": speaks_ikev1(device)}
+    device.apply("ipsec_settings", {"network": "lan", "mss_clamp": 1300, **cisco})
     device.apply("vpn_network", DMZ)
     device.apply("ipsec_phase1", rig.phase1(psk="a key that no output may show", mobike=True))
     device.apply("vpn_rule", {**route, "destination": ["10.56.0.0/16"]})

@@ -10,9 +10,8 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import RELEASES, Rig
 
-RELEASES = ("5.9.8", "6.0.1")
 SELECTORS = (
     ("10.1.0.0/24", "10.2.0.0/24[tcp/8080]"),
     ("10.1.0.0/24[udp/5000-5010]", "10.2.0.0/24[udp]"),

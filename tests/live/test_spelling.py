@@ -14,9 +14,7 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.conftest import ALL, SEED
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
-
-RELEASES = ("5.9.8", "6.0.1")
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import RELEASES, Rig
 
 # Two spellings that are the same on the wire.
 SAME = [

@@ -11,9 +11,8 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import RELEASES, Rig
 
-RELEASES = ("5.9.8", "6.0.1")
 BOTH = pytest.mark.parametrize("check", [True, False])
 
 # A host behind the gateway, in its own network namespace.

@@ -14,14 +14,14 @@ import typing as t
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import RELEASES, Rig
 
 EARLIER = json.loads((HERE / "earlier.json").read_text())
 LAN, GUARD = "tunnelwright-lan.service", "tunnelwright-lan.guard.service"
 TABLE = "nft list table inet tunnelwright-lan"
 
 
-@pytest.fixture(name="rig", params=["5.9.8", "6.0.1"])
+@pytest.fixture(name="rig", params=RELEASES)
 def _rig(request: pytest.FixtureRequest, rigs: dict[str, Rig]) -> t.Iterator[Rig]:
     rig = rigs[request.param]
     rig.device.wipe()

@@ -177,5 +177,5 @@ def test_every_deep_stage_has_its_turn() -> None:
     stages = {stage for run in runs for lane in run for stage in lane}
     scenarios = {f"molecule-{path.parent.name}" for path in ROOT.glob("molecule/*/molecule.yml")}
     cores = {f"core-{path.stem}" for path in ROOT.glob("tools/core/*.in")}
-    whole = {"kernel-test", "live", "sanity", "first-hour", "thousand-info"}
+    whole = {"kernel-test", "live", "sanity", "first-hour", "thousand-info", "netns-debian14"}
     assert stages == whole | scenarios | cores
