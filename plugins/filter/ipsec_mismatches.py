@@ -40,6 +40,7 @@ options:
       - A C(psk_fingerprint) is C(<salt>-<fingerprint>). The salt is 16 to 64 hexadecimal digits,
         drawn at random for each comparison. The fingerprint is the first 10 hexadecimal digits of
         PBKDF2 with HMAC-SHA-256, the digits of the salt as text, and 200000 rounds.
+      - C(ppk_fingerprint) replaces C(ppk) in the same way.
       - A holder of a C(psk_fingerprint) can test guesses of the key. A random key of 20 characters
         withstands this, but a word does not. Give the fingerprint only to the other party.
     type: dict
@@ -262,6 +263,12 @@ _value:
             - psk_not_found_for_wildcard
             - psk_accepts_another_peer
             - psk_not_compared
+            - ppk_mismatch
+            - ppk_id_mismatch
+            - ppk_missing
+            - ppk_unused
+            - ppk_not_in_ikev1
+            - ppk_not_compared
             - certificate_not_compared
             - identity_mismatch
             - requested_identity_mismatch

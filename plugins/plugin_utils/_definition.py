@@ -41,6 +41,7 @@ _LISTS = {
 _FORMS = "Give the variables of a host with gateway_phase1, or the options of one phase 1."
 
 _HOST = "inventory_hostname"
+_FINGERPRINTS = ("psk_fingerprint", "ppk_fingerprint")
 
 # Defaults for options that the definition of a third party may lack, because no peer needs them.
 _DEFAULTS = {"name": "tunnel", "network": "lan"}
@@ -97,17 +98,18 @@ def _entries(definition: Mapping[str, t.Any], variable: str) -> list[Mapping[str
 
 
 def _phase1(values: Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return the options of a phase 1 with its phase 2 objects and the fingerprint of a key."""
-    own = {key: values[key] for key in values if key not in ("phase2", "psk_fingerprint")}
+    """Return the options of a phase 1 with its phase 2 objects and the fingerprints of keys."""
+    own = {key: values[key] for key in values if key not in ("phase2", *_FINGERPRINTS)}
     options = typed(IPSEC_PHASE1, {**_DEFAULTS, **own}, "phase 1")
     owner = {"phase1": options["name"], "network": options["network"]}
     children = _entries(values, "phase2")
-    if values.get("psk_fingerprint") is not None:
-        subject = subject_of(IPSEC_PHASE1, options)
-        check_text("psk_fingerprint", values["psk_fingerprint"], subject)
+    fingerprints = {option: values.get(option) for option in _FINGERPRINTS}
+    for option, value in fingerprints.items():
+        if value is not None:
+            check_text(option, value, subject_of(IPSEC_PHASE1, options))
     return {
         **options,
-        "psk_fingerprint": values.get("psk_fingerprint"),
+        **fingerprints,
         "phase2": [
             typed(IPSEC_PHASE2, {**_DEFAULTS, **item, **owner}, "phase 2") for item in children
         ],

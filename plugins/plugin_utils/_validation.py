@@ -178,6 +178,7 @@ class _Validation:
         name, absent = own.get("name"), own.get("state") == "absent"
         exists = _named(name) and name in self._known_phase1
         keeps = own.get("psk") is None and own.get("authentication", PSK) == PSK
+        keeps |= own.get("ppk") is None and own.get("ppk_id") is not None
         if exists and (_switches(own) or keeps):
             valid = self._checked(place, "phase 1", own, lambda: self._edit_known(own))
         else:
@@ -260,17 +261,17 @@ class _Validation:
         name, network = params["name"], params["network"]
         if params["state"] == "absent":
             return
-        stub = IkeConnection(
-            name=name, network=network, remote_gateway="192.0.2.1", psk=_UNKNOWN_SECRET
-        )
+        stub = IkeConnection(name, network, "192.0.2.1", psk=_UNKNOWN_SECRET, ppk=_UNKNOWN_PPK)
         after = stub
         if params["remote_gateway"] is not None:
             after = IkeConnection.from_options(params, stub)
-        connections = {**self._gateway.connections, name: replace(after, psk=None)}
+        ppk = None if after.ppk == _UNKNOWN_PPK else after.ppk
+        after = replace(after, psk=None, ppk=ppk)
+        connections = {**self._gateway.connections, name: after}
         self._gateway = replace(self._gateway, connections=connections)
 
 
-_UNKNOWN_SECRET = Secret(b"unknown")
+_UNKNOWN_SECRET, _UNKNOWN_PPK = Secret(b"unknown"), Secret(b"unknown PPK")
 _UNNAMED = "unnamed"
 
 

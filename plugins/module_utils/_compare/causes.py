@@ -149,6 +149,41 @@ CAUSES: t.Mapping[str, MismatchKind] = {
         "fingerprints with different salts.",
         "Give psk on one side, and psk or psk_fingerprint on the other side.",
     ),
+    "ppk_mismatch": MismatchKind(
+        ERROR,
+        "The PPKs differ. The responder refuses the tunnel, even if neither side requires a PPK. "
+        "The values shown are fingerprints that only this run uses.",
+        "Set ppk to the same value on both sides.",
+    ),
+    "ppk_id_mismatch": MismatchKind(
+        ERROR,
+        "The PPKs have different identities. The responder refuses the tunnel, even if neither "
+        "side requires a PPK.",
+        "Set ppk_id to the same value on both sides.",
+    ),
+    "ppk_missing": MismatchKind(
+        ERROR,
+        "{side} requires a PPK, and {other} has none.",
+        "Set ppk and ppk_id on {other}, or set ppk_required to false on {side} until {other} has "
+        "the PPK.",
+    ),
+    "ppk_unused": MismatchKind(
+        WARNING,
+        "{side} has a PPK, and {other} has none. The tunnel comes up without the PPK, because "
+        "{side} does not require it.",
+        "Set ppk and ppk_id on {other}. Then set ppk_required to true on both sides.",
+    ),
+    "ppk_not_in_ikev1": MismatchKind(
+        WARNING,
+        "A PPK is configured, and IKEv1 uses no PPK. The tunnel comes up without it.",
+        "Set key_exchange to ikev2 on both sides.",
+    ),
+    "ppk_not_compared": MismatchKind(
+        INFO,
+        "The PPKs were not compared, because one of them is not given, or both are fingerprints "
+        "with different salts.",
+        "Give ppk on one side, and ppk or ppk_fingerprint on the other side.",
+    ),
     "certificate_not_compared": MismatchKind(
         INFO,
         "The certificates were not compared. Only the hosts show whether the sides trust each "

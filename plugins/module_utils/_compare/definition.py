@@ -21,7 +21,7 @@ from .._model import checks
 from .._model.authentication import CREDENTIALS, PUBKEY
 from .._model.checks import ANY
 from .._model.child import ChildSa
-from .._model.connection import KEY_EXCHANGES, NEGOTIATION_MODES, IkeConnection
+from .._model.connection import KEY_EXCHANGES, KEYS, NEGOTIATION_MODES, IkeConnection
 from .._model.network import VpnNetwork
 from .._model.options import Options
 from .._model.secret import Secret
@@ -33,7 +33,7 @@ from .selectors import Index, Selectors
 # A definition may break the rules of IKEv1.
 _LENIENT = frozenset({2})
 _UNKNOWN_FILE = "/unknown.pem"
-_UNKNOWN_SECRET = Secret(b"unknown")
+_UNKNOWN_SECRET, _UNKNOWN_PPK = Secret(b"unknown"), Secret(b"unknown PPK")
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class TunnelEnd:
     settings: IpsecSettings
     network: VpnNetwork | None = None
     key: ComparableKey | None = None
+    ppk: ComparableKey | None = None
     number: int = 0
 
     @property
@@ -121,10 +122,10 @@ def peer(name: str, options: Options) -> Peer:
     for number, item in enumerate(_defined(options["phase1"])):
         network = item["network"]
         its_settings = settings.get(network) or IpsecSettings(network)
-        key = _comparable_key(item, options["salt"])
-        tunnels.append(
-            TunnelEnd(name, _ike_connection(item), its_settings, networks.get(network), key, number)
-        )
+        key, ppk = (_comparable_key(item, option, options["salt"]) for option in KEYS)
+        connection = _ike_connection(item)
+        made = TunnelEnd(name, connection, its_settings, networks.get(network), number=number)
+        tunnels.append(replace(made, key=key, ppk=ppk))
     addresses = {*options["addresses"], *(item.connection.local_address for item in tunnels)}
     return Peer(name, frozenset(addresses - {None}), tuple(tunnels), options["single"])
 
@@ -154,6 +155,8 @@ def _ike_connection(options: Options) -> IkeConnection:
         complete.update({name: complete.get(name) or _UNKNOWN_FILE for name in CREDENTIALS})
     elif not complete.get("psk"):
         complete["psk"] = _UNKNOWN_SECRET
+    if not complete.get("ppk") and (complete.get("ppk_id") or complete.get("ppk_fingerprint")):
+        complete["ppk"] = _UNKNOWN_PPK
     connection = IkeConnection.from_options(complete)
     owner = {"phase1": connection.name, "network": connection.network}
     children = tuple(
@@ -164,10 +167,12 @@ def _ike_connection(options: Options) -> IkeConnection:
     return replace(connection, key_exchange=key_exchange, negotiation_mode=mode, children=children)
 
 
-def _comparable_key(options: Options, salt: bytes) -> ComparableKey | None:
-    psk, value = options.get("psk"), options.get("psk_fingerprint")
-    if psk:
-        return ComparableKey(salt, Secret(str(psk).encode()))
+def _comparable_key(options: Options, option: str, salt: bytes) -> ComparableKey | None:
+    """Return the key of ``option``, psk or ppk, or what its fingerprint says about it."""
+    key, value = options.get(option), options.get(f"{option}_fingerprint")
+    if key:
+        return ComparableKey(salt, Secret(str(key).encode()))
     if value:
-        return key_from_fingerprint("psk_fingerprint", value, phase1_subject(options["name"]))
+        subject = phase1_subject(options["name"])
+        return key_from_fingerprint(f"{option}_fingerprint", value, subject)
     return None

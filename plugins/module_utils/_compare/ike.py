@@ -17,6 +17,7 @@ from .._model.proposal import Proposal, Use
 from . import proposals
 from .direction import BothValues, Direction, behind_nat
 from .mismatch import Mismatch
+from .ppk import ppk_mismatches
 
 Mismatches = t.Iterator[Mismatch]
 
@@ -132,6 +133,7 @@ def _authentication(direction: Direction, version: int) -> Mismatches:
     else:
         yield direction.phase1_option("certificate_not_compared", "certificate")
     yield from _identities(direction, version)
+    yield from ppk_mismatches(direction, version)
 
 
 def _keys(direction: Direction, version: int) -> Mismatches:

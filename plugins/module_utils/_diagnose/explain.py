@@ -157,6 +157,9 @@ def _as_responder(attempt: Attempt) -> Finding:
 
 
 def _masked(lines: tuple[str, ...], connection: IkeConnection) -> tuple[str, ...]:
-    """Return the lines without the PSK: charon does not log it, but pasted text may contain it."""
-    secret = connection.psk.reveal().decode("utf-8", "replace") if connection.psk else ""
-    return tuple(line.replace(secret, MASK) if secret else line for line in lines)
+    """Return the lines without keys: charon logs no key, but pasted text may contain one."""
+    keys = (connection.psk, connection.ppk)
+    secrets = [key.reveal().decode("utf-8", "replace") for key in keys if key is not None]
+    for secret in filter(None, secrets):
+        lines = tuple(line.replace(secret, MASK) for line in lines)
+    return lines

@@ -14,7 +14,7 @@ from .._errors import ModelError
 from .connection import IkeConnection
 from .keys import intrusion
 from .network import VpnNetwork
-from .ppk import check_ppks, ppk_mark
+from .ppk import check_ppks
 from .rule import VpnRule
 from .secret import MASK
 from .selector import overlap, overlapping_numbers
@@ -51,7 +51,7 @@ class Neighbors:
         self._open: list[int] = []
         for number, connection in enumerate(self._all):
             self._by_look.setdefault(_look(connection), []).append(number)
-            self._by_ppk.setdefault(ppk_mark(connection), []).append(number)
+            self._by_ppk.setdefault(connection.ppk_mark, []).append(number)
             if connection.key is None:
                 continue
             for mark in connection.key.marks:
@@ -69,7 +69,7 @@ class Neighbors:
             return list(self._all)
         found = {*self._by_look.get(_look(connection), ())}
         if connection.ppk_id is not None:
-            found.update(self._by_ppk[ppk_mark(connection)])
+            found.update(self._by_ppk[connection.ppk_mark])
         if key is not None:
             found.update(self._open)
             found.update(self._by_mark.get(key.own_mark, ()))

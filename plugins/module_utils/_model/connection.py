@@ -150,6 +150,11 @@ class IkeConnection:
         return self.authentication == PUBKEY
 
     @property
+    def ppk_mark(self) -> str | None:
+        """Return the identity of the PPK as strongSwan compares it; None without a PPK."""
+        return None if self.ppk_id is None else self.ppk_id.casefold()
+
+    @property
     def peer_address(self) -> checks.IPAddress | None:
         """Return the address of the peer; None for a name and for ``%any``."""
         return ends.address_of(self.remote_gateway)

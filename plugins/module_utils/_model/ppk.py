@@ -80,10 +80,13 @@ def _check_version(connection: IkeConnection) -> None:
 
 
 def check_ppks(connection: IkeConnection, other: IkeConnection) -> None:
-    """Refuse two PPKs of one identity: strongSwan uses the PPK that was loaded last, for both."""
-    if not connection.enabled or not other.enabled or connection.ppk_id is None:
+    """Refuse two PPKs of one identity: strongSwan uses the PPK that was loaded last, for both.
+
+    A PPK is None while only its host knows it.
+    """
+    if not connection.enabled or not other.enabled or None in (connection.ppk, other.ppk):
         return
-    if ppk_mark(connection) == ppk_mark(other) and connection.ppk != other.ppk:
+    if connection.ppk_mark == other.ppk_mark and connection.ppk != other.ppk:
         raise ModelError(
             "ppk_id",
             connection.ppk_id,
@@ -92,8 +95,3 @@ def check_ppks(connection: IkeConnection, other: IkeConnection) -> None:
             "Use another ppk_id on this host and on the peer, or give both the same ppk.",
             connection.subject,
         )
-
-
-def ppk_mark(connection: IkeConnection) -> str | None:
-    """Return the identity of a PPK as strongSwan compares it; None without a PPK."""
-    return None if connection.ppk_id is None else connection.ppk_id.casefold()

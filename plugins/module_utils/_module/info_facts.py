@@ -123,7 +123,7 @@ def phase1_facts(seen: HostSnapshot, connection: IkeConnection, drift: list[Fact
         "options": connection.to_options(),
         "loaded": loaded,
         "sas": sas,
-        "pending": pending + _pending_key(seen, connection),
+        "pending": pending + _pending_keys(seen, connection),
         "phase2": phase2,
         "certificates": certificate_facts(seen.wanted, seen.now, connection),
         "drift": drift,
@@ -151,13 +151,15 @@ def _pending(seen: HostSnapshot, connection: IkeConnection) -> list[Facts]:
     return [item.to_result() for item in found]
 
 
-def _pending_key(seen: HostSnapshot, connection: IkeConnection) -> list[Facts]:
-    """Return an entry for a new pre-shared key, with which no IKE SA has authenticated."""
-    digests = {*seen.noted(connection).keys.values()}
-    key = connection.psk.reveal() if connection.psk is not None else b""
-    if all(is_key(digest, key) for digest in digests):
-        return []
-    return [{"key": "psk", "in_force": "the one before", "configured": "the new one"}]
+def _pending_keys(seen: HostSnapshot, connection: IkeConnection) -> list[Facts]:
+    """Return an entry for each new key, with which no IKE SA has authenticated."""
+    noted = seen.noted(connection)
+    keys = (("psk", connection.psk, noted.keys), ("ppk", connection.ppk, noted.ppks))
+    return [
+        {"key": option, "in_force": "the one before", "configured": "the new one"}
+        for option, key, digests in keys
+        if key is not None and not all(is_key(item, key.reveal()) for item in digests.values())
+    ]
 
 
 def _phase2(
