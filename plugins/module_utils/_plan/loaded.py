@@ -6,9 +6,9 @@
 
 """Compare a configured connection with the connection that charon shows in list-conns.
 
-list-conns leaves out proposals, most lifetimes and start actions. Equality here is necessary, but
-not sufficient: the file has the rest. A conf text may be written in a form that list-conns does not
-repeat. Such a value is not compared.
+list-conns leaves out most lifetimes and start actions, and before strongSwan 6.0.7 the proposals.
+Equality here is necessary, but not sufficient: the file has the rest. A conf text may be written in
+a form that list-conns does not repeat. Such a value is not compared.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from .._render.options.table import YES
 from .._render.pem import certificate
 from .._render.strongswan.section import Section
 from .children import children, is_shunt, mode, selector_texts, texts
+from .loaded_proposals import Texts, configured, configured_child, shown, shown_child
 from .selectors import DYNAMIC, canonical
 
 _VERSIONS = {"0": "IKEv1/2", "1": "IKEv1", "2": "IKEv2"}
@@ -43,7 +44,9 @@ View = t.Mapping[str, t.Any]
 def expected_view(section: Section) -> View:
     """Return the part of a rendered connection that list-conns shows."""
     return {
-        "version": _VERSIONS.get(str(section.get("version", "0"))),
+        # The default is IKEv2 from strongSwan 6.1 on, and both versions before.
+        "version": _VERSIONS.get(str(section.get("version")), ""),
+        "proposals": configured(section),
         "local_addrs": texts(section.get("local_addrs", ("%any",))),
         "remote_addrs": texts(section.get("remote_addrs", ("%any",))),
         "rekey_time": _seconds(section, "rekey_time"),
@@ -62,6 +65,7 @@ def actual_view(conn: View, expected: View) -> View:
     """Return the same part of an entry of list-conns, without values that ``expected`` lacks."""
     seen = {
         "version": conn.get("version"),
+        "proposals": _known(shown(conn), expected),
         "local_addrs": texts(conn.get("local_addrs", ())),
         "remote_addrs": texts(conn.get("remote_addrs", ())),
         "rekey_time": str(conn.get("rekey_time", "0")),
@@ -89,11 +93,37 @@ def is_loaded(section: Section, conn: View | None) -> bool:
     return actual_view(conn, expected) == expected
 
 
+def other_values(section: Section, conn: View) -> tuple[str, str]:
+    """Return the values that differ, as charon shows them and as configured.
+
+    Each text is ``dpd_delay 10; net mode TRANSPORT``.
+    """
+    expected = expected_view(section)
+    sides = (actual_view(conn, expected), expected)
+    actual, wanted = (dict(_values(side)) for side in sides)
+    paths = [path for path in {**wanted, **actual} if actual.get(path) != wanted.get(path)]
+    return _text(paths, actual), _text(paths, wanted)
+
+
+def _values(view: View) -> t.Iterator[tuple[str, t.Any]]:
+    yield from ((key, value) for key, value in view.items() if key != "children")
+    for name, child in view["children"].items():
+        yield from ((f"{name} {key}", value) for key, value in child.items())
+
+
+def _text(paths: t.Iterable[str], values: View) -> str:
+    found = ((path, values.get(path) or "none") for path in paths)
+    return "; ".join(
+        f"{path} {value if isinstance(value, str) else ', '.join(value)}" for path, value in found
+    )
+
+
 def _expected_child(child: Section) -> View:
     # The DPD options and the lifetimes of a shunt have no meaning.
     shunt = is_shunt(child)
     return {
         "mode": mode(child).upper(),
+        "proposals": configured_child(child),
         "local-ts": canonical(selector_texts(child, "local", (DYNAMIC,))),
         "remote-ts": canonical(selector_texts(child, "remote", (DYNAMIC,))),
         "rekey_time": "" if shunt else _seconds(child, "rekey_time"),
@@ -104,12 +134,20 @@ def _expected_child(child: Section) -> View:
 def _actual_child(child: View, expected: View) -> View:
     seen = {
         "mode": child.get("mode"),
+        "proposals": _known(shown_child(child), expected),
         "local-ts": texts(child.get("local-ts", ())),
         "remote-ts": texts(child.get("remote-ts", ())),
         "rekey_time": str(child.get("rekey_time", "0")),
         "dpd_action": child.get("dpd_action", "none"),
     }
     return {key: value if expected.get(key, True) else expected[key] for key, value in seen.items()}
+
+
+def _known(proposals: Texts | None, expected: View) -> Texts:
+    """Return the proposals, or the expected proposals if charon does not show its own."""
+    if proposals is None:
+        return t.cast("Texts", expected.get("proposals", ()))
+    return proposals
 
 
 def _seconds(section: Section, key: str) -> str:

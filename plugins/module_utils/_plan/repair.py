@@ -29,7 +29,7 @@ from .children import (
     traps,
 )
 from .foreign_replacement import ForeignConnection
-from .loaded import is_loaded
+from .loaded import is_loaded, other_values
 from .observed import DaemonState
 from .plan import Difference, Impact, Plan, joined, state_difference
 from .selectors import DYNAMIC, canonical
@@ -69,7 +69,10 @@ def _reloaded(name: str, section: Section, daemon: DaemonState) -> Plan:
         up = name in daemon.established
         impacts = (Impact(name, "none", "the SAs stay up") if up else no_sa(name),)
         return Plan((load,), (state_difference(header, "not loaded", "loaded"),), impacts)
-    difference = state_difference(header, "loaded with other settings", "loaded")
+    actual, expected = other_values(section, loaded)
+    difference = state_difference(
+        header, f"loaded with other settings: {actual}", f"loaded: {expected}"
+    )
     steps: list[Step] = [load]
     if would_be_dropped(section, section, loaded):
         steps = [UnloadConnection(name, section), LoadConnection(name, section)]

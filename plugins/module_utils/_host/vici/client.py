@@ -145,7 +145,8 @@ class Vici:
     def connections(self, name: str | None = None) -> dict[str, dict[str, t.Any]]:
         """Return the loaded connections by name, or one connection, from any source.
 
-        charon reports a part of each connection: no proposals, start actions, lifetimes ...
+        charon reports a part of each connection: no start actions, few lifetimes, and proposals
+        from strongSwan 6.0.7 on.
         """
         message = {} if name is None else {"ike": name}
         events = self._stream("list the connections", "list-conns", "list-conn", message)

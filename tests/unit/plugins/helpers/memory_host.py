@@ -46,6 +46,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._host.vici.mess
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.capabilities import (
     Capabilities,
+    release_of,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.checks import IPNetwork
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.daemon import DaemonId
@@ -450,8 +451,9 @@ class MemoryVici:
         self._host.did("reload settings")
 
     def connections(self, only: str | None = None) -> dict[str, t.Any]:
+        shows = release_of(self.release) >= (6, 0, 7)
         return {
-            name: listed(section)
+            name: listed(section, proposals=shows)
             for name, section in self.conns.items()
             if only is None or name == only
         }

@@ -9,6 +9,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import replace
 
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.algorithms import (
+    DH,
+    ENCRYPTIONS,
+    HASHES,
+)
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.proposal import (
+    Proposal,
+    Use,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan import network_steps, steps
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.children import (
     with_parked_children,
@@ -33,8 +42,11 @@ CLASSES = {"psk": "pre-shared key", "pubkey": "public key"}
 ACTIONS = {"clear": "none", "trap": "trap", "restart": "start"}
 
 
-def listed(section: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return a loaded connection as charon's list-conns shows it."""
+def listed(section: t.Mapping[str, t.Any], *, proposals: bool = False) -> dict[str, t.Any]:
+    """Return a loaded connection as charon's list-conns shows it.
+
+    strongSwan 6.0.7 and later also show ``proposals``.
+    """
     conn: dict[str, t.Any] = {
         "version": VERSIONS[section.get("version", "0")],
         "local_addrs": section.get("local_addrs", ("%any",)),
@@ -67,7 +79,29 @@ def listed(section: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
             "local-ts": child.get("local_ts", ("dynamic",)),
             "remote-ts": child.get("remote_ts", ("dynamic",)),
         }
+        if proposals:
+            for use in (Use.ESP, Use.AH):
+                key = f"{use.name.lower()}_proposals"
+                conn["children"][name][key] = _shown(child.get(key, ()), use)
+    if proposals:
+        conn["proposals"] = _shown(section.get("proposals", ()), Use.IKE)
     return conn
+
+
+def _shown(keywords: t.Iterable[str], use: Use) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return proposals of the collection as list-conns shows them, by their number."""
+    found = {}
+    for number, keyword in enumerate(keywords):
+        item = Proposal.parse(keyword, use)
+        algorithms: dict[str, t.Any] = {
+            "encr": item.algorithm and f"{ENCRYPTIONS[item.algorithm].charon}_{item.key_length}",
+            "integ": item.hash and HASHES[item.hash].integrity,
+            "prf": item.prf and HASHES[item.prf].prf,
+            "ke": item.dh_group and DH[item.dh_group].charon,
+            "sn": None if use is Use.IKE else "NO_EXT_SEQ",
+        }
+        found[str(number)] = {kind: (name,) for kind, name in algorithms.items() if name}
+    return found
 
 
 def carried_out(plan: Plan, host: Observed, wanted: Artefacts) -> Observed:

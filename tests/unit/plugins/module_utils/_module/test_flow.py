@@ -222,6 +222,52 @@ class TestResult:
         ]
 
 
+class TestAlgorithms:
+    """Another administrator loads a connection with other algorithms alone."""
+
+    @pytest.mark.parametrize("place", ["phase 1", "phase 2"])
+    @pytest.mark.parametrize("up", [True, False])
+    def test_repaired_if_the_daemon_shows_them(
+        self, machine: Machine, place: str, up: bool
+    ) -> None:
+        machine.host.vici.release = "6.1.0"
+        machine.prepare(LAN, PEER, TUNNEL)
+        tasks = {"phase 1": ("ipsec_phase1", PHASE1), "phase 2": ("ipsec_phase2", PHASE2)}
+        module, options = tasks[place]
+        assert machine.run(module, **options)["changed"] is False
+        machine.host.vici.up = {"site-b": {"net"}} if up else {}
+        self.load(machine, place)
+        (drift,) = machine.run("ipsec_info")["ipsec_info"]["phase1"][0]["drift"]
+        assert drift["object"] == "connection site-b in the IKE daemon"
+        assert "proposals" in drift["actual"]
+        assert "AES_CBC_128/HMAC_SHA2_256_128" in drift["actual"]
+        assert "AES_CBC_256/HMAC_SHA2_256_128" in drift["expected"]
+        foreseen = machine.run(module, check=True, **options)
+        done = machine.run(module, **options)
+        assert done["changed"]
+        for key in ("changed", "actions", "diff", "impacts"):
+            assert foreseen[key] == done[key]
+        assert machine.run(module, **options)["changed"] is False
+        assert machine.run("ipsec_info")["ipsec_info"]["phase1"][0]["drift"] == []
+
+    @pytest.mark.parametrize("place", ["phase 1", "phase 2"])
+    def test_not_noticed_if_it_does_not(self, machine: Machine, place: str) -> None:
+        machine.prepare(LAN, PEER, TUNNEL)
+        self.load(machine, place)
+        for module, options in (PEER, TUNNEL):
+            assert machine.run(module, **options)["changed"] is False
+
+    def load(self, machine: Machine, place: str) -> None:
+        section = dict(machine.host.vici.conns["site-b"])
+        other = ("aes128-sha256-modp2048",)
+        if place == "phase 1":
+            section["proposals"] = other
+        else:
+            net = {**section["children"]["net"], "esp_proposals": other}
+            section["children"] = {**section["children"], "net": net}
+        machine.host.vici.conns["site-b"] = section
+
+
 class TestRoutes:
     """Routes are the only part of a network outside of its interface and its table."""
 

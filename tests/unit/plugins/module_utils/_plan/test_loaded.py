@@ -13,6 +13,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.platform
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._plan.loaded import (
     expected_view,
     is_loaded,
+    other_values,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connection import (
     bypass_section,
@@ -102,6 +103,69 @@ def test_loaded() -> None:
 )
 def test_not_loaded(conn: dict[str, t.Any] | None) -> None:
     assert not is_loaded(section(), conn)
+
+
+# The proposals of the same connection, as strongSwan 6.1.0 shows them.
+AES = {"encr": ["AES_CBC_256"], "integ": ["HMAC_SHA2_256_128"], "ke": ["MODP_2048"]}
+IKE = {"0": {**AES, "prf": ["PRF_HMAC_SHA2_256"]}}
+ESP = {"0": {**AES, "sn": ["NO_EXT_SEQ"]}}
+SHOWN = {
+    **LISTED,
+    "proposals": IKE,
+    "children": {"net": {**NET, "esp_proposals": ESP, "ah_proposals": {}}},
+}
+
+
+class TestProposals:
+    """Algorithms are compared if the daemon shows them."""
+
+    def test_as_configured(self) -> None:
+        assert is_loaded(section(), SHOWN)
+
+    @pytest.mark.parametrize(
+        "shown",
+        [
+            {"0": {**IKE["0"], "encr": ["AES_CBC_128"]}},
+            {"0": {**IKE["0"], "ake1": ["ML_KEM_768"]}},
+            {"0": {**IKE["0"], "encr": ["AES_CBC_128", "AES_CBC_256"]}},
+            {"0": IKE["0"], "1": {**IKE["0"], "ke": ["MODP_1024"]}},
+            {},
+        ],
+    )
+    def test_other_algorithms_of_phase1(self, shown: dict[str, t.Any]) -> None:
+        assert not is_loaded(section(), {**SHOWN, "proposals": shown})
+
+    @pytest.mark.parametrize(
+        "shown",
+        [
+            {"esp_proposals": {"0": {**ESP["0"], "ke": ["ECP_256"]}}},
+            {"esp_proposals": {"0": {**ESP["0"], "sn": ["EXT_SEQ"]}}},
+            {"ah_proposals": {"0": {"integ": ["HMAC_SHA1_96"], "sn": ["NO_EXT_SEQ"]}}},
+            {"esp_proposals": {}, "ah_proposals": ESP},
+        ],
+    )
+    def test_other_algorithms_of_phase2(self, shown: dict[str, t.Any]) -> None:
+        net = {**SHOWN["children"]["net"], **shown}
+        assert not is_loaded(section(), {**SHOWN, "children": {"net": net}})
+
+    def test_unknown_forms_are_not_compared(self) -> None:
+        assert is_loaded(section(), {**SHOWN, "proposals": {"0": {"cipher": ["AES_CBC_128"]}}})
+        made = section()
+        made["proposals"] = ("default",)
+        assert is_loaded(made, {**SHOWN, "proposals": {"0": {"encr": ["AES_CBC_128"]}}})
+
+    def test_the_difference_names_the_algorithms(self) -> None:
+        weak = {"0": {**IKE["0"], "ke": ["MODP_1024"]}}
+        net = {**SHOWN["children"]["net"], "mode": "TRANSPORT"}
+        conn = {**SHOWN, "proposals": weak, "children": {"net": net}}
+        assert other_values(section(), conn) == (
+            "proposals AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_1024; "
+            "net mode TRANSPORT",
+            "proposals AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048; net mode TUNNEL",
+        )
+        actual, expected = other_values(section(), {**SHOWN, "children": {}})
+        assert "net local-ts none" in actual
+        assert "net local-ts 10.1.0.0/24" in expected
 
 
 @pytest.mark.parametrize(
@@ -234,5 +298,6 @@ class TestConfText:
         made = advanced("remote_addrs = 192.0.2.2\nchildren { net { remote_ts = 10.2.0.0/24\n } }")
         conn = with_child(**{"local-ts": ["dynamic"]})
         assert is_loaded(made, {**conn, "version": "IKEv1/2"})
-        assert not is_loaded(made, conn)
+        # The default version depends on the release.
+        assert is_loaded(made, conn)
         assert is_loaded(advanced("version = ikev2\n"), listed(remote_addrs=["%any"], children={}))

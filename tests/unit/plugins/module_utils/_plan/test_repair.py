@@ -196,7 +196,8 @@ class TestLoaded:
         # charon would initiate the child on the IKE SA that it is closing.
         first = ["close the IKE SA of b"] if impact == ("b", "ike") else []
         assert plan.actions == [*first, LOAD, *more]
-        assert headers(plan) == [("connection b in the IKE daemon", "loaded with other settings")]
+        now = "loaded with other settings: lan remote-ts 10.9.0.0/24, fd00:9::/64"
+        assert headers(plan) == [("connection b in the IKE daemon", now)]
         assert told(plan) == [impact]
 
     def test_with_another_child_beside_one_that_is_right(self) -> None:

@@ -48,6 +48,7 @@ CLOSE = "close the IKE SA of site-b"
 
 DISABLED = parts(connection(child(), state="disabled"))
 ENABLED = parts(connection(child()))
+LOADED = listed(ENABLED.connections["site-b"])
 
 
 class TestOrder:
@@ -389,30 +390,33 @@ class TestDrift:
         assert edited(wanted, wanted, keys=frozenset()) == Plan()
 
     @pytest.mark.parametrize(
-        ("daemon", "actions", "header", "now"),
+        ("daemon", "actions", "header", "now", "wanted"),
         [
             (
                 {"connections": {}},
                 [LOAD],
                 "connection site-b in the IKE daemon",
                 "not loaded",
+                "loaded",
             ),
             (
-                {"connections": {"site-b": {"children": {}}}},
+                {"connections": {"site-b": {**LOADED, "dpd_delay": "7"}}},
                 [LOAD],
                 "connection site-b in the IKE daemon",
-                "loaded with other settings",
+                "loaded with other settings: dpd_delay 7",
+                "loaded: dpd_delay 30",
             ),
             (
                 {"secrets": frozenset()},
                 [LOAD_SECRET],
                 "secret ike-site-b in the IKE daemon",
                 "not loaded",
+                "loaded",
             ),
         ],
     )
     def test_of_the_daemon(
-        self, daemon: dict[str, t.Any], actions: list[str], header: str, now: str
+        self, daemon: dict[str, t.Any], actions: list[str], header: str, now: str, wanted: str
     ) -> None:
         plan = edited(ENABLED, ENABLED, **daemon)
         assert plan.actions == actions
@@ -420,7 +424,7 @@ class TestDrift:
         assert (difference.header, difference.before, difference.after) == (
             header,
             f"{now}\n",
-            "loaded\n",
+            f"{wanted}\n",
         )
 
     @pytest.mark.parametrize(
