@@ -218,11 +218,12 @@ def test_transport_mode_has_dynamic_selectors() -> None:
     assert not is_loaded(made, with_child(mode="TRANSPORT"))
 
 
-def test_shunt() -> None:
+@pytest.mark.parametrize("version", ["IKEv1/2", "IKEv2"])
+def test_shunt(version: str) -> None:
     conn = {
         "local_addrs": ["%any"],
         "remote_addrs": ["127.0.0.1"],
-        "version": "IKEv1/2",
+        "version": version,
         "rekey_time": "14400",
         "children": {
             "lan": {
@@ -297,7 +298,8 @@ class TestConfText:
     def test_what_is_left_out_stays_open(self) -> None:
         made = advanced("remote_addrs = 192.0.2.2\nchildren { net { remote_ts = 10.2.0.0/24\n } }")
         conn = with_child(**{"local-ts": ["dynamic"]})
-        assert is_loaded(made, {**conn, "version": "IKEv1/2"})
-        # The default version depends on the release.
-        assert is_loaded(made, conn)
+        # The default is any version before strongSwan 6.1, and IKEv2 since then.
+        for version in ("IKEv1/2", "IKEv2"):
+            assert is_loaded(made, {**conn, "version": version})
+        assert not is_loaded(made, {**conn, "version": "IKEv1"})
         assert is_loaded(advanced("version = ikev2\n"), listed(remote_addrs=["%any"], children={}))
