@@ -266,8 +266,7 @@ class _Validation:
         if params["remote_gateway"] is not None:
             after = IkeConnection.from_options(params, stub)
         ppk = None if after.ppk == _UNKNOWN_PPK else after.ppk
-        after = replace(after, psk=None, ppk=ppk)
-        connections = {**self._gateway.connections, name: after}
+        connections = {**self._gateway.connections, name: replace(after, psk=None, ppk=ppk)}
         self._gateway = replace(self._gateway, connections=connections)
 
 

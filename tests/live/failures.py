@@ -17,11 +17,15 @@ from ansible_collections.tunnelwright.ipsec.tests.live.host import Options
 
 PSK = "the key that both sides should have"
 OTHER_PSK = "the key that one side has in its place"
+PPK = "the post-quantum key that both sides should have"
+OTHER_PPK = "the post-quantum key that one side has in its place"
 
 AES, STRONGER = "aes256-sha256-modp2048", "aes128gcm16-prfsha384-ecp384"
 AES128 = [{"algorithm": "aes", "key_length": 128}]
 V1, V2 = {"key_exchange": "ikev1"}, {"key_exchange": "ikev2"}
 AGGRESSIVE = {**V1, "negotiation_mode": "aggressive", "local_address": "{caller}"}
+HAS_PPK = {"ppk": PPK, "ppk_id": "ppk-us"}
+NEEDS_PPK = {**HAS_PPK, "ppk_required": True}
 NAMED = {"identifier": "us.example"}
 WRONG = "wrong.example"
 SILENT = {"timeout": 6}
@@ -87,6 +91,7 @@ UNHELD = python(
     "'children': {{'net': {{'esp_proposals': ['aes256-sha256-modp2048'], "
     "'local_ts': ['10.1.0.0/24'], 'remote_ts': ['10.2.0.0/24']}}}}}}}})"
 )
+NO_PPK = python("s.request('unload-shared', {{'id': 'ppk-site-b'}})")
 NO_KEY = python("[s.request('unload-key', {{'id': key}}) for key in s.request('get-keys')['keys']]")
 
 
@@ -98,8 +103,8 @@ class Failure:
     """A failure. ``cause`` is its code, or empty for a tunnel that comes up.
 
     ``phase1`` and ``phase2`` override the options of the initiator, ``conn`` and ``child`` the
-    connection of the peer. ``psk`` is the key of the peer. Scripts ``at_caller`` and ``at_peer``
-    run after the setup.
+    connection of the peer. ``psk`` is the key of the peer, and ``ppks`` are its PPKs by identity.
+    Scripts ``at_caller`` and ``at_peer`` run after the setup.
     """
 
     label: str
@@ -109,6 +114,7 @@ class Failure:
     conn: Options = field(default_factory=dict)
     child: Options = field(default_factory=dict)
     psk: str = PSK
+    ppks: t.Mapping[str, str] = field(default_factory=dict)
     loaded: bool = True
     at_caller: str = ""
     at_peer: str = ""
@@ -149,6 +155,9 @@ def _versions(
     )
 
 
+_NEEDS = {"ppk_id": "ppk-us", "ppk_required": "yes"}
+_ANOTHER = {"ppk-another": OTHER_PPK}
+
 AUTHENTICATION = (
     *_versions("other PSK", "psk_mismatch", psk=OTHER_PSK),
     Failure(
@@ -169,6 +178,46 @@ AUTHENTICATION = (
         ),
     ),
     *_versions("no PSK at the peer", "psk_missing_at_peer", psk=""),
+    *(
+        Failure(label, cause, phase1=phase1, conn=conn, ppks=ppks)
+        for label, cause, phase1, conn, ppks in (
+            ("other PPK", "ppk_mismatch", HAS_PPK, {"ppk_id": "ppk-us"}, {"ppk-us": OTHER_PPK}),
+            ("other PPK, required", "ppk_mismatch", NEEDS_PPK, _NEEDS, {"ppk-us": OTHER_PPK}),
+            ("other ppk_id", "ppk_id_mismatch", HAS_PPK, {"ppk_id": "ppk-them"}, {"ppk-them": PPK}),
+            ("PPK required, none at the peer", "ppk_missing_at_peer", NEEDS_PPK, {}, {}),
+            ("PPK required, another at the peer", "ppk_missing_at_peer", NEEDS_PPK, {}, _ANOTHER),
+            (
+                "PPK required by both, another at the peer",
+                *("ppk_missing_at_peer", NEEDS_PPK, _NEEDS, _ANOTHER),
+            ),
+            ("PPK required by the peer", "ppk_required_by_peer", {}, _NEEDS, {"ppk-us": PPK}),
+            ("PPK required by the peer, not loaded there", "ppk_not_loaded", HAS_PPK, _NEEDS, {}),
+        )
+    ),
+    Failure(
+        "PPK required, not loaded at the initiator",
+        "ppk_missing",
+        phase1=NEEDS_PPK,
+        conn=_NEEDS,
+        ppks={"ppk-us": PPK},
+        at_caller=NO_PPK,
+    ),
+    Failure(
+        "PPK required by the peer, not loaded at the initiator",
+        "ppk_not_loaded",
+        phase1=HAS_PPK,
+        conn=_NEEDS,
+        ppks={"ppk-us": PPK},
+        at_caller=NO_PPK,
+    ),
+    Failure(
+        "other PPK, certificates",
+        "ppk_mismatch",
+        phase1=HAS_PPK,
+        conn={"ppk_id": "ppk-us"},
+        ppks={"ppk-us": OTHER_PPK},
+        certified=("ca.pem",),
+    ),
     *_versions(
         "initiator expects another identity",
         "identities_unknown_to_peer",

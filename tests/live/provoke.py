@@ -124,6 +124,9 @@ class Pair:
         if failure.psk:
             shared = {"id": "us", "type": "IKE", "data": failure.psk, "owners": []}
             self.peer.vici("load-shared", shared)
+        for name, key in failure.ppks.items():
+            shared = {"id": f"ppk-{name}", "type": "PPK", "data": key, "owners": [name]}
+            self.peer.vici("load-shared", shared)
         for host, script in ((self.caller, failure.at_caller), (self.peer, failure.at_peer)):
             if script:
                 host.sh(filled(script, self.names))

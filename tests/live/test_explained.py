@@ -31,7 +31,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connecti
 from ansible_collections.tunnelwright.ipsec.tests.live.failures import (
     FAILURES,
     NOTHING_LOST,
+    OTHER_PPK,
     OTHER_PSK,
+    PPK,
     PSK,
     V1,
     Failure,
@@ -134,6 +136,8 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
     assert card["alone"]["verdict"] in ("named", "listed"), told
     assert PSK not in told
     assert OTHER_PSK not in told
+    assert PPK not in told
+    assert OTHER_PPK not in told
     seen_by_looking = failure.cause in ("local_address_missing", "no_route")
     assert all(item["evidence"] for item in both.result["failures"]) or seen_by_looking, told
 

@@ -28,7 +28,7 @@ class Cause:
     - ``aspect`` names the part of our configuration that is compared with the peer's, see
       ``our_side.py``.
     - ``look_for`` is the line in the log of the peer that proves the cause, in strongSwan's words.
-    - ``only`` excludes connections of another kind: psk, pubkey, ikev1.
+    - ``only`` excludes connections of another kind: psk, pubkey, ikev1, ppk, no_ppk.
     - ``candidates`` are the codes of the causes that can lie behind this one.
     """
 

@@ -17,6 +17,7 @@ from .authentication import AUTHENTICATION
 from .cause import Cause, both, of_ours, of_theirs
 from .certificates import CERTIFICATE_FAULTS, CERTIFICATES
 from .negotiation import PHASE1, PHASE2
+from .ppk import PPKS
 from .reachability import REACHABILITY
 from .refusals import REFUSALS
 
@@ -94,6 +95,7 @@ SECTIONS = {
     "Reachability of the peer": REACHABILITY,
     "Phase 1": PHASE1,
     "Authentication": AUTHENTICATION,
+    "Post-quantum pre-shared keys": PPKS,
     "Certificates": CERTIFICATES,
     "Phase 2": PHASE2,
     "Refusals in the view of the initiator": REFUSALS,
@@ -104,6 +106,8 @@ CAUSES = {cause.code: cause for causes in SECTIONS.values() for cause in causes}
 # A cause in the log of a responder: its code when the responder is this side.
 MIRRORED = {
     "psk_missing_at_peer": "psk_missing",
+    "ppk_missing_at_peer": "ppk_missing",
+    "ppk_required_by_peer": "ppk_missing_at_peer",
     "config_unknown_to_peer": "initiator_unknown",
     "ikev1_not_supported_at_peer": "ikev1_not_supported",
     "identities_unknown_to_peer": "initiator_identities_unknown",

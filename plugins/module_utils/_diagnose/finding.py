@@ -59,7 +59,9 @@ class Finding:
     @property
     def candidates(self) -> tuple[Cause, ...]:
         """Return the causes that can lie behind the cause, for a connection of this kind."""
+        ppk = "ppk" if self.connection.ppk_id is not None else "no_ppk"
         kinds = {self.connection.authentication, self.connection.key_exchange}
+        kinds |= {ppk} if 2 in self.connection.versions else set()
         causes = (CAUSES[code] for code in self.cause.candidates)
         return tuple(item for item in causes if not item.only or item.only in kinds)
 

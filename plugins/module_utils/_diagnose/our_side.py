@@ -45,6 +45,7 @@ def of_our_side(
         "certificate": f"{_own_identity(connection, own)}{certificate}",
         "peer_identity": connection.peer_identity,
         "identities": f"{_own_identity(connection, own)} to {connection.peer_identity}",
+        "ppk": _ppk(connection),
         "ike_proposals": ", ".join(item.keyword() for item in connection.encryption),
     }
     if child is not None:
@@ -53,6 +54,12 @@ def of_our_side(
         values["esp_proposals"] = f"{child.protocol}: {', '.join(proposals)}"
         values["selectors"] = selectors_text(child)
     return values.get(aspect, "")
+
+
+def _ppk(connection: IkeConnection) -> str:
+    if connection.ppk_id is None:
+        return "no PPK"
+    return f"{connection.ppk_id}, {'required' if connection.ppk_required else 'not required'}"
 
 
 def _own_identity(connection: IkeConnection, own: OwnCertificate | None) -> str:

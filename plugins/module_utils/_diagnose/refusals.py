@@ -30,6 +30,11 @@ REFUSALS = (
         candidates=(
             "psk_mismatch",
             "psk_missing_at_peer",
+            "ppk_mismatch",
+            "ppk_id_mismatch",
+            "ppk_missing_at_peer",
+            "ppk_required_by_peer",
+            "ppk_not_loaded",
             "identities_unknown_to_peer",
             "our_identity_unknown",
             *(f"our_certificate_{fault}" for fault, *_rest in CERTIFICATE_FAULTS),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .signs import Sign
+from .sign import Sign
 
 
 @dataclass(frozen=True)

@@ -15,64 +15,8 @@ begin again, or the part has a limit. The time is linear in the length of the li
 
 from __future__ import annotations
 
-import re
-import typing as t
-from dataclasses import dataclass
-
-_Pattern = t.Pattern[str]
-
-
-@dataclass(frozen=True)
-class Sign:
-    """A line that matches ``pattern`` shows the cause ``code``.
-
-    - The named groups ``ours`` and ``theirs`` are the values of each side.
-    - ``context`` are earlier lines that belong to it, and may have these groups too. They are
-      required if they have groups, or with ``needs_context``.
-    - The line counts only after a line that matches ``after``, and before any line that matches
-      ``before``.
-    - The line does not count if any line matches ``unless``, a line between its context and itself
-      matches ``without``, or a later line matches ``overtaken``.
-    """
-
-    pattern: _Pattern
-    code: str
-    context: tuple[_Pattern, ...] = ()
-    after: _Pattern | None = None
-    before: _Pattern | None = None
-    unless: _Pattern | None = None
-    without: _Pattern | None = None
-    overtaken: _Pattern | None = None
-    needs_context: bool = False
-
-
-def _sign(
-    pattern: str,
-    code: str,
-    *context: str,
-    after: str = "",
-    before: str = "",
-    unless: str = "",
-    without: str = "",
-    overtaken: str = "",
-    needs_context: bool = False,
-) -> Sign:
-    return Sign(
-        re.compile(pattern),
-        code,
-        tuple(re.compile(item) for item in context),
-        after=_compiled(after),
-        before=_compiled(before),
-        unless=_compiled(unless),
-        without=_compiled(without),
-        overtaken=_compiled(overtaken),
-        needs_context=needs_context,
-    )
-
-
-def _compiled(pattern: str) -> _Pattern | None:
-    return re.compile(pattern) if pattern else None
-
+from .sign import Sign
+from .sign import sign as _sign
 
 _CHILD_UP = r"CHILD_SA \S+ established with SPIs "
 # The end of phase 1. IKEv1 logs the same words in both phases.
@@ -146,6 +90,8 @@ OUR_SIGNS: tuple[Sign, ...] = (
     _sign(r", but MAC mismatched", "psk_mismatch"),
     _sign(r"calculated HASH does not match HASH payload", "psk_mismatch"),
     _sign(_UNDECRYPTABLE, "psk_mismatch", before=_ESTABLISHED),
+    _sign(r"PPK required but no PPK found for '(?P<ours>[^']*)'", "ppk_missing"),
+    _sign(r"PPK required but peer does not support PPK", "ppk_missing_at_peer"),
     _sign(r"unable to resolve (?P<ours>\S+), initiate aborted", "gateway_unresolvable"),
     _sign(
         r"(?:configured|negotiated) (?:DH group|key exchange method) (?P<ours>\S+) not supported",
@@ -233,6 +179,25 @@ _LOOKING = (
 # In the log of the responder. Two lists of proposals are compared to find the exact cause.
 PEER_SIGNS: tuple[Sign, ...] = (
     _sign(_OLD_VERSION, "ikev1_not_supported_at_peer"),
+    # Without NO_PPK, the proof of the initiator can't be verified without the PPK.
+    _sign(
+        r", but MAC mismatched|signature validation failed",
+        "ppk_missing_at_peer",
+        r"no PPK for '(?P<ours>[^']*)' found, ignored",
+        r"parsed IKE_AUTH request \d+ \[(?:(?! N\(NO_PPK\))[^\]])* N\(PPK_ID\)",
+        needs_context=True,
+    ),
+    _sign(
+        r", but MAC mismatched|signature validation failed",
+        "ppk_mismatch",
+        r"parsed IKE_AUTH request \d+ \[[^\]]* N\(PPK_ID\)",
+        without=r"no PPK for '[^']*' found, ignored",
+        needs_context=True,
+    ),
+    _sign(r"received PPK_ID '(?P<ours>[^']*)', but require '(?P<theirs>[^']*)'", "ppk_id_mismatch"),
+    _sign(r"PPK required but no PPK found for '(?P<ours>[^']*)'", "ppk_missing_at_peer"),
+    _sign(r"PPK required but no PPK_IDENTITY received", "ppk_not_loaded"),
+    _sign(r"PPK required but peer does not support PPK", "ppk_required_by_peer"),
     _sign(r", but MAC mismatched", "psk_mismatch"),
     _sign(_UNDECRYPTABLE, "psk_mismatch", before=_ESTABLISHED),
     _sign(r"calculated HASH does not match HASH payload", "psk_mismatch"),

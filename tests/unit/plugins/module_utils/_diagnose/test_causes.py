@@ -41,7 +41,7 @@ def test_a_cause_is_one_sentence_and_a_step(cause: Cause) -> None:
     for text in (cause.explanation, cause.next_step):
         assert text[0].isupper()
         assert text.endswith(".")
-    assert cause.only in ("", "psk", "pubkey", "ikev1")
+    assert cause.only in ("", "psk", "pubkey", "ikev1", "ppk", "no_ppk")
 
 
 @every_cause

@@ -4,7 +4,9 @@
 
 """The recorded logs of real failures have the recorded causes.
 
-`make scorecard` records the logs of both releases and of both sides.
+`make scorecard` records the logs of all releases and of both sides in recorded.json. The logs in
+recorded_ppk.json are of daemons of 5.9.8, 6.0.1 and 6.1.0 in network namespaces, with the
+connections of tests/live/failures.py.
 """
 
 from __future__ import annotations
@@ -27,9 +29,11 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     connection,
 )
 
-RECORDED: list[dict[str, t.Any]] = json.loads(
-    (Path(__file__).parent / "fixtures" / "recorded.json").read_text(encoding="utf-8")
-)
+RECORDED: list[dict[str, t.Any]] = [
+    record
+    for name in ("recorded.json", "recorded_ppk.json")
+    for record in json.loads((Path(__file__).parent / "fixtures" / name).read_text("utf-8"))
+]
 # Causes that are visible on the host or in its SAs, but in no log.
 NOT_IN_A_LOG = ("local_address_missing", "no_route", "selectors_narrowed", "outdated")
 
