@@ -18,6 +18,8 @@ options:
       - The definition of each host under its name, in the form that
         P(tunnelwright.ipsec.ipsec_mismatches#filter) accepts, with the variables of role
         P(tunnelwright.ipsec.gateway#role).
+      - C(gateway_capabilities) of a host describes its IKE daemon, see
+        P(tunnelwright.ipsec.ipsec_mismatches#filter).
     type: dict
     required: true
 seealso:

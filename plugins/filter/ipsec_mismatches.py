@@ -41,6 +41,11 @@ options:
         drawn at random for each comparison. The fingerprint is the first 10 hexadecimal digits of
         PBKDF2 with HMAC-SHA-256, the digits of the salt as text, and 200000 rounds.
       - C(ppk_fingerprint) replaces C(ppk) in the same way.
+      - C(gateway_capabilities) of a host, or C(capabilities) of one tunnel, describes the IKE
+        daemon of this peer. It can be C(capabilities) of M(tunnelwright.ipsec.ipsec_info), or a
+        dictionary with the release alone, as text in C(version). Debian builds strongSwan 6.1 and
+        later without IKEv1, so a tunnel that needs IKEv1 is then a finding. Without this
+        dictionary, the filter assumes a daemon with both IKE versions.
       - A holder of a C(psk_fingerprint) can test guesses of the key. A random key of 20 characters
         withstands this, but a word does not. Give the fingerprint only to the other party.
     type: dict
@@ -251,6 +256,7 @@ _value:
             - address_family_mismatch
             - nat_assumed
             - ike_version_mismatch
+            - ikev1_not_supported
             - ike_proposal_mismatch
             - additional_key_exchange_mismatch
             - additional_key_exchange_unknown

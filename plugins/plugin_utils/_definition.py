@@ -17,6 +17,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
 from ..module_utils._compare.definition import Peer, peer
 from ..module_utils._errors import ModelError
+from ..module_utils._model.capabilities import Capabilities, release_of
 from ..module_utils._module.given import (
     check_numbers,
     check_text,
@@ -41,6 +42,8 @@ _LISTS = {
 _FORMS = "Give the variables of a host with gateway_phase1, or the options of one phase 1."
 
 _HOST = "inventory_hostname"
+# Of a host, and of one tunnel.
+_CAPABILITIES = ("gateway_capabilities", "capabilities")
 _FINGERPRINTS = ("psk_fingerprint", "ppk_fingerprint")
 
 # Defaults for options that the definition of a third party may lack, because no peer needs them.
@@ -64,7 +67,8 @@ def read(name: str, definition: t.Any, *, single: bool = True) -> Peer:
     sheet = "remote_gateway" in definition
     if not sheet and "gateway_phase1" not in definition:
         raise ModelError("gateway_phase1", None, "is missing", _FORMS)
-    values = {"gateway_phase1": [plain(definition)]} if sheet else definition
+    own = {key: definition[key] for key in definition if key != "capabilities"} if sheet else {}
+    values = {"gateway_phase1": [plain(own)]} if sheet else definition
     lists = {key: _entries(values, variable) for key, variable in _LISTS.items()}
     # Peers may use the address that Ansible uses.
     address_variables = () if sheet else ("ansible_host", _HOST)
@@ -74,9 +78,25 @@ def read(name: str, definition: t.Any, *, single: bool = True) -> Peer:
         "phase1": [_phase1(item) for item in lists["phase1"]],
         "addresses": [str(definition[key]) for key in address_variables if key in definition],
         "single": single and _HOST not in definition and len(lists["phase1"]) == 1,
+        "capabilities": _capabilities(_CAPABILITIES[sheet], definition),
         "salt": _salt_of_run(),
     }
     return peer(name, options)
+
+
+def _capabilities(variable: str, definition: Mapping[str, t.Any]) -> Capabilities:
+    """Return the capabilities of the IKE daemon; no limits if the definition has none."""
+    given = definition.get(variable) or {}
+    if not isinstance(given, Mapping):
+        raise ModelError(variable, given, "is not a dictionary", _RELEASE)
+    version, ike_versions = given.get("version") or "", given.get("ike_versions") or None
+    if not isinstance(version, str) or bool(version) != bool(release_of(version)):
+        raise ModelError(f"{variable}.version", version, "is not a release of strongSwan", _RELEASE)
+    listed = isinstance(ike_versions, Sequence) and {*map(str, ike_versions)} <= {"1", "2"}
+    if ike_versions is not None and not listed:
+        fix = "Write a list such as [1, 2]."
+        raise ModelError(f"{variable}.ike_versions", ike_versions, "is not a list of versions", fix)
+    return Capabilities.stated(version, ike_versions and map(int, ike_versions))
 
 
 def _salt_of_run() -> bytes:
@@ -161,6 +181,7 @@ _MODULES = {
     "phase 2": "ipsec_phase2",
     "rule": "vpn_rule",
 }
+_RELEASE = "Write the release as text, such as {version: '6.1.0'}, or remove it."
 _ENTRIES = "Write a list of dictionaries, each with the options of its module."
 _ALGORITHMS = (
     "Write a list such as [{algorithm: aes, key_length: 256, hash: sha256, dh_group: 14}]."

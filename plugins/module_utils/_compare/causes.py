@@ -13,21 +13,8 @@ their configured values. The rule that finds the mismatch gives the other words.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
-# error: traffic that does not flow, now or after a rekeying. warning: a tunnel that differs from
-# the definition of a side. info: useful to know.
-ERROR, WARNING, INFO = SEVERITIES = ("error", "warning", "info")
-
-
-@dataclass(frozen=True)
-class MismatchKind:
-    """A row of the table."""
-
-    severity: str
-    explanation: str
-    next_step: str
-
+from .mismatch_kind import ERROR, INFO, WARNING, MismatchKind
 
 CAUSES: t.Mapping[str, MismatchKind] = {
     # Definitions
@@ -79,6 +66,12 @@ CAUSES: t.Mapping[str, MismatchKind] = {
         ERROR,
         "The initiator starts with IKEv{version}, which the responder does not accept.",
         "Set key_exchange to the same version on both sides.",
+    ),
+    "ikev1_not_supported": MismatchKind(
+        ERROR,
+        "{side} needs IKEv1 for this tunnel, but its {daemon} has no IKEv1.",
+        "Set key_exchange to ikev2 on both sides. A side with IKEv1 only needs strongSwan 6.0 or "
+        "earlier on the other side.",
     ),
     "ike_proposal_mismatch": MismatchKind(
         ERROR,

@@ -142,7 +142,8 @@ def _choose(pair: ChildPair, ike: Proposal | None) -> _Choice:
     rekey = proposals.chosen(offers, own)
     if rekey is None:
         return _Choice(first, rekey, _no_proposal(pair, offers, own))
-    unknown = proposals.needs_rfc9370(offers, own)
+    known = pair.direction.responder.capabilities.rfc9370
+    unknown = not known and proposals.needs_rfc9370(offers, own)
     return _Choice(first, rekey, _unknown_round(pair) if unknown else None)
 
 

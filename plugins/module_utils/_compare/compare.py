@@ -15,10 +15,10 @@ from __future__ import annotations
 import typing as t
 
 from .._errors import ModelError, one_line, shown
-from .causes import SEVERITIES
 from .definition import Peer, TunnelEnd
 from .matching import Pair, pairs, unmatched
 from .mismatch import LOCAL, REMOTE, SIDES, Mismatch, OptionValue, mismatch
+from .mismatch_kind import SEVERITIES
 from .result import negotiation_result
 from .tunnel import DEGRADED, DOWN, NONE, UP, VERDICTS, TunnelComparison
 from .within import mismatches_within

@@ -14,11 +14,12 @@ also lack options that a peer does not need, such as the files of certificates.
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from .._model import checks
 from .._model.authentication import CREDENTIALS, PUBKEY
+from .._model.capabilities import Capabilities
 from .._model.checks import ANY
 from .._model.child import ChildSa
 from .._model.connection import KEY_EXCHANGES, KEYS, NEGOTIATION_MODES, IkeConnection
@@ -50,6 +51,7 @@ class TunnelEnd:
     key: ComparableKey | None = None
     ppk: ComparableKey | None = None
     number: int = 0
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
     @property
     def enabled(self) -> bool:
@@ -112,7 +114,8 @@ def peer(name: str, options: Options) -> Peer:
     """Return the peer of a definition.
 
     ``options`` has ``addresses``, ``single``, the lists ``networks``, ``settings`` and ``phase1``,
-    and ``salt``, the salt of the run for the fingerprints of its keys.
+    ``capabilities`` of its IKE daemon, and ``salt``, the salt of the run for the fingerprints of
+    its keys.
 
     Raises ModelError with the object and the option.
     """
@@ -125,7 +128,7 @@ def peer(name: str, options: Options) -> Peer:
         key, ppk = (_comparable_key(item, option, options["salt"]) for option in KEYS)
         connection = _ike_connection(item)
         made = TunnelEnd(name, connection, its_settings, networks.get(network), number=number)
-        tunnels.append(replace(made, key=key, ppk=ppk))
+        tunnels.append(replace(made, key=key, ppk=ppk, capabilities=options["capabilities"]))
     addresses = {*options["addresses"], *(item.connection.local_address for item in tunnels)}
     return Peer(name, frozenset(addresses - {None}), tuple(tunnels), options["single"])
 

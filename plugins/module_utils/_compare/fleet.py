@@ -13,11 +13,11 @@ from collections import defaultdict
 from dataclasses import replace
 
 from .._errors import ModelError
-from .causes import INFO
 from .compare import Read, Result, compare_peers, compare_with_itself, invalid_definition
 from .definition import Peer, TunnelEnd
 from .matching import Pair, likely, pairs
 from .mismatch import SIDES
+from .mismatch_kind import INFO
 from .tunnel import NONE
 
 # The names of two peers, in the order of all.

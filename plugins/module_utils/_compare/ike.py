@@ -72,10 +72,25 @@ def _addresses(direction: Direction) -> Mismatches:
 
 def _version(direction: Direction, version: int) -> Mismatches:
     initiator, responder = direction.initiator.connection, direction.responder.connection
+    yield from _lacks_ikev1(direction, version)
     if version not in responder.versions:
         yield direction.phase1_option("ike_version_mismatch", "key_exchange", version=version)
     elif version == 1 and initiator.negotiation_mode != responder.negotiation_mode:
         yield direction.phase1_option("negotiation_mode_mismatch", "negotiation_mode")
+
+
+def _lacks_ikev1(direction: Direction, version: int) -> Mismatches:
+    """Yield each side that has no IKEv1 and needs it: for its own value, or for its initiator."""
+    for end in (direction.initiator, direction.responder):
+        connection = end.connection
+        accepts = end is direction.responder and version == 1 and 1 in connection.versions
+        if end.capabilities.ikev1 or not (accepts or connection.key_exchange == "ikev1"):
+            continue
+        stated = ("key_exchange", connection.key_exchange), ("", None)
+        release = end.capabilities.version
+        words = {"side": end.peer, "daemon": f"strongSwan {release}" if release else "IKE daemon"}
+        values = stated if end is direction.initiator else stated[::-1]
+        yield direction.phase1_mismatch("ikev1_not_supported", values, **words)
 
 
 def _choose(direction: Direction, version: int) -> tuple[Proposal | None, list[Mismatch]]:
@@ -97,7 +112,7 @@ def _choose(direction: Direction, version: int) -> tuple[Proposal | None, list[M
     chosen = proposals.chosen(offered, configured)
     if chosen is None:
         mismatches.append(_no_proposal(direction, lists, offered, configured))
-    elif proposals.needs_rfc9370(offered, configured):
+    elif _needs_rfc9370(direction, offered, configured):
         code, roles = "additional_key_exchange_unknown", direction.roles
         mismatches.append(direction.phase1_mismatch(code, lists, phase="phase 1", **roles))
     elif version == 1 and initiator.negotiation_mode == "aggressive":
@@ -108,6 +123,14 @@ def _choose(direction: Direction, version: int) -> tuple[Proposal | None, list[M
                 direction.phase1_mismatch("aggressive_mode_group_mismatch", lists, **words)
             )
     return chosen, mismatches
+
+
+def _needs_rfc9370(
+    direction: Direction, offered: proposals.Proposals, configured: proposals.Proposals
+) -> bool:
+    """Return whether the responder must know optional rounds, and may not know them."""
+    known = direction.responder.capabilities.rfc9370
+    return not known and proposals.needs_rfc9370(offered, configured)
 
 
 def _no_proposal(

@@ -12,7 +12,8 @@ import string
 import typing as t
 from dataclasses import dataclass, replace
 
-from .causes import CAUSES, INFO, SEVERITIES
+from .causes import CAUSES
+from .mismatch_kind import INFO, SEVERITIES
 
 BOTH = "both"
 LOCAL, REMOTE = SIDES = ("local", "remote")

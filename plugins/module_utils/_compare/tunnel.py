@@ -12,13 +12,13 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from . import child_sa, ike
-from .causes import INFO
 from .child_sa import ChildOutcome
 from .definition import TunnelEnd
 from .direction import Direction
 from .ike import IkeOutcome
 from .matching import Pair
 from .mismatch import LOCAL, REMOTE, Mismatch, OptionValue, harmless, merged, mismatch
+from .mismatch_kind import INFO
 from .mss import greatest_mss
 from .responder_children import ResponderChildren
 

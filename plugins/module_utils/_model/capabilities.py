@@ -12,8 +12,11 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
-# The first release in which IKEv1 is an option of `configure` that is off by default.
+# The first release in which IKEv1 is an option of `configure` that is off by default. Debian leaves
+# it off.
 WITHOUT_IKEV1 = (6, 1)
+# The first release with additional key exchanges.
+WITH_RFC9370 = (6, 0)
 
 _NUMBERS = re.compile(r"\d+(?:\.\d+)*")
 
@@ -39,6 +42,16 @@ class Capabilities:
     algorithms: t.Mapping[str, frozenset[str]] = field(default_factory=dict)
     plugins: frozenset[str] = frozenset()
 
+    @classmethod
+    def stated(cls, version: str, ike_versions: t.Iterable[int] | None = None) -> Capabilities:
+        """Return the capabilities of a daemon that is not asked.
+
+        Without ``ike_versions``, a release has the IKE versions that Debian builds it with.
+        """
+        if ike_versions is None:
+            ike_versions = {2} if release_of(version) >= WITHOUT_IKEV1 else {1, 2}
+        return cls(version, frozenset(ike_versions))
+
     @property
     def known(self) -> bool:
         """Return whether a daemon answered."""
@@ -53,6 +66,11 @@ class Capabilities:
     def ikev1(self) -> bool:
         """Return whether the daemon can negotiate IKEv1. True if this is unknown."""
         return 1 in self.ike_versions
+
+    @property
+    def rfc9370(self) -> bool:
+        """Return whether the daemon knows additional key exchanges. False if this is unknown."""
+        return self.release >= WITH_RFC9370
 
     @property
     def key_exchanges(self) -> frozenset[str]:

@@ -160,3 +160,20 @@ def test_tunnels_of_one_host_that_endanger_each_other():
     assert "the peer of phase 1 to0" in table
     assert "the peer of phase 1 to2" in table
     assert "another" not in table.replace("psk_accepts_another_peer", "")
+
+
+def test_a_host_without_ikev1() -> None:
+    hosts = mesh(3, key_exchange="auto")
+    hosts["gw1"]["gateway_phase1"] = [
+        {**item, "key_exchange": "ikev1"} for item in hosts["gw1"]["gateway_phase1"]
+    ]
+    hosts["gw0"]["gateway_capabilities"] = {"version": "6.1.0", "ike_versions": [2]}
+    hosts["gw2"]["gateway_capabilities"] = {"version": "6.0.1"}
+    found = {"".join(item["peers"]): item for item in fleet(hosts)["compared"]}
+    verdicts = {couple: item["verdict"] for couple, item in found.items()}
+    assert verdicts["gw0gw1"] == "down"
+    assert verdicts["gw0gw2"] == "up"
+    named = [item for item in found["gw0gw1"]["findings"] if item["code"] == "ikev1_not_supported"]
+    assert [(item["local_option"], item["ours"]) for item in named] == [("key_exchange", "auto")]
+    assert "gw0 needs IKEv1" in named[0]["explanation"]
+    assert "ikev1_not_supported" not in {item["code"] for item in found["gw1gw2"]["findings"]}

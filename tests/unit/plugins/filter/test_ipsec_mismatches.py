@@ -11,8 +11,8 @@ import typing as t
 import pytest
 import yaml
 from ansible_collections.tunnelwright.ipsec.plugins.filter import ipsec_mismatches as plugin
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._compare.causes import (
-    CAUSES,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._compare.causes import CAUSES
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._compare.mismatch_kind import (
     SEVERITIES,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.ends import (

@@ -320,4 +320,7 @@ def test_an_optional_round_that_the_peer_lacks():
     found = lists([ake(["mlkem768", "none"])], [pfs(GCM, 31)])
     assert found.codes == {"additional_key_exchange_unknown"}
     assert "encryption of phase 2" in found.finding("additional_key_exchange_unknown")["next_step"]
+    children = {"encryption": [ake(["mlkem768", "none"])]}, {"encryption": [pfs(GCM, 31)]}
+    known = compared({}, {"capabilities": {"version": "6.0.1"}}, children=children)
+    assert known.codes == set()
     assert found.child("local")["rekey_proposal"] == "aes128gcm16-curve25519"

@@ -10,8 +10,8 @@ import datetime
 import itertools
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._compare.causes import (
-    CAUSES,
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._compare.causes import CAUSES
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._compare.mismatch_kind import (
     SEVERITIES,
 )
 from ansible_collections.tunnelwright.ipsec.tests.live.pairs import OTHER_PSK, PSK, TWISTS, Pairs

@@ -66,6 +66,74 @@ def test_versions(ours, theirs, local, remote):
     assert ("ike_version_mismatch" in found.codes) is (None in (local, remote))
 
 
+NEW, OLD = {"capabilities": {"version": "6.1.0"}}, {"capabilities": {"version": "6.0.1"}}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "local", "remote", "side"),
+    [
+        # The local side has no IKEv1.
+        ("ikev1", "ikev1", None, None, "local"),
+        ("ikev1", "auto", None, None, "local"),
+        ("ikev1", "ikev2", None, None, "local"),
+        # It initiates with IKEv2, and does not accept IKEv1.
+        ("auto", "ikev1", None, None, "local"),
+        ("auto", "auto", 2, 2, ""),
+        ("auto", "ikev2", 2, 2, ""),
+        ("ikev2", "auto", 2, 2, ""),
+        ("ikev2", "ikev1", None, None, ""),
+    ],
+)
+def test_a_side_without_ikev1(ours, theirs, local, remote, side):
+    for turned in (False, True):
+        ends = [{"key_exchange": ours, **NEW}, {"key_exchange": theirs, **OLD}]
+        found = compared(*(reversed(ends) if turned else ends))
+        sides = {"local": "remote", "remote": "local"} if turned else {}
+        for initiator, version in (("local", local), ("remote", remote)):
+            call = found.call(sides.get(initiator, initiator))
+            assert call["up"] is (version is not None)
+            assert version is None or call["version"] == version
+        assert ("ikev1_not_supported" in found.codes) is bool(side)
+        if side:
+            explanation = found.finding("ikev1_not_supported")["explanation"]
+            assert explanation.startswith(f"{sides.get(side, side)} needs IKEv1 for this tunnel")
+            assert "strongSwan 6.1.0" in explanation
+
+
+def test_both_sides_without_ikev1():
+    found = compared({**IKEV1, **NEW}, {**IKEV1, **NEW})
+    assert found.verdict == "down"
+    named = [item for item in found.result["findings"] if item["code"] == "ikev1_not_supported"]
+    assert {item["explanation"].partition(" ")[0] for item in named} == {"local", "remote"}
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "up"),
+    [
+        ({"version": "6.1.0", "ike_versions": [1, 2]}, True),
+        ({"version": "6.0.1", "ike_versions": [2]}, False),
+        ({"ike_versions": [2]}, False),
+        ({"version": None, "ike_versions": [], "key_exchange": []}, True),
+        ({}, True),
+        (None, True),
+    ],
+)
+def test_capabilities_of_ipsec_info(capabilities, up):
+    """The versions that a daemon was asked for count more than its release."""
+    found = compared({**IKEV1, "capabilities": capabilities}, IKEV1)
+    assert found.call("local")["up"] is up
+    assert found.call("remote")["up"] is up
+
+
+@pytest.mark.parametrize(
+    "capabilities",
+    ["6.1.0", {"version": 6.1}, {"version": "new"}, {"ike_versions": 2}, {"ike_versions": [3]}],
+)
+def test_capabilities_of_another_form(capabilities):
+    found = compared({"capabilities": capabilities})
+    assert found.finding("definition_invalid")["local_option"].startswith("capabilities")
+
+
 def test_ikev1_passes_over_what_it_cannot_negotiate():
     found = compared({"encryption": [GCM, AES]}, {"encryption": [AES]}, both=IKEV1)
     assert found.verdict == "degraded"
@@ -284,6 +352,8 @@ def test_an_optional_round_falls_back():
     found = compared(ake(["mlkem768", "none"]), ake())
     assert found.verdict == "degraded"
     assert found.codes == {"additional_key_exchange_unknown"}
+    known = compared(ake(["mlkem768", "none"]), {**ake(), **OLD})
+    assert (known.verdict, known.codes) == ("up", set())
     # A peer that initiates does not offer what it does not know.
     finding = found.finding("additional_key_exchange_unknown")
     assert (finding["initiator"], finding["severity"]) == ("local", "warning")
