@@ -106,8 +106,8 @@ attributes:
   action_group:
     description: Use C(group/tunnelwright.ipsec.ipsec) in C(module_defaults) to set the option
       C(network) of all modules that have it. Use C(group/tunnelwright.ipsec.phases) to set
-      C(network), C(apply) or C(weak_crypto) of M(tunnelwright.ipsec.ipsec_phase1) and
-      M(tunnelwright.ipsec.ipsec_phase2).
+      C(network), C(apply), C(weak_crypto) or C(quantum_safe) of
+      M(tunnelwright.ipsec.ipsec_phase1) and M(tunnelwright.ipsec.ipsec_phase2).
     support: full
     membership:
       - tunnelwright.ipsec.ipsec

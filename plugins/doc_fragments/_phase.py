@@ -144,6 +144,26 @@ options:
       - warn
       - refuse
     default: warn
+  quantum_safe:
+    description:
+      - The reaction to a tunnel whose recorded traffic a quantum computer could decrypt later.
+        V(ignore) accepts it silently. V(warn) accepts it with a warning that names each entry of
+        O(encryption) with this property. V(require) fails before any change.
+      - A phase 1 is quantum safe if each entry of its O(encryption) has an
+        O(encryption[].additional_key_exchange) with a round that is not optional. A phase 1 that
+        requires a PPK (RFC 8784) is quantum safe too.
+      - The keys of a phase 2 derive from the IKE SA, also with PFS. A phase 2 is therefore quantum
+        safe if its phase 1 is. An additional key exchange of the phase 2 alone is not enough,
+        because the first Child SA does not use it.
+      - The option is about the confidentiality of the traffic. It does not check signatures and
+        pre-shared keys, which an attacker would have to break during the negotiation.
+      - M(tunnelwright.ipsec.ipsec_info) reports for each tunnel whether its SAs are quantum safe.
+    type: str
+    choices:
+      - ignore
+      - warn
+      - require
+    default: ignore
   apply:
     description:
       - Defines what happens to SAs that are up when a change requires that they are re-established.

@@ -81,7 +81,8 @@ _value:
           C(remote_gateway) name the other end.
         - C(state) and C(since) are from M(tunnelwright.ipsec.ipsec_info). C(age) is in seconds.
         - C(ike), C(ike_version), C(algorithms), C(protocol), C(bytes_in), C(bytes_out) and
-          C(rekey_in) describe the SAs in use.
+          C(rekey_in) describe the SAs in use. C(quantum_safe) is whether their keys resist quantum
+          computers, and null without an SA.
         - C(certificate) is the certificate that expires first, with C(subject), C(not_after) and
           C(days).
         - C(missing) are the pairs of networks that the tunnel does not carry. C(pending) are the

@@ -109,6 +109,13 @@ options:
     type: str
     choices: [allow, warn, refuse]
     default: warn
+  quantum_safe:
+    description:
+      - The value of C(quantum_safe) for each phase 1 and phase 2 that does not set it.
+        See M(tunnelwright.ipsec.ipsec_phase1).
+    type: str
+    choices: [ignore, warn, require]
+    default: ignore
 extends_documentation_fragment:
   - tunnelwright.ipsec._attributes
   - tunnelwright.ipsec._attributes.alike

@@ -405,6 +405,16 @@ ipsec_info:
           returned: always
           type: str
           sample: '2026-01-31T09:00:00+00:00'
+        quantum_safe:
+          description:
+            - Whether all IKE SAs of the phase 1 have used an additional key exchange with ML-KEM,
+              or a PPK. The keys of their Child SAs then resist quantum computers. Null without an
+              IKE SA.
+            - With a PPK alone, the messages of the first IKE SA itself do not resist. They contain
+              identities, networks and public keys.
+          returned: always
+          type: bool
+          sample: false
         pending:
           description:
             - The configured values that are not in force in the IKE SAs of the phase 1. The tunnel
@@ -595,6 +605,13 @@ ipsec_info:
               returned: always
               type: str
               sample: '2026-01-31T11:20:00+00:00'
+            quantum_safe:
+              description: Whether the keys of all Child SAs of the phase 2 resist quantum
+                computers. They do because of their IKE SA, or of an additional key exchange of
+                their own. Null without a Child SA.
+              returned: always
+              type: bool
+              sample: false
             options:
               description: The configuration of the phase 2, as options of
                 M(tunnelwright.ipsec.ipsec_phase2).

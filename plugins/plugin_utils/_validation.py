@@ -33,6 +33,7 @@ from ..module_utils._module.phase2 import Phase2Resource
 from ..module_utils._module.resource import Resource
 from ..module_utils._module.rule import RuleResource
 from ..module_utils._module.settings import SettingsResource
+from ..module_utils._module.spec import POLICY
 from ._definition import plain, typed
 
 Made = dict[str, t.Any]
@@ -46,6 +47,7 @@ ROLE_VARIABLES = (
     "gateway_psk_directory",
     "gateway_purge",
     "gateway_purge_all",
+    "gateway_quantum_safe",
     "gateway_remove_packages",
     "gateway_vici_digest",
     "gateway_verify",
@@ -66,9 +68,7 @@ PLAYBOOK_VARIABLES = (
 _MOST = 20
 _ENTRIES = "Write a list of dictionaries, each with the options of its module."
 # An entry with only these options switches or removes an object, and keeps its other options.
-_SWITCH = {"name", "network", "phase1", "state", "force", "apply", "weak_crypto", "phase2"}
-_SWITCHED = ("absent", "disabled", "stopped")
-_ANY_VERSION = frozenset({2})
+_SWITCH = {"name", "network", "phase1", "state", "force", "phase2", *POLICY}
 
 
 def validate(definition: Options, host: Options, names: t.Iterable[str]) -> Made:
@@ -290,11 +290,11 @@ def _stub(name: str) -> VpnNetwork:
 
 
 def _switches(options: Options) -> bool:
-    return options.keys() <= _SWITCH and options.get("state") in _SWITCHED
+    return options.keys() <= _SWITCH and options.get("state") in ("absent", "disabled", "stopped")
 
 
 def _alone(options: Options) -> None:
     owner = {"phase1": _UNNAMED, "network": _UNNAMED}
     params = typed(Phase2Resource.spec, {**options, **owner}, "phase 2")
     if params["state"] != "absent":
-        ChildSa.from_options(params, _ANY_VERSION)
+        ChildSa.from_options(params, frozenset({2}))

@@ -4,7 +4,7 @@
 
 # PRIVATE to the collection tunnelwright.ipsec: may change at any time without notice.
 
-"""Checks that phase 1 and phase 2 share: weak algorithms, and what the running daemon can do."""
+"""Checks that phase 1 and phase 2 share, about the abilities of the running daemon."""
 
 from __future__ import annotations
 
@@ -24,19 +24,6 @@ from .._render.connection import connection_section
 from .._render.strongswan.section import Section
 from .._render.swanctl_files import secrets_of
 from .edit import Asked
-
-
-def weak_crypto(subject: str, option: str, weak: t.Sequence[str], policy: str) -> list[str]:
-    """Return warnings, or raise ModelError, according to the option ``weak_crypto``."""
-    found = ", ".join(dict.fromkeys(weak))
-    if not found or policy == "allow":
-        return []
-    if policy == "refuse":
-        problem = "is weak cryptography, which weak_crypto refuse does not accept"
-        fix = "Use other algorithms, or set weak_crypto to warn."
-        raise ModelError(option, found, problem, fix, subject)
-    return [f"{subject}: weak cryptography: {found}"]
-
 
 # The algorithms of the daemon, by kind. See ``Vici.algorithms``.
 Supported = t.Mapping[str, t.Collection[str]]

@@ -32,6 +32,7 @@ from .keys import check_connection, check_start
 from .network import wanted as wanted_network
 from .rule import RuleResource
 from .settings import SettingsResource
+from .spec import POLICY
 
 _Named = t.TypeVar("_Named", VpnNetwork, IkeConnection)
 
@@ -174,11 +175,12 @@ class GatewayEdit:
             named = _names(entry["phase2"])
             kept = tuple(child for child in connection.children if child.name in named)
             connection = replace(connection, children=kept)
+        said = self._with_defaults(entry)["quantum_safe"]
         for child_entry in entry["phase2"]:
-            connection = self._with_child(connection, child_entry)
+            connection = self._with_child(connection, child_entry, said)
         return connection
 
-    def _with_child(self, connection: IkeConnection, entry: Params) -> IkeConnection:
+    def _with_child(self, connection: IkeConnection, entry: Params, said: str) -> IkeConnection:
         if entry.get("state") == "absent":
             return connection.without_child(entry["name"])
         place = {"phase1": connection.name, "network": connection.network}
@@ -190,7 +192,8 @@ class GatewayEdit:
                 child = known.changed(entry.said(), connection.versions)
             else:
                 child = phase2.wanted(connection, options)
-            self._warnings += phase2.warnings_about(child, self._with_defaults(options))
+            policies = self._with_defaults(options)
+            self._warnings += phase2.warnings_about(child, connection, policies, said)
             return connection.with_child(child)
         except ModelError as error:
             self._errors.add(label(entry.place, entry), error)
@@ -209,9 +212,7 @@ class GatewayEdit:
     def _with_defaults(self, entry: Params) -> Params:
         """Return the entry with the policies of the task, if the entry has none."""
         given = entry.given
-        policies = {
-            name: self._params[name] for name in ("weak_crypto", "apply") if name not in given
-        }
+        policies = {name: self._params[name] for name in POLICY if name not in given}
         options = Params({**entry, **policies}, entry, entry.place)
         options.given = given
         return options

@@ -15,10 +15,11 @@ from .._host.vici.facts import Facts, child_facts, ike_facts
 from .._host.vici.message import IkeState
 from .._model.child import ChildSa
 from .._model.connection import IkeConnection
+from .._model.quantum import has_round, sa_is_quantum_safe
 from .._plan.in_force import is_key
 from .._plan.observed import NetworkState
 from .._plan.plan import Difference
-from .._plan.standing import Sa, child_standing, ike_deviations
+from .._plan.standing import CHILD_UP, IKE_UP, Sa, child_standing, ike_deviations
 from .._releases.advisories import TABLE_DATE, lacking
 from .._releases.packages import Installed
 from .._render.advanced_tunnels import (
@@ -120,6 +121,7 @@ def phase1_facts(seen: HostSnapshot, connection: IkeConnection, drift: list[Fact
             waiting=loaded is not None,
         ),
         "since": min((sa["since"] for sa in sas if sa["since"]), default=None),
+        "quantum_safe": _whole(sa_is_quantum_safe(sa) for sa in _established(sections)),
         "options": connection.to_options(),
         "loaded": loaded,
         "sas": sas,
@@ -171,13 +173,13 @@ def _phase2(
         found = seen.sas.get(connection.name, ())
         standing = child_standing(section, child.name, found, seen.noted(connection))
     finding = shortcoming(connection, child, standing) if standing else None
-    sections = [
-        section
+    pairs = [
+        (sa, section)
         for sa in seen.sas.get(connection.name, ())
         for section in sa.get("child-sas", {}).values()
         if section["name"] == child.name and section["state"] not in _GOING
     ]
-    sas = [child_facts(section, seen.now) for section in sections]
+    sas = [child_facts(section, seen.now) for _ike, section in pairs]
     trapped = (connection.name, child.name) in seen.daemon.traps
     responder = connection.connection_behavior == "responder_only"
     loaded = seen.daemon.connections.get(connection.name, {}).get("children", {})
@@ -191,6 +193,11 @@ def _phase2(
             and (responder or (trapped and connection.connection_behavior == "on_demand")),
         ),
         "since": min((sa["since"] for sa in sas if sa["since"]), default=None),
+        "quantum_safe": _whole(
+            sa_is_quantum_safe(sa) or has_round(section)
+            for sa, section in pairs
+            if section["state"] in CHILD_UP
+        ),
         "options": child.to_options(),
         "loaded": child.name in loaded,
         "sas": sas,
@@ -198,6 +205,16 @@ def _phase2(
         "pending": [item.to_result() for item in standing.deviations] if standing else [],
         "explanation": finding.to_result() if finding else None,
     }
+
+
+def _established(sections: t.Iterable[Sa]) -> t.Iterator[Sa]:
+    return (section for section in sections if section["state"] in IKE_UP)
+
+
+def _whole(safe: t.Iterable[bool]) -> bool | None:
+    """Return whether all SAs that are up are quantum safe, None if none is up."""
+    found = [*safe]
+    return all(found) if found else None
 
 
 def _loaded(conn: Sa | None) -> Facts | None:

@@ -22,10 +22,11 @@ from .._model.secret import STRONG_PPK, STRONG_PSK
 from .._model.subject import phase1_subject
 from .._plan.scope import Scope
 from .addresses import warnings_of_addresses
-from .capabilities import check_capabilities, check_child, check_foreign, check_peer, weak_crypto
+from .capabilities import check_capabilities, check_child, check_foreign, check_peer
 from .edit import Edit, Params, View
 from .ikev1 import check_phase1
 from .keys import check_connection, warnings_of, warnings_of_ppk
+from .policies import quantum_safe_phase1, weak_crypto
 from .spec import IPSEC_PHASE1, Spec
 
 
@@ -117,7 +118,7 @@ def wanted(known: IkeConnection | None, params: Params) -> IkeConnection:
 
 
 def warnings_about(connection: IkeConnection, params: Params, gateway: Gateway) -> tuple[str, ...]:
-    """Return warnings about an enabled phase 1. Raises ModelError for refused weak algorithms."""
+    """Return warnings about an enabled phase 1. Raises ModelError for refused algorithms."""
     if not connection.enabled:
         return ()
     subject = connection.subject
@@ -127,6 +128,7 @@ def warnings_about(connection: IkeConnection, params: Params, gateway: Gateway) 
     if connection.negotiation_mode == "aggressive" and connection.uses_psk:
         weak = ["aggressive mode with a PSK"]
         warnings += weak_crypto(subject, "negotiation_mode", weak, policy)
+    warnings += quantum_safe_phase1(connection, params["quantum_safe"])
     if connection.psk is not None and connection.psk.shorter_than(STRONG_PSK):
         warnings.append(f"{subject}: the psk has fewer than {STRONG_PSK} characters")
     if connection.ppk is not None and connection.ppk.shorter_than(STRONG_PPK):

@@ -17,12 +17,14 @@ from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.gateway import Gateway
 from .._model.platform import Platform
+from .._model.quantum import IGNORE
 from .._model.subject import phase2_subject
 from .._plan.scope import Scope
 from .addresses import warnings_of_addresses
-from .capabilities import check_children, weak_crypto
+from .capabilities import check_children
 from .edit import Edit, Params, View
 from .ikev1 import check_phase1
+from .policies import quantum_safe_phase2, weak_crypto
 from .spec import IPSEC_PHASE2, Spec
 
 
@@ -39,7 +41,7 @@ class Phase2Resource:
         connection = current.connection_of_child(phase1, network, subject)
         child = wanted(connection, params)
         scope = Scope(swanctl=frozenset({platform.connection_path(phase1)}))
-        warnings = warnings_about(child, params)
+        warnings = warnings_about(child, connection, params)
         return Edit(current.with_child(child), scope, child.to_options(), warnings)
 
     def check_host(self, host: Host, view: View) -> list[str]:
@@ -66,12 +68,21 @@ def _absent(current: Gateway, name: str, phase1: str, network: str, platform: Pl
     return Edit(gateway, Scope(swanctl=frozenset({platform.connection_path(phase1)})), result)
 
 
-def warnings_about(child: ChildSa, params: Params) -> tuple[str, ...]:
-    """Return warnings about an enabled phase 2. Raises ModelError for refused weak algorithms."""
+def warnings_about(
+    child: ChildSa, connection: IkeConnection, params: Params, said: str = IGNORE
+) -> tuple[str, ...]:
+    """Return warnings about an enabled phase 2. Raises ModelError for refused algorithms.
+
+    ``said`` is the value of quantum_safe with which its phase 1 reports, also for the phase 2.
+    """
     if not child.enabled:
         return ()
     weak = [reason for item in child.encryption for reason in item.weaknesses()]
-    return tuple(weak_crypto(child.subject, "encryption", weak, params["weak_crypto"]))
+    warnings = weak_crypto(child.subject, "encryption", weak, params["weak_crypto"])
+    policy = params["quantum_safe"]
+    if policy != said:
+        warnings += quantum_safe_phase2(child, connection, policy)
+    return tuple(warnings)
 
 
 def wanted(connection: IkeConnection, params: Params) -> ChildSa:

@@ -20,6 +20,7 @@ from .._model import child, connection, lifetime, network, rule, settings
 from .._model.algorithms import DH_GROUPS, ENCRYPTION_NAMES, HASH_NAMES, PRF_NAMES
 from .._model.authentication import AUTHENTICATIONS
 from .._model.options import defaults
+from .._model.quantum import IGNORE, QUANTUM_SAFE
 from .._model.rule_checks import DIRECTIONS
 from .._plan.swap.decision import APPLY, GRACEFUL
 
@@ -109,6 +110,7 @@ _ENCRYPTION: dict[str, t.Any] = {
 
 POLICY: ArgumentSpec = {
     "weak_crypto": {**choice(WEAK_CRYPTO), "default": "warn"},
+    "quantum_safe": {**choice(QUANTUM_SAFE), "default": IGNORE},
     "apply": {**choice(APPLY), "default": GRACEFUL},
 }
 

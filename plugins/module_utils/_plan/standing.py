@@ -28,8 +28,8 @@ from .used_algorithms import keywords, proposed
 # An entry of the vici event list-sa, or of its child-sas.
 Sa = t.Mapping[str, t.Any]
 
-_IKE_UP = ("ESTABLISHED", "REKEYING")
-_CHILD_UP = ("INSTALLED", "UPDATING", "REKEYING")
+IKE_UP = ("ESTABLISHED", "REKEYING")
+CHILD_UP = ("INSTALLED", "UPDATING", "REKEYING")
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def ike_deviations(section: Section, sas: t.Iterable[Sa], noted: InForce) -> tup
     """Return the deviations of the IKE SAs that have a Child SA, or of all without children."""
     childless = not section.get("children")
     up = [
-        ike for ike in sas if ike["state"] in _IKE_UP and (childless or next(_children(ike), None))
+        ike for ike in sas if ike["state"] in IKE_UP and (childless or next(_children(ike), None))
     ]
     return _distinct(
         [item for ike in up for item in _noted_of_ike(section, ike, noted)],
@@ -125,7 +125,7 @@ def _child(section: Section, name: str) -> Section | None:
 
 def _children(ike: Sa) -> t.Iterator[Sa]:
     for sa in ike.get("child-sas", {}).values():
-        if sa["state"] in _CHILD_UP:
+        if sa["state"] in CHILD_UP:
             yield sa
 
 

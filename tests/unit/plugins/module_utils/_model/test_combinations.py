@@ -12,7 +12,7 @@ import random
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._errors import ModelError
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.proposal import Use
-from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.capabilities import (
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module.policies import (
     weak_crypto,
 )
 from ansible_collections.tunnelwright.ipsec.tests.kernel.combinations import (

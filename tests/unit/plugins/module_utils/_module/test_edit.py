@@ -28,6 +28,7 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
     NETWORK,
     PHASE1,
     PHASE2,
+    PPK,
     PSK,
     PUBKEY,
     RULE,
@@ -42,6 +43,11 @@ from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples 
 
 CONF_D = "/etc/swanctl/conf.d/tunnelwright."
 SITE_B = f"{CONF_D}phase1.site-b.conf"
+PLAIN = {"dh_group": 31}
+REQUIRED = {"additional_key_exchange": ["mlkem768"]}
+OPTIONAL = {"additional_key_exchange": [["mlkem768", "none"]]}
+# The first round is optional.
+TWO_ROUNDS = [["mlkem768", "none"], "mlkem1024"]
 WEAK = [{"algorithm": "3des", "hash": "sha1", "dh_group": 2}]
 DMZ = {"name": "dmz", "ip_address": "10.9.0.1", "network_address": "10.9.0.0/24"}
 
@@ -464,6 +470,42 @@ class TestPhase1:
         made = self.edit(gateway(), encryption=WEAK, weak_crypto="refuse", state="disabled")
         assert made.warnings == ()
 
+    @pytest.mark.parametrize("policy", ["ignore", "warn", "require", None])
+    def test_quantum_safe(self, policy: str | None) -> None:
+        """Each entry of encryption counts, because the peer chooses one of them."""
+        entries = [PLAIN, {**PLAIN, **OPTIONAL}, {**PLAIN, **REQUIRED}]
+        asked = {"encryption": entries, **({"quantum_safe": policy} if policy else {})}
+        plain, optional = (
+            "aes256-sha256-curve25519",
+            "aes256-sha256-curve25519-ke1_mlkem768-ke1_none",
+        )
+        if policy == "require":
+            with pytest.raises(ModelError) as caught:
+                self.edit(gateway(), **asked)
+            assert str(caught.value) == (
+                f"phase 1 site-b: encryption '{plain}, {optional}': is not quantum safe, which "
+                "quantum_safe require does not accept. Give each entry of encryption of the phase "
+                "1 an additional_key_exchange without none, with key_exchange ikev2. Or use a PPK "
+                "with ppk_required."
+            )
+            return
+        warning = f"phase 1 site-b: not quantum safe: {plain}, {optional}"
+        assert self.edit(gateway(), **asked).warnings == ((warning,) if policy == "warn" else ())
+
+    def test_quantum_safe_is_a_round_in_each_entry(self) -> None:
+        entries = [{**PLAIN, **REQUIRED}, {"dh_group": 20, "additional_key_exchange": TWO_ROUNDS}]
+        assert self.edit(gateway(), encryption=entries, quantum_safe="require").warnings == ()
+
+    @pytest.mark.parametrize("required", [True, False])
+    def test_a_required_ppk_is_quantum_safe(self, required: bool) -> None:
+        ppk = {**PPK, "ppk_required": required, "quantum_safe": "warn"}
+        warnings = self.edit(gateway(), **ppk).warnings
+        assert any("not quantum safe" in text for text in warnings) is not required
+
+    def test_quantum_safe_of_what_is_off(self) -> None:
+        made = self.edit(gateway(), quantum_safe="require", state="disabled")
+        assert made.warnings == ()
+
     def test_aggressive_mode_with_certificates_is_not_weak(self) -> None:
         options = {**PUBKEY, "key_exchange": "ikev1", "negotiation_mode": "aggressive"}
         assert self.edit(gateway(), **options, weak_crypto="refuse").warnings == ()
@@ -583,6 +625,30 @@ class TestPhase2:
         made = self.edit(gateway(connection()), encryption=WEAK, weak_crypto=policy)
         warning = f"{subject}: weak cryptography: 3des, sha1, DH group 2"
         assert made.warnings == ((warning,) if policy == "warn" else ())
+
+    @pytest.mark.parametrize("policy", ["ignore", "warn", "require"])
+    def test_quantum_safe_is_what_its_phase_1_is(self, policy: str) -> None:
+        """A round of the phase 2 itself comes too late for the first Child SA."""
+        asked = {"encryption": [{**PLAIN, **REQUIRED}], "quantum_safe": policy}
+        reason = "takes its keys from phase 1 site-b, which is not quantum safe: "
+        reason += "aes256-sha256-modp2048"
+        if policy == "require":
+            with refused("quantum_safe", "phase 2 net of phase 1 site-b", reason, "ppk_required"):
+                self.edit(gateway(connection()), **asked)
+            return
+        warning = f"phase 2 net of phase 1 site-b: {reason}"
+        made = self.edit(gateway(connection()), **asked)
+        assert made.warnings == ((warning,) if policy == "warn" else ())
+
+    @pytest.mark.parametrize("encryption", [[PLAIN], [{"algorithm": "aes-gcm"}]])
+    def test_a_phase_2_with_classical_pfs_or_none_is_quantum_safe(self, encryption: t.Any) -> None:
+        safe = connection(encryption=[{**PLAIN, **REQUIRED}])
+        made = self.edit(gateway(safe), encryption=encryption, quantum_safe="require")
+        assert made.warnings == ()
+
+    def test_quantum_safe_of_what_is_off(self) -> None:
+        made = self.edit(gateway(connection()), quantum_safe="require", state="disabled")
+        assert made.warnings == ()
 
     def test_weak_crypto_of_what_is_off(self) -> None:
         made = self.edit(

@@ -10,7 +10,7 @@ import base64
 import typing as t
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import pki
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers import memory_host, pki
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.machine import Machine
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
     MemoryVici,
@@ -768,3 +768,60 @@ class TestNetworksOnNetworks:
         run(machine, networks=[GUEST, BASE])
         refused = run(machine, networks=[{"name": "z-base"}], state="deleted")
         assert refused["msg"].startswith("networks[0] z-base: interface 'br-base': is used by")
+
+
+MLKEM: Options = {"dh_group": 31, "additional_key_exchange": ["mlkem768"]}
+NOT_SAFE = "aes256-sha256-modp2048"
+LACKS = f"which is not quantum safe: {NOT_SAFE}"
+
+
+class TestQuantumSafe:
+    def test_a_task_requires_it_of_each_entry(self, machine: Machine) -> None:
+        safe, ignored = site(3, encryption=[MLKEM]), site(4, quantum_safe="ignore")
+        ignored["phase2"][0]["quantum_safe"] = "ignore"
+        refused = run(machine, **whole(site(2), safe, ignored, site(5)), quantum_safe="require")
+        assert [error.partition(": is not")[0] for error in refused["errors"]] == [
+            f"phase1[0] s2: encryption '{NOT_SAFE}'",
+            f"phase1[3] s5: encryption '{NOT_SAFE}'",
+        ]
+
+    def test_a_warning_is_about_a_phase_1_and_stands_for_its_phase_2(
+        self, machine: Machine
+    ) -> None:
+        made = run(machine, **whole(site(2), site(3, quantum_safe="ignore")), quantum_safe="warn")
+        about = [text for text in map(str, made["warnings"]) if "quantum" in text]
+        assert len(about) == 2
+        assert f"phase 2 net of phase 1 s3: takes its keys from phase 1 s3, {LACKS}" in about[0]
+        assert f"phase 1 s2: not quantum safe: {NOT_SAFE}" in about[1]
+
+    def test_a_phase_2_that_requires_more_than_its_phase_1(self, machine: Machine) -> None:
+        entry = site(2)
+        entry["phase2"][0]["quantum_safe"] = "require"
+        refused = run(machine, **whole(entry))
+        assert refused["msg"].startswith(
+            "phase1[0].phase2[0] net: quantum_safe 'require': takes its keys from phase 1 s2"
+        )
+
+    def test_rounds_are_gathered_and_rendered(
+        self, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rounds = [["mlkem768", "none"], "mlkem1024"]
+        entry = site(2, encryption=[{**MLKEM, "additional_key_exchange": rounds}])
+        refused = run(machine, **whole(entry))
+        release = "strongSwan 6.0.2 or later with OpenSSL 3.5 or later"
+        assert refused["msg"] == (
+            "phase1[0] s2: could not use encryption of phase 1 s2: the IKE daemon lacks algorithms:"
+            " dh_group 31 (CURVE_25519): package libstrongswan-standard-plugins; "
+            f"additional_key_exchange mlkem768 (ML_KEM_768): {release}; "
+            f"additional_key_exchange mlkem1024 (ML_KEM_1024): {release}. "
+            "Install the packages and restart the IKE daemon, or use other algorithms."
+        )
+        has = {"MODP_2048", "CURVE_25519", "ML_KEM_768", "ML_KEM_1024"}
+        monkeypatch.setitem(memory_host.ALGORITHMS, "ke", has)
+        run(machine, **whole(entry))
+        (found,) = machine.run("ipsec_gateway", state="gathered")["gathered"]["phase1"]
+        assert found["encryption"][0]["additional_key_exchange"] == rounds
+        again = run(machine, **whole({**entry, "encryption": found["encryption"]}))
+        assert not again["changed"]
+        texts = machine.run("ipsec_gateway", **whole(entry), state="rendered")["rendered"]
+        assert any("-ke1_mlkem768-ke1_none-ke2_mlkem1024" in text for text in texts.values())

@@ -512,3 +512,53 @@ def test_a_daemon_that_does_not_run_is_not_waited_for(gateway: Machine) -> None:
     gateway.host.dead = True
     result = gateway.run("ipsec_info", wait=20)
     assert result["ipsec_info"]["daemon"]["running"] is False
+
+
+class TestQuantumSafe:
+    def facts(
+        self, gateway: Machine, monkeypatch: pytest.MonkeyPatch, ike: t.Any, child: t.Any
+    ) -> tuple[bool | None, bool | None]:
+        gateway.host.vici.up["site-b"] = {"net"}
+        ((name, section),) = gateway.host.vici.sa_sections()
+        ((key, old),) = section["child-sas"].items()
+        changed = {**section, **ike, "child-sas": {key: {**old, **child}}}
+        monkeypatch.setattr(gateway.host.vici, "sa_sections", lambda: ((name, changed),))
+        found = phase1(gateway)
+        return found["quantum_safe"], found["phase2"][0]["quantum_safe"]
+
+    def test_without_an_sa(self, gateway: Machine) -> None:
+        found = phase1(gateway)
+        assert (found["quantum_safe"], found["phase2"][0]["quantum_safe"]) == (None, None)
+
+    @pytest.mark.parametrize(
+        ("ike", "child", "safe"),
+        [
+            ({}, {}, (False, False)),
+            ({"ake1": "ML_KEM_768"}, {}, (True, True)),
+            ({"ake2": "ML_KEM_1024"}, {"dh-group": "CURVE_25519"}, (True, True)),
+            ({"ppk": "yes"}, {}, (True, True)),
+            # A round of a Child SA protects its own keys alone.
+            ({}, {"dh-group": "CURVE_25519", "ake1": "ML_KEM_512"}, (False, True)),
+            ({"ake1": "KE_NONE"}, {}, (False, False)),
+            # A classical method as an additional key exchange.
+            ({"ake1": "CURVE_448"}, {}, (False, False)),
+            ({"state": "CONNECTING", "ake1": "ML_KEM_768"}, {}, (None, True)),
+            ({"ake1": "ML_KEM_768"}, {"state": "DELETING"}, (True, None)),
+        ],
+    )
+    def test_by_the_live_sas(
+        self,
+        gateway: Machine,
+        monkeypatch: pytest.MonkeyPatch,
+        ike: t.Any,
+        child: t.Any,
+        safe: t.Any,
+    ) -> None:
+        assert self.facts(gateway, monkeypatch, ike, child) == safe
+
+    def test_the_algorithms_name_the_rounds(
+        self, gateway: Machine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.facts(gateway, monkeypatch, {"ake1": "ML_KEM_768", "ake2": "ML_KEM_1024"}, {})
+        (sa,) = phase1(gateway)["sas"]
+        assert sa["algorithms"].endswith("MODP_2048 ake1=ML_KEM_768 ake2=ML_KEM_1024")

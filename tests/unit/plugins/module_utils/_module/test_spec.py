@@ -47,8 +47,8 @@ MODELS: dict[str, type] = {
 MANNERS = {
     "vpn_network": {"force"},
     "ipsec_settings": set(),
-    "ipsec_phase1": {"weak_crypto", "apply"},
-    "ipsec_phase2": {"weak_crypto", "apply"},
+    "ipsec_phase1": {"weak_crypto", "quantum_safe", "apply"},
+    "ipsec_phase2": {"weak_crypto", "quantum_safe", "apply"},
     "vpn_rule": set(),
 }
 NO_OPTIONS = {"children"}
