@@ -26,6 +26,7 @@ from ..module_utils._model.network import VpnNetwork
 from ..module_utils._model.platform import DEBIAN
 from ..module_utils._model.secret import Secret
 from ..module_utils._module.edit import Params
+from ..module_utils._module.entries import named
 from ..module_utils._module.given import nearest
 from ..module_utils._module.network import NetworkResource
 from ..module_utils._module.phase1 import Phase1Resource
@@ -234,13 +235,13 @@ class _Validation:
         key = (kind, *(str(options.get(part)) for part in (option, *more)))
         if options.get(option) is not None and self._places.setdefault(key, place) != place:
             problem = f"is the {option} of {self._places[key]} too"
-            fix = "Define each object in one entry only."
-            raise ModelError(option, options.get(option), problem, fix)
+            raise ModelError(
+                option, options[option], problem, "Define each object in one entry only."
+            )
 
     def _refuse(self, title: str, error: ModelError) -> None:
         # The place replaces the subject of the error.
-        placed = ModelError(error.option, error.value, error.problem, error.fix, title)
-        self.errors.append(str(placed))
+        self.errors.append(str(named(error, title)))
 
     def _count(self, kind: str, options: Options) -> None:
         self.counts[kind] += options.get("state") != "absent"
@@ -294,7 +295,7 @@ def _switches(options: Options) -> bool:
 
 
 def _alone(options: Options) -> None:
-    owner = {"phase1": _UNNAMED, "network": _UNNAMED}
-    params = typed(Phase2Resource.spec, {**options, **owner}, "phase 2")
+    owned = {**options, "phase1": _UNNAMED, "network": _UNNAMED}
+    params = typed(Phase2Resource.spec, owned, "phase 2")
     if params["state"] != "absent":
         ChildSa.from_options(params, frozenset({2}))
