@@ -159,7 +159,7 @@ class _Validation:
     def network(self, place: str, options: Options) -> None:
         """Check an entry of gateway_networks."""
         name = options.get("name")
-        exists = _named(name) and name in self._known_networks
+        exists = isinstance(name, str) and name in self._known_networks
         if exists and _switches(options):
             self._count("network", options)
             if options["state"] == "absent":
@@ -167,7 +167,7 @@ class _Validation:
                 self._gateway = replace(self._gateway, networks=rest)
         elif not self._edited(place, NetworkResource(), "network", options):
             self._assume_network(name)
-            self._nameless |= not _named(name) or name not in self._gateway.networks
+            self._nameless |= not isinstance(name, str) or name not in self._gateway.networks
 
     def settings(self, place: str, options: Options) -> None:
         """Check an entry of gateway_settings."""
@@ -177,7 +177,7 @@ class _Validation:
         """Check an entry of gateway_phase1, with its phase 2 objects."""
         own = {key: options[key] for key in options if key != "phase2"}
         name, absent = own.get("name"), own.get("state") == "absent"
-        exists = _named(name) and name in self._known_phase1
+        exists = isinstance(name, str) and name in self._known_phase1
         keeps = own.get("psk") is None and own.get("authentication", PSK) == PSK
         keeps |= own.get("ppk") is None and own.get("ppk_id") is not None
         if exists and (_switches(own) or keeps):
@@ -277,12 +277,8 @@ _UNNAMED = "unnamed"
 
 def _title(place: str, name: t.Any) -> str:
     """Return the place, with the name in the entry if it is short and printable."""
-    fit = _named(name) and name.isprintable() and 0 < len(name) <= 64
+    fit = isinstance(name, str) and name.isprintable() and 0 < len(name) <= 64
     return f"{place} {name}" if fit else place
-
-
-def _named(name: t.Any) -> bool:
-    return isinstance(name, str)
 
 
 def _stub(name: str) -> VpnNetwork:
