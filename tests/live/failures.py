@@ -563,3 +563,35 @@ HOSTS = (
 )
 
 FAILURES = (*REACHING, *PHASE1, *AUTHENTICATION, *CERTIFICATES, *PHASE2, *HOSTS)
+
+# A phase 1 of before an upgrade: the modules refuse IKEv1 on a daemon without it.
+_UPGRADED = """
+sed -i 's/"key_exchange": "ikev2"/"key_exchange": "ikev1"/; s/version = 2/version = 1/' \
+    /etc/swanctl/conf.d/tunnelwright.phase1.site-b.conf
+swanctl --load-conns
+"""
+# Failures with a daemon without IKEv1 on one side.
+AT_CALLER = (
+    Failure(
+        "IKEv1 at an initiator without IKEv1",
+        "ikev1_not_supported",
+        conn={"version": "1"},
+        at_caller=_UPGRADED,
+    ),
+)
+AT_PEER = (
+    Failure(
+        "IKEv1 against a peer without IKEv1",
+        "ikev1_not_supported_at_peer",
+        phase1=V1,
+        conn={"version": "0"},
+        options=SILENT,
+    ),
+    Failure(
+        "Aggressive Mode against a peer without IKEv1",
+        "ikev1_not_supported_at_peer",
+        phase1=AGGRESSIVE,
+        conn={"version": "1", "aggressive": "yes"},
+        options=SILENT,
+    ),
+)

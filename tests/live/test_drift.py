@@ -285,6 +285,28 @@ class TestUsurper:
 
         on_all(rigs, closed)
 
+    def test_other_algorithms_are_found_if_the_daemon_shows_them(
+        self, rigs: dict[str, Rig]
+    ) -> None:
+        """strongSwan 6.0.7 and later show the proposals of a connection."""
+
+        def found(rig: Rig) -> None:
+            device = rig.device
+            shows = "proposals" in device.sh("swanctl --list-conns --raw")
+            assert shows is (rig.release not in ("5.9.8", "6.0.1"))
+            if not shows:
+                return
+            right = device.state()
+            device.sh(BY_HAND.format("s/proposals = aes[0-9]*/proposals = aes192/"))
+            brought_up(device)
+            done = both(device, "ipsec_phase1", rig.phase1())
+            assert done.changed
+            assert "AES_CBC_192" in str(done.result["diff"])
+            device.wait_for(*UP)
+            assert device.state() == right
+
+        on_all(rigs, found)
+
     def test_unloaded_it_is_loaded_again(self, rigs: dict[str, Rig]) -> None:
         def loaded(rig: Rig) -> None:
             device = rig.device

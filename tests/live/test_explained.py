@@ -29,6 +29,8 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connecti
     IkeConnection,
 )
 from ansible_collections.tunnelwright.ipsec.tests.live.failures import (
+    AT_CALLER,
+    AT_PEER,
     FAILURES,
     NOTHING_LOST,
     OTHER_PPK,
@@ -47,7 +49,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.provoke import (
     Pair,
     filled,
 )
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, need_ikev1
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, need_ikev1, speaks_ikev1
 
 SCORECARD = ROOT / "tests/live/scorecard.json"
 RECORDED = ROOT / "tests/unit/plugins/module_utils/_diagnose/fixtures/recorded.json"
@@ -75,7 +77,7 @@ def _cards() -> t.Iterator[list[Card]]:
 
 
 def write(path: Path, found: list[Card]) -> None:
-    order = [failure.label for failure in (*FAILURES, *LATER)]
+    order = [failure.label for failure in (*FAILURES, *AT_CALLER, *AT_PEER, *LATER)]
     before = json.loads(path.read_text()) if path.exists() else []
     known = {(card["failure"], card["initiator"]): card for card in (*before, *found)}
     cards = [card for card in known.values() if card["failure"] in order]
@@ -85,13 +87,13 @@ def write(path: Path, found: list[Card]) -> None:
 
 
 # The device that initiates, and its peer.
-PAIRS = {"a": "b", "b": "a", "c": "b"}
+PAIRS = ("ab", "ba", "cb")
 
 
 @pytest.fixture(name="pair", scope="module", params=PAIRS)
 def _pair(request: pytest.FixtureRequest, hosts: dict[str, Host]) -> Pair:
-    name = request.param
-    pair = Pair(DEVICES[name], hosts[name], hosts[PAIRS[name]])
+    caller, peer = request.param
+    pair = Pair(DEVICES[caller], hosts[caller], hosts[peer])
     pair.prepare()
     return pair
 
@@ -103,6 +105,30 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
         need_ikev1(pair.caller, pair.peer)
     if failure.old and getattr(pair, failure.old).name != OLD_DEVICE:
         pytest.skip(f"the failure needs strongSwan 5 on the {failure.old}")
+    check_explanation(pair, failure, cards)
+
+
+# Device ``c`` has no IKEv1.
+WITHOUT_IKEV1 = [
+    *(("cb", failure) for failure in AT_CALLER),
+    *((pair, failure) for pair in ("ac", "bc") for failure in AT_PEER),
+]
+
+
+@pytest.mark.drawn
+@pytest.mark.parametrize(
+    ("pair", "failure"), draw.sample(WITHOUT_IKEV1, EVERY), indirect=["pair"], ids=str
+)
+def test_a_daemon_without_ikev1_is_explained(
+    pair: Pair, failure: Failure, cards: list[Card]
+) -> None:
+    if speaks_ikev1(pair.caller) and speaks_ikev1(pair.peer):
+        pytest.skip("both daemons have IKEv1")
+    check_explanation(pair, failure, cards)
+
+
+def check_explanation(pair: Pair, failure: Failure, cards: list[Card]) -> None:
+    """Provoke a failure, and check its explanations without and with the log of the peer."""
     try:
         pair.arrange(failure)
         ours, theirs = Journal(pair.caller), Journal(pair.peer)
@@ -138,7 +164,7 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
     assert OTHER_PSK not in told
     assert PPK not in told
     assert OTHER_PPK not in told
-    seen_by_looking = failure.cause in ("local_address_missing", "no_route")
+    seen_by_looking = failure.cause in ("local_address_missing", "no_route", "ikev1_not_supported")
     assert all(item["evidence"] for item in both.result["failures"]) or seen_by_looking, told
 
 
