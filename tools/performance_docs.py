@@ -39,6 +39,8 @@ not: {machine}.
 ROWS = {
     "empty": "empty task (`ansible.builtin.ping`)",
     "template": "baseline: one template of all connections, and `swanctl --load-all`",
+    "usual": "usual role: a template for each tunnel, and a restart",
+    "usual unchanged": "usual role, nothing to change",
     "first": "`ipsec_gateway`, first run",
     "unchanged": "`ipsec_gateway`, nothing to change",
     "one changed": "`ipsec_gateway`, one tunnel changed",
@@ -58,6 +60,14 @@ GOALS = """\
 
 """
 
+CLOSED = """\
+## Closed SAs
+
+A change of one of ten tunnels that are up closes these Child SAs. A restart of the IKE daemon
+closes all of them.
+
+"""
+
 PACKETS = """\
 ## Packets
 
@@ -73,6 +83,8 @@ def page(measured: Mapping[str, Any]) -> str:
         parts.append(f"## strongSwan {release}\n\n{_times(values)}\n")
         if {"10", "1000"} <= values.keys():
             parts.append(f"{GOALS}{_goals(values['10'], values['1000'])}\n")
+    parts.append(CLOSED)
+    parts.append(_closed(measured["closed"]))
     parts.append(PACKETS)
     parts.append(_rates(measured["packets"]))
     return "".join(parts)
@@ -82,10 +94,14 @@ def _times(values: Mapping[str, Mapping[str, float]]) -> str:
     numbers = sorted(values, key=int)
     head = ["tunnels", *(f"{int(number):,}" for number in numbers)]
     rows = [
-        [text, *(f"{values[number][name]:.1f}" for number in numbers)]
+        [text, *(_cell(values[number].get(name)) for number in numbers)]
         for name, text in ROWS.items()
     ]
     return table(head, rows)
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
 
 
 def _goals(few: Mapping[str, float], many: Mapping[str, float]) -> str:
@@ -107,6 +123,15 @@ def _goals(few: Mapping[str, float], many: Mapping[str, float]) -> str:
 
 def _beside(values: Mapping[str, float]) -> float:
     return values["unchanged"] - values["empty"]
+
+
+def _closed(measured: Mapping[str, Mapping[str, int]]) -> str:
+    names = {"usual": "usual role", "gateway": "`ipsec_gateway`"}
+    rows = [
+        [text, *(str(values[name]) for _release, values in sorted(measured.items()))]
+        for name, text in names.items()
+    ]
+    return f"{table(['', *sorted(measured)], rows)}\n"
 
 
 def _rates(packets: Mapping[str, Mapping[str, float]]) -> str:

@@ -5,15 +5,16 @@
 """The time and memory of ipsec_gateway with many tunnels, beside the usual ways without it.
 
 ``make thousand`` runs this measurement and writes docs/performance.md. Each value is the time of a
-whole ``ansible-playbook``, with one task for all tunnels. The baselines are an empty task, and a
-template of the same connections with ``swanctl --load-all``. ``NUMBERS`` has the numbers of
-tunnels.
+whole ``ansible-playbook``, with one task for all tunnels. The baselines are an empty task, a
+template of the same connections with ``swanctl --load-all``, and a role of the usual kind: a
+template for each tunnel, and a restart. ``NUMBERS`` has the numbers of tunnels.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from ansible_collections.tunnelwright.ipsec.tests.live.conftest import TESTBED
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import TESTBED, Present
 from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, SITE, Host, Options
 from ansible_collections.tunnelwright.ipsec.tests.live.measurements import note
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, PSK, Rig
@@ -31,6 +32,10 @@ from ansible_collections.tunnelwright.ipsec.tests.live.rig import DEVICES, PSK, 
 NUMBERS = tuple(map(int, os.environ.get("NUMBERS", "10,100,1000,5000").split(",")))
 # Limits for 1,000 tunnels.
 FIRST, UNCHANGED, ONE_UNCHANGED, ONE_CHANGED = 2.0, 1.5, 1.15, 1.3
+# The usual role has a loop over all tunnels. With more of them it takes minutes.
+MOST_IN_A_LOOP = 100
+# The peer has ten addresses, each of which is another remote gateway.
+UP = 10
 
 TEMPLATE = """\
 connections {
@@ -52,7 +57,7 @@ connections {
                 local_ts = 10.1.0.0/24
                 remote_ts = {{ item.phase2[0].remote_network[0] }}
                 esp_proposals = aes256-sha256-modp2048
-                start_action = trap
+                start_action = {{ action }}
             }
         }
     }
@@ -67,8 +72,25 @@ secrets {
 {% endfor %}
 }
 """
+# A task and a handler of a usual role, which writes a file for each tunnel.
+USUAL = {
+    "loop": "{{ phase1 }}",
+    "vars": {"one": "{{ item }}"},
+    "loop_control": {"label": "{{ item.name }}"},
+    "notify": "restart strongswan",
+}
+RESTART = {
+    "name": "restart strongswan",
+    "ansible.builtin.systemd_service": {"name": "strongswan", "state": "restarted"},
+}
 LOAD = {"ansible.builtin.command": "swanctl --load-all --noprompt"}
-CONF = "/etc/swanctl/conf.d/template.conf"
+FOLDER = "/etc/swanctl/conf.d"
+CONF = f"{FOLDER}/template.conf"
+# Containers have no ESP in the kernel. The collection writes this setting itself.
+USERSPACE = "/etc/strongswan.d/usual.conf"
+# strongSwan 5.9.8 closes a Child SA without a local address in the network of the tunnel.
+LAN = "10.1.0.1/32"
+LOAD_USERSPACE = "charon {\n plugins {\n kernel-libipsec {\n load = yes\n }\n }\n}\n"
 # Runs Python and notes its largest memory, in KiB.
 PYTHON = """\
 #!/usr/bin/python3
@@ -111,10 +133,17 @@ class Controller:
     seconds: float = 0.0
     result: dict[str, t.Any] = field(default_factory=dict)
 
-    def play(self, *tasks: Options, python: str = "/usr/bin/python3", **variables: t.Any) -> float:
+    def play(
+        self,
+        *tasks: Options,
+        python: str = "/usr/bin/python3",
+        handlers: t.Sequence[Options] = (),
+        **variables: t.Any,
+    ) -> float:
         """Run tasks as one play, and return the seconds of ``ansible-playbook``."""
         book, values = self.scratch / "play.yml", self.scratch / "variables.json"
-        book.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]))
+        play = {"hosts": "all", "gather_facts": False, "tasks": tasks, "handlers": handlers}
+        book.write_text(json.dumps([play]))
         values.write_text(json.dumps(variables))
         container = f"tw-{TESTBED}-{self.device.name}"
         begun = time.monotonic()
@@ -153,7 +182,7 @@ class Controller:
 def _controllers(
     rigs: dict[str, Rig], tmp_path_factory: pytest.TempPathFactory
 ) -> t.Iterator[dict[str, Controller]]:
-    found = {}
+    found = Present[Controller]()
     for release, rig in rigs.items():
         rig.device.wipe()
         # Ansible looks for vici where the role would install it.
@@ -175,9 +204,23 @@ def template(controller: Controller, number: int) -> float:
     source = controller.scratch / "template.conf.j2"
     source.write_text(TEMPLATE)
     write = {"ansible.builtin.template": {"src": str(source), "dest": CONF, "mode": "0600"}}
-    seconds = controller.play(write, LOAD, phase1=tunnels(number))
+    seconds = controller.play(write, LOAD, phase1=tunnels(number), action="trap")
     controller.device.sh(f"rm {CONF}; swanctl --load-all --noprompt")
     return seconds
+
+
+def usual_role(controller: Controller, entries: list[Options], action: str = "trap") -> float:
+    """Return the time of a loop that writes a file for each tunnel, with a restart at its end."""
+    source = controller.scratch / "usual.conf.j2"
+    source.write_text("{% set phase1 = [one] %}\n" + TEMPLATE)
+    write = {"src": str(source), "dest": f"{FOLDER}/usual.{{{{ item.name }}}}.conf", "mode": "0600"}
+    task = {"ansible.builtin.template": write, **USUAL}
+    return controller.play(task, handlers=[RESTART], phase1=entries, action=action)
+
+
+def without_usual_role(controller: Controller) -> None:
+    controller.device.sh(f"rm -f {FOLDER}/usual.* {USERSPACE}; ip address flush to {LAN} dev lo")
+    controller.device.sh("systemctl restart strongswan")
 
 
 def measured(controller: Controller, number: int) -> dict[str, float]:
@@ -189,6 +232,10 @@ def measured(controller: Controller, number: int) -> dict[str, float]:
     # The variables are the same in each play, because Ansible reads them for each.
     found = {"empty": controller.best({"ansible.builtin.ping": {}}, phase1=entries)}
     found["template"] = template(controller, number)
+    if number <= MOST_IN_A_LOOP:
+        found["usual"] = usual_role(controller, entries)
+        found["usual unchanged"] = usual_role(controller, entries)
+        without_usual_role(controller)
     controller.gateway([])
     found["first"] = controller.gateway(entries)
     assert controller.result["summary"]["made"] == 2 * number
@@ -229,7 +276,8 @@ def test_gateway(controllers: dict[str, Controller], release: str, capsys: t.Any
     note("gateway", {release: {str(number): found for number, found in values.items()}})
     with capsys.disabled():
         for name in values[NUMBERS[0]]:
-            row = ", ".join(f"{number}: {found[name]:.2f}" for number, found in values.items())
+            shown = {number: found[name] for number, found in values.items() if name in found}
+            row = ", ".join(f"{number}: {value:.2f}" for number, value in shown.items())
             sys.stdout.write(f"\n{release} {name}: {row}")
     if {10, 1000} <= values.keys():
         few, many = values[10], values[1000]
@@ -238,3 +286,57 @@ def test_gateway(controllers: dict[str, Controller], release: str, capsys: t.Any
         for name in ("phase1", "phase2"):
             assert many[f"{name} unchanged"] <= ONE_UNCHANGED * few[f"{name} unchanged"]
             assert many[f"{name} changed"] <= ONE_CHANGED * few[f"{name} changed"]
+
+
+@pytest.mark.parametrize("release", DEVICES.values())
+def test_closed_sas(controllers: dict[str, Controller], release: str, capsys: t.Any) -> None:
+    """A change of one of ten tunnels closes the SAs of this tunnel alone. A restart closes all."""
+    controller = controllers[release]
+    addresses = [controller.rig.address(number) for number in range(UP)]
+    entries = [
+        {**entry, "remote_gateway": address, "psk": PSK}
+        for entry, address in zip(tunnels(UP), addresses, strict=True)
+    ]
+    changed = [{**entry} for entry in entries]
+    changed[1]["phase2"] = [{**entries[1]["phase2"][0], "remote_network": ["10.99.0.0/24"]}]
+    own = {"connection_behavior": "start"}
+    controller.device.sh(f"cat >{USERSPACE}; ip address add {LAN} dev lo", LOAD_USERSPACE)
+    found = {
+        "usual": _closed(
+            controller,
+            lambda: usual_role(controller, entries, action="start"),
+            lambda: usual_role(controller, changed, action="start"),
+        )
+    }
+    without_usual_role(controller)
+    found["gateway"] = _closed(
+        controller,
+        lambda: controller.gateway([{**entry, **own} for entry in entries]),
+        lambda: controller.gateway([{**entry, **own} for entry in changed]),
+    )
+    controller.gateway([], state="overridden", purge_all=True, networks=[])
+    note("closed", {release: found})
+    with capsys.disabled():
+        sys.stdout.write(f"\n{release} SAs closed by a change of one of {UP} tunnels: {found}")
+    assert found == {"usual": UP, "gateway": 1}
+
+
+def _closed(
+    controller: Controller, make: t.Callable[[], object], change: t.Callable[[], object]
+) -> int:
+    """Return how many of ten tunnels lose their Child SA in a change."""
+    make()
+    before = _established(controller, UP)
+    change()
+    return len(before - _established(controller, UP))
+
+
+def _established(controller: Controller, number: int) -> set[str]:
+    """Return the SPIs of the Child SAs when this number of tunnels is up. Wait for a minute."""
+    for _attempt in range(60):
+        listed = controller.device.sh("swanctl --list-sas")
+        found = set(re.findall(r"^ +in +(\w+)", listed, re.MULTILINE))
+        if len(found) == number:
+            return found
+        time.sleep(1)
+    raise AssertionError(f"{len(found)} of {number} tunnels are up:\n{listed}")
