@@ -63,8 +63,8 @@ _value:
       sample: {down: 1, up: 12}
     gateways:
       description: Each host by name, with C(error), C(running) and C(version) of the IKE daemon,
-        C(dataplane), C(restart_needed), C(advisories), C(networks), C(drift) and C(unmanaged) as in
-        M(tunnelwright.ipsec.ipsec_info).
+        C(ike_versions), C(dataplane), C(restart_needed), C(advisories), C(networks), C(drift) and
+        C(unmanaged) as in M(tunnelwright.ipsec.ipsec_info).
       type: list
       elements: dict
     problems:

@@ -90,6 +90,7 @@ def _gateway(name: str, host: _Host) -> Made:
         "error": host.error,
         "running": bool(daemon.get("running")),
         "version": daemon.get("version"),
+        "ike_versions": list(info.get("capabilities", {}).get("ike_versions", ())),
         "dataplane": daemon.get("dataplane"),
         "restart_needed": bool(daemon.get("restart_needed")),
         # None if the table of advisories does not know the packages.

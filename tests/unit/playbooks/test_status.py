@@ -126,6 +126,16 @@ def test_a_daemon_older_than_its_package_is_named() -> None:
     assert "The running daemon is older than the installed package." in text
 
 
+def test_a_daemon_without_ikev1_is_named() -> None:
+    found = host("203.0.113.10")
+    assert "strongSwan 6.0.1 · ESP" in Page(shown({"a": found})).text
+    found["ipsec_info"]["capabilities"] = {"version": "6.0.1", "ike_versions": [2]}
+    assert "strongSwan 6.0.1, without IKEv1 · ESP" in Page(shown({"a": found})).text
+    # A result of an earlier version of the collection.
+    del found["ipsec_info"]["capabilities"]
+    assert "without IKEv1" not in Page(shown({"a": found})).text
+
+
 def test_no_network_is_needed() -> None:
     for tag, attributes in Page(shown(everything())).elements:
         for name in ("src", "href", "xlink:href", "action", "srcset", "data"):

@@ -125,6 +125,7 @@ def host(address: str, *connections: Facts, **more: t.Any) -> Facts:
             "plugins": [],
             "restart_needed": False,
         },
+        "capabilities": {"version": "6.0.1", "ike_versions": [1, 2]},
         "advisories": [],
         "networks": [
             {"name": "lan", "state": "up", "interface": "vpn-lan", "addresses": ["10.1.0.1/24"]}
