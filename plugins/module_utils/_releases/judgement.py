@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass
 from functools import cached_property
 
-from .releases import BASE, EXTRA, STANDARD, DebianRelease, release_of_codename
+from .releases import BASE, EXTRA, NEEDS_KDF, STANDARD, DebianRelease, release_of_codename
 
 Facts = t.Mapping[str, t.Any]
 
@@ -98,7 +98,34 @@ class Upgrade:
     @cached_property
     def available(self) -> frozenset[str]:
         """Return the algorithms after the upgrade, with the packages that are installed now."""
-        return self.target.available({BASE, *self.packages}, aes=self._aes)
+        return self.target.usable({BASE, *self.packages}, aes=self._aes)
+
+    @cached_property
+    def moved_plugins(self) -> dict[str, list[str]]:
+        """Return the plugins that the upgrade moves to an installed package, by package."""
+        if self.current is None:
+            return {}
+        found = {
+            package: sorted(
+                name
+                for name in names - self.current.plugins[package]
+                if any(name in others for others in self.current.plugins.values())
+            )
+            for package, names in self.target.plugins.items()
+            if package in self.packages
+        }
+        return {package: names for package, names in found.items() if names}
+
+    @cached_property
+    def late(self) -> frozenset[str]:
+        """Return the algorithms that the daemon may lack until it restarts once more.
+
+        dpkg may configure a package after it has restarted the daemon. Until then, the settings
+        that load a moved plugin are not in place. Seen on an upgrade from Debian 12 to 13.
+        """
+        moved = {name for names in self.moved_plugins.values() for name in names}
+        found = NEEDS_KDF if "kdf" in moved else frozenset()
+        return found | {"AES_XCBC_96"} if "xcbc" in moved and not self._aes else found
 
     @cached_property
     def in_use(self) -> frozenset[str] | None:

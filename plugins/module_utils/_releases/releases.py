@@ -30,6 +30,9 @@ def words(text: str) -> frozenset[str]:
 # The plugin aesni has these, on a processor with AES instructions.
 AES_INSTRUCTIONS = frozenset({"AES_CMAC_96", "AES_XCBC_96", "PRF_AES128_CMAC", "PRF_AES128_XCBC"})
 
+# The plugin kdf derives keys with these. The plugin openssl derives keys with HMAC only.
+NEEDS_KDF = frozenset({"PRF_AES128_CMAC", "PRF_AES128_XCBC", "PRF_CAMELLIA128_XCBC"})
+
 _BASE_12 = words(
     """
     AES_CBC AES_ECB AES_XCBC_96 HMAC_MD5_128 HMAC_MD5_96 HMAC_SHA1_128 HMAC_SHA1_160
@@ -116,6 +119,7 @@ class DebianRelease:
     codename: str
     strongswan: str
     nftables: str
+    python: str
     ike_versions: frozenset[int]
     algorithms: t.Mapping[str, frozenset[str]]
     plugins: t.Mapping[str, frozenset[str]]
@@ -131,6 +135,12 @@ class DebianRelease:
             if package in packages:
                 found |= names - AES_INSTRUCTIONS if package == STANDARD and not aes else names
         return frozenset(found)
+
+    def usable(self, packages: t.Container[str], *, aes: bool) -> frozenset[str]:
+        """Return the algorithms of which the daemon can also derive keys."""
+        found = self.available(packages, aes=aes)
+        has_kdf = any("kdf" in self.plugins[name] for name in self.plugins if name in packages)
+        return found if has_kdf else found - NEEDS_KDF
 
     def package_of(self, algorithm: str) -> str | None:
         """Return a package that has an algorithm on every processor, or None."""
@@ -149,6 +159,7 @@ RELEASES: t.Mapping[str, DebianRelease] = {
             "bookworm",
             "5.9.8",
             "1.0.6",
+            "3.11",
             _BOTH,
             {BASE: _BASE_12, STANDARD: _STANDARD_12, EXTRA: _EXTRA_12},
             _PLUGINS_12,
@@ -159,6 +170,7 @@ RELEASES: t.Mapping[str, DebianRelease] = {
             "trixie",
             "6.0.1",
             "1.1.3",
+            "3.13",
             _BOTH,
             {
                 BASE: _BASE_13,
@@ -174,6 +186,7 @@ RELEASES: t.Mapping[str, DebianRelease] = {
             "forky",
             "6.1.0",
             "1.1.7",
+            "3.14",
             frozenset({2}),
             {
                 BASE: _BASE_13 | {"ML_KEM_512", "ML_KEM_768", "ML_KEM_1024"},

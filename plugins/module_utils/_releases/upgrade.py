@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._model.platform import DEBIAN
 from .judgement import (
     CHANGES,
     CONTINUES,
@@ -147,10 +148,32 @@ def _host_findings(upgrade: Upgrade) -> t.Iterator[UpgradeFinding]:
         "The upgrade of the package restarts the IKE daemon, which interrupts every tunnel.",
         "Upgrade in a maintenance window.",
     )
+    if current is not None and current.python != target.python:
+        yield UpgradeFinding(
+            "python_changes",
+            CHANGES,
+            f"Python {current.python} to {target.python}",
+            "The library vici is installed for one version of Python. The modules do not reach the "
+            "IKE daemon without it.",
+            "Run the playbook tunnelwright.ipsec.site, which installs the library again.",
+        )
     yield from _package_findings(upgrade)
 
 
 def _package_findings(upgrade: Upgrade) -> t.Iterator[UpgradeFinding]:
+    loaded = {*upgrade.info["daemon"]["plugins"]} - _PROVIDERS
+    for package, moved_here in upgrade.moved_plugins.items():
+        names = [name for name in moved_here if name in loaded]
+        if not names:
+            continue
+        yield UpgradeFinding(
+            "plugins_need_restart",
+            CHANGES,
+            f"package {package}",
+            f"The plugins {', '.join(names)} move to this package. The daemon may lack them until "
+            "it restarts once more after the upgrade.",
+            f"Restart {DEBIAN.daemon_unit} after the upgrade if a connection needs them.",
+        )
     versions = sorted({*upgrade.strongswan.values()})
     if len(versions) > 1:
         yield UpgradeFinding(
@@ -169,7 +192,6 @@ def _package_findings(upgrade: Upgrade) -> t.Iterator[UpgradeFinding]:
             "Connections of ipsec.conf are not a part of this check.",
             "Check keyexchange, ike and esp in ipsec.conf.",
         )
-    loaded = {*upgrade.info["daemon"]["plugins"]} - _PROVIDERS
     for name in sorted(loaded & plugins_gone(upgrade)):
         yield UpgradeFinding(
             "plugin_gone",
@@ -178,8 +200,8 @@ def _package_findings(upgrade: Upgrade) -> t.Iterator[UpgradeFinding]:
             f"{upgrade.target.title} has no plugin {name}.",
             "Nothing is to be done if no connection needs it.",
         )
-    for package, names in upgrade.target.plugins.items():
-        moved = sorted(loaded & names)
+    for package, plugins in upgrade.target.plugins.items():
+        moved = sorted(loaded & plugins)
         if moved and package not in upgrade.packages and package != "libstrongswan":
             yield UpgradeFinding(
                 "plugin_moved",

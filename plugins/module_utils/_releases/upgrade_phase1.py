@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._model.platform import DEBIAN
 from .judgement import (
     CHANGES,
     DEPENDS,
@@ -130,6 +131,7 @@ def proposal_findings(
     lost = [upgrade.lost(names) for names in entries]
     names = list(dict.fromkeys(name for found in lost for name in found))
     if not names:
+        yield from _late_findings(upgrade, entries, where)
         return
     lacking = f"strongSwan {upgrade.target.strongswan} with these packages has no "
     lacking += f"{', '.join(names)}."
@@ -139,6 +141,23 @@ def proposal_findings(
         return
     reason = f"{lacking} The tunnel fails if the peer selects this proposal."
     yield UpgradeFinding("algorithm_gone", DEPENDS, where, reason, upgrade.remedy(names))
+
+
+def _late_findings(
+    upgrade: Upgrade, entries: t.Sequence[t.Sequence[str]], where: str
+) -> t.Iterator[UpgradeFinding]:
+    late = [[name for name in names if name in upgrade.late] for names in entries]
+    names = list(dict.fromkeys(name for found in late for name in found))
+    if names:
+        yield UpgradeFinding(
+            "restart_again",
+            STOPS if all(late) else DEPENDS,
+            where,
+            f"The upgrade moves the plugin of {', '.join(names)} to another package, and may "
+            "restart the daemon before this package is configured. The daemon then lacks the "
+            "algorithm until it restarts again.",
+            f"Restart {DEBIAN.daemon_unit} after the upgrade.",
+        )
 
 
 def certificate_findings(upgrade: Upgrade, phase1: Facts) -> t.Iterator[UpgradeFinding]:

@@ -49,9 +49,8 @@ class TestIkeVersion:
     def test_ikev2_continues(self) -> None:
         found = rehearsed(gateway(connection("site-b", 2), release="debian13"))
         assert effects(found) == {"site-b": "continues"}
-        # The restart of the daemon is the only effect.
         assert found["effect"] == "changes"
-        assert host_causes(found) == {"daemon_restarts": "changes"}
+        assert host_causes(found) == {"daemon_restarts": "changes", "python_changes": "changes"}
 
     @pytest.mark.parametrize("mode", ["main", "aggressive"])
     def test_ikev1_stops(self, mode: str) -> None:
@@ -119,15 +118,37 @@ class TestAlgorithms:
         (finding,) = found["connections"][0]["findings"]
         assert "AES_XCBC_96, PRF_AES128_XCBC" in finding["reason"]
         assert finding["action"] == f"Install {EXTRA} together with the upgrade."
-        info = gateway(asked, packages=(BASE, EXTRA))
-        assert causes(rehearsed(info, "debian13")) == {}
+        info = gateway(asked, release="debian13", packages=(BASE, EXTRA))
+        assert causes(rehearsed(info)) == {}
 
     def test_a_processor_with_aes_instructions(self) -> None:
-        asked = connection("site-b", 2, encryption=[{**AES, "hash": "aesxcbc"}])
+        """The plugin aesni of the standard package has the integrity, but cannot derive keys."""
+        asked = connection("site-b", 2, encryption=[{**AES, "hash": "aesxcbc", "prf": "sha256"}])
         assert causes(rehearsed(gateway(asked), "debian13")) == {}
         info = gateway(asked)
         info["capabilities"]["integrity"].remove("AES_CMAC_96")
         assert causes(rehearsed(info, "debian13")) == {"algorithm_gone": "stops"}
+        asked = connection("site-b", 2, encryption=[{**AES, "prf": "aesxcbc"}])
+        assert causes(rehearsed(gateway(asked), "debian13")) == {"algorithm_gone": "stops"}
+
+    @pytest.mark.parametrize(
+        ("prf", "others", "effect"),
+        [("aesxcbc", (), "stops"), ("aescmac", (AES,), "depends"), ("sha256", (), None)],
+    )
+    def test_a_plugin_that_moves_is_loaded_late(
+        self, prf: str, others: tuple[Facts, ...], effect: str | None
+    ) -> None:
+        """dpkg restarted the daemon before it configured the package of the plugin kdf."""
+        asked = connection("site-b", 2, encryption=[{**AES, "prf": prf}, *others])
+        info = gateway(asked, packages=(BASE, STANDARD, EXTRA))
+        assert causes(rehearsed(info, "debian13")).get("restart_again") == effect
+        info = gateway(asked, release="debian13", packages=(BASE, STANDARD, EXTRA))
+        assert "restart_again" not in causes(rehearsed(info))
+
+    def test_integrity_of_a_plugin_that_moves(self) -> None:
+        asked = connection("site-b", 2, encryption=[{**AES, "hash": "aesxcbc", "prf": "sha256"}])
+        info = gateway(asked, packages=(BASE, EXTRA))
+        assert causes(rehearsed(info, "debian13")) == {"restart_again": "stops"}
 
     def test_another_proposal_remains(self) -> None:
         asked = connection("site-b", 2, encryption=[{**AES, "hash": "aesxcbc"}, AES])
@@ -357,3 +378,18 @@ class TestHost:
         (moved,) = (item for item in found["host"] if item["cause"] == "plugin_moved")
         assert moved["where"] == "plugins sshkey"
         assert STANDARD in moved["action"]
+
+    def test_plugins_that_move_to_an_installed_package(self) -> None:
+        info = gateway(packages=(BASE, STANDARD, EXTRA))
+        info["daemon"]["plugins"] = ["aes", "kdf", "pgp", "sshkey", "openssl"]
+        found = rehearsed(info, "debian13")
+        places = [
+            item["where"] for item in found["host"] if item["cause"] == "plugins_need_restart"
+        ]
+        assert places == [f"package {STANDARD}", f"package {EXTRA}"]
+        assert "plugin_moved" not in host_causes(found)
+
+    def test_python(self) -> None:
+        found = rehearsed(gateway(), "debian13")
+        (finding,) = (item for item in found["host"] if item["cause"] == "python_changes")
+        assert finding["where"] == "Python 3.11 to 3.13"
