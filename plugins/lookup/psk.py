@@ -43,8 +43,10 @@ options:
     vars:
       - name: gateway_psk_directory
 notes:
-  - Use the result in the option O(tunnelwright.ipsec.ipsec_phase1#module:psk), or in a variable for
-    this option. Ansible does not show this option. Other tasks with the key, such as
+  - Use the result in the options O(tunnelwright.ipsec.ipsec_phase1#module:psk) and
+    O(tunnelwright.ipsec.ipsec_phase1#module:ppk), or in a variable for these options.
+  - A PPK needs a directory of its own, because it must be another key than the PSK.
+  - Ansible does not show these options. Other tasks with the key, such as
     M(ansible.builtin.debug), need C(no_log=true).
   - The lookup shows no key, at any verbosity. An error names the file, but not its content.
   - A file may be encrypted with C(ansible-vault encrypt .psk/*.psk). The lookup decrypts it with
@@ -84,6 +86,15 @@ EXAMPLES = r"""
     network: lan
     remote_gateway: 203.0.113.20
     psk: "{{ lookup('tunnelwright.ipsec.psk', 'gw-a gw-b', directory='/srv/vpn/production') }}"
+
+- name: With a PPK too, from a directory of its own, because it must be another key
+  tunnelwright.ipsec.ipsec_phase1:
+    name: gw-b
+    network: lan
+    remote_gateway: 203.0.113.20
+    psk: "{{ lookup('tunnelwright.ipsec.psk', 'gw-a gw-b') }}"
+    ppk: "{{ lookup('tunnelwright.ipsec.psk', 'gw-a gw-b', directory='/srv/vpn/ppk') }}"
+    ppk_id: gw-a-gw-b
 
 # The same key as an encrypted variable, for people who keep all secrets in group_vars:
 #

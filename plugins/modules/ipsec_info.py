@@ -423,7 +423,7 @@ ipsec_info:
             - An SA keeps its values through every rekey and re-authentication, and when the IKE
               daemon restarts it after a dead peer. The value is reported until the SA is closed.
               M(tunnelwright.ipsec.ipsec_connection) with C(state=reconnected) closes it.
-            - A new pre-shared key, C(psk), is reported without its value. It does not change the
+            - A new key, C(psk) or C(ppk), is reported without its value. It does not change the
               state, because an SA needs the key only for the next authentication.
           returned: always
           type: list
@@ -565,6 +565,12 @@ ipsec_info:
               returned: always
               type: str
               sample: AES_CBC-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 MODP_2048
+            ppk:
+              description: True if the keys of the SA and of its Child SAs contain a PPK, see option
+                O(tunnelwright.ipsec.ipsec_phase1#module:ppk).
+              returned: always
+              type: bool
+              sample: false
             rekey_in:
               description: Seconds until the rekey. Null if none is planned.
               returned: always

@@ -113,7 +113,7 @@ def _tunnels(gateway: str, phase1: Facts, sites: _Sites, now: str) -> t.Iterator
         "advanced": phase1["advanced"],
         "peer": sites.of(gateway, phase1),
         "remote_gateway": phase1["options"]["remote_gateway"],
-        "ike": phase1["sas"][0]["algorithms"] if phase1["sas"] else None,
+        "ike": _ike(phase1["sas"]),
         "ike_version": phase1["sas"][0]["version"] if phase1["sas"] else None,
         "certificate": _certificate(phase1["certificates"], now),
         "drift": list(phase1["drift"]),
@@ -122,6 +122,11 @@ def _tunnels(gateway: str, phase1: Facts, sites: _Sites, now: str) -> t.Iterator
         yield {**shared, **_own(phase1, None, now)}
     for phase2 in phase1["phase2"]:
         yield {**shared, **_own(phase1, phase2, now)}
+
+
+def _ike(sas: t.Sequence[Facts]) -> str | None:
+    """Return the algorithms of an IKE SA, and whether it uses a PPK."""
+    return f"{sas[0]['algorithms']}{' PPK' if sas[0]['ppk'] else ''}" if sas else None
 
 
 def _own(phase1: Facts, phase2: Facts | None, now: str) -> Made:

@@ -15,18 +15,18 @@ from hosts import KEPT, RECORD, Gateway, playbook
 from leaks import forms, shows, telling, watched_processes
 
 # The keys are random for each run, so that only this run can have left them on the hosts.
-OLD, NEW = (secrets.token_hex(13) for _ in range(2))
+OLD, NEW, OLD_PPK, NEW_PPK = KEYS = [secrets.token_hex(16) for _ in range(4)]
 
 OTHER = "/etc/swanctl/conf.d/tunnelwright.phase1.other.conf"
 MORE = "/etc/swanctl/conf.d/tunnelwright.phase1.more.conf"
 TEXT = "/etc/swanctl/conf.d/tunnelwright.advanced.lan.conf"
 
-# A checkpoint with the key OLD is confirmed. Then a checkpoint with the key NEW is rolled back,
-# first in check mode.
+# A checkpoint with the old keys is confirmed. Then a checkpoint with the new keys is rolled back,
+# first in check mode. The phase 1 of MORE has a PPK too.
 RUNS = {
-    "begin": ("change.yml", {"new_psk": OLD, "timeout": 120}),
+    "begin": ("change.yml", {"new_psk": OLD, "new_ppk": OLD_PPK, "timeout": 120}),
     "confirm": ("checkpoint.yml", {"state": "confirmed"}),
-    "change": ("change.yml", {"new_psk": NEW, "timeout": 120}),
+    "change": ("change.yml", {"new_psk": NEW, "new_ppk": NEW_PPK, "timeout": 120}),
     "check": ("checkpoint.yml", {"state": "rolled_back"}),
     "back": ("checkpoint.yml", {"state": "rolled_back"}),
 }
@@ -47,13 +47,13 @@ class Story:
 @pytest.fixture(scope="module")
 def story(gateways: list[Gateway]) -> Story:
     said, found = {}, {}
-    with watched_processes(OLD, NEW) as processes:
+    with watched_processes(*KEYS) as processes:
         for name, (play, variables) in RUNS.items():
             options = ["-vvv", "--diff", *(["--check"] if name == "check" else [])]
             done = playbook(play, *options, variables=variables)
             assert done.returncode == 0, done.stdout
             said[name] = done.stdout
-            found[name] = [files_with(gateway, OLD, NEW) for gateway in gateways]
+            found[name] = [files_with(gateway, *KEYS) for gateway in gateways]
     return Story(said, found, processes)
 
 
@@ -73,7 +73,7 @@ def files_with(gateway: Gateway, *secrets_: str) -> dict[str, str]:
 @pytest.mark.parametrize("run", RUNS)
 def test_output(story: Story, run: str) -> None:
     assert "Using module file" in story.said[run], "this is not -vvv"
-    assert telling(story.said[run], OLD, NEW) == []
+    assert telling(story.said[run], *KEYS) == []
 
 
 def test_arguments_and_environment_of_processes(story: Story) -> None:
@@ -104,13 +104,14 @@ def test_files(story: Story, run: str, paths: set[str]) -> None:
 
 def test_the_old_key_is_back(story: Story, gateways: list[Gateway]) -> None:
     for gateway in gateways:
-        assert files_with(gateway, NEW) == {}
+        assert files_with(gateway, NEW, NEW_PPK) == {}
+        assert files_with(gateway, OLD_PPK) == {MORE: "600 root root"}
         assert not gateway.host.file(KEPT).exists
         assert gateway.record()["reason"] == "requested"
         assert gateway.sh(f"stat -c '%a %U %G' {RECORD}") == "600 root root"
         journal = gateway.host.run("journalctl --all --output=export").stdout_bytes
         assert b"rolled back to the state of" in journal
-        assert not shows(journal, OLD, NEW)
+        assert not shows(journal, *KEYS)
 
 
 def test_directories_are_for_root_alone(gateways: list[Gateway], story: Story) -> None:

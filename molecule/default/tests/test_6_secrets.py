@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A pre-shared key is in its file and nowhere else: not in outputs, logs or processes.
+"""A PSK and a PPK are in their file and nowhere else: not in outputs, logs or processes.
 
-The hosts are bare when the test begins. The key is installed and replaced, and a run with it fails.
+The hosts are bare when the test begins. The keys are installed and replaced, and a run with them
+fails.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from leaks import forms, shows, telling, watched_processes
 
 # The keys are random, so that only this run can have left them on the hosts. The last key is
 # planted where no other key may be, to test the search.
-OLD, NEW, PLANTED = (secrets.token_hex(16) for _ in range(3))
+OLD, NEW, OLD_PPK, NEW_PPK, PLANTED = (secrets.token_hex(16) for _ in range(5))
+KEYS = (OLD, NEW, OLD_PPK, NEW_PPK)
 
 RUNS = ("first", "check", "change", "failure", "mistake")
 
@@ -108,7 +110,7 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     controller = tmp_path_factory.mktemp("ansible")
     said, statuses = {}, {}
-    with watched_processes(OLD, NEW) as processes:
+    with watched_processes(*KEYS) as processes:
         for name in RUNS:
             scratch = tmp_path_factory.mktemp(name)
             options = ["-vvv", "--diff", *(["--check"] if name == "check" else [])]
@@ -137,6 +139,9 @@ def variables(run: str) -> dict[str, Any]:
         # This plugin copies modules with their arguments into files before they run, as ssh does.
         wanted["scenario_connection"] = "containers.podman.podman"
     (phase1,) = example_variables()["gateway_phase1"]
+    ppk = OLD_PPK if run == "first" else NEW_PPK
+    phase1 |= {"ppk": ppk, "ppk_id": "ppk-of-both", "ppk_required": True}
+    wanted["gateway_phase1"] = [phase1]
     if run == "failure":
         # The module has the key and refuses the name, because an administrator uses it.
         other = {"name": "handmade", "remote_gateway": "192.0.2.99"}
@@ -150,6 +155,7 @@ def test_the_runs_did_what_they_should(story: Story, gateways: dict[str, Gateway
     assert story.statuses == {"first": 0, "check": 0, "change": 0, "failure": 2, "mistake": 2}
     for name in ("first", "check", "change"):
         assert "load secret ike-gw-a" in story.said[name], name
+        assert "load secret ppk-gw-a" in story.said[name], name
     assert "phase1[0] handmade: name 'handmade': makes the connection" in story.said["failure"]
     assert "'999.1.1.1'" in story.said["mistake"]
     # After the restart charon only has the keys of the files. The tunnel comes up if both ends have
@@ -162,7 +168,7 @@ def test_the_runs_did_what_they_should(story: Story, gateways: dict[str, Gateway
 @pytest.mark.parametrize("run", RUNS)
 def test_output_and_log_of_ansible(story: Story, run: str) -> None:
     assert "Using module file" in story.said[run], "this is not -vvv"
-    assert telling(story.said[run], OLD, NEW) == []
+    assert telling(story.said[run], *KEYS) == []
 
 
 def test_arguments_and_environment_of_processes(story: Story) -> None:
@@ -171,19 +177,20 @@ def test_arguments_and_environment_of_processes(story: Story) -> None:
 
 def test_temporary_files_on_the_controller(story: Story) -> None:
     left = [path for path in story.controller.rglob("*") if path.is_file()]
-    assert not [path for path in left if shows(path.read_bytes(), OLD, NEW)]
+    assert not [path for path in left if shows(path.read_bytes(), *KEYS)]
 
 
 @pytest.mark.usefixtures("story")
 def test_journal(near: Gateway) -> None:
-    assert journal_with(near, OLD, NEW) == []
+    assert journal_with(near, *KEYS) == []
 
 
 @pytest.mark.usefixtures("story")
 def test_files(near: Gateway, far: Gateway) -> None:
-    assert files_with(near, OLD) == {}
     place = f"/etc/swanctl/conf.d/tunnelwright.phase1.{far.name}.conf"
-    assert files_with(near, NEW) == {place: 0o600}
+    for old, new in ((OLD, NEW), (OLD_PPK, NEW_PPK)):
+        assert files_with(near, old) == {}
+        assert files_with(near, new) == {place: 0o600}
     assert (near.host.file(place).user, near.host.file(place).group) == ("root", "root")
 
 

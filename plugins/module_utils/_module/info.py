@@ -96,6 +96,7 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
         add_reasons(host, seen.pid, found, seen.capabilities)
     except HostError as error:
         warnings.append(str(error))
+    warnings += [text for item, facts in found for text in _without_ppk(item, facts)]
     packages = installed(host.run, host.platform)
     facts = {
         "time": moment(seen.now),
@@ -112,6 +113,16 @@ def look(host: Host, params: Params, *, check: bool = False) -> tuple[Facts, lis
         ),
     }
     return facts, warnings
+
+
+def _without_ppk(connection: IkeConnection, facts: Facts) -> t.Iterator[str]:
+    """Yield a warning about a phase 1 that is up without its PPK, as ppk_required false allows."""
+    optional = connection.ppk_id is not None and not connection.ppk_required
+    if optional and any(sa["since"] and not sa["ppk"] for sa in facts["sas"]):
+        yield (
+            f"{connection.subject}: an IKE SA is up without the PPK, because ppk_required is false "
+            "and the peer used no PPK. Set the PPK on the peer, and then ppk_required to true"
+        )
 
 
 def _wait(host: Host, params: Params, seconds: int) -> None:

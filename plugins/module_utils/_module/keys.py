@@ -20,7 +20,7 @@ from .._model.gateway import Gateway
 from .._model.keys import Intrusion, Key, intrusion
 from .._model.secret import MASK
 from .._model.settings import IpsecSettings
-from .._render.advanced import psk_keys
+from .._render.advanced import ppks, psk_keys
 
 # Names in a warning.
 _MOST = 3
@@ -34,6 +34,28 @@ def check_connection(connection: IkeConnection, gateway: Gateway) -> None:
         option = found.option_of(connection.subject)
         value = MASK if option == "psk" else getattr(connection, option)
         raise ModelError(option, value, str(found), found.fix, connection.subject)
+    if connection.enabled:
+        for settings in gateway.settings.values():
+            clash = _ppk_clash(connection, settings)
+            if clash:
+                fix = "Use another ppk_id on this host and on the peer, or give both the same ppk."
+                raise ModelError("ppk_id", connection.ppk_id, clash, fix, connection.subject)
+
+
+def _ppk_clash(connection: IkeConnection, settings: IpsecSettings) -> str:
+    """Return that a conf text has another PPK for the identity of a connection, or nothing."""
+    if connection.ppk is None or not settings.swanctl_conf:
+        return ""
+    return next(
+        (
+            f"is an id of secret {shared.id} in swanctl_conf of network {settings.network} too, "
+            "with another key: strongSwan uses one of the two keys for both peers"
+            for shared in ppks(settings.swanctl_conf)
+            if connection.ppk_mark in {owner.casefold() for owner in shared.owners}
+            and shared.secret != connection.ppk
+        ),
+        "",
+    )
 
 
 def check_text(settings: IpsecSettings, gateway: Gateway) -> None:
@@ -43,6 +65,15 @@ def check_text(settings: IpsecSettings, gateway: Gateway) -> None:
     found = _first(_of_text(settings), (*_of_connections(enabled), *_of_texts(others)))
     if found:
         raise ModelError("swanctl_conf", MASK, str(found), found.fix)
+    for connection in gateway.connections.values():
+        if connection.enabled and _ppk_clash(connection, settings):
+            raise ModelError(
+                "swanctl_conf",
+                MASK,
+                f"has another key for ppk_id {connection.ppk_id} of {connection.subject}: "
+                "strongSwan uses one of the two keys for both peers",
+                "Use another identity, on this host and on the peer, or give both the same key.",
+            )
 
 
 def check_start(network: str, gateway: Gateway) -> None:

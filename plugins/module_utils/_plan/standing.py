@@ -187,6 +187,9 @@ def _seen_of_ike(section: Section, ike: Sa) -> t.Iterator[Deviation]:
     yield from _other_identity("local", section, ike.get("local-id"))
     yield from _other_identity("remote", section, ike.get("remote-id"))
     yield from _other_algorithms("proposals", section, ike)
+    if section.get("ppk_required") == "yes" and ike.get("ppk") != "yes":
+        # Without ppk_required, an SA without a PPK is as configured.
+        yield Deviation("ppk", "no", "yes")
 
 
 def _seen_of_child(section: Section, child: Section, sa: Sa) -> t.Iterator[Deviation]:

@@ -82,6 +82,11 @@ def psk_keys(network: str, text: str) -> tuple[Key, ...]:
     return tuple(keys)
 
 
+def ppks(text: str) -> tuple[SharedSecret, ...]:
+    """Return the PPKs of a conf text. Raises the errors of ``loadable``."""
+    return tuple(shared for shared in loadable(text)[1] if shared.kind == "PPK")
+
+
 def _psk_peers(network: str, name: str, section: Section) -> t.Iterator[PskPeer]:
     """Yield the peers that a connection accepts with a pre-shared key.
 

@@ -41,6 +41,7 @@ def ike_facts(section: Section, now: float) -> Facts:
         "remote_id": section.get("remote-id"),
         "nat": "yes" in (section.get("nat-local"), section.get("nat-remote")),
         "algorithms": _algorithms(section),
+        "ppk": section.get("ppk") == "yes",
         "rekey_in": _number(section, "rekey-time"),
         "reauth_in": _number(section, "reauth-time"),
     }

@@ -60,6 +60,7 @@ LOG = [
 def ike(remote: str) -> Facts:
     return {
         "algorithms": "AES_GCM_16-256 PRF_HMAC_SHA2_384 ECP_384",
+        "ppk": False,
         "version": 2,
         "remote_host": remote,
     }

@@ -28,7 +28,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._module import 
     task,
 )
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.documents import RESOURCES
-from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import PSK
+from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.examples import PPK, PSK
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.memory_host import (
     MemoryHost,
 )
@@ -62,7 +62,7 @@ class Machine:
     def run(
         self, module: str, *, check: bool = False, diff: bool = True, **options: t.Any
     ) -> Result:
-        """Run a module and return its result. Check that the output does not contain the PSK."""
+        """Run a module and return its result. Check that the output contains no key."""
         self.host.log.clear()
         # Ansible expects one module per process. The warnings of earlier modules would stay.
         warnings._global_warnings.clear()
@@ -71,6 +71,7 @@ class Machine:
             MAINS[module]()
         printed = self._capsys.readouterr().out
         assert PSK not in printed
+        assert PPK["ppk"] not in printed
         result = json.loads(printed)
         assert isinstance(result, dict)
         return result

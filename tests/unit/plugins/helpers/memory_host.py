@@ -109,6 +109,7 @@ def sa_section(
         "integ-alg": "HMAC_SHA2_256_128",
         "prf-alg": "PRF_HMAC_SHA2_256",
         "dh-group": "MODP_2048",
+        **({"ppk": "yes"} if "ppk_id" in made else {}),
         "established": "60",
         "rekey-time": "9000",
         "child-sas": {f"{child['name']}-{child['uniqueid']}": CHILD | child for child in children},

@@ -453,9 +453,10 @@ def test_examples_are_carried_out(tmp_path: Path) -> None:
     # An import would load the controller code of Ansible into the process of the other tests.
     source = Path(_psk.__file__).parents[1] / "lookup/psk.py"
     tasks = yaml.safe_load(source.read_text().split('EXAMPLES = r"""')[1].split('"""')[0])
-    keys = [task["tunnelwright.ipsec.ipsec_phase1"]["psk"] for task in tasks]
-    assert len(keys) == 3
-    shown = [text.replace("/srv/vpn/production", str(tmp_path / "production")) for text in keys]
+    options = [task["tunnelwright.ipsec.ipsec_phase1"] for task in tasks]
+    keys = [item[option] for item in options for option in ("psk", "ppk") if option in item]
+    assert len(keys) == 5
+    shown = [text.replace("/srv/vpn", str(tmp_path)) for text in keys]
     play = {
         "hosts": "gw-a",
         "gather_facts": False,
@@ -466,7 +467,8 @@ def test_examples_are_carried_out(tmp_path: Path) -> None:
     site = Site(tmp_path)
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
     found = json.loads(re.search(r"\"msg\": \"(.*)\"", site.play())[1].replace('\\"', '"'))
-    assert found[0] == found[1] != found[2]
+    assert found[0] == found[1] == found[3]
+    assert len({found[0], found[2], found[4]}) == 3
     assert all(KEY.fullmatch(item) for item in found)
 
 
