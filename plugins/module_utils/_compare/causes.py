@@ -82,7 +82,7 @@ CAUSES: t.Mapping[str, MismatchKind] = {
         ERROR,
         "The encryption lists of {phase} differ only in additional_key_exchange. {consequence}.",
         "Set additional_key_exchange in encryption of {phase} to the same methods on both sides. "
-        "Or add an entry without it on the side that requires it.",
+        "Or add an entry without it on the side that has it.",
     ),
     "additional_key_exchange_unknown": MismatchKind(
         WARNING,

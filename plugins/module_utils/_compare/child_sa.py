@@ -139,11 +139,11 @@ def _choose(pair: ChildPair, ike: Proposal | None) -> _Choice:
         return _choose_ikev1(pair, offers, own, ike)
     # The first Child SA takes its keys from the IKE SA. The group counts only for a rekeying.
     first = proposals.chosen(proposals.without_group(offers), proposals.without_group(own))
-    rekey = proposals.chosen(offers, own)
+    responder = pair.direction.responder.capabilities
+    rekey = proposals.chosen(proposals.understood(offers, responder), own)
     if rekey is None:
         return _Choice(first, rekey, _no_proposal(pair, offers, own))
-    known = pair.direction.responder.capabilities.rfc9370
-    unknown = not known and proposals.needs_rfc9370(offers, own)
+    unknown = not responder.rfc9370 and proposals.needs_rfc9370(offers, own)
     return _Choice(first, rekey, _unknown_round(pair) if unknown else None)
 
 

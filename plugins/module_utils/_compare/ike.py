@@ -109,7 +109,8 @@ def _choose(direction: Direction, version: int) -> tuple[Proposal | None, list[M
         mismatches.append(
             direction.phase1_mismatch("ikev1_unsupported_algorithm", lists, proposals=unsupported)
         )
-    chosen = proposals.chosen(offered, configured)
+    understood = proposals.understood(offered, direction.responder.capabilities)
+    chosen = proposals.chosen(understood, configured)
     if chosen is None:
         mismatches.append(_no_proposal(direction, lists, offered, configured))
     elif _needs_rfc9370(direction, offered, configured):

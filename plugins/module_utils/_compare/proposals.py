@@ -12,6 +12,7 @@ import typing as t
 from dataclasses import replace
 
 from .._errors import ModelError
+from .._model.capabilities import Capabilities
 from .._model.proposal import Proposal, Use
 from .._model.rounds import negotiated
 
@@ -43,6 +44,13 @@ def _without_rounds(proposal: Proposal) -> Proposal:
 def without_rounds(proposals: Proposals) -> Proposals:
     """Return the proposals without their additional key exchanges."""
     return tuple(dict.fromkeys(map(_without_rounds, proposals)))
+
+
+def understood(offered: Proposals, responder: Capabilities) -> Proposals:
+    """Return the proposals that a responder does not refuse because it does not know rounds."""
+    if not responder.known or responder.rfc9370:
+        return offered
+    return tuple(item for item in offered if not item.additional_key_exchange)
 
 
 def needs_rfc9370(offered: Proposals, configured: Proposals) -> bool:

@@ -361,6 +361,18 @@ def test_an_optional_round_falls_back():
         assert found.call(side)["proposal"] == "aes128gcm16-prfsha256-ecp256"
 
 
+def test_an_optional_round_is_refused_by_a_responder_that_does_not_know_it():
+    """Measured with strongSwan 5.9.8, which lists such a transform as UNKNOWN_6_36."""
+    first = {"capabilities": {"version": "5.9.8"}}
+    found = compared(ake(["mlkem768", "none"]), {**ake(), **first})
+    assert found.call("local")["proposal"] is None
+    assert found.call("remote")["proposal"] == "aes128gcm16-prfsha256-ecp256"
+    finding = found.finding("additional_key_exchange_mismatch")
+    assert (finding["initiator"], finding["severity"]) == ("local", "error")
+    both = {"encryption": [*ake(["mlkem768", "none"])["encryption"], GCM]}
+    assert compared(both, {**ake(), **first}).verdict == "up"
+
+
 def test_an_entry_without_a_round_suits_every_peer():
     found = compared({"encryption": [*ake("mlkem768")["encryption"], GCM]}, {"encryption": [GCM]})
     assert found.verdict == "up"
