@@ -89,12 +89,13 @@ def _behind(attempt: Attempt, match: SignMatch, theirs: tuple[str, ...]) -> Find
 
 def _likely(attempt: Attempt, code: str) -> str:
     """Return a hint at an additional key exchange, which many peers lack."""
-    required = all(item.quantum_safe for item in attempt.connection.encryption)
-    if code != "peer_refused_phase1" or not required:
+    # strongSwan 5 refuses even an optional one.
+    always = all(item.additional_key_exchange for item in attempt.connection.encryption)
+    if code != "peer_refused_phase1" or not always:
         return ""
     return (
-        " Every combination of this side requires an additional key exchange, which the peer may "
-        f"lack. {ROUNDS_DIFFER}"
+        " Every combination of this side has an additional key exchange, which the peer may lack. "
+        f"{ROUNDS_DIFFER}"
     )
 
 

@@ -333,3 +333,36 @@ def test_a_message_tells_everything_in_a_line() -> None:
     assert text.startswith("site-b/net: The peer answers that it could not authenticate this side")
     assert "[peer_refused_authentication]" in text
     assert "Candidates: psk_mismatch, psk_missing_at_peer" in text
+
+
+class TestAdditionalKeyExchange:
+    """A side with a round, and a peer without it: strongSwan 6.0.1, and 5.9.8, as responders."""
+
+    REFUSED = "received NO_PROPOSAL_CHOSEN notify error"
+    OPTION: t.ClassVar = {"dh_group": 31, "additional_key_exchange": [["mlkem768", "none"]]}
+    BASE = "IKE:AES_GCM_16_256/PRF_HMAC_SHA2_384/CURVE_25519"
+
+    @pytest.mark.parametrize("received", ["KE1_ML_KEM_768", "UNKNOWN_6_36/UNKNOWN_6_0"])
+    def test_the_log_of_the_peer(self, received: str) -> None:
+        told = found(
+            self.REFUSED,
+            theirs=[
+                *proposals(f"{self.BASE}/{received}", self.BASE),
+                "received proposals unacceptable",
+            ],
+        )
+        assert told.cause.code == "ike_proposal_mismatch"
+        assert "No common value of: additional key exchange 1. Set additional_key_exchange" in (
+            told.explanation
+        )
+
+    def test_without_the_log_of_the_peer(self) -> None:
+        with_round = connection(child(), encryption=[self.OPTION])
+        told = found(self.REFUSED, connection=with_round)
+        assert told.cause.code == "peer_refused_phase1"
+        assert "has an additional key exchange, which the peer may lack" in told.explanation
+
+    @pytest.mark.parametrize("entries", [[{"dh_group": 31}], [OPTION, {"dh_group": 31}]])
+    def test_an_entry_without_a_round_is_no_reason(self, entries: t.Any) -> None:
+        plain = connection(child(), encryption=entries)
+        assert "additional" not in found(self.REFUSED, connection=plain).explanation
