@@ -45,7 +45,7 @@ def without_ikev1(
 ) -> Finding:
     """Return the explanation of a tunnel of IKEv1 on a daemon without IKEv1."""
     finding = explain(Attempt(connection, child, seen="ikev1_not_supported"))
-    return replace(finding, detail=f" It is strongSwan {capabilities.version}.")
+    return replace(finding, detail=f" This host has strongSwan {capabilities.version}.")
 
 
 def failure_of(

@@ -54,7 +54,7 @@ def check_capabilities(
 def check_children(asked: Asked, children: t.Iterable[ChildSa], *, userspace: bool) -> None:
     """Check that this host supports all phase 2 objects."""
     for child in children:
-        check_child(asked.capabilities.algorithms, child, userspace=userspace)
+        check_child(asked.algorithms, child, userspace=userspace)
 
 
 def check_child(supported: Supported, child: ChildSa, *, userspace: bool) -> None:

@@ -71,6 +71,11 @@ class Asked:
         return self._host.capabilities()
 
     @cached_property
+    def algorithms(self) -> dict[str, frozenset[str]]:
+        """Return the algorithms of the capabilities. A phase 1 of IKEv2 needs no other answer."""
+        return self._host.vici.algorithms()
+
+    @cached_property
     def interfaces(self) -> tuple[IPInterface, ...]:
         """Return every address of the host with its network."""
         return self._host.link.interfaces()

@@ -56,7 +56,7 @@ class Phase1Resource:
             return []
         subject = connection.subject
         warnings = check_phase1(view, connection)
-        supported = view.asked.capabilities.algorithms
+        supported = view.asked.algorithms
         check_capabilities(
             supported, subject, connection.encryption, Use.IKE, userspace=view.userspace
         )

@@ -459,6 +459,14 @@ class TestPhase1:
             self.asked(host, key_exchange="ikev1", **aggressive)
         assert self.asked(host, key_exchange="ikev2") == []
 
+    def test_ikev2_asks_for_algorithms_alone(
+        self, host: t.Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The other answers take a millisecond."""
+        monkeypatch.setattr(host, "capabilities", None)
+        assert self.asked(host, key_exchange="ikev2") == []
+        assert asked(host, "ipsec_phase2", gateway(connection(child())), **PHASE2) == []
+
     def test_auto_means_ikev2_without_ikev1(self, host: t.Any) -> None:
         host.vici.ikev1, host.vici.release = False, "6.1.0"
         (told,) = self.asked(host, key_exchange="auto")
