@@ -5,9 +5,9 @@
 """Objects of the collection beside the files, tunnels and rules of another administrator.
 
 The other administrator has connections in files, connections only in the daemon, SAs that are up
-between the two devices, secrets, keys and tables. Some files have names like the files of the
-collection. The tests of a release run in the order of this file. Each test creates the objects
-that it needs.
+between two devices or with a peer, secrets, keys and tables. Some files have names like the files
+of the collection. The tests of a release run in the order of this file. Each test creates the
+objects that it needs.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 import jinja2
 import pytest
+from ansible_collections.tunnelwright.ipsec.tests.live.conftest import Present
 from ansible_collections.tunnelwright.ipsec.tests.live.differences import differences, lost
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host, Run
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import RELEASES
@@ -35,16 +36,12 @@ OBJECTS, BROKEN, DOUBLES = (Scenario("beside", entry) for entry in read("beside"
 STEPS = OBJECTS.rows("beside")
 # The identity of each device, and a part of the addresses of its networks.
 NAMES = {"5.9.8": ("debian12", "61"), "6.0.1": ("debian13", "62"), "forky": ("debian14", "63")}
-# The pair of each device. The partner of a device is the other device of the pair.
-PAIRS = {"5.9.8": ("5.9.8", "6.0.1"), "6.0.1": ("5.9.8", "6.0.1"), "forky": ("6.0.1", "forky")}
+# The first two devices have tunnels with each other, and the third device with its peer.
+ALONE = "forky"
 PARTNER_CONF = "/etc/swanctl/conf.d/partner.conf"
 ZZ_DOUBLES = "/etc/swanctl/conf.d/zz-doubles.conf"
 
-ON_EACH = pytest.mark.parametrize(
-    ("neighbors", "release"),
-    [pytest.param(PAIRS[release], release, id=release) for release in RELEASES],
-    indirect=["neighbors"],
-)
+ON_EACH = pytest.mark.parametrize("release", RELEASES)
 
 
 @dataclass
@@ -83,46 +80,98 @@ class Neighbor:
         assert not missing, "\n".join(missing)
 
 
-def _set_up(gateway: Gateway, other: Gateway) -> None:
+@dataclass(frozen=True)
+class Partner:
+    """The other end of the unmanaged tunnels: its address, identity, and part of its networks."""
+
+    ipv4: str
+    name: str
+    net: str
+
+
+def _as_partner(gateway: Gateway) -> Partner:
+    return Partner(gateway.device.ipv4, *NAMES[gateway.rig.release])
+
+
+def _conf(own: Partner, other: Partner) -> str:
+    return jinja2.Template(text("partner.conf")).render(
+        own=own.ipv4,
+        other=other.ipv4,
+        own_name=own.name,
+        other_name=other.name,
+        net=own.net,
+        other_net=other.net,
+    )
+
+
+def _set_up(gateway: Gateway, other: Partner) -> None:
     """Create all objects of the other administrator on one device."""
-    (own_name, net), (name, other_net) = NAMES[gateway.rig.release], NAMES[other.rig.release]
-    device = gateway.device
+    own, device = _as_partner(gateway), gateway.device
     for options in OBJECTS.entry["objects"]["networks"]:
         # The network stays, so that the daemon keeps its data plane.
         device.apply("vpn_network", OBJECTS.value(options, gateway.facts))
-    conf = jinja2.Template(text("partner.conf")).render(
-        own=device.ipv4,
-        other=other.device.ipv4,
-        own_name=own_name,
-        other_name=name,
-        net=net,
-        other_net=other_net,
-    )
-    device.sh(f"cat >{PARTNER_CONF}; chmod 600 {PARTNER_CONF}", conf)
+    device.sh(f"cat >{PARTNER_CONF}; chmod 600 {PARTNER_CONF}", _conf(own, other))
     device.sh("cat >/root/docker-like.nft", text("docker-like.nft"))
-    words = (device.ipv4, other.device.ipv4, net, other_net, own_name, name)
+    words = (own.ipv4, other.ipv4, own.net, other.net, own.name, other.name)
     device.sh(f"set -- {shlex.join(words)}; . /dev/stdin", text("partner"))
 
 
+def _set_up_peer(peer: Host, other: Partner) -> Partner:
+    """Create both tunnels at the end of a peer, and return this end."""
+    own = Partner(peer.ipv4, "debian12", "64")
+    nets = (f"192.168.{own.net}", f"192.168.1{own.net}")
+    peer.sh("\n".join(f"ip address replace {net}.1/24 dev lo" for net in nets))
+    peer.sh(f"cat >{PARTNER_CONF}; swanctl --load-all >/dev/null", _conf(own, other))
+    owners = [f"{end.name}.live" for end in (own, other)]
+    secret = {"id": "live", "type": "IKE", "data": "the secret of the other partner"}
+    peer.vici("load-shared", {**secret, "owners": owners})
+    child = {
+        "local_ts": [f"192.168.1{own.net}.0/24"],
+        "remote_ts": [f"192.168.1{other.net}.0/24"],
+    }
+    live = {
+        "version": "2",
+        "local_addrs": [own.ipv4],
+        "remote_addrs": [other.ipv4],
+        "mobike": "no",
+        "encap": "yes",
+        "local": {"auth": "psk", "id": owners[0]},
+        "remote": {"auth": "psk", "id": owners[1]},
+        "children": {"live": child},
+    }
+    peer.vici("load-conn", {"live": live})
+    return own
+
+
+def _clear_peer(peer: Host) -> None:
+    peer.sh(f"rm -f {PARTNER_CONF}; swanctl --load-all >/dev/null")
+    for command, name in (("unload-conn", {"name": "live"}), ("unload-shared", {"id": "live"})):
+        peer.ask("request", command=command, message=name)
+    peer.sh("ip address flush dev lo scope global")
+
+
 @pytest.fixture(name="neighbors", scope="module")
-def _neighbors(
-    request: pytest.FixtureRequest, gateways: dict[str, Gateway]
-) -> t.Iterator[dict[str, Neighbor]]:
-    """Return both devices of a pair, by release."""
-    pair = {release: gateways[release] for release in request.param}
-    first, second = pair.values()
-    _set_up(first, second)
-    _set_up(second, first)
-    for child in ("partner", "live"):
-        first.device.sh(f"swanctl --initiate --child {child} --timeout 30")
-    neighbors = {release: Neighbor(gateway) for release, gateway in pair.items()}
+def _neighbors(gateways: dict[str, Gateway]) -> t.Iterator[dict[str, Neighbor]]:
+    pair = [gateway for release, gateway in gateways.items() if release != ALONE]
+    for gateway, other in (pair, pair[::-1]):
+        _set_up(gateway, _as_partner(other))
+    initiators = pair[:1]
+    alone = [gateway for release, gateway in gateways.items() if release == ALONE]
+    for gateway in alone:
+        _set_up(gateway, _set_up_peer(gateway.rig.peer, _as_partner(gateway)))
+        initiators.append(gateway)
+    for gateway in initiators:
+        for child in ("partner", "live"):
+            gateway.device.sh(f"swanctl --initiate --child {child} --timeout 30")
+    neighbors = Present((release, Neighbor(gateway)) for release, gateway in gateways.items())
     for neighbor in neighbors.values():
         neighbor.theirs = neighbor.gateway.look()
     yield neighbors
     for neighbor in neighbors.values():
         if neighbor.device.sh(f"ls {PARTNER_CONF} 2>/dev/null || true"):
             neighbor.device.sh("rm -f /etc/tunnelwright/*; . /dev/stdin", text("partner-gone"))
-            neighbor.device.wipe()
+    for gateway in alone:
+        _clear_peer(gateway.rig.peer)
 
 
 @ON_EACH
