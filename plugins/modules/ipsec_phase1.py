@@ -353,7 +353,8 @@ options:
       - Number of unanswered DPD messages after which an IKEv1 peer counts as dead. C(dpd_timeout)
         becomes (O(dpd_failures) + 1) * O(dpd_delay).
       - It has no effect with IKEv2. There a peer counts as dead after all retransmissions of one
-        message, which take almost three minutes. It has no effect on a host without IKEv1.
+        message, which take almost three minutes. A host without IKEv1 refuses another value than
+        V(5) beside O(key_exchange=auto).
     type: int
     default: 5
   state:

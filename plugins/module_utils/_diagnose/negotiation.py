@@ -45,7 +45,7 @@ PHASE1 = (
     ),
     Cause(
         "ikev1_not_supported",
-        "The tunnel uses IKEv1, and the IKE daemon of this host was built without IKEv1.",
+        "A side uses IKEv1 for the tunnel, and the IKE daemon of this host has no IKEv1.",
         both("ipsec_phase1 key_exchange"),
         "Set key_exchange of phase 1 to ikev2 on both sides. If the peer has IKEv1 only, the "
         "tunnel needs a host with strongSwan 6.0 or earlier.",

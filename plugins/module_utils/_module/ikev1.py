@@ -37,9 +37,10 @@ def check_phase1(view: View, connection: IkeConnection) -> list[str]:
         return []
     lacks = lacks_ikev1(view.asked.capabilities)
     if connection.key_exchange == "auto":
+        _check_dead_peers(view, connection, lacks)
         return [
             f"{connection.subject}: key_exchange auto means IKEv2 on this host, because {lacks}: "
-            "the daemon refuses a peer that initiates IKEv1, and dpd_failures has no effect"
+            "the daemon refuses a peer that initiates IKEv1"
         ]
     if not view.described:
         return [cannot_come_up(connection, view.asked.capabilities)]
@@ -51,6 +52,19 @@ def check_phase1(view: View, connection: IkeConnection) -> list[str]:
         f"If the peer has IKEv1 only, remove the phase 1 or set its state to disabled: {_KEEP}.",
         connection.subject,
     )
+
+
+def _check_dead_peers(view: View, connection: IkeConnection, lacks: str) -> None:
+    """Refuse a count of DPD messages of a task, because IKEv2 does not count them."""
+    given = "dpd_failures" in view.params.given and view.described
+    if given and connection.dpd_failures != IkeConnection.dpd_failures:
+        raise ModelError(
+            "dpd_failures",
+            connection.dpd_failures,
+            f"has no effect on this host, because {lacks}",
+            "Remove dpd_failures. With IKEv2, a peer counts as dead after all retransmissions.",
+            connection.subject,
+        )
 
 
 def cannot_come_up(connection: IkeConnection, capabilities: Capabilities) -> str:

@@ -107,10 +107,11 @@ def _dead_peer_findings(upgrade: Upgrade, phase1: Facts) -> t.Iterator[UpgradeFi
     if upgrade.loses_ikev1 and options["key_exchange"] == "auto" and count != _DPD_FAILURES:
         yield UpgradeFinding(
             "dpd_failures_unused",
-            CHANGES,
+            REFUSED,
             f"dpd_failures {count}",
-            "Only IKEv1 uses this option. IKEv2 declares a peer dead after its retransmissions.",
-            "Remove dpd_failures.",
+            "Only IKEv1 uses this option. IKEv2 declares a peer dead after its retransmissions. "
+            "The modules refuse the option after the upgrade.",
+            "Remove dpd_failures before the next run of the playbook.",
         )
 
 

@@ -472,7 +472,18 @@ class TestPhase1:
         (told,) = self.asked(host, key_exchange="auto")
         assert told.startswith("phase 1 site-b: key_exchange auto means IKEv2 on this host")
         assert "strongSwan 6.1.0" in told
-        assert "dpd_failures" in told
+
+    def test_auto_counts_no_dpd_messages_without_ikev1(self, host: t.Any) -> None:
+        assert self.asked(host, key_exchange="auto", dpd_failures=3) == []
+        host.vici.ikev1, host.vici.release = False, "6.1.0"
+        with refused("dpd_failures", "phase 1 site-b", "3", "strongSwan 6.1.0", "retransmissions"):
+            self.asked(host, key_exchange="auto", dpd_failures=3)
+        # The default, which ipsec_info and gathered variables contain.
+        assert len(self.asked(host, key_exchange="auto", dpd_failures=5)) == 1
+        assert self.asked(host, key_exchange="ikev2", dpd_failures=3) == []
+        old = gateway(network(state="stopped"), connection(key_exchange="auto", dpd_failures=3))
+        (told,) = asked(host, "vpn_network", old, **NETWORK)
+        assert "key_exchange auto means IKEv2" in told
 
     def test_phase1_of_before_an_upgrade(self, host: t.Any) -> None:
         """Neither a task on its network nor one on its phase 2 fails, and both name it."""

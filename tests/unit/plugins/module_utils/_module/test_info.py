@@ -371,6 +371,26 @@ class TestWithoutIkev1:
             assert "ikev2 on both sides" in told["next_step"]
         assert found["drift"] == []
 
+    @pytest.mark.parametrize("behavior", ["on_demand", "responder_only"])
+    def test_a_peer_that_initiates_ikev1(self, gateway: Machine, behavior: str) -> None:
+        """charon logs these lines without an IKE SA."""
+        gateway.prepare(("ipsec_phase1", {**PHASE1, "connection_behavior": behavior}))
+        gateway.host.vici.ikev1 = False
+        peer = PHASE1["remote_gateway"]
+        lines = log(
+            "generating INFORMATIONAL response 0 [ N(INVAL_MAJOR) ]",
+            f"sending packet: from 198.51.100.1[500] to {peer}[500] (36 bytes)",
+            f"received unsupported IKE version 1.0 from {peer}, sending INVALID_MAJOR_VERSION",
+        )
+        gateway.host.journalctl = [
+            {key: value for key, value in line.items() if not key.startswith("IKE_SA")}
+            for line in lines
+        ]
+        found = phase1(gateway)
+        assert found["state"] == "down"
+        assert found["explanation"]["cause"] == "ikev1_not_supported"
+        assert found["explanation"]["evidence"] == [f"ours: {lines[2]['MESSAGE']}"]
+
     def test_a_disabled_one_stays_disabled(self, gateway: Machine) -> None:
         gateway.prepare(("ipsec_phase2", {**TUNNEL[1], "state": "disabled"}))
         gateway.prepare(("ipsec_phase1", {**PHASE1, "key_exchange": "ikev1", "state": "disabled"}))

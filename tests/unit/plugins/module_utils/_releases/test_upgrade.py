@@ -94,7 +94,7 @@ class TestIkeVersion:
 
     def test_dpd_failures(self) -> None:
         asked = connection("site-b", 2, key_exchange="auto", dpd_failures=3)
-        assert causes(rehearsed(gateway(asked)))["dpd_failures_unused"] == "changes"
+        assert causes(rehearsed(gateway(asked)))["dpd_failures_unused"] == "refused"
         asked = connection("site-b", 2, key_exchange="ikev2", dpd_failures=3)
         assert causes(rehearsed(gateway(asked))) == {}
 
