@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import PKI, Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import PKI, PPK, Rig
 
 Value = t.Any
 
@@ -105,6 +105,17 @@ CHANGES = (
         noticed="reestablish",
         label="phase1 psk",
     ),
+    _p1(
+        "ppk",
+        "another post-quantum key, of no peer that there is",
+        base=PPK,
+        harmless=True,
+        noticed="reestablish",
+        label="phase1 ppk",
+    ),
+    _p1("ppk_id", PPK["ppk_id"], along=PPK, label="phase1 ppk_id with a ppk"),
+    _p1("ppk_id", "ppk-nobody", base=PPK),
+    _p1("ppk_required", True, base=PPK),
     _p1("certificate", f"{PKI}/second.pem", along=SECOND, base=CERTIFIED),
     _p1("private_key", f"{PKI}/second.key", along=SECOND, base=CERTIFIED),
     _p1("ca", f"{PKI}/ca-renewed.pem", base=CERTIFIED),

@@ -20,6 +20,9 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.proposal
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.connection import (
     connection_section,
 )
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.swanctl_files import (
+    secrets_of,
+)
 from ansible_collections.tunnelwright.ipsec.plugins.plugin_utils._definition import read
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Host
 from ansible_collections.tunnelwright.ipsec.tests.live.pairs import Ends, Options
@@ -30,6 +33,8 @@ PATIENCE = "6000"
 SETTLED = 5.0
 
 # Other products answer to Aggressive Mode with a PSK without a special option.
+# The secrets that the test loads itself.
+_LOADED = {"psk": "compared", "ppk": "ppk-compared"}
 _FOREIGN = "/etc/strongswan.d/compared.conf"
 _ANSWERS_AGGRESSIVE = """
 charon {
@@ -97,14 +102,16 @@ class Side:
         for child in t.cast("dict[str, Options]", section["children"]).values():
             child["start_action"] = "none"
         self.host.vici("load-conn", {self.name: section})
-        owners = tunnel.connection.psk_owners
-        secret = {"id": "compared", "type": "IKE", "data": self.phase1["psk"], "owners": owners}
-        self.host.vici("load-shared", secret)
+        for item in secrets_of(tunnel.connection):
+            option = {"IKE": "psk", "PPK": "ppk"}[item.kind]
+            secret = {"type": item.kind, "data": self.phase1[option], "owners": item.owners}
+            self.host.vici("load-shared", {"id": _LOADED[option], **secret})
 
     def forget(self) -> None:
         """Unload the definitions that were loaded without the modules."""
         self.host.ask("request", command="unload-conn", message={"name": self.name})
-        self.host.ask("request", command="unload-shared", message={"id": "compared"})
+        for name in _LOADED.values():
+            self.host.ask("request", command="unload-shared", message={"id": name})
         self.host.sh(f"rm -f {_FOREIGN}")
         self.host.vici("reload-settings")
 

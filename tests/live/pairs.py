@@ -15,6 +15,8 @@ Options = dict[str, t.Any]
 
 PSK = "the key that both ends should have"
 OTHER_PSK = "the key that one of the ends has"
+PPK = "the post-quantum key that both ends should have"
+OTHER_PPK = "the post-quantum key that one of the ends has"
 
 GROUPS = (14, 19, 31)
 IKEV1_IKE: tuple[Options, ...] = (
@@ -185,6 +187,17 @@ Twist = t.Callable[[_Maker, Ends, str], bool]
 
 def _key(maker: _Maker, ends: Ends, side: str) -> bool:
     ends.phase1(side)["psk"] = OTHER_PSK
+    return True
+
+
+def _ppk(maker: _Maker, ends: Ends, side: str) -> bool:
+    """Give one end a PPK, and mostly the other end the same, another one, or another identity."""
+    sides = [ends.phase1(side), ends.phase1("remote" if side == "local" else "local")]
+    if any(item["key_exchange"] != "ikev2" for item in sides):
+        return False
+    for item in sides[: maker.random.choice((1, 2, 2))]:
+        item.update(ppk=PPK, ppk_id="ppk-of-both", ppk_required=maker.random.random() < 0.5)
+    sides[0].update(maker.random.choice(({}, {}, {"ppk": OTHER_PPK}, {"ppk_id": "ppk-of-one"})))
     return True
 
 
@@ -383,6 +396,8 @@ def _networks(maker: _Maker, ends: Ends, side: str) -> list[str]:
 
 TWISTS: tuple[Twist, ...] = (
     _key,
+    _ppk,
+    _ppk,
     _version,
     _version,
     _mode,

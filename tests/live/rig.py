@@ -15,8 +15,9 @@ import typing as t
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.host import HERE, Host
 
-# The key in peer.conf.
+# The keys in peer.conf.
 PSK = "the key of every tunnel of this test"
+PPK = {"ppk": "the post-quantum key of every tunnel of this test", "ppk_id": "ppk-any"}
 
 PKI = "/root/pki"
 

@@ -10,6 +10,7 @@ import random
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.connection import KEYS
 from ansible_collections.tunnelwright.ipsec.tests.live.changes import CERTIFIED, SECOND
 from ansible_collections.tunnelwright.ipsec.tests.live.entries import as_gateway, of_entry
 from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, Rig, speaks_ikev1
@@ -45,7 +46,7 @@ def _without_keys(value: t.Any) -> t.Any:
     if isinstance(value, list):
         return [_without_keys(item) for item in value]
     if isinstance(value, dict):
-        return {key: "..." if key == "psk" else _without_keys(item) for key, item in value.items()}
+        return {key: "..." if key in KEYS else _without_keys(item) for key, item in value.items()}
     return value
 
 

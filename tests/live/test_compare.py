@@ -146,7 +146,10 @@ def verdict_of(ends: Ends, seen: list[Options]) -> str:
     children = [child for item in calls for child in item["phase2"]]
     if not any(child["up"] for child in children):
         return "down"
+    # A PPK of one side alone is not used.
+    ppks = {"ppk_id" in ends.phase1(side) for side in ("local", "remote")}
     wanted = all(_as_wanted(ends, child) for child in children) and _all(ends, calls)
+    wanted = wanted and len(ppks) == 1
     return "up" if wanted else "degraded"
 
 

@@ -21,7 +21,7 @@ from ansible_collections.tunnelwright.ipsec.tests.live.changes import AES128, CE
 from ansible_collections.tunnelwright.ipsec.tests.live.entries import of_entry
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Options
 from ansible_collections.tunnelwright.ipsec.tests.live.kill import Scenario, Task, Walk
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import Rig, speaks_ikev1
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import PPK, Rig, speaks_ikev1
 
 SHARE = 1.0 if os.environ.get("KILL") == "all" else float(os.environ.get("KILL", "0.1"))
 SEED = os.environ.get("KILL_SEED") or str(draw.seed())
@@ -105,6 +105,18 @@ SCENARIOS = (
         "change psk",
         lambda rig: [_p1(rig), _p2(rig)],
         lambda rig: [_p1(rig, psk=STRANGE), _p2(rig)],
+        authenticates=(True, False),
+    ),
+    Scenario(
+        "add ppk",
+        lambda rig: [_p1(rig), _p2(rig)],
+        lambda rig: [_p1(rig, **PPK, ppk_required=True), _p2(rig)],
+        renews="ike",
+    ),
+    Scenario(
+        "change ppk",
+        lambda rig: [_p1(rig, **PPK), _p2(rig)],
+        lambda rig: [_p1(rig, **{**PPK, "ppk": STRANGE}), _p2(rig)],
         authenticates=(True, False),
     ),
     Scenario(

@@ -14,7 +14,14 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._compare.causes
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._compare.mismatch_kind import (
     SEVERITIES,
 )
-from ansible_collections.tunnelwright.ipsec.tests.live.pairs import OTHER_PSK, PSK, TWISTS, Pairs
+from ansible_collections.tunnelwright.ipsec.tests.live.pairs import (
+    OTHER_PPK,
+    OTHER_PSK,
+    PPK,
+    PSK,
+    TWISTS,
+    Pairs,
+)
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.ends import (
     Compared,
     compared,
@@ -27,7 +34,7 @@ ADDRESSES = (
     {4: "198.19.12.12", 6: "2001:db8:1912::12"},
     {4: "198.19.12.99", 6: "2001:db8:1912::99"},
 )
-SEEDS = range(1, 301)
+SEEDS = range(1, 401)
 
 OTHER_SIDE = {"local": "remote", "remote": "local", "both": "both"}
 
@@ -96,6 +103,8 @@ def test_pairs_at_random_are_of_every_kind_and_tell_no_key():
         result = Compared(ends.local, ends.remote).result
         assert PSK not in str(result)
         assert OTHER_PSK not in str(result)
+        assert PPK not in str(result)
+        assert OTHER_PPK not in str(result)
         verdicts.add(result["verdict"])
         codes |= {item["code"] for item in result["findings"]}
         twists |= {item.split()[0] for item in ends.twists}
