@@ -566,7 +566,7 @@ ipsec_info:
               type: str
               sample: AES_CBC-256 HMAC_SHA2_256_128 PRF_HMAC_SHA2_256 MODP_2048
             ppk:
-              description: True if the keys of the SA and of its Child SAs contain a PPK, see option
+              description: True if the keys of the Child SAs of this IKE SA contain a PPK, see
                 O(tunnelwright.ipsec.ipsec_phase1#module:ppk).
               returned: always
               type: bool

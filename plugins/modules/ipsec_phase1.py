@@ -128,9 +128,10 @@ options:
     type: str
   ppk:
     description:
-      - A post-quantum pre-shared key, PPK (RFC 8784). The peers mix it into the keys of the IKE SA
-        and of each Child SA. A quantum computer that breaks the key exchange then does not reveal
-        the traffic. The PPK does not replace O(psk) or the certificates.
+      - A post-quantum pre-shared key, PPK (RFC 8784). The peers mix it into the keys of each Child
+        SA, and into the keys of the IKE SA from its first rekey on. A quantum computer that breaks
+        the key exchange then does not reveal the traffic of the tunnel. The PPK does not replace
+        O(psk) or the certificates.
       - Use 32 or more random characters, about 256 bits. O(weak_crypto) decides whether a shorter
         PPK is accepted. The PPK must be another key than O(psk).
       - Requires O(ppk_id), and IKEv2. With O(key_exchange=ikev1) it is refused, because IKEv1 has
