@@ -85,7 +85,7 @@ def _connection(
     ours, theirs = (next(iter(ends(section, end)), {}) for end in ("local", "remote"))
     sections = Sections({**section, "local": ours, "remote": theirs}, {})
     found = _readable(PHASE1, sections, sections.connection)
-    keys = [item.secret for item in secrets if item.kind == "IKE"]
+    keys = {item.kind: item.secret for item in reversed(secrets)}
     return IkeConnection(
         name=name,
         network=network,
@@ -94,8 +94,11 @@ def _connection(
         key_exchange=found.get("key_exchange", "auto"),
         encryption=found.get("encryption", ()),
         authentication=str(theirs.get("auth", ours.get("auth", "pubkey"))),
-        # Any of them: a model has a PSK only for it to be masked.
-        psk=keys[0] if keys else None,
+        # Any of them: a model has keys only for them to be masked.
+        psk=keys.get("IKE"),
+        ppk=keys.get("PPK"),
+        ppk_id=found.get("ppk_id"),
+        ppk_required=found.get("ppk_required", False),
         negotiation_mode=found.get("negotiation_mode", "main"),
         identifier=found.get("identifier") or None,
         peer_identifier=str(theirs["id"]) if theirs.get("id") else None,

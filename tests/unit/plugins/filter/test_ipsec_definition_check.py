@@ -194,6 +194,8 @@ def test_no_secret_is_shown() -> None:
         {"pks": secret},
         {"psk": {"key": secret}},
         {"psk": [secret]},
+        {"ppk": [secret], "ppk_id": "x"},
+        {"ppk": secret},
         {"psk": f"{secret}\ud800"},
         {"authentication": "pubkey", "psk": secret},
         {"presharedkey": secret},
@@ -247,6 +249,25 @@ def test_a_key_that_the_host_has_need_not_be_given() -> None:
     definition["gateway_phase1"][0]["remote_gateway"] = "999.1.1.1"
     (error,) = errors(definition, host=HOST)
     assert error.startswith(f"gateway_phase1[0] {PEER}: remote_gateway")
+
+
+def test_a_ppk_that_the_host_has_need_not_be_given() -> None:
+    definition = whole()
+    entry = definition["gateway_phase1"][0]
+    entry["ppk_id"] = "ppk-of-both"
+    (error,) = errors(definition)
+    assert error.startswith(f"gateway_phase1[0] {PEER}: ppk: is missing for ppk_id")
+    assert errors(definition, host=HOST) == []
+    entry["psk"] = None
+    assert errors(definition, host=HOST) == []
+    # The other phase 1 may have the same PPK, which only the host knows.
+    other = {**entry, "name": "other", "remote_gateway": "192.0.2.77", "phase2": []}
+    other |= {"psk": "the key of another peer, long enough", "ppk": "the PPK, which is long enough"}
+    definition["gateway_phase1"].append(other)
+    assert errors(definition, host=HOST) == []
+    entry["ppk"] = "another PPK, which is long enough too"
+    (error,) = errors(definition, host=HOST)
+    assert "is the ppk_id of phase 1" in error
 
 
 def test_objects_of_the_host_are_switched_by_their_names() -> None:

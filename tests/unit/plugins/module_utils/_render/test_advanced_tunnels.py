@@ -54,6 +54,8 @@ def child(body: str) -> t.Any:
             "local-1 {\nid = first\n}\nlocal-2 {\nid = second\n}",
             {"identifier": "first"},
         ),
+        ("ppk_id = p\nppk_required = yes", {"ppk_id": "p", "ppk_required": True}),
+        ("ppk_required = perhaps", {"ppk_id": None, "ppk_required": False}),
         ("mobike = perhaps\nkeyingtries = %forever\nrekey_time = soon", {"mobike": False}),
     ],
 )
