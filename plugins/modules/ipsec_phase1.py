@@ -445,6 +445,35 @@ EXAMPLES = r"""
         dh_group: 14
     weak_crypto: refuse
 
+- name: Protect the traffic from a quantum computer that decrypts a record of it later
+  tunnelwright.ipsec.ipsec_phase1:
+    name: site-q
+    network: office
+    remote_gateway: 203.0.113.71
+    psk: "{{ vault_psk_site_q }}"
+    encryption:
+      - algorithm: aes-gcm
+        prf: sha384
+        dh_group: 31
+        additional_key_exchange: [mlkem768]
+    quantum_safe: require
+
+- name: Use ML-KEM with peers that have it, and accept peers that do not know RFC 9370
+  tunnelwright.ipsec.ipsec_phase1:
+    name: site-r
+    network: office
+    remote_gateway: 203.0.113.72
+    psk: "{{ vault_psk_site_r }}"
+    encryption:
+      - algorithm: aes-gcm
+        prf: sha384
+        dh_group: 31
+        additional_key_exchange: [[mlkem1024, mlkem768]]
+      - algorithm: aes-gcm
+        prf: sha384
+        dh_group: 31
+    quantum_safe: warn
+
 - name: Use certificates on both sides
   tunnelwright.ipsec.ipsec_phase1:
     name: site-d

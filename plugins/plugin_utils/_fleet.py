@@ -139,7 +139,7 @@ def _own(phase1: Facts, phase2: Facts | None, now: str) -> Made:
     return {
         "phase2": phase2["name"] if phase2 is not None else None,
         "state": it["state"],
-        "quantum_safe": it["quantum_safe"],
+        "quantum_safe": it.get("quantum_safe"),
         "since": it["since"],
         "age": _seconds(it["since"], now),
         "local_network": list(options.get("local_network") or ()),

@@ -136,6 +136,14 @@ def test_a_daemon_without_ikev1_is_named() -> None:
     assert "without IKEv1" not in Page(shown({"a": found})).text
 
 
+@pytest.mark.parametrize(("safe", "words"), [(True, ["yes"]), (False, ["no"]), (None, [])])
+def test_quantum_safety_is_beside_the_algorithms(safe: bool | None, words: list[str]) -> None:
+    tunnel = phase1("site-b", "192.0.2.1", {**phase2("lan"), "quantum_safe": safe})
+    html = shown({"a": host("203.0.113.10", tunnel)})
+    (cell,) = re.findall(r'<td[^>]*data-label="Algorithms"[^>]*>.*?</td>', html)
+    assert re.findall(r"quantum safe: (\w+)", cell) == words
+
+
 def test_no_network_is_needed() -> None:
     for tag, attributes in Page(shown(everything())).elements:
         for name in ("src", "href", "xlink:href", "action", "srcset", "data"):

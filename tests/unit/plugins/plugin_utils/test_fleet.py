@@ -216,3 +216,16 @@ def test_it_is_as_documented() -> None:
         # The documentation describes these two keys without C().
         assert untold <= {"local_network", "remote_network"}, part
     assert NOW.endswith("+00:00")
+
+
+def test_quantum_safety_is_told_of_each_tunnel() -> None:
+    children = [phase2("lan"), {**phase2("dmz"), "quantum_safe": True}, phase2("old", "down")]
+    found = {
+        item["phase2"]: item["quantum_safe"] for item in made(phase1("b", B, *children))["tunnels"]
+    }
+    assert found == {"lan": False, "dmz": True, "old": None}
+    # A result of an earlier version of the collection.
+    earlier = phase2("lan")
+    del earlier["quantum_safe"]
+    (tunnel,) = made(phase1("b", B, earlier))["tunnels"]
+    assert tunnel["quantum_safe"] is None
