@@ -57,6 +57,7 @@ ROLE_VARIABLES = (
 # Variables of the playbooks, and names that the documentation of the collection suggests.
 PLAYBOOK_VARIABLES = (
     "gateway_archive",
+    "gateway_capabilities",
     "gateway_hosts",
     "gateway_seconds",
     "gateway_status_mode",
