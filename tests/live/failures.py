@@ -195,6 +195,13 @@ AUTHENTICATION = (
         )
     ),
     Failure(
+        "other PSK, and another PPK at the peer",
+        "psk_mismatch",
+        phase1=HAS_PPK,
+        psk=OTHER_PSK,
+        ppks=_ANOTHER,
+    ),
+    Failure(
         "PPK required, not loaded at the initiator",
         "ppk_missing",
         phase1=NEEDS_PPK,

@@ -168,6 +168,14 @@ class TestChanged:
         order = [line for line in ready.changes if "site-b" in line]
         assert order[:2] == ["load secret ppk-site-b", "terminate site-b"]
 
+    def test_the_case_of_its_identity(self, ready: Machine) -> None:
+        """charon takes the connection for unchanged, so that the old one is unloaded first."""
+        done = ready.run("ipsec_phase1", **{**WITH, "ppk_id": "PPK-Site-B"})
+        assert done["impact"] == "ike"
+        assert ready.host.vici.conns["site-b"]["ppk_id"] == "PPK-Site-B"
+        actions = done["actions"]
+        assert actions.index("unload connection site-b") < actions.index("load connection site-b")
+
     def test_another_identity_needs_a_new_ike_sa(self, ready: Machine) -> None:
         for name in ("ppk-other", "PPK-Other"):
             done = ready.run("ipsec_phase1", **{**WITH, "ppk_id": name}, apply="defer")
@@ -263,6 +271,15 @@ class TestWarnings:
         info = ready.run("ipsec_info")
         assert info["ipsec_info"]["phase1"][0]["sas"][0]["ppk"] is False
         assert "an IKE SA is up without the PPK" in str(info["warnings"])
+
+    def test_of_an_sa_that_must_have_it(self, ready: Machine) -> None:
+        connect(ready)
+        ready.run("ipsec_phase1", **WITH, ppk_required=True, apply="reestablish")
+        for made in ready.host.vici.made.values():
+            made.pop("ppk_id", None)
+        (phase1,) = ready.run("ipsec_info")["ipsec_info"]["phase1"]
+        assert {"key": "ppk", "in_force": "no", "configured": "yes"} in phase1["pending"]
+        assert phase1["phase2"][0]["state"] == "outdated"
 
 
 class TestWholeGateway:
