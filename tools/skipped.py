@@ -20,6 +20,12 @@ def note(cache: Path, image: str, reason: str) -> None:
     _file(cache, image).write_text(reason)
 
 
+def first_error(output: str) -> str:
+    """Return the first line of an error in the output of mmdebstrap, or else its last line."""
+    lines = output.splitlines() or ["no output"]
+    return next((line for line in lines if line.startswith("E: ")), lines[-1])
+
+
 def forget(cache: Path, image: str) -> None:
     _file(cache, image).unlink(missing_ok=True)
 

@@ -133,10 +133,19 @@ def test_a_moving_release_without_an_image_is_skipped_by_name(images, capsys):
     assert testbed.without_image(hosts) == {"c": "E: no package python3-apt"}
 
 
-def test_a_failed_build_is_not_repeated_by_the_next_command_of_a_run(images, monkeypatch):
+def test_the_reason_is_the_first_error():
+    log = "I: start\nE: Failed to fetch x\nE: mmdebstrap failed to run"
+    assert testbed.skipped.first_error(log) == "E: Failed to fetch x"
+    assert testbed.skipped.first_error("a\nb") == "b"
+    assert testbed.skipped.first_error("") == "no output"
+
+
+def test_a_failed_build_is_not_repeated_by_the_next_command_of_a_run(images, monkeypatch, capsys):
     for _command in range(2):
         testbed.build_images({"localhost/tunnelwright-gateway:debian14"})
     assert images == ["debian14"]
+    # Each command says so.
+    assert capsys.readouterr().out.count("WARNING: SKIPPED: all tests on debian14") == 2
     monkeypatch.setattr(testbed.skipped, "RETRY_SECONDS", -1)
     assert not testbed.without_image([host("debian14")])
     testbed.build_images({"localhost/tunnelwright-gateway:debian14"})
