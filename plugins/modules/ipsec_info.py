@@ -484,9 +484,17 @@ ipsec_info:
               returned: always
               type: str
               sample: 203.0.113.20
+            proposals:
+              description: The proposals of the connection under their strongSwan names, the
+                preferred one first. Null if the daemon does not report them, as strongSwan before
+                6.0.7.
+              returned: always
+              type: list
+              elements: str
+              sample: [AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048]
             phase2:
               description: The children of the connection, by name. Each has C(mode),
-                C(local_network) and C(remote_network).
+                C(local_network), C(remote_network) and C(proposals).
               returned: always
               type: dict
               sample:
@@ -494,6 +502,7 @@ ipsec_info:
                   mode: tunnel
                   local_network: [10.1.0.0/24]
                   remote_network: [10.2.0.0/24]
+                  proposals: ['ESP:AES_GCM_16_256/MODP_2048/NO_EXT_SEQ']
         sas:
           description: The IKE SAs of the phase 1, in any state.
           returned: always

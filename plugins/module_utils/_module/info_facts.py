@@ -17,6 +17,7 @@ from .._model.child import ChildSa
 from .._model.connection import IkeConnection
 from .._model.quantum import has_round, sa_is_quantum_safe
 from .._plan.in_force import is_key
+from .._plan.loaded_proposals import Texts, shown, shown_child
 from .._plan.observed import NetworkState
 from .._plan.plan import Difference
 from .._plan.standing import CHILD_UP, IKE_UP, Sa, child_standing, ike_deviations
@@ -227,15 +228,21 @@ def _loaded(conn: Sa | None) -> Facts | None:
         "remote_gateway": list(conn.get("remote_addrs", ())),
         "identifier": conn.get("local-1", {}).get("id"),
         "peer_identifier": conn.get("remote-1", {}).get("id"),
+        "proposals": _listed(shown(conn)),
         "phase2": {
             name: {
                 "mode": child.get("mode", "").lower(),
                 "local_network": list(child.get("local-ts", ())),
                 "remote_network": list(child.get("remote-ts", ())),
+                "proposals": _listed(shown_child(child)),
             }
             for name, child in sorted(conn.get("children", {}).items())
         },
     }
+
+
+def _listed(proposals: Texts | None) -> list[str] | None:
+    return None if proposals is None else list(proposals)
 
 
 def drift_facts(differences: t.Iterable[Difference]) -> list[Facts]:

@@ -355,6 +355,16 @@ def release(machine: Machine, text: str) -> None:
     path.write_text(text)
 
 
+@pytest.mark.parametrize("shows", [True, False])
+def test_proposals_of_the_loaded_connection(gateway: Machine, shows: bool) -> None:
+    gateway.host.vici.release = "6.1.0" if shows else "6.0.1"
+    loaded = phase1(gateway)["loaded"]
+    found = [loaded["proposals"], loaded["phase2"]["net"]["proposals"]]
+    ike = ["AES_CBC_256/HMAC_SHA2_256_128/PRF_HMAC_SHA2_256/MODP_2048"]
+    esp = ["ESP:AES_CBC_256/HMAC_SHA2_256_128/MODP_2048/NO_EXT_SEQ"]
+    assert found == ([ike, esp] if shows else [None, None])
+
+
 class TestWithoutIkev1:
     """A phase 1 of IKEv1 on a host that was upgraded."""
 
