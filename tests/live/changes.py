@@ -140,6 +140,7 @@ CHANGES = (
     _p1("state", "disabled"),
     _p1("state", "absent"),
     _p1("weak_crypto", "refuse", harmless=True),
+    _p1("quantum_safe", "require", refused="is not quantum safe"),
     _p1("apply", "defer", harmless=True),
     _p2("name", "other", refused="overlaps"),
     _p2("network", "other", refused="does not exist in network other"),
@@ -157,6 +158,7 @@ CHANGES = (
     _p2("state", "disabled"),
     _p2("state", "absent"),
     _p2("weak_crypto", "refuse", harmless=True),
+    _p2("quantum_safe", "require", refused="takes its keys from phase 1 site-b"),
     _p2("apply", "defer", harmless=True),
 )
 

@@ -168,7 +168,7 @@ class World:
 
 
 # Options about one run, which are no part of the object.
-NOT_KEPT = ("apply", "weak_crypto")
+NOT_KEPT = ("apply", "weak_crypto", "quantum_safe")
 
 
 class Generator:
@@ -437,6 +437,7 @@ PHASE1_VALUES: dict[str, t.Sequence[t.Any]] = {
     "dpd_delay": (10, 20, 0),
     "dpd_failures": (3, 4),
     "weak_crypto": ("allow", "refuse"),
+    "quantum_safe": ("warn", "require"),
     "apply": ("reestablish", "defer"),
     "state": ("disabled",),
 }
@@ -449,6 +450,7 @@ PHASE2_VALUES: dict[str, t.Sequence[t.Any]] = {
     "lifetime": (2, 8, 0),
     "lifetime_unit": ("hours", "days", "forever"),
     "weak_crypto": ("allow", "refuse"),
+    "quantum_safe": ("warn", "require"),
     "apply": ("reestablish", "defer"),
     "state": ("disabled",),
 }

@@ -60,7 +60,8 @@ def _round(place: str, value: object, earlier: t.Sequence[Round]) -> Round:
     for item in items:
         if item not in names:
             fix = f"Use one of: {', '.join(names)}."
-            raise ModelError(place, item, "is not an additional key exchange", fix)
+            value = "null" if item is None else item
+            raise ModelError(place, value, "is not an additional key exchange", fix)
         if items.count(item) > 1:
             raise ModelError(place, item, "is given twice in one round", "Remove one of the two.")
         if item != NO_ROUND and any(item in other for other in earlier):
@@ -69,12 +70,11 @@ def _round(place: str, value: object, earlier: t.Sequence[Round]) -> Round:
             raise ModelError(place, item, problem, "Use another method, or remove the round.")
     if [*items] == [NO_ROUND]:
         problem = "is the only alternative of its round, so the round does nothing"
-        fix = f"Write [mlkem768, {NO_ROUND}] for an optional round, or remove the round."
-        raise ModelError(place, NO_ROUND, problem, fix)
+        raise ModelError(place, NO_ROUND, problem, _FORMS)
     if NO_ROUND in items[:-1]:
         others = [item for item in items if item != NO_ROUND]
         problem = "is not the last alternative, so peers that have the others would use none too"
-        fix = f"Write [{', '.join([*others, NO_ROUND])}]."
+        fix = f"Write the round as [{', '.join([*others, NO_ROUND])}]."
         raise ModelError(place, NO_ROUND, problem, fix)
     return tuple(items)
 

@@ -82,6 +82,11 @@ def test_a_required_round_makes_a_proposal_quantum_safe(rounds: object, safe: bo
             "mlkem1024, none.",
         ),
         (
+            [["mlkem768", None]],
+            "[0] 'null': is not an additional key exchange. Use one of: mlkem512, mlkem768, "
+            "mlkem1024, none.",
+        ),
+        (
             [[["mlkem768"]]],
             "[0] ['mlkem768']: is not an additional key exchange. Use one of: mlkem512, mlkem768, "
             "mlkem1024, none.",
@@ -98,13 +103,12 @@ def test_a_required_round_makes_a_proposal_quantum_safe(rounds: object, safe: bo
         # The form of one round that looks like one of alternatives.
         (
             ["mlkem768", "none"],
-            "[1] 'none': is the only alternative of its round, so the round does nothing. Write "
-            "[mlkem768, none] for an optional round, or remove the round.",
+            f"[1] 'none': is the only alternative of its round, so the round does nothing. {FORMS}",
         ),
         (
             [["none", "mlkem768"]],
             "[0] 'none': is not the last alternative, so peers that have the others would use none "
-            "too. Write [mlkem768, none].",
+            "too. Write the round as [mlkem768, none].",
         ),
     ],
 )
