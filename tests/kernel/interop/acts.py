@@ -92,6 +92,20 @@ def _replaced(rig: Rig, before: dict[str, tuple[str, str]]) -> bool:
     return rig.is_up() and not set(now.items()) & set(before.items())
 
 
+def ppk_in_use(rig: Rig) -> None:
+    """Check that the IKE SA uses the PPK, also after its rekey."""
+    before = rig.ike_sa()
+    assert _ppks(rig) == {"yes"}, rig.told()
+    rig.ours.vici("rekey", {"ike": "peer"})
+    rig.wait(lambda: _ike_replaced(rig, before), wanted="not rekeyed")
+    assert _ppks(rig) == {"yes"}, rig.told()
+
+
+def _ppks(rig: Rig) -> set[str | None]:
+    sas = rig.ours.ask("sas")["sas"]
+    return {sa.get("ppk") for sa in sas if sa["state"] == "ESTABLISHED"}
+
+
 def _ike_replaced(rig: Rig, before: str) -> bool:
     return rig.is_up() and rig.ike_sa() not in ("", before)
 
@@ -109,5 +123,6 @@ ACTS: dict[str, t.Callable[[Rig], None]] = {
         restart_of_peer,
         crash_of_peer,
         closed_by_peer,
+        ppk_in_use,
     )
 }

@@ -19,6 +19,8 @@ Addresses = dict[int, str]  # by IP version
 
 OUR_NAME, THEIR_NAME = "gw.example", "peer.example"
 PKI = "/root/pki"
+PPK = "a post-quantum key of these tests, of no other use"
+PPK_ID = "ppk-of-both"
 # The template of each file of a daemon.
 FILES = {
     "libreswan": {
@@ -73,6 +75,8 @@ class Site:
         options["encryption"] = [tunnel.ike]
         ours = tunnel.start == "ours"
         options["connection_behavior"] = tunnel.behavior if ours else "responder_only"
+        if tunnel.ppk:
+            options |= {"ppk": PPK, "ppk_id": PPK_ID, "ppk_required": True}
         if tunnel.udp:
             options["force_udp_encapsulation"] = True
         options |= {"": {}, "ours": {"dpd_delay": 3}, "theirs": {"dpd_action": "none"}}[tunnel.dpd]
@@ -122,6 +126,8 @@ class Site:
             "named": self.our_id == OUR_NAME,
             "pfs": "dh_group" in tunnel.child,
             "initiates": tunnel.start == "theirs",
+            "ppk": PPK,
+            "ppk_id": PPK_ID,
             "words": words,
         }
 

@@ -100,6 +100,16 @@ LIMITS = (
         lambda column, row: column.daemon == "openiked" and row.tunnel.protocol == "ah",
     ),
     Limit(
+        "IKEv1 has no PPK. The module refuses it.",
+        "IKEv1 uses no PPK",
+        lambda column, row: column.key_exchange == "ikev1" and row.tunnel.ppk,
+    ),
+    Limit(
+        "OpenIKED knows no PPK.",
+        "PPK required but peer does not support PPK",
+        lambda column, row: column.daemon == "openiked" and row.tunnel.ppk,
+    ),
+    Limit(
         "OpenIKED knows no Camellia.",
         _NO_SUCH,
         _phase2_of("openiked", algorithm=("camellia",)),

@@ -66,6 +66,7 @@ class Tunnel:
     dpd: str = ""  # the side that looks for dead peers: "", "ours" or "theirs"
     lifetime: str = ""  # the SA with a short lifetime at the peer, which rekeys: "", "child", "ike"
     defaults: bool = False  # the peer proposes its default suites
+    ppk: bool = False  # both sides require a PPK
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,9 @@ BEHAVIOURS = (
     _row("peer-starts", "The peer initiates", start="theirs"),
     _row("peer-starts-certificates", "The peer initiates, with certificates", start="theirs",
          authentication="pubkey"),
+    _row("ppk", "A PPK that both sides require", "ppk_in_use", ppk=True),
+    _row("ppk-peer-starts", "A PPK that both sides require, and the peer initiates", "ppk_in_use",
+         ppk=True, start="theirs"),
     _row("udp", "UDP encapsulation forced by us", udp=True),
     _row("nat-ours", "We are behind NAT", nat="ours"),
     _row("nat-ours-certificates", "We are behind NAT, with certificates", nat="ours",
@@ -183,7 +187,7 @@ EACH = 2
 
 
 def drawn(seed: int) -> set[str]:
-    """Return the cells of the run with this seed. Any 24 consecutive seeds have all cells.
+    """Return the cells of the run with this seed. Any 25 consecutive seeds have all cells.
 
     Suites and behaviours are mixed, so that a run has some of both kinds.
     """
