@@ -18,6 +18,11 @@ WITHOUT_IKEV1 = (6, 1)
 # The first release with additional key exchanges.
 WITH_RFC9370 = (6, 0)
 
+# The pseudo-random functions with which only the plugin kdf derives keys. The plugin openssl
+# derives keys with HMAC only.
+NEEDS_KDF = frozenset({"PRF_AES128_CMAC", "PRF_AES128_XCBC", "PRF_CAMELLIA128_XCBC"})
+KDF = "kdf"
+
 _NUMBERS = re.compile(r"\d+(?:\.\d+)*")
 
 
@@ -25,6 +30,21 @@ def release_of(version: str) -> tuple[int, ...]:
     """Return ``(6, 0, 1)`` for ``6.0.1``, and an empty tuple for an unknown version."""
     found = _NUMBERS.match(version)
     return tuple(map(int, found[0].split("."))) if found else ()
+
+
+def derivable(
+    algorithms: t.Mapping[str, frozenset[str]], plugins: t.Callable[[], t.Collection[str]]
+) -> dict[str, frozenset[str]]:
+    """Return the algorithms without pseudo-random functions that can derive no key.
+
+    Other plugins list these functions too, such as aesni. An IKE SA with one of them fails with
+    "KDF_PRF with ... not supported". ``plugins`` is asked only if a function is concerned.
+    """
+    found = dict(algorithms)
+    functions = found.get("prf", frozenset())
+    if functions & NEEDS_KDF and KDF not in plugins():
+        found["prf"] = functions - NEEDS_KDF
+    return found
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from .._host.host import Host
 from .._host.kernel.link import IPInterface
-from .._model.capabilities import Capabilities
+from .._model.capabilities import Capabilities, derivable
 from .._model.gateway import Gateway
 from .._model.selector import TrafficSelector
 from .._plan.observed import Observed
@@ -72,8 +72,9 @@ class Asked:
 
     @cached_property
     def algorithms(self) -> dict[str, frozenset[str]]:
-        """Return the algorithms of the capabilities. A phase 1 of IKEv2 needs no other answer."""
-        return self._host.vici.algorithms()
+        """Return the usable algorithms. A phase 1 of IKEv2 needs no other answer."""
+        vici = self._host.vici
+        return derivable(vici.algorithms(), vici.plugins)
 
     @cached_property
     def interfaces(self) -> tuple[IPInterface, ...]:

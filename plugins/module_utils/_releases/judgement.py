@@ -12,7 +12,8 @@ import typing as t
 from dataclasses import dataclass
 from functools import cached_property
 
-from .releases import BASE, EXTRA, NEEDS_KDF, STANDARD, DebianRelease, release_of_codename
+from .._model.capabilities import KDF, NEEDS_KDF
+from .releases import BASE, EXTRA, STANDARD, DebianRelease, release_of_codename
 
 Facts = t.Mapping[str, t.Any]
 
@@ -124,7 +125,7 @@ class Upgrade:
         that load a moved plugin are not in place. Seen on an upgrade from Debian 12 to 13.
         """
         moved = {name for names in self.moved_plugins.values() for name in names}
-        found = NEEDS_KDF if "kdf" in moved else frozenset()
+        found = NEEDS_KDF if KDF in moved else frozenset()
         return found | {"AES_XCBC_96"} if "xcbc" in moved and not self._aes else found
 
     @cached_property

@@ -16,6 +16,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from .._model.capabilities import KDF, NEEDS_KDF
+
 BASE = "libstrongswan"
 STANDARD = "libstrongswan-standard-plugins"
 EXTRA = "libstrongswan-extra-plugins"
@@ -29,9 +31,6 @@ def words(text: str) -> frozenset[str]:
 
 # The plugin aesni has these, on a processor with AES instructions.
 AES_INSTRUCTIONS = frozenset({"AES_CMAC_96", "AES_XCBC_96", "PRF_AES128_CMAC", "PRF_AES128_XCBC"})
-
-# The plugin kdf derives keys with these. The plugin openssl derives keys with HMAC only.
-NEEDS_KDF = frozenset({"PRF_AES128_CMAC", "PRF_AES128_XCBC", "PRF_CAMELLIA128_XCBC"})
 
 _BASE_12 = words(
     """
@@ -139,7 +138,7 @@ class DebianRelease:
     def usable(self, packages: t.Container[str], *, aes: bool) -> frozenset[str]:
         """Return the algorithms of which the daemon can also derive keys."""
         found = self.available(packages, aes=aes)
-        has_kdf = any("kdf" in self.plugins[name] for name in self.plugins if name in packages)
+        has_kdf = any(KDF in self.plugins[name] for name in self.plugins if name in packages)
         return found if has_kdf else found - NEEDS_KDF
 
     def package_of(self, algorithm: str) -> str | None:

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.capabilities import (
     Capabilities,
+    derivable,
 )
 
 
@@ -28,3 +31,24 @@ def test_key_exchanges() -> None:
     assert Capabilities("6.1.0", algorithms={"ke": frozenset({"ML_KEM_768"})}).key_exchanges == {
         "ML_KEM_768"
     }
+
+
+class TestKeyDerivation:
+    """The plugin aesni of Debian 13 lists functions with which only the plugin kdf derives keys."""
+
+    FUNCTIONS: t.ClassVar[t.Any] = {"prf": frozenset({"PRF_HMAC_SHA1", "PRF_AES128_XCBC"})}
+
+    def test_without_kdf(self) -> None:
+        found = derivable(self.FUNCTIONS, lambda: {"aesni", "openssl"})
+        assert found == {"prf": {"PRF_HMAC_SHA1"}}
+
+    def test_with_kdf(self) -> None:
+        assert derivable(self.FUNCTIONS, lambda: {"kdf", "xcbc"}) == self.FUNCTIONS
+
+    def test_plugins_are_asked_only_for_these_functions(self) -> None:
+        def plugins() -> frozenset[str]:
+            raise AssertionError
+
+        hmac = {"prf": frozenset({"PRF_HMAC_SHA1"}), "ke": frozenset({"MODP_2048"})}
+        assert derivable(hmac, plugins) == hmac
+        assert derivable({}, plugins) == {}

@@ -825,3 +825,16 @@ class TestQuantumSafe:
         assert not again["changed"]
         texts = machine.run("ipsec_gateway", **whole(entry), state="rendered")["rendered"]
         assert any("-ke1_mlkem768-ke1_none-ke2_mlkem1024" in text for text in texts.values())
+
+
+def test_a_function_that_can_derive_no_key(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plugin aesni lists PRF_AES128_XCBC, and the plugin kdf is not loaded."""
+    monkeypatch.setitem(memory_host.ALGORITHMS, "prf", {"PRF_AES128_XCBC"})
+    monkeypatch.setitem(memory_host.ALGORITHMS, "integrity", {"AES_XCBC_96"})
+    entry = site(2, encryption=[{"algorithm": "aes", "hash": "aesxcbc", "dh_group": 14}])
+    refused = run(machine, **whole(entry))["msg"]
+    assert "hash aesxcbc (PRF_AES128_XCBC): package libstrongswan-extra-plugins" in refused
+    machine.host.vici.loaded_plugins |= {"kdf"}
+    assert "lacks algorithms" not in str(run(machine, **whole(entry)).get("msg"))
