@@ -170,8 +170,8 @@ def _package_findings(upgrade: Upgrade) -> t.Iterator[UpgradeFinding]:
             "plugins_need_restart",
             CHANGES,
             f"package {package}",
-            f"The plugins {', '.join(names)} move to this package. The daemon may lack them until "
-            "it restarts once more after the upgrade.",
+            f"These plugins move to the package: {', '.join(names)}. The daemon may lack them "
+            "until it restarts once more after the upgrade.",
             f"Restart {DEBIAN.daemon_unit} after the upgrade if a connection needs them.",
         )
     versions = sorted({*upgrade.strongswan.values()})
