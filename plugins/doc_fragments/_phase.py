@@ -137,7 +137,7 @@ options:
         accepts it with a warning that names it. V(refuse) fails before any change.
       - These are weak. The algorithms V(3des), V(blowfish) and V(cast128). The hashes V(md5) and
         V(sha1). The groups V(1), V(2), V(5), V(22), V(23) and V(24). Aggressive mode with a
-        pre-shared key.
+        pre-shared key. A PPK of fewer than 32 characters.
     type: str
     choices:
       - allow

@@ -21,7 +21,7 @@ from leaks import telling
 
 SCENARIO = Path(__file__).resolve().parents[1]
 # The keys are random for each run, so that only this run can have printed them.
-PSK, SECRET = (secrets.token_hex(16) for _ in range(2))
+PSK, PPK, SECRET = (secrets.token_hex(16) for _ in range(3))
 # The new DPD delay in seconds.
 DELAY = 31 + secrets.randbelow(80000)
 # The gateway has this key since converge.yml. A diff would show it as the old value.
@@ -33,7 +33,8 @@ HOSTS = ("debian12", "debian13")
 def _printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return the output of check mode and of the run that follows it."""
     variables = tmp_path_factory.mktemp("variables") / "variables.json"
-    variables.write_text(json.dumps({"new_psk": PSK, "new_secret": SECRET, "delay": DELAY}))
+    keys = {"new_psk": PSK, "new_ppk": PPK, "new_secret": SECRET}
+    variables.write_text(json.dumps({**keys, "delay": DELAY}))
     settings = {
         "ANSIBLE_CONNECTION_PLUGINS": str(SCENARIO.parent / "connection_plugins"),
         "ANSIBLE_FORCE_COLOR": "false",
@@ -60,7 +61,7 @@ def _printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize("run", ["check", "run"])
 def test_no_secret_is_printed(printed: dict[str, str], run: str) -> None:
     assert "Using module file" in printed[run], "this is not -vvv"
-    assert telling(printed[run], PSK, SECRET, OLD) == []
+    assert telling(printed[run], PSK, PPK, SECRET, OLD) == []
 
 
 @pytest.mark.parametrize("run", ["check", "run"])
@@ -77,5 +78,6 @@ def test_diffs_are_printed(printed: dict[str, str], run: str) -> None:
 
 @pytest.mark.parametrize("run", ["check", "run"])
 def test_both_runs_report_the_same_changes(printed: dict[str, str], run: str) -> None:
-    assert printed[run].count("load secret ike-hub") >= len(HOSTS)
+    for name in ("ike-hub", "ppk-hub"):
+        assert printed[run].count(f"load secret {name}") >= len(HOSTS)
     assert printed[run].count("changed=2 ") == len(HOSTS)

@@ -133,5 +133,5 @@ def warnings_about(connection: IkeConnection, params: Params, gateway: Gateway) 
         warnings.append(f"{subject}: the psk has fewer than {STRONG_PSK} characters")
     if connection.ppk is not None and connection.ppk.shorter_than(STRONG_PPK):
         weak = [f"a ppk of fewer than {STRONG_PPK} characters"]
-        warnings += weak_crypto(subject, "ppk", weak, policy)
+        warnings += weak_crypto(subject, "ppk", weak, policy, "Give a longer random ppk")
     return (*warnings, *warnings_of(connection, gateway), *warnings_of_ppk(connection, gateway))

@@ -16,14 +16,20 @@ from .._model.connection import IkeConnection
 from .._model.quantum import IGNORE, REQUIRE, unsafe_proposals
 
 
-def weak_crypto(subject: str, option: str, weak: t.Sequence[str], policy: str) -> list[str]:
+def weak_crypto(
+    subject: str,
+    option: str,
+    weak: t.Sequence[str],
+    policy: str,
+    advice: str = "Use other algorithms",
+) -> list[str]:
     """Return warnings, or raise ModelError, according to the option ``weak_crypto``."""
     found = ", ".join(dict.fromkeys(weak))
     if not found or policy == "allow":
         return []
     if policy == "refuse":
         problem = "is weak cryptography, which weak_crypto refuse does not accept"
-        fix = "Use other algorithms, or set weak_crypto to warn."
+        fix = f"{advice}, or set weak_crypto to warn."
         raise ModelError(option, found, problem, fix, subject)
     return [f"{subject}: weak cryptography: {found}"]
 

@@ -253,6 +253,7 @@ class TestWarnings:
         assert f"phase 1 site-b: weak cryptography: {weak}" in str(warnings)
         refused = ready.run("ipsec_phase1", check=True, **self.SHORT, weak_crypto="refuse")
         assert f"phase 1 site-b: ppk {weak!r}: is weak cryptography" in refused["msg"]
+        assert "Give a longer random ppk, or set weak_crypto to warn." in refused["msg"]
         allowed = ready.run("ipsec_phase1", check=True, **self.SHORT, weak_crypto="allow")
         assert "warnings" not in allowed
 
