@@ -53,6 +53,11 @@ class TestTunnels:
         assert (found["algorithms"], found["protocol"]) == (child()["algorithms"], "esp")
         assert (found["age"], found["rekey_in"]) == (2400, 1834)
 
+    def test_a_ppk_in_use(self) -> None:
+        site = {**phase1("site-b", B, phase2("lan")), "sas": [{**ike(B), "ppk": True}]}
+        (found,) = made(site)["tunnels"]
+        assert found["ike"] == f"{ike(B)['algorithms']} PPK"
+
     def test_bytes_of_all_its_sas(self) -> None:
         lan = {**phase2("lan"), "sas": [child(rekey_in=None), child(rekey_in=5, bytes_out=1)]}
         (found,) = made(phase1("site-b", B, lan))["tunnels"]
