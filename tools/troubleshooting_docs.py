@@ -60,8 +60,8 @@ log of the peer in `peer_log`, the module names the cause.
 SCORES = """\
 ## Scorecard
 
-Each failure below was provoked between two gateways: once with strongSwan 5.9.8 as the initiator
-and 6.0.1 as the responder, and once the other way round. In the columns *alone* the module had only
+Each failure below was provoked between two gateways. strongSwan 5.9.8 initiates to 6.0.1, 6.0.1
+initiates to 5.9.8, and forky (6.1) initiates to 6.0.1. In the columns *alone* the module had only
 the log of the initiator. In the columns *both logs* it also had the log of the peer.
 
 - **named**: the module reported exactly the provoked cause.

@@ -73,7 +73,7 @@ def _cards() -> t.Iterator[list[Card]]:
     yield cards
     if os.environ.get("SCORECARD"):
         write(SCORECARD, [{key: card[key] for key in card if key != "recorded"} for card in cards])
-        write(RECORDED, [{**card, **card.pop("recorded")} for card in cards])
+        write(RECORDED, [{**card.pop("recorded"), **card} for card in cards])
 
 
 def write(path: Path, found: list[Card]) -> None:

@@ -35,7 +35,13 @@ RECORDED: list[dict[str, t.Any]] = [
     for record in json.loads((Path(__file__).parent / "fixtures" / name).read_text("utf-8"))
 ]
 # Causes that are visible on the host or in its SAs, but in no log.
-NOT_IN_A_LOG = ("local_address_missing", "no_route", "selectors_narrowed", "outdated")
+NOT_IN_A_LOG = (
+    "local_address_missing",
+    "no_route",
+    "selectors_narrowed",
+    "outdated",
+    "ikev1_not_supported",
+)
 
 every_failure = pytest.mark.parametrize(
     "record",
