@@ -28,6 +28,7 @@ from .upgrade_texts import (
     WORDS,
     TextConnection,
     daemon_findings,
+    hidden,
     plugins_gone,
     text_connections,
     unseen,
@@ -62,6 +63,7 @@ def rehearse(info: Facts, files: t.Mapping[str, str], target: str) -> Made:
         *_without_text(upgrade, {item.name for item in texts}),
     ]
     host = [*_host_findings(upgrade), *_fault_findings(faults), *daemon_findings(upgrade, files)]
+    host += hidden(files)
     host += unseen(upgrade, {item["name"] for item in connections})
     for network in info["networks"]:
         host += settings_findings(upgrade, network)

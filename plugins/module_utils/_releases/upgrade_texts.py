@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
+import re
 import typing as t
 from dataclasses import dataclass
 
 from .._model.platform import DEBIAN
+from .._model.secret import MASK
 from .._render.strongswan.reader import PlacedSection, ReadResult, read
 from .judgement import CHANGES, DEPENDS, Facts, Upgrade, UpgradeFinding
 from .proposal_words import of_words
@@ -29,6 +31,7 @@ _VERSIONS = {"0": "auto", "1": "ikev1", "2": "ikev2"}
 WORDS = VersionWords("version", "1", "0", "2")
 _NO_WORDS = VersionWords("version", "1", "not set", "2")
 _DEFAULT = "default"
+_INCLUDE = re.compile(r"[ \t]*include[ \t]")
 
 
 @dataclass(frozen=True)
@@ -162,19 +165,48 @@ def _sections(section: PlacedSection, name: str) -> dict[str, PlacedSection]:
 
 def _read(files: t.Mapping[str, str], path: str) -> ReadResult:
     """Return the statements that strongSwan would read from the texts, beginning with ``path``."""
+    # The line of the mask in a hidden text is no statement.
+    texts = {
+        name: text.replace(MASK, "") if _is_hidden(text) else text for name, text in files.items()
+    }
 
     def include(pattern: str) -> list[tuple[str, str]]:
         # As in a shell, a * matches neither a slash nor the dot of a hidden file.
         folder = posixpath.dirname(pattern)
         return [
             (path, text)
-            for path, text in sorted(files.items())
+            for path, text in sorted(texts.items())
             if fnmatch.fnmatchcase(path, pattern)
             and posixpath.dirname(path) == folder
             and not posixpath.basename(path).startswith(".")
         ]
 
-    return read(path, files.get(path, ""), include)
+    return read(path, texts.get(path, ""), include)
+
+
+def hidden(files: t.Mapping[str, str]) -> list[UpgradeFinding]:
+    """Return a finding for each text of which only the mask is left.
+
+    A text that may hold a secret in an unknown place is masked as a whole. Such a text is
+    incomplete, or has sections that inherit from others.
+    """
+    return [
+        UpgradeFinding(
+            "file_hidden",
+            DEPENDS,
+            path,
+            "The text is masked as a whole, because it is incomplete, or because its sections "
+            "inherit from others. This check does not know its connections.",
+            "Check version and proposals in the file.",
+        )
+        for path, text in sorted(files.items())
+        if _is_hidden(text)
+    ]
+
+
+def _is_hidden(text: str) -> bool:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return MASK in lines and all(line == MASK or _INCLUDE.match(line) for line in lines)
 
 
 def unseen(upgrade: Upgrade, names: t.Container[str]) -> list[UpgradeFinding]:
@@ -187,8 +219,7 @@ def unseen(upgrade: Upgrade, names: t.Container[str]) -> list[UpgradeFinding]:
             "connection_without_file",
             DEPENDS,
             f"connections {', '.join(missing)} in the IKE daemon",
-            "They are in no file that swanctl reads, so that this check does not know their "
-            "values.",
+            "They are in no text that this check can read, so that it does not know their values.",
             "Check their version and proposals with `swanctl --list-conns`.",
         )
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._model.secret import MASK
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._releases.releases import (
     BASE,
     CHARON_EXTRA,
@@ -14,6 +15,7 @@ from ansible_collections.tunnelwright.ipsec.plugins.module_utils._releases.relea
     STANDARD,
 )
 from ansible_collections.tunnelwright.ipsec.plugins.module_utils._releases.upgrade import rehearse
+from ansible_collections.tunnelwright.ipsec.plugins.module_utils._render.masking import masked
 from ansible_collections.tunnelwright.ipsec.tests.unit.plugins.helpers.upgrades import (
     AES,
     FILES,
@@ -291,6 +293,25 @@ class TestTexts:
         found = rehearsed(gateway(), files=texts("connections { x {\n"))
         assert host_causes(found)["file_refused"] == "stops"
         assert found["effect"] == "stops"
+
+    @pytest.mark.parametrize(
+        "text", ["connections { x {\n", "base { }\nconnections { x : base { version = 1 } }\n"]
+    )
+    def test_a_text_that_is_masked_as_a_whole(self, text: str) -> None:
+        """A query masks such a text, also if strongSwan accepts it."""
+        road = masked(text)
+        assert road == f"{MASK}\n"
+        files = {**texts(road), SWANCTL_CONF: f"include conf.d/*.conf\n{MASK}\n"}
+        found = rehearsed(gateway(unmanaged=["x"]), "debian14", files)
+        assert found["connections"] == []
+        hidden = [item["where"] for item in found["host"] if item["cause"] == "file_hidden"]
+        assert hidden == [ROAD, SWANCTL_CONF]
+        assert host_causes(found)["connection_without_file"] == "depends"
+        assert "file_refused" not in host_causes(found)
+
+    def test_a_masked_value_hides_nothing(self) -> None:
+        road = f"connections {{ x {{ version = 1 }} }}\nsecrets {{ ike {{ secret = {MASK} }} }}\n"
+        assert effects(rehearsed(gateway(), files=texts(road))) == {"x": "stops"}
 
     def test_connections_that_are_in_no_file(self) -> None:
         found = rehearsed(gateway(unmanaged=["ghost", "old"]), files=texts(self.ROAD))
