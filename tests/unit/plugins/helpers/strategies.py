@@ -104,6 +104,21 @@ def rules(draw: st.DrawFn, name: str, network: str, index: int) -> VpnRule:
 services = st.sampled_from(("", "", "", "[gre]", "[tcp/443]", "[udp/5000-5010]"))
 
 
+def encryptions(key_exchange: str) -> st.SearchStrategy[t.Any]:
+    """Draw a list of proposals. IKEv1 has no additional key exchange."""
+    drawn = [None, [{"algorithm": "aes", "key_length": 128}]]
+    if key_exchange == "ikev2":
+        drawn += [[{"dh_group": 31, "additional_key_exchange": rounds}] for rounds in ROUNDS]
+    return st.sampled_from(drawn)
+
+
+ROUNDS: tuple[list[t.Any], ...] = (
+    ["mlkem768"],
+    [["mlkem1024", "mlkem768", "none"]],
+    [["mlkem768", "none"], "mlkem1024"],
+)
+
+
 @st.composite
 def children(draw: st.DrawFn, name: str, index: int, connection: IkeConnection) -> ChildSa:
     unit = draw(st.sampled_from(("hours", "days", "forever")))
@@ -117,7 +132,7 @@ def children(draw: st.DrawFn, name: str, index: int, connection: IkeConnection) 
             "remote_network": [f"172.16.{index}.0/24"],
             "lifetime": draw(st.integers(1, 24)),
             "lifetime_unit": unit,
-            "encryption": draw(st.sampled_from((None, [{"algorithm": "aes", "key_length": 128}]))),
+            "encryption": draw(encryptions(connection.key_exchange)),
             "state": draw(st.sampled_from(("present", "present", "disabled"))),
         },
         connection.versions,
@@ -141,6 +156,7 @@ def connections(draw: st.DrawFn, name: str, network: str, index: int) -> IkeConn
             "description": draw(texts),
             "remote_gateway": draw(st.sampled_from((f"192.0.2.{index}", f"2001:db8::{index}"))),
             "key_exchange": key_exchange,
+            "encryption": draw(encryptions(key_exchange)),
             "psk": psk,
             **ppk,
             "identifier": draw(st.sampled_from((None, "gw@example.org", 'quo"te{}#$(x)'))),

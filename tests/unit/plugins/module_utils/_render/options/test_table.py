@@ -91,7 +91,7 @@ def connections(draw: st.DrawFn) -> IkeConnection:
         "dpd_action": any_of("clear", "hold", "restart", "none"),
         "dpd_delay": any_of(1, 30, 3600),
         "dpd_failures": any_of(1, 5, 100),
-        "encryption": any_of(None, [{"algorithm": "aes-gcm", "dh_group": 31}, {}]),
+        "encryption": any_of(None, [{"algorithm": "aes-gcm", "dh_group": 31}, {}], ROUNDS),
         **(any_of(PUBKEY, {"psk": "x" * 20})),
     }
     for switch in ("force_udp_encapsulation", "rekey", "reauth", "mobike"):
@@ -105,6 +105,9 @@ def connections(draw: st.DrawFn) -> IkeConnection:
     return made
 
 
+ROUNDS = [{"dh_group": 20, "additional_key_exchange": [["mlkem768", "none"], "mlkem1024"]}]
+
+
 def child_options(draw: st.DrawFn, number: int) -> dict[str, t.Any]:
     options = {
         "name": f"net{number}",
@@ -113,7 +116,7 @@ def child_options(draw: st.DrawFn, number: int) -> dict[str, t.Any]:
         "protocol": draw(st.sampled_from(("esp", "ah"))),
         "lifetime": draw(st.integers(1, 3)),
         "lifetime_unit": draw(st.sampled_from(("hours", "days", "forever"))),
-        "encryption": draw(st.sampled_from((None, [{"hash": "sha512"}, {"dh_group": 14}]))),
+        "encryption": draw(st.sampled_from((None, [{"hash": "sha512"}, {"dh_group": 14}], ROUNDS))),
     }
     if draw(st.booleans()):
         return {**options, "mode": "transport"}
