@@ -55,7 +55,7 @@ that a test observed.
 
 The module sets each value on virtual machines with a kernel of their own. A peer answers, packets
 pass, and a third host watches the wire. *On* is the release of strongSwan at the end that has the
-option: 5.9.8 (Debian 12) and 6.0.1 (Debian 13).
+option: 5.9.8 (Debian 12), 6.0.1 (Debian 13) and forky (6.1).
 
 `make kernel-test` repeats the tests. An option that one end alone applies is tested at one of the
 two ends, and with `FIELDS=all` at both ends. `tools/field_docs.py` writes this page. The tests are

@@ -8,6 +8,8 @@ A run has a sixth of the tests that prove a value of an option, drawn by ``SEED`
 case for each end runs on one end only. ``FIELDS=all`` runs everything, and ``PART=2/6`` runs the
 third sixth of everything.
 
+In two of four turns, forky has the place of Debian 12 (``forky.toml``).
+
 ``KERNEL_TESTBED`` names the machines, and ``KERNEL_TOPOLOGY`` names another topology file. With
 ``KERNEL_KEEP`` the machines keep running for the next run, or for an inspection with
 ``tools/kernel-testbed enter kernel a``.
@@ -15,6 +17,7 @@ third sixth of everything.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tomllib
 import typing as t
@@ -26,6 +29,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel import fields
 from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import (
     HERE,
     Machine,
+    absent,
     bed,
     is_running,
     testbed,
@@ -33,10 +37,18 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import (
 from ansible_collections.tunnelwright.ipsec.tests.kernel.pair import Pair, until
 from ansible_collections.tunnelwright.ipsec.tests.live.conftest import holding
 
-TESTBED = os.environ.get("KERNEL_TESTBED", "kernel")
+# Two of four turns of all parts have forky in the place of Debian 12, so that each test runs on
+# both of its ends there.
+DEFAULT_TOPOLOGY = HERE / ("forky.toml" if draw.turn() % 4 >= 2 else "testbed.toml")
+TOPOLOGY = Path(os.environ.get("KERNEL_TOPOLOGY", DEFAULT_TOPOLOGY))
+DEFAULT_TESTBED = "kernel-forky" if TOPOLOGY.stem == "forky" else "kernel"
+TESTBED = os.environ.get("KERNEL_TESTBED", DEFAULT_TESTBED)
 ENDS = (*fields.RELEASES,)
 SEED = draw.seed()
-TOPOLOGY = Path(os.environ.get("KERNEL_TOPOLOGY", HERE / "testbed.toml"))
+
+
+# Lines about left out tests, for the end of the report.
+SKIPPED: list[str] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -80,19 +92,37 @@ def end_of(item: pytest.Item) -> str:
 @pytest.fixture(name="machines", scope="session")
 def _machines(request: pytest.FixtureRequest) -> t.Iterator[dict[str, Machine]]:
     """Yield every host of the topology, booted; hosts with strongSwan have their driver."""
-    with holding(request, bed(TESTBED)) as was_killed:
-        yield from _started(was_killed)
+    # Both names, because this machine has memory for one bed.
+    names = dict.fromkeys(("kernel", TESTBED))
+    with contextlib.ExitStack() as stack:
+        killed = [stack.enter_context(holding(request, bed(name))) for name in names]
+        yield from _started(killed[-1])
 
 
-def _started(was_killed: bool) -> t.Iterator[dict[str, Machine]]:
-    items = tomllib.loads(TOPOLOGY.read_text())["hosts"]
-    machines = {
+def _machines_of(topology: Path) -> dict[str, Machine]:
+    items = tomllib.loads(topology.read_text())["hosts"]
+    return {
         name: Machine(name, TESTBED, item["ipv4"], item["ipv6"], item["image"])
         for name, item in items.items()
     }
+
+
+def _begun(was_killed: bool, keep: bool) -> dict[str, Machine]:
+    """Start the machines, unless they run already. Without forky, start the other topology."""
+    machines = _machines_of(TOPOLOGY)
+    if not was_killed and keep and all(map(is_running, machines.values())):
+        return machines
+    testbed("up", TESTBED, str(TOPOLOGY))
+    if lacking := absent(TOPOLOGY):
+        SKIPPED.append(f"WARNING: SKIPPED: the tests on forky. Debian 12 has its place: {lacking}")
+        testbed("up", TESTBED, str(HERE / "testbed.toml"))
+        machines = _machines_of(HERE / "testbed.toml")
+    return machines
+
+
+def _started(was_killed: bool) -> t.Iterator[dict[str, Machine]]:
     keep = bool(os.environ.get("KERNEL_KEEP"))
-    if was_killed or not (keep and all(map(is_running, machines.values()))):
-        testbed("up", TESTBED, str(TOPOLOGY))
+    machines = _begun(was_killed, keep)
     try:
         for machine in machines.values():
             machine.deliver()
@@ -131,10 +161,20 @@ def _summarize(request: pytest.FixtureRequest) -> t.Callable[[str], None]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> t.Any:
     report = yield
     if report.when == "call" and item.name.partition("[")[0] in fields.ROWS.values():
-        fields.record(item.name, fields.Outcome(end_of(item), report.passed))
+        if not report.skipped:
+            name = f"{item.name} on {fields.MOVING}" if _has_moving(item) else item.name
+            fields.record(name, fields.Outcome(end_of(item), report.passed))
         if report.passed:
             item.config.stash.setdefault(_PASSED, []).append(item.name)
     return report
+
+
+def _has_moving(item: pytest.Item) -> bool:
+    """Return whether the test has run with forky at its end a."""
+    machines = getattr(item, "funcargs", {}).get("machines") or {}
+    pair = getattr(item, "funcargs", {}).get("pair")
+    first = pair.a.machine if pair else machines.get("a")
+    return first is not None and first.is_moving
 
 
 _LINES = pytest.StashKey[list[str]]()
@@ -142,6 +182,6 @@ _PASSED = pytest.StashKey[list[str]]()
 
 
 def pytest_terminal_summary(terminalreporter: t.Any, config: pytest.Config) -> None:
-    lines = [fields.summary(config.stash.get(_PASSED, [])), *config.stash.get(_LINES, [])]
+    lines = [*SKIPPED, fields.summary(config.stash.get(_PASSED, [])), *config.stash.get(_LINES, [])]
     for line in lines:
         terminalreporter.write_line(line)

@@ -20,6 +20,8 @@ from pathlib import Path
 ALL = os.environ.get("FIELDS") == "all" or bool(os.environ.get("PART"))
 # The strongSwan release of each end.
 RELEASES = {"a": "5.9.8", "b": "6.0.1"}
+# The release in the place of end a, in a run on forky.toml. The names of its outcomes end with it.
+MOVING = "forky"
 # The outcome of each test, by its name with its parameters: of the latest runs, and in git.
 LATEST = Path(__file__).resolve().parents[2] / ".cache/fields.json"
 SEEN = Path(__file__).with_name("seen.json")
@@ -82,12 +84,16 @@ def write(path: Path, outcomes: t.Mapping[str, Outcome]) -> None:
 
 def releases(outcomes: t.Mapping[str, Outcome], test: str) -> list[str]:
     """Return the releases on which every case of ``test``, a function, has passed."""
-    found = [item for name, item in outcomes.items() if name.partition("[")[0] == test]
-    about = {end: [item for item in found if item.end in (end, "")] for end in RELEASES}
+    about: dict[str, list[Outcome]] = {release: [] for release in (*RELEASES.values(), MOVING)}
+    for name, item in outcomes.items():
+        case, _on, moving = name.partition(" on ")
+        if case.partition("[")[0] == test:
+            first = MOVING if moving else RELEASES["a"]
+            for end, release in {**RELEASES, "a": first}.items():
+                if item.end in (end, ""):
+                    about[release].append(item)
     return [
-        release
-        for end, release in RELEASES.items()
-        if about[end] and all(item.passed for item in about[end])
+        release for release, items in about.items() if items and all(item.passed for item in items)
     ]
 
 

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 from ansible_collections.tunnelwright.ipsec.tests.live.host import ROOT, Host
+from debian import MOVING
 
 HERE = ROOT / "tests/kernel"
 
@@ -18,6 +20,12 @@ PATIENCE = 60.0
 
 def testbed(*words: str) -> None:
     subprocess.run([str(ROOT / "tools/kernel-testbed"), *words], check=True)
+
+
+def absent(topology: Path) -> str:
+    """Return the hosts of a topology that have no disk today, with the reason."""
+    command = [str(ROOT / "tools/kernel-testbed"), "skipped", str(topology)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def bed(testbed_name: str) -> str:
@@ -33,6 +41,11 @@ class Machine(Host):
         settings = ROOT / f".cache/kernel/{testbed_name}/ssh_config"
         super().__init__(name, ("ssh", "-F", str(settings), name), ipv4, ipv6)
         self.testbed, self.image = testbed_name, image
+
+    @property
+    def is_moving(self) -> bool:
+        """Return whether the machine has the release that Debian still changes."""
+        return self.image.rpartition("-")[2] in MOVING
 
     def now(self) -> str:
         """Return the time of the machine in whole seconds, as ``journalctl --since @`` takes it."""

@@ -4,7 +4,7 @@
 
 """Two gateways and the tunnel between the LANs behind them, both ends made by the modules.
 
-Ends are ``a`` (strongSwan 5.9.8, LANs 10.1.0.0/24 and fd00:1::/64) and ``b`` (6.0.1, LANs
+Ends are ``a`` (strongSwan 5.9.8 or forky, LANs 10.1.0.0/24 and fd00:1::/64) and ``b`` (6.0.1, LANs
 10.2.0.0/24 and fd00:2::/64). Options of both ends are given once, and options of one end under the
 name of the end.
 """
@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.tunnelwright.ipsec.tests.kernel.machine import PATIENCE, Machine
 from ansible_collections.tunnelwright.ipsec.tests.live.host import Run
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import need_ikev1
 
 Options = Mapping[str, t.Any]
 
@@ -26,6 +27,8 @@ PSK = "a key of these tests, of no other use"
 NUMBERS = {"a": 1, "b": 2}
 RELEASES = {"a": "5.9.8", "b": "6.0.1"}
 PHASE1, PHASE2 = "site", "net"
+# Values that a daemon without IKEv1 cannot have.
+IKEV1 = {"key_exchange": "ikev1", "cisco_extensions": True, "unencrypted_main_mode": True}
 
 # With these settings charon notices a dead peer within seconds: 1 + 1.5 + 2.25.
 SWIFT = {
@@ -45,6 +48,11 @@ class End:
         self._phases: dict[str, set[str]] = {}
         # The last options of each object, because a run takes seconds even without a change.
         self._applied: dict[tuple[str, ...], Options] = {}
+
+    @property
+    def release(self) -> str:
+        """Return the name of the strongSwan of this end."""
+        return "forky" if self.machine.is_moving else RELEASES[self.name]
 
     @property
     def address(self) -> str:
@@ -105,6 +113,8 @@ class End:
         same = {name: value for name, value in options.items() if name != "apply"}
         if self._applied.get(key) == same:
             return None
+        if any(same.get(name) == value for name, value in IKEV1.items()):
+            need_ikev1(self.machine)
         run = self.machine.apply(module, dict(options))
         self._applied[key] = same
         if module == "ipsec_phase1" and options.get("state") == "absent":

@@ -34,6 +34,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.negotiation import (
     Kernel,
     Lane,
 )
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import speaks_ikev1
 
 GATEWAYS = ("a", "b")
 LANES = 2
@@ -46,6 +47,11 @@ LEFT_OUT = {Refusal(2, Use.IKE, (("algorithm", "aes-ctr"),))}
 Item = t.TypeVar("Item")
 
 pytestmark = pytest.mark.drawn
+
+
+@pytest.fixture(name="gateways", scope="module")
+def _gateways(machines: dict[str, Machine]) -> dict[str, Machine]:
+    return {name: machines[name] for name in GATEWAYS}
 
 
 @pytest.fixture(name="lanes", scope="module")
@@ -100,24 +106,33 @@ def _sampled(
 
 
 def test_what_is_allowed_is_negotiated(
-    lanes: list[Lane], summarize: t.Callable[[str], None]
+    gateways: dict[str, Machine], lanes: list[Lane], summarize: t.Callable[[str], None]
 ) -> None:
-    cases = all_cases()
+    # A daemon without IKEv1 is not asked for it.
+    with_ikev1 = all(map(speaks_ikev1, gateways.values()))
+    cases = [case for case in all_cases() if with_ikev1 or case.version != 1]
     started = time.monotonic()
     found = _sampled(cases, lanes, Lane.negotiate)
     took = time.monotonic() - started
     initiated = collections.Counter(case.initiator for case, said in found.items() if not said)
     summarize(
         f"algorithms: {initiated.total()} of {len(cases)} combinations negotiated in {took:.0f} s, "
-        f"{initiated['a']} from Debian 12 and {initiated['b']} from Debian 13, SEED={SEED}"
+        f"{initiated['a']} from a and {initiated['b']} from b, SEED={SEED}"
     )
     failed = [f"{case}: {said}" for case, said in found.items() if said]
     assert not failed, "\n".join(failed)
     assert found
 
 
-def test_what_is_refused_is_illegal(lanes: list[Lane], summarize: t.Callable[[str], None]) -> None:
-    trials = [(refusal, name) for refusal in all_refusals() for name in GATEWAYS]
+def test_what_is_refused_is_illegal(
+    gateways: dict[str, Machine], lanes: list[Lane], summarize: t.Callable[[str], None]
+) -> None:
+    trials = [
+        (refusal, name)
+        for refusal in all_refusals()
+        for name in GATEWAYS
+        if refusal.version != 1 or speaks_ikev1(gateways[name])
+    ]
     started = time.monotonic()
     found = _sampled(trials, lanes, lambda lane, trial: lane.try_out(*trial))
     took = time.monotonic() - started

@@ -59,7 +59,9 @@ def _sending(pair: Pair, wire: cleartext.Wire) -> t.Iterator[Pair]:
 
 @pytest.mark.parametrize(("event", "gateway"), cases(cleartext.EVENTS, SAMPLE))
 def test_nothing_leaves(sending: Pair, wire: cleartext.Wire, gateway: str, event: str) -> None:
-    assert cleartext.check(wire, getattr(sending, gateway), RELEASES[gateway], event).none
+    assert cleartext.check(
+        wire, getattr(sending, gateway), getattr(sending, gateway).release, event
+    ).none
 
 
 @pytest.mark.parametrize(("event", "gateway"), cases(cleartext.OPEN, SAMPLE_OPEN))
@@ -68,7 +70,9 @@ def test_open_on_purpose(sending: Pair, wire: cleartext.Wire, gateway: str, even
 
     This proves that the capture of the other tests would contain a packet in cleartext.
     """
-    count = cleartext.check(wire, getattr(sending, gateway), RELEASES[gateway], event)
+    count = cleartext.check(
+        wire, getattr(sending, gateway), getattr(sending, gateway).release, event
+    )
     if event == "a phase 2 is removed":
         assert count.ipv4
         assert count.ipv6

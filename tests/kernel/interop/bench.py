@@ -31,6 +31,10 @@ class Bench:
         self._daemon = ""
         self._rig: Rig | None = None
 
+    @property
+    def ours(self) -> Machine:
+        return self._ours
+
     def prepare(self) -> None:
         """Set up the objects that every tunnel needs on our side."""
         ours, lan = self._ours, LANS[OURS]

@@ -23,6 +23,7 @@ from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.limits import L
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.results import EXPECTED, record
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.rig import PATIENCE, Rig
 from ansible_collections.tunnelwright.ipsec.tests.kernel.interop.table import COLUMNS, ROWS, drawn
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import need_ikev1
 
 CHOICE = os.environ.get("INTEROP", "sample")
 # Seconds to wait for a tunnel that can't come up.
@@ -46,13 +47,17 @@ def chosen() -> list[str]:
 def test_interoperability(bench: Bench, cell: str) -> None:
     name, _slash, row_name = cell.partition("/")
     column, row = COLUMNS[name], ROWS[row_name]
+    if column.key_exchange == "ikev1":
+        need_ikev1(bench.ours)
     rig, limit = bench.rig(column), limit_of(column, row)
-    record(cell, "")
+    # The results are about Debian 12.
+    note = (lambda *_: None) if bench.ours.is_moving else record
+    note(cell, "")
     if limit is None:
         works(rig, Site(column, row.tunnel, rig.places), row.act)
     else:
         falls_short(rig, Site(column, row.tunnel, rig.places), row.act, limit)
-    record(cell, EXPECTED[cell])
+    note(cell, EXPECTED[cell])
 
 
 def works(rig: Rig, site: Site, act: str, seconds: float = PATIENCE) -> None:
