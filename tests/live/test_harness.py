@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.tunnelwright.ipsec.tests.live.kill import gaps
-from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, RELEASES, Rig
+from ansible_collections.tunnelwright.ipsec.tests.live.rig import PSK, RELEASES, Rig, speaks_ikev1
 
 SEEN = ("files", "links", "nft", "connections", "secrets", "policies", "units")
 
@@ -18,6 +18,16 @@ def _rig(request: pytest.FixtureRequest, rigs: dict[str, Rig]) -> Rig:
     rig = rigs[request.param]
     rig.device.wipe()
     return rig
+
+
+def test_the_daemon_is_asked_for_ikev1(rig: Rig) -> None:
+    """Only strongSwan 6.1 and later may lack IKEv1. The question leaves no trace."""
+    before = rig.device.state()
+    speaks_ikev1.cache_clear()
+    assert speaks_ikev1(rig.device) or rig.release == "forky"
+    assert not rig.device.sas().ike
+    assert not rig.device.ask("sas")["sas"]
+    assert rig.device.state() == before
 
 
 def test_a_tunnel_comes_up_and_goes_down(rig: Rig) -> None:
