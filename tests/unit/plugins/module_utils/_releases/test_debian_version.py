@@ -81,4 +81,5 @@ def test_the_order_of_dpkg(one: str, other: str) -> None:
 
 @given(VERSIONS, VERSIONS)
 def test_the_reverse_comparison_is_the_reverse_answer(one: str, other: str) -> None:
-    assert (compare(one, other) > 0) == (compare(other, one) < 0)
+    pair = (one, other)
+    assert (compare(*pair) > 0) == (compare(*reversed(pair)) < 0)
