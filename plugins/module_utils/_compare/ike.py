@@ -16,6 +16,7 @@ from .._model.identity import Identity
 from .._model.proposal import Proposal, Use
 from . import proposals
 from .direction import BothValues, Direction, behind_nat
+from .key_mismatches import key_mismatches
 from .mismatch import Mismatch
 from .ppk import ppk_mismatches
 
@@ -161,14 +162,7 @@ def _authentication(direction: Direction, version: int) -> Mismatches:
 
 
 def _keys(direction: Direction, version: int) -> Mismatches:
-    mine, theirs = direction.initiator.key, direction.responder.key
-    same = mine.same_as(theirs) if mine is not None and theirs is not None else None
-    if mine is None or theirs is None or same is None:
-        stated = ("psk", mine and "given"), ("psk", theirs and "given")
-        yield direction.phase1_mismatch("psk_not_compared", stated)
-    elif not same:
-        stated = ("psk", mine.fingerprint), ("psk", theirs.fingerprint)
-        yield direction.phase1_mismatch("psk_mismatch", stated)
+    yield from key_mismatches(direction, "psk", direction.initiator.key, direction.responder.key)
     if version == 2 and _initiator_lacks_key(direction):
         initiator = direction.initiator
         options = _peer_option(initiator.connection), ("identifier", None)

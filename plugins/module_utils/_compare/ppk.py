@@ -16,6 +16,7 @@ import typing as t
 
 from .definition import TunnelEnd
 from .direction import Direction
+from .key_mismatches import key_mismatches
 from .mismatch import Mismatch
 
 
@@ -32,21 +33,10 @@ def ppk_mismatches(direction: Direction, version: int) -> t.Iterator[Mismatch]:
     elif initiator.connection.ppk_mark != responder.connection.ppk_mark:
         yield direction.phase1_option("ppk_id_mismatch", "ppk_id")
     else:
-        yield from _keys(direction)
+        yield from key_mismatches(direction, "ppk", initiator.ppk, responder.ppk)
 
 
 def _one_sided(direction: Direction, end: TunnelEnd) -> Mismatch:
     other = direction.responder if end is direction.initiator else direction.initiator
     code = "ppk_missing" if end.connection.ppk_required else "ppk_unused"
     return direction.phase1_option(code, "ppk_id", side=end.peer, other=other.peer)
-
-
-def _keys(direction: Direction) -> t.Iterator[Mismatch]:
-    mine, theirs = direction.initiator.ppk, direction.responder.ppk
-    same = mine.same_as(theirs) if mine is not None and theirs is not None else None
-    if mine is None or theirs is None or same is None:
-        stated = ("ppk", mine and "given"), ("ppk", theirs and "given")
-        yield direction.phase1_mismatch("ppk_not_compared", stated)
-    elif not same:
-        stated = ("ppk", mine.fingerprint), ("ppk", theirs.fingerprint)
-        yield direction.phase1_mismatch("ppk_mismatch", stated)
