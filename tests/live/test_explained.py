@@ -104,6 +104,7 @@ def test_a_failure_is_explained(pair: Pair, failure: Failure, cards: list[Card])
     if failure.ikev1:
         need_ikev1(pair.caller, pair.peer)
     if failure.old and getattr(pair, failure.old).name != OLD_DEVICE:
+        # A later release does not fail there. The row in failures.py has the reason.
         pytest.skip(f"the failure needs strongSwan 5 on the {failure.old}")
     check_explanation(pair, failure, cards)
 
@@ -123,6 +124,7 @@ def test_a_daemon_without_ikev1_is_explained(
     pair: Pair, failure: Failure, cards: list[Card]
 ) -> None:
     if speaks_ikev1(pair.caller) and speaks_ikev1(pair.peer):
+        # The failure can't be provoked where Debian builds forky with IKEv1 again.
         pytest.skip("both daemons have IKEv1")
     check_explanation(pair, failure, cards)
 

@@ -30,6 +30,7 @@ def _row(gateway: Gateway, scenario: Scenario, kind: str, number: int) -> Values
     facts = gateway.facts
     if not scenario.applies(row, facts):
         had = scenario.applies(row, {**facts, "ikev1": not facts["ikev1"]})
+        # Another release or kernel runs the step.
         pytest.skip(NO_IKEV1 if had else "the kernel of this machine has other features")
     return row
 

@@ -37,8 +37,9 @@ def derivable(
 ) -> dict[str, frozenset[str]]:
     """Return the algorithms without pseudo-random functions that can derive no key.
 
-    Other plugins list these functions too, such as aesni. An IKE SA with one of them fails with
-    "KDF_PRF with ... not supported". ``plugins`` is asked only if a function is concerned.
+    Other plugins list these functions too, such as aesni. An IKE SA with such a function fails. The
+    reason in the log of charon is ``KDF_PRF``. ``plugins`` returns the loaded plugins. It is called
+    only if the daemon lists such a function.
     """
     found = dict(algorithms)
     functions = found.get("prf", frozenset())

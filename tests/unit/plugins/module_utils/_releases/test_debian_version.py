@@ -61,6 +61,7 @@ def test_equal_versions_in_different_texts() -> None:
     assert compare("1.01-1", "1.1-01") == 0
 
 
+# dpkg is the reference of the comparison. A controller without dpkg has no other reference.
 @pytest.mark.skipif(shutil.which("dpkg") is None, reason="dpkg is not installed")
 @settings(max_examples=400, deadline=None)
 @given(VERSIONS, VERSIONS)
