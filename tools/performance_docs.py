@@ -29,7 +29,7 @@ INTRODUCTION = """\
 
 # Performance
 
-`make thousand` measures these values in containers of both releases. Each time is a whole
+`make thousand` measures these values in containers of each release. Each time is a whole
 `ansible-playbook` with one task, in seconds. The values depend on the machine, and the ratios do
 not: {machine}.
 
