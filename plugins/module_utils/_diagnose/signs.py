@@ -94,7 +94,8 @@ OUR_SIGNS: tuple[Sign, ...] = (
     _sign(r"PPK required but peer does not support PPK", "ppk_missing_at_peer"),
     _sign(r"unable to resolve (?P<ours>\S+), initiate aborted", "gateway_unresolvable"),
     _sign(
-        r"(?:configured|negotiated) (?:DH group|key exchange method) (?P<ours>\S+) not supported",
+        r"(?:(?:configured|negotiated) (?:DH group|key exchange method)|KDF_PRF with) "
+        r"(?P<ours>\S+) not supported",
         "algorithm_unavailable",
     ),
     _sign(_KERNEL_SA, "kernel_refuses_sa", r"received netlink error: "),

@@ -117,6 +117,7 @@ class TestIkev1:
         (("IDir 'b' does not match to 'c'",), "peer_identity_mismatch"),
         (("unable to resolve gw.example, initiate aborted",), "gateway_unresolvable"),
         (("configured DH group NTRU_128 not supported",), "algorithm_unavailable"),
+        (("KDF_PRF with PRF_AES128_XCBC not supported",), "algorithm_unavailable"),
         (("configured key exchange method ML_KEM_768 not supported",), "algorithm_unavailable"),
         (("invalid HASH_V1 payload length, decryption failed?",), "psk_mismatch"),
         # One garbled message on an established SA does not prove a wrong key.
